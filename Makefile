@@ -1,0 +1,68 @@
+# Every task is one call of a tool; `make` alone lists them. Nothing is installed outside .venv, the cache and the cluster's state folder.
+PYTHON  ?= python3
+CLUSTER ?= demo
+UV      ?= uv
+BIN     := .venv/bin
+PY      := $(BIN)/python
+READY   := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check e2e bench gen cluster install load down screens lock .venv
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(READY) ## a cluster, the operator, a service that is released and taken back: the tour
+	$(PY) -m e2e.demo
+
+check: $(READY) ## everything that needs no cluster: style, types, layers, generated files, unit tests; under a minute
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(PY) manifests/generate.py --check --no-helm
+	$(BIN)/pytest
+
+test: check ## check, and every test that needs a real cluster
+	$(BIN)/pytest -m cluster
+
+e2e: $(READY) ## the promises at full size, on a cluster of their own
+	$(PY) -m e2e.run
+
+bench: $(READY) ## the figures that the documentation quotes
+	$(PY) -m e2e.bench
+
+gen: $(READY) ## the files under charts/ and manifests/ that come from code
+	$(PY) manifests/generate.py
+
+cluster: $(READY) ## a local cluster: kind where Docker is, else built from source. CLUSTER=demo
+	$(PY) -m e2e.cluster up --name $(CLUSTER)
+
+install: $(READY) ## the operator onto the cluster of KUBECONFIG, else onto CLUSTER. IMAGE=… takes that image as it is
+	$(PY) -m e2e.install --name $(CLUSTER) $(if $(IMAGE),--image $(IMAGE))
+
+load: $(READY) ## an image onto the nodes of CLUSTER. IMAGE=name:tag
+	$(PY) -m e2e.cluster load --name $(CLUSTER) $(or $(IMAGE),$(error say which image: make load IMAGE=name:tag))
+
+down: $(READY) ## takes CLUSTER down, and leaves nothing behind
+	$(PY) -m e2e.cluster down --name $(CLUSTER)
+
+screens: $(READY) ## the pictures of the documentation, drawn anew
+	$(PY) -m e2e.screens
+
+# Versions at least a week old, so that a stolen release has been noticed. The image needs nothing that only the CLI imports.
+# What tests run with is what the image ships; checkov pins old versions of much of it, and so has a lock and a venv of its own.
+COMPILE = $(UV) pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --python-version 3.11 --exclude-newer '7 days' --custom-compile-command 'make lock'
+lock: SHELL := /bin/bash
+lock: ## the newest versions that fit into the lock files, by the program uv
+	$(COMPILE) --extra operator --excludes <(printf 'pykube-ng\nrich\ntyper\n') pyproject.toml -o requirements-operator.lock
+	printf 'hatchling\neditables\n' | $(COMPILE) --extra operator --group dev -c requirements-operator.lock --excludes <(echo checkov) pyproject.toml - -o requirements.lock
+	echo 'checkov>=3.3' | $(COMPILE) - -o requirements-checkov.lock
+
+.venv: $(READY) ## the virtual environment, from requirements.lock
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@

@@ -1,0 +1,91 @@
+"""Programs built from their Go modules into the cache, each once: whole or not at all, whoever is killed meanwhile.
+
+A build's folder is named after everything that it depends on, so an upgrade builds beside what is there, and removing the
+cache is always safe. Checksums are those of Go's checksum database, or of a go.sum in this tree.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from .command import has, run
+from .errors import ClusterError
+from .lock import locked
+from .paths import cache_root
+from .progress import step
+
+BUILD_TIMEOUT_S = 3600.0
+
+
+@dataclass(frozen=True)
+class Program:
+    """What to build: `packages` of a module at a version, or the main package in `source` (a folder with its own go.mod and go.sum)."""
+
+    name: str
+    version: str
+    packages: tuple[str, ...] = ()
+    source: Path | None = None
+    tags: str = ""
+    ldflags: str = ""
+    links: tuple[str, ...] = ()
+    """Further names that the program in `source` is called by."""
+    module: str = ""
+    files: tuple[str, ...] = ()
+    """Files of that module that the program reads: they are put beside it."""
+
+    @property
+    def key(self) -> str:
+        """Hex digits that stand for all inputs of the build."""
+        inputs = [repr((self.packages, self.version, self.tags, self.ldflags, self.links, self.files))]
+        if self.source:
+            inputs += [
+                path.read_text() for path in sorted(self.source.iterdir()) if path.name in ("go.mod", "go.sum") or path.suffix == ".go"
+            ]
+        return hashlib.sha256("\0".join(inputs).encode()).hexdigest()[:12]
+
+    @property
+    def folder(self) -> Path:
+        return cache_root() / "programs" / f"{self.name}-{self.version}-{self.key}"
+
+
+def ensure(program: Program) -> Path:
+    """The folder that holds the program, built now where it is not there yet: minutes, with a line on stderr every 20 seconds."""
+    folder = program.folder
+    if folder.is_dir():
+        return folder
+    if not has("go"):
+        raise ClusterError(
+            "Go is not installed, and the local cluster is built from source: install Go 1.26 or later, or install Docker and kind, "
+            "or name a cluster by HARDENED_KUBECONFIG"
+        )
+    with locked(cache_root() / "locks" / folder.name, waiting_for=f"another process that builds {program.name}"):
+        if not folder.is_dir():
+            _build(program, folder)
+    return folder
+
+
+def _build(program: Program, folder: Path) -> None:
+    partial = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    log = cache_root() / "log" / f"build-{program.name}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    flags = ["-trimpath", "-buildvcs=false", f"-ldflags=-s -w {program.ldflags}".rstrip(), f"-tags={program.tags}"]
+    env = {"CGO_ENABLED": "0", "GOBIN": str(partial), "GOWORK": "off"}
+    with step(f"building {program.name} {program.version}"):
+        if program.source:
+            command = ["go", "build", *flags, "-mod=readonly", "-o", str(partial / program.name), "."]
+            run(command, env=env, cwd=program.source, timeout=BUILD_TIMEOUT_S, log=log)
+        else:
+            packages = [f"{package}@{program.version}" for package in program.packages]
+            run(["go", "install", *flags, *packages], env=env, cwd=partial, timeout=BUILD_TIMEOUT_S, log=log)
+    for file in program.files:
+        module = json.loads(run(["go", "mod", "download", "-json", f"{program.module}@{program.version}"], env=env, cwd=partial))
+        shutil.copy(Path(module["Dir"]) / file, partial)
+    for link in program.links:
+        (partial / link).symlink_to(program.name)
+    os.sync()
+    partial.rename(folder)

@@ -1,0 +1,46 @@
+"""Puts images on the nodes of a cluster: only those, and only where, they are not there yet."""
+
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from ..errors import ClusterError
+from ..images import full_name, store
+from ..progress import step
+from . import archive
+from .layout import Layout
+from .node_images import NodeImages
+from .programs import Programs
+
+
+def load(layout: Layout, programs: Programs, images: Sequence[str]) -> None:
+    """Puts each image, an archive's path or a name in the local store, on every node that lacks it. Raises ClusterError for an unknown one."""
+    nodes = [NodeImages(programs.containerd, node) for node in layout.all_nodes]
+    for image in images:
+        if Path(image).is_file():
+            _load_archive(nodes, Path(image), image)
+        else:
+            _load_name(nodes, full_name(image))
+
+
+def _load_name(nodes: Sequence[NodeImages], name: str) -> None:
+    configuration = store().image_id(name)
+    if not configuration:
+        raise ClusterError(f"there is no image {name}: build it first, or give the path of an archive")
+    lacking = [node for node in nodes if not node.holds(name, configuration)]
+    if not lacking:
+        return
+    with tempfile.TemporaryDirectory(prefix="hardened-load-") as scratch:
+        file = Path(scratch) / "image.tar"
+        with step(f"exporting {name}", quiet_below_s=5):
+            store().export(name, file)
+        _load_archive(lacking, file, name)
+
+
+def _load_archive(nodes: Sequence[NodeImages], file: Path, title: str) -> None:
+    wanted = archive.images_in(file)
+    lacking = [node for node in nodes if not all(node.holds(name, configuration) for name, configuration in wanted.items())]
+    if lacking:
+        with step(f"loading {title} to {len(lacking)} nodes"), ThreadPoolExecutor() as pool:
+            list(pool.map(lambda node: node.add(file), lacking))

@@ -1,0 +1,60 @@
+"""Builds the two workload images. `build("python", "v2")` returns the name to give to a cluster's `load` and to write into a pod."""
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Literal, get_args
+
+from e2e.cluster.command import run
+from e2e.cluster.images import build as build_image
+
+Kind = Literal["python", "static"]
+HERE = Path(__file__).parent
+ANY_VERSION = "ENV VERSION=dev\n"
+
+
+def image_name(kind: Kind, version: str = "v1") -> str:
+    """The name of the image. Example: ("python", "v2") -> "docker.io/hardened/web-python:v2"."""
+    return f"docker.io/hardened/web-{kind}:{version}"
+
+
+def build(kind: Kind, version: str = "v1") -> str:
+    """Builds the image and returns its name. Versions differ in nothing but the VERSION that they answer with.
+
+    Raises ClusterError, naming the tool that failed. A version that is built already costs a look into the layer cache.
+    """
+    with tempfile.TemporaryDirectory(prefix="web-image-") as folder:
+        context = Path(folder)
+        if kind == "static":
+            build_static_binary(context / "web")
+        else:
+            shutil.copy2(HERE / "python" / "web.py", context)
+        dockerfile = context / "Dockerfile"
+        dockerfile.write_text(with_version((HERE / kind / "Dockerfile").read_text(), version))
+        return build_image(dockerfile, context, image_name(kind, version))
+
+
+def with_version(dockerfile: str, version: str) -> str:
+    """The Dockerfile whose last setting is this VERSION."""
+    if ANY_VERSION not in dockerfile or not version.replace(".", "").replace("-", "").isalnum():
+        raise ValueError(f"cannot make version {version!r}: use letters, digits, dots, dashes, and keep {ANY_VERSION!r} in the Dockerfile")
+    return dockerfile.replace(ANY_VERSION, f"ENV VERSION={version}\n")
+
+
+def build_static_binary(target: Path) -> None:
+    """Compiles the static workload: needs nothing at run time, and is the same byte for byte from the same source and compiler."""
+    flags = ["-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid="]
+    run(["go", "build", *flags, "-o", target.absolute(), "."], cwd=HERE / "static", env={"CGO_ENABLED": "0"})
+
+
+def main() -> None:
+    """`python -m e2e.workloads.build v1 v2 v3` builds both kinds in these versions and prints their names."""
+    for version in sys.argv[1:] or ["v1"]:
+        for kind in get_args(Kind):
+            sys.stdout.write(build(kind, version) + "\n")
+
+
+if __name__ == "__main__":
+    main()

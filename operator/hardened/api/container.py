@@ -1,0 +1,265 @@
+"""What a container may say: a restricted subset of a Pod's own fields, under the same names."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, StringConstraints
+
+from hardened.api.fields import (
+    AbsolutePath,
+    DataKey,
+    EnvName,
+    Model,
+    Name,
+    ObjectName,
+    PortName,
+    PortNumber,
+    PortRef,
+    Quantity,
+    Rule,
+    Text,
+    UrlPath,
+    atomic,
+    keyed,
+    one_of,
+)
+from hardened.api.quantity import amount
+
+_IMAGE = r"^[a-z0-9]([a-z0-9._:/-]*[a-z0-9])?(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(@sha256:[a-f0-9]{64})?$"
+
+Image = Annotated[str, StringConstraints(pattern=_IMAGE, min_length=1, max_length=512)]
+
+
+def is_pinned(image: str) -> bool:
+    """True when an image names a digest, or a tag other than `latest`.
+
+    Examples: "shop:1.4" -> True; "host:5000/shop" -> False (that is a port); "shop:latest" -> False.
+    """
+    if "@sha256:" in image:
+        return True
+    _, colon, tag = image.rpartition("/")[2].partition(":")
+    return bool(colon) and tag not in ("", "latest")
+
+
+def image_rule(field: str = "image") -> Rule:
+    """The image of this field names a tag or a digest."""
+    last = f"self.{field}.split('/')[self.{field}.split('/').size() - 1]"
+    return Rule(
+        cel=f"self.{field}.contains('@sha256:') || ({last}.contains(':') && !self.{field}.endsWith(':latest'))",
+        holds=lambda m: is_pinned(getattr(m, field)),
+        message="an image needs a digest, or a tag other than latest: a release must name one version",
+        field=f".{field}",
+    )
+
+
+class KeyRef(Model):
+    """One key of a Secret or ConfigMap in the same namespace."""
+
+    name: ObjectName
+    key: DataKey
+    optional: bool | None = None
+
+
+class FieldRef(Model):
+    """A field of the pod itself."""
+
+    field_path: Annotated[
+        str,
+        StringConstraints(
+            pattern=r"^(metadata\.(name|namespace|uid|labels\['[A-Za-z0-9._/-]+'\]|annotations\['[A-Za-z0-9._/-]+'\])"
+            r"|spec\.(nodeName|serviceAccountName)|status\.(hostIP|hostIPs|podIP|podIPs))$",
+            max_length=400,
+        ),
+    ]
+
+
+class ResourceFieldRef(Model):
+    """A resource request or limit of a container."""
+
+    resource: Annotated[str, StringConstraints(pattern=r"^(limits|requests)\.(cpu|memory|ephemeral-storage)$", max_length=40)]
+    container_name: Name | None = None
+    divisor: Quantity | None = None
+
+
+class EnvSource(Model):
+    """Where a variable's value comes from."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (one_of("secret_key_ref", "config_map_key_ref", "field_ref", "resource_field_ref"),)
+
+    secret_key_ref: KeyRef | None = None
+    config_map_key_ref: KeyRef | None = None
+    field_ref: FieldRef | None = None
+    resource_field_ref: ResourceFieldRef | None = None
+
+
+class EnvVar(Model):
+    """One environment variable."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="!(has(self.value) && has(self.valueFrom))",
+            holds=lambda m: m.value is None or m.value_from is None,
+            message="set value or valueFrom, not both",
+        ),
+    )
+
+    name: EnvName
+    value: Annotated[str, StringConstraints(max_length=32768)] | None = None
+    value_from: EnvSource | None = None
+
+
+class EnvObject(Model):
+    """A Secret or ConfigMap in the same namespace."""
+
+    name: ObjectName
+    optional: bool | None = None
+
+
+class EnvFrom(Model):
+    """All keys of a Secret or ConfigMap as variables."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (one_of("secret_ref", "config_map_ref"),)
+
+    prefix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]*$", max_length=100)] | None = None
+    secret_ref: EnvObject | None = None
+    config_map_ref: EnvObject | None = None
+
+
+ResourceName = Annotated[str, StringConstraints(pattern=r"^([a-z0-9.-]+/)?[a-z0-9][a-z0-9.-]*$", max_length=253)]
+
+
+class Resources(Model):
+    """Requests and limits; what is left out is filled in (see the reference)."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="!has(self.requests) || !has(self.limits) || self.requests.all(k, !(k in self.limits) || "
+            "quantity(string(self.requests[k])).compareTo(quantity(string(self.limits[k]))) <= 0)",
+            holds=lambda m: all(amount(wanted) <= amount(m.limits[k]) for k, wanted in (m.requests or {}).items() if k in (m.limits or {})),
+            message="a request must not exceed its limit",
+            field=".requests",
+        ),
+    )
+
+    requests: Annotated[dict[ResourceName, Quantity], Field(max_length=16)] | None = None
+    limits: Annotated[dict[ResourceName, Quantity], Field(max_length=16)] | None = None
+
+
+class VolumeMount(Model):
+    """Mounts one of `spec.volumes` into an init container or a sidecar."""
+
+    name: Name
+    mount_path: AbsolutePath
+    read_only: bool | None = None
+    sub_path: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*$", max_length=256)] | None = None
+
+
+Arguments = Annotated[list[Text], atomic(256)]
+Environment = Annotated[list[EnvVar], keyed("name", 256)]
+
+
+class HelperContainer(Model):
+    """An init container, or a sidecar that runs as long as the pod."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (image_rule(),)
+
+    name: Name
+    image: Image
+    command: Arguments | None = None
+    args: Arguments | None = None
+    env: Environment | None = None
+    env_from: Annotated[list[EnvFrom], atomic(32)] | None = None
+    resources: Resources | None = None
+    volume_mounts: Annotated[list[VolumeMount], keyed("mount_path", 32)] | None = None
+
+
+class Port(Model):
+    """A port that the application listens on, and the port of the Service that leads to it."""
+
+    name: PortName
+    container_port: PortNumber
+    port: PortNumber | None = Field(None, description="The Service's port; containerPort when left out.")
+    protocol: Literal["TCP", "UDP", "SCTP"] = "TCP"
+    app_protocol: Annotated[str, StringConstraints(pattern=r"^[a-z0-9.-]+(/[a-z0-9.-]+)?$", max_length=63)] | None = None
+
+
+class HttpHeader(Model):
+    """A header of an HTTP probe."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]+$", max_length=100)]
+    value: Annotated[str, StringConstraints(pattern=r"^[ -~]*$", max_length=1024)]
+
+
+class HttpGet(Model):
+    """Any status from 200 to 399 passes."""
+
+    path: UrlPath = "/"
+    port: PortRef | None = Field(None, description="A port's name or number; the main port when left out.")
+    scheme: Literal["HTTP", "HTTPS"] | None = None
+    http_headers: Annotated[list[HttpHeader], atomic(16)] | None = None
+
+
+class TcpSocket(Model):
+    """An accepted connection passes."""
+
+    port: PortRef | None = None
+
+
+class Grpc(Model):
+    """The standard gRPC health service answers SERVING."""
+
+    port: PortNumber
+    service: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._/-]*$", max_length=253)] | None = None
+
+
+class Exec(Model):
+    """A command in the container; exit code 0 passes."""
+
+    command: Annotated[list[Text], atomic(64, least=1)]
+
+
+class Probe(Model):
+    """A probe as in a Pod."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        one_of("http_get", "tcp_socket", "grpc", "exec"),
+        Rule(
+            cel="(has(self.timeoutSeconds) ? self.timeoutSeconds : 1) <= (has(self.periodSeconds) ? self.periodSeconds : 10)",
+            holds=lambda m: (m.timeout_seconds or 1) <= (m.period_seconds or 10),
+            message="timeoutSeconds (1 when left out) must not exceed periodSeconds (10 when left out)",
+            field=".timeoutSeconds",
+        ),
+    )
+
+    http_get: HttpGet | None = None
+    tcp_socket: TcpSocket | None = None
+    grpc: Grpc | None = None
+    exec: Exec | None = None
+    initial_delay_seconds: Annotated[int, Field(ge=0, le=3600)] | None = None
+    period_seconds: Annotated[int, Field(ge=1, le=3600)] | None = None
+    timeout_seconds: Annotated[int, Field(ge=1, le=3600)] | None = None
+    failure_threshold: Annotated[int, Field(ge=1, le=1000)] | None = None
+    success_threshold: Annotated[int, Field(ge=1, le=100)] | None = None
+
+
+_ONCE = Rule(
+    cel="!has(self.liveness) || !has(self.liveness.successThreshold) || self.liveness.successThreshold == 1",
+    holds=lambda m: m.liveness is None or m.liveness.success_threshold in (None, 1),
+    message="a liveness probe passes at its first success: Kubernetes allows successThreshold 1 only",
+    field=".liveness.successThreshold",
+)
+_START_ONCE = Rule(
+    cel="!has(self.startup) || !has(self.startup.successThreshold) || self.startup.successThreshold == 1",
+    holds=lambda m: m.startup is None or m.startup.success_threshold in (None, 1),
+    message="a startup probe passes at its first success: Kubernetes allows successThreshold 1 only",
+    field=".startup.successThreshold",
+)
+
+
+class Probes(Model):
+    """Readiness defaults to a TCP connection to the main port; the Hardened condition names that as a gap."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (_ONCE, _START_ONCE)
+
+    readiness: Probe | None = None
+    liveness: Probe | None = None
+    startup: Probe | None = None

@@ -1,0 +1,172 @@
+"""The CustomResourceDefinition, generated from the models by the rules of structural schemas."""
+
+from typing import Any
+
+from hardened.api import names
+from hardened.api.fields import Model
+from hardened.api.service import HardenedServiceSpec
+from hardened.api.status import HardenedServiceStatus
+
+Schema = dict[str, Any]
+
+#: Written on the CRD and checked at start: tells an operator that the CRD on the cluster is older or newer than itself.
+SCHEMA_REVISION = "1"
+SCHEMA_ANNOTATION = f"{names.GROUP}/schema-revision"
+
+#: How many child objects the API server shows per kind of list where a field has no bound of its own.
+_COLUMNS = [
+    ("Ready", "string", '.status.conditions[?(@.type=="Ready")].status', 0),
+    ("Phase", "string", ".status.phase", 0),
+    ("Revision", "string", ".status.serving.revision", 0),
+    ("Color", "string", ".status.serving.color", 0),
+    ("Available", "integer", ".status.availableReplicas", 0),
+    ("Age", "date", ".metadata.creationTimestamp", 0),
+    ("Image", "string", ".spec.image", 1),
+    ("Message", "string", '.status.conditions[?(@.type=="Ready")].message', 1),
+]
+
+
+def custom_resource_definition() -> Schema:
+    """The CRD of HardenedService, complete."""
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{names.PLURAL}.{names.GROUP}", "annotations": {SCHEMA_ANNOTATION: SCHEMA_REVISION}},
+        "spec": {
+            "group": names.GROUP,
+            "scope": "Namespaced",
+            "names": {
+                "kind": names.KIND,
+                "listKind": f"{names.KIND}List",
+                "plural": names.PLURAL,
+                "singular": names.SINGULAR,
+                "shortNames": ["hs"],
+                "categories": ["all", "hardened"],
+            },
+            "versions": [
+                {
+                    "name": names.VERSION,
+                    "served": True,
+                    "storage": True,
+                    "schema": {"openAPIV3Schema": root_schema()},
+                    "subresources": {
+                        "status": {},
+                        "scale": {
+                            "specReplicasPath": ".spec.replicas",
+                            "statusReplicasPath": ".status.replicas",
+                            "labelSelectorPath": ".status.selector",
+                        },
+                    },
+                    "additionalPrinterColumns": [_column(*column) for column in _COLUMNS],
+                }
+            ],
+        },
+    }
+
+
+def _column(name: str, kind: str, path: str, priority: int) -> Schema:
+    return {"name": name, "type": kind, "jsonPath": path, "priority": priority}
+
+
+def root_schema() -> Schema:
+    """The OpenAPI schema of a whole HardenedService."""
+    return {
+        "type": "object",
+        "description": "A service, hardened: the operator makes and keeps everything that it needs.",
+        "required": ["spec"],
+        "properties": {
+            "apiVersion": {"type": "string"},
+            "kind": {"type": "string"},
+            "metadata": {"type": "object", "properties": {"name": {"type": "string", "maxLength": 63}}},
+            "spec": schema_of(HardenedServiceSpec),
+            "status": {**schema_of(HardenedServiceStatus), "default": {"observedGeneration": -1}},
+        },
+        "x-kubernetes-validations": [
+            {
+                "rule": f"size(self.metadata.name) <= {names.NAME_LIMIT}",
+                "message": f"at most {names.NAME_LIMIT} characters, so that the names of its children fit",
+                "fieldPath": ".metadata.name",
+            }
+        ],
+    }
+
+
+def schema_of(model: type[Model]) -> Schema:
+    """The structural schema of a model: references inlined, `null` alternatives flattened, rules added as CEL."""
+    raw = model.model_json_schema(by_alias=True)
+    return _structural(raw, raw.get("$defs", {}), _rules_by_title(model))
+
+
+def _rules_by_title(model: type[Model]) -> dict[str, list[Schema]]:
+    found: dict[str, list[Schema]] = {}
+
+    def visit(cls: type[Model]) -> None:
+        for sub in cls.__subclasses__():
+            found[sub.__name__] = [_validation(rule) for rule in sub.rules]
+            visit(sub)
+
+    visit(Model)
+    return found
+
+
+def _validation(rule: Any) -> Schema:
+    validation = {"rule": rule.cel, "message": rule.message}
+    # The server refuses a fieldPath into a list or map; our rules name plain fields only.
+    return validation | ({"fieldPath": rule.field} if rule.field else {})
+
+
+_KEPT = (
+    "type", "format", "pattern", "minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems", "maxProperties",
+    "minProperties", "enum", "description", "required",
+    "x-kubernetes-list-type", "x-kubernetes-list-map-keys", "x-kubernetes-int-or-string",
+)  # fmt: skip
+
+
+def _structural(node: Schema, defs: dict[str, Schema], rules: dict[str, list[Schema]]) -> Schema:
+    node = _resolved(node, defs)
+    out: Schema = {key: node[key] for key in _KEPT if key in node}
+    if "x-kubernetes-int-or-string" in node:
+        out["anyOf"] = node["anyOf"]
+        out.pop("type", None)
+        return out
+    if "const" in node:
+        out["enum"] = [node["const"]]
+    if "properties" in node:
+        out["properties"] = {name: _structural(sub, defs, rules) for name, sub in node["properties"].items()}
+        _keep_merge_keys(node, out)
+    elif isinstance(node.get("additionalProperties"), dict):
+        out["additionalProperties"] = _structural(node["additionalProperties"], defs, rules)
+    elif "patternProperties" in node:
+        out["additionalProperties"] = _structural(next(iter(node["patternProperties"].values())), defs, rules)
+    if "items" in node:
+        out["items"] = _structural(node["items"], defs, rules)
+    if rules.get(node.get("title", "")):
+        out["x-kubernetes-validations"] = rules[node["title"]]
+    if "propertyNames" in node:
+        out.setdefault("x-kubernetes-validations", []).append(_key_rule(_resolved(node["propertyNames"], defs)))
+    return out
+
+
+def _keep_merge_keys(node: Schema, out: Schema) -> None:
+    # Only this default may be materialised by the server: what the team did not write must not appear in their object.
+    if "observedGeneration" in node["properties"] and "phase" in node["properties"]:
+        out["properties"]["observedGeneration"]["default"] = -1
+
+
+def _resolved(node: Schema, defs: dict[str, Schema]) -> Schema:
+    own = {k: v for k, v in node.items() if k not in ("$ref", "anyOf", "title", "default")}
+    if "$ref" in node:
+        return {**_resolved(defs[node["$ref"].rsplit("/", 1)[1]], defs), **own}
+    if "anyOf" in node and "x-kubernetes-int-or-string" not in node:
+        kinds = [sub for sub in node["anyOf"] if sub.get("type") != "null"]
+        if len(kinds) != 1:
+            raise ValueError(f"not structural, give it a schema of its own: {node}")
+        return {**_resolved(kinds[0], defs), **own}
+    return node
+
+
+def _key_rule(key: Schema) -> Schema:
+    checks = [f"k.size() <= {key['maxLength']}"] if "maxLength" in key else []
+    if "pattern" in key:
+        checks.append("k.matches(r'" + key["pattern"] + "')" if "'" not in key["pattern"] else 'k.matches(r"' + key["pattern"] + '")')
+    return {"rule": f"self.all(k, {' && '.join(checks)})", "message": f"keys must match {key.get('pattern', 'the bound on their length')}"}

@@ -1,0 +1,182 @@
+"""The building blocks of the models: the strict base class, rules that span fields, and the bounded scalar types."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal, Self, cast
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    PlainValidator,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError, core_schema
+
+from hardened.api.quantity import QUANTITY_PATTERN
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule that spans fields, said twice: as CEL for the API server, as Python for everybody else.
+
+    cel: true when the object is valid; holds: the same in Python, on the parsed model; field: where to report it,
+    relative to the model (`.drainSeconds`, "" for the model itself); message: what is wrong and how to mend it.
+    A test holds the two against each other.
+    """
+
+    cel: str
+    holds: Callable[[Any], bool]
+    message: str
+    field: str = ""
+
+
+class Model(BaseModel):
+    """Strict and immutable; unknown fields are errors; JSON names are camelCase."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, alias_generator=to_camel, populate_by_name=True)
+
+    rules: ClassVar[tuple[Rule, ...]] = ()
+
+    @model_validator(mode="after")
+    def _rules_hold(self) -> Self:
+        for rule in self.rules:
+            if not rule.holds(self):
+                raise PydanticCustomError("rule", "{message}", {"message": rule.message, "field": rule.field})
+        return self
+
+
+def one_of(*fields: str) -> Rule:
+    """Exactly one of these fields is set. Names are given as in JSON."""
+    names = {to_camel(f): f for f in fields}
+    return Rule(
+        cel=" + ".join(f"(has(self.{name}) ? 1 : 0)" for name in names) + " == 1",
+        holds=lambda m: sum(getattr(m, f) is not None for f in names.values()) == 1,
+        message=f"set exactly one of {', '.join(names)}",
+    )
+
+
+@dataclass(frozen=True)
+class ListOf:
+    """The bounds of a list, and how server-side apply merges it.
+
+    kind: `map` (items told apart by `key`, a Python name), `set` (different scalars) or `atomic` (replaced as a whole);
+    least, most: how many items.
+    """
+
+    kind: Literal["map", "set", "atomic"]
+    most: int
+    least: int = 0
+    key: str = ""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        schema: dict[str, Any] = {**handler(source), "max_length": self.most, "min_length": self.least}
+        return core_schema.no_info_after_validator_function(self._check, cast(core_schema.CoreSchema, schema))
+
+    def __get_pydantic_json_schema__(self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        keys = {"x-kubernetes-list-map-keys": [to_camel(self.key)]} if self.key else {}
+        return {**handler(schema), "x-kubernetes-list-type": self.kind, **keys}
+
+    def _check(self, items: list[Any]) -> list[Any]:
+        if self.kind == "atomic":
+            return items
+        seen: set[Any] = set()
+        for index, item in enumerate(items):
+            value = getattr(item, self.key) if self.key else item
+            if value in seen:
+                raise PydanticCustomError("duplicate", "Duplicate value: {value}", {"value": str(value), "field": f"[{index}]"})
+            seen.add(value)
+        return items
+
+
+def keyed(key: str, most: int) -> ListOf:
+    """At most `most` items, unique by the field `key` (a Python name)."""
+    return ListOf("map", most, key=key)
+
+
+def atomic(most: int, least: int = 0) -> ListOf:
+    """`least` to `most` items, replaced as a whole."""
+    return ListOf("atomic", most, least)
+
+
+def unique(most: int, least: int = 0) -> ListOf:
+    """`least` to `most` different scalars."""
+    return ListOf("set", most, least)
+
+
+def _int_or_string(pattern: str, most: int) -> WithJsonSchema:
+    alternatives = [{"type": "integer"}, {"type": "string"}]
+    return WithJsonSchema({"anyOf": alternatives, "x-kubernetes-int-or-string": True, "pattern": pattern, "maxLength": most})
+
+
+def _quantity(value: Any) -> str:
+    # YAML reads `cpu: 1` as a number; the API server accepts it as int-or-string.
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if not isinstance(text, str) or len(text) > _QUANTITY_LENGTH or not re.match(QUANTITY_PATTERN, text):
+        raise ValueError("not a quantity; write it as 500m, 2, 256Mi or 1.5Gi")
+    return text
+
+
+_QUANTITY_LENGTH = 20
+Quantity = Annotated[
+    str,
+    PlainValidator(_quantity),
+    _int_or_string(QUANTITY_PATTERN, _QUANTITY_LENGTH),
+]
+
+_PERCENT = r"^(100|[1-9]?[0-9])%$"
+
+
+def _int_or_percent(value: Any) -> int | str:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 1000:
+        return value
+    if isinstance(value, str) and re.match(_PERCENT, value):
+        return value
+    raise ValueError("must be a whole number from 0 to 1000, or a percentage such as 25%")
+
+
+IntOrPercent = Annotated[
+    int | str,
+    PlainValidator(_int_or_percent),
+    _int_or_string(_PERCENT, 4),
+]
+
+_PORT_NAME = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
+
+
+def _port(value: Any) -> int | str:
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 65535:
+        return value
+    if isinstance(value, str) and re.match(_PORT_NAME, value) and len(value) <= 15:
+        return value
+    raise ValueError("must be a port's number (1 to 65535) or its name")
+
+
+PortNumber = Annotated[int, Field(ge=1, le=65535)]
+PortName = Annotated[str, StringConstraints(pattern=_PORT_NAME, min_length=1, max_length=15)]
+PortRef = Annotated[
+    int | str,
+    PlainValidator(_port),
+    _int_or_string(_PORT_NAME, 15),
+]
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", min_length=1, max_length=63)]
+ObjectName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$", min_length=1, max_length=253)]
+EnvName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_.-][A-Za-z0-9_.-]*$", min_length=1, max_length=256)]
+DataKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+$", min_length=1, max_length=253)]
+LabelKey = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^([a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?$", min_length=1, max_length=317
+    ),
+]
+LabelValue = Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?)?$", max_length=63)]
+AbsolutePath = Annotated[str, StringConstraints(pattern=r"^/[A-Za-z0-9._/@+-]*$", min_length=2, max_length=512)]
+UrlPath = Annotated[str, StringConstraints(pattern=r"^/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*$", min_length=1, max_length=1024)]
+Text = Annotated[str, StringConstraints(max_length=4096)]

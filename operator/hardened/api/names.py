@@ -1,0 +1,47 @@
+"""Names and labels: every key that Hardened writes on an object is spelt here, once."""
+
+import hashlib
+
+GROUP = "hardened.dev"
+VERSION = "v1alpha1"
+API_VERSION = f"{GROUP}/{VERSION}"
+KIND = "HardenedService"
+PLURAL = "hardenedservices"
+SINGULAR = "hardenedservice"
+
+#: The server-side-apply field manager of the operator. The CLI uses `hardenctl`.
+MANAGER = "hardened"
+MANAGED_BY = "hardened"
+
+SERVICE_LABEL = f"{GROUP}/service"
+COLOR_LABEL = f"{GROUP}/color"
+REVISION_LABEL = f"{GROUP}/revision"
+NAME_LABEL = "app.kubernetes.io/name"
+COMPONENT_LABEL = "app.kubernetes.io/component"
+MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
+VERSION_LABEL = "app.kubernetes.io/version"
+
+#: Digest of the manifest as it was last applied: tells that a field which is no longer wanted must be given up.
+APPLIED_ANNOTATION = f"{GROUP}/applied"
+
+#: Selects, on the server, everything that the operator made.
+CHILD_SELECTOR = f"{MANAGED_BY_LABEL}={MANAGED_BY}"
+
+BLUE = "blue"
+
+#: Bound on metadata.name of a HardenedService: leaves room for suffixes within 63 characters.
+NAME_LIMIT = 40
+_LABEL_LIMIT = 63
+
+
+def child_name(service: str, *parts: str) -> str:
+    """The name of a child: parts joined by `-`; cut and hashed where it would exceed 63 characters.
+
+    Two different inputs never share a name: a cut name carries eight hex digits of the whole.
+    Examples: ("shop", "blue") -> "shop-blue"; a 70-character result -> its first 54 characters, "-", 8 digits.
+    """
+    name = "-".join((service, *parts))
+    if len(name) <= _LABEL_LIMIT:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return f"{name[: _LABEL_LIMIT - 9].rstrip('-.')}-{digest}"

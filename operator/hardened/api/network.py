@@ -1,0 +1,85 @@
+"""Who may reach the pods, what they may reach, and the Service in front of them."""
+
+import ipaddress
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, StringConstraints
+
+from hardened.api.fields import LabelKey, Model, PortNumber, Rule, atomic
+from hardened.api.placement import LabelSelector
+
+Cidr = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F.:]+/[0-9]{1,3}$", max_length=49)]
+
+
+class IpBlock(Model):
+    """A range of addresses, with exceptions inside it."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(cel="isCIDR(self.cidr)", holds=lambda m: _is_cidr(m.cidr), message="not a CIDR such as 10.0.0.0/8", field=".cidr"),
+    )
+
+    cidr: Cidr
+    except_: Annotated[list[Cidr], atomic(32)] | None = Field(None, alias="except")
+
+
+def _is_cidr(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True
+
+
+class PeerPort(Model):
+    """A port or a range of ports."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="!has(self.endPort) || self.endPort >= self.port",
+            holds=lambda m: m.end_port is None or m.end_port >= m.port,
+            message="endPort must not be below port",
+            field=".endPort",
+        ),
+    )
+
+    port: PortNumber
+    end_port: PortNumber | None = None
+    protocol: Literal["TCP", "UDP", "SCTP"] = "TCP"
+
+
+class Peer(Model):
+    """Pods (podSelector and namespaceSelector together), or addresses (ipBlock)."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="has(self.ipBlock) != (has(self.podSelector) || has(self.namespaceSelector))",
+            holds=lambda m: (m.ip_block is not None) != (m.pod_selector is not None or m.namespace_selector is not None),
+            message="set ipBlock, or podSelector and/or namespaceSelector",
+        ),
+    )
+
+    pod_selector: LabelSelector | None = None
+    namespace_selector: LabelSelector | None = None
+    ip_block: IpBlock | None = None
+
+
+class EgressPeer(Peer):
+    """A peer, and the ports there; all ports when left out."""
+
+    ports: Annotated[list[PeerPort], atomic(32)] | None = None
+
+
+class Network(Model):
+    """Left out: any source to the declared ports, any destination. DNS is always allowed."""
+
+    ingress_from: Annotated[list[Peer], atomic(32)] | None = None
+    egress_to: Annotated[list[EgressPeer], atomic(32)] | None = None
+
+
+class ServiceSettings(Model):
+    """The Service that clients use."""
+
+    type: Literal["ClusterIP", "Headless", "NodePort", "LoadBalancer"] = "ClusterIP"
+    annotations: Annotated[dict[LabelKey, Annotated[str, StringConstraints(max_length=4096)]], Field(max_length=32)] | None = None
+    session_affinity: Literal["None", "ClientIP"] = "None"
+    traffic_distribution: Literal["PreferClose", "PreferSameZone", "PreferSameNode"] | None = None

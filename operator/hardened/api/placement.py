@@ -1,0 +1,136 @@
+"""Where pods may run: the scheduling part of a Pod, without the fields that would name a node or another namespace."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, StringConstraints
+
+from hardened.api.fields import LabelKey, LabelValue, Model, ObjectName, Rule, atomic
+
+
+class Requirement(Model):
+    """A label requirement of a selector."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="self.operator in ['Exists', 'DoesNotExist'] ? !has(self.values) : has(self.values) && self.values.size() > 0",
+            holds=lambda m: (not m.values) if m.operator in ("Exists", "DoesNotExist") else bool(m.values),
+            message="In, NotIn, Gt and Lt need values; Exists and DoesNotExist take none",
+            field=".values",
+        ),
+    )
+
+    key: LabelKey
+    operator: Literal["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"]
+    values: Annotated[list[LabelValue], atomic(64)] | None = None
+
+
+class LabelSelector(Model):
+    """Selects by labels; an empty one selects everything."""
+
+    match_labels: Annotated[dict[LabelKey, LabelValue], Field(max_length=32)] | None = None
+    match_expressions: Annotated[list[Requirement], atomic(32)] | None = None
+
+
+class NodeSelectorTerm(Model):
+    """Node labels that must all match."""
+
+    match_expressions: Annotated[list[Requirement], atomic(32, least=1)]
+
+
+class NodeSelector(Model):
+    """Any of the terms."""
+
+    node_selector_terms: Annotated[list[NodeSelectorTerm], atomic(16, least=1)]
+
+
+Weight = Annotated[int, Field(ge=1, le=100)]
+
+
+class PreferredNodes(Model):
+    """A preference for nodes."""
+
+    weight: Weight
+    preference: NodeSelectorTerm
+
+
+class NodeAffinity(Model):
+    """Nodes that are required or preferred."""
+
+    required_during_scheduling_ignored_during_execution: NodeSelector | None = None
+    preferred_during_scheduling_ignored_during_execution: Annotated[list[PreferredNodes], atomic(16)] | None = None
+
+
+TopologyKey = Annotated[LabelKey, StringConstraints(max_length=317)]
+
+
+class PodTerm(Model):
+    """Pods of the same namespace, by topology."""
+
+    label_selector: LabelSelector
+    topology_key: TopologyKey
+
+
+class PreferredPods(Model):
+    """A preference for or against being beside pods."""
+
+    weight: Weight
+    pod_affinity_term: PodTerm
+
+
+class PodAffinity(Model):
+    """Pods to be beside, or apart from."""
+
+    required_during_scheduling_ignored_during_execution: Annotated[list[PodTerm], atomic(16)] | None = None
+    preferred_during_scheduling_ignored_during_execution: Annotated[list[PreferredPods], atomic(16)] | None = None
+
+
+class Affinity(Model):
+    """As in a Pod, within the namespace."""
+
+    node_affinity: NodeAffinity | None = None
+    pod_affinity: PodAffinity | None = None
+    pod_anti_affinity: PodAffinity | None = None
+
+
+class Toleration(Model):
+    """Tolerates one taint, by its key: tolerating every taint is not offered."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="!(has(self.value) && has(self.operator) && self.operator == 'Exists')",
+            holds=lambda m: not (m.value is not None and m.operator == "Exists"),
+            message="operator Exists takes no value",
+            field=".value",
+        ),
+        Rule(
+            cel="!has(self.tolerationSeconds) || (has(self.effect) && self.effect == 'NoExecute')",
+            holds=lambda m: m.toleration_seconds is None or m.effect == "NoExecute",
+            message="tolerationSeconds needs effect NoExecute",
+            field=".tolerationSeconds",
+        ),
+    )
+
+    key: LabelKey
+    operator: Literal["Exists", "Equal"] | None = None
+    value: LabelValue | None = None
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
+    toleration_seconds: Annotated[int, Field(ge=0, le=86400)] | None = None
+
+
+class Spread(Model):
+    """Spreads the service's own pods over a topology."""
+
+    topology_key: TopologyKey
+    max_skew: Annotated[int, Field(ge=1, le=100)] = 1
+    when_unsatisfiable: Literal["DoNotSchedule", "ScheduleAnyway"] = "ScheduleAnyway"
+
+
+class Scheduling(Model):
+    """Spread defaults to hostname and zone, as a preference."""
+
+    node_selector: Annotated[dict[LabelKey, LabelValue], Field(max_length=32)] | None = None
+    tolerations: Annotated[list[Toleration], atomic(16)] | None = None
+    affinity: Affinity | None = None
+    spread: Annotated[list[Spread], atomic(8)] | None = None
+    priority_class_name: ObjectName | None = None
+    runtime_class_name: ObjectName | None = None

@@ -1,0 +1,236 @@
+"""The HardenedService: what a team writes."""
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, StringConstraints
+
+from hardened.api.container import Arguments, EnvFrom, Environment, HelperContainer, Image, Port, Probes, Resources, image_rule
+from hardened.api.fields import AbsolutePath, IntOrPercent, LabelKey, LabelValue, Model, ObjectName, Rule, atomic, keyed, one_of, unique
+from hardened.api.names import GROUP
+from hardened.api.network import Network, ServiceSettings
+from hardened.api.placement import Scheduling
+from hardened.api.volume import Files, Volume
+
+UserId = Annotated[int, Field(ge=1, le=2147483647)]
+AnnotationValue = Annotated[str, StringConstraints(max_length=8192)]
+
+_RESTRICTED_CAPABILITIES = ("NET_BIND_SERVICE",)
+Capability = Literal[
+    "AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD",
+    "NET_BIND_SERVICE", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT",
+]  # fmt: skip
+
+
+class Shutdown(Model):
+    """How a pod ends: it waits drainSeconds before SIGTERM, so that every node has stopped sending to it first."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="(has(self.drainSeconds) ? self.drainSeconds : 5) < (has(self.graceSeconds) ? self.graceSeconds : 30)",
+            holds=lambda m: m.drain_seconds < m.grace_seconds,
+            message="drainSeconds (5 when left out) must be below graceSeconds (30 when left out): the rest is the application's own time",
+            field=".drainSeconds",
+        ),
+    )
+
+    drain_seconds: Annotated[int, Field(ge=0, le=3599)] = 5
+    grace_seconds: Annotated[int, Field(ge=1, le=3600)] = 30
+
+
+class Security(Model):
+    """The pod security profile. What it forbids cannot be said here."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="(has(self.profile) && self.profile == 'baseline') || !has(self.addCapabilities) || "
+            "self.addCapabilities.all(c, c == 'NET_BIND_SERVICE')",
+            holds=lambda m: m.profile == "baseline" or set(m.add_capabilities) <= set(_RESTRICTED_CAPABILITIES),
+            message="profile restricted allows NET_BIND_SERVICE only; profile baseline allows the others",
+            field=".addCapabilities",
+        ),
+    )
+
+    profile: Literal["restricted", "baseline"] = "restricted"
+    run_as_user: UserId | None = Field(None, description="The image's user when left out; root is refused either way.")
+    run_as_group: UserId | None = None
+    fs_group: UserId | None = None
+    writable_paths: Annotated[list[AbsolutePath], unique(16)] = Field(["/tmp"])
+    add_capabilities: Annotated[list[Capability], unique(16)] = Field([])
+
+
+_OURS = f"!k.startsWith('{GROUP}/') && !k.startsWith('app.kubernetes.io/')"
+
+
+def _foreign(keys: Any) -> bool:
+    return not any(k.startswith((f"{GROUP}/", "app.kubernetes.io/")) for k in keys or ())
+
+
+class PodMetadata(Model):
+    """Labels and annotations of the pods, from the keys that the operator's settings allow."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel=f"!has(self.labels) || self.labels.all(k, {_OURS})",
+            holds=lambda m: _foreign(m.labels),
+            message=f"labels under {GROUP}/ and app.kubernetes.io/ are the operator's",
+            field=".labels",
+        ),
+        Rule(
+            cel=f"!has(self.annotations) || self.annotations.all(k, {_OURS})",
+            holds=lambda m: _foreign(m.annotations),
+            message=f"annotations under {GROUP}/ and app.kubernetes.io/ are the operator's",
+            field=".annotations",
+        ),
+    )
+
+    labels: Annotated[dict[LabelKey, LabelValue], Field(max_length=32)] | None = None
+    annotations: Annotated[dict[LabelKey, AnnotationValue], Field(max_length=32)] | None = None
+
+
+class ServiceAccountSettings(Model):
+    """The pods' own account has no rights and no token; annotations tie it to a cloud identity."""
+
+    annotations: Annotated[dict[LabelKey, AnnotationValue], Field(max_length=32)] | None = None
+
+
+class DisruptionBudget(Model):
+    """How many pods a drain may take at a time."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (one_of("max_unavailable", "min_available"),)
+
+    max_unavailable: IntOrPercent | None = None
+    min_available: IntOrPercent | None = None
+
+
+class Availability(Model):
+    """One pod at a time when left out."""
+
+    disruption_budget: DisruptionBudget | None = None
+
+
+class PullSecret(Model):
+    """A registry secret of the same namespace."""
+
+    name: ObjectName
+
+
+def _paths(spec: Any) -> list[str]:
+    return [
+        *(f.mount_path for f in spec.files or ()),
+        *(v.mount_path for v in spec.volumes or ()),
+        *spec.security.writable_paths,
+    ]
+
+
+def _mounts_known(spec: Any) -> bool:
+    known = {v.name for v in spec.volumes or ()}
+    helpers = [*(spec.init_containers or ()), *(spec.sidecars or ())]
+    return all(m.name in known for c in helpers for m in c.volume_mounts or ())
+
+
+def _probe_ports_known(spec: Any) -> bool:
+    known = {p.name for p in spec.ports or ()}
+    for probe in (spec.probes.readiness, spec.probes.liveness, spec.probes.startup) if spec.probes else ():
+        target = probe and (probe.http_get or probe.tcp_socket)
+        if target and ((target.port is None and not known) or (isinstance(target.port, str) and target.port not in known)):
+            return False
+    return True
+
+
+def _names_free(spec: Any) -> bool:
+    names = [c.name for c in (*(spec.init_containers or ()), *(spec.sidecars or ()))]
+    return len(names) == len(set(names)) and "app" not in names
+
+
+def _probe_ports_cel() -> str:
+    def known(probe: str) -> str:
+        port = f"self.probes.{probe}.%s"
+        checks = []
+        for kind in ("httpGet", "tcpSocket"):
+            target = port % kind
+            checks.append(
+                f"(!has({target}) || (has({target}.port) ? type({target}.port) == int || "
+                f"(has(self.ports) && self.ports.exists(p, p.name == {target}.port)) : has(self.ports) && self.ports.size() > 0))"
+            )
+        return f"(!has(self.probes.{probe}) || ({' && '.join(checks)}))"
+
+    return f"!has(self.probes) || ({' && '.join(known(p) for p in ('readiness', 'liveness', 'startup'))})"
+
+
+_MOUNTS_CEL = " && ".join(
+    f"(!has(self.{helpers}) || self.{helpers}.all(c, !has(c.volumeMounts) || "
+    "c.volumeMounts.all(m, has(self.volumes) && self.volumes.exists(v, v.name == m.name))))"
+    for helpers in ("initContainers", "sidecars")
+)
+_WRITABLE_CEL = (
+    "!has(self.volumes) || self.volumes.all(v, "
+    "(has(self.security) && has(self.security.writablePaths) ? !(v.mountPath in self.security.writablePaths) : v.mountPath != '/tmp') && "
+    "(!has(self.files) || !self.files.exists(f, f.mountPath == v.mountPath)))"
+)
+_NAMES_CEL = (
+    "(!has(self.initContainers) || self.initContainers.all(c, c.name != 'app')) && "
+    "(!has(self.sidecars) || self.sidecars.all(c, c.name != 'app' && "
+    "(!has(self.initContainers) || !self.initContainers.exists(i, i.name == c.name))))"
+)
+
+
+class HardenedServiceSpec(Model):
+    """What the service is (a revision), and how it runs (applied at once)."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        image_rule(),
+        Rule(
+            _probe_ports_cel(),
+            _probe_ports_known,
+            "a probe names a port that `ports` does not have; without ports, give its number",
+            ".probes",
+        ),
+        Rule(_MOUNTS_CEL, _mounts_known, "a volumeMount of an init container or sidecar names none of `volumes`", ".volumes"),
+        Rule(
+            _WRITABLE_CEL,
+            lambda m: len(_paths(m)) == len(set(_paths(m))),
+            "two of files, volumes and security.writablePaths share a path",
+            ".volumes",
+        ),
+        Rule(_NAMES_CEL, _names_free, "init containers and sidecars need names of their own, other than app", ".sidecars"),
+    )
+
+    # What reaches a pod: together, these fields are a revision.
+    image: Image
+    command: Arguments | None = None
+    args: Arguments | None = None
+    env: Environment | None = None
+    env_from: Annotated[list[EnvFrom], atomic(32)] | None = None
+    ports: Annotated[list[Port], keyed("name", 16)] | None = Field(
+        None, description="The first is the main port. None: a worker, without a Service."
+    )
+    resources: Resources | None = None
+    files: Annotated[list[Files], keyed("mount_path", 8)] | None = None
+    volumes: Annotated[list[Volume], keyed("name", 16)] | None = None
+    init_containers: Annotated[list[HelperContainer], keyed("name", 8)] | None = None
+    sidecars: Annotated[list[HelperContainer], keyed("name", 8)] | None = None
+    image_pull_secrets: Annotated[list[PullSecret], keyed("name", 8)] | None = None
+    probes: Probes | None = None
+    shutdown: Shutdown = Field(default_factory=lambda: Shutdown())
+    security: Security = Field(default_factory=lambda: Security())
+    scheduling: Scheduling | None = None
+    pod_metadata: PodMetadata | None = None
+    service_account: ServiceAccountSettings | None = None
+    network: Network | None = None
+    token: Annotated[str, StringConstraints(max_length=256)] | None = Field(
+        None, description="Any string; a change makes a revision, e.g. after a secret was rotated."
+    )
+    # How it runs: applies at once and never makes a revision.
+    replicas: Annotated[int, Field(ge=0, le=1000)] | None = Field(
+        None, description="Set once by the operator when left out, then scaled by you or an autoscaler through /scale."
+    )
+    service: ServiceSettings = Field(default_factory=lambda: ServiceSettings())
+    availability: Availability | None = None
+    suspend: bool = Field(False, description="Nothing is changed any more while this is true.")
+
+
+#: The fields of a revision, by their JSON names. A change of any of them, and of nothing else, makes a new revision.
+REVISION_FIELDS = (
+    "image", "command", "args", "env", "envFrom", "ports", "resources", "files", "volumes", "initContainers", "sidecars",
+    "imagePullSecrets", "probes", "shutdown", "security", "scheduling", "podMetadata", "serviceAccount", "network", "token",
+)  # fmt: skip

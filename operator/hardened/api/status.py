@@ -1,0 +1,55 @@
+"""The status of a HardenedService, as the schema shows it. `core.status` is what fills it."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from hardened.api.fields import Model, keyed
+
+Short = Annotated[str, StringConstraints(max_length=63)]
+Line = Annotated[str, StringConstraints(max_length=512)]
+Message = Annotated[str, StringConstraints(max_length=32768)]
+When = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+
+Phase = Literal["Pending", "Progressing", "Healthy", "Degraded", "Suspended"]
+
+
+class Condition(Model):
+    """A condition as kstatus reads it."""
+
+    type: Annotated[str, StringConstraints(max_length=316)]
+    status: Literal["True", "False", "Unknown"]
+    observed_generation: int | None = None
+    last_transition_time: When
+    reason: Annotated[str, StringConstraints(max_length=1024)]
+    message: Message
+
+
+class Serving(Model):
+    """The stack that the Service leads to."""
+
+    color: Short
+    revision: Short
+    image: Line
+
+
+class HistoryEntry(Model):
+    """A revision that the operator keeps."""
+
+    revision: Short
+    image: Line
+    created_at: When
+    missing: bool | None = Field(None, description="True when somebody deleted what was stored: it is not possible to go back to it.")
+
+
+class HardenedServiceStatus(Model):
+    """What the operator saw, last."""
+
+    observed_generation: int = Field(-1, description="-1 until the operator has looked at the object once.")
+    phase: Phase | None = None
+    replicas: int | None = None
+    selector: Annotated[str, StringConstraints(max_length=1024)] | None = None
+    available_replicas: int | None = None
+    serving: Serving | None = None
+    history: Annotated[list[HistoryEntry], keyed("revision", 20)] | None = None
+    conditions: Annotated[list[Condition], keyed("type", 16)] | None = None

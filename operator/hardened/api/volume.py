@@ -1,0 +1,88 @@
+"""Files and volumes of a pod."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, StringConstraints
+
+from hardened.api.fields import AbsolutePath, DataKey, Model, Name, ObjectName, Quantity, Rule, atomic, one_of, unique
+
+RelativePath = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$", min_length=1, max_length=256)
+]
+
+
+class Files(Model):
+    """A folder of small text files that belongs to the revision: it rolls back with the code."""
+
+    mount_path: AbsolutePath
+    data: Annotated[dict[DataKey, Annotated[str, StringConstraints(max_length=65536)]], Field(min_length=1, max_length=32)]
+
+
+class EmptyDir(Model):
+    """Scratch space that ends with the pod."""
+
+    size_limit: Quantity | None = None
+    medium: Literal["Memory"] | None = None
+
+
+AccessMode = Literal["ReadWriteOnce", "ReadWriteOncePod", "ReadWriteMany", "ReadOnlyMany"]
+
+
+class Claim(Model):
+    """A persistent volume: made once, never deleted by the operator, also not with the service."""
+
+    size: Quantity
+    storage_class_name: ObjectName | None = None
+    access_modes: Annotated[list[AccessMode], unique(4, least=1)] = Field(["ReadWriteOnce"])
+    shared: bool | None = Field(None, description="States that two versions of the application may write to it at the same time.")
+
+
+class KeyToPath(Model):
+    """Puts one key at a path within the volume."""
+
+    key: DataKey
+    path: RelativePath
+
+
+class SecretVolume(Model):
+    """A Secret of the same namespace, as files."""
+
+    secret_name: ObjectName
+    items: Annotated[list[KeyToPath], atomic(64)] | None = None
+    optional: bool | None = None
+
+
+class ConfigMapVolume(Model):
+    """A ConfigMap of the same namespace, as files."""
+
+    name: ObjectName
+    items: Annotated[list[KeyToPath], atomic(64)] | None = None
+    optional: bool | None = None
+
+
+class Volume(Model):
+    """A volume, mounted into the application's container at mountPath."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        one_of("empty_dir", "claim", "secret", "config_map"),
+        Rule(
+            cel="!self.name.startsWith('writable-') && !self.name.startsWith('files-')",
+            holds=lambda m: not m.name.startswith(("writable-", "files-")),
+            message="names that start with writable- or files- are the operator's",
+            field=".name",
+        ),
+    )
+
+    name: Name
+    mount_path: AbsolutePath
+    read_only: bool | None = None
+    sub_path: RelativePath | None = None
+    empty_dir: EmptyDir | None = None
+    claim: Claim | None = None
+    secret: SecretVolume | None = None
+    config_map: ConfigMapVolume | None = None
+
+    @property
+    def is_exclusive(self) -> bool:
+        """True for a writable claim that only one node, or one pod, can mount: two versions cannot run side by side on it."""
+        return self.claim is not None and not self.read_only and not {"ReadWriteMany", "ReadOnlyMany"} & set(self.claim.access_modes)

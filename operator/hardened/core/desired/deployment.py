@@ -1,0 +1,41 @@
+"""The Deployment of one colour."""
+
+from hardened.api import names
+from hardened.api.parse import HardenedService
+from hardened.core.desired.metadata import metadata, stack_selector
+from hardened.core.manifest import Manifest
+from hardened.core.revision import Revision
+
+#: How long a rollout may stand still before it counts as failed. Kubernetes' own default.
+PROGRESS_SECONDS = 600
+
+
+def deployment_name(svc: HardenedService, color: str) -> str:
+    """The name of a colour's Deployment, and of what else belongs to that colour."""
+    return names.child_name(svc.name, color)
+
+
+def deployment(svc: HardenedService, revision: Revision, color: str, replicas: int) -> Manifest:
+    """The revision's stored template, verbatim, plus the colour. replicas: 0 to 1000."""
+    meta = revision.template["metadata"]
+    template = {**revision.template, "metadata": {**meta, "labels": {**meta["labels"], names.COLOR_LABEL: color}}}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": metadata(svc, deployment_name(svc, color), "app", color=color, revision=revision.name),
+        "spec": {
+            "replicas": replicas,
+            "revisionHistoryLimit": 2,
+            "progressDeadlineSeconds": PROGRESS_SECONDS,
+            "selector": {"matchLabels": stack_selector(svc, color)},
+            "strategy": _strategy(revision),
+            "template": template,
+        },
+    }
+
+
+def _strategy(revision: Revision) -> Manifest:
+    # Two versions cannot mount a volume that only one node may write to: the old pods must be gone first.
+    if any(volume.is_exclusive for volume in revision.spec.volumes or ()):
+        return {"type": "Recreate"}
+    return {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": "25%"}}

@@ -1,0 +1,137 @@
+"""Says why pods are not there, from the Deployment and its pods."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hardened.core.manifest import Manifest
+from hardened.core.reasons import Reason
+from hardened.errors import ApiFailure
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A cause, with what to do about it. is_final: retrying cannot help; somebody has to change something."""
+
+    reason: Reason
+    message: str
+    is_final: bool = False
+
+
+def of_failure(doing: str, failure: ApiFailure) -> Finding:
+    """What a refused write means for the team. `doing` reads like `apply Deployment shop-blue`."""
+    text = failure.message
+    if failure.reason == "NamespaceTerminating" or "is being terminated" in text:
+        return Finding(Reason.NAMESPACE_TERMINATING, "the namespace is being deleted; nothing new can be made in it")
+    if failure.reason == "ExceededQuota" or "exceeded quota" in text:
+        return Finding(Reason.QUOTA_EXCEEDED, f"{doing}: {text}; raise the ResourceQuota or free some of it")
+    if failure.status == 403:
+        return Finding(Reason.FORBIDDEN, f"{doing}: {text}; give the operator this right, or adapt the admission policy that refused it")
+    return Finding(Reason.APPLY_REFUSED, f"{doing}: {text}; change the field that it names", is_final=True)
+
+
+def of_deployment(live: Mapping[str, Any]) -> Finding | None:
+    """What the Deployment itself says: its pods are refused, or its deadline has passed."""
+    for condition in (live.get("status") or {}).get("conditions") or ():
+        if condition.get("type") == "ReplicaFailure" and condition.get("status") == "True":
+            return _refused_pods(str(condition.get("message", "")))
+    return None
+
+
+def has_passed_its_deadline(live: Mapping[str, Any]) -> bool:
+    """True once the Deployment has given up progressing."""
+    conditions = (live.get("status") or {}).get("conditions") or ()
+    return any(c.get("type") == "Progressing" and c.get("reason") == "ProgressDeadlineExceeded" for c in conditions)
+
+
+def _refused_pods(text: str) -> Finding:
+    if "exceeded quota" in text:
+        return Finding(Reason.QUOTA_EXCEEDED, f"{text}; raise the ResourceQuota or free some of it")
+    if "violates PodSecurity" in text:
+        return Finding(Reason.POD_SECURITY, f"{text}; use security.profile restricted, or another namespace", is_final=True)
+    return Finding(Reason.PODS_REFUSED, f"{text}; change what it names")
+
+
+def of_pods(pods: Iterable[Manifest]) -> Finding | None:
+    """The first cause that any pod shows, the most telling kind first."""
+    found = [finding for pod in pods if not pod["metadata"].get("deletionTimestamp") for finding in _of_pod(pod)]
+    return min(found, key=lambda f: _RANK.index(f.reason), default=None)
+
+
+_RANK = (
+    Reason.INVALID_IMAGE,
+    Reason.IMAGE_PULL_FAILED,
+    Reason.CONFIG_MISSING,
+    Reason.CRASH_LOOPING,
+    Reason.UNSCHEDULABLE,
+    Reason.NOT_READY,
+)
+_WAITING: dict[str, tuple[Reason, str, bool]] = {
+    "InvalidImageName": (Reason.INVALID_IMAGE, "write the image as registry/name:tag", True),
+    "ErrImagePull": (Reason.IMAGE_PULL_FAILED, "check the image's name, and imagePullSecrets", False),
+    "ImagePullBackOff": (Reason.IMAGE_PULL_FAILED, "check the image's name, and imagePullSecrets", False),
+    "ErrImageNeverPull": (Reason.IMAGE_PULL_FAILED, "put the image on the nodes", False),
+    "CreateContainerConfigError": (Reason.CONFIG_MISSING, "make what it names in this namespace", False),
+    "CreateContainerError": (Reason.CRASH_LOOPING, "check command and volumes", False),
+    "RunContainerError": (Reason.CRASH_LOOPING, "check command and volumes", False),
+    "CrashLoopBackOff": (Reason.CRASH_LOOPING, "see kubectl logs --previous", False),
+}
+_ROOT = re.compile(r"run as root|runAsNonRoot|non-numeric user")
+
+
+def _of_pod(pod: Manifest) -> list[Finding]:
+    name, status = pod["metadata"]["name"], pod.get("status") or {}
+    found: list[Finding] = []
+    for container in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())):
+        waiting = (container.get("state") or {}).get("waiting") or {}
+        known = _WAITING.get(waiting.get("reason", ""))
+        if known:
+            found.append(_waiting(name, container, waiting, *known))
+    for condition in status.get("conditions") or ():
+        if condition.get("type") == "PodScheduled" and condition.get("reason") == "Unschedulable":
+            found.append(Finding(Reason.UNSCHEDULABLE, f"pod {name}: {condition.get('message', '')}; add nodes, or ask for less"))
+    found += _mounts(name, status)
+    return found or _unready(name, status)
+
+
+def _waiting(pod: str, container: Manifest, waiting: Manifest, reason: Reason, remedy: str, is_final: bool) -> Finding:
+    text = str(waiting.get("message") or waiting.get("reason"))
+    if _ROOT.search(text):
+        return Finding(
+            Reason.INVALID_IMAGE,
+            f"pod {pod}, container {container['name']}: {text}; set security.runAsUser, or USER in the image to a number",
+            True,
+        )
+    if reason is Reason.CRASH_LOOPING:
+        ended = (container.get("lastState") or {}).get("terminated") or {}
+        cause, count = ended.get("reason", "Error"), container.get("restartCount", 0)
+        text = f"ended with exit code {ended.get('exitCode', '?')} ({cause}), restarted {count} times"
+    return Finding(reason, f"pod {pod}, container {container['name']}: {text}; {remedy}", is_final)
+
+
+def _mounts(pod: str, status: Manifest) -> list[Finding]:
+    # A volume whose Secret or ConfigMap is missing leaves the pod at ContainerCreating without a message: only an Event tells
+    # more, and the operator does not read Events. Naming the step is what can be said for certain.
+    started = any(c.get("type") == "PodReadyToStartContainers" and c.get("status") == "True" for c in status.get("conditions") or ())
+    creating = [
+        c
+        for c in status.get("containerStatuses") or ()
+        if ((c.get("state") or {}).get("waiting") or {}).get("reason") == "ContainerCreating"
+    ]
+    if status.get("phase") == "Pending" and creating and not started:
+        return [
+            Finding(
+                Reason.CONFIG_MISSING,
+                f"pod {pod}: its volumes are not mounted yet; if this stays, a Secret, ConfigMap or claim that it names is missing",
+            )
+        ]
+    return []
+
+
+def _unready(pod: str, status: Manifest) -> list[Finding]:
+    if status.get("phase") == "Running" and not any(
+        c.get("type") == "Ready" and c.get("status") == "True" for c in status.get("conditions") or ()
+    ):
+        return [Finding(Reason.NOT_READY, f"pod {pod} runs, but its readiness probe fails; see kubectl describe pod {pod}")]
+    return []

@@ -1,0 +1,73 @@
+"""The revisions that a service keeps, and which of them may go."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hardened.api import names
+from hardened.core.manifest import ChildKey, Manifest
+
+#: How many revisions are kept, the serving one among them.
+LIMIT = 10
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The ControllerRevisions of a service, oldest first."""
+
+    revisions: tuple[Manifest, ...]
+
+    @classmethod
+    def of(cls, children: Iterable[Manifest]) -> "Kept":
+        """The revisions among a service's own children."""
+        found = [c for c in children if c["kind"] == "ControllerRevision" and not c["metadata"].get("deletionTimestamp")]
+        return cls(tuple(sorted(found, key=lambda c: (int(c.get("revision", 0)), c["metadata"]["name"]))))
+
+    def named(self, revision: str) -> Manifest | None:
+        """The object that stores this revision."""
+        return next((r for r in self.revisions if revision_label(r) == revision), None)
+
+    def number_for(self, revision: str) -> int:
+        """The stored number of a revision, or the next free one."""
+        live = self.named(revision)
+        if live:
+            return int(live["revision"])
+        return 1 + max((int(r.get("revision", 0)) for r in self.revisions), default=0)
+
+    def surplus(self, in_use: frozenset[str]) -> list[Manifest]:
+        """What may go: the oldest beyond the limit, never one that is in use."""
+        spare = [r for r in self.revisions if revision_label(r) not in in_use]
+        return spare[: max(0, len(self.revisions) - LIMIT)]
+
+
+def revision_label(live: Mapping[str, Any]) -> str:
+    """The revision that an object belongs to, or ""."""
+    return str((live["metadata"].get("labels") or {}).get(names.REVISION_LABEL, ""))
+
+
+def entries(kept: Kept, before: Iterable[Mapping[str, Any]]) -> list[Manifest]:
+    """`status.history`, oldest first: what is stored, and what status says was stored but somebody deleted.
+
+    A revision that the operator removed itself is not missing: it removes one only when more than the limit are kept.
+    """
+    stored = {revision_label(r): _entry(r) for r in kept.revisions}
+    lost = [
+        {**entry, "missing": True}
+        for entry in before
+        if isinstance(entry, Mapping) and entry.get("revision") not in stored and len(kept.revisions) < LIMIT
+    ]
+    known = sorted([*lost, *stored.values()], key=lambda e: str(e.get("createdAt", "")))
+    return known[-LIMIT:]
+
+
+def _entry(live: Manifest) -> Manifest:
+    return {
+        "revision": revision_label(live),
+        "image": str(((live.get("data") or {}).get("fields") or {}).get("image", ""))[:512],
+        "createdAt": live["metadata"].get("creationTimestamp", ""),
+    }
+
+
+def files_key(revision: Manifest) -> ChildKey:
+    """The ConfigMap that goes with a stored revision: it has the same name."""
+    return ChildKey("ConfigMap", revision["metadata"]["name"])

@@ -1,0 +1,91 @@
+"""One frozen snapshot of the world around a service, made from raw objects."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from types import MappingProxyType
+from typing import Any
+
+from hardened.api import names
+from hardened.core.manifest import ChildKey, Manifest, key_of
+from hardened.errors import ApiFailure
+
+
+class Owner(Enum):
+    """Whose an object is, seen from one service."""
+
+    OURS = "ours"
+    PREVIOUS = "previous"  # of a deleted service of the same name: the garbage collector will take it
+    FOREIGN = "foreign"
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A write that failed in this pass. `doing` reads like `apply Deployment shop-blue`."""
+
+    doing: str
+    failure: ApiFailure
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What is known of the world at one moment.
+
+    children: by key, everything that carries the service's label or was read by name; absent: wanted children that were
+    read by name and are not there; pods: the service's pods, or None if nobody has listed them; troubles: what failed in
+    this pass; crd_schema: the schema revision of the CRD on the cluster, "" if unknown.
+    """
+
+    children: Mapping[ChildKey, Manifest] = field(default_factory=lambda: MappingProxyType({}))
+    absent: frozenset[ChildKey] = frozenset()
+    pods: tuple[Manifest, ...] | None = None
+    troubles: tuple[Trouble, ...] = ()
+    crd_schema: str = ""
+
+    @classmethod
+    def of(cls, children: Iterable[Manifest], *, crd_schema: str = "") -> "Observed":
+        """A snapshot of these children."""
+        return cls(MappingProxyType({key_of(child): child for child in children}), crd_schema=crd_schema)
+
+    def with_child(self, child: Manifest) -> "Observed":
+        """The same world, with this newer state of one child."""
+        key = key_of(child)
+        return replace(self, children=MappingProxyType({**self.children, key: child}), absent=self.absent - {key})
+
+    def without_child(self, key: ChildKey) -> "Observed":
+        """The same world, where this child is known to be absent."""
+        children = {k: v for k, v in self.children.items() if k != key}
+        return replace(self, children=MappingProxyType(children), absent=self.absent | {key})
+
+    def with_pods(self, pods: Iterable[Manifest]) -> "Observed":
+        """The same world, with the pods listed."""
+        return replace(self, pods=tuple(pods))
+
+    def with_trouble(self, trouble: Trouble) -> "Observed":
+        """The same world, in which one more write failed."""
+        return replace(self, troubles=(*self.troubles, trouble))
+
+
+def owner_of(live: Mapping[str, Any], service: str, uid: str) -> Owner:
+    """Whose this object is.
+
+    An object is ours by its controller reference. One that lost every controller is still ours if it carries our labels
+    and our field manager wrote it: somebody stripped the reference, and it is to be put back. Claims never have an owner
+    and are ours by their labels.
+    """
+    meta = live["metadata"]
+    controller = next((r for r in meta.get("ownerReferences") or () if r.get("controller")), None)
+    if controller:
+        if controller.get("uid") == uid:
+            return Owner.OURS
+        is_namesake = controller.get("kind") == names.KIND and controller.get("name") == service
+        return Owner.PREVIOUS if is_namesake else Owner.FOREIGN
+    labels = meta.get("labels") or {}
+    is_labelled = labels.get(names.MANAGED_BY_LABEL) == names.MANAGED_BY and labels.get(names.SERVICE_LABEL) == service
+    is_signed = names.APPLIED_ANNOTATION in (meta.get("annotations") or {})
+    return Owner.OURS if is_labelled and is_signed else Owner.FOREIGN
+
+
+def is_deleting(live: Mapping[str, Any]) -> bool:
+    """True once somebody asked for the object's deletion."""
+    return bool(live["metadata"].get("deletionTimestamp"))

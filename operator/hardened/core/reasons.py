@@ -1,0 +1,68 @@
+"""The closed list of condition reasons, with what each one means. The reference page is made from it."""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a condition is as it is."""
+
+    HEALTHY = "Healthy"
+    ROLLING_OUT = "RollingOut"
+    PROGRESS_DEADLINE_EXCEEDED = "ProgressDeadlineExceeded"
+    SCALED_TO_ZERO = "ScaledToZero"
+    NO_PODS_AVAILABLE = "NoPodsAvailable"
+    PODS_AVAILABLE = "PodsAvailable"
+    SUSPENDED = "Suspended"
+    INVALID_SPEC = "InvalidSpec"
+    NOT_OWNED = "NotOwned"
+    WAITING_FOR_GARBAGE_COLLECTION = "WaitingForGarbageCollection"
+    APPLY_REFUSED = "ApplyRefused"
+    FORBIDDEN = "Forbidden"
+    QUOTA_EXCEEDED = "QuotaExceeded"
+    NAMESPACE_TERMINATING = "NamespaceTerminating"
+    POD_SECURITY = "PodSecurityRefused"
+    PODS_REFUSED = "PodsRefused"
+    IMAGE_PULL_FAILED = "ImagePullFailed"
+    INVALID_IMAGE = "InvalidImage"
+    CONFIG_MISSING = "ConfigMissing"
+    CRASH_LOOPING = "CrashLooping"
+    UNSCHEDULABLE = "Unschedulable"
+    NOT_READY = "PodsNotReady"
+    IN_STEP = "InStep"
+    CLAIM_DELETING = "ClaimDeleting"
+    REVISION_MISSING = "RevisionMissing"
+    NO_GAPS = "NoGaps"
+    GAPS = "Gaps"
+    CRD_MISMATCH = "CrdMismatch"
+
+
+MEANING: dict[Reason, str] = {
+    Reason.HEALTHY: "What runs is what the spec says, and all of it is available.",
+    Reason.ROLLING_OUT: "Pods of the wanted revision are on their way.",
+    Reason.PROGRESS_DEADLINE_EXCEEDED: "The rollout has stood still for ten minutes.",
+    Reason.SCALED_TO_ZERO: "No pod is wanted.",
+    Reason.NO_PODS_AVAILABLE: "No pod can take a request.",
+    Reason.PODS_AVAILABLE: "At least one pod can take requests.",
+    Reason.SUSPENDED: "spec.suspend is true: nothing is changed.",
+    Reason.INVALID_SPEC: "A field is wrong; the message names it. What ran before keeps running.",
+    Reason.NOT_OWNED: "An object with the name of a child belongs to somebody else, and is not touched.",
+    Reason.WAITING_FOR_GARBAGE_COLLECTION: "Children of a deleted service of the same name are still there.",
+    Reason.APPLY_REFUSED: "The API server refused a child as invalid.",
+    Reason.FORBIDDEN: "The operator, or a policy of the cluster, does not allow a write.",
+    Reason.QUOTA_EXCEEDED: "A ResourceQuota of the namespace is full.",
+    Reason.NAMESPACE_TERMINATING: "The namespace is being deleted.",
+    Reason.POD_SECURITY: "The namespace's pod security level refuses the pods.",
+    Reason.PODS_REFUSED: "The API server refuses the pods.",
+    Reason.IMAGE_PULL_FAILED: "A node cannot pull an image.",
+    Reason.INVALID_IMAGE: "An image cannot be used: a bad name, or it runs as root.",
+    Reason.CONFIG_MISSING: "A Secret, ConfigMap or key that the pods refer to is not there.",
+    Reason.CRASH_LOOPING: "A container ends again and again.",
+    Reason.UNSCHEDULABLE: "No node can take a pod.",
+    Reason.NOT_READY: "Pods run but do not become ready.",
+    Reason.IN_STEP: "Everything of the service is as it should be.",
+    Reason.CLAIM_DELETING: "Somebody deleted a claim that pods still mount.",
+    Reason.REVISION_MISSING: "Stored revisions were deleted; it is no longer possible to go back to them.",
+    Reason.NO_GAPS: "Every hardening check passes.",
+    Reason.GAPS: "Some hardening is left to be done by the team; the message lists it.",
+    Reason.CRD_MISMATCH: "The CRD on the cluster is not the one that this operator was built with.",
+}

@@ -1,0 +1,83 @@
+"""Revisions: what a version of a service is, and how it is stored."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hardened.api import names
+from hardened.api.parse import HardenedService, parse_spec
+from hardened.api.service import REVISION_FIELDS, HardenedServiceSpec
+from hardened.core.desired.metadata import metadata
+from hardened.core.desired.template import pod_template
+from hardened.core.manifest import Manifest, digest
+
+#: Part of the hash: raised only if the same fields must ever mean another revision.
+SCHEME = "1"
+#: Which code rendered a stored template. A live Deployment keeps its stored template whatever this says.
+RENDERER = "1"
+
+
+@dataclass(frozen=True)
+class Revision:
+    """One version of a service.
+
+    name: 12 hex digits, the hash of `fields`; fields: the revision's part of the spec as the team wrote it, by JSON name;
+    template: the PodTemplateSpec, without the colour label; renderer: which code rendered it.
+    """
+
+    name: str
+    fields: Mapping[str, Any]
+    template: Manifest
+    renderer: str = RENDERER
+
+    @property
+    def image(self) -> str:
+        """The application's image."""
+        return str(self.fields["image"])
+
+    @property
+    def spec(self) -> HardenedServiceSpec:
+        """The revision's fields, typed."""
+        return parse_spec(self.fields)
+
+
+def revision_fields(spec: HardenedServiceSpec) -> Manifest:
+    """The fields of the spec that make a revision, as they were written: a default that changes later must not make a new one."""
+    written = spec.model_dump(by_alias=True, exclude_unset=True, exclude_none=True)
+    return {name: written[name] for name in REVISION_FIELDS if name in written}
+
+
+def revision_name(spec: HardenedServiceSpec) -> str:
+    """The name of the revision that a spec asks for."""
+    return digest({"scheme": SCHEME, "fields": revision_fields(spec)})
+
+
+def render(svc: HardenedService) -> Revision:
+    """The revision that the spec asks for, with a template from this renderer."""
+    name = revision_name(svc.spec)
+    return Revision(name, revision_fields(svc.spec), pod_template(svc, name))
+
+
+def stored(live: Mapping[str, Any]) -> Revision | None:
+    """The revision that a ControllerRevision holds, or None if it holds none of ours."""
+    data = live.get("data") or {}
+    name = (live["metadata"].get("labels") or {}).get(names.REVISION_LABEL)
+    if not name or not isinstance(data.get("fields"), Mapping) or not isinstance(data.get("template"), Mapping):
+        return None
+    return Revision(name, data["fields"], dict(data["template"]), str(data.get("renderer", "")))
+
+
+def object_name(svc: HardenedService, revision: str) -> str:
+    """The name of a revision's ControllerRevision."""
+    return names.child_name(svc.name, revision)
+
+
+def controller_revision(svc: HardenedService, revision: Revision, number: int) -> Manifest:
+    """The object that stores a revision. number: 1 for the first, rising; its data never changes."""
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "ControllerRevision",
+        "metadata": metadata(svc, object_name(svc, revision.name), "revision", revision=revision.name),
+        "revision": number,
+        "data": {"scheme": SCHEME, "renderer": revision.renderer, "fields": dict(revision.fields), "template": revision.template},
+    }

@@ -1,0 +1,160 @@
+"""The status of a service, from what was seen. The only place that decides Ready."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from hardened.api import names
+from hardened.api.crd import SCHEMA_REVISION
+from hardened.api.parse import HardenedService
+from hardened.core.conditions import Condition, merge
+from hardened.core.diagnosis import Finding
+from hardened.core.hardening import gaps
+from hardened.core.manifest import Manifest
+from hardened.core.reasons import Reason
+from hardened.core.rollout import Rollout
+
+
+@dataclass(frozen=True)
+class Situation:
+    """Everything that status is made from.
+
+    revision, image: what the spec asks for; rollout: the Deployment in numbers, None while there is none; finding: the
+    cause that stands in the way, if any; drift: what is not as it should be and cannot be repaired; history: as it is
+    written; crd_schema: the schema revision of the CRD on the cluster, "" if unknown.
+    """
+
+    revision: str
+    image: str
+    serving_image: str
+    replicas: int
+    rollout: Rollout | None
+    finding: Finding | None
+    drift: Finding | None
+    history: Sequence[Manifest]
+    crd_schema: str = ""
+
+
+def status_of(svc: HardenedService, situation: Situation, before: Mapping[str, Any], now: datetime) -> Manifest:
+    """The whole status. before: the status as it is, from which only transition times are taken."""
+    rollout = situation.rollout
+    available = rollout.available if rollout else 0
+    ready = _ready(situation)
+    conditions = [
+        ready,
+        _available(available, situation.replicas),
+        _progressing(situation, ready),
+        _reconciling(situation, ready),
+        _stalled(situation.finding),
+        _hardened(svc, situation.crd_schema),
+        _drifted(situation.drift),
+    ]
+    status: Manifest = {
+        "observedGeneration": svc.generation,
+        "phase": _phase(situation, ready, available),
+        "replicas": rollout.total if rollout else 0,
+        "availableReplicas": available,
+        "selector": f"{names.SERVICE_LABEL}={svc.name},{names.COLOR_LABEL}={names.BLUE}",
+        "conditions": merge(before.get("conditions") or (), conditions, svc.generation, now),
+        "history": list(situation.history),
+    }
+    if rollout and rollout.revision:
+        status["serving"] = {"color": names.BLUE, "revision": rollout.revision, "image": situation.serving_image}
+    return status
+
+
+def _ready(s: Situation) -> Condition:
+    if s.finding:
+        return Condition("Ready", False, s.finding.reason, s.finding.message)
+    if not s.rollout or s.rollout.revision != s.revision or s.rollout.wanted != s.replicas or not s.rollout.is_complete:
+        return Condition("Ready", False, Reason.ROLLING_OUT, _progress(s))
+    if s.replicas == 0:
+        return Condition("Ready", True, Reason.SCALED_TO_ZERO, f"revision {s.revision} is in place; 0 replicas are wanted")
+    return Condition("Ready", True, Reason.HEALTHY, f"revision {s.revision} serves with {s.rollout.available} of {s.replicas} pods")
+
+
+def _progress(s: Situation) -> str:
+    if not s.rollout or s.rollout.revision != s.revision:
+        return f"revision {s.revision} ({s.image}) is about to be rolled out"
+    done = min(s.rollout.updated, s.rollout.available)
+    old = max(0, s.rollout.total - s.rollout.updated)
+    leaving = f"; {old} of another revision still to leave" if old else ""
+    return f"revision {s.revision}: {done} of {s.replicas} pods available{leaving}"
+
+
+def _available(available: int, replicas: int) -> Condition:
+    if available:
+        return Condition("Available", True, Reason.PODS_AVAILABLE, f"{available} of {replicas} pods can take requests")
+    if replicas == 0:
+        return Condition("Available", False, Reason.SCALED_TO_ZERO, "0 replicas are wanted; scale up to serve")
+    return Condition("Available", False, Reason.NO_PODS_AVAILABLE, f"0 of {replicas} pods can take requests")
+
+
+def _progressing(s: Situation, ready: Condition) -> Condition:
+    if ready.is_true:
+        return Condition("Progressing", False, ready.reason, "nothing is being rolled out")
+    if s.finding:
+        return Condition("Progressing", False, s.finding.reason, s.finding.message)
+    return Condition("Progressing", True, Reason.ROLLING_OUT, ready.message)
+
+
+def _reconciling(s: Situation, ready: Condition) -> Condition:
+    # kstatus: Reconciling while the operator is still at work towards the spec; not when only a person can help.
+    is_busy = not ready.is_true and not (s.finding and s.finding.is_final)
+    return Condition("Reconciling", is_busy, ready.reason, ready.message if is_busy else "nothing is left for the operator to do")
+
+
+def _stalled(finding: Finding | None) -> Condition:
+    if finding and finding.is_final:
+        return Condition("Stalled", True, finding.reason, finding.message)
+    return Condition("Stalled", False, finding.reason if finding else Reason.IN_STEP, "the operator can go on by itself")
+
+
+def _hardened(svc: HardenedService, crd_schema: str) -> Condition:
+    if crd_schema and crd_schema != SCHEMA_REVISION:
+        text = f"the CRD is of schema revision {crd_schema}, this operator of {SCHEMA_REVISION}: upgrade both together"
+        return Condition("Hardened", False, Reason.CRD_MISMATCH, text)
+    open_gaps = gaps(svc)
+    if open_gaps:
+        return Condition("Hardened", False, Reason.GAPS, "; ".join(open_gaps))
+    return Condition("Hardened", True, Reason.NO_GAPS, "every hardening check passes")
+
+
+def _drifted(drift: Finding | None) -> Condition:
+    if drift:
+        return Condition("Drifted", True, drift.reason, drift.message)
+    return Condition("Drifted", False, Reason.IN_STEP, "everything is as it was made")
+
+
+def _phase(s: Situation, ready: Condition, available: int) -> str:
+    if s.finding and s.finding.reason is Reason.SUSPENDED:
+        return "Suspended"
+    if ready.is_true:
+        return "Healthy"
+    if s.finding:
+        return "Degraded"
+    return "Progressing" if available or s.rollout else "Pending"
+
+
+def unparsed_status(body: Mapping[str, Any], finding: Finding, now: datetime) -> Manifest:
+    """The status of a service whose spec cannot be used: what ran keeps running, and what was known of it stays as it is."""
+    before = body.get("status") or {}
+    available = int(before.get("availableReplicas") or 0)
+    wanted = [
+        Condition("Ready", False, finding.reason, finding.message),
+        _available(available, int(before.get("replicas") or 0)),
+        Condition("Progressing", False, finding.reason, finding.message),
+        Condition("Reconciling", False, finding.reason, "nothing is left for the operator to do"),
+        _stalled(finding),
+        Condition("Hardened", False, finding.reason, "not known while the spec is invalid"),
+        _drifted(None),
+    ]
+    generation = int(body["metadata"].get("generation", 0))
+    kept = {k: before[k] for k in ("replicas", "availableReplicas", "selector", "serving", "history") if k in before}
+    return {
+        **kept,
+        "observedGeneration": generation,
+        "phase": "Degraded",
+        "conditions": merge(before.get("conditions") or (), wanted, generation, now),
+    }

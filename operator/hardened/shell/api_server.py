@@ -1,0 +1,75 @@
+"""The one door to Kubernetes: raw dictionaries in and out, failures as the error tree.
+
+Each method raises an `ApiFailure`, and nothing else, when a call does not do what it should: TryAgain, LookAgain, Vanished or Refused.
+After a TryAgain of a write nobody knows whether the server took it.
+"""
+
+from typing import Any, Final, Literal, Protocol
+
+from hardened.shell.kinds import Kind
+
+Body = dict[str, Any]
+Bodies = list[Body]
+Propagation = Literal["Background", "Foreground", "Orphan"]
+
+#: Reasons of a Refused with status 403 that core can tell from a lack of rights. The server says `Forbidden` for all of them.
+EXCEEDED_QUOTA: Final = "ExceededQuota"
+NAMESPACE_TERMINATING: Final = "NamespaceTerminating"
+
+
+class ApiServer(Protocol):
+    async def get(self, kind: Kind, namespace: str | None, name: str) -> Body:
+        """The object as it is now; namespace None for a cluster-scoped kind. Raises Vanished when there is none."""
+        ...
+
+    async def list(self, kind: Kind, namespace: str | None, label_selector: str = "", *, chunk: int = 500) -> Bodies:
+        """All objects that match, in pages of `chunk`; namespace None: of all namespaces. Items carry apiVersion and kind.
+
+        Starts over, once, when the server has forgotten where the list was (410).
+        """
+        ...
+
+    async def apply(self, kind: Kind, manifest: Body, *, force: bool) -> Body:
+        """Server-side apply under the field manager `names.MANAGER`: creates, updates and gives up fields. The object as it is afterwards.
+
+        metadata.uid and metadata.resourceVersion in the manifest are preconditions; LookAgain when they fail, and when another manager
+        holds a field and `force` is False. Only the uid keeps an object that is gone by now from being made anew: the server ignores the
+        resourceVersion then. Our own /scale counts as another manager. Refused when a field does not fit the schema.
+        """
+        ...
+
+    async def apply_status(self, kind: Kind, manifest: Body) -> Body:
+        """Server-side apply, with force, of the status subresource. Never creates: Vanished."""
+        ...
+
+    async def set_scale(self, kind: Kind, namespace: str, name: str, replicas: int) -> None:
+        """Sets spec.replicas through the /scale subresource, and takes no ownership of any other field."""
+        ...
+
+    async def delete(
+        self,
+        kind: Kind,
+        namespace: str,
+        name: str,
+        *,
+        uid: str,
+        resource_version: str | None = None,
+        propagation: Propagation = "Background",
+    ) -> None:
+        """Deletes this very object. LookAgain when uid or resource_version is another one by now; Vanished when it is gone already."""
+        ...
+
+    async def create(self, kind: Kind, manifest: Body) -> Body:
+        """Makes a new object. LookAgain (reason AlreadyExists) when the name is taken."""
+        ...
+
+    async def update(self, kind: Kind, manifest: Body) -> Body:
+        """Replaces the whole object; with metadata.resourceVersion a compare-and-swap: LookAgain when it is not the last one.
+
+        Vanished when there is no such object; but a Lease is made then, unless the body carries a uid: LookAgain.
+        """
+        ...
+
+    async def merge_patch(self, kind: Kind, namespace: str, name: str, patch: Body) -> Body:
+        """A JSON merge patch (RFC 7386). The object as it is afterwards."""
+        ...

@@ -1,0 +1,196 @@
+"""What the watches have told about services and their children, never going back in time."""
+
+from collections import OrderedDict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from hardened.api import names
+from hardened.shell.api_server import Body
+from hardened.shell.kinds import HARDENED_SERVICE, Kind
+from hardened.shell.workqueue import Key
+
+#: How many deleted objects are remembered: at 1,000 services, all their children deleted once. About 100 bytes each.
+TOMBSTONES: Final = 10_000
+
+_Id = tuple[str, str, str]  # kind, namespace, name
+
+
+@dataclass(slots=True)
+class _Entry:
+    body: Body
+    key: Key | None
+    touched: int  # the cache's count of changes when this entry was last told or written
+
+
+class Cache:
+    """Bodies by kind, namespace and name, and by the service they belong to.
+
+    An object belongs to the HardenedService that is its controller, else to the one that its label `hardened.dev/service` names: so a child
+    whose label somebody stripped is still seen, and repaired.
+
+    An object older (by resourceVersion) than the one known is ignored; so is one that is known to be deleted. Bodies are kept as given,
+    less metadata.managedFields except for the kinds in `keep_managed_fields`; nobody may change a body that was put in or got out.
+    A watch with a label selector reports an object that no longer matches as DELETED, with the resourceVersion of that change: a later
+    state of the same object is believed again.
+    """
+
+    def __init__(self, *, keep_managed_fields: Collection[str] = ("Deployment",), tombstones: int = TOMBSTONES) -> None:
+        self._keep = frozenset(keep_managed_fields)
+        self._entries: dict[_Id, _Entry] = {}
+        self._children: dict[Key, dict[_Id, Body]] = {}
+        self._limit = tombstones
+        self._tombstones: OrderedDict[str, int | None] = OrderedDict()  # uid -> resourceVersion of its end; None: we were told it is gone
+        self._changes = 0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    # ---- reading
+
+    def get(self, kind: Kind, namespace: str, name: str) -> Body | None:
+        entry = self._entries.get((kind.name, namespace, name))
+        return entry.body if entry else None
+
+    def children(self, namespace: str, service: str) -> tuple[Body, ...]:
+        """All known children of the service, of every kind, in no particular order; the HardenedService is not among them."""
+        return tuple(self._children.get(Key(namespace, service), {}).values())
+
+    def services(self) -> tuple[Key, ...]:
+        """The keys of all known HardenedServices."""
+        return tuple(Key(namespace, name) for kind, namespace, name in self._entries if kind == HARDENED_SERVICE.name)
+
+    # ---- being told
+
+    def see(self, kind: Kind, event_type: str | None, obj: Body) -> Key | None:
+        """Takes one watch event: ADDED, MODIFIED, None (from the initial list) or DELETED. The service to look at, or None: nothing new.
+
+        An object that changes hands names the service that lost it.
+        """
+        if event_type == "DELETED":
+            meta = obj["metadata"]
+            version = str(meta.get("resourceVersion", ""))
+            return self._gone(kind, meta["namespace"], meta["name"], meta["uid"], int(version) if version.isdecimal() else None)
+        return self._put(kind, obj)
+
+    def wrote(self, kind: Kind, obj: Body) -> None:
+        """Takes the reply to our own write, so that the next look sees it. The watch's echo of it is then nothing new."""
+        self._put(kind, obj)
+
+    def deleted(self, kind: Kind, namespace: str, name: str, uid: str) -> Key | None:
+        """This object is gone: our delete was taken, or a GET of it answered 404. Late events do not bring it back, except such as carry
+        a deletionTimestamp: then a finalizer still holds it."""
+        return self._gone(kind, namespace, name, uid, None)
+
+    def forget(self, kind: Kind, namespace: str, name: str) -> Key | None:
+        """Drops what is known about the object, without a claim that it is gone: the next event or list may bring it back."""
+        return self._drop((kind.name, namespace, name))
+
+    def mark(self) -> int:
+        """Take it before a list begins, and hand it to `replace`: what was told or written after it is not dropped."""
+        return self._changes
+
+    def replace(self, kind: Kind, namespaces: Collection[str] | None, objs: Iterable[Body], since: int) -> set[Key]:
+        """Takes a complete list of one kind in these namespaces (None: in all), begun after `since = mark()`.
+
+        What it lacks is dropped, unless it was told or written since. The keys of services whose objects differ or vanished.
+        """
+        listed: set[_Id] = set()
+        keys: set[Key | None] = set()
+        for obj in objs:
+            listed.add(_id(kind, obj))
+            keys.add(self._put(kind, obj))
+        missing = [
+            known
+            for known, entry in self._entries.items()
+            if known[0] == kind.name and known not in listed and entry.touched <= since and (namespaces is None or known[1] in namespaces)
+        ]
+        # No tombstone: a list can be stale, and a buried object that lives would never be seen again.
+        keys.update(self._drop(known) for known in missing)
+        return {key for key in keys if key is not None}
+
+    # ---- inside
+
+    def _put(self, kind: Kind, obj: Body) -> Key | None:
+        meta = obj["metadata"]
+        if self._is_buried(meta):
+            return None
+        this = _id(kind, obj)
+        known = self._entries.get(this)
+        if known is not None and not _is_newer(meta, before := known.body["metadata"]):
+            if (meta["uid"], meta.get("resourceVersion")) == (before["uid"], before.get("resourceVersion")):
+                self._changes += 1
+                known.touched = self._changes
+            return None
+        lost = known.key if known is not None else None
+        key = _key(kind, obj)
+        if kind.name not in self._keep and "managedFields" in meta:
+            obj = obj | {"metadata": {name: value for name, value in meta.items() if name != "managedFields"}}
+        if lost is not None and lost != key:
+            self._unlink(lost, this)
+        self._changes += 1
+        self._entries[this] = _Entry(obj, key, self._changes)
+        if key is not None and kind != HARDENED_SERVICE:
+            self._children.setdefault(key, {})[this] = obj
+        return lost if lost is not None and lost != key else key
+
+    def _gone(self, kind: Kind, namespace: str, name: str, uid: str, version: int | None) -> Key | None:
+        self._tombstones[uid] = version
+        self._tombstones.move_to_end(uid)
+        while len(self._tombstones) > self._limit:
+            self._tombstones.popitem(last=False)
+        this = (kind.name, namespace, name)
+        known = self._entries.get(this)
+        # Another uid: the object was made anew under the same name, and this is news of its predecessor.
+        if known is None or known.body["metadata"]["uid"] != uid:
+            return None
+        return self._drop(this)
+
+    def _drop(self, this: _Id) -> Key | None:
+        entry = self._entries.pop(this, None)
+        if entry is None:
+            return None
+        self._changes += 1
+        if entry.key is not None:
+            self._unlink(entry.key, this)
+        return entry.key
+
+    def _unlink(self, key: Key, this: _Id) -> None:
+        children = self._children.get(key)
+        if children is not None:
+            children.pop(this, None)
+            if not children:
+                del self._children[key]
+
+    def _is_buried(self, meta: Body) -> bool:
+        if meta["uid"] not in self._tombstones:
+            return False
+        ended, version = self._tombstones[meta["uid"]], str(meta.get("resourceVersion", ""))
+        if ended is None:
+            return "deletionTimestamp" not in meta
+        return not version.isdecimal() or int(version) <= ended
+
+
+def _id(kind: Kind, obj: Body) -> _Id:
+    meta = obj["metadata"]
+    return (kind.name, meta["namespace"], meta["name"])
+
+
+def _key(kind: Kind, obj: Body) -> Key | None:
+    """The service to look at when `obj` changes: itself, its controller, or the one its label names."""
+    meta = obj["metadata"]
+    if kind == HARDENED_SERVICE:
+        return Key(meta["namespace"], meta["name"])
+    for owner in meta.get("ownerReferences") or ():
+        if owner.get("controller") and owner.get("kind") == names.KIND and owner.get("apiVersion", "").startswith(f"{names.GROUP}/"):
+            return Key(meta["namespace"], owner["name"])
+    service = (meta.get("labels") or {}).get(names.SERVICE_LABEL)
+    return Key(meta["namespace"], service) if service else None
+
+
+def _is_newer(meta: Body, known: Body) -> bool:
+    """Whether `meta` is later than `known`, of the same name. resourceVersions grow across all objects of a kind, whatever their uid."""
+    mine, theirs = str(meta.get("resourceVersion", "")), str(known.get("resourceVersion", ""))
+    if mine.isdecimal() and theirs.isdecimal():
+        return int(mine) > int(theirs)
+    return mine != theirs or meta["uid"] != known["uid"]

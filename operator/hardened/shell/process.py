@@ -1,0 +1,168 @@
+"""The operator's process: makes the parts, runs them, and ends them in an order that loses nothing."""
+
+import asyncio
+import functools
+import logging
+import random
+import signal
+import time
+from collections.abc import Coroutine, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import kopf
+
+from hardened import __version__
+from hardened.core.policy import Policy
+from hardened.shell import credentials, logs, metrics, watches
+from hardened.shell.cache import Cache
+from hardened.shell.client import Client, connect
+from hardened.shell.health import TICK, Signs
+from hardened.shell.leader import Leader
+from hardened.shell.metrics import Metrics
+from hardened.shell.reconciler import Reconciler
+from hardened.shell.recorder import Recorder
+from hardened.shell.settings import Settings
+from hardened.shell.sync import Sync
+from hardened.shell.workqueue import WorkQueue
+
+logger = logging.getLogger(__name__)
+
+#: A graceful stop waits this long for reconciles in work, before the Lease is given up: together less than the 3 s of a handover.
+DRAIN_SECONDS: Final = 1.5
+
+
+class Process:
+    """All parts of one operator process. Ends on SIGTERM, on lost leadership, and when any part ends that should not."""
+
+    def __init__(self, settings: Settings, environ: Mapping[str, str], client: Client, measured: Metrics) -> None:
+        rng = random.Random()
+        self.settings, self.environ, self.client, self.metrics = settings, environ, client, measured
+        self.stop = asyncio.Event()
+        self.exit_code = 0
+        self.cache = Cache()
+        self.queue = WorkQueue(time.monotonic, rng)
+        self.queue.pause()
+        self.signs = Signs((kind.plural for kind in watches.WATCHED), time.monotonic())
+        self.recorder = Recorder(client, settings.identity or "hardened-operator", clock=time.monotonic)
+        self.sync = Sync(client, self.cache, self.queue, namespaces=settings.namespaces, period=settings.resync_seconds, rng=rng)
+        self.leader = Leader(client, settings, clock=time.monotonic, rng=rng, on_started=self._lead, on_lost=self._lost)
+        self.reconciler = Reconciler(
+            client,
+            self.cache,
+            self.queue,
+            policy=Policy(
+                frozenset(settings.pod_label_keys),
+                frozenset(settings.pod_annotation_keys),
+                frozenset(settings.service_account_annotation_keys),
+            ),
+            metrics=measured,
+            recorder=self.recorder,
+            now=lambda: datetime.now(UTC),
+            may_write=lambda: not settings.leader_elect or self.leader.is_leader,
+            crd_schema=lambda: self.sync.crd_schema,
+        )
+        measured.watch_queue(self.queue.__len__, self.queue.oldest_seconds)
+        measured.watch_leader(lambda: not settings.leader_elect or self.leader.is_leader)
+
+    def _lead(self) -> None:
+        for key in self.cache.services():
+            self.queue.add(key)
+        self.queue.resume()
+
+    def _lost(self) -> None:
+        self.queue.pause()
+        self.end(1)
+
+    def end(self, code: int) -> None:
+        """Begins the end of the process; the first code counts."""
+        if not self.stop.is_set():
+            self.exit_code = code
+            self.stop.set()
+
+    async def run(self) -> int:
+        """Runs until told to end. The exit code: 0 after a signal, 1 when something ended that should not have."""
+        loop = asyncio.get_running_loop()
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(signum, self.end, 0)
+        server = metrics.serve(self.metrics.registry, self.settings.metrics_port)
+        tasks = [self._spawn("ticker", self._tick())]
+        try:
+            tasks.append(self._spawn("start", self._start(tasks)))
+            await self.stop.wait()
+            await self.queue.drain(DRAIN_SECONDS)
+            await self.leader.release()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self.client.close()
+            server.close()
+        logger.info("hardened operator %s ends with exit code %d", __version__, self.exit_code)
+        return self.exit_code
+
+    async def _start(self, tasks: list[asyncio.Task[None]]) -> None:
+        """The order matters: nothing is worked before every kind was listed, and a standby knows the world before it can lead."""
+        saw = self._saw
+        await self.sync.first(saw)
+        tasks.append(self._spawn("watches", self._watch()))
+        tasks.append(self._spawn("queue", self.queue.run(self.reconciler.reconcile, self.settings.workers)))
+        tasks.append(self._spawn("recorder", self.recorder.run()))
+        tasks.append(self._spawn("resync", self.sync.run(saw)))
+        if self.settings.leader_elect:
+            tasks.append(self._spawn("leader", self.leader.run()))
+        else:
+            self._lead()
+        await asyncio.Event().wait()
+
+    def _saw(self, plural: str) -> None:
+        self.signs.saw(plural, time.monotonic())
+
+    def _spawn(self, name: str, coro: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(coro, name=name)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if task.cancelled():
+            return
+        error = task.exception()
+        if not self.stop.is_set():
+            logger.error("%s ended: the process ends with it, to be started anew", task.get_name(), exc_info=error)
+        self.end(1)
+
+    async def _tick(self) -> None:
+        while True:
+            self.signs.ticked(time.monotonic())
+            await asyncio.sleep(TICK)
+
+    async def _watch(self) -> None:
+        registry = kopf.OperatorRegistry()
+        login = watches.Login(functools.partial(credentials.load, self.environ), self.signs, time.monotonic)
+        watches.register(registry, watches.Watching(self.cache, self.queue, self.signs, time.monotonic), login)
+        existing = asyncio.all_tasks()
+        tasks = await kopf.spawn_tasks(
+            registry=registry,
+            settings=watches.settings(),
+            clusterwide=not self.settings.namespaces,
+            namespaces=self.settings.namespaces,
+            standalone=True,
+            liveness_endpoint=f"http://0.0.0.0:{self.settings.health_port}/healthz",
+        )
+        # kopf has put its own signal handlers in place; the order of our end is ours.
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(signum, self.end, 0)
+        await kopf.run_tasks(tasks, ignored=existing)
+
+
+async def main(environ: Mapping[str, str]) -> int:
+    """Runs the operator by these environment variables. Raises BadSetting."""
+    settings = Settings.from_environ(environ)
+    logs.configure(settings.log_level)
+    logger.info("hardened operator %s starts in %s", __version__, ", ".join(settings.namespaces) or "all namespaces")
+    measured = Metrics()
+    client = await connect(environ, measured.count_call)
+    with suppress(asyncio.CancelledError):
+        return await Process(settings, environ, client, measured).run()
+    return 1

@@ -1,0 +1,230 @@
+"""One look at one service: observe, plan, execute, tell."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from hardened.api import names
+from hardened.core.manifest import ChildKey, digest
+from hardened.core.observed import Observed, Trouble
+from hardened.core.plan import Apply, Delete, Plan, plan
+from hardened.core.policy import Policy
+from hardened.errors import ApiFailure, LookAgain, Refused, TryAgain, Vanished
+from hardened.shell.announcements import announcements
+from hardened.shell.api_server import ApiServer, Body
+from hardened.shell.cache import Cache
+from hardened.shell.kinds import HARDENED_SERVICE, KINDS, POD
+from hardened.shell.metrics import Metrics
+from hardened.shell.recorder import Recorder
+from hardened.shell.workqueue import Key, WorkQueue
+
+logger = logging.getLogger(__name__)
+
+#: Plans in one reconcile: look, look at pods, write, and look at what was written; the rest is for a world that moves meanwhile.
+ROUNDS: Final = 8
+
+
+class LostLeadership(Exception):
+    """This process no longer leads: nothing more may be written."""
+
+
+@dataclass(frozen=True)
+class _Written:
+    """What we last wrote as status, and what the server made of it: an older CRD prunes fields that it does not know."""
+
+    wanted: str
+    stored: Any
+
+
+class Reconciler:
+    """Brings one service at a time in line. Decides nothing: `core.plan` does.
+
+    now: the wall clock, timezone-aware; may_write: asked before each write; crd_schema: the schema revision of the CRD on
+    the cluster, "" if unknown.
+    """
+
+    def __init__(
+        self,
+        api: ApiServer,
+        cache: Cache,
+        queue: WorkQueue,
+        *,
+        policy: Policy,
+        metrics: Metrics,
+        recorder: Recorder,
+        now: Callable[[], datetime],
+        may_write: Callable[[], bool],
+        crd_schema: Callable[[], str] = lambda: "",
+    ) -> None:
+        self._api, self._cache, self._queue = api, cache, queue
+        self._policy, self._metrics, self._recorder = policy, metrics, recorder
+        self._now, self._may_write, self._crd_schema = now, may_write, crd_schema
+        self._status: dict[Key, _Written] = {}
+        self._refused: dict[Key, str] = {}
+
+    async def reconcile(self, key: Key) -> None:
+        """Looks at one service until nothing is left to do, and puts it back into the queue where that is later."""
+        with self._metrics.reconcile_seconds.time():
+            try:
+                await self._look(key)
+            except LostLeadership:
+                return
+            except ApiFailure as failure:
+                self._failed(key, failure)
+            else:
+                self._queue.forget(key)
+
+    async def _look(self, key: Key) -> None:
+        body = self._cache.get(HARDENED_SERVICE, key.namespace, key.name)
+        if body is None:
+            self._gone(key)
+            return
+        observed = Observed.of(self._cache.children(key.namespace, key.name), crd_schema=self._crd_schema())
+        decided = Plan()
+        for _ in range(ROUNDS):
+            decided = plan(body, observed, self._policy, self._now())
+            if decided.look:
+                observed = await self._read(key, observed, decided.look)
+            elif decided.look_at_pods:
+                observed = observed.with_pods(await self._pods(key))
+            elif decided.has_writes:
+                try:
+                    body, observed = await self._execute(key, body, observed, decided)
+                except Refused as refusal:
+                    await self._report(key, body, observed, refusal)
+                    raise
+            else:
+                break
+        self._refused.pop(key, None)
+        await self._tell(key, body, decided)
+        if decided.requeue_after:
+            self._queue.add_after(key, decided.requeue_after.total_seconds())
+
+    # ---- reading
+
+    async def _read(self, key: Key, observed: Observed, wanted: frozenset[ChildKey]) -> Observed:
+        """Wanted children that the caches lack: they may be there, unlabelled, or made a moment ago."""
+        replies = await asyncio.gather(*(self._get(key, child) for child in sorted(wanted)))
+        for child, live in replies:
+            observed = observed.with_child(live) if live else observed.without_child(child)
+        return observed
+
+    async def _get(self, key: Key, child: ChildKey) -> tuple[ChildKey, Body | None]:
+        try:
+            live = await self._api.get(KINDS[child.kind], key.namespace, child.name)
+        except Vanished:
+            return child, None
+        return child, {"apiVersion": KINDS[child.kind].api_version, "kind": child.kind} | live
+
+    async def _pods(self, key: Key) -> list[Body]:
+        return await self._api.list(POD, key.namespace, f"{names.SERVICE_LABEL}={key.name}")
+
+    # ---- writing
+
+    async def _execute(self, key: Key, body: Body, observed: Observed, decided: Plan) -> tuple[Body, Observed]:
+        if decided.seed_replicas is not None:
+            body = await self._seed(key, body, decided.seed_replicas)
+        for step in decided.apply:
+            observed = await self._write(
+                f"apply {step.manifest['kind']} {step.manifest['metadata']['name']}", self._apply(body, step, observed)
+            )
+        for unwanted in decided.delete:
+            observed = await self._write(f"delete {unwanted.key}", self._delete(key, unwanted, observed))
+        return body, observed
+
+    async def _write(self, doing: str, call: Awaitable[Observed]) -> Observed:
+        try:
+            return await call
+        except ApiFailure as failure:
+            failure.add_note(doing)
+            raise
+
+    def _assert_leading(self) -> None:
+        if not self._may_write():
+            raise LostLeadership
+
+    async def _seed(self, key: Key, body: Body, replicas: int) -> Body:
+        self._assert_leading()
+        await self._api.set_scale(HARDENED_SERVICE, key.namespace, key.name, replicas)
+        # The reply is a Scale; the object itself has a new generation, which the status must carry.
+        fresh = await self._api.get(HARDENED_SERVICE, key.namespace, key.name)
+        self._cache.wrote(HARDENED_SERVICE, fresh)
+        if fresh["metadata"]["uid"] != body["metadata"]["uid"]:
+            raise LookAgain(f"{key} was made anew")
+        return fresh
+
+    async def _apply(self, body: Body, step: Apply, observed: Observed) -> Observed:
+        self._assert_leading()
+        kind = KINDS[step.manifest["kind"]]
+        live = await self._api.apply(kind, step.manifest, force=not step.is_new)
+        live = {"apiVersion": kind.api_version, "kind": kind.name} | live
+        self._cache.wrote(kind, live)
+        if step.repairs:
+            self._metrics.repairs.labels(kind.name).inc()
+            name = step.manifest["metadata"]["name"]
+            self._recorder.record(
+                body, "Warning", "Repaired", f"{kind.name} {name}: {step.repairs} was changed by somebody else and is set back"
+            )
+        return observed.with_child(live)
+
+    async def _delete(self, key: Key, unwanted: Delete, observed: Observed) -> Observed:
+        self._assert_leading()
+        kind = KINDS[unwanted.key.kind]
+        try:
+            await self._api.delete(kind, key.namespace, unwanted.key.name, uid=unwanted.uid, resource_version=unwanted.resource_version)
+        except Vanished:
+            logger.debug("%s: %s was gone already", key, unwanted.key)
+        self._cache.deleted(kind, key.namespace, unwanted.key.name, unwanted.uid)
+        return observed.without_child(unwanted.key)
+
+    # ---- telling
+
+    async def _tell(self, key: Key, body: Body, decided: Plan) -> None:
+        """One status write, if it differs."""
+        if decided.status is None:
+            return
+        self._metrics.set_phase(key, decided.status["phase"])
+        before = body.get("status")
+        written = self._status.get(key)
+        wanted = digest(decided.status, 64)
+        if before == decided.status or (written and written.wanted == wanted and written.stored == before):
+            return
+        self._assert_leading()
+        meta = body["metadata"]
+        live = await self._api.apply_status(
+            HARDENED_SERVICE,
+            {
+                "apiVersion": names.API_VERSION,
+                "kind": names.KIND,
+                "metadata": {"name": key.name, "namespace": key.namespace, "uid": meta["uid"]},
+                "status": decided.status,
+            },
+        )
+        self._cache.wrote(HARDENED_SERVICE, live)
+        self._status[key] = _Written(wanted, live.get("status"))
+        for event in announcements(before or {}, decided.status):
+            self._recorder.record(body, event.type, event.reason, event.message)
+
+    async def _report(self, key: Key, body: Body, observed: Observed, refusal: Refused) -> None:
+        """Says in status what the server refuses, once it refused the same thing twice: a single refusal may be a mistake of the moment."""
+        doing = refusal.__notes__[0]
+        is_repeated = self._refused.get(key) == doing
+        self._refused[key] = doing
+        if is_repeated:
+            seen = observed.with_trouble(Trouble(doing, refusal))
+            await self._tell(key, body, plan(body, seen, self._policy, self._now()))
+
+    def _failed(self, key: Key, failure: ApiFailure) -> None:
+        self._metrics.reconcile_errors.labels(failure.reason or type(failure).__name__).inc()
+        at_least = failure.retry_after if isinstance(failure, TryAgain) else None
+        seconds = self._queue.retry(key, at_least)
+        logger.info("%s: %s; again in %.1f s", key, failure, seconds)
+
+    def _gone(self, key: Key) -> None:
+        """No finalizer, nothing to do: the garbage collector removes the children by their owner."""
+        self._metrics.set_phase(key, None)
+        self._status.pop(key, None)
+        self._refused.pop(key, None)

@@ -1,0 +1,174 @@
+"""What a person can set about the operator: HARDENED_… environment variables, read once at start."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeVar, cast
+
+from hardened.errors import HardenedError
+
+LogLevel = Literal["debug", "info", "warning", "error"]
+T = TypeVar("T")
+
+_LOG_LEVELS = ("debug", "info", "warning", "error")
+_TRUE = frozenset({"true", "1", "yes", "on"})
+_FALSE = frozenset({"false", "0", "no", "off"})
+#: RFC 1123 label and subdomain: what Kubernetes takes as the name of a namespace, and of a Lease.
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_SUBDOMAIN = re.compile(r"(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+#: A label or annotation key with an optional DNS prefix; `prefix/*` stands for every key with that prefix.
+_ALLOWED_KEY = re.compile(
+    r"([a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?/)?([A-Za-z0-9]([-_.A-Za-z0-9]{0,61}[A-Za-z0-9])?)|[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?/\*"
+)
+
+
+class BadSetting(HardenedError):
+    """A person set something that cannot be used; the message names the variable and the remedy. End the process."""
+
+    def __init__(self, variable: str, remedy: str) -> None:
+        super().__init__(f"{variable}: {remedy}")
+        self.variable = variable
+        self.remedy = remedy
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Times in seconds. lease_duration > renew_deadline > retry_period, as client-go demands; 15/10/2 are its defaults.
+
+    namespaces: watched namespaces, sorted; empty means the whole cluster. The three allow-lists hold keys, or `prefix/*`.
+    identity: unique among the processes that share the Lease. A pod's name is, and lets a restarted container take its Lease back at once.
+    """
+
+    namespaces: tuple[str, ...] = ()
+    identity: str = ""
+    lease_namespace: str = ""
+    lease_name: str = "hardened-operator"
+    leader_elect: bool = True
+    lease_duration: float = 15
+    renew_deadline: float = 10
+    retry_period: float = 2
+    health_port: int = 8080
+    metrics_port: int = 9090
+    workers: int = 20
+    resync_seconds: float = 300
+    pod_label_keys: tuple[str, ...] = ()
+    pod_annotation_keys: tuple[str, ...] = ()
+    service_account_annotation_keys: tuple[str, ...] = ()
+    log_level: LogLevel = "info"
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> "Settings":
+        """Settings from HARDENED_<FIELD IN UPPER CASE>; unset and blank variables mean the default.
+
+        identity defaults to HOSTNAME, the pod's name; lease_namespace to POD_NAMESPACE. With leader election on, both must be known.
+        Raises BadSetting for the first value that cannot be used.
+        """
+        read = _Reader(environ)
+        settings = cls(
+            namespaces=read.namespaces("NAMESPACES"),
+            identity=read.text("IDENTITY", environ.get("HOSTNAME", "").strip()),
+            lease_namespace=read.name("LEASE_NAMESPACE", _LABEL, environ.get("POD_NAMESPACE", "").strip()),
+            lease_name=read.name("LEASE_NAME", _SUBDOMAIN, cls.lease_name),
+            leader_elect=read.boolean("LEADER_ELECT", cls.leader_elect),
+            lease_duration=read.seconds("LEASE_DURATION", cls.lease_duration, 1, 3600),
+            renew_deadline=read.seconds("RENEW_DEADLINE", cls.renew_deadline, 0.5, 3600),
+            retry_period=read.seconds("RETRY_PERIOD", cls.retry_period, 0.1, 3600),
+            health_port=read.integer("HEALTH_PORT", cls.health_port, 1, 65535),
+            metrics_port=read.integer("METRICS_PORT", cls.metrics_port, 1, 65535),
+            workers=read.integer("WORKERS", cls.workers, 1, 200),
+            resync_seconds=read.seconds("RESYNC_SECONDS", cls.resync_seconds, 10, 86400),
+            pod_label_keys=read.keys("POD_LABEL_KEYS"),
+            pod_annotation_keys=read.keys("POD_ANNOTATION_KEYS"),
+            service_account_annotation_keys=read.keys("SERVICE_ACCOUNT_ANNOTATION_KEYS"),
+            log_level=read.log_level("LOG_LEVEL", cls.log_level),
+        )
+        for check in _CHECKS:
+            check(settings)
+        return settings
+
+
+def _lease_is_named(settings: Settings) -> None:
+    if settings.leader_elect and not settings.identity:
+        raise BadSetting("HARDENED_IDENTITY", "set it to a name that no other operator has (the pod's), or HARDENED_LEADER_ELECT=false")
+    if settings.leader_elect and not settings.lease_namespace:
+        raise BadSetting("HARDENED_LEASE_NAMESPACE", "set it to the namespace the operator runs in, or HARDENED_LEADER_ELECT=false")
+
+
+def _times_are_ordered(settings: Settings) -> None:
+    if settings.renew_deadline >= settings.lease_duration:
+        raise BadSetting("HARDENED_RENEW_DEADLINE", f"must be less than HARDENED_LEASE_DURATION ({settings.lease_duration:g} s)")
+    if settings.retry_period * 1.2 >= settings.renew_deadline:
+        # 1.2: the most that the jitter of the retries adds.
+        limit = settings.renew_deadline / 1.2
+        raise BadSetting("HARDENED_RETRY_PERIOD", f"must be less than {limit:g}, HARDENED_RENEW_DEADLINE divided by 1.2")
+
+
+def _ports_differ(settings: Settings) -> None:
+    if settings.health_port == settings.metrics_port:
+        raise BadSetting("HARDENED_METRICS_PORT", f"must differ from HARDENED_HEALTH_PORT ({settings.health_port})")
+
+
+_CHECKS: tuple[Callable[[Settings], None], ...] = (_lease_is_named, _times_are_ordered, _ports_differ)
+
+
+class _Reader:
+    """Turns one variable into one value, or raises BadSetting in its name."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+
+    def text(self, field: str, default: str) -> str:
+        return self._environ.get(f"HARDENED_{field}", "").strip() or default
+
+    def name(self, field: str, pattern: re.Pattern[str], default: str) -> str:
+        value = self.text(field, default)
+        if value and not pattern.fullmatch(value):
+            raise BadSetting(f"HARDENED_{field}", f"{value!r} is not a Kubernetes name: use lower-case letters, digits and `-`")
+        return value
+
+    def items(self, field: str) -> tuple[str, ...]:
+        return tuple(sorted({item for part in self.text(field, "").split(",") if (item := part.strip())}))
+
+    def namespaces(self, field: str) -> tuple[str, ...]:
+        for item in (items := self.items(field)):
+            if not _LABEL.fullmatch(item):
+                raise BadSetting(f"HARDENED_{field}", f"{item!r} is no namespace: give names with commas between, without wildcards")
+        return items
+
+    def keys(self, field: str) -> tuple[str, ...]:
+        for item in (items := self.items(field)):
+            if not _ALLOWED_KEY.fullmatch(item):
+                remedy = "give keys such as `example.com/team` or `example.com/*`, with commas between"
+                raise BadSetting(f"HARDENED_{field}", f"{item!r} is not a key: {remedy}")
+        return items
+
+    def boolean(self, field: str, default: bool) -> bool:
+        value = self.text(field, str(default)).lower()
+        if value not in _TRUE | _FALSE:
+            raise BadSetting(f"HARDENED_{field}", f"{value!r} is neither `true` nor `false`")
+        return value in _TRUE
+
+    def integer(self, field: str, default: int, low: int, high: int) -> int:
+        return self._number(field, default, low, high, int, "a whole number")
+
+    def seconds(self, field: str, default: float, low: float, high: float) -> float:
+        return self._number(field, default, low, high, float, "a number of seconds")
+
+    def log_level(self, field: str, default: LogLevel) -> LogLevel:
+        value = self.text(field, default).lower()
+        if value not in _LOG_LEVELS:
+            raise BadSetting(f"HARDENED_{field}", f"{value!r} is not one of {', '.join(_LOG_LEVELS)}")
+        return cast(LogLevel, value)
+
+    def _number(self, field: str, default: T, low: float, high: float, parse: Callable[[str], T], what: str) -> T:
+        text = self.text(field, "")
+        if not text:
+            return default
+        try:
+            value = parse(text)
+        except ValueError:
+            value = None
+        # `not low <= …` and not `… < low`: a NaN is refused as well.
+        if value is None or not low <= cast(float, value) <= high:
+            raise BadSetting(f"HARDENED_{field}", f"{text!r} is not {what} from {low:g} to {high:g}")
+        return value

@@ -1,0 +1,81 @@
+"""Complete lists: at start, so that nothing is decided on half a world, and from time to time, since a watch can miss a deletion."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from hardened.api import names
+from hardened.api.crd import SCHEMA_ANNOTATION
+from hardened.errors import ApiFailure, Refused, Vanished
+from hardened.shell.api_server import ApiServer
+from hardened.shell.cache import Cache
+from hardened.shell.kinds import CUSTOM_RESOURCE_DEFINITION, HARDENED_SERVICE, Kind
+from hardened.shell.watches import WATCHED
+from hardened.shell.workqueue import WorkQueue
+
+logger = logging.getLogger(__name__)
+
+CRD_NAME: Final = f"{names.PLURAL}.{names.GROUP}"
+FIRST_PAUSE: Final = 1.0
+LAST_PAUSE: Final = 15.0
+
+
+class Sync:
+    """Lists every watched kind into the cache. namespaces: empty for the whole cluster; period: seconds between two rounds."""
+
+    def __init__(
+        self, api: ApiServer, cache: Cache, queue: WorkQueue, *, namespaces: Sequence[str], period: float, rng: random.Random
+    ) -> None:
+        self._api, self._cache, self._queue = api, cache, queue
+        self._namespaces, self._period, self._rng = tuple(namespaces), period, rng
+        self.crd_schema = ""
+
+    async def first(self, saw: Callable[[str], None]) -> None:
+        """Lists until it succeeds. saw: told the plural of each kind that was listed."""
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                await self.once(saw)
+                return
+            except Vanished as failure:
+                logger.warning("%s; is the CRD installed? `hardenctl check` tells; again in %.0f s", failure, pause)
+            except ApiFailure as failure:
+                logger.warning("%s; again in %.0f s", failure, pause)
+            await asyncio.sleep(pause * self._rng.uniform(0.8, 1.2))
+            pause = min(LAST_PAUSE, 2 * pause)
+
+    async def run(self, saw: Callable[[str], None]) -> None:
+        """Lists again and again, and looks at every service each time."""
+        while True:
+            await asyncio.sleep(self._period * self._rng.uniform(0.9, 1.1))
+            try:
+                await self.once(saw)
+            except ApiFailure as failure:
+                logger.warning("the resync is put off: %s", failure)
+
+    async def once(self, saw: Callable[[str], None]) -> None:
+        """One complete round. Raises ApiFailure; the kinds listed until then are in the cache."""
+        for kind in WATCHED:
+            await self._list(kind)
+            saw(kind.plural)
+        self.crd_schema = await self._schema()
+        for key in self._cache.services():
+            self._queue.add(key)
+
+    async def _list(self, kind: Kind) -> None:
+        selector = "" if kind == HARDENED_SERVICE else names.CHILD_SELECTOR
+        for namespace in self._namespaces or (None,):
+            since = self._cache.mark()
+            objects = await self._api.list(kind, namespace, selector)
+            for key in self._cache.replace(kind, None if namespace is None else (namespace,), objects, since):
+                self._queue.add(key)
+
+    async def _schema(self) -> str:
+        """The schema revision of the CRD; "" where the operator may not read it."""
+        try:
+            crd = await self._api.get(CUSTOM_RESOURCE_DEFINITION, None, CRD_NAME)
+        except (Vanished, Refused):
+            return ""
+        return str((crd["metadata"].get("annotations") or {}).get(SCHEMA_ANNOTATION, "0"))

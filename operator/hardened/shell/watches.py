@@ -1,0 +1,169 @@
+"""kopf's part: it watches, serves the probe, and tells the cache and the queue what changed. It decides and writes nothing."""
+
+import asyncio
+import itertools
+import logging
+import random
+import ssl
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any, Final
+
+import aiohttp
+import kopf
+
+from hardened.api import names
+from hardened.shell.cache import Cache
+from hardened.shell.credentials import Credentials
+from hardened.shell.health import Signs
+from hardened.shell.kinds import (
+    CONFIG_MAP,
+    CONTROLLER_REVISION,
+    DEPLOYMENT,
+    HARDENED_SERVICE,
+    NETWORK_POLICY,
+    PERSISTENT_VOLUME_CLAIM,
+    POD_DISRUPTION_BUDGET,
+    SERVICE,
+    SERVICE_ACCOUNT,
+    Kind,
+)
+from hardened.shell.workqueue import WorkQueue
+
+logger = logging.getLogger(__name__)
+
+CHILDREN: Final = (
+    DEPLOYMENT,
+    SERVICE,
+    SERVICE_ACCOUNT,
+    CONFIG_MAP,
+    POD_DISRUPTION_BUDGET,
+    NETWORK_POLICY,
+    PERSISTENT_VOLUME_CLAIM,
+    CONTROLLER_REVISION,
+)
+WATCHED: Final = (HARDENED_SERVICE, *CHILDREN)
+
+#: A watch that is alive is renewed at least this often, which is what the liveness limit of 180 s is measured by.
+WATCH_SECONDS: Final = 120
+#: A rejected token is tried again after this long: the kubelet may be about to replace it.
+LOGIN_PAUSE: Final = 1.0
+
+
+class EndlessBackoff:
+    """1, 2, 4 … 30 s with jitter, for ever: kopf gives up after a list that ends, and its process would exit in every API outage."""
+
+    def __iter__(self) -> Iterator[float]:
+        for attempt in itertools.count():
+            yield min(30.0, 2.0**attempt) * random.uniform(0.8, 1.2)
+
+
+@dataclass(frozen=True)
+class Watching:
+    """What the handlers need. clock: monotonic seconds."""
+
+    cache: Cache
+    queue: WorkQueue
+    signs: Signs
+    clock: Callable[[], float]
+
+
+def register(registry: kopf.OperatorRegistry, watching: Watching, login: Callable[[], Awaitable[kopf.AiohttpSession]]) -> None:
+    """Registers one event handler per kind, the login and the liveness probe."""
+    for kind in WATCHED:
+        kopf.on.event(group=kind.group, version=kind.version, plural=kind.plural, id=kind.plural, registry=registry)(
+            _handler(kind, watching)
+        )
+
+    async def give_credentials(**_: Any) -> kopf.AiohttpSession:
+        return await login()
+
+    async def is_alive(**_: Any) -> str:
+        watching.signs.beat(watching.queue.heartbeat())
+        problems = watching.signs.problems(watching.clock())
+        if problems:
+            raise kopf.PermanentError("; ".join(problems))
+        return "alive"
+
+    kopf.on.login(registry=registry, id="login", retries=1)(give_credentials)
+    # With the default mode a failing probe hangs; with PERMANENT it answers 500 at once.
+    kopf.on.probe(registry=registry, id="alive", errors=kopf.ErrorsMode.PERMANENT)(is_alive)
+
+
+def _handler(kind: Kind, watching: Watching) -> Callable[..., Any]:
+    async def seen(event: Any, **_: Any) -> None:
+        watching.signs.saw(kind.plural, watching.clock())
+        body = event["object"]
+        if "kind" not in body:
+            body = {"apiVersion": kind.api_version, "kind": kind.name, **body}
+        key = watching.cache.see(kind, event["type"], body)
+        if key:
+            watching.queue.add(key)
+
+    return seen
+
+
+def settings() -> kopf.OperatorSettings:
+    """kopf's settings, as this operator needs them."""
+    chosen = kopf.OperatorSettings()
+    chosen.networking.request_timeout = 15
+    chosen.networking.connect_timeout = 5
+    chosen.networking.error_backoffs = EndlessBackoff()
+    chosen.networking.enforce_retry_after = True
+    chosen.networking.trust_env = False
+    chosen.watching.server_timeout = WATCH_SECONDS
+    chosen.watching.client_timeout = WATCH_SECONDS + 30
+    chosen.watching.connect_timeout = 5
+    chosen.watching.inactivity_timeout = 70
+    chosen.watching.reconnect_backoff = 1
+    chosen.watching.chunk_size = 500
+    # A worker holds its place for idle_timeout after its last event: at kopf's 5 s, twenty places take 1,000 objects 250 s.
+    chosen.queueing.worker_limit = 20
+    chosen.queueing.idle_timeout = 0.05
+    chosen.posting.enabled = False
+    chosen.peering.standalone = True
+    chosen.scanning.disabled = True
+    chosen.process.ultimate_exiting_timeout = 20
+    for kind in CHILDREN:
+        chosen.watching.label_selectors[kind.group, kind.version, kind.plural] = names.CHILD_SELECTOR
+    return chosen
+
+
+class Login:
+    """Gives kopf a session whose requests leave a sign of life, and whose token is as the file has it at each login."""
+
+    def __init__(self, load: Callable[[], Any], signs: Signs, clock: Callable[[], float]) -> None:
+        self._load, self._signs, self._clock = load, signs, clock
+        self._is_first = True
+
+    async def __call__(self) -> kopf.AiohttpSession:
+        # kopf asks again after a 401, and ends the process if it is told the same; a session is never the same.
+        if not self._is_first:
+            await asyncio.sleep(LOGIN_PAUSE)
+        self._is_first = False
+        who: Credentials = await self._load()
+        headers = {"User-Agent": "hardened-operator"} | ({"Authorization": who.authorization} if who.authorization else {})
+        session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, ssl=_ssl(who)), headers=headers, trust_env=False, trace_configs=[self._trace()]
+        )
+        return kopf.AiohttpSession(aiohttp_session=session, server=who.server)
+
+    def _trace(self) -> aiohttp.TraceConfig:
+        async def answered(_: aiohttp.ClientSession, __: SimpleNamespace, params: aiohttp.TraceRequestEndParams) -> None:
+            if params.response.status == 200:
+                self._signs.saw(params.url.path.rpartition("/")[2], self._clock())
+
+        trace = aiohttp.TraceConfig()
+        trace.on_request_end.append(answered)
+        return trace
+
+
+def _ssl(who: Credentials) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=who.ca_file)
+    if who.cert_file:
+        context.load_cert_chain(who.cert_file, who.key_file)
+    if not who.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context

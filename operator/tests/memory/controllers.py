@@ -1,0 +1,137 @@
+"""What the cluster's own controllers do to the objects: Deployments become available, orphans go, namespaces end."""
+
+from typing import Any
+
+from tests.memory import fields
+from tests.memory.fields import Body
+from tests.memory.ownership import Manager
+from tests.memory.store import Store
+
+from hardened.shell.kinds import DEPLOYMENT, KINDS, Kind
+
+CONTROLLER = Manager("kube-controller-manager", "Update", "status")
+_FOREGROUND = "foregroundDeletion"
+
+
+def settle(store: Store) -> int:
+    """Each Deployment gets all its replicas, updated and ready, unless it is in store.stuck: then never more than it has already.
+
+    The number of Deployments whose status changed.
+    """
+    changed = 0
+    for (kind, namespace, name), stored in list(store.objects.items()):
+        if kind != DEPLOYMENT.name or "deletionTimestamp" in stored.body["metadata"]:
+            continue
+        new = fields.copy(stored.body)
+        before = stored.body.get("status") or {}
+        new["status"] = _available(stored.body, before, store.now(), is_stuck=(namespace, name) in store.stuck)
+        new["metadata"].setdefault("annotations", {}).setdefault("deployment.kubernetes.io/revision", "1")
+        if new != stored.body:
+            _store(store, DEPLOYMENT, new)
+            changed += 1
+    return changed
+
+
+def _available(body: Body, before: Body, now: str, *, is_stuck: bool) -> Body:
+    wanted = body["spec"]["replicas"]
+    ready = min(wanted, before.get("readyReplicas", 0)) if is_stuck else wanted
+    counts = {"replicas": wanted, "updatedReplicas": wanted, "readyReplicas": ready, "availableReplicas": ready}
+    status: Body = {"observedGeneration": body["metadata"]["generation"], **{name: count for name, count in counts.items() if count}}
+    if ready < wanted:
+        status["unavailableReplicas"] = wanted - ready
+    available = "True" if ready == wanted else "False"
+    reason = "MinimumReplicasAvailable" if available == "True" else "MinimumReplicasUnavailable"
+    progress = "NewReplicaSetAvailable" if available == "True" else "ReplicaSetUpdated"
+    status["conditions"] = [
+        _condition(before, now, "Available", available, reason),
+        _condition(before, now, "Progressing", "True", progress),
+    ]
+    return status
+
+
+def _condition(before: Body, now: str, type_: str, status: str, reason: str) -> Body:
+    condition: Body = {"type": type_, "status": status, "reason": reason, "message": reason}
+    old: dict[str, Any] = next((entry for entry in before.get("conditions", ()) if entry["type"] == type_), {})
+    if {key: old.get(key) for key in condition} == condition:
+        return old
+    since = old["lastTransitionTime"] if old.get("status") == status else now
+    return condition | {"lastTransitionTime": since, "lastUpdateTime": now}
+
+
+def delete(store: Store, kind: Kind, namespace: str, name: str, propagation: str) -> Body:
+    """Removes the object, or marks it when a finalizer holds it: its own or that of a Foreground deletion. The object as it was last."""
+    stored = store.objects[kind.name, namespace, name]
+    uid = stored.body["metadata"]["uid"]
+    if propagation == "Orphan":
+        for dependent in list(store.objects.values()):
+            _disown(store, dependent.body, uid)
+    finalizers = list(stored.body["metadata"].get("finalizers") or ())
+    if (
+        propagation == "Foreground"
+        and _FOREGROUND not in finalizers
+        and any(_is_owned(other.body, uid) for other in store.objects.values())
+    ):
+        finalizers.append(_FOREGROUND)
+    if not finalizers:
+        return store.remove(kind, namespace, name)
+    if "deletionTimestamp" in stored.body["metadata"]:
+        return stored.body
+    new = fields.copy(stored.body)
+    new["metadata"] |= {"finalizers": finalizers, "deletionTimestamp": store.now(), "deletionGracePeriodSeconds": 0}
+    return _store(store, kind, new)
+
+
+def collect_garbage(store: Store) -> int:
+    """Removes objects all of whose owners are gone, ends foreground deletions, empties and ends namespaces that terminate."""
+    removed = 0
+    while True:
+        metas = [stored.body["metadata"] for stored in store.objects.values()]
+        # Who waits for its dependents to go does not keep them.
+        uids = {meta["uid"] for meta in metas if _FOREGROUND not in (meta.get("finalizers") or ())}
+        goners = [this for this, stored in store.objects.items() if _must_go(store, stored.body, uids)]
+        for kind, namespace, name in goners:
+            store.remove(KINDS[kind], namespace, name)
+        removed += len(goners)
+        if not goners:
+            break
+    for namespace in [name for name, phase in store.namespaces.items() if phase == "Terminating"]:
+        del store.namespaces[namespace]
+    return removed
+
+
+def _must_go(store: Store, body: Body, uids: set[str]) -> bool:
+    meta = body["metadata"]
+    if store.namespaces.get(meta["namespace"]) == "Terminating":
+        return True
+    owners = {owner["uid"] for owner in meta.get("ownerReferences") or ()}
+    if "deletionTimestamp" in meta and meta.get("finalizers") == [_FOREGROUND]:
+        return not any(_is_owned(other.body, meta["uid"]) for other in store.objects.values())
+    deleting = {
+        stored.body["metadata"]["uid"]
+        for stored in store.objects.values()
+        if _FOREGROUND in (stored.body["metadata"].get("finalizers") or ())
+    }
+    return bool(owners) and not owners & (uids - deleting) and not meta.get("finalizers")
+
+
+def _is_owned(body: Body, uid: str) -> bool:
+    return any(owner["uid"] == uid for owner in body["metadata"].get("ownerReferences") or ())
+
+
+def _disown(store: Store, body: Body, uid: str) -> None:
+    if not _is_owned(body, uid):
+        return
+    new = fields.copy(body)
+    new["metadata"]["ownerReferences"] = [owner for owner in new["metadata"]["ownerReferences"] if owner["uid"] != uid]
+    _store(store, KINDS[body["kind"]], new)
+
+
+def _store(store: Store, kind: Kind, new: Body) -> Body:
+    meta = new["metadata"]
+    stored = store.objects[kind.name, meta["namespace"], meta["name"]]
+    stored.owners = stored.owners.updated(stored.body, new, CONTROLLER, kind.name)
+    meta["managedFields"] = stored.owners.managed_fields(kind.api_version, store.now(), stored.body["metadata"].get("managedFields", []))
+    meta["resourceVersion"] = store.next_version()
+    stored.body = new
+    store.tell("MODIFIED", kind, new)
+    return new

@@ -1,0 +1,99 @@
+"""Which manager owns which fields, and what an apply or an update does to that."""
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from tests.memory import fields
+from tests.memory.fields import Body, Path
+
+
+class Manager(NamedTuple):
+    """As the server tells managers apart: one name that applies and updates is two."""
+
+    name: str
+    operation: str  # Apply or Update
+    subresource: str = ""
+
+
+class Conflicts(Exception):
+    def __init__(self, found: list[tuple[Path, Manager]]) -> None:
+        self.found = found
+        said = "; ".join(f"{path_text(path)} is owned by {manager.name!r} using {manager.operation}" for path, manager in found)
+        super().__init__(f"Apply failed with {len(found)} conflict{'s' if len(found) > 1 else ''}: {said}")
+
+
+@dataclass
+class Owners:
+    """Changed only by replacing it: `applied` and `updated` give the next one."""
+
+    sets: dict[Manager, frozenset[Path]] = field(default_factory=dict)
+
+    def applied(self, live: Body, wanted: Body, me: Manager, kind: str, *, force: bool) -> tuple[Body, "Owners"]:
+        """The object and its owners after `me` applied `wanted`. Raises Conflicts: another owns a field whose value would change."""
+        new = fields.leaves(wanted, kind)
+        conflicts = [
+            (path, manager)
+            for path, value in new.items()
+            if not isinstance(path[-1], fields.Item) and not isinstance(path[-1], fields.Member) and fields.find(live, path) != value
+            for manager, owned in self.sets.items()
+            if manager != me and path in owned
+        ]
+        if conflicts and not force:
+            raise Conflicts(conflicts)
+        lost = {path for path, _ in conflicts}
+        others = {manager: owned - lost for manager, owned in self.sets.items() if manager != me}
+        result = fields.copy(fields.merge(live, wanted, (), kind))
+        self._give_up(result, self.sets.get(me, frozenset()) - new.keys(), {*new}.union(*others.values()))
+        return result, Owners(_existing({**others, me: frozenset(new)}, result))
+
+    def updated(self, live: Body, result: Body, me: Manager, kind: str) -> "Owners":
+        """The owners after `me` changed `live` into `result`: what changed is its own now, what went is nobody's."""
+        before, after = fields.leaves(live, kind), fields.leaves(result, kind)
+        changed = {path for path, value in after.items() if path not in before or before[path] != value}
+        sets = {manager: owned - changed for manager, owned in self.sets.items()}
+        sets[me] = sets.get(me, frozenset()) | changed
+        return Owners(_existing(sets, result))
+
+    @staticmethod
+    def _give_up(result: Body, candidates: frozenset[Path], held: set[Path]) -> None:
+        # Deepest first: an element of a list goes after its own fields, unless somebody holds one of them.
+        for path in sorted(candidates, key=len, reverse=True):
+            if not any(other[: len(path)] == path for other in held):
+                fields.remove(result, path)
+
+    def managed_fields(self, api_version: str, now: str, before: list[Body]) -> list[Body]:
+        """metadata.managedFields; an entry whose fields are the same keeps its time."""
+        entries = []
+        for manager, owned in self.sets.items():
+            entry: dict[str, Any] = {
+                "manager": manager.name,
+                "operation": manager.operation,
+                "apiVersion": api_version,
+                "fieldsType": "FieldsV1",
+                "fieldsV1": fields.fields_v1(set(owned)),
+            }
+            if manager.subresource:
+                entry["subresource"] = manager.subresource
+            same = next((old for old in before if {k: v for k, v in old.items() if k != "time"} == entry), None)
+            entries.append(entry | {"time": same["time"] if same else now})
+        return entries
+
+
+def path_text(path: Path) -> str:
+    """A path as the server prints it: .spec.template.spec.containers[name="web"].image"""
+    text = ""
+    for step in path:
+        match step:
+            case fields.Item(keys=keys):
+                text += "[" + ",".join(f'{key}="{value}"' for key, value in keys) + "]"
+            case fields.Member(value=value):
+                text += f'["{value}"]'
+            case _:
+                text += f".{step}"
+    return text
+
+
+def _existing(sets: dict[Manager, frozenset[Path]], body: Body) -> dict[Manager, frozenset[Path]]:
+    """The sets without fields that are gone, and without managers that own none."""
+    left = {manager: frozenset(path for path in owned if fields.find(body, path) is not None) for manager, owned in sets.items()}
+    return {manager: owned for manager, owned in left.items() if owned}
