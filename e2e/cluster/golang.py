@@ -16,6 +16,7 @@ from .errors import ClusterError
 from .lock import locked
 from .paths import cache_root
 from .progress import step
+from .whole import made_whole
 
 BUILD_TIMEOUT_S = 3600.0
 
@@ -63,29 +64,27 @@ def ensure(program: Program) -> Path:
         )
     with locked(cache_root() / "locks" / folder.name, waiting_for=f"another process that builds {program.name}"):
         if not folder.is_dir():
-            _build(program, folder)
+            with made_whole(folder) as partial:
+                _build(program, partial)
     return folder
 
 
 def _build(program: Program, folder: Path) -> None:
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
+    folder.mkdir()
     log = cache_root() / "log" / f"build-{program.name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     flags = ["-trimpath", "-buildvcs=false", f"-ldflags=-s -w {program.ldflags}".rstrip(), f"-tags={program.tags}"]
-    env = {"CGO_ENABLED": "0", "GOBIN": str(partial), "GOWORK": "off"}
+    env = {"CGO_ENABLED": "0", "GOBIN": str(folder), "GOWORK": "off"}
     with step(f"building {program.name} {program.version}"):
         if program.source:
-            command = ["go", "build", *flags, "-mod=readonly", "-o", str(partial / program.name), "."]
+            command = ["go", "build", *flags, "-mod=readonly", "-o", str(folder / program.name), "."]
             run(command, env=env, cwd=program.source, timeout=BUILD_TIMEOUT_S, log=log)
         else:
             packages = [f"{package}@{program.version}" for package in program.packages]
-            run(["go", "install", *flags, *packages], env=env, cwd=partial, timeout=BUILD_TIMEOUT_S, log=log)
+            run(["go", "install", *flags, *packages], env=env, cwd=folder, timeout=BUILD_TIMEOUT_S, log=log)
     for file in program.files:
-        module = json.loads(run(["go", "mod", "download", "-json", f"{program.module}@{program.version}"], env=env, cwd=partial))
-        shutil.copy(Path(module["Dir"]) / file, partial)
+        module = json.loads(run(["go", "mod", "download", "-json", f"{program.module}@{program.version}"], env=env, cwd=folder))
+        shutil.copy(Path(module["Dir"]) / file, folder)
     for link in program.links:
-        (partial / link).symlink_to(program.name)
-    os.sync()
-    partial.rename(folder)
+        (folder / link).symlink_to(program.name)
+    os.sync()  # a name that outlives a power cut must not outlive its content

@@ -37,8 +37,8 @@ class Store(Protocol):
     def image_id(self, name: str) -> str | None:
         """The digest of the image's configuration (sha256:…), or None where there is no image of that name."""
 
-    def export(self, name: str, file: Path) -> None:
-        """Writes the image to that archive, under its name."""
+    def export(self, name: str, scratch: Path, known: frozenset[str] = frozenset()) -> Path:
+        """An archive of the image, under its name, in that empty folder. It may lack the blobs that are `known` (hex digests)."""
 
 
 def build(dockerfile: Path, context: Path, name: str) -> str:
@@ -79,8 +79,10 @@ class DockerStore:
         found = attempt(["docker", "image", "inspect", "--format", "{{.Id}}", name])
         return found.stdout.strip() if found.returncode == 0 else None
 
-    def export(self, name: str, file: Path) -> None:
+    def export(self, name: str, scratch: Path, known: frozenset[str] = frozenset()) -> Path:
+        file = scratch / "image.tar"
         run(["docker", "save", "--output", file, name], timeout=BUILD_TIMEOUT_S)
+        return file
 
 
 class BuildahStore:
@@ -100,9 +102,12 @@ class BuildahStore:
         images = json.loads(found.stdout) if found.returncode == 0 else []
         return "sha256:" + images[0]["id"].removeprefix("sha256:") if images else None
 
-    def export(self, name: str, file: Path) -> None:
-        # Not compressed: it is unpacked a moment later on the same machine.
-        run(["buildah", "push", "--quiet", "--disable-compression", name, f"oci-archive:{file}:{name}"])
+    def export(self, name: str, scratch: Path, known: frozenset[str] = frozenset()) -> Path:
+        # Only for this kind of target does buildah heed the option, and compressing would take longer than all the rest.
+        run(["buildah", "push", "--quiet", "--disable-compression", name, f"dir:{scratch / 'image'}"], timeout=BUILD_TIMEOUT_S)
+        file = scratch / "image.tar"
+        archive.pack(scratch / "image", name, file, known=known)
+        return file
 
     def _ensure_base(self) -> None:
         base = addon_images.ensure_base()

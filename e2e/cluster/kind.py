@@ -44,7 +44,19 @@ class KindCluster:
         self._folder.mkdir(parents=True, exist_ok=True)
         roles = [{"role": "control-plane"}, *({"role": "worker"} for _ in range(nodes - 1))]
         config = json.dumps({"kind": "Cluster", "apiVersion": "kind.x-k8s.io/v1alpha4", "nodes": roles})
-        create: list[Argument] = ["kind", "create", "cluster", "--name", self._kind_name, "--config", "-", "--kubeconfig", path, "--wait", "180s"]
+        create: list[Argument] = [
+            "kind",
+            "create",
+            "cluster",
+            "--name",
+            self._kind_name,
+            "--config",
+            "-",
+            "--kubeconfig",
+            path,
+            "--wait",
+            "180s",
+        ]
         with step(f"kind makes {self._kind_name}"):
             run(create, stdin=config, timeout=_UP_TIMEOUT_S)
 

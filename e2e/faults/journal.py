@@ -25,10 +25,10 @@ class Journal:
     def calls(self) -> tuple[Call, ...]:
         return tuple(self._calls)
 
-    def open(self, operation: Operation, *, user_agent: str, fault: str) -> int:
+    def open(self, operation: Operation, *, started: float, user_agent: str, fault: str) -> int:
         """Records that a call came; returns its index."""
         index = len(self._calls)
-        self._calls.append(Call(**dataclasses.asdict(operation), index=index, user_agent=user_agent, started=time.monotonic(), fault=fault))
+        self._calls.append(Call(**dataclasses.asdict(operation), index=index, user_agent=user_agent, started=started, fault=fault))
         self._notify()
         return index
 

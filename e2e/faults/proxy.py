@@ -140,8 +140,9 @@ class FaultProxy:
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         body = await request.content.read()
         operation = parse_operation(request.method, request.raw_path, request.headers, body)
-        fault = pick(self.armed, operation, time.monotonic())
-        index = self.journal.open(operation, user_agent=request.headers.get("User-Agent", ""), fault=str(fault or ""))
+        now = time.monotonic()
+        fault = pick(self.armed, operation, now)
+        index = self.journal.open(operation, started=now, user_agent=request.headers.get("User-Agent", ""), fault=str(fault or ""))
         exchange = Exchange(request, body, operation, index, self.upstream, self._session, self.journal)
         self._open[index] = request
         try:

@@ -2,8 +2,6 @@
 
 import hashlib
 import platform
-import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,7 @@ from ..golang import Program
 from ..lock import locked
 from ..paths import cache_root
 from ..progress import step
+from ..whole import made_whole
 from . import archive
 from .configs import PAUSE_IMAGE
 
@@ -61,10 +60,9 @@ def ensure(image: AddonImage) -> Path:
     def make(partial: Path) -> None:
         program = golang.ensure(image.program) / image.program.name
         config: dict[str, Any] = {"Entrypoint": [f"/{program.name}"], "User": image.user}
-        with tempfile.TemporaryDirectory(dir=partial.parent) as scratch:
-            layer = Path(scratch) / "layer.tar"
-            archive.layer_of({f"/{program.name}": program}, layer)
-            archive.write(image.name, layer, config, platform.machine(), partial)
+        layer = partial.with_suffix(".layer")
+        archive.layer_of({f"/{program.name}": program}, layer)
+        archive.write(image.name, layer, config, platform.machine(), partial)
 
     return _once(image.path, f"the image {image.name}", make)
 
@@ -73,8 +71,8 @@ def ensure_base() -> Path:
     """The archive of the base image: Debian with Python and the certificate authorities. A minute the first time."""
 
     def make(partial: Path) -> None:
-        with step("building the base image (Debian)"), tempfile.TemporaryDirectory(dir=partial.parent) as scratch:
-            layer = Path(scratch) / "layer.tar"
+        with step("building the base image (Debian)"):
+            layer = partial.with_suffix(".layer.tar")
             run(["mmdebstrap", *_BASE_OPTIONS, layer], timeout=1800, log=cache_root() / "log/build-base.log")
             archive.write(BASE_IMAGE, layer, {"Cmd": ["bash"], "Env": ["PATH=/usr/local/bin:/usr/bin:/bin"]}, platform.machine(), partial)
 
@@ -85,13 +83,9 @@ def ensure_base() -> Path:
 def _once(path: Path, title: str, make: Callable[[Path], None]) -> Path:
     if path.exists():
         return path
-    path.parent.mkdir(parents=True, exist_ok=True)
     (cache_root() / "log").mkdir(parents=True, exist_ok=True)
     with locked(cache_root() / "locks" / path.name, waiting_for=f"another process that builds {title}"):
         if not path.exists():
-            for left in path.parent.glob("tmp*"):
-                shutil.rmtree(left, ignore_errors=True)
-            partial = path.with_name(f".{path.name}.partial")
-            make(partial)
-            partial.rename(path)
+            with made_whole(path) as partial:
+                make(partial)
     return path

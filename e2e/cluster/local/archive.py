@@ -55,23 +55,31 @@ def write(name: str, layer: Path, config: Mapping[str, Any], machine: str, archi
             "layers": [_descriptor(f"{_MEDIA}.layer.v1.tar", blob)],
         }
     ).encode()
-    entry = _descriptor(f"{_MEDIA}.manifest.v1+json", _digest_bytes(manifest))
-    tag = name.rpartition(":")[2]
-    entry["annotations"] = {"io.containerd.image.name": name, "org.opencontainers.image.ref.name": tag}
-    index = json.dumps({"schemaVersion": 2, "mediaType": f"{_MEDIA}.index.v1+json", "manifests": [entry]}).encode()
     with tarfile.open(archive, "w") as tar:
-        _add(tar, "oci-layout", b'{"imageLayoutVersion": "1.0.0"}')
-        _add(tar, "index.json", index)
-        for content in (image, manifest):
-            _add(tar, _blob_path(_digest_bytes(content).digest), content)
+        _add_index(tar, name, f"{_MEDIA}.manifest.v1+json", manifest)
+        _add(tar, _blob_path(_digest_bytes(image).digest), image)
         with layer.open("rb") as source:
             member = tarfile.TarInfo(_blob_path(blob.digest))
             member.size = blob.size
             tar.addfile(member, source)
 
 
+def pack(folder: Path, name: str, archive: Path, *, known: frozenset[str]) -> None:
+    """Writes an OCI archive of an image that buildah has put into a folder (`dir:`), without those blobs that the reader has: `known`, in hex.
+
+    containerd imports an archive that lacks blobs which are in its own store.
+    """
+    manifest = (folder / "manifest.json").read_bytes()
+    described = json.loads(manifest)
+    blobs = {part["digest"].partition(":")[2] for part in (described["config"], *described["layers"])}
+    with tarfile.open(archive, "w") as tar:
+        _add_index(tar, name, described["mediaType"], manifest)
+        for blob in sorted(blobs - known):
+            tar.add(folder / blob, _blob_path(f"sha256:{blob}"))
+
+
 def images_in(archive: Path) -> dict[str, str]:
-    """What a docker- or OCI-archive holds: image name -> digest of its configuration, which tells its content wherever it is stored.
+    """What a docker- or OCI-archive holds: image name -> digest of its configuration, which tells its content however it is stored.
 
     Raises ClusterError for a file that is neither, or that names no image.
     """
@@ -83,6 +91,12 @@ def images_in(archive: Path) -> dict[str, str]:
     if not found:
         raise ClusterError(f"{archive} gives its image no name: save it with one, e.g. `buildah push IMAGE oci-archive:FILE:NAME`")
     return found
+
+
+def manifests_in(archive: Path) -> dict[str, str]:
+    """What an archive of ours (an OCI-archive) holds: image name -> digest of its manifest, which is the image's own digest on a node."""
+    with tarfile.open(archive) as tar:
+        return {entry["annotations"]["io.containerd.image.name"]: entry["digest"] for entry in _json(tar, "index.json")["manifests"]}
 
 
 def config_digest(manifest: Mapping[str, Any]) -> str:
@@ -110,6 +124,17 @@ def _json(tar: tarfile.TarFile, name: str) -> Any:
     if content is None:
         raise KeyError(name)
     return json.load(content)
+
+
+def _add_index(tar: tarfile.TarFile, name: str, media_type: str, manifest: bytes) -> None:
+    """The manifest as a blob, and what says that it is the archive's image."""
+    entry = _descriptor(media_type, _digest_bytes(manifest))
+    tag = name.rpartition(":")[2]
+    entry["annotations"] = {"io.containerd.image.name": name, "org.opencontainers.image.ref.name": tag}
+    index = {"schemaVersion": 2, "mediaType": f"{_MEDIA}.index.v1+json", "manifests": [entry]}
+    _add(tar, "oci-layout", b'{"imageLayoutVersion": "1.0.0"}')
+    _add(tar, "index.json", json.dumps(index).encode())
+    _add(tar, _blob_path(_digest_bytes(manifest).digest), manifest)
 
 
 def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:

@@ -1,5 +1,6 @@
 """Brings the daemons of a recorded cluster up, whatever of them runs already, and waits until the cluster is of use."""
 
+import signal
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -8,7 +9,7 @@ from threading import Event
 from .. import tools
 from ..errors import ClusterError
 from ..progress import step
-from . import cgroups, components, files, kwok, manifests, network, processes
+from . import cgroups, components, files, kwok, manifests, network, processes, seed
 from .api import Api
 from .components import Component
 from .layout import Layout, Node
@@ -47,6 +48,7 @@ def bring_up(layout: Layout, programs: Programs) -> None:
             cgroups.make(cgroup)
         network.ensure(layout)
         files.ensure(layout)
+    _plant_seeds(layout, programs)
     api_ready = Event()
     with step("control plane, nodes and addons"), ThreadPoolExecutor() as pool:
         work: list[Future[None]] = [pool.submit(_control_plane, layout, programs, api_ready)]
@@ -56,6 +58,25 @@ def bring_up(layout: Layout, programs: Programs) -> None:
     with step("nodes ready, names resolve"):
         api = Api(layout)
         _wait(lambda: _is_of_use(api, layout), lambda: _what_lacks(api, layout), layout)
+
+
+def _plant_seeds(layout: Layout, programs: Programs) -> None:
+    """Lets new nodes begin with the images that all nodes have."""
+    new = [node for node in layout.all_nodes if not node.containerd_root.exists()]
+    if not new:
+        return
+
+    def fill() -> None:
+        containerd, _kubelet, _proxy = components.of_node(layout, new[0], programs.kubernetes, programs.containerd)
+        with step("preparing the nodes' images"):
+            processes.ensure(layout, containerd)
+            await_answer(layout, programs, containerd)
+            NodeImages(programs.containerd, new[0]).add_missing((*programs.first_images, *programs.later_images))
+            processes.send(layout, containerd.name, signal.SIGKILL)
+
+    seed.ensure(programs, new[0], fill)
+    for node in new:
+        seed.plant(programs, node)
 
 
 def await_answer(layout: Layout, programs: Programs, component: Component) -> None:

@@ -58,6 +58,7 @@ def kubelet(layout: Layout, node: Node) -> Config:
         "failSwapOn": False,
         "enforceNodeAllocatable": [],
         "podLogsDir": str(node.folder / "pod-logs"),
+        "volumePluginDir": str(node.folder / "volume-plugins"),
         "clusterDNS": [DNS_ADDRESS],
         "clusterDomain": "cluster.local",
         # Nothing outside the cluster can be reached, so no name outside it should be tried.
@@ -86,29 +87,33 @@ def kube_proxy(layout: Layout, node: Node) -> Config:
 
 
 def containerd(node: Node) -> Config:
+    """With every path that containerd has a default for, shared by all of a machine, moved to the node's own folders."""
     runtime = "io.containerd.cri.v1.runtime"
+    runc = {"runtime_type": "io.containerd.runc.v2", "options": {"SystemdCgroup": False, "Root": str(node.run_dir / "runc")}}
     return {
         "version": 3,
-        "root": str(node.folder / "containerd/root"),
+        "root": str(node.containerd_root),
         "state": str(node.containerd_state),
         "grpc": {"address": str(node.containerd_socket)},
         "plugins": {
             "io.containerd.cri.v1.images": {"pinned_images": {"sandbox": PAUSE_IMAGE}},
-            # By default every containerd of a machine keeps its shims' sockets in one shared folder.
+            "io.containerd.internal.v1.opt": {"path": str(node.folder / "opt")},
+            "io.containerd.nri.v1.nri": {"disable": True},
             "io.containerd.shim.v1.manager": {"socket_dir": str(node.run_dir)},
             runtime: {
                 # Lowering the score can be refused, and runc then dies of it.
                 "restrict_oom_score_adj": True,
                 # Pods' network namespaces among the cluster's own files, where taking it down finds them.
                 "netns_mounts_under_state_dir": True,
-                "cni": {"bin_dirs": [CNI_PLUGINS], "conf_dir": str(node.folder / "cni")},
-                "containerd": {"runtimes": {"runc": {"runtime_type": "io.containerd.runc.v2", "options": {"SystemdCgroup": False}}}},
+                # The plugin for it would leave a record for each pod where all containerds of a machine do.
+                "cni": {"bin_dirs": [CNI_PLUGINS], "conf_dir": str(node.folder / "cni"), "use_internal_loopback": True},
+                "containerd": {"runtimes": {"runc": runc}},
             },
         },
     }
 
 
-def cni(node: Node) -> Config:
+def cni(layout: Layout, node: Node) -> Config:
     """Each pod on a cable of its own (`ptp`), so that all traffic passes the node's translation of Service addresses.
 
     On a shared bridge two pods of one node would answer each other directly, past it, unless the kernel has br_netfilter.
@@ -120,4 +125,4 @@ def cni(node: Node) -> Config:
         "dataDir": str(node.run_dir / "addresses"),
     }
     plugins: list[Config] = [{"type": "ptp", "ipMasq": False, "ipam": ipam}, {"type": "portmap", "capabilities": {"portMappings": True}}]
-    return {"cniVersion": "1.0.0", "name": "hardened", "plugins": plugins}
+    return {"cniVersion": "1.0.0", "name": layout.cgroup, "plugins": plugins}

@@ -27,7 +27,7 @@ def ensure(layout: Layout) -> None:
         node.run_dir.mkdir(parents=True, exist_ok=True)
         _write(node.folder / "kubelet.yaml", configs.kubelet(layout, node))
         _write(node.folder / "proxy.yaml", configs.kube_proxy(layout, node))
-        _write(node.folder / "cni/10-hardened.conflist", configs.cni(node))
+        _write(node.folder / "cni/10-hardened.conflist", configs.cni(layout, node))
         _replace(node.folder / "containerd.toml", tomli_w.dumps(configs.containerd(node)))
 
 

@@ -48,6 +48,10 @@ class Node:
         return self.folder / "kubelet"
 
     @property
+    def containerd_root(self) -> Path:
+        return self.folder / "containerd/root"
+
+    @property
     def containerd_state(self) -> Path:
         return self.folder / "containerd/state"
 

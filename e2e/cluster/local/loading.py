@@ -24,6 +24,14 @@ def load(layout: Layout, programs: Programs, images: Sequence[str]) -> None:
             _load_name(nodes, full_name(image))
 
 
+def _load_archive(nodes: Sequence[NodeImages], file: Path, title: str) -> None:
+    wanted = archive.images_in(file)
+    lacking = [node for node in nodes if not all(node.holds(name, configuration) for name, configuration in wanted.items())]
+    if lacking:
+        with step(f"loading {title} to {len(lacking)} nodes"):
+            _add(lacking, file)
+
+
 def _load_name(nodes: Sequence[NodeImages], name: str) -> None:
     configuration = store().image_id(name)
     if not configuration:
@@ -31,16 +39,20 @@ def _load_name(nodes: Sequence[NodeImages], name: str) -> None:
     lacking = [node for node in nodes if not node.holds(name, configuration)]
     if not lacking:
         return
+    with step(f"loading {name} to {len(lacking)} nodes"):
+        # What all of them have, the base image most of all, is not carried there again.
+        known = frozenset.intersection(*(node.blobs() for node in lacking))
+        try:
+            _export_to(lacking, name, known)
+        except ClusterError:  # a containerd has removed such a blob meanwhile
+            _export_to(lacking, name, frozenset())
+
+
+def _export_to(nodes: Sequence[NodeImages], name: str, known: frozenset[str]) -> None:
     with tempfile.TemporaryDirectory(prefix="hardened-load-") as scratch:
-        file = Path(scratch) / "image.tar"
-        with step(f"exporting {name}", quiet_below_s=5):
-            store().export(name, file)
-        _load_archive(lacking, file, name)
+        _add(nodes, store().export(name, Path(scratch), known))
 
 
-def _load_archive(nodes: Sequence[NodeImages], file: Path, title: str) -> None:
-    wanted = archive.images_in(file)
-    lacking = [node for node in nodes if not all(node.holds(name, configuration) for name, configuration in wanted.items())]
-    if lacking:
-        with step(f"loading {title} to {len(lacking)} nodes"), ThreadPoolExecutor() as pool:
-            list(pool.map(lambda node: node.add(file), lacking))
+def _add(nodes: Sequence[NodeImages], file: Path) -> None:
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda node: node.add(file), nodes))

@@ -7,6 +7,7 @@ import ctypes
 import os
 import shutil
 import signal
+import socket
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -19,6 +20,10 @@ from .layout import Layout, Node, record_of
 PATIENCE_S = 30.0
 """How long killed processes may take to be gone: the kernel ends a container's last process when its disk has answered."""
 
+_POD_LOG_LINKS = Path("/var/log/containers")
+_CNI_RESULTS = Path("/var/lib/cni/results")
+_DEVICE_PLUGINS = Path("/var/lib/kubelet/device-plugins")
+
 _MNT_DETACH = 2
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -29,8 +34,9 @@ def take_down(layout: Layout) -> None:
     unmount_below(*layout.folders)
     network.remove(layout)
     _until(lambda: cgroups.remove(layout.cgroup), f"the cgroup {layout.cgroup} is still in use")
+    _sweep_shared_folders(layout)
     for folder in layout.folders:
-        _remove_folder(folder)
+        _until(lambda folder=folder: _remove_folder(folder), f"{folder} can't be removed")
 
 
 def power_off(node: Node) -> None:
@@ -84,6 +90,26 @@ def _end_processes(layout: Layout) -> None:
     _until(all_ended, f"the cluster {layout.name} has processes that do not end")
 
 
+def _sweep_shared_folders(layout: Layout) -> None:
+    """Removes the cluster's entries from folders that kubelets and CNI plugins can't be told to keep elsewhere, then the empty folders."""
+    for link in _POD_LOG_LINKS.glob("*"):
+        with suppress(OSError):
+            if link.readlink().is_relative_to(layout.bulk):
+                link.unlink()
+    for result in _CNI_RESULTS.glob(f"{layout.cgroup}-*"):
+        result.unlink(missing_ok=True)
+    if _DEVICE_PLUGINS.is_dir() and not _has_listener(_DEVICE_PLUGINS / "kubelet.sock"):
+        (_DEVICE_PLUGINS / "kubelet.sock").unlink(missing_ok=True)
+    for folder in (_POD_LOG_LINKS, _CNI_RESULTS, _CNI_RESULTS.parent, _DEVICE_PLUGINS, _DEVICE_PLUGINS.parent):
+        with suppress(OSError):  # in use by others, or not there
+            folder.rmdir()
+
+
+def _has_listener(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as caller:
+        return caller.connect_ex(str(path)) == 0
+
+
 def _in_namespaces(inodes: set[int]) -> set[int]:
     found = set()
     for entry in Path("/proc").iterdir():
@@ -102,18 +128,22 @@ def _inodes(paths: Iterable[Path]) -> set[int]:
     return found
 
 
-def _remove_folder(folder: Path) -> None:
-    """Removes the folder with its record last, so that a removal cut short can be taken up again."""
+def _remove_folder(folder: Path) -> bool:
+    """Removes the folder with its record last, so that a removal cut short can be taken up again. Whether it is gone.
+
+    A program that a killed `up` had called may write there for another moment: what is left then goes at the next call.
+    """
     if not folder.is_dir():
-        return
+        return True
     for entry in folder.iterdir():
         if entry != record_of(folder):
             if entry.is_dir() and not entry.is_symlink():
-                shutil.rmtree(entry)
+                shutil.rmtree(entry, ignore_errors=True)
             else:
-                entry.unlink()
-    record_of(folder).unlink(missing_ok=True)
-    folder.rmdir()
+                entry.unlink(missing_ok=True)
+    if all(entry == record_of(folder) for entry in folder.iterdir()):
+        shutil.rmtree(folder, ignore_errors=True)
+    return not folder.exists()
 
 
 def _until(is_done: Callable[[], bool], complaint: str) -> None:

@@ -5,7 +5,7 @@ import asyncio
 import contextlib
 import json
 import ssl
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,15 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from e2e.faults import Fault, FaultProxy, Upstream
+from e2e.faults import Fault, FaultProxy, Upstream, Where
 from e2e.faults.tls import make_server_tls
 
 COLLECTION = "/api/v1/namespaces/test/configmaps"
 WATCH = f"{COLLECTION}?watch=true"
 APPLY = {"Content-Type": "application/apply-patch+yaml"}
 TOKEN = "a-service-account-token"
+WRITE = Where(is_write=True)
+ON_WATCH = Where(verb="watch")
 
 
 @dataclass
@@ -122,3 +124,15 @@ async def world(folder: Path, faults: Iterable[Fault] = ()) -> AsyncIterator[Wor
 async def names(stream: aiohttp.StreamReader, count: int) -> list[str]:
     """The names of the next objects of a watch stream."""
     return [json.loads(await stream.readline())["object"]["metadata"]["name"] for _ in range(count)]
+
+
+def check(folder: Path, test: Callable[[World], Coroutine[Any, Any, None]], *faults: Fault) -> None:
+    """Runs the test in a world with these faults."""
+
+    async def run() -> None:
+        async with asyncio.timeout(30), world(folder, faults) as w:
+            await test(w)
+            for fault in faults:
+                assert w.proxy.hits(fault) == 1, "the fault was meant to strike once"
+
+    asyncio.run(run())

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from kubernetes import client, config
-
-from e2e.cluster import choose
 
 VERBS = ["get", "list", "watch", "create", "patch", "update", "delete"]
 
@@ -33,9 +30,8 @@ class Place:
 
 
 @contextlib.contextmanager
-def place() -> Iterator[Place]:
-    """Made in the cluster named by $HARDENED_CLUSTER (default: demo), and gone afterwards."""
-    kubeconfig = choose(os.environ.get("HARDENED_CLUSTER", "demo")).kubeconfig
+def place(kubeconfig: Path) -> Iterator[Place]:
+    """Made with the administrator's kubeconfig, and gone afterwards."""
     api = config.new_client_from_config(str(kubeconfig))
     core, rbac = client.CoreV1Api(api), client.RbacAuthorizationV1Api(api)
     namespace = f"faults-{uuid.uuid4().hex[:6]}"

@@ -33,8 +33,8 @@ async def seen(name, patch, labels, **_):
 
 
 @pytest.fixture
-def here() -> Iterator[Place]:
-    with place() as made:
+def here(kubeconfig: Path) -> Iterator[Place]:
+    with place(kubeconfig) as made:
         yield made
 
 

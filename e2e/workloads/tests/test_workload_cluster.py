@@ -2,28 +2,23 @@
 from __future__ import annotations
 
 import json
-import os
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from kubernetes import client, config, watch
 
-from e2e.cluster import choose
+from e2e.cluster import Provider
 from e2e.workloads.build import Kind, build
 
 pytestmark = pytest.mark.cluster
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Any:
-    return choose(os.environ.get("HARDENED_CLUSTER", "demo"))
-
-
-@pytest.fixture(scope="module")
-def core(cluster: Any) -> Iterator[Any]:
-    api = config.new_client_from_config(str(cluster.kubeconfig))
+def core(kubeconfig: Path) -> Iterator[Any]:
+    api = config.new_client_from_config(str(kubeconfig))
     yield client.CoreV1Api(api)
     api.close()
 
@@ -61,7 +56,7 @@ def pod(kind: Kind, image: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("kind", ["python", "static"])
-def test_the_image_becomes_ready_answers_and_leaves_with_0(core: Any, cluster: Any, namespace: str, kind: Kind) -> None:
+def test_the_image_becomes_ready_answers_and_leaves_with_0(core: Any, cluster: Provider, namespace: str, kind: Kind) -> None:
     image = build(kind, "v2")
     cluster.load([image])
     core.create_namespaced_pod(namespace, pod(kind, image))

@@ -96,7 +96,8 @@ def _of_pod(pod: Manifest) -> list[Finding]:
 
 
 def _waiting(pod: str, container: Manifest, waiting: Manifest, reason: Reason, remedy: str, is_final: bool) -> Finding:
-    text = str(waiting.get("message") or waiting.get("reason"))
+    # The kubelet alternates between the cause and `Back-off pulling image "…": ErrImagePull: cause`: the cause alone stays the same.
+    text = str(waiting.get("message") or waiting.get("reason")).rpartition("ErrImagePull: ")[2]
     if _ROOT.search(text):
         return Finding(
             Reason.INVALID_IMAGE,

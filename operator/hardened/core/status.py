@@ -75,7 +75,7 @@ def _ready(s: Situation) -> Condition:
 
 
 def _progress(s: Situation) -> str:
-    if not s.rollout or s.rollout.revision != s.revision:
+    if not s.rollout or not s.rollout.is_current or s.rollout.revision != s.revision:
         return f"revision {s.revision} ({s.image}) is about to be rolled out"
     done = min(s.rollout.updated, s.rollout.available)
     old = max(0, s.rollout.total - s.rollout.updated)

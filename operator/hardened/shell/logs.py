@@ -22,9 +22,10 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure(level: str) -> None:
-    """Sends every logger's lines through the formatter. kopf speaks of each of its requests that fails: from warnings on."""
+    """Sends every logger's lines through the formatter. kopf and the probe server speak from warnings on."""
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     if level != "debug":
-        logging.getLogger("kopf").setLevel(logging.WARNING)
+        for chatty in ("kopf", "aiohttp.access"):
+            logging.getLogger(chatty).setLevel(logging.WARNING)

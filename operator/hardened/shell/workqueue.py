@@ -28,6 +28,7 @@ class Key(NamedTuple):
 
 
 Worker = Callable[[Key], Awaitable[None]]
+_Timer = tuple[float, int, Key]  # when it is due, a number that orders equals, whom to look at
 
 
 class WorkQueue:
@@ -44,8 +45,8 @@ class WorkQueue:
         self._ready: dict[Key, float] = {}  # in the order of arrival -> since when
         self._working: dict[Key, float] = {}
         self._again: set[Key] = set()  # added while in work
-        self._due: dict[Key, float] = {}
-        self._timers: list[tuple[float, int, Key]] = []  # a heap; entries that `_due` does not confirm are stale
+        self._due: dict[Key, _Timer] = {}
+        self._timers: list[_Timer] = []  # a heap; timers that `_due` does not hold are stale
         self._order = count()
         self._failures: dict[Key, int] = {}
         self._paused = False
@@ -69,13 +70,13 @@ class WorkQueue:
         if seconds <= 0:
             self.add(key)
             return
-        due = self._clock() + seconds
-        if due < self._due.get(key, float("inf")):
-            self._due[key] = due
-            heapq.heappush(self._timers, (due, next(self._order), key))
+        timer = (self._clock() + seconds, next(self._order), key)
+        if key not in self._due or timer < self._due[key]:
+            self._due[key] = timer
+            heapq.heappush(self._timers, timer)
             if len(self._timers) > 2 * len(self._due) + 64:
                 # A busy key leaves one stale timer per look behind: at a resync of 300 s they would pile up.
-                self._timers = [timer for timer in self._timers if self._due.get(timer[2]) == timer[0]]
+                self._timers = [timer for timer in self._timers if self._due.get(timer[2]) is timer]
                 heapq.heapify(self._timers)
             self._arm()
 
@@ -215,10 +216,10 @@ class WorkQueue:
     def _move_due(self) -> None:
         now = self._clock()
         while self._timers and self._timers[0][0] <= now:
-            due, _, key = heapq.heappop(self._timers)
-            if self._due.get(key) == due:
-                del self._due[key]
-                self.add(key)
+            timer = heapq.heappop(self._timers)
+            if self._due.get(timer[2]) is timer:
+                del self._due[timer[2]]
+                self.add(timer[2])
 
     def _notify(self) -> None:
         if self._wake is not None:
@@ -228,7 +229,7 @@ class WorkQueue:
         """Sets the one alarm of the event loop to the first timer."""
         if self._wake is None:
             return
-        while self._timers and self._due.get(self._timers[0][2]) != self._timers[0][0]:
+        while self._timers and self._due.get(self._timers[0][2]) is not self._timers[0]:
             heapq.heappop(self._timers)
         if self._alarm is not None:
             self._alarm.cancel()

@@ -43,13 +43,17 @@ def deployment(body: Body) -> None:
 def pod(body: Body) -> None:
     pod_spec(body.setdefault("spec", {}))
     _fill(body["spec"], enableServiceLinks=True)
+    for container in body["spec"].get("containers", ()):
+        for name, limit in container["resources"].get("limits", {}).items():
+            container["resources"].setdefault("requests", {}).setdefault(name, limit)
 
 
 def pod_spec(spec: Body) -> None:
     _fill(spec, restartPolicy="Always", dnsPolicy="ClusterFirst", schedulerName="default-scheduler", terminationGracePeriodSeconds=30)
     spec.setdefault("securityContext", {})
-    if "serviceAccountName" in spec:
-        spec["serviceAccount"] = spec["serviceAccountName"]
+    # The old name of the field brings the new one back when only that is given up.
+    if account := spec.get("serviceAccountName") or spec.get("serviceAccount"):
+        spec |= {"serviceAccountName": account, "serviceAccount": account}
     for container in [*spec.get("containers", ()), *spec.get("initContainers", ())]:
         _container(container)
     for volume in spec.get("volumes", ()):
@@ -73,8 +77,6 @@ def _container(container: Body) -> None:
     for part in ("limits", "requests"):
         if part in resources:
             resources[part] = {name: quantity(value) for name, value in resources[part].items()}
-    for name, limit in resources.get("limits", {}).items():
-        resources.setdefault("requests", {}).setdefault(name, limit)
     for port in container.get("ports", ()):
         _fill(port, protocol="TCP")
     for variable in container.get("env", ()):
@@ -101,8 +103,14 @@ def service(body: Body) -> None:
         _fill(spec, internalTrafficPolicy="Cluster")
     if spec["type"] in ("NodePort", "LoadBalancer"):
         _fill(spec, externalTrafficPolicy="Cluster")
+    else:
+        spec.pop("externalTrafficPolicy", None)
+        for port in spec.get("ports", ()):
+            port.pop("nodePort", None)
     if spec["sessionAffinity"] == "ClientIP":
         spec.setdefault("sessionAffinityConfig", {}).setdefault("clientIP", {}).setdefault("timeoutSeconds", 10800)
+    else:
+        spec.pop("sessionAffinityConfig", None)
     body.setdefault("status", {"loadBalancer": {}})
 
 

@@ -4,7 +4,7 @@ A path is a tuple of steps: a string is a field of a map; an Item, an element of
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from typing import Any, NamedTuple
 
 Body = dict[str, Any]
@@ -134,8 +134,8 @@ def find(body: Any, path: Path) -> Any:
     return value
 
 
-def remove(body: Body, path: Path) -> None:
-    """Takes the value at the path away, and every map and list that is empty because of it."""
+def remove(body: Body, path: Path, held: Set[Path] = frozenset()) -> None:
+    """Takes the value at the path away, and every map and list that is empty because of it, unless somebody holds just that."""
     holder = find(body, path[:-1]) if len(path) > 1 else body
     last = path[-1]
     if isinstance(last, str):
@@ -145,8 +145,8 @@ def remove(body: Body, path: Path) -> None:
         element = _element(holder, last)
         if element is not None:
             holder.remove(element)
-    if len(path) > 1 and holder in ({}, []):
-        remove(body, path[:-1])
+    if len(path) > 1 and holder in ({}, []) and path[:-1] not in held:
+        remove(body, path[:-1], held)
 
 
 def _element(value: Any, step: Item | Member) -> Any:

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 from tests.memory import fields
 from tests.memory.fields import Body, Path
 
+_REPLICAS: Path = ("spec", "replicas")
+
 
 class Manager(NamedTuple):
     """As the server tells managers apart: one name that applies and updates is two."""
@@ -50,16 +52,28 @@ class Owners:
         """The owners after `me` changed `live` into `result`: what changed is its own now, what went is nobody's."""
         before, after = fields.leaves(live, kind), fields.leaves(result, kind)
         changed = {path for path, value in after.items() if path not in before or before[path] != value}
+        if me.subresource == "scale" and after.get(_REPLICAS) == 0:
+            # A quirk of the real one: the Scale that it compares leaves out a zero, and what is gone is nobody's.
+            return Owners(_existing({manager: owned - {_REPLICAS} for manager, owned in self.sets.items()}, result))
         sets = {manager: owned - changed for manager, owned in self.sets.items()}
         sets[me] = sets.get(me, frozenset()) | changed
         return Owners(_existing(sets, result))
 
     @staticmethod
     def _give_up(result: Body, candidates: frozenset[Path], held: set[Path]) -> None:
-        # Deepest first: an element of a list goes after its own fields, unless somebody holds one of them.
-        for path in sorted(candidates, key=len, reverse=True):
-            if not any(other[: len(path)] == path for other in held):
-                fields.remove(result, path)
+        """Removes what `me` held and nobody holds now.
+
+        An element of a list goes as a whole, even if another holds a field in it. Where nobody holds anything of a struct any more, the
+        rest of it, such as defaults, goes with it: a probe does not stay behind without its handler.
+        """
+        for path in sorted(candidates, key=len):
+            if path in held or (len(path) > 1 and isinstance(path[-2], fields.Item) and path[-1] in dict(path[-2].keys)):
+                continue
+            if isinstance(path[-1], str) and any(other[: len(path)] == path for other in held):
+                continue  # an empty struct that has fields now
+            while len(path) > 2 and isinstance(path[-2], str) and not any(other[: len(path) - 1] == path[:-1] for other in held):
+                path = path[:-1]
+            fields.remove(result, path, held)
 
     def managed_fields(self, api_version: str, now: str, before: list[Body]) -> list[Body]:
         """metadata.managedFields; an entry whose fields are the same keeps its time."""

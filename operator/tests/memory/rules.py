@@ -103,5 +103,30 @@ RULES: dict[str, tuple[Rule, ...]] = {
 }
 
 
+#: Top-level fields by kind, beyond apiVersion, kind and metadata.
+_FIELDS: dict[str, set[str]] = {
+    "ConfigMap": {"data", "binaryData", "immutable"},
+    "ControllerRevision": {"data", "revision"},
+    "ServiceAccount": {"automountServiceAccountToken", "imagePullSecrets", "secrets"},
+}
+
+
+def misfits(kind: str, body: Body) -> list[str]:
+    """What does not fit the schema: unknown top-level fields, and the text fields into which numbers slip most easily."""
+    known = _FIELDS.get(kind, {"spec", "status"}) | {"apiVersion", "kind", "metadata"}
+    found = [f".{field}: field not declared in schema" for field in body if field not in known and kind != "Event"]
+    texts = {f".metadata.{part}": body["metadata"].get(part) for part in ("labels", "annotations")}
+    if kind == "ConfigMap":
+        texts[".data"] = body.get("data")
+    if kind == "Deployment":
+        pod = ((body.get("spec") or {}).get("template") or {}).get("spec") or {}
+        for container in pod.get("containers") or ():
+            for variable in container.get("env") or ():
+                texts[f".env[{variable.get('name')}]"] = {"value": variable.get("value", "")}
+    for path, part in texts.items():
+        found += [f"{path}.{key}: expected string" for key, value in (part or {}).items() if not isinstance(value, str)]
+    return found
+
+
 def violations(kind: str, new: Body, old: Body | None) -> list[str]:
     return [message for rule in RULES.get(kind, (metadata,)) for message in rule(new, old)]

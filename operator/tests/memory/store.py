@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from tests.memory import fields, rules
 from tests.memory.defaults import Defaulter
@@ -139,8 +138,7 @@ class Store:
         meta |= {"uid": f"00000000-0000-4000-8000-{self.born:012d}", "creationTimestamp": self.now()}
         if kind.name in HAS_GENERATION:
             meta["generation"] = 1
-        if kind.name == "Service":
-            _allocate(body["spec"], self.born)
+        _allocate(kind, body)
         self._validate(kind, body, None)
         meta["managedFields"] = owners.managed_fields(kind.api_version, self.now(), [])
         meta["resourceVersion"] = self.next_version()
@@ -152,6 +150,7 @@ class Store:
         """Stores the new state, unless it is the old one: then nothing is written, and the resourceVersion stays."""
         old = known.body
         self._default(kind, new)
+        _allocate(kind, new)
         self._validate(kind, new, old)
         meta = new["metadata"]
         meta["managedFields"] = owners.managed_fields(kind.api_version, self.now(), old["metadata"].get("managedFields", []))
@@ -206,6 +205,9 @@ def invalid(kind: Kind, name: str, messages: list[str]) -> ApiFailure:
 def _well_formed(kind: Kind, manifest: Body) -> None:
     if manifest.get("apiVersion") != kind.api_version or manifest.get("kind") != kind.name:
         raise Refused(f"invalid object type: {manifest.get('apiVersion')}, Kind={manifest.get('kind')}", status=400, reason="BadRequest")
+    if messages := rules.misfits(kind.name, manifest):
+        # The real server says 500 here; Client makes a Refused of that.
+        raise Refused(f"failed to create typed patch object: {'; '.join(messages)}", status=500)
     if manifest["metadata"].get("managedFields"):
         raise Refused("metadata.managedFields must be nil", status=400, reason="BadRequest")
 
@@ -225,18 +227,16 @@ def _moves_generation(kind: Kind, new: Body, old: Body) -> bool:
     return kind.name == "Deployment" and (new["metadata"].get("annotations") or {}) != (old["metadata"].get("annotations") or {})
 
 
-def _allocate(spec: Body, number: int) -> None:
-    """Addresses and node ports, as the server hands them out: one block of each per Service."""
-    if spec.get("type") == "ExternalName":
+def _allocate(kind: Kind, body: Body) -> None:
+    """A Service's addresses and node ports, as the server hands them out: one block of each per Service, by its uid."""
+    spec = body.get("spec", {})
+    if kind.name != "Service" or spec.get("type") == "ExternalName":
         return
-    allocated: dict[str, Any] = {
-        "clusterIP": f"10.96.{number // 256 % 256}.{number % 256}",
-        "ipFamilies": ["IPv4"],
-        "ipFamilyPolicy": "SingleStack",
-    }
-    for key, value in allocated.items():
-        spec.setdefault(key, value)
-    spec.setdefault("clusterIPs", [spec["clusterIP"]])
+    number = int(body["metadata"]["uid"][-12:])
+    address = spec.setdefault("clusterIP", f"10.96.{number // 256 % 256}.{number % 256}")
+    spec.setdefault("clusterIPs", [address])
+    spec.setdefault("ipFamilies", ["IPv4"])
+    spec.setdefault("ipFamilyPolicy", "SingleStack")
     if spec["type"] in ("NodePort", "LoadBalancer"):
         for index, port in enumerate(spec.get("ports") or ()):
             port.setdefault("nodePort", 30000 + (number * 16 + index) % 2768)

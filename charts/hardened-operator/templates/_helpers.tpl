@@ -1,0 +1,95 @@
+{{- define "operator.name" -}}
+{{ .Values.nameOverride | default .Chart.Name | trunc 63 | trimSuffix "-" }}
+{{- end }}
+
+{{- define "operator.fullname" -}}
+{{- $joined := contains .Chart.Name .Release.Name | ternary .Release.Name (printf "%s-%s" .Release.Name .Chart.Name) -}}
+{{ .Values.fullnameOverride | default $joined | trunc 52 | trimSuffix "-" }}
+{{- end }}
+
+{{- define "operator.serviceAccount" -}}
+{{- if .Values.serviceAccount.create -}}
+{{ .Values.serviceAccount.name | default (include "operator.fullname" .) }}
+{{- else -}}
+{{ required "serviceAccount.name is needed when serviceAccount.create is false" .Values.serviceAccount.name }}
+{{- end -}}
+{{- end }}
+
+{{- define "operator.image" -}}
+{{- with .Values.image -}}
+{{ .repository }}{{ if .digest }}@{{ .digest }}{{ else }}:{{ .tag | default $.Chart.AppVersion }}{{ end }}
+{{- end -}}
+{{- end }}
+
+{{- define "operator.selector" -}}
+app.kubernetes.io/name: {{ include "operator.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{/* Not managed-by: hardened — that label is what the operator knows its own children by. */}}
+{{- define "operator.labels" -}}
+{{ include "operator.selector" . }}
+app.kubernetes.io/component: operator
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
+{{- end }}
+
+{{/* One of the lists of files/rules.yaml. Usage: include "operator.rules" (list $ "services") */}}
+{{- define "operator.rules" -}}
+{{- $root := first . -}}
+{{ index ($root.Files.Get "files/rules.yaml" | fromYaml) (last .) | toYaml }}
+{{- end }}
+
+{{/* The port of prometheus.url, as written or as its scheme has it. */}}
+{{- define "operator.prometheusPort" -}}
+{{- $url := urlParse .Values.prometheus.url -}}
+{{ regexFind "[0-9]+$" (regexFind ":[0-9]+$" $url.host) | default (eq $url.scheme "https" | ternary "443" "80") }}
+{{- end }}
+
+{{- define "operator.env" -}}
+- name: HARDENED_IDENTITY
+  valueFrom: {fieldRef: {fieldPath: metadata.name}}
+- name: HARDENED_LEASE_NAMESPACE
+  valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
+{{- range $name, $value := dict
+  "LEASE_NAME" (include "operator.fullname" .)
+  "LEADER_ELECT" .Values.leaderElection.enabled
+  "HEALTH_PORT" .Values.ports.health
+  "METRICS_PORT" .Values.ports.metrics
+  "LOG_LEVEL" .Values.logLevel
+  "WORKERS" .Values.workers
+  "RESYNC_SECONDS" .Values.resyncSeconds
+  "NAMESPACES" (.Values.watch.namespaces | join ",")
+  "POD_LABEL_KEYS" (.Values.allowedKeys.podLabels | join ",")
+  "POD_ANNOTATION_KEYS" (.Values.allowedKeys.podAnnotations | join ",")
+  "SERVICE_ACCOUNT_ANNOTATION_KEYS" (.Values.allowedKeys.serviceAccountAnnotations | join ",")
+  "PROMETHEUS_URL" .Values.prometheus.url
+}}
+{{- if ne (toString $value) "" }}
+- {name: HARDENED_{{ $name }}, value: {{ toString $value | quote }}}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Gives the operator's account the role of that kind and name. Usage: include "operator.binding" (list $ KIND NAME NAMESPACE) */}}
+{{- define "operator.binding" -}}
+{{- $root := index . 0 -}}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: {{ index . 1 }}Binding
+metadata:
+  name: {{ index . 2 }}
+  {{- with index . 3 }}
+  namespace: {{ . }}
+  {{- end }}
+  labels: {{- include "operator.labels" $root | nindent 4 }}
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: {{ index . 1 }}
+  name: {{ index . 2 }}
+subjects:
+  - kind: ServiceAccount
+    name: {{ include "operator.serviceAccount" $root }}
+    namespace: {{ $root.Release.Namespace }}
+{{- end }}

@@ -1,0 +1,1 @@
+"""hardenctl: the knowledge of the operator at a prompt."""

@@ -1,0 +1,5 @@
+"""`python -m hardenctl`."""
+
+from hardenctl.app import main
+
+main()

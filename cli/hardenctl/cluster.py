@@ -1,0 +1,165 @@
+"""The cluster as hardenctl sees it: raw objects in, raw objects out, one error tree."""
+
+import atexit
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from hardenctl import replies
+from hardenctl.kubeconfig import Target, target
+from hardenctl.resources import FIELD_MANAGER, with_query
+from hardenctl.transport import Call, Reply, Transport
+from hardened.errors import TryAgain
+
+Manifest = dict[str, Any]
+
+#: How often a call is sent again that the server asked to send later.
+ATTEMPTS = 3
+
+
+class Cluster(Protocol):
+    """What the verbs need of a cluster. Every method raises ApiFailure."""
+
+    @property
+    def context(self) -> str: ...
+
+    @property
+    def server(self) -> str: ...
+
+    @property
+    def namespace(self) -> str: ...
+
+    def get(self, path: str) -> Manifest: ...
+
+    def apply(self, path: str, manifest: Mapping[str, Any], *, force: bool = False, dry_run: bool = False) -> Manifest: ...
+
+    def create(self, path: str, body: Mapping[str, Any]) -> Manifest: ...
+
+    def watch(self, path: str, timeout: float) -> Iterator[Manifest]:
+        """The events of a watch, until the server ends it. timeout: seconds without any event before TryAgain."""
+
+
+class ApiCluster:
+    """A cluster behind a transport. request_timeout: seconds, None for no bound; trace: is told of each call."""
+
+    def __init__(
+        self,
+        target: Target,
+        transport: Transport,
+        *,
+        user: str = "",
+        request_timeout: float | None = 30.0,
+        trace: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._target, self._transport, self._timeout, self._trace = target, transport, request_timeout, trace
+        self._headers = {"Accept": "application/json", "User-Agent": FIELD_MANAGER, **_impersonation(target, user)}
+
+    @property
+    def context(self) -> str:
+        """The name of the kubeconfig's context."""
+        return self._target.context
+
+    @property
+    def server(self) -> str:
+        """The API server's URL."""
+        return self._target.server
+
+    @property
+    def namespace(self) -> str:
+        """The namespace that was named, else the context's own, else `default`."""
+        return self._target.namespace
+
+    def get(self, path: str) -> Manifest:
+        """An object or a list."""
+        return self._call("GET", path)
+
+    def apply(self, path: str, manifest: Mapping[str, Any], *, force: bool = False, dry_run: bool = False) -> Manifest:
+        """Server-side apply as field manager `hardenctl`. Unknown fields are refused, not pruned."""
+        query = with_query(
+            path,
+            fieldManager=FIELD_MANAGER,
+            fieldValidation="Strict",
+            force=force or None,
+            dryRun="All" if dry_run else None,
+        )
+        return self._call("PATCH", query, manifest, "application/apply-patch+yaml")
+
+    def create(self, path: str, body: Mapping[str, Any]) -> Manifest:
+        """Makes an object; the reply is the object as it became."""
+        return self._call("POST", path, body, "application/json")
+
+    def watch(self, path: str, timeout: float) -> Iterator[Manifest]:
+        """The events of a watch, until the server ends it."""
+        reply = self._send(Call("GET", path, headers=self._headers, timeout=timeout, is_stream=True))
+        for line in reply.lines:
+            if line.strip():
+                yield _decoded(line)
+
+    def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None, kind: str = "") -> Manifest:
+        content = None if body is None else json.dumps(body).encode()
+        headers = self._headers | ({"Content-Type": kind} if kind else {})
+        for left in reversed(range(ATTEMPTS)):
+            try:
+                return _decoded(self._send(Call(method, path, content, headers, self._timeout)).body)
+            except TryAgain as error:
+                # Only what the server asked for: it sends Retry-After with a call that it has not begun to serve.
+                if error.retry_after is None or left == 0:
+                    raise
+                time.sleep(error.retry_after)
+        raise AssertionError("unreachable")
+
+    def _send(self, call: Call) -> Reply:
+        began = time.monotonic()
+        reply = self._transport.send(call)
+        self._trace(f"{call.method} {call.path} {reply.status} in {(time.monotonic() - began) * 1000:.0f} ms")
+        if not 200 <= reply.status < 300:
+            raise replies.failure(reply.status, reply.headers, reply.body)
+        return reply
+
+
+def _decoded(text: bytes) -> Manifest:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise TryAgain("the reply is not JSON: is this the URL of a Kubernetes API server?") from error
+    if not isinstance(found, dict):
+        raise TryAgain("the reply is not an object: is this the URL of a Kubernetes API server?")
+    return found
+
+
+def _impersonation(target: Target, user: str) -> dict[str, str]:
+    user = user or str(target.user.get("as") or "")
+    return {"Impersonate-User": user} if user else {}
+
+
+def connect(
+    *,
+    kubeconfig: str = "",
+    context: str = "",
+    namespace: str = "",
+    user: str = "",
+    request_timeout: float | None = 30.0,
+    trace: Callable[[str], None] = lambda _: None,
+) -> Cluster:
+    """The cluster that the flags and the kubeconfig name; nothing is sent yet. user: whom to act as.
+
+    Raises Stop where the kubeconfig cannot be used.
+    """
+    chosen = target(kubeconfig, context, namespace)
+    folder = Path(tempfile.mkdtemp(prefix="hardenctl-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return ApiCluster(chosen, _transport(chosen, folder), user=user, request_timeout=request_timeout, trace=trace)
+
+
+def _transport(chosen: Target, folder: Path) -> Transport:
+    if chosen.needs_official_client:
+        from hardenctl.official_transport import OfficialTransport
+
+        return OfficialTransport(chosen, folder)
+    from hardenctl.pykube_transport import PykubeTransport
+
+    return PykubeTransport(chosen, folder)

@@ -1,0 +1,149 @@
+"""`check`: whether this cluster and these credentials can run hardened services."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+
+from hardenctl import installation
+from hardenctl.output import Mark
+from hardenctl.outcome import Exit, Result
+from hardenctl.program import PROG
+from hardenctl.resources import ACCESS_REVIEWS, METRICS, VERSION
+from hardenctl.session import Session
+from hardened.api import names
+from hardened.errors import ApiFailure, Refused, Vanished
+
+NAME = "check"
+OUTPUTS = ("json", "yaml")
+SUMMARY = "Check the cluster, your rights, the CRD, the operator and the metrics API."
+EXAMPLES = ("check", "check --context staging -n shop   # another cluster, rights in namespace shop", "check -o json")
+MORE = "Exits 1 when anything is marked ×. ‼ is worth a look, and stops nothing that you need for a deployment."
+
+OLDEST = (1, 30)
+_VERBS = ("get", "list", "watch", "create", "patch")
+_TO_DEPLOY = ("create", "patch")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line. result: ok, warning or failed."""
+
+    name: str
+    result: str
+    message: str
+    hint: str = ""
+
+
+_MARKS = {"ok": Mark.GOOD, "warning": Mark.WARNING, "failed": Mark.BAD}
+Check = Callable[[Session], Finding]
+
+
+def run(session: Session) -> Exit:
+    """Prints each finding as soon as it is there."""
+    console, found = session.console, []
+    for finding in findings(session):
+        found.append(finding)
+        if not console.output:
+            console.print(f"{console.mark(_MARKS[finding.result])} {finding.name.ljust(9)}  {finding.message}")
+            if finding.hint:
+                console.print(f"{' ' * 13}{finding.hint}")
+    results = {finding.result for finding in found}
+    result = Result.FAILED if "failed" in results else Result.WARNINGS if "warning" in results else Result.OK
+    if console.output:
+        console.data({"result": str(result), "checks": [asdict(finding) for finding in found]})
+    elif result is not Result.FAILED:
+        console.advise(f"{PROG} deploy NAME --image IMAGE{session.context_flag}")
+    return Exit.FAILED if result is Result.FAILED else Exit.OK
+
+
+def findings(session: Session) -> Iterator[Finding]:
+    """Every check's finding, in order. Without an answer from the cluster the others cannot say anything."""
+    first = cluster_answers(session)
+    yield first
+    if first.result == "failed" and "is older than" not in first.message:
+        return
+    for check in (rights_are_given, crd_is_there, operator_runs, metrics_are_served):
+        try:
+            yield check(session)
+        except ApiFailure as error:
+            yield Finding(check.__name__.split("_")[0], "failed", f"the cluster did not say: {error}")
+
+
+def cluster_answers(session: Session) -> Finding:
+    """The API server answers, and is recent enough."""
+    try:
+        version = str(session.cluster.get(VERSION).get("gitVersion", ""))
+    except ApiFailure as error:
+        from hardenctl.failures import explained
+
+        stop = explained(error, "get", session.namespace)
+        return Finding("cluster", "failed", f"{stop.message} (context {session.cluster.context})", stop.hint)
+    where = f"{version} at {session.cluster.server} (context {session.cluster.context})"
+    number = re.match(r"v?(\d+)\.(\d+)", version)
+    if number and (int(number[1]), int(number[2])) < OLDEST:
+        return Finding("cluster", "failed", f"{where} is older than {OLDEST[0]}.{OLDEST[1]}", "upgrade the cluster")
+    return Finding("cluster", "ok", where)
+
+
+def rights_are_given(session: Session) -> Finding:
+    """The caller may read and write hardened services in the namespace."""
+    missing = [verb for verb in _VERBS if not _may(session, verb)]
+    where = f"hardened services in namespace {session.namespace}"
+    hint = f"ask for a Role with {', '.join(missing)} on {names.PLURAL}.{names.GROUP}"
+    if not missing:
+        return Finding("rights", "ok", f"you may deploy and watch {where}")
+    if set(missing) <= set(_TO_DEPLOY):
+        return Finding("rights", "warning", f"you may look at {where}, not deploy them", hint)
+    return Finding("rights", "failed", f"you may not {', '.join(missing)} {where}", hint)
+
+
+def _may(session: Session, verb: str) -> bool:
+    attributes = {"namespace": session.namespace, "verb": verb, "group": names.GROUP, "resource": names.PLURAL}
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectAccessReview",
+        "spec": {"resourceAttributes": attributes},
+    }
+    return bool((session.cluster.create(ACCESS_REVIEWS, review).get("status") or {}).get("allowed"))
+
+
+def crd_is_there(session: Session) -> Finding:
+    """The CRD is the one that this program was built with."""
+    from hardened.api.crd import SCHEMA_REVISION
+
+    found = installation.crd(session.cluster)
+    if not found.is_installed:
+        return Finding("crd", "failed", "the CRD of HardenedService is not installed", "install the operator; its chart brings the CRD")
+    if not found.is_known:
+        return Finding("crd", "warning", found.version)
+    if not found.is_established:
+        return Finding("crd", "failed", "the API server has not accepted the CRD", f"kubectl describe crd {names.PLURAL}.{names.GROUP}")
+    if found.revision != SCHEMA_REVISION:
+        text = f"{found.version}; this program was built with {SCHEMA_REVISION}"
+        return Finding("crd", "warning", text, "bring CRD, operator and hardenctl to one release")
+    return Finding("crd", "ok", found.version)
+
+
+def operator_runs(session: Session) -> Finding:
+    """At least one pod of the operator is available."""
+    found = installation.operator(session.cluster)
+    if not found.is_known:
+        return Finding("operator", "warning", found.version)
+    if not found.is_installed:
+        return Finding("operator", "failed", "the operator is not installed", "install its chart; nothing acts on hardened services until then")
+    text = f"{found.version} in {found.where}, {found.available} of {found.wanted} pods available"
+    if not found.available:
+        namespace, name = found.where.split("/")
+        return Finding("operator", "failed", text, f"kubectl logs -n {namespace} deployment/{name}")
+    return Finding("operator", "ok" if found.available >= found.wanted else "warning", text)
+
+
+def metrics_are_served(session: Session) -> Finding:
+    """The resource metrics API: autoscaling by CPU and memory reads it."""
+    try:
+        session.cluster.get(METRICS)
+    except (Vanished, Refused):
+        return Finding("metrics", "warning", "no resource metrics API", "install metrics-server: autoscaling and kubectl top need it")
+    except ApiFailure as error:
+        return Finding("metrics", "warning", f"the resource metrics API does not work: {error}", "see the metrics-server's pods")
+    return Finding("metrics", "ok", "the resource metrics API is served")

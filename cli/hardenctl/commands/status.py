@@ -1,0 +1,80 @@
+"""`status`: how one service is."""
+
+import time
+from typing import Annotated
+
+import typer
+
+from hardenctl import duration, next_step, report
+from hardenctl.cluster import Manifest
+from hardenctl.duration import Deadline
+from hardenctl.lookup import find
+from hardenctl.outcome import Exit, Result, usage
+from hardenctl.session import Session
+from hardenctl.verdict import Verdict, verdict_of
+from hardenctl.waiting import Waited, wait
+
+NAME = "status"
+OUTPUTS = ("json", "yaml", "wide", "name")
+SUMMARY = "Show how a service is, or wait until it is as wanted."
+EXAMPLES = (
+    "status shop                            # how it is now",
+    "status shop -w                         # follow it to its end",
+    "status shop --for=healthy --timeout 5m # wait, for scripts",
+    "status shop -o json                    # with a `result`",
+)
+MORE = (
+    "Exits 0 when the service is healthy or on its way there, 1 when it is degraded, suspended or has failed, or is not there. "
+    "With -w or --for: 0 once it is as wanted, 1 once it cannot become so, 124 when --timeout is over. "
+    "`result` is one of healthy, available, pending, progressing, suspended, degraded, failed, deleted, timeout."
+)
+
+_GOALS = ("healthy", "available")
+_FOR_SECONDS = 600.0
+
+
+def run(
+    session: Session,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The service.")],
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Follow it until it is healthy, has failed or is suspended.")] = False,
+    goal: Annotated[str, typer.Option("--for", metavar="healthy|available", help="Wait for this.")] = "",
+    timeout: Annotated[str, typer.Option("--timeout", metavar="TIME", help="Bound on waiting: 10m with --for, none with -w.")] = "",
+) -> Exit:
+    """Shows, and waits where that was asked for."""
+    if goal and goal not in _GOALS:
+        raise usage(f"--for={goal} is not known", f"it takes {' or '.join(_GOALS)}")
+    if timeout and not (watch or goal):
+        raise usage("--timeout needs -w or --for")
+    began = time.monotonic()
+    span = duration.seconds(timeout, "--timeout") if timeout else None
+    live = find(session, name)
+    if not (watch or goal):
+        verdict = verdict_of(live)
+        _show(session, live, verdict)
+        return verdict.code
+    deadline = Deadline.after(_FOR_SECONDS if span is None and goal else span)
+    waited = wait(session, live, goal or "final", deadline, began)
+    _show(session, dict(waited.live), waited.verdict)
+    _say_how_it_ended(session, waited, time.monotonic() - began, goal)
+    return waited.code
+
+
+def _show(session: Session, live: Manifest, verdict: Verdict) -> None:
+    console = session.console
+    match console.output:
+        case "json" | "yaml":
+            console.data(report.summary(live, verdict, session.context_flag))
+        case "name":
+            console.print(report.full_name(live))
+        case form:
+            console.print(report.text(console, live, verdict, is_wide=form == "wide"))
+            if verdict.result is not Result.TIMED_OUT:
+                console.advise(next_step.after(verdict, live, session.context_flag))
+
+
+def _say_how_it_ended(session: Session, waited: Waited, span: float, goal: str) -> None:
+    if waited.verdict.result is Result.TIMED_OUT:
+        last = verdict_of(waited.live)
+        what = f"not {goal}" if goal else f"still {last.result}"
+        session.console.complain(f"{what} after {duration.shown(span)}: {last.message}")
+        session.console.advise(next_step.after(last, waited.live, session.context_flag))

@@ -1,0 +1,47 @@
+"""`version`: of this program, the operator, the CRD and the cluster."""
+
+from typing import Annotated, Any
+
+import typer
+
+from hardenctl import installation
+from hardenctl.output import facts
+from hardenctl.outcome import Exit, Result, Stop
+from hardenctl.resources import VERSION
+from hardenctl.session import Session
+from hardened import __version__
+from hardened.errors import ApiFailure
+
+NAME = "version"
+OUTPUTS = ("json", "yaml")
+SUMMARY = "Show the versions of this program, the operator, the CRD and the cluster."
+EXAMPLES = ("version", "version --client          # without a cluster", "version -o json")
+MORE = "Exits 1 when the cluster does not answer; the version of this program is printed all the same."
+
+
+def run(
+    session: Session,
+    client: Annotated[bool, typer.Option("--client", help="This program only; asks no cluster.")] = False,
+) -> Exit:
+    """What is not installed, or may not be looked at, says so in its place."""
+    found: dict[str, Any] = {"result": str(Result.OK), "client": __version__}
+    failure: Stop | ApiFailure | None = None
+    if not client:
+        try:
+            found |= _of_cluster(session)
+        except (Stop, ApiFailure) as error:
+            failure, found["result"] = error, str(Result.ERROR)
+    if session.console.output:
+        session.console.data(found)
+        return Exit.FAILED if failure else Exit.OK
+    words = {"hardenctl": "client", "operator": "operator", "CRD": "crd", "cluster": "cluster"}
+    session.console.print(facts({shown: str(found.get(key, "")) for shown, key in words.items()}))
+    if failure:
+        raise failure
+    return Exit.OK
+
+
+def _of_cluster(session: Session) -> dict[str, str]:
+    version = str(session.cluster.get(VERSION).get("gitVersion", "unknown"))
+    operator, crd = installation.operator(session.cluster), installation.crd(session.cluster)
+    return {"operator": operator.version, "crd": crd.version, "cluster": version}

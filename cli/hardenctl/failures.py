@@ -1,0 +1,60 @@
+"""What an error means to the person at the prompt: words, a hint, an exit code."""
+
+from collections.abc import Iterable
+
+from hardenctl.outcome import Exit, Result, Stop
+from hardenctl.program import PROG
+from hardenctl.replies import Conflict, FieldConflict, Invalid
+from hardened.errors import ApiFailure, LookAgain, Refused, TryAgain, Vanished
+
+#: Managers behind which a Git repository, or a chart, is the source of the object.
+_GITOPS = ("argocd", "kustomize-controller", "helm", "flux")
+
+
+def explained(error: ApiFailure, verb: str, namespace: str) -> Stop:
+    """The same failure, as an end of the command. verb: what was tried, as RBAC calls it, for the hint."""
+    match error:
+        case Conflict():
+            return _conflict(error.conflicts)
+        case Invalid():
+            return Stop("\n".join(map(str, error.errors)), result=Result.REFUSED, code=Exit.REFUSED, hint="the server refused these fields")
+        case Refused(status=403):
+            hint = f"ask for the right: kubectl auth can-i {verb} hardenedservices.hardened.dev -n {namespace}"
+            return Stop(error.message, result=Result.REFUSED, code=Exit.REFUSED, hint=hint)
+        case Refused() | LookAgain():
+            return Stop(error.message, result=Result.REFUSED, code=Exit.REFUSED, hint=_hint(error.message))
+        case TryAgain(status=401):
+            hint = "the token or certificate is unknown or has expired: log in anew, or choose another --context"
+            return Stop("the API server does not accept your credentials", result=Result.REFUSED, code=Exit.REFUSED, hint=hint)
+        case TryAgain(status=0):
+            return Stop(f"cannot reach the cluster: {error.message}", hint="is this the right --context, and is the cluster up?")
+        case Vanished():
+            return _vanished(error, namespace)
+    return Stop(f"the API server failed: {error.message}", hint="try again; it may be starting, or overloaded")
+
+
+def _vanished(error: Vanished, namespace: str) -> Stop:
+    if "could not find the requested resource" in error.message or error.message.startswith("HTTP"):
+        text = "this cluster does not know HardenedService: its CRD is not installed"
+        return Stop(text, result=Result.NOT_FOUND, next_step=f"{PROG} check")
+    if error.message.startswith("namespaces "):
+        text = f"there is no namespace {namespace}"
+        return Stop(text, result=Result.NOT_FOUND, code=Exit.REFUSED, next_step=f"kubectl create namespace {namespace}")
+    return Stop(error.message, result=Result.NOT_FOUND)
+
+
+def _conflict(conflicts: Iterable[FieldConflict]) -> Stop:
+    conflicts = tuple(conflicts)
+    owners = sorted({conflict.manager for conflict in conflicts})
+    lines = [f"{conflict.field} is managed by {conflict.manager}, which set another value" for conflict in conflicts]
+    if any(owner.lower().startswith(_GITOPS) for owner in owners):
+        hint = "change it where it comes from (Git or the chart): a forced value would be set back"
+    else:
+        hint = f"change it with {' and '.join(owners)}, or take it over with --force-conflicts"
+    return Stop("\n".join(lines), result=Result.REFUSED, code=Exit.REFUSED, hint=hint)
+
+
+def _hint(message: str) -> str:
+    if "unknown field" in message or "not declared in schema" in message:
+        return f"the CRD on the cluster is older than this program: see {PROG} check"
+    return ""

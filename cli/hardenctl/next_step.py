@@ -1,0 +1,47 @@
+"""The next command to type, for each way that something can be."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from hardenctl.outcome import Result
+from hardenctl.program import PROG
+from hardenctl.verdict import Verdict, status
+from hardened.api import names
+from hardened.core.reasons import Reason
+
+_PODS = "kubectl get pods -n {namespace} -l {label}={name}"
+_BY_REASON = {
+    Reason.CRASH_LOOPING: "kubectl logs -n {namespace} -l {label}={name} --tail=50 --previous",
+    Reason.IMAGE_PULL_FAILED: "{prog} deploy {name} -n {namespace} --image IMAGE",
+    Reason.INVALID_IMAGE: "{prog} deploy {name} -n {namespace} --image IMAGE",
+    Reason.INVALID_SPEC: "kubectl edit {singular} {name} -n {namespace}",
+    Reason.QUOTA_EXCEEDED: "kubectl describe quota -n {namespace}",
+    Reason.UNSCHEDULABLE: "kubectl describe pods -n {namespace} -l {label}={name}",
+    Reason.CONFIG_MISSING: "kubectl describe pods -n {namespace} -l {label}={name}",
+    Reason.NOT_READY: "kubectl logs -n {namespace} -l {label}={name} --tail=50",
+}
+
+
+def after(verdict: Verdict, live: Mapping[str, Any], context_flag: str = "") -> str:
+    """What to type next, "" when nothing is to be done. context_flag: ` --context x` where one was given."""
+    meta = live["metadata"]
+    words = {"namespace": meta.get("namespace", ""), "name": meta["name"], "label": names.SERVICE_LABEL, "prog": PROG}
+    words |= {"singular": names.SINGULAR}
+    template = _template(verdict, live)
+    return template.format(**words) + context_flag if template else ""
+
+
+def _template(verdict: Verdict, live: Mapping[str, Any]) -> str:
+    match verdict.result:
+        case Result.HEALTHY | Result.DELETED:
+            return ""
+        case Result.PENDING:
+            return "{prog} check" if not status(live).get("conditions") else "{prog} status {name} -n {namespace} -w"
+        case Result.PROGRESSING:
+            return "{prog} status {name} -n {namespace} -w"
+        case Result.SUSPENDED:
+            return "kubectl patch {singular} {name} -n {namespace} --type merge -p '{{\"spec\":{{\"suspend\":false}}}}'"
+    try:
+        return _BY_REASON.get(Reason(verdict.reason), _PODS)
+    except ValueError:
+        return _PODS

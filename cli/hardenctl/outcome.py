@@ -1,0 +1,61 @@
+"""How a command can end: its exit code, and the word for it in JSON output."""
+
+from enum import IntEnum, StrEnum
+
+from hardened.errors import HardenedError
+
+
+class Exit(IntEnum):
+    """The exit codes, the same for every verb."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    REFUSED = 4
+    TIMED_OUT = 124
+    INTERRUPTED = 130
+    BROKEN_PIPE = 141
+
+
+class Result(StrEnum):
+    """What `"result"` says in JSON output."""
+
+    OK = "ok"
+    WARNINGS = "warnings"
+    HEALTHY = "healthy"
+    AVAILABLE = "available"
+    PENDING = "pending"
+    PROGRESSING = "progressing"
+    SUSPENDED = "suspended"
+    DEGRADED = "degraded"
+    FAILED = "failed"
+    DELETED = "deleted"
+    APPLIED = "applied"
+    NOT_FOUND = "notfound"
+    INVALID = "invalid"
+    REFUSED = "refused"
+    TIMED_OUT = "timeout"
+    INTERRUPTED = "interrupted"
+    ERROR = "error"
+
+
+class Stop(HardenedError):
+    """The command ends here, without what was asked of it.
+
+    message: what is wrong, one or more lines; hint: what to do about it, "" if the message says so; next_step: a command to type.
+    """
+
+    def __init__(
+        self, message: str, *, result: Result = Result.ERROR, code: Exit = Exit.FAILED, hint: str = "", next_step: str = ""
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.result = result
+        self.code = code
+        self.hint = hint
+        self.next_step = next_step
+
+
+def usage(message: str, hint: str = "") -> Stop:
+    """The command line does not make sense."""
+    return Stop(message, result=Result.INVALID, code=Exit.USAGE, hint=hint)

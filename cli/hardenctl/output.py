@@ -1,0 +1,135 @@
+"""What is printed: data to stdout, progress to stderr, colour and marks only where they can be shown."""
+
+import json
+import os
+import sys
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from shutil import get_terminal_size
+from typing import Any, TextIO
+
+
+class Mark(Enum):
+    """How something is, at a glance: the sign, its plain form, its colour."""
+
+    GOOD = ("√", "ok", "32")
+    WARNING = ("‼", "!!", "33")
+    BAD = ("×", "x", "31")
+    BUSY = ("…", "..", "36")
+
+
+def printable(text: str) -> str:
+    """Text from elsewhere without control characters: a message in the cluster must not drive the terminal that shows it."""
+    return "".join(c if c.isprintable() or c == "\n" else "�" for c in text.replace("\t", " "))
+
+
+@dataclass(frozen=True)
+class Console:
+    """Where output goes. is_quiet: no progress and no advice; is_verbose: also the calls to the API server."""
+
+    out: TextIO
+    err: TextIO
+    output: str = ""
+    is_quiet: bool = False
+    is_verbose: bool = False
+    no_color: bool = False
+
+    @classmethod
+    def standard(cls, output: str = "", *, is_quiet: bool = False, is_verbose: bool = False, no_color: bool = False) -> "Console":
+        """The process's own streams; what they cannot encode is replaced, never an error."""
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="replace")
+        no_color = no_color or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+        return cls(sys.stdout, sys.stderr, output, is_quiet, is_verbose, no_color)
+
+    def print(self, text: str) -> None:
+        """Data."""
+        self.out.write(text + "\n")
+        self.out.flush()
+
+    def progress(self, text: str) -> None:
+        """What goes on meanwhile; nothing under --quiet."""
+        if not self.is_quiet:
+            self._tell(text)
+
+    def advise(self, command: str) -> None:
+        """The next command to type."""
+        if command and not self.is_quiet:
+            self._tell(self.colored(f"Next: {command}", "2", self.err))
+
+    def trace(self, text: str) -> None:
+        """Details, under --verbose only."""
+        if self.is_verbose:
+            self._tell(text)
+
+    def complain(self, message: str, hint: str = "") -> None:
+        """An error, one line per line of the message; shown under --quiet as well."""
+        label = self.colored("error:", "31", self.err)
+        for line in message.splitlines() or [""]:
+            self._tell(f"{label} {printable(line)}")
+        if hint:
+            self._tell(f"{self.colored('hint:', '33', self.err)} {printable(hint)}")
+
+    def warn(self, message: str) -> None:
+        """Something worth knowing that does not stop the command."""
+        self.progress(f"{self.colored('warning:', '33', self.err)} {printable(message)}")
+
+    def data(self, value: Any) -> None:
+        """One value as JSON or YAML, as -o asks."""
+        self.print(as_yaml(value) if self.output == "yaml" else as_json(value))
+
+    def mark(self, mark: Mark, stream: TextIO | None = None) -> str:
+        """The sign, coloured on a terminal, plain where the encoding lacks it."""
+        stream = stream or self.out
+        sign, plain, color = mark.value
+        encoding = (getattr(stream, "encoding", None) or "utf-8").lower().replace("-", "")
+        return self.colored(sign if encoding == "utf8" else plain, color, stream)
+
+    def colored(self, text: str, color: str, stream: TextIO) -> str:
+        """Text in an ANSI colour, on a terminal only."""
+        return f"\x1b[{color}m{text}\x1b[0m" if stream.isatty() and not self.no_color else text
+
+    def hanging(self, head: str, width: int, text: str) -> str:
+        """`head` (shown `width` wide) and then text, wrapped beside it on a terminal; one line anywhere else."""
+        text = printable(" ".join(text.split()))
+        room = get_terminal_size().columns - width - 1
+        if not self.out.isatty() or room < 30:
+            return f"{head}{text}"
+        return head + f"\n{' ' * width}".join(textwrap.wrap(text, room, break_on_hyphens=False) or [""])
+
+    def _tell(self, text: str) -> None:
+        self.err.write(text + "\n")
+        self.err.flush()
+
+
+def as_json(value: Any) -> str:
+    """Indented JSON, keys in the order they were made."""
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def as_yaml(value: Any) -> str:
+    """Block YAML, keys in the order they were made, no anchors."""
+    import yaml
+
+    class Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
+        def ignore_aliases(self, data: Any) -> bool:
+            return True
+
+    text: str = yaml.dump(value, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=160)
+    return text.rstrip("\n")
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Columns three spaces apart, as kubectl prints them."""
+    lines = [list(head), *([printable(cell) for cell in row] for row in rows)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
+    return "\n".join("   ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines)
+
+
+def facts(pairs: Mapping[str, str]) -> str:
+    """Names and values, one a line, values below each other; empty values are left out."""
+    width = max((len(name) for name in pairs), default=0)
+    return "\n".join(f"{name.ljust(width)}   {printable(value)}" for name, value in pairs.items() if value)

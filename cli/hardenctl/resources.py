@@ -1,0 +1,50 @@
+"""The URL paths of what hardenctl reads and writes."""
+
+from urllib.parse import quote, urlencode
+
+from hardened.api import names
+
+FIELD_MANAGER = "hardenctl"
+OPERATOR_LABEL = f"{names.NAME_LABEL}=hardened-operator"
+CRD_NAME = f"{names.PLURAL}.{names.GROUP}"
+
+VERSION = "/version"
+CRD = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{CRD_NAME}"
+GROUP = f"/apis/{names.API_VERSION}"
+METRICS = "/apis/metrics.k8s.io/v1beta1"
+ACCESS_REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+ALL_DEPLOYMENTS = "/apis/apps/v1/deployments"
+ALL_SERVICES = f"{GROUP}/{names.PLURAL}"
+
+#: The kinds of a service's children, by the collection that holds them.
+CHILD_COLLECTIONS = {
+    "ControllerRevision": "apis/apps/v1/{}/controllerrevisions",
+    "ConfigMap": "api/v1/{}/configmaps",
+    "ServiceAccount": "api/v1/{}/serviceaccounts",
+    "NetworkPolicy": "apis/networking.k8s.io/v1/{}/networkpolicies",
+    "PodDisruptionBudget": "apis/policy/v1/{}/poddisruptionbudgets",
+    "PersistentVolumeClaim": "api/v1/{}/persistentvolumeclaims",
+    "Deployment": "apis/apps/v1/{}/deployments",
+    "Service": "api/v1/{}/services",
+}
+
+
+def services(namespace: str) -> str:
+    """The HardenedServices of a namespace."""
+    return f"{GROUP}/namespaces/{quote(namespace, safe='')}/{names.PLURAL}"
+
+
+def service(namespace: str, name: str) -> str:
+    """One HardenedService."""
+    return f"{services(namespace)}/{quote(name, safe='')}"
+
+
+def children(kind: str, namespace: str) -> str:
+    """The collection that holds children of this kind."""
+    return "/" + CHILD_COLLECTIONS[kind].format(f"namespaces/{quote(namespace, safe='')}")
+
+
+def with_query(path: str, **query: str | int | bool | None) -> str:
+    """A path with its query; None leaves a parameter out. Example: ("/x", watch=True) -> "/x?watch=true"."""
+    given = {k: str(v).lower() if isinstance(v, bool) else str(v) for k, v in query.items() if v is not None}
+    return f"{path}?{urlencode(given)}" if given else path

@@ -1,0 +1,102 @@
+"""One word for how a HardenedService is, from its raw status."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hardenctl.outcome import Exit, Result
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """result: the word; message: why, for people; reason: of the condition that decided, "" if none did."""
+
+    result: Result
+    message: str
+    reason: str = ""
+
+    @property
+    def is_final(self) -> bool:
+        """Nothing changes by waiting. Degraded is not final: the cause may pass."""
+        return self.result in (Result.HEALTHY, Result.FAILED, Result.SUSPENDED, Result.DELETED)
+
+    @property
+    def code(self) -> Exit:
+        """Healthy, and on its way there, are no failure."""
+        return Exit.OK if self.result in (Result.HEALTHY, Result.PENDING, Result.PROGRESSING) else Exit.FAILED
+
+
+Live = Mapping[str, Any]
+Check = Callable[[Live], Verdict | None]
+
+
+def status(live: Live) -> Mapping[str, Any]:
+    """The status, {} before there is one."""
+    found = live.get("status")
+    return found if isinstance(found, Mapping) else {}
+
+
+def condition(live: Live, kind: str) -> Mapping[str, Any]:
+    """One condition, {} if it is not set."""
+    conditions = status(live).get("conditions") or ()
+    return next((c for c in conditions if isinstance(c, Mapping) and c.get("type") == kind), {})
+
+
+def is_true(live: Live, kind: str) -> bool:
+    """True when the condition is."""
+    return condition(live, kind).get("status") == "True"
+
+
+def is_seen(live: Live) -> bool:
+    """The operator has looked at the spec as it is now."""
+    return int(status(live).get("observedGeneration") or -1) >= int(live["metadata"].get("generation") or 0)
+
+
+def _leaving(live: Live) -> Verdict | None:
+    return Verdict(Result.DELETED, "it is being deleted") if live["metadata"].get("deletionTimestamp") else None
+
+
+def _unseen(live: Live) -> Verdict | None:
+    if is_seen(live):
+        return None
+    if int(status(live).get("observedGeneration") or -1) < 0:
+        return Verdict(Result.PENDING, "the operator has not looked at it yet")
+    return Verdict(Result.PROGRESSING, "the operator has not seen the last change yet")
+
+
+def _suspended(live: Live) -> Verdict | None:
+    return _from_ready(live, Result.SUSPENDED) if status(live).get("phase") == "Suspended" else None
+
+
+def _stalled(live: Live) -> Verdict | None:
+    if not is_true(live, "Stalled"):
+        return None
+    found = condition(live, "Stalled")
+    return Verdict(Result.FAILED, str(found.get("message", "")), str(found.get("reason", "")))
+
+
+def _ready(live: Live) -> Verdict | None:
+    return _from_ready(live, Result.HEALTHY) if is_true(live, "Ready") else None
+
+
+def _degraded(live: Live) -> Verdict | None:
+    return _from_ready(live, Result.DEGRADED) if status(live).get("phase") == "Degraded" else None
+
+
+def _from_ready(live: Live, result: Result) -> Verdict:
+    found = condition(live, "Ready")
+    return Verdict(result, str(found.get("message", "")), str(found.get("reason", "")))
+
+
+#: The first that applies decides.
+CHECKS: tuple[Check, ...] = (_leaving, _unseen, _suspended, _stalled, _ready, _degraded)
+
+
+def verdict_of(live: Live) -> Verdict:
+    """How a service is. What no check claims is on its way."""
+    return next((found for check in CHECKS if (found := check(live))), None) or _from_ready(live, Result.PROGRESSING)
+
+
+def is_available(live: Live) -> bool:
+    """At least one pod takes requests, as far as the operator knows of the present spec."""
+    return is_seen(live) and is_true(live, "Available")

@@ -1,0 +1,41 @@
+"""Fixtures of the tests on a real cluster: one cluster for a whole run, brought up here unless the environment names one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from e2e.cluster import Provider, choose
+from e2e.install import install
+from e2e.workloads.build import build
+
+CLUSTER = os.environ.get("CLUSTER", "test")
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Provider]:
+    """A cluster with the workload's images on its nodes; taken down at the end, unless HARDENED_KEEP is set or it was there before."""
+    provider = choose(CLUSTER)
+    was_there = bool(provider.status())
+    try:
+        provider.up()
+        provider.load([build("static", version) for version in ("v1", "v2", "v3")])
+        yield provider
+    finally:
+        if not was_there and not os.environ.get("HARDENED_KEEP"):
+            provider.down()
+
+
+@pytest.fixture(scope="session")
+def kubeconfig(cluster: Provider) -> Path:
+    """Administrator's access to the cluster."""
+    return cluster.kubeconfig
+
+
+@pytest.fixture(scope="session")
+def rights(cluster: Provider) -> None:
+    """The operator's CRD, account and rights, without a running operator: a test runs its own, as a process."""
+    install(cluster, ["--set", "replicas=0"])

@@ -1,0 +1,137 @@
+"""`python -m e2e.install`: the operator of this checkout onto a cluster. Again at any time: what is there already is not done twice."""
+
+import hashlib
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hardened import __version__
+
+from .cluster import images, tools
+from .cluster.command import attempt, run
+from .cluster.errors import ClusterError
+from .cluster.existing import ExistingCluster
+from .cluster.progress import say, span, step
+from .cluster.provider import Provider, choose
+
+ROOT = Path(__file__).resolve().parent.parent
+CHART = ROOT / "charts/hardened-operator"
+DOCKERFILE = ROOT / "operator/Dockerfile"
+RELEASE = "hardened-operator"
+NAMESPACE = "hardened-system"
+REPOSITORY = "docker.io/hardened/operator"
+TIMEOUT_S = 180
+
+
+def image_name() -> str:
+    """The name of the image that this checkout makes: its tag is the version and a digest of all that goes into it."""
+    sources = [path for path in sorted((ROOT / "operator/hardened").rglob("*")) if path.is_file() and not _is_cache(path)]
+    digest = hashlib.sha256()
+    for path in [DOCKERFILE, ROOT / ".dockerignore", ROOT / "requirements-operator.lock", *sources]:
+        digest.update(f"{path.relative_to(ROOT)}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
+    return f"{REPOSITORY}:{__version__}-{digest.hexdigest()[:12]}"
+
+
+def _is_cache(path: Path) -> bool:
+    return any(part == "__pycache__" or part.endswith("_cache") for part in path.parts)
+
+
+def ensure_image() -> str:
+    """Builds the operator's image where it is not there yet. Its name."""
+    name = image_name()
+    if not images.store().image_id(name):
+        images.build(DOCKERFILE, ROOT, name)
+    return name
+
+
+def image_values(image: str) -> dict[str, str]:
+    """An image's name as the chart takes it.
+
+    Examples: "host:5000/a/b:1" -> repository "host:5000/a/b", tag "1"; "a/b@sha256:…" -> repository "a/b", digest "sha256:…".
+    """
+    name, _, digest = images.full_name(image).partition("@")
+    repository, colon, tag = name.rpartition(":")
+    if not colon or "/" in tag:
+        repository, tag = name, ""
+    return {"repository": repository, "tag": tag, "digest": digest}
+
+
+def cluster_of(name: str, kubeconfig: Path | None) -> Provider:
+    """The cluster that the kubeconfig leads to: one of ours, which images can be loaded into, or somebody else's. None: ours of that name."""
+    if kubeconfig is None:
+        return choose(name)
+    try:
+        ours = choose(kubeconfig.absolute().parent.name)
+        if ours.kubeconfig.samefile(kubeconfig):
+            return ours
+    except (ClusterError, OSError):
+        pass
+    return ExistingCluster(name, kubeconfig)
+
+
+def install(cluster: Provider, image: str | None = None, helm_args: tuple[str, ...] = ()) -> None:
+    """The operator with this image, or with that of this checkout, ready to work when this returns. helm_args: for `helm upgrade` as they are."""
+    kubeconfig = cluster.kubeconfig
+    if image is None:
+        image = ensure_image()
+        cluster.load([image])
+    _ensure_namespace(kubeconfig)
+    with step(f"helm upgrade --install {RELEASE} ({image})"):
+        _upgrade(kubeconfig, image, helm_args)
+
+
+def _ensure_namespace(kubeconfig: Path) -> None:
+    labels = {"pod-security.kubernetes.io/enforce": "restricted", "pod-security.kubernetes.io/enforce-version": "latest"}
+    manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": labels}}
+    apply = ["apply", "--server-side", "--field-manager=hardened-install", "--filename=-"]
+    run([tools.kubectl(), "--kubeconfig", kubeconfig, *apply], stdin=json.dumps(manifest), timeout=60)
+
+
+def _upgrade(kubeconfig: Path, image: str, helm_args: tuple[str, ...]) -> None:
+    values = [f"--set-string=image.{key}={value}" for key, value in image_values(image).items()]
+    # A CRD that kubectl applied before becomes the release's, as its crds.enabled says.
+    options = ["--take-ownership", "--force-conflicts", "--wait", f"--timeout={TIMEOUT_S}s"]
+    target = ["--kubeconfig", kubeconfig, "--namespace", NAMESPACE]
+    done = attempt([tools.helm(), "upgrade", "--install", RELEASE, CHART, *target, *options, *values, *helm_args], timeout=TIMEOUT_S + 60)
+    if done.returncode:
+        raise ClusterError(f"helm: {done.stderr.strip()}\n{_why(kubeconfig)}")
+
+
+def _why(kubeconfig: Path) -> str:
+    """What the operator's pods and their last words say about it."""
+    kubectl = [tools.kubectl(), "--kubeconfig", kubeconfig, "--namespace", NAMESPACE, "--request-timeout=10s"]
+    selector = f"--selector=app.kubernetes.io/instance={RELEASE}"
+    pods = attempt([*kubectl, "get", "pods", selector], timeout=30).stdout
+    logs = attempt([*kubectl, "logs", selector, "--tail=5", "--prefix"], timeout=30).stdout
+    return f"{pods}{logs}".rstrip()
+
+
+def command(
+    helm_args: Annotated[list[str] | None, typer.Argument(help="For `helm upgrade`, after `--`: e.g. `-- --set replicas=1`.")] = None,
+    name: Annotated[str, typer.Option("--name", envvar="CLUSTER", help="The local cluster, where no kubeconfig is named.")] = "demo",
+    kubeconfig: Annotated[Path | None, typer.Option(envvar=["HARDENED_KUBECONFIG", "KUBECONFIG"], help="The cluster to install onto.")] = None,
+    image: Annotated[str | None, typer.Option(help="An image that the cluster can pull, instead of this checkout's.")] = None,
+) -> None:
+    """Install the operator, or bring it up to this checkout: image, namespace, chart."""
+    began = time.monotonic()
+    install(cluster_of(name, kubeconfig), image, tuple(helm_args or ()))
+    say(f"the operator is ready after {span(time.monotonic() - began)}: kubectl -n {NAMESPACE} get pods")
+
+
+def main() -> None:
+    """The program: an error that a person can do something about is one line, and exit status 1."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(command)
+    try:
+        app()
+    except ClusterError as error:
+        say(f"error: {error}")
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

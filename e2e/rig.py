@@ -1,0 +1,143 @@
+"""What the tests stand on: the installed rights, a namespace of their own, one service, and operator processes behind a fault proxy."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import sys
+import time
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from e2e.faults import Fault, FaultProxy, Operator, Upstream
+from e2e.kube import Body, Kube
+
+ROOT = Path(__file__).resolve().parent.parent
+SYSTEM = "hardened-system"
+ACCOUNT = "hardened-operator"
+
+#: What the deadlines of the promises are multiplied by before a test fails: a promise is reported, a deadline is behaviour.
+MERCY = 3.0
+
+#: Kinds of children, all of which a snapshot looks at.
+CHILDREN = (
+    "ControllerRevision", "ConfigMap", "ServiceAccount", "NetworkPolicy", "PodDisruptionBudget", "PersistentVolumeClaim", "Deployment", "Service",
+)  # fmt: skip
+_VOLATILE = frozenset({"uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "selfLink"})
+
+
+def web(namespace: str, version: str = "v1", **spec: Any) -> Body:
+    """A small service that starts and ends at once, with a child of every kind but a claim."""
+    return {
+        "apiVersion": "hardened.dev/v1alpha1",
+        "kind": "HardenedService",
+        "metadata": {"name": "web", "namespace": namespace},
+        "spec": {
+            "image": f"docker.io/hardened/web-static:{version}",
+            "replicas": 1,
+            "ports": [{"name": "http", "containerPort": 8080, "port": 80}],
+            "env": [{"name": "LINGER", "value": "0"}],
+            "files": [{"mountPath": "/etc/web", "data": {"settings.toml": "greeting = 'hello'\n"}}],
+            "probes": {"readiness": {"httpGet": {"path": "/health/ready"}, "periodSeconds": 1}},
+            "shutdown": {"drainSeconds": 0, "graceSeconds": 5},
+            **spec,
+        },
+    }
+
+
+@contextlib.asynccontextmanager
+async def fresh_namespace(kube: Kube, prefix: str = "t") -> AsyncIterator[str]:
+    """A namespace that enforces the restricted pod security standard; gone, or going, at the end."""
+    name = f"{prefix}-{uuid.uuid4().hex[:8]}"
+    labels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
+    await kube.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
+    try:
+        yield name
+    finally:
+        await kube.delete("Namespace", name)
+
+
+async def operator_token(kube: Kube) -> str:
+    """A token of the operator's own ServiceAccount, good for an hour."""
+    body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 3600}}
+    reply = await kube.call("POST", f"api/v1/namespaces/{SYSTEM}/serviceaccounts/{ACCOUNT}/token", body)
+    return str(reply["status"]["token"])
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Run:
+    """One operator process, its proxy, and the namespace that it watches."""
+
+    kube: Kube
+    namespace: str
+    proxy: FaultProxy
+    operator: Operator
+    began: float = field(default_factory=time.monotonic)
+
+
+@contextlib.asynccontextmanager
+async def operator_behind(
+    kube: Kube, kubeconfig: Path, folder: Path, faults: Sequence[Fault] = (), *, namespace: str, settings: dict[str, str] | None = None
+) -> AsyncIterator[Run]:
+    """An operator for one namespace, with its real token, behind a fault proxy. Nothing of it is left at the end."""
+    upstream = Upstream.from_kubeconfig(kubeconfig)
+    token = await operator_token(kube)
+    async with FaultProxy(upstream, faults) as proxy:
+        env = {
+            "PATH": "/usr/bin:/bin",
+            "PYTHONPATH": str(ROOT / "operator"),
+            "KUBECONFIG": str(proxy.kubeconfig(folder / f"{namespace}.kubeconfig", token=token)),
+            "HARDENED_NAMESPACES": namespace,
+            "HARDENED_LEADER_ELECT": "false",
+            "HARDENED_HEALTH_PORT": str(free_port()),
+            "HARDENED_METRICS_PORT": str(free_port()),
+            **(settings or {}),
+        }
+        operator = Operator([sys.executable, "-m", "hardened.shell"], env=env, log=folder / f"{namespace}.log")
+        proxy.on_kill(operator.strike)
+        async with operator:
+            yield Run(kube, namespace, proxy, operator)
+
+
+async def snapshot(kube: Kube, namespace: str) -> dict[str, Any]:
+    """Everything of the service in a namespace, without what differs from run to run: ids, addresses and times."""
+    found: dict[str, Any] = {}
+    lists = await asyncio.gather(*(kube.list(kind, namespace) for kind in ("HardenedService", *CHILDREN)))
+    for live in (item for items in lists for item in items):
+        name = live["metadata"]["name"]
+        if live["kind"] in ("ConfigMap", "ServiceAccount") and name in ("kube-root-ca.crt", "default"):
+            continue
+        found[f"{live['kind']} {name}"] = _stable(live, namespace)
+    return found
+
+
+def _stable(live: Body, namespace: str) -> Body:
+    meta = {k: v for k, v in live["metadata"].items() if k not in _VOLATILE}
+    for owner in meta.get("ownerReferences", []):
+        owner.pop("uid")
+    # Its digest covers the owner's uid, and a Deployment controller's own counter comes and goes with every rollout.
+    for key in ("hardened.dev/applied", "deployment.kubernetes.io/revision"):
+        meta.get("annotations", {}).pop(key, None)
+    spec = {k: v for k, v in (live.get("spec") or {}).items() if k not in ("clusterIP", "clusterIPs")}
+    stable = {"metadata": {**meta, "namespace": "X"}, "spec": spec, "data": live.get("data")}
+    if live["kind"] == "HardenedService":
+        status = live.get("status") or {}
+        stable["status"] = {
+            "phase": status.get("phase"),
+            "serving": status.get("serving"),
+            "replicas": status.get("replicas"),
+            "history": [entry["revision"] for entry in status.get("history", [])],
+            "conditions": {c["type"]: (c["status"], c["reason"]) for c in status.get("conditions", [])},
+        }
+    return stable

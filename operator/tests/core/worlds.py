@@ -1,0 +1,159 @@
+"""Worlds for the tests of decisions: services as the API server holds them, and children as it keeps them once they were applied."""
+
+import copy
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import yaml
+from tests.memory import fields
+from tests.memory.defaults import DEFAULTS
+
+from hardened.api import names
+from hardened.api.parse import HardenedService, parse
+from hardened.core.manifest import ChildKey, Manifest, key_of
+from hardened.core.observed import Observed
+from hardened.core.plan import Plan, plan
+from hardened.core.policy import Policy
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+STAMP = "2026-01-02T03:04:05Z"
+UID = "11111111-1111-4111-8111-111111111111"
+OTHER_UID = "99999999-9999-4999-8999-999999999999"
+ANY_KEY = Policy(frozenset("*"), frozenset("*"), frozenset("*"))
+_HERE = Path(__file__).parent
+
+#: A web service and a worker, in as few words as possible.
+WEB: Manifest = {"image": "registry.example/shop:1", "ports": [{"name": "http", "containerPort": 8080}], "replicas": 2}
+WORKER: Manifest = {"image": "registry.example/shop:1", "replicas": 1}
+
+
+def live_sample(name: str) -> Any:
+    """Objects as a real API server of Kubernetes 1.36 returned them."""
+    return yaml.safe_load((_HERE / "live" / f"{name}.yaml").read_text())
+
+
+def body(spec: Mapping[str, Any] = WEB, *, status: Manifest | None = None, **meta: Any) -> Manifest:
+    """A HardenedService as the API server has it."""
+    meta = {"name": "shop", "namespace": "market", "uid": UID, "generation": 1, **meta}
+    found: Manifest = {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": meta, "spec": copy.deepcopy(dict(spec))}
+    return found | ({"status": status} if status else {})
+
+
+def service(spec: Mapping[str, Any] = WEB, **more: Any) -> HardenedService:
+    """A parsed service. more: fields of the spec, by their JSON names."""
+    return parse(body({**spec, **more}))
+
+
+def live(manifest: Manifest, *, number: int = 1, manager: str = names.MANAGER) -> Manifest:
+    """What the API server makes of an applied manifest: defaults, identity, managed fields."""
+    found = copy.deepcopy(manifest)
+    owned = fields.fields_v1(set(fields.leaves(found, found["kind"])))
+    DEFAULTS.get(found["kind"], lambda _: None)(found)
+    found["metadata"] |= {
+        "uid": f"00000000-0000-4000-8000-{number:012}",
+        "resourceVersion": str(number),
+        "generation": 1,
+        "creationTimestamp": (NOW - timedelta(days=1) + timedelta(seconds=number)).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "managedFields": [{"manager": manager, "operation": "Apply", "apiVersion": found["apiVersion"], "fieldsV1": owned}],
+    }
+    return found
+
+
+@dataclass
+class World:
+    """The children of a namespace. What was applied replaces what was there, as an owner of all its fields would see it."""
+
+    objects: dict[ChildKey, Manifest] = field(default_factory=dict)
+    pods: list[Manifest] = field(default_factory=list)
+    written: int = 0
+    writes: list[str] = field(default_factory=list)
+
+    def seen(self, service: str = "shop") -> Observed:
+        """What the caches show: what carries the service's label."""
+        labelled = [o for o in self.objects.values() if (o["metadata"].get("labels") or {}).get(names.SERVICE_LABEL) == service]
+        return Observed.of(labelled)
+
+    def write(self, decided: Plan) -> None:
+        for step in decided.apply:
+            self.written += 1
+            key = key_of(step.manifest)
+            self.writes.append(f"apply {key}")
+            before = self.objects.get(key)
+            after = live({k: v for k, v in step.manifest.items()}, number=self.written)
+            if before:
+                after["metadata"] |= {k: before["metadata"][k] for k in ("uid", "creationTimestamp")}
+                after["metadata"]["generation"] = before["metadata"]["generation"] + 1
+            if before and "status" in before:
+                after["status"] = before["status"]
+            self.objects[key] = after
+        for unwanted in decided.delete:
+            self.writes.append(f"delete {unwanted.key}")
+            del self.objects[unwanted.key]
+
+    def run_pods(self, *, ready: int | None = None, reason: str = "NewReplicaSetAvailable", since: datetime = NOW) -> None:
+        """Lets the Deployment's controller count: all wanted pods are of the last template, and `ready` of them available."""
+        deployment = self.objects[ChildKey("Deployment", "shop-blue")]
+        wanted = deployment["spec"]["replicas"]
+        stamp = since.strftime("%Y-%m-%dT%H:%M:%SZ")
+        progress = {"type": "Progressing", "status": "True", "reason": reason, "lastUpdateTime": stamp}
+        counts = {"replicas": wanted, "updatedReplicas": wanted, "availableReplicas": wanted if ready is None else ready}
+        deployment["status"] = {**counts, "observedGeneration": deployment["metadata"]["generation"], "conditions": [progress]}
+
+
+def decide(service: Manifest, world: World, now: datetime = NOW, policy: Policy = ANY_KEY) -> Plan:
+    """The plan once everything that it asked for was looked up; nothing is written."""
+    observed = world.seen(service["metadata"]["name"])
+    while True:
+        decided = plan(service, observed, policy, now)
+        if decided.look_at_pods:
+            observed = observed.with_pods(world.pods)
+        elif decided.look:
+            for key in decided.look:
+                found = world.objects.get(key)
+                observed = observed.with_child(found) if found else observed.without_child(key)
+        else:
+            return decided
+
+
+def settle(service: Manifest, world: World, now: datetime = NOW) -> Plan:
+    """Plans and writes until nothing is left to write. Leaves the last plan's status on the service."""
+    for _ in range(5):
+        decided = decide(service, world, now)
+        if decided.seed_replicas is not None:
+            service["spec"]["replicas"] = decided.seed_replicas
+            service["metadata"]["generation"] += 1
+        if not decided.has_writes:
+            service["status"] = decided.status
+            return decided
+        world.write(decided)
+    raise AssertionError(f"still writing: {decided}")
+
+
+def running(spec: Mapping[str, Any] = WEB) -> tuple[Manifest, World]:
+    """A service that was applied, and whose pods are all available."""
+    cr, world = body(spec), World()
+    settle(cr, world)
+    world.run_pods()
+    settle(cr, world)
+    world.writes.clear()
+    return cr, world
+
+
+def with_spec(cr: Manifest, **changes: Any) -> Manifest:
+    """The same service after a change of its spec. A field set to None is dropped."""
+    spec = {k: v for k, v in {**cr["spec"], **changes}.items() if v is not None}
+    return {**cr, "spec": spec, "metadata": {**cr["metadata"], "generation": cr["metadata"]["generation"] + 1}}
+
+
+def condition(status: Mapping[str, Any], kind: str) -> tuple[str, str]:
+    """The status and reason of one condition."""
+    found = next(c for c in status["conditions"] if c["type"] == kind)
+    return found["status"], found["reason"]
+
+
+def keys(applies: Iterable[Any]) -> list[str]:
+    """What a plan applies, in order."""
+    return [str(key_of(step.manifest)) for step in applies]

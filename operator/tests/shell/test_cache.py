@@ -1,0 +1,173 @@
+from typing import Any
+
+import pytest
+from hardened.shell.cache import Cache
+from hardened.shell.kinds import CONFIG_MAP, DEPLOYMENT, HARDENED_SERVICE, POD, SERVICE
+from hardened.shell.workqueue import Key
+
+WEB = Key("shop", "web")
+
+
+def body(name: str = "web-blue", version: int = 1, uid: str = "u1", service: str | None = "web", **meta: Any) -> dict[str, Any]:
+    labels = {} if service is None else {"hardened.dev/service": service}
+    return {"metadata": {"namespace": "shop", "name": name, "uid": uid, "resourceVersion": str(version), "labels": labels, **meta}}
+
+
+def owner(name: str) -> list[dict[str, Any]]:
+    return [{"apiVersion": "hardened.dev/v1alpha1", "kind": "HardenedService", "name": name, "uid": "s", "controller": True}]
+
+
+def version(cache: Cache, name: str = "web-blue") -> str | None:
+    known = cache.get(DEPLOYMENT, "shop", name)
+    return None if known is None else known["metadata"]["resourceVersion"]
+
+
+@pytest.mark.parametrize(
+    ("events", "expected", "kept"),
+    [
+        pytest.param([("ADDED", body())], WEB, "1", id="a new child"),
+        pytest.param([(None, body())], WEB, "1", id="a child from the initial list"),
+        pytest.param([("ADDED", body()), ("MODIFIED", body(version=2))], WEB, "2", id="a changed child"),
+        pytest.param([("ADDED", body()), ("MODIFIED", body())], None, "1", id="the same state again is nothing new"),
+        pytest.param([("ADDED", body(version=10)), ("MODIFIED", body(version=9))], None, "10", id="10 is later than 9"),
+        pytest.param([("ADDED", body()), ("DELETED", body(version=2))], WEB, None, id="a deleted child"),
+        pytest.param([("DELETED", body(version=2))], None, None, id="a deletion of what was not known"),
+        pytest.param(
+            [("DELETED", body(version=3)), ("MODIFIED", body(version=2))], None, None, id="a late event of a deleted child"
+        ),
+        pytest.param(
+            [("DELETED", body(version=3)), ("MODIFIED", body(version=2, deletionTimestamp="t"))], None, None, id="however it was marked"
+        ),
+        pytest.param(
+            [("ADDED", body()), ("DELETED", body(version=2)), ("ADDED", body(version=3, uid="u2"))], WEB, "3", id="a successor"
+        ),
+        pytest.param(
+            [("ADDED", body(version=3, uid="u2")), ("DELETED", body(version=2))], None, "3", id="the deletion of a predecessor"
+        ),
+        pytest.param(
+            [("ADDED", body(version=3, uid="u2")), ("MODIFIED", body(version=2))], None, "3", id="a late event of a predecessor"
+        ),
+        pytest.param([("ADDED", body(service=None))], None, "1", id="an object of no service"),
+        pytest.param([("ADDED", body(service=None, ownerReferences=owner("web")))], WEB, "1", id="a child whose label was stripped"),
+        pytest.param([("ADDED", body(service="x", ownerReferences=owner("web")))], WEB, "1", id="the controller counts more than the label"),
+        pytest.param([("ADDED", body()), ("MODIFIED", body(version=2, service=None))], WEB, "2", id="a child that leaves"),
+        pytest.param([("ADDED", body()), ("MODIFIED", body(version=2, service="x"))], WEB, "2", id="a child that goes to another service"),
+        pytest.param([("ADDED", body(labels=None))], None, "1", id="labels can be null"),
+    ],
+)
+def test_what_the_last_event_asks_to_look_at(events: list[tuple[str | None, Any]], expected: Key | None, kept: str | None) -> None:
+    cache = Cache()
+    asked = [cache.see(DEPLOYMENT, event, obj) for event, obj in events][-1]
+    assert (asked, version(cache)) == (expected, kept)
+
+
+def test_versions_that_are_no_numbers_are_only_told_apart() -> None:
+    cache = Cache()
+    cache.see(DEPLOYMENT, "ADDED", body(resourceVersion="abc"))
+    assert cache.see(DEPLOYMENT, "MODIFIED", body(resourceVersion="abc")) is None
+    assert cache.see(DEPLOYMENT, "MODIFIED", body(resourceVersion="abb")) == WEB
+
+
+def test_children_are_those_of_the_service_and_of_every_kind() -> None:
+    cache = Cache()
+    cache.see(HARDENED_SERVICE, "ADDED", body("web", uid="s", service=None))
+    for kind, name, service in [(DEPLOYMENT, "web-blue", "web"), (SERVICE, "web", "web"), (POD, "x", "other"), (CONFIG_MAP, "y", None)]:
+        cache.see(kind, "ADDED", body(name, uid=f"{kind}{name}", service=service))
+    assert {child["metadata"]["name"] for child in cache.children("shop", "web")} == {"web-blue", "web"}
+    assert cache.children("shop", "nobody") == cache.children("other", "web") == ()
+    assert cache.services() == (WEB,)
+    cache.see(DEPLOYMENT, "MODIFIED", body(version=2, uid=f"{DEPLOYMENT}web-blue", service="other"))
+    assert {child["metadata"]["name"] for child in cache.children("shop", "web")} == {"web"}
+    assert {child["metadata"]["name"] for child in cache.children("shop", "other")} == {"x", "web-blue"}
+
+
+def test_our_own_write_is_known_at_once_and_its_echo_is_no_news() -> None:
+    cache = Cache()
+    cache.see(DEPLOYMENT, "ADDED", body(version=1))
+    cache.wrote(DEPLOYMENT, body(version=3))
+    assert cache.see(DEPLOYMENT, "MODIFIED", body(version=2)) is None
+    assert cache.see(DEPLOYMENT, "MODIFIED", body(version=3)) is None
+    assert version(cache) == "3"
+
+
+def test_what_we_deleted_does_not_come_back_unless_a_finalizer_holds_it() -> None:
+    cache = Cache()
+    cache.see(DEPLOYMENT, "ADDED", body(version=1))
+    assert cache.deleted(DEPLOYMENT, "shop", "web-blue", "u1") == WEB
+    assert cache.see(DEPLOYMENT, "MODIFIED", body(version=2)) is None
+    assert version(cache) is None
+    assert cache.see(DEPLOYMENT, "MODIFIED", body(version=3, deletionTimestamp="t")) == WEB
+    assert cache.see(DEPLOYMENT, "DELETED", body(version=4, deletionTimestamp="t")) == WEB
+    assert cache.see(DEPLOYMENT, "MODIFIED", body(version=3, deletionTimestamp="t")) is None
+
+
+def test_what_is_forgotten_may_come_back() -> None:
+    cache = Cache()
+    cache.see(DEPLOYMENT, "ADDED", body(version=5))
+    assert cache.forget(DEPLOYMENT, "shop", "web-blue") == WEB
+    assert cache.forget(DEPLOYMENT, "shop", "web-blue") is None
+    assert cache.see(DEPLOYMENT, "ADDED", body(version=4)) == WEB
+
+
+def test_tombstones_are_bounded() -> None:
+    cache = Cache(tombstones=2)
+    for number in range(3):
+        cache.deleted(DEPLOYMENT, "shop", "web-blue", f"u{number}")
+    assert cache.see(DEPLOYMENT, "ADDED", body(uid="u2")) is None
+    assert cache.see(DEPLOYMENT, "ADDED", body(uid="u0")) == WEB
+
+
+def test_a_fresh_list_drops_what_it_lacks_and_says_what_differs() -> None:
+    cache = Cache()
+    for name, service in [("same", "a"), ("changed", "b"), ("gone", "c")]:
+        cache.see(DEPLOYMENT, "ADDED", body(name, uid=name, service=service))
+    cache.see(CONFIG_MAP, "ADDED", body("other-kind", uid="k", service="d"))
+    since = cache.mark()
+    fresh = [body("same", uid="same", service="a"), body("changed", 2, "changed", "b"), body("new", uid="new", service="e")]
+    assert cache.replace(DEPLOYMENT, None, fresh, since) == {Key("shop", "b"), Key("shop", "c"), Key("shop", "e")}
+    assert [version(cache, name) for name in ("same", "changed", "gone", "new")] == ["1", "2", None, "1"]
+    assert cache.get(CONFIG_MAP, "shop", "other-kind") is not None
+
+
+def test_a_list_does_not_drop_what_was_told_or_written_since_it_began() -> None:
+    cache = Cache()
+    cache.see(DEPLOYMENT, "ADDED", body("echoed", uid="1"))
+    since = cache.mark()
+    cache.see(DEPLOYMENT, "ADDED", body("told", uid="2"))
+    cache.wrote(DEPLOYMENT, body("written", uid="3"))
+    cache.see(DEPLOYMENT, "MODIFIED", body("echoed", uid="1"))
+    assert cache.replace(DEPLOYMENT, ["shop"], [], since) == set()
+    assert len(cache) == 3
+    assert cache.replace(DEPLOYMENT, ["shop"], [], cache.mark()) == {WEB}
+    assert len(cache) == 0
+
+
+def test_a_list_of_some_namespaces_leaves_the_others_alone() -> None:
+    cache = Cache()
+    cache.see(DEPLOYMENT, "ADDED", body())
+    assert cache.replace(DEPLOYMENT, ["blog"], [], cache.mark()) == set()
+    assert version(cache) == "1"
+
+
+def test_a_stale_list_buries_nothing_and_takes_nothing_back() -> None:
+    cache = Cache()
+    cache.see(DEPLOYMENT, "ADDED", body("old", 5, "1"))
+    cache.see(DEPLOYMENT, "ADDED", body("young", 6, "2"))
+    assert cache.replace(DEPLOYMENT, None, [body("old", 4, "1")], cache.mark()) == {WEB}
+    assert version(cache, "old") == "5"
+    assert cache.see(DEPLOYMENT, "MODIFIED", body("young", 6, "2")) == WEB
+
+
+def test_managed_fields_are_kept_for_deployments_only_and_the_callers_object_is_left_alone() -> None:
+    cache = Cache()
+    managed: Any = {"managedFields": [{"manager": "x"}]}
+    given = body("a", uid="1", **managed)
+    cache.see(CONFIG_MAP, "ADDED", given)
+    cache.see(DEPLOYMENT, "ADDED", body("a", uid="2", **managed))
+    config_map, deployment = cache.get(CONFIG_MAP, "shop", "a"), cache.get(DEPLOYMENT, "shop", "a")
+    assert config_map is not None
+    assert deployment is not None
+    assert "managedFields" not in config_map["metadata"]
+    assert "managedFields" in deployment["metadata"]
+    assert "managedFields" in given["metadata"]
+    assert cache.children("shop", "web") == (config_map, deployment)

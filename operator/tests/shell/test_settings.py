@@ -1,0 +1,87 @@
+from typing import Any
+
+import pytest
+from hardened.shell.settings import BadSetting, Settings
+
+POD = {"HOSTNAME": "operator-7d9c-x2x", "POD_NAMESPACE": "hardened-system"}
+
+
+def test_a_pod_needs_no_setting_at_all() -> None:
+    settings = Settings.from_environ(POD)
+    assert settings == Settings(identity="operator-7d9c-x2x", lease_namespace="hardened-system")
+    assert (settings.lease_duration, settings.renew_deadline, settings.retry_period) == (15, 10, 2)
+    assert settings.namespaces == ()
+
+
+@pytest.mark.parametrize(
+    ("variables", "field", "expected"),
+    [
+        pytest.param({"NAMESPACES": " shop, blog ,,shop "}, "namespaces", ("blog", "shop"), id="a list is trimmed, sorted, each once"),
+        pytest.param({"NAMESPACES": " "}, "namespaces", (), id="a blank list means the whole cluster"),
+        pytest.param({"LEADER_ELECT": "False"}, "leader_elect", False, id="booleans are read in any case"),
+        pytest.param({"LEADER_ELECT": "1"}, "leader_elect", True, id="1 is true"),
+        pytest.param({"LEASE_DURATION": "30.5"}, "lease_duration", 30.5, id="seconds may have a fraction"),
+        pytest.param({"WORKERS": "5"}, "workers", 5, id="a whole number"),
+        pytest.param({"IDENTITY": "me"}, "identity", "me", id="an identity that is set goes before the pod's name"),
+        pytest.param({"LEASE_NAMESPACE": "kube-system"}, "lease_namespace", "kube-system", id="so does the Lease's namespace"),
+        pytest.param(
+            {"POD_LABEL_KEYS": "team,example.com/*, a.b/c"}, "pod_label_keys", ("a.b/c", "example.com/*", "team"), id="keys and prefixes"
+        ),
+        pytest.param({"LOG_LEVEL": "DEBUG"}, "log_level", "debug", id="the log level in any case"),
+    ],
+)
+def test_a_value_is_read(variables: dict[str, str], field: str, expected: Any) -> None:
+    environ = POD | {f"HARDENED_{name}": value for name, value in variables.items()}
+    assert getattr(Settings.from_environ(environ), field) == expected
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("NAMESPACES", "shop,*"),
+        ("NAMESPACES", "Shop"),
+        ("NAMESPACES", "../etc"),
+        ("LEASE_NAMESPACE", "a b"),
+        ("LEASE_NAME", "x/y"),
+        ("LEADER_ELECT", "maybe"),
+        ("LEASE_DURATION", "fifteen"),
+        ("LEASE_DURATION", "nan"),
+        ("LEASE_DURATION", "inf"),
+        ("LEASE_DURATION", "9"),  # not above the renew deadline
+        ("RENEW_DEADLINE", "15"),
+        ("RETRY_PERIOD", "9"),
+        ("RETRY_PERIOD", "0"),
+        ("HEALTH_PORT", "0"),
+        ("HEALTH_PORT", "65536"),
+        ("METRICS_PORT", "8080"),  # the health port's
+        ("METRICS_PORT", "9090.5"),
+        ("WORKERS", "0"),
+        ("WORKERS", "-1"),
+        ("RESYNC_SECONDS", "1"),
+        ("POD_LABEL_KEYS", "*"),
+        ("POD_LABEL_KEYS", "a b"),
+        ("POD_ANNOTATION_KEYS", "/x"),
+        ("SERVICE_ACCOUNT_ANNOTATION_KEYS", "x/*/y"),
+        ("LOG_LEVEL", "loud"),
+    ],
+)
+def test_a_bad_value_is_refused_in_the_name_of_its_variable(variable: str, value: str) -> None:
+    with pytest.raises(BadSetting) as caught:
+        Settings.from_environ(POD | {f"HARDENED_{variable}": value})
+    # A wrong lease_duration shows in the deadline that no longer fits in it.
+    expected = "RENEW_DEADLINE" if (variable, value) == ("LEASE_DURATION", "9") else variable
+    assert str(caught.value).startswith(f"HARDENED_{expected}: ")
+    assert caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("environ", "variable"),
+    [
+        pytest.param({}, "HARDENED_IDENTITY", id="no name"),
+        pytest.param({"HOSTNAME": "x"}, "HARDENED_LEASE_NAMESPACE", id="no namespace"),
+    ],
+)
+def test_leader_election_needs_a_name_and_a_place(environ: dict[str, str], variable: str) -> None:
+    with pytest.raises(BadSetting, match=variable):
+        Settings.from_environ(environ)
+    assert Settings.from_environ(environ | {"HARDENED_LEADER_ELECT": "false"}).leader_elect is False
