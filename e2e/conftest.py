@@ -38,4 +38,4 @@ def kubeconfig(cluster: Provider) -> Path:
 @pytest.fixture(scope="session")
 def rights(cluster: Provider) -> None:
     """The operator's CRD, account and rights, without a running operator: a test runs its own, as a process."""
-    install(cluster, ["--set", "replicas=0"])
+    install(cluster, helm_args=("--set", "replicas=0"))

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from e2e.faults import Fault, FaultProxy, Operator, Upstream
-from e2e.kube import Body, Kube
+from e2e.kube import Body, Kube, is_ready
 
 ROOT = Path(__file__).resolve().parent.parent
 SYSTEM = "hardened-system"
@@ -110,6 +110,43 @@ async def operator_behind(
             yield Run(kube, namespace, proxy, operator)
 
 
+@contextlib.asynccontextmanager
+async def running(
+    kubeconfig: Path, folder: Path, faults: Sequence[Fault] = (), settings: dict[str, str] | None = None, *, name: str = "t"
+) -> AsyncIterator[Run]:
+    """A fresh namespace with an operator of its own: what most tests begin with. name: the prefix of the namespace."""
+    async with (
+        Kube(kubeconfig) as kube,
+        fresh_namespace(kube, name) as namespace,
+        operator_behind(kube, kubeconfig, folder, faults, namespace=namespace, settings=settings) as run,
+    ):
+        yield run
+
+
+async def serve(run: Run, manifest: Body | None = None, *, within: float = 60.0) -> Body:
+    """Applies a service, by default `web`, and waits until it is ready."""
+    manifest = manifest or web(run.namespace)
+    await run.kube.apply(manifest)
+    live, _ = await run.kube.until("HardenedService", manifest["metadata"]["name"], run.namespace, is_ready, within=within)
+    assert live
+    return live
+
+
+def is_seen(live: Body | None) -> bool:
+    """The operator has looked at the present generation of the spec, whatever it found."""
+    return live is not None and (live.get("status") or {}).get("observedGeneration", -1) >= live["metadata"]["generation"]
+
+
+async def canary(kube: Kube, namespace: str, *, within: float) -> float:
+    """Makes a service without pods, waits until the operator has looked at it, and takes it away. The seconds until it was looked at."""
+    name = f"canary-{uuid.uuid4().hex[:6]}"
+    manifest = web(namespace, replicas=0)
+    await kube.create({**manifest, "metadata": {**manifest["metadata"], "name": name}})
+    _, seconds = await kube.until("HardenedService", name, namespace, is_seen, within=within)
+    await kube.delete("HardenedService", name, namespace)
+    return seconds
+
+
 async def snapshot(kube: Kube, namespace: str) -> dict[str, Any]:
     """Everything of the service in a namespace, without what differs from run to run: ids, addresses and times."""
     found: dict[str, Any] = {}
@@ -118,11 +155,12 @@ async def snapshot(kube: Kube, namespace: str) -> dict[str, Any]:
         name = live["metadata"]["name"]
         if live["kind"] in ("ConfigMap", "ServiceAccount") and name in ("kube-root-ca.crt", "default"):
             continue
-        found[f"{live['kind']} {name}"] = _stable(live, namespace)
+        found[f"{live['kind']} {name}"] = stable(live)
     return found
 
 
-def _stable(live: Body, namespace: str) -> Body:
+def stable(live: Body) -> Body:
+    """One object without what differs from run to run."""
     meta = {k: v for k, v in live["metadata"].items() if k not in _VOLATILE}
     for owner in meta.get("ownerReferences", []):
         owner.pop("uid")

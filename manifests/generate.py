@@ -36,7 +36,7 @@ def crd() -> str:
 
 def install() -> str:
     """The operator with default values, its namespace first."""
-    chart = run([tools.helm(), "template", "hardened-operator", CHART, "--namespace", NAMESPACE])
+    chart = run([tools.helm(), "template", "hardened-operator", CHART, "--namespace", NAMESPACE, "--set=crds.keep=false"])
     return _NOTICE + _NAMESPACE + chart
 
 

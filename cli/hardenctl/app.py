@@ -1,15 +1,44 @@
-"""The program: its verbs, and how it ends."""
+"""The program: its verbs, each loaded when it is called for."""
 
+import importlib
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
-from hardenctl.commands import check, deploy, render, status, version
 from hardenctl.program import PROG
-from hardenctl.verbs import register
+
+#: The verbs, in the order of the help, each with its summary. The module `hardenctl.commands.<verb>` does the work.
+VERBS = {
+    "deploy": "Deploy an image, or a file's services, and wait for them.",
+    "status": "Show how a service is, or wait for it.",
+    "render": "Print what the operator would make of a file, without a cluster.",
+    "check": "Check cluster, rights, CRD, operator and metrics API.",
+    "version": "Show the versions of hardenctl, operator, CRD and cluster.",
+}
+
+#: The flags with a value that kubectl's users put before the verb.
+_VALUED = frozenset({"-n", "--namespace", "--context", "--kubeconfig", "--as", "--request-timeout", "-o", "--output"})
+
+
+class LazyGroup(TyperGroup):
+    """Knows every verb by name and summary; imports only the one that is called."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """The real command in place of the entry that stands for it."""
+        name, found, rest = super().resolve_command(ctx, args)
+        if name is None or found is None:
+            return name, found, rest
+        from hardenctl.verbs import command
+
+        verb: Any = importlib.import_module(f"hardenctl.commands.{name}")
+        return name, command(name, verb, VERBS[name]), rest
+
 
 app = typer.Typer(
+    cls=LazyGroup,
     help=f"""Deploys and watches hardened services.
 
     \b
@@ -25,11 +54,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
 )
-for verb in (deploy, status, render, check, version):
-    register(app, verb.NAME, verb.run, outputs=verb.OUTPUTS, summary=verb.SUMMARY, examples=verb.EXAMPLES, more=verb.MORE)
 
-#: The flags with a value that kubectl's users put before the verb.
-_VALUED = frozenset({"-n", "--namespace", "--context", "--kubeconfig", "--as", "--request-timeout", "-o", "--output"})
+
+def _stand_in() -> None:
+    """Never called: LazyGroup puts the real command in its place."""
+
+
+for verb, summary in VERBS.items():
+    app.command(verb, help=summary)(_stand_in)
 
 
 def verb_first(arguments: Sequence[str]) -> list[str]:

@@ -27,7 +27,9 @@ def explained(error: ApiFailure, verb: str, namespace: str) -> Stop:
             hint = "the token or certificate is unknown or has expired: log in anew, or choose another --context"
             return Stop("the API server does not accept your credentials", result=Result.REFUSED, code=Exit.REFUSED, hint=hint)
         case TryAgain(status=0):
-            return Stop(f"cannot reach the cluster: {error.message}", hint="is this the right --context, and is the cluster up?")
+            untrusted = "the kubeconfig's certificate-authority is not this server's"
+            hint = untrusted if "certificate" in error.message else "is this the right --context, and is the cluster up?"
+            return Stop(f"cannot reach the cluster: {error.message}", hint=hint)
         case Vanished():
             return _vanished(error, namespace)
     return Stop(f"the API server failed: {error.message}", hint="try again; it may be starting, or overloaded")

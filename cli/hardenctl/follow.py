@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 
 from hardenctl import replies
@@ -80,7 +80,7 @@ class Follower:
                 yield None
             self._check_time()
 
-    def _read_anew(self, live: Manifest, failures: int) -> Iterator[Manifest | None]:
+    def _read_anew(self, live: Manifest, failures: int) -> Generator[Manifest | None, None, Manifest | None]:
         """Yields the present state if it differs; returns what to go on from."""
         try:
             found = self.cluster.get(service(self.namespace, self.name))

@@ -36,7 +36,8 @@ def _not_found(session: Session, name: str) -> Stop:
         step = f"{PROG} status {name} -n {elsewhere[0]}{session.context_flag}"
     elif not any(namespace == here for namespace, _ in known):
         step = f"{PROG} deploy {name} -n {here} --image IMAGE{session.context_flag}"
-    return Stop(f"there is no hardened service {name} in namespace {here}", result=Result.NOT_FOUND, code=Exit.FAILED, hint=hint, next_step=step)
+    message = f"there is no hardened service {name} in namespace {here}"
+    return Stop(message, result=Result.NOT_FOUND, code=Exit.FAILED, hint=hint, next_step=step)
 
 
 def _known(session: Session) -> list[tuple[str, str]]:

@@ -81,7 +81,10 @@ def read(paths: Sequence[str]) -> list[Document]:
         source = "stdin" if path == "-" else path
         before = len(found) + len(wrong)
         for item in _read_one(source, _text(path)):
-            (found if isinstance(item, Document) else wrong).append(item)  # type: ignore[attr-defined]
+            if isinstance(item, Document):
+                found.append(item)
+            else:
+                wrong.append(item)
         if len(found) + len(wrong) == before:
             raise usage(f"{source} is empty: there is no {names.KIND} in it")
     wrong += _twice(found)
@@ -95,8 +98,11 @@ def _text(path: str) -> str:
     try:
         if path != "-" and Path(path).is_dir():
             raise usage(f"{path} is a folder: name a file")
-        with sys.stdin.buffer if path == "-" else Path(path).open("rb") as stream:
-            content = stream.read(LARGEST + 1)
+        if path == "-":
+            content = sys.stdin.buffer.read(LARGEST + 1)
+        else:
+            with Path(path).open("rb") as stream:
+                content = stream.read(LARGEST + 1)
     except OSError as error:
         raise usage(f"cannot read {source}: {error.strerror}") from error
     if len(content) > LARGEST:

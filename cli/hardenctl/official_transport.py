@@ -1,5 +1,6 @@
 """Calls through the official client: for what pykube cannot do, at the price of a slow start."""
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,12 @@ class OfficialTransport:
     def __init__(self, target: Target, folder: Path) -> None:
         self._server = target.server
         self._configuration = client.Configuration()
+        self._log_in(target, folder)
+        self._pool = client.ApiClient(self._configuration).rest_client.pool_manager
+
+    def _log_in(self, target: Target, folder: Path) -> None:
+        # The client only logs that a credential plugin failed, on the root logger, and goes on as nobody.
+        logging.disable(logging.CRITICAL)
         try:
             config.load_kube_config_from_dict(
                 target.document(folder),
@@ -28,7 +35,11 @@ class OfficialTransport:
             )
         except (config.ConfigException, OSError, ValueError, LookupError) as error:
             raise Stop(f"the kubeconfig's context {target.context} gives no credentials: {error}", hint="log in anew") from error
-        self._pool = client.ApiClient(self._configuration).rest_client.pool_manager
+        finally:
+            logging.disable(logging.NOTSET)
+        plugin = (target.user.get("exec") or {}).get("command")
+        if plugin and not self._configuration.auth_settings() and not self._configuration.cert_file:
+            raise Stop(f"the credential plugin {plugin} gave no credentials", hint="run it by hand, or log in anew")
 
     def send(self, call: Call) -> Reply:
         """One call."""

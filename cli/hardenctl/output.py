@@ -16,8 +16,9 @@ class Mark(Enum):
 
     GOOD = ("√", "ok", "32")
     WARNING = ("‼", "!!", "33")
-    BAD = ("×", "x", "31")
+    BAD = ("×", "x", "31")  # noqa: RUF001 - the sign, not a letter
     BUSY = ("…", "..", "36")
+    QUIET = ("·", "-", "2")
 
 
 def printable(text: str) -> str:

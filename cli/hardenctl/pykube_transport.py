@@ -47,7 +47,8 @@ class PykubeTransport:
         except (subprocess.CalledProcessError, OSError, NotImplementedError, LookupError, ValueError) as error:
             if not self._plugin:
                 raise replies.no_reply(self._server, error) from error
-            raise Stop(f"the credential plugin {self._plugin} gave no credentials: {error}", hint="run it by hand, or log in anew") from error
+            text = f"the credential plugin {self._plugin} gave no credentials: {error}"
+            raise Stop(text, hint="run it by hand, or log in anew") from error
 
     def _lines(self, reply: Any) -> Iterator[bytes]:
         try:

@@ -19,6 +19,8 @@ _MARKS = {
 }
 #: Conditions where False is the good news, and what True is then.
 _BAD_NEWS = {"Stalled": Mark.BAD, "Drifted": Mark.WARNING, "Progressing": Mark.BUSY, "Reconciling": Mark.BUSY}
+#: Of these, those where False is no news at all.
+_NEUTRAL = frozenset({"Progressing", "Reconciling"})
 #: Conditions where False is worth a look, but nothing is broken.
 _MILD = frozenset({"Hardened", "BackedUp"})
 _MILD_REASONS = frozenset({"ScaledToZero", "RollingOut", "Suspended"})
@@ -35,7 +37,7 @@ def mark_of_condition(condition: Mapping[str, Any]) -> Mark:
     if condition.get("status") not in ("True", "False"):
         return Mark.WARNING
     if kind in _BAD_NEWS:
-        return _BAD_NEWS[kind] if is_true else Mark.GOOD
+        return _BAD_NEWS[kind] if is_true else Mark.QUIET if kind in _NEUTRAL else Mark.GOOD
     if is_true:
         return Mark.GOOD
     return Mark.WARNING if kind in _MILD or condition.get("reason") in _MILD_REASONS else Mark.BAD
@@ -115,12 +117,15 @@ def _conditions(console: Console, found: Mapping[str, Any], is_wide: bool) -> li
         return ["no condition is set yet"]
     kinds = max(len(printable(str(c.get("type")))) for c in conditions)
     reasons = max(len(printable(str(c.get("reason", "")))) for c in conditions)
-    lines = []
+    lines, said = [], dict[str, str]()
     for c in conditions:
-        head = printable(str(c.get("type"))).ljust(kinds) + "   "
+        kind, message = printable(str(c.get("type"))), str(c.get("message", ""))
+        head = f"{kind.ljust(kinds)}   {printable(str(c.get('status'))).ljust(5)}   "
         if is_wide:
             head += printable(str(c.get("reason", ""))).ljust(reasons) + f"   {printable(str(c.get('lastTransitionTime', '')))}   "
-        lines.append(console.hanging(f"{console.mark(mark_of_condition(c))} {head}", len(head) + 2, str(c.get("message", ""))))
+        first = said.setdefault(message, kind)
+        text = message if first == kind else f"as {first}"
+        lines.append(console.hanging(f"{console.mark(mark_of_condition(c))} {head}", len(head) + 2, text))
     return lines
 
 

@@ -1,6 +1,6 @@
 """One HTTP call to the API server: what both client libraries offer to the rest."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -24,7 +24,7 @@ class Reply:
     status: int
     headers: Mapping[str, str]
     body: bytes = b""
-    lines: Iterator[bytes] = iter(())
+    lines: Iterable[bytes] = ()
 
 
 class Transport(Protocol):

@@ -5,9 +5,10 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, fields
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, Protocol, get_type_hints
 
 import typer
+import typer.main
 
 from hardenctl.outcome import Exit, Result, Stop, usage
 from hardenctl.output import Console
@@ -21,14 +22,27 @@ Work = Callable[..., Exit]
 _STRUCTURED = ("json", "yaml")
 
 
-def register(app: typer.Typer, name: str, work: Work, *, outputs: Sequence[str], summary: str, examples: Sequence[str], more: str) -> None:
-    """Adds a verb. outputs: what -o takes; examples: come first in its help."""
-    shown = "\n".join(f"  {PROG} {example}" for example in examples)
-    text = f"{summary}\n\n\b\nExamples:\n{shown}\n\n{more}"
-    app.command(name, help=text, short_help=summary)(_command(name, work, outputs))
+class Verb(Protocol):
+    """A module of `hardenctl.commands`. OUTPUTS: what -o takes; EXAMPLES: come first in its help; MORE: what follows them."""
+
+    OUTPUTS: tuple[str, ...]
+    EXAMPLES: tuple[str, ...]
+    MORE: str
+    run: Work
 
 
-def _command(name: str, work: Work, outputs: Sequence[str]) -> Callable[..., None]:
+def command(name: str, verb: Verb, summary: str) -> Any:
+    """The command of a verb, ready to be invoked."""
+    shown = "\n".join(f"  {PROG} {example}" for example in verb.EXAMPLES)
+    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, context_settings=_SETTINGS)
+    app.command(name, help=f"{summary}\n\n\b\nExamples:\n{shown}\n\n{verb.MORE}")(_callback(name, verb.run, verb.OUTPUTS))
+    return typer.main.get_command(app)
+
+
+_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
+
+
+def _callback(name: str, work: Work, outputs: Sequence[str]) -> Callable[..., None]:
     own = list(inspect.signature(work).parameters.values())[1:]
     hints = get_type_hints(work, include_extras=True)
     kind = inspect.Parameter.KEYWORD_ONLY

@@ -55,7 +55,7 @@ def build(dockerfile: Path, context: Path, name: str) -> str:
 
 
 def full_name(name: str) -> str:
-    """The name as Kubernetes reads it. Examples: web:1 -> docker.io/library/web:1; a/web -> docker.io/a/web:latest; x.io/web:1 -> itself."""
+    """The name as Kubernetes reads it. Examples: web:1 -> docker.io/library/web:1; a/b -> docker.io/a/b:latest; x.io/web:1 -> itself."""
     first, slash, _rest = name.partition("/")
     if not slash:
         name = f"docker.io/library/{name}"

@@ -41,9 +41,9 @@ class Provider(Protocol):
 
 
 def choose(name: str, kubeconfig: Path | None = None) -> Provider:
-    """The provider for this machine: the cluster of a kubeconfig that was named, else kind where Docker is, else a cluster built from source.
+    """The provider for this machine: a kubeconfig that was named, else kind where Docker is, else built from source.
 
-    kubeconfig: as given on the command line; without it, $HARDENED_KUBECONFIG counts. $HARDENED_PROVIDER (kind or local) overrides the rest.
+    kubeconfig: as given on the command line; without it, $HARDENED_KUBECONFIG counts. $HARDENED_PROVIDER (kind, local) overrides the rest.
     """
     from .existing import ExistingCluster
     from .kind import KindCluster

@@ -17,6 +17,7 @@
 
 {{- define "operator.image" -}}
 {{- with .Values.image -}}
+{{- if and (eq .tag "latest") (not .digest) }}{{ fail "image.tag: latest names no version: give a tag, or image.digest" }}{{ end -}}
 {{ .repository }}{{ if .digest }}@{{ .digest }}{{ else }}:{{ .tag | default $.Chart.AppVersion }}{{ end }}
 {{- end -}}
 {{- end }}

@@ -1,3 +1,12 @@
+{{/* The image, which names one version. */}}
+{{- define "service.image" -}}
+{{- $last := .Values.image | splitList "/" | last -}}
+{{- if not (or (contains "@sha256:" $last) (and (contains ":" $last) (not (hasSuffix ":latest" $last)))) -}}
+{{- fail (printf "image: %q needs a digest, or a tag other than latest: a release must name one version" .Values.image) -}}
+{{- end -}}
+{{ .Values.image }}
+{{- end }}
+
 {{- define "service.name" -}}
 {{ .Values.name | default .Release.Name }}
 {{- end }}
@@ -5,7 +14,7 @@
 {{/* The spec as the values say it, then extraSpec over it. */}}
 {{- define "service.spec" -}}
 {{- $v := .Values -}}
-{{- $spec := dict "image" $v.image "security" (dict "writablePaths" $v.writablePaths) -}}
+{{- $spec := dict "image" (include "service.image" .) "security" (dict "writablePaths" $v.writablePaths) -}}
 {{- if $v.port }}{{ $_ := set $spec "ports" (list (dict "name" "http" "containerPort" $v.port "port" 80)) }}{{ end -}}
 {{- if not (kindIs "invalid" $v.replicas) }}{{ $_ := set $spec "replicas" $v.replicas }}{{ end -}}
 {{- if $v.env }}{{ $_ := set $spec "env" (include "service.env" . | fromYamlArray) }}{{ end -}}

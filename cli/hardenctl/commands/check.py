@@ -5,19 +5,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 
 from hardenctl import installation
-from hardenctl.output import Mark
 from hardenctl.outcome import Exit, Result
+from hardenctl.output import Mark
 from hardenctl.program import PROG
 from hardenctl.resources import ACCESS_REVIEWS, METRICS, VERSION
 from hardenctl.session import Session
 from hardened.api import names
 from hardened.errors import ApiFailure, Refused, Vanished
 
-NAME = "check"
 OUTPUTS = ("json", "yaml")
-SUMMARY = "Check the cluster, your rights, the CRD, the operator and the metrics API."
 EXAMPLES = ("check", "check --context staging -n shop   # another cluster, rights in namespace shop", "check -o json")
-MORE = "Exits 1 when anything is marked ×. ‼ is worth a look, and stops nothing that you need for a deployment."
+MORE = "Exits 1 when anything is marked ×. ‼ is worth a look, and stops no deployment."  # noqa: RUF001 - the sign, not a letter
 
 OLDEST = (1, 30)
 _VERBS = ("get", "list", "watch", "create", "patch")
@@ -130,7 +128,7 @@ def operator_runs(session: Session) -> Finding:
     if not found.is_known:
         return Finding("operator", "warning", found.version)
     if not found.is_installed:
-        return Finding("operator", "failed", "the operator is not installed", "install its chart; nothing acts on hardened services until then")
+        return Finding("operator", "failed", "the operator is not installed", "install its chart: until then nothing happens")
     text = f"{found.version} in {found.where}, {found.available} of {found.wanted} pods available"
     if not found.available:
         namespace, name = found.where.split("/")

@@ -14,9 +14,7 @@ from hardenctl.session import Session
 from hardenctl.verdict import Verdict, verdict_of
 from hardenctl.waiting import Waited, wait
 
-NAME = "status"
 OUTPUTS = ("json", "yaml", "wide", "name")
-SUMMARY = "Show how a service is, or wait until it is as wanted."
 EXAMPLES = (
     "status shop                            # how it is now",
     "status shop -w                         # follow it to its end",

@@ -5,16 +5,14 @@ from typing import Annotated, Any
 import typer
 
 from hardenctl import installation
-from hardenctl.output import facts
 from hardenctl.outcome import Exit, Result, Stop
+from hardenctl.output import facts
 from hardenctl.resources import VERSION
 from hardenctl.session import Session
 from hardened import __version__
 from hardened.errors import ApiFailure
 
-NAME = "version"
 OUTPUTS = ("json", "yaml")
-SUMMARY = "Show the versions of this program, the operator, the CRD and the cluster."
 EXAMPLES = ("version", "version --client          # without a cluster", "version -o json")
 MORE = "Exits 1 when the cluster does not answer; the version of this program is printed all the same."
 

@@ -36,7 +36,7 @@ def layer_of(files: Mapping[str, Path], layer: Path) -> None:
 
 
 def write(name: str, layer: Path, config: Mapping[str, Any], machine: str, archive: Path) -> None:
-    """Writes an image of one layer. name: in full, docker.io/… ; config: as the OCI image specification's `config`; machine: as uname says."""
+    """Writes an image of one layer. name: in full, docker.io/…; config: the `config` of the OCI specification; machine: as uname says."""
     blob = _digest(layer)
     described = {
         "architecture": _PLATFORM.get(machine, machine),
@@ -65,7 +65,7 @@ def write(name: str, layer: Path, config: Mapping[str, Any], machine: str, archi
 
 
 def pack(folder: Path, name: str, archive: Path, *, known: frozenset[str]) -> None:
-    """Writes an OCI archive of an image that buildah has put into a folder (`dir:`), without those blobs that the reader has: `known`, in hex.
+    """Writes an OCI archive of an image that buildah has put into a folder (`dir:`), without the blobs that are `known` (in hex).
 
     containerd imports an archive that lacks blobs which are in its own store.
     """

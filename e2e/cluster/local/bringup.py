@@ -57,7 +57,7 @@ def bring_up(layout: Layout, programs: Programs) -> None:
             done.result()
     with step("nodes ready, names resolve"):
         api = Api(layout)
-        _wait(lambda: _is_of_use(api, layout), lambda: _what_lacks(api, layout), layout)
+        _wait(lambda: _is_of_use(api, layout), lambda: _what_lacks(api, layout), layout, *all_components(layout, programs))
 
 
 def _plant_seeds(layout: Layout, programs: Programs) -> None:

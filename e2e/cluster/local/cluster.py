@@ -40,7 +40,7 @@ class LocalCluster:
 
     @property
     def audit_log(self) -> Path:
-        """One JSON object a line for each request: with bodies on the group hardened.dev, without elsewhere. Written before the answer is sent."""
+        """A line of JSON for each request, written before the answer is sent: with bodies on the group hardened.dev, without elsewhere."""
         return self.layout.audit_log
 
     def up(self, *, nodes: int = 2) -> None:
@@ -49,6 +49,7 @@ class LocalCluster:
         with self._locked():
             plan = self._recorded(nodes)
             if not bringup.is_whole(plan, built):
+                host.raise_limits()
                 bringup.bring_up(plan, built)
 
     def down(self) -> bool:
@@ -142,7 +143,7 @@ class LocalCluster:
             bringup.bring_up(plan, programs.ensure())
 
     def run_in_node(self, index: int, argv: Sequence[Argument], *, timeout: float = 60) -> subprocess.CompletedProcess[str]:
-        """Runs a program of this machine in the node's network: it reaches pods and Services by address, and nothing outside the cluster."""
+        """Runs a program of this machine in the node's network: it reaches pods and Services by address, and nothing outside."""
         return attempt(["nsenter", f"--net={network.NETNS / self._node_netns(index)}", "--", *argv], timeout=timeout)
 
     def _node_netns(self, index: int) -> str:

@@ -15,7 +15,7 @@ from .programs import Programs
 
 
 def load(layout: Layout, programs: Programs, images: Sequence[str]) -> None:
-    """Puts each image, an archive's path or a name in the local store, on every node that lacks it. Raises ClusterError for an unknown one."""
+    """Puts each image, an archive's path or a name in the local store, on every node that lacks it."""
     nodes = [NodeImages(programs.containerd, node) for node in layout.all_nodes]
     for image in images:
         if Path(image).is_file():

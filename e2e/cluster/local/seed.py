@@ -26,7 +26,7 @@ def folder(programs: Programs) -> Path:
 
 
 def ensure(programs: Programs, node: Node, fill: Callable[[], None]) -> None:
-    """Makes the seed where there is none: `fill` imports the images into that node's containerd and ends it, so that nobody writes there."""
+    """Makes the seed where there is none: `fill` imports the images into that node's containerd, then ends it."""
     seed = folder(programs)
     if seed.is_dir():
         return

@@ -11,6 +11,7 @@ import socket
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from ..errors import ClusterError
@@ -36,7 +37,7 @@ def take_down(layout: Layout) -> None:
     _until(lambda: cgroups.remove(layout.cgroup), f"the cgroup {layout.cgroup} is still in use")
     _sweep_shared_folders(layout)
     for folder in layout.folders:
-        _until(lambda folder=folder: _remove_folder(folder), f"{folder} can't be removed")
+        _until(partial(_remove_folder, folder), f"{folder} can't be removed")
 
 
 def power_off(node: Node) -> None:

@@ -24,7 +24,9 @@ _MERGE_KEYS: dict[str, tuple[str, ...]] = {
 #: Maps that are replaced as a whole.
 _ATOMIC_MAPS = frozenset({"selector", "labelSelector", "podSelector", "namespaceSelector", "nodeSelector", "fieldRef", "resourceFieldRef"})
 _GROWN_BY_DEFAULTS = frozenset({"fieldRef", "resourceFieldRef"})
+#: Maps of quantities, and single ones. Anywhere else, "1.10" and "1.1" are two texts.
 _QUANTITIES = frozenset({"requests", "limits"})
+_QUANTITY = frozenset({"sizeLimit", "divisor"})
 
 
 def difference(wanted: Mapping[str, Any], live: Mapping[str, Any]) -> str | None:
@@ -50,7 +52,7 @@ def _value(name: str, wanted: Any, live: Any, path: str, parent: Mapping[str, An
         return _submap(name, wanted, live, path)
     if isinstance(wanted, Sequence) and not isinstance(wanted, str):
         return _list(name, wanted, live, path, parent)
-    return None if _same_scalar(wanted, live) else path
+    return None if wanted == live or (name in _QUANTITY and _same_amount(wanted, live)) else path
 
 
 def _submap(name: str, wanted: Mapping[str, Any], live: Any, path: str) -> str | None:
@@ -101,10 +103,6 @@ def _exact(value: Any) -> Any:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [_exact(item) for item in value]
     return value
-
-
-def _same_scalar(wanted: Any, live: Any) -> bool:
-    return wanted == live or (isinstance(wanted, str) and isinstance(live, str) and _same_amount(wanted, live))
 
 
 def _same_amount(wanted: Any, live: Any) -> bool:

@@ -83,11 +83,16 @@ _ROOT = re.compile(r"run as root|runAsNonRoot|non-numeric user")
 def _of_pod(pod: Manifest) -> list[Finding]:
     name, status = pod["metadata"]["name"], pod.get("status") or {}
     found: list[Finding] = []
-    for container in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())):
-        waiting = (container.get("state") or {}).get("waiting") or {}
+    inits, containers = status.get("initContainerStatuses") or (), status.get("containerStatuses") or ()
+    for container in (*inits, *containers):
+        state = container.get("state") or {}
+        waiting, ended = state.get("waiting") or {}, state.get("terminated") or {}
         known = _WAITING.get(waiting.get("reason", ""))
         if known:
             found.append(_waiting(name, container, waiting, *known))
+        elif ended and (ended.get("exitCode") or container in containers):
+            # Between two restarts the kubelet shows the end itself as often as CrashLoopBackOff. An init container may end well.
+            found.append(_crashed(name, container, ended))
     for condition in status.get("conditions") or ():
         if condition.get("type") == "PodScheduled" and condition.get("reason") == "Unschedulable":
             found.append(Finding(Reason.UNSCHEDULABLE, f"pod {name}: {condition.get('message', '')}; add nodes, or ask for less"))
@@ -104,11 +109,20 @@ def _waiting(pod: str, container: Manifest, waiting: Manifest, reason: Reason, r
             f"pod {pod}, container {container['name']}: {text}; set security.runAsUser, or USER in the image to a number",
             True,
         )
-    if reason is Reason.CRASH_LOOPING:
-        ended = (container.get("lastState") or {}).get("terminated") or {}
-        cause, count = ended.get("reason", "Error"), container.get("restartCount", 0)
-        text = f"ended with exit code {ended.get('exitCode', '?')} ({cause}), restarted {count} times"
+    ended = (container.get("lastState") or {}).get("terminated")
+    if waiting.get("reason") == "CrashLoopBackOff" and ended:
+        return _crashed(pod, container, ended)
     return Finding(reason, f"pod {pod}, container {container['name']}: {text}; {remedy}", is_final)
+
+
+def _crashed(pod: str, container: Manifest, ended: Manifest) -> Finding:
+    cause = ended.get("reason", "Error")
+    text = f"ended with exit code {ended.get('exitCode', '?')} ({cause}), restarted {container.get('restartCount', 0)} times"
+    remedy = "see kubectl logs --previous"
+    if cause in ("StartError", "ContainerCannotRun"):
+        # It never ran, and so the message is the runtime's. Any other message is the application's own, and may hold what is secret.
+        text, remedy = str(ended.get("message", text)), "check command and volumes"
+    return Finding(Reason.CRASH_LOOPING, f"pod {pod}, container {container['name']}: {text}; {remedy}")
 
 
 def _mounts(pod: str, status: Manifest) -> list[Finding]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from hardened.api import names
 from hardened.core.manifest import ChildKey, Manifest
+from hardened.core.revision import revision_of
 
 #: How many revisions are kept, the serving one among them.
 LIMIT = 10
@@ -25,7 +26,7 @@ class Kept:
 
     def named(self, revision: str) -> Manifest | None:
         """The object that stores this revision."""
-        return next((r for r in self.revisions if revision_label(r) == revision), None)
+        return next((r for r in self.revisions if revision_of(r) == revision), None)
 
     def number_for(self, revision: str) -> int:
         """The stored number of a revision, or the next free one."""
@@ -36,7 +37,7 @@ class Kept:
 
     def surplus(self, in_use: frozenset[str]) -> list[Manifest]:
         """What may go: the oldest beyond the limit, never one that is in use."""
-        spare = [r for r in self.revisions if revision_label(r) not in in_use]
+        spare = [r for r in self.revisions if revision_of(r) not in in_use]
         return spare[: max(0, len(self.revisions) - LIMIT)]
 
 
@@ -50,20 +51,22 @@ def entries(kept: Kept, before: Iterable[Mapping[str, Any]]) -> list[Manifest]:
 
     A revision that the operator removed itself is not missing: it removes one only when more than the limit are kept.
     """
-    stored = {revision_label(r): _entry(r) for r in kept.revisions}
+    present = {revision_of(r): _entry(r) for r in kept.revisions}
     lost = [
         {**entry, "missing": True}
         for entry in before
-        if isinstance(entry, Mapping) and entry.get("revision") not in stored and len(kept.revisions) < LIMIT
+        if isinstance(entry, Mapping) and entry.get("revision") not in present and len(kept.revisions) < LIMIT
     ]
-    known = sorted([*lost, *stored.values()], key=lambda e: str(e.get("createdAt", "")))
+    known = sorted([*lost, *present.values()], key=lambda e: str(e.get("createdAt", "")))
     return known[-LIMIT:]
 
 
 def _entry(live: Manifest) -> Manifest:
+    data = live.get("data")
+    fields = data.get("fields") if isinstance(data, Mapping) else None
     return {
-        "revision": revision_label(live),
-        "image": str(((live.get("data") or {}).get("fields") or {}).get("image", ""))[:512],
+        "revision": revision_of(live),
+        "image": str(fields.get("image", ""))[:512] if isinstance(fields, Mapping) else "",
         "createdAt": live["metadata"].get("creationTimestamp", ""),
     }
 

@@ -132,7 +132,7 @@ class _Planner:
 
         A template from a newer renderer would restart pods that nobody asked to restart.
         """
-        if self.kept.named(self.revision.name) or not self.deployment or revision_label(self.deployment) != self.revision.name:
+        if self.kept.named(self.revision.name) or not self.deployment or rollout_of(self.deployment).revision != self.revision.name:
             return self.revision
         applied = applied_fields(self.deployment, names.MANAGER)
         template = ((applied or {}).get("spec") or {}).get("template")
@@ -180,7 +180,7 @@ class _Planner:
 
     def _deletes(self, wanted: Iterable[Manifest]) -> Iterable[Delete]:
         """What is ours and no longer wanted: never a claim, never a revision within the history."""
-        in_use = frozenset({self.revision.name, *([revision_label(self.deployment)] if self.deployment else [])})
+        in_use = frozenset({self.revision.name, *([rollout_of(self.deployment).revision] if self.deployment else [])})
         surplus = self.kept.surplus(in_use)
         unwanted = {key_of(r) for r in surplus} | {history.files_key(r) for r in surplus}
         if not any(m["kind"] == "Service" for m in wanted):
@@ -218,7 +218,9 @@ class _Planner:
         return pods or list(self.observed.pods or ())
 
     def _wants_pods(self, finding: Finding | None) -> bool:
-        return self.observed.pods is None and finding is None and self._is_late()
+        # That a deadline has passed is no cause: the pods know it.
+        is_unexplained = finding is None or finding.reason is Reason.PROGRESS_DEADLINE_EXCEEDED
+        return self.observed.pods is None and is_unexplained and self._is_late()
 
     def _requeue(self, finding: Finding | None) -> timedelta | None:
         if finding and finding.reason is Reason.WAITING_FOR_GARBAGE_COLLECTION:

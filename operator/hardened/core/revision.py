@@ -59,12 +59,18 @@ def render(svc: HardenedService) -> Revision:
 
 
 def stored(live: Mapping[str, Any]) -> Revision | None:
-    """The revision that a ControllerRevision holds, or None if it holds none of ours."""
-    data = live.get("data") or {}
-    name = (live["metadata"].get("labels") or {}).get(names.REVISION_LABEL)
-    if not name or not isinstance(data.get("fields"), Mapping) or not isinstance(data.get("template"), Mapping):
+    """The revision that a ControllerRevision holds, or None if it holds none of ours: its fields must have its name for a hash."""
+    data, name = live.get("data"), revision_of(live)
+    if not isinstance(data, Mapping) or not isinstance(data.get("fields"), Mapping) or not isinstance(data.get("template"), Mapping):
+        return None
+    if name != digest({"scheme": data.get("scheme"), "fields": data["fields"]}):
         return None
     return Revision(name, data["fields"], dict(data["template"]), str(data.get("renderer", "")))
+
+
+def revision_of(live: Mapping[str, Any]) -> str:
+    """The revision that a ControllerRevision is for. Labels can be stripped and changed; a name cannot."""
+    return str(live["metadata"]["name"]).rpartition("-")[2]
 
 
 def object_name(svc: HardenedService, revision: str) -> str:

@@ -4,6 +4,7 @@ import copy
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,11 @@ WORKER: Manifest = {"image": "registry.example/shop:1", "replicas": 1}
 
 def live_sample(name: str) -> Any:
     """Objects as a real API server of Kubernetes 1.36 returned them."""
+    return copy.deepcopy(_loaded(name))
+
+
+@cache
+def _loaded(name: str) -> Any:
     return yaml.safe_load((_HERE / "live" / f"{name}.yaml").read_text())
 
 

@@ -22,11 +22,11 @@ def settle(store: Store) -> int:
     for (kind, namespace, name), stored in list(store.objects.items()):
         if kind != DEPLOYMENT.name or "deletionTimestamp" in stored.body["metadata"]:
             continue
-        new = fields.copy(stored.body)
         before = stored.body.get("status") or {}
-        new["status"] = _available(stored.body, before, store.now(), is_stuck=(namespace, name) in store.stuck)
-        new["metadata"].setdefault("annotations", {}).setdefault("deployment.kubernetes.io/revision", "1")
-        if new != stored.body:
+        status = _available(stored.body, before, store.now(), is_stuck=(namespace, name) in store.stuck)
+        if status != before:
+            new = fields.copy(stored.body) | {"status": status}
+            new["metadata"].setdefault("annotations", {}).setdefault("deployment.kubernetes.io/revision", "1")
             _store(store, DEPLOYMENT, new)
             changed += 1
     return changed
@@ -129,8 +129,10 @@ def _disown(store: Store, body: Body, uid: str) -> None:
 def _store(store: Store, kind: Kind, new: Body) -> Body:
     meta = new["metadata"]
     stored = store.objects[kind.name, meta["namespace"], meta["name"]]
-    stored.owners = stored.owners.updated(stored.body, new, CONTROLLER, kind.name)
-    meta["managedFields"] = stored.owners.managed_fields(kind.api_version, store.now(), stored.body["metadata"].get("managedFields", []))
+    owners = stored.owners.updated(stored.body, new, CONTROLLER, kind.name)
+    entries = stored.body["metadata"]["managedFields"]
+    meta["managedFields"] = owners.managed_fields(kind.api_version, store.now(), stored.owners, entries)
+    stored.owners = owners
     meta["resourceVersion"] = store.next_version()
     stored.body = new
     store.tell("MODIFIED", kind, new)

@@ -1,7 +1,7 @@
 """Which manager owns which fields, and what an apply or an update does to that."""
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tests.memory import fields
 from tests.memory.fields import Body, Path
@@ -44,9 +44,12 @@ class Owners:
             raise Conflicts(conflicts)
         lost = {path for path, _ in conflicts}
         others = {manager: owned - lost for manager, owned in self.sets.items() if manager != me}
+        mine = frozenset(new)
         result = fields.copy(fields.merge(live, wanted, (), kind))
         self._give_up(result, self.sets.get(me, frozenset()) - new.keys(), {*new}.union(*others.values()))
-        return result, Owners(_existing({**others, me: frozenset(new)}, result))
+        # In their old order: an apply that changes nothing changes no entry's place.
+        sets = {manager: others.get(manager, mine) for manager in self.sets} | {me: mine}
+        return result, Owners(_existing(sets, result))
 
     def updated(self, live: Body, result: Body, me: Manager, kind: str) -> "Owners":
         """The owners after `me` changed `live` into `result`: what changed is its own now, what went is nobody's."""
@@ -75,22 +78,25 @@ class Owners:
                 path = path[:-1]
             fields.remove(result, path, held)
 
-    def managed_fields(self, api_version: str, now: str, before: list[Body]) -> list[Body]:
-        """metadata.managedFields; an entry whose fields are the same keeps its time."""
-        entries = []
-        for manager, owned in self.sets.items():
-            entry: dict[str, Any] = {
-                "manager": manager.name,
-                "operation": manager.operation,
-                "apiVersion": api_version,
-                "fieldsType": "FieldsV1",
-                "fieldsV1": fields.fields_v1(set(owned)),
-            }
-            if manager.subresource:
-                entry["subresource"] = manager.subresource
-            same = next((old for old in before if {k: v for k, v in old.items() if k != "time"} == entry), None)
-            entries.append(entry | {"time": same["time"] if same else now})
-        return entries
+    def managed_fields(self, api_version: str, now: str, before: "Owners", entries: list[Body]) -> list[Body]:
+        """metadata.managedFields, `entries` being those of `before`; a manager whose fields are the same keeps its entry, and its time."""
+        old = dict(zip(before.sets, entries, strict=True))
+        return [
+            old[manager] if before.sets.get(manager) == owned else _entry(manager, owned, api_version, now)
+            for manager, owned in self.sets.items()
+        ]
+
+
+def _entry(manager: Manager, owned: frozenset[Path], api_version: str, now: str) -> Body:
+    entry: Body = {
+        "manager": manager.name,
+        "operation": manager.operation,
+        "apiVersion": api_version,
+        "time": now,
+        "fieldsType": "FieldsV1",
+        "fieldsV1": fields.fields_v1(set(owned)),
+    }
+    return entry | {"subresource": manager.subresource} if manager.subresource else entry
 
 
 def path_text(path: Path) -> str:

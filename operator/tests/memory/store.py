@@ -140,7 +140,7 @@ class Store:
             meta["generation"] = 1
         _allocate(kind, body)
         self._validate(kind, body, None)
-        meta["managedFields"] = owners.managed_fields(kind.api_version, self.now(), [])
+        meta["managedFields"] = owners.managed_fields(kind.api_version, self.now(), Owners(), [])
         meta["resourceVersion"] = self.next_version()
         self.objects[kind.name, meta["namespace"], meta["name"]] = Stored(body, owners)
         self.tell("ADDED", kind, body)
@@ -153,7 +153,7 @@ class Store:
         _allocate(kind, new)
         self._validate(kind, new, old)
         meta = new["metadata"]
-        meta["managedFields"] = owners.managed_fields(kind.api_version, self.now(), old["metadata"].get("managedFields", []))
+        meta["managedFields"] = owners.managed_fields(kind.api_version, self.now(), known.owners, old["metadata"]["managedFields"])
         meta["resourceVersion"] = old["metadata"]["resourceVersion"]
         if new == old:
             return old

@@ -1,6 +1,7 @@
 from typing import Any
 
 import pytest
+
 from hardened.shell.cache import Cache
 from hardened.shell.kinds import CONFIG_MAP, DEPLOYMENT, HARDENED_SERVICE, POD, SERVICE
 from hardened.shell.workqueue import Key
@@ -32,24 +33,18 @@ def version(cache: Cache, name: str = "web-blue") -> str | None:
         pytest.param([("ADDED", body(version=10)), ("MODIFIED", body(version=9))], None, "10", id="10 is later than 9"),
         pytest.param([("ADDED", body()), ("DELETED", body(version=2))], WEB, None, id="a deleted child"),
         pytest.param([("DELETED", body(version=2))], None, None, id="a deletion of what was not known"),
-        pytest.param(
-            [("DELETED", body(version=3)), ("MODIFIED", body(version=2))], None, None, id="a late event of a deleted child"
-        ),
+        pytest.param([("DELETED", body(version=3)), ("MODIFIED", body(version=2))], None, None, id="a late event of a deleted child"),
         pytest.param(
             [("DELETED", body(version=3)), ("MODIFIED", body(version=2, deletionTimestamp="t"))], None, None, id="however it was marked"
         ),
-        pytest.param(
-            [("ADDED", body()), ("DELETED", body(version=2)), ("ADDED", body(version=3, uid="u2"))], WEB, "3", id="a successor"
-        ),
-        pytest.param(
-            [("ADDED", body(version=3, uid="u2")), ("DELETED", body(version=2))], None, "3", id="the deletion of a predecessor"
-        ),
-        pytest.param(
-            [("ADDED", body(version=3, uid="u2")), ("MODIFIED", body(version=2))], None, "3", id="a late event of a predecessor"
-        ),
+        pytest.param([("ADDED", body()), ("DELETED", body(version=2)), ("ADDED", body(version=3, uid="u2"))], WEB, "3", id="a successor"),
+        pytest.param([("ADDED", body(version=3, uid="u2")), ("DELETED", body(version=2))], None, "3", id="the deletion of a predecessor"),
+        pytest.param([("ADDED", body(version=3, uid="u2")), ("MODIFIED", body(version=2))], None, "3", id="a late event of a predecessor"),
         pytest.param([("ADDED", body(service=None))], None, "1", id="an object of no service"),
         pytest.param([("ADDED", body(service=None, ownerReferences=owner("web")))], WEB, "1", id="a child whose label was stripped"),
-        pytest.param([("ADDED", body(service="x", ownerReferences=owner("web")))], WEB, "1", id="the controller counts more than the label"),
+        pytest.param(
+            [("ADDED", body(service="x", ownerReferences=owner("web")))], WEB, "1", id="the controller goes before the label"
+        ),
         pytest.param([("ADDED", body()), ("MODIFIED", body(version=2, service=None))], WEB, "2", id="a child that leaves"),
         pytest.param([("ADDED", body()), ("MODIFIED", body(version=2, service="x"))], WEB, "2", id="a child that goes to another service"),
         pytest.param([("ADDED", body(labels=None))], None, "1", id="labels can be null"),

@@ -2,6 +2,7 @@ import json
 from typing import Any
 
 import pytest
+
 from hardened.errors import ApiFailure, LookAgain, Refused, TryAgain, Vanished
 from hardened.shell.api_server import EXCEEDED_QUOTA, NAMESPACE_TERMINATING
 from hardened.shell.failures import MESSAGE_LIMIT, RETRY_AFTER_LIMIT, failure, no_reply

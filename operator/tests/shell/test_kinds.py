@@ -1,4 +1,5 @@
 import pytest
+
 from hardened.shell.kinds import CONFIG_MAP, DEPLOYMENT, HARDENED_SERVICE, KINDS, Kind
 
 

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+
 from hardened.shell.leader_state import Create, LeaderState, Move, Renew, Take, Wait
 
 TODAY = datetime(2030, 1, 1, 12, 0, 0, 250000, tzinfo=UTC)

@@ -1,6 +1,7 @@
 from typing import Any
 
 import pytest
+
 from hardened.shell.settings import BadSetting, Settings
 
 POD = {"HOSTNAME": "operator-7d9c-x2x", "POD_NAMESPACE": "hardened-system"}

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 import virtual_time
+
 from hardened.shell.workqueue import Key, Worker, WorkQueue
 
 A, B, C = (Key("shop", name) for name in "abc")
@@ -296,8 +297,8 @@ def test_a_pause_before_the_first_step_of_a_worker_loses_no_key() -> None:
 
     async def scenario(queue: WorkQueue) -> None:
         queue.add(A)
-        while not queue.in_work:
-            await asyncio.sleep(0)
+        await asyncio.sleep(0)  # the queue begins, and hands the key to a worker that has not begun yet
+        assert (queue.in_work, work.begun) == (1, [])
         queue.pause()
         await asyncio.sleep(1)
         assert (len(queue), queue.in_work) == (1, 0)

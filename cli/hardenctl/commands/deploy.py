@@ -1,0 +1,198 @@
+"""`deploy`: applies one or more services and waits until they are healthy."""
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+
+from hardenctl import duration, next_step, release, report
+from hardenctl.cluster import Manifest
+from hardenctl.duration import Deadline
+from hardenctl.outcome import Exit, Result, Stop, usage
+from hardenctl.program import PROG
+from hardenctl.release import Release
+from hardenctl.resources import service
+from hardenctl.session import Session
+from hardenctl.verdict import verdict_of
+from hardenctl.waiting import Waited, wait
+from hardened.errors import Refused, Vanished
+
+OUTPUTS = ("json", "yaml", "name")
+EXAMPLES = (
+    "deploy shop --image registry.example/shop:1.4              # a new version; all else stays",
+    "deploy shop --image registry.example/shop:1.4 --port 8080  # a new service",
+    "deploy -f shop.yaml                                        # all of a file; - reads stdin",
+    "deploy -f shop.yaml --dry-run=server                       # what it would change",
+)
+MORE = (
+    "Files are checked first, and every wrong field is named with its line and column; unknown fields are errors. "
+    "Writes by server-side apply as field manager hardenctl. Ctrl-C ends the waiting, never the release. "
+    "Exits 0 once healthy, 1 when the release has failed, 2 for a wrong file or flag, 4 when the server refuses it, "
+    "124 when --timeout is over."
+)
+
+
+def run(
+    session: Session,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The service; of a file, only this one.", show_default=False)] = "",
+    image: Annotated[str, typer.Option("--image", metavar="IMAGE", help="Image to release, with a tag or a digest.")] = "",
+    files: Annotated[list[str] | None, typer.Option("--filename", "-f", metavar="FILE", help="File with services; - for stdin.")] = None,
+    port: Annotated[int | None, typer.Option("--port", help="Port of a new service; none makes a worker.")] = None,
+    replicas: Annotated[int | None, typer.Option("--replicas", help="Number of pods.")] = None,
+    wait_for: Annotated[str, typer.Option("--wait", metavar="healthy|none", help="What to wait for.")] = "healthy",
+    timeout: Annotated[str, typer.Option("--timeout", metavar="TIME", help="Bound on waiting.")] = "10m",
+    dry_run: Annotated[str, typer.Option("--dry-run", metavar="client|server", help="Change nothing; show what would be done.")] = "",
+    force_conflicts: Annotated[bool, typer.Option("--force-conflicts", help="Take over fields that others manage.")] = False,
+) -> Exit:
+    """Applies, then waits."""
+    span = duration.seconds(timeout, "--timeout")
+    _check_words("--wait", wait_for, ("healthy", "none"))
+    _check_words("--dry-run", dry_run, ("", "client", "server", "none"))
+    releases = _releases(session, name, image, files or [], port, replicas, needs_cluster=dry_run != "client")
+    if dry_run in ("client", "server"):
+        from hardenctl.dry_run import show
+
+        return show(session, releases, is_server=dry_run == "server", force=force_conflicts)
+    applied = _apply_all(session, releases, force_conflicts)
+    if wait_for == "none":
+        return _without_waiting(session, applied)
+    return _wait_all(session, applied, span)
+
+
+def _check_words(flag: str, given: str, known: Sequence[str]) -> None:
+    if given not in known:
+        raise usage(f"{flag}={given} is not known", f"it takes {' or '.join(filter(None, known))}")
+
+
+def _releases(
+    session: Session, name: str, image: str, files: list[str], port: int | None, replicas: int | None, *, needs_cluster: bool
+) -> list[Release]:
+    if bool(image) == bool(files):
+        hint = f"{PROG} deploy NAME --image IMAGE, or {PROG} deploy -f FILE"
+        raise usage("--image and -f exclude each other" if image else "deploy needs an image or a file", hint)
+    if image:
+        if not name:
+            raise usage("--image needs the NAME of the service", f"{PROG} deploy NAME --image {image}")
+        return [release.of_image(session.namespace, name, image, _live(session, session.namespace, name), port, replicas)]
+    if port is not None or replicas is not None:
+        raise usage("--port and --replicas go with --image: a file says them itself")
+    from hardenctl.manifest_file import read
+
+    documents = [document for document in read(files) if name in ("", document.name)]
+    if not documents:
+        raise usage(f"there is no service {name} in {', '.join(files)}")
+    namespace = session.namespace if needs_cluster else session.flags.namespace or "default"
+    return [release.of_document(document, session.flags.namespace, namespace) for document in documents]
+
+
+def _live(session: Session, namespace: str, name: str) -> Manifest | None:
+    try:
+        return session.cluster.get(service(namespace, name))
+    except Vanished as error:
+        if "could not find the requested resource" in error.message or error.message.startswith("HTTP"):
+            raise  # it is the kind that is not there
+        return None
+    except Refused:
+        return None  # who may write but not read: the apply itself will tell
+
+
+@dataclass(frozen=True)
+class Applied:
+    """change: created, configured or unchanged."""
+
+    live: Manifest
+    change: str
+
+
+def _apply_all(session: Session, releases: Sequence[Release], force: bool) -> list[Applied]:
+    if len(releases) > 1:
+        # What the server would refuse of the last must not be found out after the first was changed.
+        for each in releases:
+            apply_one(session, each, force=force, dry_run=True)
+    applied = []
+    for each in releases:
+        before = _live(session, each.namespace, each.name) if each.document else each.whole
+        live = apply_one(session, each, force=force)
+        found = Applied(live, _change(before, live))
+        session.console.progress(f"    0s  {each.namespace}/{each.name} {found.change}")
+        applied.append(found)
+    return applied
+
+
+def _change(before: Any, live: Manifest) -> str:
+    version = ((before or {}).get("metadata") or {}).get("resourceVersion")
+    if version is None:
+        return "created"
+    return "unchanged" if version == live["metadata"]["resourceVersion"] else "configured"
+
+
+def apply_one(session: Session, each: Release, *, force: bool, dry_run: bool = False) -> Manifest:
+    """Applies one release. A field that the server finds wrong is shown where it stands in the file."""
+    from hardenctl.replies import Invalid
+
+    try:
+        return session.cluster.apply(service(each.namespace, each.name), each.body, force=force, dry_run=dry_run)
+    except Invalid as error:
+        if not each.document:
+            raise
+        wrong = each.document.wrong(error.errors)
+        raise Stop(wrong.message, result=Result.REFUSED, code=Exit.REFUSED, hint="the server refused these fields") from error
+
+
+def _without_waiting(session: Session, applied: Iterable[Applied]) -> Exit:
+    console, found = session.console, list(applied)
+    services = [report.summary(a.live, verdict_of(a.live), session.context_flag) | {"change": a.change} for a in found]
+    if console.output in ("json", "yaml"):
+        console.data({"result": str(Result.APPLIED), "services": services})
+        return Exit.OK
+    for a in found:
+        meta = a.live["metadata"]
+        console.print(report.full_name(a.live) if console.output == "name" else f"{meta['namespace']}/{meta['name']} {a.change}")
+        console.advise(f"{PROG} status {meta['name']} -n {meta['namespace']} -w{session.context_flag}")
+    return Exit.OK
+
+
+def _wait_all(session: Session, applied: Sequence[Applied], span: float) -> Exit:
+    began = time.monotonic()
+    deadline = Deadline.after(span)
+    ended = []
+    for a in applied:
+        prefix = f"{a.live['metadata']['name']}: " if len(applied) > 1 else ""
+        ended.append(wait(session, a.live, "healthy", deadline, began, prefix))
+    if session.console.output in ("json", "yaml"):
+        services = [
+            report.summary(w.live, w.verdict, session.context_flag) | {"change": a.change} for w, a in zip(ended, applied, strict=True)
+        ]
+        worst = min(ended, key=lambda w: _WORST_FIRST.index(w.code))
+        session.console.data({"result": str(worst.verdict.result), "services": services})
+    for waited in ended:
+        _say(session, waited, time.monotonic() - began)
+    return min((w.code for w in ended), key=_WORST_FIRST.index)
+
+
+_WORST_FIRST = (Exit.FAILED, Exit.TIMED_OUT, Exit.OK)
+
+
+def _say(session: Session, waited: Waited, span: float) -> None:
+    console, meta, verdict = session.console, waited.live["metadata"], waited.verdict
+    name = f"{meta['namespace']}/{meta['name']}"
+    if waited.code == Exit.OK:
+        if not console.output:
+            console.print(f"{console.mark(report.mark_of(verdict))} {name} is healthy: {verdict.message}")
+        elif console.output == "name":
+            console.print(report.full_name(waited.live))
+        console.advise(f"{PROG} status {meta['name']} -n {meta['namespace']}{session.context_flag}")
+        return
+    if verdict.result is Result.TIMED_OUT:
+        verdict = verdict_of(waited.live)
+        console.complain(
+            f"{name} is {verdict.result} after {duration.shown(span)}: {verdict.message}", "only the waiting ended; the release goes on"
+        )
+    else:
+        console.complain(f"{name} {_ENDS.get(verdict.result, 'has failed')}: {verdict.message}")
+    console.advise(next_step.after(verdict, waited.live, session.context_flag))
+
+
+_ENDS = {Result.SUSPENDED: "is suspended", Result.DELETED: "is gone"}

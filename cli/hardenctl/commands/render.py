@@ -1,0 +1,44 @@
+"""`render`: every child that the operator would make, without a cluster."""
+
+from typing import Annotated
+
+import typer
+
+from hardenctl.manifest_file import read
+from hardenctl.outcome import Exit, usage
+from hardenctl.output import as_yaml
+from hardenctl.preview import wanted
+from hardenctl.program import PROG
+from hardenctl.release import of_document
+from hardenctl.session import Session
+
+OUTPUTS = ("yaml", "json", "name")
+EXAMPLES = ("render -f shop.yaml", "render -f shop.yaml -o name", "render -f shop.yaml > children.yaml   # to review, or to scan")
+MORE = (
+    "For reading, scanning and comparing: ownerReferences carry a placeholder for the uid that only the API server gives, "
+    "so the garbage collector would remove these objects if they were applied. Namespace: the file's, else -n, else default."
+)
+
+_NOTE = "# What the operator makes of {names}; to read, not to apply: the owner's uid is a placeholder."
+
+
+def run(
+    session: Session,
+    files: Annotated[list[str] | None, typer.Option("--filename", "-f", metavar="FILE", help="File with services; - for stdin.")] = None,
+) -> Exit:
+    """By the operator's own core."""
+    if not files:
+        raise usage("render needs a file", f"{PROG} render -f FILE")
+    releases = [of_document(document, session.flags.namespace, "default") for document in read(files)]
+    children = [child for each in releases for child in wanted(each.body, each.namespace)]
+    console = session.console
+    match console.output:
+        case "json":
+            console.data({"apiVersion": "v1", "kind": "List", "items": children})
+        case "name":
+            for child in children:
+                console.print(f"{child['kind'].lower()}/{child['metadata']['name']}")
+        case _:
+            called = ", ".join(f"{each.namespace}/{each.name}" for each in releases)
+            console.print("\n---\n".join([_NOTE.format(names=called), *map(as_yaml, children)]))
+    return Exit.OK

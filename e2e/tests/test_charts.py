@@ -1,0 +1,239 @@
+"""The charts and manifests: what they grant, what they refuse, and what a scanner says of them. What needs helm is marked `cluster`."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from e2e import install
+from e2e.cluster import tools
+from e2e.cluster.command import attempt, run
+from e2e.cluster.lock import locked
+from e2e.cluster.paths import cache_root
+from hardened.api.parse import parse
+from hardened.core.children import desired_children
+from hardened.core.revision import render
+
+ROOT = Path(__file__).resolve().parents[2]
+OPERATOR = ROOT / "charts/hardened-operator"
+SERVICE = ROOT / "charts/hardened-service"
+SAMPLES = sorted((ROOT / "manifests/samples").glob("*.yaml"))
+TABLE: dict[str, list[dict[str, Any]]] = yaml.safe_load((OPERATOR / "files/rules.yaml").read_text())
+DIGEST = "sha256:" + "ab" * 32
+
+Manifest = dict[str, Any]
+
+
+def _helm(chart: Path, *sets: str, namespace: str = "hardened-system") -> subprocess.CompletedProcess[str]:
+    values = [f"--set={one}" for one in sets]
+    return attempt([tools.helm(), "template", chart.name, chart, "--namespace", namespace, *values])
+
+
+def _rendered(chart: Path, *sets: str, namespace: str = "hardened-system") -> list[Manifest]:
+    done = _helm(chart, *sets, namespace=namespace)
+    assert done.returncode == 0, done.stderr
+    return [manifest for manifest in yaml.safe_load_all(done.stdout) if manifest]
+
+
+def _named(manifests: list[Manifest], kind: str, name: str) -> Manifest:
+    return next(m for m in manifests if m["kind"] == kind and m["metadata"]["name"] == name)
+
+
+def _sample(name: str) -> Manifest:
+    body: Manifest = yaml.safe_load((ROOT / "manifests/samples" / name).read_text())
+    body["metadata"].update(namespace="shop", uid="1", generation=1)
+    return body
+
+
+# ---- without helm
+
+
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
+def test_a_sample_is_valid(path: Path) -> None:
+    assert parse(_sample(path.name)).name == path.stem
+
+
+def test_no_right_is_a_wildcard_nor_reaches_secrets_or_further_rights() -> None:
+    forbidden = {"*", "secrets", "escalate", "bind", "impersonate", "pods/exec", "nodes/proxy", "serviceaccounts/token"}
+    for rules in TABLE.values():
+        for rule in rules:
+            assert not forbidden & {*rule["apiGroups"], *rule["resources"], *rule["verbs"]}, rule
+
+
+def test_the_operator_deletes_nothing_but_what_holds_no_data() -> None:
+    deletable = {resource for rule in TABLE["services"] if "delete" in rule["verbs"] for resource in rule["resources"]}
+    assert deletable == {"services", "configmaps", "controllerrevisions"}
+
+
+@pytest.mark.parametrize(
+    ("image", "expected"),
+    [
+        pytest.param("host:5000/a/b:1", {"repository": "host:5000/a/b", "tag": "1", "digest": ""}, id="a registry with a port"),
+        pytest.param(f"a/b@{DIGEST}", {"repository": "docker.io/a/b", "tag": "", "digest": DIGEST}, id="a digest"),
+        pytest.param(f"a/b:1@{DIGEST}", {"repository": "docker.io/a/b", "tag": "1", "digest": DIGEST}, id="a tag and a digest"),
+        pytest.param("web:1", {"repository": "docker.io/library/web", "tag": "1", "digest": ""}, id="a short name"),
+    ],
+)
+def test_an_image_as_the_chart_takes_it(image: str, expected: dict[str, str]) -> None:
+    assert install.image_values(image) == expected
+
+
+# ---- with helm
+
+
+@pytest.mark.cluster
+@pytest.mark.parametrize(
+    ("chart", "wrong", "field"),
+    [
+        pytest.param(OPERATOR, "replica=3", "'replica'", id="a misspelt field"),
+        pytest.param(OPERATOR, "replicas=two", "/replicas", id="a text for a number"),
+        pytest.param(OPERATOR, "logLevel=verbose", "/logLevel", id="an unknown log level"),
+        pytest.param(OPERATOR, "watch.namespaces={A_b}", "/watch/namespaces/0", id="no namespace's name"),
+        pytest.param(OPERATOR, "allowedKeys.podLabels={*}", "/allowedKeys/podLabels/0", id="all keys at once"),
+        pytest.param(OPERATOR, "prometheus.url=ftp://x", "/prometheus/url", id="no HTTP address"),
+        pytest.param(OPERATOR, "networkPolicy.apiServer.port=443", "'port'", id="an unknown field further down"),
+        pytest.param(OPERATOR, "image.tag=latest", "image.tag", id="the operator's image without a version"),
+        pytest.param(OPERATOR, "leaderElection.enabled=false", "leaderElection.enabled", id="two that would both lead"),
+        pytest.param(OPERATOR, "serviceAccount.create=false", "serviceAccount.name", id="no account"),
+        pytest.param(SERVICE, "image=", "/image", id="no image"),
+        pytest.param(SERVICE, "image=web:latest", "image:", id="an image without a version"),
+        pytest.param(SERVICE, "port=99999", "/port", id="a port out of range"),
+        pytest.param(SERVICE, "prot=8080", "'prot'", id="a misspelt field of the service"),
+        pytest.param(SERVICE, "env.1A=x", "/env", id="no variable's name"),
+        pytest.param(SERVICE, "files.relative=x", "/files", id="a relative path"),
+        pytest.param(SERVICE, "resources.limit.cpu=1", "/resources", id="a misspelt field of resources"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_its_name(chart: Path, wrong: str, field: str) -> None:
+    good = ["image=web:1"] if chart == SERVICE else []
+    done = _helm(chart, *good, wrong)
+    assert done.returncode != 0
+    assert field in done.stderr
+
+
+@pytest.mark.cluster
+def test_cluster_wide_rights_are_those_of_the_table() -> None:
+    manifests = _rendered(OPERATOR)
+    assert _named(manifests, "ClusterRole", "hardened-operator")["rules"] == TABLE["services"] + TABLE["crd"]
+    assert _named(manifests, "ClusterRole", "hardened-view")["rules"] == TABLE["view"]
+    assert _named(manifests, "ClusterRole", "hardened-edit")["rules"] == TABLE["edit"]
+    lease = [{**rule, "resourceNames": ["hardened-operator"]} for rule in TABLE["leaderNamed"]]
+    assert _named(manifests, "Role", "hardened-operator-leader")["rules"] == TABLE["leader"] + lease
+    roles = {m["metadata"]["name"] for m in manifests if m["kind"] in ("Role", "ClusterRole")}
+    assert roles == {"hardened-operator", "hardened-operator-leader", "hardened-view", "hardened-edit"}
+
+
+@pytest.mark.cluster
+def test_with_namespaces_the_rights_end_at_them() -> None:
+    manifests = _rendered(OPERATOR, "watch.namespaces={shop,bank}", "rbac.aggregateUserRoles=false")
+    roles = {(m["metadata"].get("namespace"), m["metadata"]["name"]): m["rules"] for m in manifests if m["kind"].endswith("Role")}
+    assert roles == {
+        (None, "hardened-operator-crd"): TABLE["crd"],
+        ("shop", "hardened-operator"): TABLE["services"],
+        ("bank", "hardened-operator"): TABLE["services"],
+        ("hardened-system", "hardened-operator-leader"): _named(manifests, "Role", "hardened-operator-leader")["rules"],
+    }
+    without = _rendered(OPERATOR, "watch.namespaces={shop}", "rbac.aggregateUserRoles=false", "rbac.readCrd=false")
+    assert not [m for m in without if m["kind"].startswith("ClusterRole")]
+
+
+@pytest.mark.cluster
+def test_the_crd_is_that_of_the_models_and_kept_as_the_values_say() -> None:
+    name = "hardenedservices.hardened.dev"
+    kept, left = _rendered(OPERATOR), _rendered(OPERATOR, "crds.keep=false")
+    generated = yaml.safe_load((ROOT / "manifests/crds.yaml").read_text())
+    assert _named(left, "CustomResourceDefinition", name) == generated
+    assert _named(kept, "CustomResourceDefinition", name)["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+    assert not [m for m in _rendered(OPERATOR, "crds.enabled=false") if m["kind"] == "CustomResourceDefinition"]
+
+
+@pytest.mark.cluster
+@pytest.mark.parametrize(
+    ("url", "ports"),
+    [
+        pytest.param("", [443, 6443, 53, 53], id="without Prometheus"),
+        pytest.param("http://prometheus.monitoring:9090/base", [443, 6443, 53, 53, 9090], id="with the port of its address"),
+        pytest.param("https://prometheus.example", [443, 6443, 53, 53, 443], id="with the port of its scheme"),
+        pytest.param("http://[fd00::1]", [443, 6443, 53, 53, 80], id="with an address that has colons"),
+    ],
+)
+def test_the_operator_may_reach_the_api_server_dns_and_prometheus_only(url: str, ports: list[int]) -> None:
+    policy = _named(_rendered(OPERATOR, f"prometheus.url={url}"), "NetworkPolicy", "hardened-operator")["spec"]
+    assert policy["policyTypes"] == ["Ingress", "Egress"]
+    assert [port["port"] for rule in policy["egress"] for port in rule["ports"]] == ports
+    assert [port["port"] for rule in policy["ingress"] for port in rule["ports"]] == ["health", "metrics"]
+
+
+@pytest.mark.cluster
+def test_a_service_of_short_values_is_valid_and_says_what_they_say() -> None:
+    values = ["image=web:1", "probePath=/health", "env.BIG=1000000", "env.ON=true", r"files./etc/web/app\.toml=a", "extraSpec.replicas=4"]
+    body = _rendered(SERVICE, *values, "replicas=2", namespace="shop")[0]
+    parse(body | {"metadata": body["metadata"] | {"uid": "1"}})
+    assert body["spec"]["env"] == [{"name": "BIG", "value": "1000000"}, {"name": "ON", "value": "true"}]
+    assert body["spec"]["files"] == [{"mountPath": "/etc/web", "data": {"app.toml": "a"}}]
+    assert body["spec"]["probes"] == {"readiness": {"httpGet": {"path": "/health"}}}
+    assert body["spec"]["replicas"] == 4, "extraSpec wins"
+    worker = _rendered(SERVICE, "image=web:1", "port=null")[0]["spec"]
+    assert "ports" not in worker
+    assert "replicas" not in worker
+
+
+@pytest.mark.cluster
+def test_the_plain_manifests_are_the_chart_with_its_defaults() -> None:
+    done = attempt([sys.executable, ROOT / "manifests/generate.py", "--check"])
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+# ---- by a scanner
+
+
+@pytest.fixture(scope="session")
+def checkov() -> Iterator[Path]:
+    """The program, in a virtual environment of its own: it pins old versions of what the operator uses."""
+    lock = ROOT / "requirements-checkov.lock"
+    folder = cache_root() / "checkov-venv"
+    stamp = folder / "installed.lock"
+    with locked(cache_root() / "locks/checkov", waiting_for="another process that installs checkov"):
+        if not stamp.exists() or stamp.read_text() != lock.read_text():
+            run([sys.executable, "-m", "venv", "--clear", folder])
+            run([folder / "bin/pip", "install", "--quiet", "--require-hashes", "--requirement", lock])
+            stamp.write_text(lock.read_text())
+    yield folder / "bin/checkov"
+
+
+EXCEPTIONS = {"CKV_K8S_15"}
+"""imagePullPolicy Always: with a digest, what is on the node is what would be pulled; and a node without its registry still starts pods."""
+
+
+def _failed(checkov: Path, manifests: list[Manifest], folder: Path) -> tuple[set[str], int]:
+    """What failed, as "CHECK OBJECT", and how many checks passed."""
+    (folder / "all.yaml").write_text(yaml.safe_dump_all(manifests))
+    options = ["--skip-download", "--framework", "kubernetes", "--compact", "--quiet", "--output", "json"]
+    said = json.loads(attempt([checkov, "--directory", folder, *options], cwd=folder).stdout)
+    if isinstance(said, list):
+        said = said[0]
+    found = said.get("results", {}).get("failed_checks", [])
+    failed = {f"{check['check_id']} {check['resource']}" for check in found if check["check_id"] not in EXCEPTIONS}
+    return failed, said["summary"]["passed"] if "summary" in said else said["passed"]
+
+
+@pytest.mark.cluster
+def test_a_scanner_finds_nothing_in_the_operator(checkov: Path, tmp_path: Path) -> None:
+    failed, passed = _failed(checkov, _rendered(OPERATOR, f"image.digest={DIGEST}"), tmp_path)
+    assert not failed
+    assert passed > 80
+
+
+@pytest.mark.cluster
+def test_a_scanner_finds_nothing_in_the_children_of_a_service(checkov: Path, tmp_path: Path) -> None:
+    body = _sample("web.yaml")
+    body["spec"]["image"] = f"docker.io/hardened/web-python@{DIGEST}"
+    service = parse(body)
+    failed, passed = _failed(checkov, desired_children(service, render(service), 1, 3), tmp_path)
+    assert not failed
+    assert passed > 80

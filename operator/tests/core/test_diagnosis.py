@@ -1,0 +1,176 @@
+"""What stands in the way is named with its cause and with what to do. Pods and Deployments are those of a real cluster."""
+
+import copy
+from typing import Any
+
+import pytest
+from tests.core.worlds import live_sample
+
+from hardened.core import diagnosis
+from hardened.core.reasons import Reason
+from hardened.errors import Refused
+
+PODS: dict[str, Any] = live_sample("pods")
+DEPLOYMENTS: dict[str, Any] = live_sample("deployments")
+
+
+@pytest.mark.parametrize(
+    ("pod", "reason", "says", "is_final"),
+    [
+        pytest.param("pull", Reason.IMAGE_PULL_FAILED, "registry.invalid", False, id="an image that cannot be pulled may come yet"),
+        pytest.param("badname", Reason.INVALID_IMAGE, "must be lowercase", True, id="a name that is no image never will"),
+        pytest.param("noconfig", Reason.CONFIG_MISSING, 'secret "missing" not found', False, id="a variable's Secret is missing"),
+        pytest.param("unmounted", Reason.CONFIG_MISSING, "volumes are not mounted yet", False, id="a volume's Secret is missing"),
+        pytest.param("root", Reason.INVALID_IMAGE, "set security.runAsUser", True, id="an image that runs as root is refused"),
+        pytest.param("crash", Reason.CRASH_LOOPING, "exit code 3 (Error)", False, id="a process that ends, between two restarts"),
+        pytest.param("oom", Reason.CRASH_LOOPING, "exit code 137 (OOMKilled)", False, id="a process that takes too much memory"),
+        pytest.param("nocommand", Reason.CRASH_LOOPING, "no such file or directory", False, id="a command that is not in the image"),
+        pytest.param("initcrash", Reason.CRASH_LOOPING, "container init: ended with exit code 4", False, id="an init container that fails"),
+        pytest.param("homeless", Reason.UNSCHEDULABLE, "0/2 nodes are available", False, id="no node takes it"),
+        pytest.param("unready", Reason.NOT_READY, "readiness probe fails", False, id="it runs and is not ready"),
+    ],
+)
+def test_a_pod_says_why_it_is_not_there(pod: str, reason: Reason, says: str, is_final: bool) -> None:
+    found = diagnosis.of_pods([PODS["healthy"], PODS[pod]])
+    assert found
+    assert (found.reason, found.is_final) == (reason, is_final)
+    assert found.message.startswith(f"pod {pod}")
+    assert says in found.message
+
+
+def container(pod: str, **changes: Any) -> dict[str, Any]:
+    """The pod, with its container in another state."""
+    found = copy.deepcopy(PODS[pod])
+    found["status"]["containerStatuses"][0] |= changes
+    return found
+
+
+@pytest.mark.parametrize(
+    "pod",
+    [
+        pytest.param(PODS["healthy"], id="a healthy pod"),
+        pytest.param({"metadata": {"name": "new"}}, id="a pod that nobody has looked at yet"),
+        pytest.param({"metadata": {"name": "new"}, "status": {"phase": "Pending"}}, id="a pod without conditions"),
+        pytest.param(
+            {**PODS["crash"], "metadata": {"name": "crash", "deletionTimestamp": "2026-01-01T00:00:00Z"}}, id="a pod that is leaving"
+        ),
+    ],
+)
+def test_a_pod_says_nothing(pod: dict[str, Any]) -> None:
+    assert diagnosis.of_pods([pod]) is None
+
+
+def test_a_crash_loop_names_how_the_process_ended() -> None:
+    ended = {"terminated": {"exitCode": 7, "reason": "Error", "message": "password=hunter2"}}
+    waiting = {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 5m0s restarting failed container"}}
+    found = diagnosis.of_pods([container("crash", state=waiting, lastState=ended, restartCount=9)])
+    assert found
+    assert "ended with exit code 7 (Error), restarted 9 times" in found.message
+    assert "hunter2" not in found.message, "a termination message is the application's own text"
+
+
+def test_a_process_that_ends_well_is_restarted_all_the_same() -> None:
+    found = diagnosis.of_pods([container("crash", state={"terminated": {"exitCode": 0, "reason": "Completed"}})])
+    assert found
+    assert found.reason is Reason.CRASH_LOOPING
+
+
+def test_an_init_container_that_ended_well_is_no_cause() -> None:
+    pod = copy.deepcopy(PODS["initcrash"])
+    pod["status"]["initContainerStatuses"][0]["state"]["terminated"]["exitCode"] = 0
+    assert diagnosis.of_pods([pod]) is None
+
+
+def test_the_same_cause_reads_the_same_while_the_kubelet_backs_off() -> None:
+    cause = 'failed to resolve image: lookup "registry.invalid"'
+    failing = {"waiting": {"reason": "ErrImagePull", "message": cause}}
+    waiting = {"waiting": {"reason": "ImagePullBackOff", "message": f'Back-off pulling image "x:1": ErrImagePull: {cause}'}}
+    assert diagnosis.of_pods([container("pull", state=failing)]) == diagnosis.of_pods([container("pull", state=waiting)])
+
+
+@pytest.mark.parametrize(
+    ("pods", "reason"),
+    [
+        (["unready", "crash", "badname"], Reason.INVALID_IMAGE),
+        (["unready", "homeless", "crash"], Reason.CRASH_LOOPING),
+        (["crash", "pull"], Reason.IMAGE_PULL_FAILED),
+        (["unready", "homeless"], Reason.UNSCHEDULABLE),
+        (["crash", "noconfig"], Reason.CONFIG_MISSING),
+    ],
+)
+def test_the_most_telling_cause_wins_in_any_order(pods: list[str], reason: Reason) -> None:
+    for order in (pods, pods[::-1]):
+        found = diagnosis.of_pods([PODS[name] for name in order])
+        assert found
+        assert found.reason is reason
+
+
+@pytest.mark.parametrize(
+    ("failure", "reason", "says", "is_final"),
+    [
+        pytest.param(
+            Refused('configmaps "a" is forbidden: exceeded quota: q, requested: configmaps=1', status=403, reason="Forbidden"),
+            Reason.QUOTA_EXCEEDED, "raise the ResourceQuota", False, id="a full quota",
+        ),
+        pytest.param(
+            Refused('pods "a" is forbidden: violates PodSecurity "restricted:latest"', status=403, reason="Forbidden"),
+            Reason.FORBIDDEN, "violates PodSecurity", False, id="a policy",
+        ),
+        pytest.param(
+            Refused('User "x" cannot patch resource "services"', status=403, reason="Forbidden"),
+            Reason.FORBIDDEN, "give the operator this right", False, id="a right that is missing",
+        ),
+        pytest.param(
+            Refused("unable to create new content in namespace market because it is being terminated", status=403, reason="Forbidden"),
+            Reason.NAMESPACE_TERMINATING, "being deleted", False, id="a namespace that ends",
+        ),
+        pytest.param(
+            Refused("no", status=403, reason="NamespaceTerminating"),
+            Reason.NAMESPACE_TERMINATING, "being deleted", False, id="a namespace that ends, by its reason",
+        ),
+        pytest.param(
+            Refused('Deployment.apps "a" is invalid: spec.template.spec.x: Invalid value: "y"', status=422, reason="Invalid"),
+            Reason.APPLY_REFUSED, "change the field that it names", True, id="an invalid child",
+        ),
+    ],
+)  # fmt: skip
+def test_a_refused_write_is_explained(failure: Refused, reason: Reason, says: str, is_final: bool) -> None:
+    found = diagnosis.of_failure("apply Deployment shop-blue", failure)
+    assert (found.reason, found.is_final) == (reason, is_final)
+    assert says in found.message
+    if reason is not Reason.NAMESPACE_TERMINATING:
+        assert found.message.startswith("apply Deployment shop-blue: ")
+
+
+@pytest.mark.parametrize(
+    ("sample", "reason", "is_final"),
+    [("quota", Reason.QUOTA_EXCEEDED, False), ("psa", Reason.POD_SECURITY, True)],
+)
+def test_a_real_deployment_says_why_its_pods_are_refused(sample: str, reason: Reason, is_final: bool) -> None:
+    found = diagnosis.of_deployment(DEPLOYMENTS[sample])
+    assert found
+    assert (found.reason, found.is_final) == (reason, is_final)
+
+
+def failing(message: str, status: str = "True") -> dict[str, Any]:
+    return {"status": {"conditions": [{"type": "ReplicaFailure", "status": status, "message": message}]}}
+
+
+@pytest.mark.parametrize(
+    ("live", "reason"),
+    [
+        pytest.param(failing("admission webhook denied it"), Reason.PODS_REFUSED, id="refused for another reason"),
+        pytest.param(failing("exceeded quota", status="False"), None, id="it was refused once"),
+        pytest.param({}, None, id="no status yet"),
+        pytest.param({"status": {"conditions": None}}, None, id="no conditions"),
+    ],
+)
+def test_a_deployment_tells_what_it_knows(live: dict[str, Any], reason: Reason | None) -> None:
+    found = diagnosis.of_deployment(live)
+    assert (found and found.reason) == reason
+
+
+@pytest.mark.parametrize(("reason", "expected"), [("ProgressDeadlineExceeded", True), ("ReplicaSetUpdated", False), (None, False)])
+def test_a_deadline_has_passed(reason: str | None, expected: bool) -> None:
+    live = {"status": {"conditions": [{"type": "Progressing", "reason": reason}]}}
+    assert diagnosis.has_passed_its_deadline(live) is expected

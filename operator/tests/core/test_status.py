@@ -1,0 +1,154 @@
+"""Status as kstatus reads it: Ready is decided in one place, and nothing is said that was not seen."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from tests.core.worlds import NOW, STAMP, body, condition, service
+
+from hardened.api.crd import SCHEMA_REVISION
+from hardened.core.diagnosis import Finding
+from hardened.core.reasons import MEANING, Reason
+from hardened.core.rollout import Rollout
+from hardened.core.status import Situation, status_of, unparsed_status
+
+DONE = Rollout(revision="new", wanted=2, total=2, updated=2, available=2, is_current=True, progressed_at=NOW)
+HEALTHY = Situation(
+    revision="new", image="shop:2", serving_image="shop:2", replicas=2, rollout=DONE, finding=None, drift=None, history=[]
+)
+REFUSED = Finding(Reason.APPLY_REFUSED, "apply Deployment shop-blue: no", is_final=True)
+FULL = Finding(Reason.QUOTA_EXCEEDED, "exceeded quota", is_final=False)
+TYPES = ["Ready", "Available", "Progressing", "Reconciling", "Stalled", "Hardened", "Drifted"]
+
+
+def status(situation: Situation, before: dict[str, Any] | None = None) -> dict[str, Any]:
+    return status_of(service(), situation, before or {}, NOW)
+
+
+def with_rollout(**changes: Any) -> Situation:
+    return replace(HEALTHY, rollout=replace(DONE, **changes))
+
+
+@pytest.mark.parametrize(
+    ("situation", "ready", "reconciling", "stalled", "available", "phase"),
+    [
+        pytest.param(HEALTHY, ("True", "Healthy"), "False", "False", "True", "Healthy", id="all is as wanted"),
+        pytest.param(
+            replace(HEALTHY, rollout=None), ("False", "RollingOut"), "True", "False", "False", "Pending", id="nothing is there yet"
+        ),
+        pytest.param(
+            with_rollout(available=0), ("False", "RollingOut"), "True", "False", "False", "Progressing", id="pods are coming up"
+        ),
+        pytest.param(
+            with_rollout(updated=1, total=3), ("False", "RollingOut"), "True", "False", "True", "Progressing", id="one pod is new, two old"
+        ),
+        pytest.param(
+            with_rollout(total=3), ("False", "RollingOut"), "True", "False", "True", "Progressing", id="an old pod still has to leave"
+        ),
+        pytest.param(
+            with_rollout(revision="old"), ("False", "RollingOut"), "True", "False", "True", "Progressing", id="another revision runs"
+        ),
+        pytest.param(
+            with_rollout(is_current=False), ("False", "RollingOut"), "True", "False", "True", "Progressing", id="nobody has counted yet"
+        ),
+        pytest.param(
+            replace(HEALTHY, replicas=5), ("False", "RollingOut"), "True", "False", "True", "Progressing", id="more are wanted"
+        ),
+        pytest.param(
+            replace(HEALTHY, replicas=0, rollout=replace(DONE, wanted=0, total=0, updated=0, available=0)),
+            ("True", "ScaledToZero"), "False", "False", "False", "Healthy", id="scaled to zero is ready, and serves nobody",
+        ),
+        pytest.param(
+            replace(HEALTHY, finding=REFUSED), ("False", "ApplyRefused"), "False", "True", "True", "Degraded",
+            id="an update was refused: it stalls, and what ran before still serves",
+        ),
+        pytest.param(
+            replace(HEALTHY, finding=FULL), ("False", "QuotaExceeded"), "True", "False", "True", "Degraded",
+            id="a cause that may pass: the operator is still at it",
+        ),
+        pytest.param(
+            replace(HEALTHY, finding=FULL, rollout=None), ("False", "QuotaExceeded"), "True", "False", "False", "Degraded",
+            id="a cause before anything runs",
+        ),
+    ],
+)  # fmt: skip
+def test_conditions(
+    situation: Situation, ready: tuple[str, str], reconciling: str, stalled: str, available: str, phase: str
+) -> None:
+    found = status(situation)
+    assert condition(found, "Ready") == ready
+    assert [condition(found, kind)[0] for kind in ("Reconciling", "Stalled", "Available")] == [reconciling, stalled, available]
+    assert found["phase"] == phase
+
+
+@pytest.mark.parametrize("situation", [HEALTHY, replace(HEALTHY, rollout=None), replace(HEALTHY, finding=REFUSED)])
+def test_every_condition_is_there_at_once_and_carries_the_generation(situation: Situation) -> None:
+    found = status_of(replace(service(), generation=7), situation, {}, NOW)
+    assert found["observedGeneration"] == 7
+    assert [c["type"] for c in found["conditions"]] == TYPES
+    assert {c["observedGeneration"] for c in found["conditions"]} == {7}
+    assert all(c["reason"] and c["message"] and c["lastTransitionTime"] == STAMP for c in found["conditions"])
+
+
+@pytest.mark.parametrize("situation", [HEALTHY, with_rollout(available=1), replace(HEALTHY, finding=REFUSED), replace(HEALTHY, finding=FULL)])
+def test_kstatus_never_sees_two_answers(situation: Situation) -> None:
+    found = status(situation)
+    ready, busy, stuck = (condition(found, kind)[0] == "True" for kind in ("Ready", "Reconciling", "Stalled"))
+    assert [ready, busy, stuck].count(True) == 1
+
+
+def test_the_same_situation_later_gives_the_same_status() -> None:
+    first = status(HEALTHY)
+    assert status_of(service(), HEALTHY, first, NOW.replace(year=2027)) == first
+
+
+def test_serving_names_what_the_deployment_runs() -> None:
+    assert status(with_rollout(revision="old"))["serving"]["revision"] == "old"
+    assert "serving" not in status(replace(HEALTHY, rollout=None))
+
+
+def test_scale_reads_the_pods_that_are_there() -> None:
+    found = status(with_rollout(total=3, available=1))
+    assert (found["replicas"], found["availableReplicas"]) == (3, 1)
+    assert found["selector"] == "hardened.dev/service=shop,hardened.dev/color=blue"
+
+
+@pytest.mark.parametrize(
+    ("schema", "reason"),
+    [("", "Gaps"), (SCHEMA_REVISION, "Gaps"), ("0", "CrdMismatch")],
+)
+def test_a_crd_of_another_build_is_told(schema: str, reason: str) -> None:
+    assert condition(status(replace(HEALTHY, crd_schema=schema)), "Hardened") == ("False", reason)
+
+
+def test_drift_that_cannot_be_repaired_is_told() -> None:
+    drift = Finding(Reason.CLAIM_DELETING, "claim shop-data is being deleted")
+    assert condition(status(replace(HEALTHY, drift=drift)), "Drifted") == ("True", "ClaimDeleting")
+    assert condition(status(HEALTHY), "Drifted") == ("False", "InStep")
+
+
+INVALID = Finding(Reason.INVALID_SPEC, "spec.image: Required value", is_final=True)
+
+
+def test_an_invalid_spec_keeps_what_was_known_of_what_runs() -> None:
+    before = status(replace(HEALTHY, history=[{"revision": "new", "image": "shop:2", "createdAt": STAMP}]))
+    found = unparsed_status(body(generation=9, status=before), INVALID, NOW)
+    assert {k: found[k] for k in ("serving", "history", "replicas", "availableReplicas", "selector")} == {
+        k: before[k] for k in ("serving", "history", "replicas", "availableReplicas", "selector")
+    }
+    assert condition(found, "Ready") == ("False", "InvalidSpec")
+    assert condition(found, "Stalled") == ("True", "InvalidSpec")
+    assert condition(found, "Reconciling")[0] == "False"
+    assert condition(found, "Available")[0] == "True", "the previous version still serves"
+    assert found["observedGeneration"] == 9
+
+
+def test_an_invalid_spec_at_the_first_visit_sets_every_condition() -> None:
+    found = unparsed_status(body(), INVALID, NOW)
+    assert [c["type"] for c in found["conditions"]] == TYPES
+    assert condition(found, "Available")[0] == "False"
+    assert "serving" not in found
+
+
+def test_every_reason_is_explained() -> None:
+    assert set(MEANING) == set(Reason)

@@ -1,0 +1,209 @@
+"""An operator over the in-memory cluster, in virtual time: started, killed and started again as often as a test likes."""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tests.memory.api_server import Call, MemoryApiServer
+from tests.shell import virtual_time
+
+from hardened.core.policy import Policy
+from hardened.shell.cache import Cache
+from hardened.shell.kinds import HARDENED_SERVICE, Kind
+from hardened.shell.metrics import Metrics
+from hardened.shell.reconciler import Reconciler
+from hardened.shell.recorder import Recorder
+from hardened.shell.sync import Sync
+from hardened.shell.workqueue import WorkQueue
+
+Body = dict[str, Any]
+EPOCH = datetime(2030, 1, 1, tzinfo=UTC)
+#: Seconds of virtual time without a write after which the world is said to be quiet: longer than the longest back-off.
+QUIET = 120.0
+
+
+class Killed(BaseException):
+    """SIGKILL: no line of the operator runs after it."""
+
+
+class Operator:
+    """One operator process over `server`. `run` ends with Killed when a hook of the server kills it."""
+
+    def __init__(self, server: MemoryApiServer) -> None:
+        self.server = server
+        self.cache = Cache()
+        rng = random.Random(1)
+        self.queue = WorkQueue(virtual_time.now, rng)
+        recorder = Recorder(server.outsider("events"), "operator", clock=virtual_time.now, today=today)
+        self.sync = Sync(server, self.cache, self.queue, namespaces=(), period=300, rng=rng)
+        self.reconciler = Reconciler(
+            server, self.cache, self.queue, policy=Policy(), metrics=Metrics(), recorder=recorder, now=today, may_write=lambda: True
+        )
+        self.death: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def run(self) -> None:
+        """Lists, watches and works until killed or cancelled."""
+        self.server.on_event.append(self._seen)
+        try:
+            await self.sync.first(lambda _: None)
+            working = asyncio.create_task(self.queue.run(self._work, 4))
+            resync = asyncio.create_task(self.sync.run(lambda _: None))
+            try:
+                await self.death
+            finally:
+                for task in (working, resync):
+                    task.cancel()
+                await asyncio.gather(working, resync, return_exceptions=True)
+        finally:
+            self.server.on_event.remove(self._seen)
+
+    async def _work(self, key: Any) -> None:
+        try:
+            await self.reconciler.reconcile(key)
+        except Killed as death:
+            if not self.death.done():
+                self.death.set_exception(death)
+            await asyncio.Event().wait()  # a killed process runs no further line
+
+    def _seen(self, event: str, kind: Kind, obj: Body) -> None:
+        if kind.name == "CustomResourceDefinition":
+            return
+        key = self.cache.see(kind, event, obj)
+        if key:
+            self.queue.add(key)
+
+
+def today() -> datetime:
+    """Virtual time as a time of day."""
+    return EPOCH + timedelta(seconds=virtual_time.now())
+
+
+class World:
+    """A cluster, the operator on it (restarted at once when it is killed), and the people who use it."""
+
+    def __init__(self) -> None:
+        self.server = MemoryApiServer(["shop"], today=today)
+        self.people = self.server.outsider("kubectl")
+        self.kills = 0
+
+    async def play(self, *steps: Callable[["World"], Any], is_enough: Callable[[], bool] = lambda: False) -> int:
+        """Does the steps one after the other, each until the world is quiet, until `is_enough`. How many were done."""
+        supervisor = asyncio.create_task(self._supervise())
+        done = 0
+        try:
+            for step in steps:
+                await step(self)
+                await self.until_quiet()
+                done += 1
+                if is_enough():
+                    break
+        finally:
+            supervisor.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await supervisor
+        return done
+
+    async def _supervise(self) -> None:
+        while True:
+            try:
+                await Operator(self.server).run()
+            except Killed:
+                self.kills += 1
+
+    async def until_quiet(self) -> None:
+        """Lets the cluster's controllers work until nothing has changed for QUIET seconds. Raises AssertionError if that never comes."""
+        end = virtual_time.now() + 3600
+        quiet_since, pause = virtual_time.now(), 0.5
+        while virtual_time.now() - quiet_since < QUIET:
+            assert virtual_time.now() < end, f"never quiet; the last writes: {self.server.writes[-8:]}"
+            version = self.server.store.version
+            await asyncio.sleep(pause)
+            # The longer nothing happens, the less often anybody looks: time is free here, looking is not.
+            pause *= 1.5
+            if self.server.store.version != version:
+                self.server.settle()
+                self.server.collect_garbage()
+                quiet_since, pause = virtual_time.now(), 0.5
+
+    def state(self) -> dict[str, Any]:
+        """Everything that exists, without ids and times."""
+        return {f"{kind} {name}": _stable(stored.body) for (kind, _, name), stored in sorted(self.server.store.objects.items())}
+
+
+_VOLATILE = frozenset({"uid", "resourceVersion", "generation", "creationTimestamp", "managedFields"})
+
+
+def _stable(body: Body) -> Body:
+    meta = {k: v for k, v in body["metadata"].items() if k not in _VOLATILE}
+    meta["annotations"] = {k: v for k, v in (meta.get("annotations") or {}).items() if k != "hardened.dev/applied"}
+    meta["ownerReferences"] = [{k: v for k, v in r.items() if k != "uid"} for r in meta.get("ownerReferences") or ()]
+    stable = {k: v for k, v in body.items() if k not in ("metadata", "status")} | {"metadata": meta}
+    stable["spec"] = {k: v for k, v in (body.get("spec") or {}).items() if k not in ("clusterIP", "clusterIPs")}
+    if body["kind"] == HARDENED_SERVICE.name:
+        status = body.get("status") or {}
+        conditions = {c["type"]: (c["status"], c["reason"]) for c in status.get("conditions", ())}
+        history = [entry["revision"] for entry in status.get("history", ())]
+        stable["status"] = {"phase": status.get("phase"), "serving": status.get("serving"), "history": history, "conditions": conditions}
+    return stable
+
+
+class Strike:
+    """A hook that raises at the n-th write, once."""
+
+    def __init__(self, nth: int, error: Callable[[], BaseException]) -> None:
+        self.left = nth
+        self.error = error
+        self.has_struck = False
+
+    def __call__(self, call: Call) -> None:
+        if not call.is_write or self.has_struck:
+            return
+        self.left -= 1
+        if self.left == 0:
+            self.has_struck = True
+            raise self.error()
+
+
+def service(**spec: Any) -> Body:
+    """A HardenedService with a child of every kind."""
+    return {
+        "apiVersion": "hardened.dev/v1alpha1",
+        "kind": "HardenedService",
+        "metadata": {"name": "web", "namespace": "shop"},
+        "spec": {
+            "image": "web:1",
+            "ports": [{"name": "http", "containerPort": 8080, "port": 80}],
+            "files": [{"mountPath": "/etc/web", "data": {"a.toml": "x = 1"}}],
+            "volumes": [{"name": "data", "mountPath": "/data", "claim": {"size": "1Gi"}}],
+            **spec,
+        },
+    }
+
+
+async def create(world: World) -> None:
+    """A team makes a service, without saying how many replicas."""
+    await world.people.create(HARDENED_SERVICE, service())
+
+
+async def edit(world: World) -> None:
+    """A new version with other files, and more pods."""
+    spec = service(image="web:2", files=[{"mountPath": "/etc/web", "data": {"a.toml": "x = 2"}}], replicas=3)["spec"]
+    await world.people.merge_patch(HARDENED_SERVICE, "shop", "web", {"spec": spec})
+
+
+async def retire_ports(world: World) -> None:
+    """The service becomes a worker."""
+    await world.people.merge_patch(HARDENED_SERVICE, "shop", "web", {"spec": {"ports": None}})
+
+
+async def recreate(world: World) -> None:
+    """Deleted, and at once made again under the same name."""
+    live = await world.people.get(HARDENED_SERVICE, "shop", "web")
+    await world.people.delete(HARDENED_SERVICE, "shop", "web", uid=live["metadata"]["uid"])
+    await world.people.create(HARDENED_SERVICE, service(image="web:3", replicas=1))
+
+
+FLOW = (create, edit, retire_ports, recreate)

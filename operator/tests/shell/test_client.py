@@ -1,0 +1,335 @@
+"""The client against a small HTTP server that answers as told. What it shares with the in-memory one is in the contract suite."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from hardened.errors import ApiFailure, LookAgain, Refused, TryAgain, Vanished
+from hardened.shell import client as client_module
+from hardened.shell.client import Client, connect
+from hardened.shell.credentials import Credentials
+from hardened.shell.kinds import CONFIG_MAP, DEPLOYMENT, LEASE
+
+TOKEN = "sesame-open"
+
+
+class Server:
+    """Speaks HTTP/1.1 by hand, so that it can also speak it badly. Answers in turn; the last answer again and again."""
+
+    def __init__(self, *answers: bytes) -> None:
+        self.answers = list(answers)
+        self.requests: list[tuple[str, str, dict[str, str], bytes]] = []
+        self.url = ""
+
+    async def __aenter__(self) -> "Server":
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while line := await reader.readline():
+                method, path, _ = line.decode().split()
+                headers = {}
+                while (header := (await reader.readline()).decode().strip()) != "":
+                    name, _, value = header.partition(":")
+                    headers[name.lower()] = value.strip()
+                body = await reader.readexactly(int(headers.get("content-length", 0)))
+                self.requests.append((method, path, headers, body))
+                answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+                if answer == b"hang":
+                    await reader.read()
+                    return
+                writer.write(answer)
+                await writer.drain()
+                if b"\r\nConnection: close" in answer or b"\r\n\r\n" not in answer:
+                    return
+        finally:
+            writer.close()
+
+
+def reply(code: int, body: Any, *headers: str) -> bytes:
+    text = body if isinstance(body, bytes) else json.dumps(body).encode()
+    lines = [f"HTTP/1.1 {code} X", "Content-Type: application/json", f"Content-Length: {len(text)}", *headers, "", ""]
+    return "\r\n".join(lines).encode() + text
+
+
+def status(code: int, reason: str, message: str = "said") -> bytes:
+    return reply(code, {"kind": "Status", "reason": reason, "message": message, "code": code})
+
+
+OBJECT = {"metadata": {"name": "a", "namespace": "shop"}}
+MANIFEST = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"namespace": "shop", "name": "a"}, "data": {"secret": "HS-CANARY-1"}}
+
+
+def talk(server: Server, scenario: Callable[[Client], Awaitable[Any]], **more: Any) -> Any:
+    async def main() -> Any:
+        async with server:
+            client = Client(Credentials(server=server.url, authorization=f"Bearer {TOKEN}"), **more)
+            try:
+                return await scenario(client)
+            finally:
+                await client.close()
+
+    return asyncio.run(main())
+
+
+# ---- requests
+
+
+@pytest.mark.parametrize(
+    ("call", "method", "path", "content_type", "body"),
+    [
+        pytest.param(lambda c: c.get(CONFIG_MAP, "shop", "a"), "GET", "/api/v1/namespaces/shop/configmaps/a", None, None, id="get"),
+        pytest.param(
+            lambda c: c.apply(CONFIG_MAP, MANIFEST, force=False),
+            "PATCH",
+            "/api/v1/namespaces/shop/configmaps/a?fieldManager=hardened&force=false",
+            "application/apply-patch+yaml; charset=utf-8",
+            MANIFEST,
+            id="apply",
+        ),
+        pytest.param(
+            lambda c: c.apply_status(CONFIG_MAP, MANIFEST),
+            "PATCH",
+            "/api/v1/namespaces/shop/configmaps/a/status?fieldManager=hardened&force=true",
+            "application/apply-patch+yaml; charset=utf-8",
+            MANIFEST,
+            id="apply status",
+        ),
+        pytest.param(
+            lambda c: c.set_scale(DEPLOYMENT, "shop", "a", 3),
+            "PATCH",
+            "/apis/apps/v1/namespaces/shop/deployments/a/scale?fieldManager=hardened",
+            "application/merge-patch+json",
+            {"spec": {"replicas": 3}},
+            id="scale",
+        ),
+        pytest.param(
+            lambda c: c.delete(CONFIG_MAP, "shop", "a", uid="u", resource_version="7"),
+            "DELETE",
+            "/api/v1/namespaces/shop/configmaps/a",
+            "application/json",
+            {
+                "apiVersion": "v1",
+                "kind": "DeleteOptions",
+                "propagationPolicy": "Background",
+                "preconditions": {"uid": "u", "resourceVersion": "7"},
+            },
+            id="delete",
+        ),
+        pytest.param(
+            lambda c: c.create(CONFIG_MAP, MANIFEST),
+            "POST",
+            "/api/v1/namespaces/shop/configmaps?fieldManager=hardened",
+            "application/json",
+            MANIFEST,
+            id="create",
+        ),
+        pytest.param(
+            lambda c: c.update(LEASE, MANIFEST),
+            "PUT",
+            "/apis/coordination.k8s.io/v1/namespaces/shop/leases/a?fieldManager=hardened",
+            "application/json",
+            MANIFEST,
+            id="update",
+        ),
+        pytest.param(
+            lambda c: c.merge_patch(CONFIG_MAP, "shop", "a", {"data": None}),
+            "PATCH",
+            "/api/v1/namespaces/shop/configmaps/a?fieldManager=hardened",
+            "application/merge-patch+json",
+            {"data": None},
+            id="merge patch",
+        ),
+    ],
+)
+def test_a_call_is_one_request(call: Any, method: str, path: str, content_type: str | None, body: Any) -> None:
+    server = Server(reply(200, OBJECT))
+    talk(server, call)
+    (request,) = server.requests
+    assert request[:2] == (method, path)
+    assert request[2]["authorization"] == f"Bearer {TOKEN}"
+    if content_type is not None:
+        assert request[2]["content-type"] == content_type
+        assert json.loads(request[3]) == body
+
+
+def test_a_list_follows_its_pages_and_says_of_items_what_they_are() -> None:
+    server = Server(
+        reply(200, {"metadata": {"continue": "t+/="}, "items": [{"metadata": {"name": "a"}}]}),
+        reply(200, {"metadata": {}, "items": [{"metadata": {"name": "b"}}]}),
+    )
+    items = talk(server, lambda c: c.list(DEPLOYMENT, None, "a=b,c in (d)", chunk=1))
+    assert items == [{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name}} for name in "ab"]
+    query = {"limit": ["1"], "labelSelector": ["a=b,c in (d)"]}
+    urls = [urlsplit(path) for _, path, _, _ in server.requests]
+    assert [parse_qs(url.query) for url in urls] == [query, query | {"continue": ["t+/="]}]
+    assert {url.path for url in urls} == {"/apis/apps/v1/deployments"}
+
+
+def test_a_list_that_expired_starts_over_once() -> None:
+    page, gone = reply(200, {"metadata": {"continue": "t"}, "items": [OBJECT]}), status(410, "Expired")
+    last = reply(200, {"items": [OBJECT]})
+    server = Server(page, gone, page, last)
+    assert len(talk(server, lambda c: c.list(DEPLOYMENT, "shop"))) == 2
+    assert len(server.requests) == 4
+
+    server = Server(page, gone, page, gone)
+    with pytest.raises(TryAgain) as caught:
+        talk(server, lambda c: c.list(DEPLOYMENT, "shop"))
+    assert caught.value.status == 410
+
+
+@pytest.mark.parametrize(("namespace", "name"), [("shop", ""), ("", "a"), ("shop", "."), ("..", "a")])
+def test_what_is_no_name_is_not_sent(namespace: str, name: str) -> None:
+    server = Server(reply(200, OBJECT))
+    with pytest.raises(Refused):
+        talk(server, lambda c: c.delete(CONFIG_MAP, namespace, name, uid="u"))
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("value", [float("nan"), {1, 2}, "\ud800"])
+def test_what_cannot_be_written_is_refused(value: Any) -> None:
+    server = Server(reply(200, OBJECT))
+    with pytest.raises(Refused) as caught:
+        talk(server, lambda c: c.apply(CONFIG_MAP, MANIFEST | {"data": {"a": value, "b": "HS-CANARY-2"}}, force=True))
+    assert server.requests == []
+    assert "HS-CANARY" not in str(caught.value)
+
+
+# ---- replies
+
+
+@pytest.mark.parametrize(
+    ("answer", "class_", "code"),
+    [
+        pytest.param(status(409, "Conflict"), LookAgain, 409, id="409"),
+        pytest.param(status(404, "NotFound"), Vanished, 404, id="404"),
+        pytest.param(status(422, "Invalid"), Refused, 422, id="422"),
+        pytest.param(status(503, "ServiceUnavailable"), TryAgain, 503, id="503"),
+        pytest.param(reply(200, b"<html>"), TryAgain, 200, id="a body that is not JSON"),
+        pytest.param(reply(200, b"[]"), TryAgain, 200, id="JSON that is not an object"),
+        pytest.param(reply(200, b""), TryAgain, 200, id="no body"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\nConnection: close\r\n\r\n{", TryAgain, 0, id="a truncated body"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n5\r\n{", TryAgain, 0, id="a cut chunk"),
+        pytest.param(b"garbage", TryAgain, 0, id="no HTTP"),
+        pytest.param(b"", TryAgain, 0, id="the connection is closed"),
+        pytest.param(b"hang", TryAgain, 0, id="no answer in time"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n{", TryAgain, 0, id="no end of the answer in time"),
+    ],
+)
+def test_a_bad_reply_is_translated_after_one_request(
+    answer: bytes, class_: type[ApiFailure], code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_module, "TOTAL_TIMEOUT", 0.2)
+    counted: list[tuple[str, str, str]] = []
+    server = Server(answer)
+    with pytest.raises(ApiFailure) as caught:
+        talk(server, lambda c: c.update(CONFIG_MAP, MANIFEST), count=lambda *what: counted.append(what))
+    assert (type(caught.value), caught.value.status) == (class_, code)
+    assert len(server.requests) == 1  # nobody repeats a write on its own account
+    assert counted == [("update", "configmaps", str(code))]
+    assert "HS-CANARY" not in str(caught.value)
+    assert TOKEN not in str(caught.value)
+
+
+def test_no_server_at_all_is_to_be_tried_again() -> None:
+    async def main() -> None:
+        client = Client(Credentials(server="http://127.0.0.1:1"))
+        with pytest.raises(TryAgain) as caught:
+            await client.get(CONFIG_MAP, "shop", "a")
+        assert "127.0.0.1" in caught.value.message
+        await client.close()
+
+    asyncio.run(main())
+
+
+def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    assert talk(Server(reply(200, OBJECT)), lambda c: c.get(CONFIG_MAP, "shop", "a")) == OBJECT
+
+
+# ---- tokens
+
+
+def kubeconfig(path: Path, server: str, user: dict[str, str]) -> dict[str, str]:
+    path.write_text(
+        json.dumps(
+            {
+                "current-context": "c",
+                "contexts": [{"name": "c", "context": {"cluster": "k", "user": "u"}}],
+                "clusters": [{"name": "k", "cluster": {"server": server}}],
+                "users": [{"name": "u", "user": user}],
+            }
+        )
+    )
+    return {"KUBECONFIG": str(path)}
+
+
+@pytest.mark.parametrize("inline", [True, False])
+def test_after_a_401_the_token_is_read_again(tmp_path: Path, inline: bool, caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> list[str]:
+        async with Server(reply(200, OBJECT), status(401, "Unauthorized"), reply(200, OBJECT)) as server:
+
+            def rotate(token: str) -> dict[str, str]:
+                (tmp_path / "token").write_text(token + "\n")
+                return kubeconfig(tmp_path / "config", server.url, {"token": token} if inline else {"tokenFile": "token"})
+
+            client = await connect(rotate("first-token"))
+            await client.get(CONFIG_MAP, "shop", "a")
+            rotate("second-token")
+            with pytest.raises(TryAgain):
+                await client.get(CONFIG_MAP, "shop", "a")
+            await client.get(CONFIG_MAP, "shop", "a")
+            await client.close()
+            return [headers["authorization"] for _, _, headers, _ in server.requests]
+
+    with caplog.at_level(logging.DEBUG):
+        assert asyncio.run(main()) == ["Bearer first-token", "Bearer first-token", "Bearer second-token"]
+    assert "-token" not in caplog.text
+
+
+def test_a_token_that_cannot_be_read_for_a_moment_is_used_on(tmp_path: Path) -> None:
+    async def main() -> list[str]:
+        async with Server(status(401, "Unauthorized"), reply(200, OBJECT)) as server:
+            environ = kubeconfig(tmp_path / "config", server.url, {"token": "first"})
+            client = await connect(environ)
+            (tmp_path / "config").rename(tmp_path / "away")
+            with pytest.raises(TryAgain):
+                await client.get(CONFIG_MAP, "shop", "a")
+            await client.get(CONFIG_MAP, "shop", "a")
+            kubeconfig(tmp_path / "config", server.url, {"token": "second"})
+            await client.get(CONFIG_MAP, "shop", "a")
+            await client.close()
+            return [headers["authorization"] for _, _, headers, _ in server.requests]
+
+    assert asyncio.run(main()) == ["Bearer first", "Bearer first", "Bearer second"]
+
+
+def test_the_token_is_read_again_each_minute() -> None:
+    async def main() -> list[str]:
+        async with Server(reply(200, OBJECT)) as server:
+            tokens = iter(["Bearer second", "Bearer third"])
+
+            async def reload() -> Credentials:
+                return Credentials(server=server.url, authorization=next(tokens))
+
+            client = Client(Credentials(server=server.url, authorization="Bearer first"), reload=reload)
+            for age in (0, client_module.TOKEN_LIFE, 0):
+                client._read_at -= age
+                await client.get(CONFIG_MAP, "shop", "a")
+            await client.close()
+            return [headers["authorization"] for _, _, headers, _ in server.requests]
+
+    assert asyncio.run(main()) == ["Bearer first", "Bearer second", "Bearer second"]

@@ -1,0 +1,94 @@
+"""Whatever happens at whichever write, the end is the same: every write of the flows, in virtual time."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import pytest
+from tests.shell import virtual_time
+from tests.shell.operator_world import FLOW, Killed, Strike, World, create
+
+from hardened.errors import LookAgain, Refused, TryAgain, Vanished
+from hardened.shell.kinds import HARDENED_SERVICE
+
+
+@dataclass(frozen=True)
+class Clean:
+    """The flow without a fault: how many writes each step had taken at its end, and how the world was then."""
+
+    writes: tuple[int, ...]
+    states: tuple[dict[str, Any], ...]
+
+
+async def _clean() -> Clean:
+    world, writes, states = World(), [], []
+    for step in FLOW:
+        await world.play(step)
+        writes.append(len(world.server.writes))
+        states.append(world.state())
+    return Clean(tuple(writes), tuple(states))
+
+
+@cache
+def clean() -> Clean:
+    """Played once."""
+    return virtual_time.run(_clean())
+
+
+async def _struck(strike: Strike, *, is_after: bool) -> tuple[int, dict[str, Any]]:
+    world = World()
+    if is_after:
+        world.server.after = strike
+    else:
+        world.server.before = strike
+    done = await world.play(*FLOW, is_enough=lambda: strike.has_struck)
+    return done, world.state()
+
+
+def _ends_the_same(nth: int, error: Callable[[], BaseException], *, is_after: bool) -> None:
+    strike = Strike(nth, error)
+    done, state = virtual_time.run(_struck(strike, is_after=is_after))
+    assert strike.has_struck
+    assert state == clean().states[done - 1], f"write {nth} of {clean().writes[-1]}"
+
+
+@pytest.mark.parametrize("is_after", [False, True], ids=["before it took effect", "after it took effect"])
+def test_killed_at_any_single_write_it_ends_the_same(is_after: bool) -> None:
+    assert clean().writes[-1] >= 30
+    for nth in range(1, clean().writes[-1] + 1):
+        _ends_the_same(nth, Killed, is_after=is_after)
+
+
+ERRORS: dict[str, Callable[[], BaseException]] = {
+    "409": lambda: LookAgain("conflict", status=409),
+    "404": lambda: Vanished("not found", status=404),
+    "403": lambda: Refused("forbidden", status=403),
+    "422": lambda: Refused("invalid", status=422),
+    "429": lambda: TryAgain("too many requests", status=429, retry_after=1),
+    "500": lambda: TryAgain("internal error", status=500),
+    "nothing": lambda: TryAgain("no reply"),
+}
+
+
+@pytest.mark.parametrize("is_after", [False, True], ids=["before it took effect", "after it took effect"])
+@pytest.mark.parametrize(("turn", "answer"), list(enumerate(ERRORS)))
+def test_answered_wrongly_at_a_write_it_ends_the_same(turn: int, answer: str, is_after: bool) -> None:
+    # Every seventh write for each answer, each answer from another one on: together all of them.
+    for nth in range(1 + turn, clean().writes[-1] + 1, len(ERRORS)):
+        _ends_the_same(nth, ERRORS[answer], is_after=is_after)
+
+
+async def _at_rest() -> tuple[World, int, int]:
+    world = World()
+    await world.play(create)
+    writes, calls = len(world.server.writes), len(world.server.calls)
+    await world.play()
+    await world.until_quiet()
+    return world, len(world.server.writes) - writes, len(world.server.calls) - calls
+
+
+def test_a_settled_service_is_not_written_to() -> None:
+    world, writes, _ = virtual_time.run(_at_rest())
+    assert writes == 0
+    assert world.server.all(HARDENED_SERVICE)[0]["status"]["phase"] == "Healthy"
