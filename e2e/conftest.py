@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from e2e.cluster import Provider, choose
+from e2e.cluster.local.cluster import LocalCluster
 from e2e.install import install
 from e2e.workloads.build import build
 
@@ -39,3 +40,11 @@ def kubeconfig(cluster: Provider) -> Path:
 def rights(cluster: Provider) -> None:
     """The operator's CRD, account and rights, without a running operator: a test runs its own, as a process."""
     install(cluster, helm_args=("--set", "replicas=0"))
+
+
+@pytest.fixture(scope="session")
+def local(cluster: Provider) -> LocalCluster:
+    """The cluster, where its parts can be stopped one by one and its audit log read; elsewhere the test is skipped."""
+    if not isinstance(cluster, LocalCluster):
+        pytest.skip("needs a cluster of the local provider: its components are stopped, or its audit log is read")
+    return cluster

@@ -14,7 +14,9 @@ FILE = Path(os.environ.get("HARDENED_FIGURES", ROOT / "build" / "figures.jsonl")
 
 def commit() -> str:
     """The short hash of the checked-out commit, with `+` where the tree differs from it; "" outside a checkout."""
-    found = subprocess.run(["git", "describe", "--always", "--dirty=+", "--abbrev=12"], cwd=ROOT, capture_output=True, text=True, check=False)
+    found = subprocess.run(
+        ["git", "describe", "--always", "--dirty=+", "--abbrev=12"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     return found.stdout.strip()
 
 

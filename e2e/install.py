@@ -12,7 +12,7 @@ import typer
 from hardened import __version__
 
 from .cluster import images, tools
-from .cluster.command import attempt, run
+from .cluster.command import Argument, attempt, run
 from .cluster.errors import ClusterError
 from .cluster.existing import ExistingCluster
 from .cluster.progress import say, span, step
@@ -61,7 +61,7 @@ def image_values(image: str) -> dict[str, str]:
 
 
 def cluster_of(name: str, kubeconfig: Path | None) -> Provider:
-    """The cluster that the kubeconfig leads to: one of ours, which images can be loaded into, or somebody else's. None: ours of that name."""
+    """The cluster that the kubeconfig leads to: one of ours, which takes images, or somebody else's. None: ours of that name."""
     if kubeconfig is None:
         return choose(name)
     try:
@@ -74,14 +74,18 @@ def cluster_of(name: str, kubeconfig: Path | None) -> Provider:
 
 
 def install(cluster: Provider, image: str | None = None, helm_args: tuple[str, ...] = ()) -> None:
-    """The operator with this image, or with that of this checkout, ready to work when this returns. helm_args: for `helm upgrade` as they are."""
+    """The operator with this image, or with this checkout's, ready to work when this returns. helm_args: passed on to `helm upgrade`."""
     kubeconfig = cluster.kubeconfig
     if image is None:
         image = ensure_image()
         cluster.load([image])
     _ensure_namespace(kubeconfig)
-    with step(f"helm upgrade --install {RELEASE} ({image})"):
-        _upgrade(kubeconfig, image, helm_args)
+    helm: list[Argument] = [tools.helm(), "--kubeconfig", kubeconfig, "--namespace", NAMESPACE]
+    values = [f"--set-string=image.{key}={value}" for key, value in image_values(image).items()] + list(helm_args)
+    wanted = f"of the checkout {_chart_digest(values)}"
+    if not _is_installed(helm, kubeconfig, wanted):
+        with step(f"helm upgrade --install {RELEASE} ({image})"):
+            _upgrade(helm, kubeconfig, values, wanted)
 
 
 def _ensure_namespace(kubeconfig: Path) -> None:
@@ -91,19 +95,43 @@ def _ensure_namespace(kubeconfig: Path) -> None:
     run([tools.kubectl(), "--kubeconfig", kubeconfig, *apply], stdin=json.dumps(manifest), timeout=60)
 
 
-def _upgrade(kubeconfig: Path, image: str, helm_args: tuple[str, ...]) -> None:
-    values = [f"--set-string=image.{key}={value}" for key, value in image_values(image).items()]
+def _chart_digest(values: list[str]) -> str:
+    digest = hashlib.sha256(json.dumps(values).encode())
+    for path in sorted(CHART.rglob("*")):
+        if path.is_file():
+            digest.update(f"{path.relative_to(CHART)}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:12]
+
+
+def _is_installed(helm: list[Argument], kubeconfig: Path, wanted: str) -> bool:
+    """Whether the last release is this one, nobody has changed its objects since, and its pods are ready. Quicker than helm to tell."""
+    found = attempt([*helm, "status", RELEASE, "--output=json"], timeout=60)
+    info = json.loads(found.stdout)["info"] if found.returncode == 0 else {}
+    if (info.get("status"), info.get("description")) != ("deployed", wanted):
+        return False
+    manifests = run([*helm, "get", "manifest", RELEASE], timeout=60).split("\n---\n")
+    # The CRD is left out: the API server compiles its rules anew at each dry run.
+    compared = [text for text in manifests if "kind: CustomResourceDefinition" not in text]
+    kubectl: list[Argument] = [tools.kubectl(), "--kubeconfig", kubeconfig, "--namespace", NAMESPACE]
+    # Not as the manager `helm`: that one owns annotations, too, which are not in the manifests.
+    difference = [*kubectl, "diff", "--server-side", "--force-conflicts", "--field-manager=hardened-install", "--filename=-"]
+    if attempt(difference, stdin="\n---\n".join(compared), timeout=60).returncode:
+        return False
+    rollout = attempt([*kubectl, "rollout", "status", f"deployment/{RELEASE}", "--watch=false"], timeout=60)
+    return "successfully rolled out" in rollout.stdout
+
+
+def _upgrade(helm: list[Argument], kubeconfig: Path, values: list[str], description: str) -> None:
     # A CRD that kubectl applied before becomes the release's, as its crds.enabled says.
-    options = ["--take-ownership", "--force-conflicts", "--wait", f"--timeout={TIMEOUT_S}s"]
-    target = ["--kubeconfig", kubeconfig, "--namespace", NAMESPACE]
-    done = attempt([tools.helm(), "upgrade", "--install", RELEASE, CHART, *target, *options, *values, *helm_args], timeout=TIMEOUT_S + 60)
+    options = ["--take-ownership", "--force-conflicts", "--wait", f"--timeout={TIMEOUT_S}s", f"--description={description}"]
+    done = attempt([*helm, "upgrade", "--install", RELEASE, CHART, *options, *values], timeout=TIMEOUT_S + 60)
     if done.returncode:
         raise ClusterError(f"helm: {done.stderr.strip()}\n{_why(kubeconfig)}")
 
 
 def _why(kubeconfig: Path) -> str:
     """What the operator's pods and their last words say about it."""
-    kubectl = [tools.kubectl(), "--kubeconfig", kubeconfig, "--namespace", NAMESPACE, "--request-timeout=10s"]
+    kubectl: list[Argument] = [tools.kubectl(), "--kubeconfig", kubeconfig, "--namespace", NAMESPACE, "--request-timeout=10s"]
     selector = f"--selector=app.kubernetes.io/instance={RELEASE}"
     pods = attempt([*kubectl, "get", "pods", selector], timeout=30).stdout
     logs = attempt([*kubectl, "logs", selector, "--tail=5", "--prefix"], timeout=30).stdout
@@ -113,7 +141,9 @@ def _why(kubeconfig: Path) -> str:
 def command(
     helm_args: Annotated[list[str] | None, typer.Argument(help="For `helm upgrade`, after `--`: e.g. `-- --set replicas=1`.")] = None,
     name: Annotated[str, typer.Option("--name", envvar="CLUSTER", help="The local cluster, where no kubeconfig is named.")] = "demo",
-    kubeconfig: Annotated[Path | None, typer.Option(envvar=["HARDENED_KUBECONFIG", "KUBECONFIG"], help="The cluster to install onto.")] = None,
+    kubeconfig: Annotated[
+        Path | None, typer.Option(envvar=["HARDENED_KUBECONFIG", "KUBECONFIG"], help="The cluster to install onto.")
+    ] = None,
     image: Annotated[str | None, typer.Option(help="An image that the cluster can pull, instead of this checkout's.")] = None,
 ) -> None:
     """Install the operator, or bring it up to this checkout: image, namespace, chart."""

@@ -32,6 +32,7 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "Event": ("api/v1", "events"),
     "PersistentVolumeClaim": ("api/v1", "persistentvolumeclaims"),
     "ResourceQuota": ("api/v1", "resourcequotas"),
+    "PersistentVolume": ("api/v1", "persistentvolumes"),
     "Namespace": ("api/v1", "namespaces"),
     "PodDisruptionBudget": ("apis/policy/v1", "poddisruptionbudgets"),
     "NetworkPolicy": ("apis/networking.k8s.io/v1", "networkpolicies"),
@@ -39,9 +40,11 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "CustomResourceDefinition": ("apis/apiextensions.k8s.io/v1", "customresourcedefinitions"),
     "ClusterRole": ("apis/rbac.authorization.k8s.io/v1", "clusterroles"),
     "Role": ("apis/rbac.authorization.k8s.io/v1", "roles"),
+    "ClusterRoleBinding": ("apis/rbac.authorization.k8s.io/v1", "clusterrolebindings"),
+    "HorizontalPodAutoscaler": ("apis/autoscaling/v2", "horizontalpodautoscalers"),
     "RoleBinding": ("apis/rbac.authorization.k8s.io/v1", "rolebindings"),
 }
-_CLUSTER_SCOPED = frozenset({"Namespace", "CustomResourceDefinition", "ClusterRole"})
+_CLUSTER_SCOPED = frozenset({"Namespace", "CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding", "PersistentVolume"})
 
 
 class KubeError(Exception):
@@ -171,7 +174,9 @@ class Kube:
 
     async def watch(self, kind: str, namespace: str | None, version: str, field_selector: str = "") -> AsyncIterator[Body]:
         """The events after a resourceVersion, until the server ends the watch or forgets the version."""
-        params = {"watch": "1", "resourceVersion": version, "timeoutSeconds": "300"} | ({"fieldSelector": field_selector} if field_selector else {})
+        params = {"watch": "1", "resourceVersion": version, "timeoutSeconds": "300"} | (
+            {"fieldSelector": field_selector} if field_selector else {}
+        )
         timeout = aiohttp.ClientTimeout(total=None)
         async with self._session.get(f"{self.server}/{path_of(kind, namespace)}", params=params, timeout=timeout) as reply:
             if reply.status != 200:
@@ -195,7 +200,7 @@ def condition(live: Body | None, kind: str) -> Body:
     if not live:
         return {}
     generation = live["metadata"].get("generation", 0)
-    found = next((c for c in (live.get("status") or {}).get("conditions") or () if c["type"] == kind), {})
+    found: Body = next((c for c in (live.get("status") or {}).get("conditions") or () if c["type"] == kind), {})
     return found if found.get("observedGeneration", generation) >= generation else {}
 
 

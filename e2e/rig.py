@@ -68,6 +68,16 @@ async def operator_token(kube: Kube) -> str:
     return str(reply["status"]["token"])
 
 
+def subfolder(folder: Path, name: str) -> Path:
+    """A new folder in another."""
+    (folder / name).mkdir()
+    return folder / name
+
+
+def _write(file: Path, text: str) -> None:
+    file.write_text(text)
+
+
 def free_port() -> int:
     """A port of 127.0.0.1 that was free a moment ago."""
     with socket.socket() as probe:
@@ -88,23 +98,38 @@ class Run:
 
 @contextlib.asynccontextmanager
 async def operator_behind(
-    kube: Kube, kubeconfig: Path, folder: Path, faults: Sequence[Fault] = (), *, namespace: str, settings: dict[str, str] | None = None
+    kube: Kube,
+    kubeconfig: Path,
+    folder: Path,
+    faults: Sequence[Fault] = (),
+    *,
+    namespace: str,
+    settings: dict[str, str] | None = None,
+    restarts: int = 5,
+    token_file: Path | None = None,
 ) -> AsyncIterator[Run]:
-    """An operator for one namespace, with its real token, behind a fault proxy. Nothing of it is left at the end."""
+    """An operator for one namespace, with its real token, behind a fault proxy. Nothing of it is left at the end.
+
+    settings: HARDENED_… variables, over those of this function; restarts: how often it is started again; token_file: where the token is to
+    be kept, for a test that replaces it.
+    """
     upstream = Upstream.from_kubeconfig(kubeconfig)
     token = await operator_token(kube)
+    if token_file:
+        _write(token_file, token)
     async with FaultProxy(upstream, faults) as proxy:
+        access = {"token_file": token_file} if token_file else {"token": token}
         env = {
             "PATH": "/usr/bin:/bin",
             "PYTHONPATH": str(ROOT / "operator"),
-            "KUBECONFIG": str(proxy.kubeconfig(folder / f"{namespace}.kubeconfig", token=token)),
+            "KUBECONFIG": str(proxy.kubeconfig(folder / f"{namespace}.kubeconfig", **access)),
             "HARDENED_NAMESPACES": namespace,
             "HARDENED_LEADER_ELECT": "false",
             "HARDENED_HEALTH_PORT": str(free_port()),
             "HARDENED_METRICS_PORT": str(free_port()),
             **(settings or {}),
         }
-        operator = Operator([sys.executable, "-m", "hardened.shell"], env=env, log=folder / f"{namespace}.log")
+        operator = Operator([sys.executable, "-m", "hardened.shell"], env=env, log=folder / f"{namespace}.log", restarts=restarts)
         proxy.on_kill(operator.strike)
         async with operator:
             yield Run(kube, namespace, proxy, operator)
@@ -147,6 +172,19 @@ async def canary(kube: Kube, namespace: str, *, within: float) -> float:
     return seconds
 
 
+async def until_event(run: Run, reason: str, *, within: float = 10.0) -> Body:
+    """The first Event about `web` with this reason."""
+    async with asyncio.timeout(within):
+        version = (await run.kube.call("GET", f"api/v1/namespaces/{run.namespace}/events"))["metadata"]["resourceVersion"]
+        for event in await run.kube.list("Event", run.namespace):
+            if event["reason"] == reason:
+                return event
+        async for change in run.kube.watch("Event", run.namespace, version):
+            if change["object"]["reason"] == reason:
+                return dict(change["object"])
+    raise AssertionError("unreachable: the watch outlives the time-out")
+
+
 async def snapshot(kube: Kube, namespace: str) -> dict[str, Any]:
     """Everything of the service in a namespace, without what differs from run to run: ids, addresses and times."""
     found: dict[str, Any] = {}
@@ -168,7 +206,8 @@ def stable(live: Body) -> Body:
     for key in ("hardened.dev/applied", "deployment.kubernetes.io/revision"):
         meta.get("annotations", {}).pop(key, None)
     spec = {k: v for k, v in (live.get("spec") or {}).items() if k not in ("clusterIP", "clusterIPs")}
-    stable = {"metadata": {**meta, "namespace": "X"}, "spec": spec, "data": live.get("data")}
+    rest = {k: v for k, v in live.items() if k not in ("apiVersion", "kind", "metadata", "status")}
+    stable = {**rest, "metadata": {**meta, "namespace": "X"}, "spec": spec}
     if live["kind"] == "HardenedService":
         status = live.get("status") or {}
         stable["status"] = {

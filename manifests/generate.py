@@ -14,6 +14,7 @@ from e2e.cluster import tools  # noqa: E402
 from e2e.cluster.command import run  # noqa: E402
 from e2e.cluster.errors import ClusterError  # noqa: E402
 from hardened.api.crd import custom_resource_definition  # noqa: E402
+from manifests.reference import reference  # noqa: E402
 
 CHART = ROOT / "charts/hardened-operator"
 NAMESPACE = "hardened-system"
@@ -40,7 +41,11 @@ def install() -> str:
     return _NOTICE + _NAMESPACE + chart
 
 
-FILES: Mapping[str, Callable[[], str]] = {"charts/hardened-operator/files/crd.yaml": crd, "manifests/crds.yaml": crd}
+FILES: Mapping[str, Callable[[], str]] = {
+    "charts/hardened-operator/files/crd.yaml": crd,
+    "manifests/crds.yaml": crd,
+    "docs/reference.md": reference,
+}
 HELM_FILES: Mapping[str, Callable[[], str]] = {"manifests/install.yaml": install}
 """Path -> its content. The second ones need helm, and read the files of the first."""
 

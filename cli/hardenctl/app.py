@@ -8,6 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from hardenctl.plain_values import plain
 from hardenctl.program import PROG
 
 #: The verbs, in the order of the help, each with its summary. The module `hardenctl.commands.<verb>` does the work.
@@ -25,6 +26,10 @@ _VALUED = frozenset({"-n", "--namespace", "--context", "--kubeconfig", "--as", "
 
 class LazyGroup(TyperGroup):
     """Knows every verb by name and summary; imports only the one that is called."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Its parameters, --help for one, without pydantic."""
+        return plain(super().get_params(ctx))
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """The real command in place of the entry that stands for it."""

@@ -17,6 +17,7 @@ WATCH_SECONDS = 45.0
 GRACE_SECONDS = 5.0
 _LONGEST_PAUSE = 10.0
 _EXPIRED = 410
+_SHORTEST = 1.0
 
 
 class WaitTimedOut(Exception):
@@ -43,12 +44,16 @@ class Follower:
         yield first
         failures = 0
         while live is not None:
+            began = self.deadline.clock()
             try:
                 for state in self._watch(_version(live)):
                     yield state
                     if state is None:
                         return
                     live, failures = state, 0
+                if self.deadline.clock() - began < _SHORTEST:
+                    # Something between us and the server ends each watch at once: do not spin.
+                    raise TryAgain("the watch ended at once")
                 failures = 0
             except TryAgain as error:
                 if error.status == 401:

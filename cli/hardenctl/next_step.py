@@ -18,6 +18,9 @@ _BY_REASON = {
     Reason.QUOTA_EXCEEDED: "kubectl describe quota -n {namespace}",
     Reason.UNSCHEDULABLE: "kubectl describe pods -n {namespace} -l {label}={name}",
     Reason.CONFIG_MISSING: "kubectl describe pods -n {namespace} -l {label}={name}",
+    Reason.FORBIDDEN: "{prog} check -n {namespace}",
+    Reason.APPLY_REFUSED: "{prog} status {name} -n {namespace} -o yaml",
+    Reason.NOT_OWNED: "kubectl get all -n {namespace} -l {label}!={name}",
     Reason.NOT_READY: "kubectl logs -n {namespace} -l {label}={name} --tail=50",
 }
 
@@ -40,7 +43,7 @@ def _template(verdict: Verdict, live: Mapping[str, Any]) -> str:
         case Result.PROGRESSING:
             return "{prog} status {name} -n {namespace} -w"
         case Result.SUSPENDED:
-            return "kubectl patch {singular} {name} -n {namespace} --type merge -p '{{\"spec\":{{\"suspend\":false}}}}'"
+            return 'kubectl patch {singular} {name} -n {namespace} --type merge -p \'{{"spec":{{"suspend":false}}}}\''
     try:
         return _BY_REASON.get(Reason(verdict.reason), _PODS)
     except ValueError:

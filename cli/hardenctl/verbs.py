@@ -12,6 +12,7 @@ import typer.main
 
 from hardenctl.outcome import Exit, Result, Stop, usage
 from hardenctl.output import Console
+from hardenctl.plain_values import PlainCommand
 from hardenctl.program import PROG
 from hardenctl.session import Flags, Session
 from hardened.errors import ApiFailure
@@ -35,7 +36,7 @@ def command(name: str, verb: Verb, summary: str) -> Any:
     """The command of a verb, ready to be invoked."""
     shown = "\n".join(f"  {PROG} {example}" for example in verb.EXAMPLES)
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, context_settings=_SETTINGS)
-    app.command(name, help=f"{summary}\n\n\b\nExamples:\n{shown}\n\n{verb.MORE}")(_callback(name, verb.run, verb.OUTPUTS))
+    app.command(name, cls=PlainCommand, help=f"{summary}\n\n\b\nExamples:\n{shown}\n\n{verb.MORE}")(_callback(name, verb.run, verb.OUTPUTS))
     return typer.main.get_command(app)
 
 

@@ -12,6 +12,9 @@ from hardenctl.output import printable
 from hardenctl.session import Session
 from hardenctl.verdict import Verdict, is_available, verdict_of
 
+#: A progress line is cut after this many characters.
+_LINE = 240
+
 
 @dataclass(frozen=True)
 class Waited:
@@ -63,16 +66,25 @@ def _ended(verdict: Verdict, live: Mapping[str, Any], goal: str) -> Waited | Non
 
 
 def _teller(session: Session, began: float, prefix: str) -> Callable[[Verdict], None]:
-    said = ""
+    # A cause that comes in two wordings by turns (a pull that fails, a pull that is backed off) is told once in each.
+    last, said = ("", ""), set[str]()
 
     def tell(verdict: Verdict) -> None:
-        nonlocal said
+        nonlocal last
+        if (verdict.result, verdict.reason) != last:
+            last = (verdict.result, verdict.reason)
+            said.clear()
         now = f"{verdict.result}: {verdict.message}" if verdict.message else str(verdict.result)
-        if now != said:
-            said = now
-            session.console.progress(printable(f"{shown(time.monotonic() - began):>6}  {prefix}{now}"))
+        if now not in said:
+            said.add(now)
+            session.console.progress(printable(f"{shown(time.monotonic() - began):>6}  {prefix}{_short(now)}"))
 
     return tell
+
+
+def _short(text: str) -> str:
+    # The whole message is in the last line, and in `status`.
+    return text if len(text) <= _LINE else text[: _LINE - 1] + "…"
 
 
 def _again(session: Session, meta: Mapping[str, Any]) -> str:

@@ -43,7 +43,7 @@ def service(name: str, namespace: str, *, scheduling: Body, **spec: Any) -> Body
 
 
 def bare(manifest: Body) -> tuple[Body, Body]:
-    """The Deployment that the operator would make of this service, and the account of its pods, without owner: as a person would apply them."""
+    """The Deployment that the operator would make of this service, and the account of its pods, as a person would apply them."""
     svc = parse(manifest)
     children = desired_children(svc, render(svc), 1, svc.spec.replicas or 1)
     for child in children:

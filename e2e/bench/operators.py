@@ -54,6 +54,7 @@ class Running:
     process: Operator
     session: aiohttp.ClientSession
     metrics_port: int
+    health_port: int
     began: float
 
     @property
@@ -72,6 +73,30 @@ class Running:
             for sample in family.samples:
                 found[sample.name] = found.get(sample.name, 0.0) + sample.value
         return found
+
+    async def until_healthy(self, *, within: float = 60.0) -> None:
+        """Waits until its probe answers well: from then on it hears of every change. Raises TooLate."""
+        end = time.monotonic() + within
+        while time.monotonic() < end:
+            with contextlib.suppress(aiohttp.ClientError):
+                async with self.session.get(f"http://127.0.0.1:{self.health_port}/healthz") as reply:
+                    if reply.status == 200:
+                        return
+            await asyncio.sleep(LOOK_S)
+        raise TooLate(f"waited {within:g} s for the operator's probe\n{self.process.log_tail()}")
+
+    async def until_settled(self, quiet_s: float, *, within: float) -> None:
+        """Waits until nothing waits in its queue and it has written nothing for so many seconds. Raises TooLate."""
+        writes, since = -1.0, time.monotonic()
+
+        def is_quiet(seen: Samples) -> bool:
+            nonlocal writes, since
+            now = seen.get("hardened_writes_total", 0.0)
+            if now != writes or seen.get("hardened_queue_depth"):
+                writes, since = now, time.monotonic()
+            return time.monotonic() - since >= quiet_s
+
+        await self.until(is_quiet, within=within)
 
     async def until(self, holds: Callable[[Samples], bool], *, within: float) -> float:
         """Waits until this is true of its metrics. The seconds since its start. Raises TooLate."""
@@ -97,21 +122,21 @@ async def operator(kube: Kube, kubeconfig: Path, folder: Path, namespace: str) -
     access = folder / f"{namespace}.kubeconfig"
     token = await operator_token(kube)
     write_kubeconfig(access, server=upstream.url, ca=(upstream.ca or "").encode(), token=token, token_file=None, namespace=namespace)
-    port = free_port()
+    metrics_port, health_port = free_port(), free_port()
     env = {
         "PATH": "/usr/bin:/bin",
         "PYTHONPATH": str(ROOT / "operator"),
         "KUBECONFIG": str(access),
         "HARDENED_NAMESPACES": namespace,
         "HARDENED_LEADER_ELECT": "false",
-        "HARDENED_HEALTH_PORT": str(free_port()),
-        "HARDENED_METRICS_PORT": str(port),
+        "HARDENED_HEALTH_PORT": str(health_port),
+        "HARDENED_METRICS_PORT": str(metrics_port),
     }
     process = Operator([sys.executable, *_profiler(folder), "-m", "hardened.shell"], env=env, log=folder / f"{namespace}.log", restarts=0)
     async with aiohttp.ClientSession() as session:
         began = time.monotonic()
         async with process:
-            yield Running(process, session, port, began)
+            yield Running(process, session, metrics_port, health_port, began)
 
 
 def _profiler(folder: Path) -> list[str]:

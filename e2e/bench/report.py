@@ -73,8 +73,8 @@ def table(lines: Iterable[dict[str, Any]]) -> str:
     """The figures as text, one line each, in columns."""
     rows = [("bench", "figure", "value", "goal", "", "")]
     rows += [(str(line["bench"]), str(line["name"]), _amount(line), _goal(line), str(line["verdict"]), str(line["note"])) for line in lines]
-    widths = [max(len(row[i]) for row in rows) for i in range(5)]
-    return "\n".join("  ".join([*(cell.ljust(width) for cell, width in zip(row[:5], widths, strict=True)), row[5]]).rstrip() for row in rows)
+    widths = [max(len(row[i]) for row in rows) for i in range(5)] + [0]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
 
 
 def _amount(line: dict[str, Any]) -> str:

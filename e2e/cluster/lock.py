@@ -22,6 +22,8 @@ def locked(path: Path, *, waiting_for: str) -> Iterator[None]:
     finally:
         # Removed while held: who opened it before finds out in `_acquire` that the name no longer means this file.
         path.unlink(missing_ok=True)
+        # Closing alone would not do where a child that this process forked has the file open, too.
+        fcntl.flock(handle, fcntl.LOCK_UN)
         os.close(handle)
 
 

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -193,7 +192,7 @@ def test_the_plain_manifests_are_the_chart_with_its_defaults() -> None:
 
 
 @pytest.fixture(scope="session")
-def checkov() -> Iterator[Path]:
+def checkov() -> Path:
     """The program, in a virtual environment of its own: it pins old versions of what the operator uses."""
     lock = ROOT / "requirements-checkov.lock"
     folder = cache_root() / "checkov-venv"
@@ -203,7 +202,7 @@ def checkov() -> Iterator[Path]:
             run([sys.executable, "-m", "venv", "--clear", folder])
             run([folder / "bin/pip", "install", "--quiet", "--require-hashes", "--requirement", lock])
             stamp.write_text(lock.read_text())
-    yield folder / "bin/checkov"
+    return folder / "bin/checkov"
 
 
 EXCEPTIONS = {"CKV_K8S_15"}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import hashlib
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -12,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from e2e.faults import Call, Plan, answer_plans, kill_plans
-from e2e.figures import commit, figures
-from e2e.flow import FLOW, Outcome, gather_limited, run_clean, run_until_struck
+from e2e.figures import figures
+from e2e.flow import FLOW, Outcome, gather_limited, run_clean, run_until_struck, sample
 from e2e.kube import Kube
 
 Enumerate = Callable[[Iterable[Call]], Iterable[Plan]]
@@ -39,12 +38,6 @@ def certain(calls: tuple[Call, ...]) -> list[Call]:
     return [call for i, call in enumerate(calls) if is_certain(call, calls[:i])]
 
 
-def sample(plans: list[Plan], count: int) -> list[Plan]:
-    """`count` plans, chosen by the commit: over time all are run, and a failure can be run again."""
-    seed = os.environ.get("HARDENED_SAMPLE", commit())
-    return sorted(plans, key=lambda plan: hashlib.sha256(f"{seed}{plan.name}".encode()).hexdigest())[:count]
-
-
 async def _run_all(kubeconfig: Path, folder: Path, enumerate_plans: Enumerate, count: int | None) -> tuple[Outcome, Results]:
     async with Kube(kubeconfig) as kube:
         clean = await run_clean(kube, kubeconfig, folder)
@@ -64,7 +57,9 @@ def differences(clean: Outcome, results: Results) -> list[str]:
         elif not result.hits:
             wrong.append(f"{name}: the fault never struck")
         else:
-            wrong += [f"{name}: {line}" for number, state in result.states.items() for line in _compare(number, state, clean.states[number])]
+            wrong += [
+                f"{name}: {line}" for number, state in result.states.items() for line in _compare(number, state, clean.states[number])
+            ]
     return wrong
 
 

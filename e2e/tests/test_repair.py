@@ -12,36 +12,27 @@ from typing import Any
 
 import pytest
 
+from e2e.damage import CLAIM, EDITS, REPAIR_SECONDS, child, repair_seconds
 from e2e.figures import figures
-from e2e.kube import Body, Kube, KubeError, condition, is_ready
-from e2e.rig import CHILDREN, MERCY, Run, is_seen, running, serve, stable, web
+from e2e.kube import KINDS, Body, KubeError, condition, is_ready
+from e2e.rig import CHILDREN, MERCY, Run, is_seen, running, serve, until_event, web
 
-#: Seconds from a foreign client's edit to the child as it was.
-REPAIR_SECONDS = 2.0
-
-#: A field of ours per kind, changed by a merge patch. What is immutable in Kubernetes (a claim's spec, a ConfigMap's data) cannot be.
-EDITS: dict[str, Body] = {
-    "ControllerRevision": {"revision": 99},
-    "ConfigMap": {"metadata": {"labels": {"app.kubernetes.io/name": "theirs"}}},
-    "ServiceAccount": {"automountServiceAccountToken": True},
-    "NetworkPolicy": {"spec": {"policyTypes": ["Egress"]}},
-    "PodDisruptionBudget": {"spec": {"maxUnavailable": 3}},
-    "Deployment": {"spec": {"template": {"spec": {"automountServiceAccountToken": True}}}},
-    "Service": {"spec": {"ports": [{"name": "http", "port": 8888, "targetPort": 9999}]}},
-    "PersistentVolumeClaim": {"metadata": {"labels": {"app.kubernetes.io/component": "theirs"}}},
-}
 #: An entry more in a map that counts as a whole: left there, it would select other pods.
 ATOMIC: dict[str, Body] = {
     "Service": {"spec": {"selector": {"theirs": "1"}}},
     "NetworkPolicy": {"spec": {"podSelector": {"matchLabels": {"theirs": "1"}}}},
     "PodDisruptionBudget": {"spec": {"selector": {"matchLabels": {"theirs": "1"}}}},
 }
+#: What beside our own field is refused as invalid, so that merging alone cannot set it back.
+RIVALS: dict[str, Body] = {
+    "Service": {"spec": {"ports": [{"name": "http", "port": 8888, "targetPort": 9999}]}},
+    "PodDisruptionBudget": {"spec": {"maxUnavailable": None, "minAvailable": 1}},
+    "Deployment": {"spec": {"strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 1}}}},
+}
 STRIPPED_LABELS: Body = {"metadata": {"labels": None}}
 STRIPPED_OWNER: Body = {"metadata": {"ownerReferences": None}}
 #: Something that is not ours to change, on every kind.
 BESIDE: Body = {"metadata": {"labels": {"team": "theirs"}, "annotations": {"example.com/note": "theirs"}}}
-
-CLAIM = {"name": "data", "mountPath": "/data", "claim": {"size": "1Mi"}}
 
 pytestmark = pytest.mark.usefixtures("rights")
 
@@ -50,34 +41,11 @@ def damages() -> list[tuple[str, str, Body | None]]:
     """(what is done, to which kind, by which patch); None stands for a deletion."""
     found: list[tuple[str, str, Body | None]] = [("edited", kind, EDITS[kind]) for kind in CHILDREN]
     found += [("given an entry of an atomic map", kind, patch) for kind, patch in ATOMIC.items()]
+    found += [("given a rival of a field", kind, patch) for kind, patch in RIVALS.items()]
     found += [("stripped of its labels", kind, STRIPPED_LABELS) for kind in CHILDREN]
     found += [("stripped of its owner", kind, STRIPPED_OWNER) for kind in CHILDREN if kind != "PersistentVolumeClaim"]
     # A claim in use cannot be made anew while its pods run: see the test of Drifted.
     return found + [("deleted", kind, None) for kind in CHILDREN if kind != "PersistentVolumeClaim"]
-
-
-async def child(kube: Kube, namespace: str, kind: str, service: str = "web") -> Body:
-    """The one child of this kind."""
-    found = [c for c in await kube.list(kind, namespace, f"hardened.dev/service={service}") if c["kind"] == kind]
-    assert len(found) == 1, f"{kind}: {[c['metadata']['name'] for c in found]}"
-    return found[0]
-
-
-async def repair_seconds(run: Run, kind: str, patch: Body | None) -> float:
-    """Does the damage and waits until the child is as it was; a deleted one must be another object of the same name."""
-    before = await child(run.kube, run.namespace, kind)
-    name, wanted, uid = before["metadata"]["name"], stable(before), before["metadata"]["uid"]
-    if patch is None:
-        await run.kube.delete(kind, name, run.namespace)
-    else:
-        damaged = await run.kube.patch(kind, name, run.namespace, patch)
-        assert stable({"kind": kind, **damaged}) != wanted, f"{kind}: the patch {patch} changed nothing"
-
-    def is_repaired(live: Body | None) -> bool:
-        return live is not None and stable(live) == wanted and (live["metadata"]["uid"] != uid) == (patch is None)
-
-    _, seconds = await run.kube.until(kind, name, run.namespace, is_repaired, within=MERCY * REPAIR_SECONDS)
-    return seconds
 
 
 async def _repairs(kubeconfig: Path, folder: Path) -> dict[str, float | str]:
@@ -85,14 +53,21 @@ async def _repairs(kubeconfig: Path, folder: Path) -> dict[str, float | str]:
     async with running(kubeconfig, folder, name="repair") as run:
         await serve(run, web(run.namespace, volumes=[CLAIM]))
         await run.proxy.until_quiet(1, within=30)
-        for what, kind, patch in damages():
-            try:
-                found[f"{kind} {what}"] = await repair_seconds(run, kind, patch)
-            except (AssertionError, KubeError) as error:
-                found[f"{kind} {what}"] = str(error)
-            await run.kube.until("HardenedService", "web", run.namespace, is_ready, within=60)
-            await run.proxy.until_quiet(0.3, within=30)
+        for results in await asyncio.gather(*(_repairs_of(run, kind) for kind in CHILDREN)):
+            found |= results
+        await run.kube.until("HardenedService", "web", run.namespace, is_ready, within=60)
         assert not run.operator.exits
+    return found
+
+
+async def _repairs_of(run: Run, kind: str) -> dict[str, float | str]:
+    """Every damage to the child of one kind, one after the other: the seconds until each was repaired, or why it was not."""
+    found: dict[str, float | str] = {}
+    for what, _, patch in (damage for damage in damages() if damage[1] == kind):
+        try:
+            found[f"{kind} {what}"] = await repair_seconds(run, kind, patch)
+        except (AssertionError, KubeError) as error:
+            found[f"{kind} {what}"] = str(error)
     return found
 
 
@@ -109,12 +84,12 @@ def test_every_child_that_is_edited_stripped_or_deleted_is_as_it_was_within_two_
 Check = Callable[[Run], Awaitable[None]]
 
 
-def run_check(kubeconfig: Path, folder: Path, check: Check) -> None:
-    """Runs one check with an operator and a ready service `web` that has a claim."""
+def run_check(kubeconfig: Path, folder: Path, check: Check, **spec: Any) -> None:
+    """Runs one check with an operator and a ready service `web`."""
 
     async def all_of_it() -> None:
         async with running(kubeconfig, folder, name="repair") as run:
-            await serve(run, web(run.namespace, volumes=[CLAIM]))
+            await serve(run, web(run.namespace, **spec))
             await check(run)
 
     asyncio.run(all_of_it())
@@ -124,19 +99,6 @@ async def pod_uids(run: Run) -> set[str]:
     """The pods of `web` that are not ending."""
     pods = await run.kube.list("Pod", run.namespace, "hardened.dev/service=web")
     return {pod["metadata"]["uid"] for pod in pods if not pod["metadata"].get("deletionTimestamp")}
-
-
-async def until_event(run: Run, reason: str, *, within: float = 10.0) -> Body:
-    """The first Event about `web` with this reason."""
-    async with asyncio.timeout(within):
-        version = (await run.kube.call("GET", f"api/v1/namespaces/{run.namespace}/events"))["metadata"]["resourceVersion"]
-        for event in await run.kube.list("Event", run.namespace):
-            if event["reason"] == reason:
-                return event
-        async for change in run.kube.watch("Event", run.namespace, version):
-            if change["object"]["reason"] == reason:
-                return dict(change["object"])
-    raise AssertionError("unreachable: the watch outlives the time-out")
 
 
 @pytest.mark.cluster
@@ -161,9 +123,11 @@ def test_the_serving_revision_is_rebuilt_from_what_runs_and_no_pod_restarts(kube
 def test_a_deleted_revision_that_does_not_serve_is_reported(kubeconfig: Path, tmp_path: Path) -> None:
     async def check(run: Run) -> None:
         old = await child(run.kube, run.namespace, "ControllerRevision")
-        await serve(run, web(run.namespace, "v2", volumes=[CLAIM]))
+        await serve(run, web(run.namespace, "v2"))
         await run.kube.delete("ControllerRevision", old["metadata"]["name"], run.namespace)
-        live, seconds = await run.kube.until("HardenedService", "web", run.namespace, drifted("RevisionMissing"), within=MERCY * REPAIR_SECONDS)
+        live, seconds = await run.kube.until(
+            "HardenedService", "web", run.namespace, drifted("RevisionMissing"), within=MERCY * REPAIR_SECONDS
+        )
         assert old["metadata"]["labels"]["hardened.dev/revision"] in condition(live, "Drifted")["message"]
         assert is_ready(live), "what serves is not touched by it"
         assert (await until_event(run, "RevisionMissing"))["type"] == "Warning"
@@ -178,16 +142,20 @@ def test_a_mounted_claim_that_is_deleted_is_reported_and_made_anew_once_it_is_go
         claim = await child(run.kube, run.namespace, "PersistentVolumeClaim")
         name, uid = claim["metadata"]["name"], claim["metadata"]["uid"]
         await run.kube.delete("PersistentVolumeClaim", name, run.namespace)
-        live, seconds = await run.kube.until("HardenedService", "web", run.namespace, drifted("ClaimDeleting"), within=MERCY * REPAIR_SECONDS)
+        live, seconds = await run.kube.until(
+            "HardenedService", "web", run.namespace, drifted("ClaimDeleting"), within=MERCY * REPAIR_SECONDS
+        )
         assert name in condition(live, "Drifted")["message"]
         assert (await until_event(run, "ClaimDeleting"))["type"] == "Warning"
         for pod in await run.kube.list("Pod", run.namespace, "hardened.dev/service=web"):
             await run.kube.delete("Pod", pod["metadata"]["name"], run.namespace)
-        await run.kube.until("PersistentVolumeClaim", name, run.namespace, lambda c: c is not None and c["metadata"]["uid"] != uid, within=30)
+        await run.kube.until(
+            "PersistentVolumeClaim", name, run.namespace, lambda c: c is not None and c["metadata"]["uid"] != uid, within=30
+        )
         await run.kube.until("HardenedService", "web", run.namespace, lambda s: is_ready(s) and not drifted("ClaimDeleting")(s), within=60)
         figures("deleted claim reported", seconds=seconds)
 
-    run_check(kubeconfig, tmp_path, check)
+    run_check(kubeconfig, tmp_path, check, volumes=[CLAIM])
 
 
 def drifted(reason: str) -> Callable[[Body | None], bool]:
@@ -205,14 +173,15 @@ def test_what_others_add_beside_our_fields_stays_while_ours_are_repaired(kubecon
     async def check(run: Run) -> None:
         restarted = {"spec": {"template": {"metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": "2026-01-02T03:04:05Z"}}}}}
         await run.kube.patch("Deployment", "web-blue", run.namespace, restarted)
-        for kind in CHILDREN:
+        kinds = [kind for kind in CHILDREN if kind != "PersistentVolumeClaim"]
+        for kind in kinds:
             live = await child(run.kube, run.namespace, kind)
             await run.kube.patch(kind, live["metadata"]["name"], run.namespace, BESIDE)
         await repair_seconds(run, "Deployment", {"spec": {"revisionHistoryLimit": 9}})
         await repair_seconds(run, "Service", ATOMIC["Service"])
         await run.kube.until("HardenedService", "web", run.namespace, is_ready, within=60)
         await run.proxy.until_quiet(2, within=30)
-        for kind in CHILDREN:
+        for kind in kinds:
             meta = (await child(run.kube, run.namespace, kind))["metadata"]
             assert meta["labels"].get("team") == "theirs", kind
             assert meta["annotations"].get("example.com/note") == "theirs", kind
@@ -255,7 +224,7 @@ async def _blocked_by(run: Run, model: Body) -> str:
     live, _ = await run.kube.until("HardenedService", service, run.namespace, is_seen, within=15)
     await run.proxy.until_quiet(1, within=30)
     after = await run.kube.get(kind, name, run.namespace)
-    touched = [c for c in run.proxy.writes if c.name == name and c.resource.startswith(kind.lower()[:7]) and not c.subresource]
+    touched = [c for c in run.proxy.writes if (c.resource, c.name) == (KINDS[kind][1], name)]
     stalled, ready = condition(live, "Stalled"), condition(live, "Ready")
     if (ready.get("reason"), stalled.get("status")) != ("NotOwned", "True") or name not in ready["message"]:
         return f"{kind}: says {ready}"

@@ -5,9 +5,11 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, StringConstraints
 
 from hardened.api.fields import (
+    QUALIFIED,
     AbsolutePath,
     DataKey,
     EnvName,
+    LongText,
     Model,
     Name,
     ObjectName,
@@ -15,16 +17,20 @@ from hardened.api.fields import (
     PortNumber,
     PortRef,
     Quantity,
+    RelativePath,
     Rule,
     Text,
     UrlPath,
+    at_most,
     atomic,
     keyed,
     one_of,
 )
 from hardened.api.quantity import amount
 
-_IMAGE = r"^[a-z0-9]([a-z0-9._:/-]*[a-z0-9])?(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(@sha256:[a-f0-9]{64})?$"
+_HOST = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*(:[0-9]{1,5})?/"
+_PART = r"[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*"
+_IMAGE = rf"^({_HOST})?{_PART}(/{_PART})*(:[A-Za-z0-9_][A-Za-z0-9._-]{{0,127}})?(@sha256:[a-f0-9]{{64}})?$"
 
 Image = Annotated[str, StringConstraints(pattern=_IMAGE, min_length=1, max_length=512)]
 
@@ -65,7 +71,7 @@ class FieldRef(Model):
     field_path: Annotated[
         str,
         StringConstraints(
-            pattern=r"^(metadata\.(name|namespace|uid|labels\['[A-Za-z0-9._/-]+'\]|annotations\['[A-Za-z0-9._/-]+'\])"
+            pattern=rf"^(metadata\.(name|namespace|uid|(labels|annotations)\['{QUALIFIED}'\])"
             r"|spec\.(nodeName|serviceAccountName)|status\.(hostIP|hostIPs|podIP|podIPs))$",
             max_length=400,
         ),
@@ -75,9 +81,18 @@ class FieldRef(Model):
 class ResourceFieldRef(Model):
     """A resource request or limit of a container."""
 
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="!has(self.divisor) || self.divisor == '1' || self.resource.endsWith('.cpu') == (self.divisor == '1m')",
+            holds=lambda m: m.divisor in (None, "1") or m.resource.endswith(".cpu") == (m.divisor == "1m"),
+            message="cpu is counted in 1 or 1m, memory and storage in 1 or a unit such as 1Mi",
+            field=".divisor",
+        ),
+    )
+
     resource: Annotated[str, StringConstraints(pattern=r"^(limits|requests)\.(cpu|memory|ephemeral-storage)$", max_length=40)]
     container_name: Name | None = None
-    divisor: Quantity | None = None
+    divisor: Literal["1", "1m", "1k", "1M", "1G", "1T", "1P", "1Ki", "1Mi", "1Gi", "1Ti", "1Pi"] | None = None
 
 
 class EnvSource(Model):
@@ -103,7 +118,7 @@ class EnvVar(Model):
     )
 
     name: EnvName
-    value: Annotated[str, StringConstraints(max_length=32768)] | None = None
+    value: LongText | None = None
     value_from: EnvSource | None = None
 
 
@@ -124,7 +139,8 @@ class EnvFrom(Model):
     config_map_ref: EnvObject | None = None
 
 
-ResourceName = Annotated[str, StringConstraints(pattern=r"^([a-z0-9.-]+/)?[a-z0-9][a-z0-9.-]*$", max_length=253)]
+_DEVICE = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+/[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?"
+ResourceName = Annotated[str, StringConstraints(pattern=rf"^(cpu|memory|ephemeral-storage|{_DEVICE})$", max_length=253)]
 
 
 class Resources(Model):
@@ -138,10 +154,23 @@ class Resources(Model):
             message="a request must not exceed its limit",
             field=".requests",
         ),
+        Rule(
+            cel="(!has(self.limits) || self.limits.all(k, !k.contains('/') || quantity(string(self.limits[k])).isInteger())) && "
+            "(!has(self.requests) || self.requests.all(k, !k.contains('/') || (has(self.limits) && k in self.limits && "
+            "quantity(string(self.requests[k])).compareTo(quantity(string(self.limits[k]))) == 0)))",
+            holds=lambda m: _devices_are_whole(m.requests or {}, m.limits or {}),
+            message="a device such as nvidia.com/gpu is asked for in limits, in whole numbers",
+            field=".limits",
+        ),
     )
 
-    requests: Annotated[dict[ResourceName, Quantity], Field(max_length=16)] | None = None
-    limits: Annotated[dict[ResourceName, Quantity], Field(max_length=16)] | None = None
+    requests: Annotated[dict[ResourceName, Quantity], at_most(16)] | None = None
+    limits: Annotated[dict[ResourceName, Quantity], at_most(16)] | None = None
+
+
+def _devices_are_whole(requests: dict[str, str], limits: dict[str, str]) -> bool:
+    whole = all(amount(value) % 1 == 0 for name, value in limits.items() if "/" in name)
+    return whole and all(name in limits and amount(limits[name]) == amount(value) for name, value in requests.items() if "/" in name)
 
 
 class VolumeMount(Model):
@@ -150,7 +179,7 @@ class VolumeMount(Model):
     name: Name
     mount_path: AbsolutePath
     read_only: bool | None = None
-    sub_path: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*$", max_length=256)] | None = None
+    sub_path: RelativePath | None = None
 
 
 Arguments = Annotated[list[Text], atomic(256)]

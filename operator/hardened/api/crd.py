@@ -86,7 +86,12 @@ def root_schema() -> Schema:
                 "rule": f"size(self.metadata.name) <= {names.NAME_LIMIT}",
                 "message": f"at most {names.NAME_LIMIT} characters, so that the names of its children fit",
                 "fieldPath": ".metadata.name",
-            }
+            },
+            {
+                "rule": f"self.metadata.name.matches('{names.NAME_PATTERN}')",
+                "message": names.NAME_MESSAGE,
+                "fieldPath": ".metadata.name",
+            },
         ],
     }
 
@@ -137,7 +142,9 @@ def _structural(node: Schema, defs: dict[str, Schema], rules: dict[str, list[Sch
     elif isinstance(node.get("additionalProperties"), dict):
         out["additionalProperties"] = _structural(node["additionalProperties"], defs, rules)
     elif "patternProperties" in node:
-        out["additionalProperties"] = _structural(next(iter(node["patternProperties"].values())), defs, rules)
+        ((pattern, value),) = node["patternProperties"].items()
+        out["additionalProperties"] = _structural(value, defs, rules)
+        node = {**node, "propertyNames": {**node.get("propertyNames", {}), "pattern": pattern}}
     if "items" in node:
         out["items"] = _structural(node["items"], defs, rules)
     if rules.get(node.get("title", "")):

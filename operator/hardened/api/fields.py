@@ -1,7 +1,7 @@
 """The building blocks of the models: the strict base class, rules that span fields, and the bounded scalar types."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, Self, cast
 
@@ -19,7 +19,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError, core_schema
 
-from hardened.api.quantity import QUANTITY_PATTERN
+from hardened.api.quantity import QUANTITY_MAXIMUM, QUANTITY_PATTERN
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,15 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, alias_generator=to_camel, populate_by_name=True)
 
     rules: ClassVar[tuple[Rule, ...]] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nulls_are_absent(cls, data: Any) -> Any:
+        # The API server drops a null of a field that it knows; one that it does not know is an unknown field here.
+        if not isinstance(data, Mapping) or all(value is not None for value in data.values()):
+            return data
+        known = {field.alias for field in cls.model_fields.values()}
+        return {name: value for name, value in data.items() if value is not None or name not in known}
 
     @model_validator(mode="after")
     def _rules_hold(self) -> Self:
@@ -110,51 +119,78 @@ def unique(most: int, least: int = 0) -> ListOf:
     return ListOf("set", most, least)
 
 
-def _int_or_string(pattern: str, most: int) -> WithJsonSchema:
-    alternatives = [{"type": "integer"}, {"type": "string"}]
-    return WithJsonSchema({"anyOf": alternatives, "x-kubernetes-int-or-string": True, "pattern": pattern, "maxLength": most})
+@dataclass(frozen=True)
+class MapOf:
+    """The bounds of a map. A key whose value is null is absent, as for the API server."""
+
+    most: int
+    least: int = 0
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        schema: dict[str, Any] = {**handler(source), "max_length": self.most, "min_length": self.least}
+        return core_schema.no_info_before_validator_function(self._without_nulls, cast(core_schema.CoreSchema, schema))
+
+    @staticmethod
+    def _without_nulls(value: Any) -> Any:
+        return {k: v for k, v in value.items() if v is not None} if isinstance(value, dict) else value
+
+
+def at_most(most: int, least: int = 0) -> MapOf:
+    """A map of `least` to `most` entries."""
+    return MapOf(most, least)
+
+
+def _int_or_string(pattern: str, longest: int, least: int, most: int) -> WithJsonSchema:
+    bounds = {"pattern": pattern, "maxLength": longest, "minimum": least, "maximum": most}
+    return WithJsonSchema({"anyOf": [{"type": "integer"}, {"type": "string"}], "x-kubernetes-int-or-string": True, **bounds})
+
+
+def _matches(pattern: str, longest: int, value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= longest and re.fullmatch(pattern.removesuffix("$"), value) is not None
+
+
+def _is_whole(value: Any, least: int, most: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
 
 
 def _quantity(value: Any) -> str:
     # YAML reads `cpu: 1` as a number; the API server accepts it as int-or-string.
-    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-    if not isinstance(text, str) or len(text) > _QUANTITY_LENGTH or not re.match(QUANTITY_PATTERN, text):
-        raise ValueError("not a quantity; write it as 500m, 2, 256Mi or 1.5Gi")
-    return text
+    if _is_whole(value, 1, QUANTITY_MAXIMUM):
+        return str(value)
+    if _matches(QUANTITY_PATTERN, _QUANTITY_LENGTH, value):
+        return str(value)
+    raise ValueError("must be a quantity above zero, such as 500m, 2, 256Mi or 1.5Gi")
 
 
 _QUANTITY_LENGTH = 20
 Quantity = Annotated[
     str,
     PlainValidator(_quantity),
-    _int_or_string(QUANTITY_PATTERN, _QUANTITY_LENGTH),
+    _int_or_string(QUANTITY_PATTERN, _QUANTITY_LENGTH, 1, QUANTITY_MAXIMUM),
 ]
 
 _PERCENT = r"^(100|[1-9]?[0-9])%$"
 
 
 def _int_or_percent(value: Any) -> int | str:
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 1000:
-        return value
-    if isinstance(value, str) and re.match(_PERCENT, value):
-        return value
+    if _is_whole(value, 0, 1000) or _matches(_PERCENT, 4, value):
+        return cast(int | str, value)
     raise ValueError("must be a whole number from 0 to 1000, or a percentage such as 25%")
 
 
 IntOrPercent = Annotated[
     int | str,
     PlainValidator(_int_or_percent),
-    _int_or_string(_PERCENT, 4),
+    _int_or_string(_PERCENT, 4, 0, 1000),
 ]
 
-_PORT_NAME = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
+# Single dashes within, and a letter somewhere: an IANA service name.
+_PORT_NAME = r"^([a-z0-9]+-)*[a-z0-9]*[a-z][a-z0-9]*(-[a-z0-9]+)*$"
 
 
 def _port(value: Any) -> int | str:
-    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 65535:
-        return value
-    if isinstance(value, str) and re.match(_PORT_NAME, value) and len(value) <= 15:
-        return value
+    if _is_whole(value, 1, 65535) or _matches(_PORT_NAME, 15, value):
+        return cast(int | str, value)
     raise ValueError("must be a port's number (1 to 65535) or its name")
 
 
@@ -163,20 +199,29 @@ PortName = Annotated[str, StringConstraints(pattern=_PORT_NAME, min_length=1, ma
 PortRef = Annotated[
     int | str,
     PlainValidator(_port),
-    _int_or_string(_PORT_NAME, 15),
+    _int_or_string(_PORT_NAME, 15, 1, 65535),
 ]
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", min_length=1, max_length=63)]
-ObjectName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$", min_length=1, max_length=253)]
-EnvName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_.-][A-Za-z0-9_.-]*$", min_length=1, max_length=256)]
-DataKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+$", min_length=1, max_length=253)]
-LabelKey = Annotated[
-    str,
-    StringConstraints(
-        pattern=r"^([a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?$", min_length=1, max_length=317
-    ),
-]
+_LABEL = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
+_DOMAIN = rf"{_LABEL}(\.{_LABEL})*"
+#: A key of a label or an annotation, without anchors.
+QUALIFIED = rf"({_DOMAIN}/)?[A-Za-z0-9]([A-Za-z0-9_.-]{{0,61}}[A-Za-z0-9])?"
+# One step of a path: neither `.` nor `..`, nor anything that begins like `..`.
+_STEP = r"\.?[A-Za-z0-9_-][A-Za-z0-9._-]*"
+
+Name = Annotated[str, StringConstraints(pattern=rf"^{_LABEL}$", min_length=1, max_length=63)]
+ObjectName = Annotated[str, StringConstraints(pattern=rf"^{_DOMAIN}$", min_length=1, max_length=253)]
+EnvName = Annotated[str, StringConstraints(pattern=r"^\.?[A-Za-z_-][A-Za-z0-9_.-]*$", min_length=1, max_length=256)]
+DataKey = Annotated[str, StringConstraints(pattern=rf"^{_STEP}$", min_length=1, max_length=253)]
+LabelKey = Annotated[str, StringConstraints(pattern=rf"^{QUALIFIED}$", min_length=1, max_length=253)]
 LabelValue = Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?)?$", max_length=63)]
-AbsolutePath = Annotated[str, StringConstraints(pattern=r"^/[A-Za-z0-9._/@+-]*$", min_length=2, max_length=512)]
-UrlPath = Annotated[str, StringConstraints(pattern=r"^/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*$", min_length=1, max_length=1024)]
-Text = Annotated[str, StringConstraints(max_length=4096)]
+# Written in one way only: two texts are two places.
+AbsolutePath = Annotated[str, StringConstraints(pattern=r"^(/\.?[A-Za-z0-9_@+-][A-Za-z0-9._@+-]*)+$", min_length=2, max_length=512)]
+RelativePath = Annotated[str, StringConstraints(pattern=rf"^{_STEP}(/{_STEP})*$", min_length=1, max_length=256)]
+UrlPath = Annotated[
+    str, StringConstraints(pattern=r"^/([A-Za-z0-9._~!$&'()*+,;=:@%?-][A-Za-z0-9._~!$&'()*+,;=:@%/?-]*)?$", min_length=1, max_length=1024)
+]
+# The kernel ends an argument at a NUL.
+_NO_NUL = r"^[^\x00]*$"
+Text = Annotated[str, StringConstraints(pattern=_NO_NUL, max_length=4096)]
+LongText = Annotated[str, StringConstraints(pattern=_NO_NUL, max_length=32768)]

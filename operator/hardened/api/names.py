@@ -31,17 +31,22 @@ BLUE = "blue"
 
 #: Bound on metadata.name of a HardenedService: leaves room for suffixes within 63 characters.
 NAME_LIMIT = 40
+#: A Service carries the name too, and is pickier than other kinds.
+NAME_PATTERN = r"^[a-z]([a-z0-9-]*[a-z0-9])?$"
+NAME_MESSAGE = "small letters, digits and dashes, a letter first, no dash last: it becomes the name of a Service"
 _LABEL_LIMIT = 63
 
 
 def child_name(service: str, *parts: str) -> str:
-    """The name of a child: parts joined by `-`; cut and hashed where it would exceed 63 characters.
+    """The name of a child: parts joined by `-`, at most 63 characters.
 
-    Two different inputs never share a name: a cut name carries eight hex digits of the whole.
-    Examples: ("shop", "blue") -> "shop-blue"; a 70-character result -> its first 54 characters, "-", 8 digits.
+    Two different inputs never share a name: one that has to be cut, or that another service could read as its own because
+    its parts hold a dash, carries eight hex digits of the whole.
+    Examples: ("shop", "blue") -> "shop-blue"; ("a", "b-green") -> "a-b-green-" and 8 digits, since ("a-b", "green") -> "a-b-green";
+    a 70-character result -> its first 54 characters, "-", 8 digits.
     """
     name = "-".join((service, *parts))
-    if len(name) <= _LABEL_LIMIT:
+    if len(name) <= _LABEL_LIMIT and len(parts) <= 1 and not any("-" in part for part in parts):
         return name
-    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    digest = hashlib.sha256("/".join((service, *parts)).encode()).hexdigest()[:8]
     return f"{name[: _LABEL_LIMIT - 9].rstrip('-.')}-{digest}"

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
-from hardened.api.fields import LabelKey, Model, PortNumber, Rule, atomic
+from hardened.api.fields import LabelKey, Model, PortNumber, Rule, at_most, atomic
 from hardened.api.placement import LabelSelector
 
 Cidr = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F.:]+/[0-9]{1,3}$", max_length=49)]
@@ -16,6 +16,13 @@ class IpBlock(Model):
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(cel="isCIDR(self.cidr)", holds=lambda m: _is_cidr(m.cidr), message="not a CIDR such as 10.0.0.0/8", field=".cidr"),
+        Rule(
+            cel="!isCIDR(self.cidr) || !has(self.except) || self.except.all(e, isCIDR(e) && cidr(self.cidr).containsCIDR(e) && "
+            "cidr(e).prefixLength() > cidr(self.cidr).prefixLength())",
+            holds=lambda m: not _is_cidr(m.cidr) or all(_is_within(e, m.cidr) for e in m.except_ or ()),
+            message="an exception is a smaller range within cidr",
+            field=".except",
+        ),
     )
 
     cidr: Cidr
@@ -23,11 +30,20 @@ class IpBlock(Model):
 
 
 def _is_cidr(text: str) -> bool:
+    address, _, length = text.partition("/")
     try:
-        ipaddress.ip_network(text, strict=False)
+        found = ipaddress.ip_interface(text)
     except ValueError:
         return False
-    return True
+    is_mapped = isinstance(found, ipaddress.IPv6Interface) and ipaddress.IPv6Address(address).ipv4_mapped is not None
+    return not is_mapped and str(int(length)) == length
+
+
+def _is_within(inner: str, outer: str) -> bool:
+    if not _is_cidr(inner):
+        return False
+    small, large = ipaddress.ip_network(inner, strict=False), ipaddress.ip_network(outer, strict=False)
+    return small.version == large.version and small.prefixlen > large.prefixlen and small.network_address in large
 
 
 class PeerPort(Model):
@@ -80,6 +96,6 @@ class ServiceSettings(Model):
     """The Service that clients use."""
 
     type: Literal["ClusterIP", "Headless", "NodePort", "LoadBalancer"] = "ClusterIP"
-    annotations: Annotated[dict[LabelKey, Annotated[str, StringConstraints(max_length=4096)]], Field(max_length=32)] | None = None
+    annotations: Annotated[dict[LabelKey, Annotated[str, StringConstraints(max_length=4096)]], at_most(32)] | None = None
     session_affinity: Literal["None", "ClientIP"] = "None"
     traffic_distribution: Literal["PreferClose", "PreferSameZone", "PreferSameNode"] | None = None

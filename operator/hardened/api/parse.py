@@ -1,13 +1,13 @@
 """Parses a HardenedService at the door: inside, there are types."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic.alias_generators import to_camel
 
-from hardened.api.names import NAME_LIMIT
+from hardened.api.names import NAME_LIMIT, NAME_MESSAGE, NAME_PATTERN
 from hardened.api.service import HardenedServiceSpec
 from hardened.errors import FieldError, InvalidSpec
 
@@ -32,6 +32,8 @@ def parse(body: Mapping[str, Any]) -> HardenedService:
     name = str(meta.get("name", ""))
     if len(name) > NAME_LIMIT:
         raise InvalidSpec([FieldError("metadata.name", f"at most {NAME_LIMIT} characters, so that the names of its children fit")])
+    if name and not re.fullmatch(NAME_PATTERN.removesuffix("$"), name):
+        raise InvalidSpec([FieldError("metadata.name", NAME_MESSAGE)])
     return HardenedService(
         name=name,
         namespace=str(meta.get("namespace", "default")),
@@ -44,17 +46,30 @@ def parse(body: Mapping[str, Any]) -> HardenedService:
 def parse_spec(spec: Any) -> HardenedServiceSpec:
     """The typed form of `spec`. Raises InvalidSpec."""
     try:
-        return HardenedServiceSpec.model_validate(spec)
+        return HardenedServiceSpec.model_validate(spec, by_alias=True, by_name=False)
     except ValidationError as error:
-        raise InvalidSpec(_field_errors(error)) from error
+        raise InvalidSpec(_field_errors(error, spec)) from error
 
 
-def _field_errors(error: ValidationError) -> list[FieldError]:
+def _field_errors(error: ValidationError, spec: Any) -> list[FieldError]:
     found: dict[str, str] = {}
-    for item in error.errors(include_url=False, include_context=True):
+    for item in sorted(error.errors(include_url=False, include_context=True), key=lambda e: _place(spec, e["loc"])):
         path = field_path(item["loc"]) + str((item.get("ctx") or {}).get("field", ""))
         found.setdefault(path, _message(item["type"], item["msg"]))
     return [FieldError(path, message) for path, message in found.items()]
+
+
+def _place(document: Any, location: tuple[int | str, ...]) -> tuple[int, ...]:
+    """Where in the document something stands, as numbers that sort. What is missing comes after what is there."""
+    place: list[int] = []
+    for part in location:
+        if isinstance(document, Mapping):
+            place.append(list(document).index(part) if part in document else len(document))
+            document = document.get(part)
+        elif isinstance(document, list) and isinstance(part, int) and part < len(document):
+            place.append(part)
+            document = document[part]
+    return tuple(place)
 
 
 def field_path(location: tuple[int | str, ...], root: str = "spec") -> str:
@@ -66,7 +81,7 @@ def field_path(location: tuple[int | str, ...], root: str = "spec") -> str:
         elif part == "[key]":
             continue  # pydantic's own word for the key of a map; the key itself is the part before
         else:
-            path += f".{to_camel(part) if '_' in part else part}"
+            path += f".{part}"
     return path
 
 

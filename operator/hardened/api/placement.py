@@ -1,23 +1,40 @@
 """Where pods may run: the scheduling part of a Pod, without the fields that would name a node or another namespace."""
 
+import re
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
-from hardened.api.fields import LabelKey, LabelValue, Model, ObjectName, Rule, atomic
+from hardened.api.fields import LabelKey, LabelValue, Model, ObjectName, Rule, at_most, atomic, keyed
+
+_VALUES = Rule(
+    cel="self.operator in ['Exists', 'DoesNotExist'] ? !has(self.values) : has(self.values) && self.values.size() > 0",
+    holds=lambda m: m.values is None if m.operator in ("Exists", "DoesNotExist") else bool(m.values),
+    message="Exists and DoesNotExist take no values, every other operator needs them",
+    field=".values",
+)
+_NUMBER = Rule(
+    cel="!(self.operator in ['Gt', 'Lt']) || (has(self.values) && self.values.size() == 1 && self.values[0].matches('^[0-9]{1,18}$'))",
+    holds=lambda m: m.operator not in ("Gt", "Lt") or (len(m.values or ()) == 1 and re.fullmatch("[0-9]{1,18}", m.values[0]) is not None),
+    message="Gt and Lt compare with one whole number",
+    field=".values",
+)
 
 
 class Requirement(Model):
-    """A label requirement of a selector."""
+    """A requirement on the labels of pods or namespaces."""
 
-    rules: ClassVar[tuple[Rule, ...]] = (
-        Rule(
-            cel="self.operator in ['Exists', 'DoesNotExist'] ? !has(self.values) : has(self.values) && self.values.size() > 0",
-            holds=lambda m: (not m.values) if m.operator in ("Exists", "DoesNotExist") else bool(m.values),
-            message="In, NotIn, Gt and Lt need values; Exists and DoesNotExist take none",
-            field=".values",
-        ),
-    )
+    rules: ClassVar[tuple[Rule, ...]] = (_VALUES,)
+
+    key: LabelKey
+    operator: Literal["In", "NotIn", "Exists", "DoesNotExist"]
+    values: Annotated[list[LabelValue], atomic(64)] | None = None
+
+
+class NodeRequirement(Model):
+    """A requirement on the labels of nodes."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (_VALUES, _NUMBER)
 
     key: LabelKey
     operator: Literal["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"]
@@ -27,14 +44,14 @@ class Requirement(Model):
 class LabelSelector(Model):
     """Selects by labels; an empty one selects everything."""
 
-    match_labels: Annotated[dict[LabelKey, LabelValue], Field(max_length=32)] | None = None
+    match_labels: Annotated[dict[LabelKey, LabelValue], at_most(32)] | None = None
     match_expressions: Annotated[list[Requirement], atomic(32)] | None = None
 
 
 class NodeSelectorTerm(Model):
     """Node labels that must all match."""
 
-    match_expressions: Annotated[list[Requirement], atomic(32, least=1)]
+    match_expressions: Annotated[list[NodeRequirement], atomic(32, least=1)]
 
 
 class NodeSelector(Model):
@@ -60,14 +77,11 @@ class NodeAffinity(Model):
     preferred_during_scheduling_ignored_during_execution: Annotated[list[PreferredNodes], atomic(16)] | None = None
 
 
-TopologyKey = Annotated[LabelKey, StringConstraints(max_length=317)]
-
-
 class PodTerm(Model):
     """Pods of the same namespace, by topology."""
 
     label_selector: LabelSelector
-    topology_key: TopologyKey
+    topology_key: LabelKey
 
 
 class PreferredPods(Model):
@@ -120,7 +134,7 @@ class Toleration(Model):
 class Spread(Model):
     """Spreads the service's own pods over a topology."""
 
-    topology_key: TopologyKey
+    topology_key: LabelKey
     max_skew: Annotated[int, Field(ge=1, le=100)] = 1
     when_unsatisfiable: Literal["DoNotSchedule", "ScheduleAnyway"] = "ScheduleAnyway"
 
@@ -128,9 +142,18 @@ class Spread(Model):
 class Scheduling(Model):
     """Spread defaults to hostname and zone, as a preference."""
 
-    node_selector: Annotated[dict[LabelKey, LabelValue], Field(max_length=32)] | None = None
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="!has(self.priorityClassName) || !self.priorityClassName.startsWith('system-')",
+            holds=lambda m: not (m.priority_class_name or "").startswith("system-"),
+            message="priority classes that start with system- are for the cluster's own parts: they would evict everybody else",
+            field=".priorityClassName",
+        ),
+    )
+
+    node_selector: Annotated[dict[LabelKey, LabelValue], at_most(32)] | None = None
     tolerations: Annotated[list[Toleration], atomic(16)] | None = None
     affinity: Affinity | None = None
-    spread: Annotated[list[Spread], atomic(8)] | None = None
+    spread: Annotated[list[Spread], keyed("topology_key", 8)] | None = None
     priority_class_name: ObjectName | None = None
     runtime_class_name: ObjectName | None = None

@@ -1,11 +1,25 @@
 """The HardenedService: what a team writes."""
 
+from collections.abc import Callable
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
 from hardened.api.container import Arguments, EnvFrom, Environment, HelperContainer, Image, Port, Probes, Resources, image_rule
-from hardened.api.fields import AbsolutePath, IntOrPercent, LabelKey, LabelValue, Model, ObjectName, Rule, atomic, keyed, one_of, unique
+from hardened.api.fields import (
+    AbsolutePath,
+    IntOrPercent,
+    LabelKey,
+    LabelValue,
+    Model,
+    ObjectName,
+    Rule,
+    at_most,
+    atomic,
+    keyed,
+    one_of,
+    unique,
+)
 from hardened.api.names import GROUP
 from hardened.api.network import Network, ServiceSettings
 from hardened.api.placement import Scheduling
@@ -83,14 +97,14 @@ class PodMetadata(Model):
         ),
     )
 
-    labels: Annotated[dict[LabelKey, LabelValue], Field(max_length=32)] | None = None
-    annotations: Annotated[dict[LabelKey, AnnotationValue], Field(max_length=32)] | None = None
+    labels: Annotated[dict[LabelKey, LabelValue], at_most(32)] | None = None
+    annotations: Annotated[dict[LabelKey, AnnotationValue], at_most(32)] | None = None
 
 
 class ServiceAccountSettings(Model):
     """The pods' own account has no rights and no token; annotations tie it to a cloud identity."""
 
-    annotations: Annotated[dict[LabelKey, AnnotationValue], Field(max_length=32)] | None = None
+    annotations: Annotated[dict[LabelKey, AnnotationValue], at_most(32)] | None = None
 
 
 class DisruptionBudget(Model):
@@ -162,11 +176,28 @@ _MOUNTS_CEL = " && ".join(
     "c.volumeMounts.all(m, has(self.volumes) && self.volumes.exists(v, v.name == m.name))))"
     for helpers in ("initContainers", "sidecars")
 )
-_WRITABLE_CEL = (
-    "!has(self.volumes) || self.volumes.all(v, "
-    "(has(self.security) && has(self.security.writablePaths) ? !(v.mountPath in self.security.writablePaths) : v.mountPath != '/tmp') && "
-    "(!has(self.files) || !self.files.exists(f, f.mountPath == v.mountPath)))"
+_NOT_WRITABLE = (
+    "(has(self.security) && has(self.security.writablePaths) ? !(%s.mountPath in self.security.writablePaths) : %s.mountPath != '/tmp')"
 )
+_PATHS_CEL = (
+    f"(!has(self.files) || self.files.all(f, {_NOT_WRITABLE % ('f', 'f')})) && "
+    f"(!has(self.volumes) || self.volumes.all(v, {_NOT_WRITABLE % ('v', 'v')} && "
+    "self.volumes.exists_one(w, w.mountPath == v.mountPath) && "
+    "(!has(self.files) || !self.files.exists(f, f.mountPath == v.mountPath))))"
+)
+
+
+def _same_port(*numbers: str) -> str:
+    same = " && ".join(f"({number.replace('x', 'p')}) == ({number.replace('x', 'q')})" for number in numbers)
+    return f"!has(self.ports) || self.ports.all(p, self.ports.exists_one(q, {same}))"
+
+
+def _are_different(spec: Any, number: Callable[[Port], int]) -> bool:
+    found = [(number(port), port.protocol) for port in spec.ports or ()]
+    return len(found) == len(set(found))
+
+
+_PROTOCOL = "has(x.protocol) ? x.protocol : 'TCP'"
 _NAMES_CEL = (
     "(!has(self.initContainers) || self.initContainers.all(c, c.name != 'app')) && "
     "(!has(self.sidecars) || self.sidecars.all(c, c.name != 'app' && "
@@ -187,10 +218,22 @@ class HardenedServiceSpec(Model):
         ),
         Rule(_MOUNTS_CEL, _mounts_known, "a volumeMount of an init container or sidecar names none of `volumes`", ".volumes"),
         Rule(
-            _WRITABLE_CEL,
+            _PATHS_CEL,
             lambda m: len(_paths(m)) == len(set(_paths(m))),
             "two of files, volumes and security.writablePaths share a path",
             ".volumes",
+        ),
+        Rule(
+            _same_port("x.containerPort", _PROTOCOL),
+            lambda m: _are_different(m, lambda port: port.container_port),
+            "two ports have one containerPort and protocol",
+            ".ports",
+        ),
+        Rule(
+            _same_port("has(x.port) ? x.port : x.containerPort", _PROTOCOL),
+            lambda m: _are_different(m, lambda port: port.port or port.container_port),
+            "two ports have one port and protocol on the Service; port is containerPort when left out",
+            ".ports",
         ),
         Rule(_NAMES_CEL, _names_free, "init containers and sidecars need names of their own, other than app", ".sidecars"),
     )

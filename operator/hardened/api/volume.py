@@ -4,18 +4,30 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
-from hardened.api.fields import AbsolutePath, DataKey, Model, Name, ObjectName, Quantity, Rule, atomic, one_of, unique
+from hardened.api.fields import (
+    AbsolutePath,
+    DataKey,
+    Model,
+    Name,
+    ObjectName,
+    Quantity,
+    RelativePath,
+    Rule,
+    at_most,
+    atomic,
+    one_of,
+    unique,
+)
 
-RelativePath = Annotated[
-    str, StringConstraints(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$", min_length=1, max_length=256)
-]
+# The operator puts two characters before it, and a ConfigMap's key has 253.
+FileName = Annotated[DataKey, StringConstraints(max_length=251)]
 
 
 class Files(Model):
     """A folder of small text files that belongs to the revision: it rolls back with the code."""
 
     mount_path: AbsolutePath
-    data: Annotated[dict[DataKey, Annotated[str, StringConstraints(max_length=65536)]], Field(min_length=1, max_length=32)]
+    data: Annotated[dict[FileName, Annotated[str, StringConstraints(max_length=65536)]], at_most(32, least=1)]
 
 
 class EmptyDir(Model):

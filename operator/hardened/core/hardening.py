@@ -11,9 +11,11 @@ Check = Callable[[HardenedService], str | None]
 
 def probe_is_own(svc: HardenedService) -> str | None:
     """A TCP connection says that a process listens, not that it can answer."""
-    if svc.spec.ports and not (svc.spec.probes and svc.spec.probes.readiness):
+    if not svc.spec.ports or (svc.spec.probes and svc.spec.probes.readiness):
+        return None
+    if svc.spec.ports[0].protocol == "TCP":
         return "no readiness probe (a TCP check stands in: set probes.readiness)"
-    return None
+    return "no readiness probe (set probes.readiness)"
 
 
 def is_watched_for_hangs(svc: HardenedService) -> str | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from hardened.api import names
 from hardened.core.manifest import ChildKey, Manifest
-from hardened.core.revision import revision_of
+from hardened.core.revision import number_of, revision_of
 
 #: How many revisions are kept, the serving one among them.
 LIMIT = 10
@@ -22,7 +22,7 @@ class Kept:
     def of(cls, children: Iterable[Manifest]) -> "Kept":
         """The revisions among a service's own children."""
         found = [c for c in children if c["kind"] == "ControllerRevision" and not c["metadata"].get("deletionTimestamp")]
-        return cls(tuple(sorted(found, key=lambda c: (int(c.get("revision", 0)), c["metadata"]["name"]))))
+        return cls(tuple(sorted(found, key=lambda c: (number_of(c), c["metadata"]["name"]))))
 
     def named(self, revision: str) -> Manifest | None:
         """The object that stores this revision."""
@@ -32,8 +32,8 @@ class Kept:
         """The stored number of a revision, or the next free one."""
         live = self.named(revision)
         if live:
-            return int(live["revision"])
-        return 1 + max((int(r.get("revision", 0)) for r in self.revisions), default=0)
+            return number_of(live)
+        return 1 + max((number_of(r) for r in self.revisions), default=0)
 
     def surplus(self, in_use: frozenset[str]) -> list[Manifest]:
         """What may go: the oldest beyond the limit, never one that is in use."""

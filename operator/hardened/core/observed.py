@@ -71,7 +71,7 @@ def owner_of(live: Mapping[str, Any], service: str, uid: str) -> Owner:
 
     An object is ours by its controller reference. One that lost every controller is still ours if it carries our labels
     and our field manager wrote it: somebody stripped the reference, and it is to be put back. Claims never have an owner
-    and are ours by their labels.
+    and are ours by their labels; one that lost them is still ours by our field manager's mark, unless they name somebody else.
     """
     meta = live["metadata"]
     controller = next((r for r in meta.get("ownerReferences") or () if r.get("controller")), None)
@@ -81,7 +81,9 @@ def owner_of(live: Mapping[str, Any], service: str, uid: str) -> Owner:
         is_namesake = controller.get("kind") == names.KIND and controller.get("name") == service
         return Owner.PREVIOUS if is_namesake else Owner.FOREIGN
     labels = meta.get("labels") or {}
-    is_labelled = labels.get(names.MANAGED_BY_LABEL) == names.MANAGED_BY and labels.get(names.SERVICE_LABEL) == service
+    claimed = {names.MANAGED_BY_LABEL: names.MANAGED_BY, names.SERVICE_LABEL: service}
+    unlabelled = claimed if live.get("kind") == "PersistentVolumeClaim" else {}
+    is_labelled = all(labels.get(key, unlabelled.get(key)) == value for key, value in claimed.items())
     is_signed = names.APPLIED_ANNOTATION in (meta.get("annotations") or {})
     return Owner.OURS if is_labelled and is_signed else Owner.FOREIGN
 

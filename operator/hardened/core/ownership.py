@@ -19,6 +19,45 @@ def applied_fields(live: Mapping[str, Any], manager: str) -> Manifest | None:
     return None
 
 
+def taken_over(live: Mapping[str, Any], manager: str) -> list[Manifest] | None:
+    """managedFields in which `manager` has applied what others set in the spec as well; None where there is nothing to take.
+
+    The next apply then removes what its manifest lacks: two ports of one name, or two handlers of one probe, are refused before anything
+    is repaired. A subresource's fields (a scale), and a pod template's metadata, whose change restarts pods, stay their owners'.
+    """
+    entries = list(live["metadata"].get("managedFields") or ())
+    mine = next((e for e in entries if e.get("manager") == manager and e.get("operation") == "Apply" and not e.get("subresource")), None)
+    if mine is None:
+        return None
+    fields, kept = mine.get("fieldsV1") or {}, []
+    for entry in entries:
+        if entry is mine:
+            continue
+        spec = (entry.get("fieldsV1") or {}).get("f:spec")
+        if not spec or entry.get("subresource") or entry.get("apiVersion") != mine.get("apiVersion"):
+            kept.append(entry)
+            continue
+        metadata = (spec.get("f:template") or {}).get("f:metadata")
+        fields = _merged(fields, {"f:spec": _without_template_metadata(spec)})
+        left = {k: v for k, v in entry["fieldsV1"].items() if k != "f:spec"}
+        if metadata:
+            left["f:spec"] = {"f:template": {"f:metadata": metadata}}
+        if left:
+            kept.append({**entry, "fieldsV1": left})
+    return [{**mine, "fieldsV1": fields}, *kept] if fields != mine.get("fieldsV1") else None
+
+
+def _without_template_metadata(spec: Mapping[str, Any]) -> Manifest:
+    template = spec.get("f:template")
+    if not template:
+        return dict(spec)
+    return {**spec, "f:template": {name: value for name, value in template.items() if name != "f:metadata"}}
+
+
+def _merged(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> Manifest:
+    return {**mine, **{name: _merged(mine.get(name) or {}, value) for name, value in theirs.items()}}
+
+
 def _pick(value: Any, fields: Mapping[str, Any]) -> Any:
     names = [name for name in fields if name != "."]
     if not names:

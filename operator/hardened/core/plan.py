@@ -108,6 +108,8 @@ class _Planner:
         number = self.kept.number_for(self.revision.name)
         wanted = desired_children(self.svc, self._rebuilt(), number, self.replicas)
         look = frozenset(key_of(m) for m in wanted) - self.observed.children.keys() - self.observed.absent
+        if self._must_be_rebuilt() and self.deployment and "managedFields" not in self.deployment["metadata"]:
+            look |= {self.deployment_key}  # the caches leave out what tells the applied fields from the defaulted ones
         if look:
             return Plan(look=look)
         apply, blocker = self._applies(wanted)
@@ -127,12 +129,17 @@ class _Planner:
         live = self.kept.named(revision_name(self.svc.spec))
         return (live and stored(live)) or render(self.svc)
 
+    def _must_be_rebuilt(self) -> bool:
+        """True where the Deployment runs the wanted revision, and what stored that revision is gone."""
+        rollout = self._rollout()
+        return rollout is not None and rollout.revision == self.revision.name and not self.kept.named(self.revision.name)
+
     def _rebuilt(self) -> Revision:
         """The revision, with the template that its Deployment runs where the stored one was deleted.
 
         A template from a newer renderer would restart pods that nobody asked to restart.
         """
-        if self.kept.named(self.revision.name) or not self.deployment or rollout_of(self.deployment).revision != self.revision.name:
+        if not self._must_be_rebuilt() or not self.deployment:
             return self.revision
         applied = applied_fields(self.deployment, names.MANAGER)
         template = ((applied or {}).get("spec") or {}).get("template")

@@ -73,6 +73,13 @@ def revision_of(live: Mapping[str, Any]) -> str:
     return str(live["metadata"]["name"]).rpartition("-")[2]
 
 
+def number_of(live: Mapping[str, Any]) -> int:
+    """The number that a ControllerRevision was made with: of the two places it stands in, `data` is the one that nobody can change."""
+    data = live.get("data")
+    number = data.get("number") if isinstance(data, Mapping) else None
+    return number if isinstance(number, int) else int(live.get("revision", 0))
+
+
 def object_name(svc: HardenedService, revision: str) -> str:
     """The name of a revision's ControllerRevision."""
     return names.child_name(svc.name, revision)
@@ -85,5 +92,11 @@ def controller_revision(svc: HardenedService, revision: Revision, number: int) -
         "kind": "ControllerRevision",
         "metadata": metadata(svc, object_name(svc, revision.name), "revision", revision=revision.name),
         "revision": number,
-        "data": {"scheme": SCHEME, "renderer": revision.renderer, "fields": dict(revision.fields), "template": revision.template},
+        "data": {
+            "scheme": SCHEME,
+            "renderer": revision.renderer,
+            "number": number,
+            "fields": dict(revision.fields),
+            "template": revision.template,
+        },
     }

@@ -30,13 +30,12 @@ class Cache:
     whose label somebody stripped is still seen, and repaired.
 
     An object older (by resourceVersion) than the one known is ignored; so is one that is known to be deleted. Bodies are kept as given,
-    less metadata.managedFields except for the kinds in `keep_managed_fields`; nobody may change a body that was put in or got out.
+    less metadata.managedFields, which is half of most objects; nobody may change a body that was put in or got out.
     A watch with a label selector reports an object that no longer matches as DELETED, with the resourceVersion of that change: a later
     state of the same object is believed again.
     """
 
-    def __init__(self, *, keep_managed_fields: Collection[str] = ("Deployment",), tombstones: int = TOMBSTONES) -> None:
-        self._keep = frozenset(keep_managed_fields)
+    def __init__(self, *, tombstones: int = TOMBSTONES) -> None:
         self._entries: dict[_Id, _Entry] = {}
         self._children: dict[Key, dict[_Id, Body]] = {}
         self._limit = tombstones
@@ -124,7 +123,7 @@ class Cache:
             return None
         lost = known.key if known is not None else None
         key = _key(kind, obj)
-        if kind.name not in self._keep and "managedFields" in meta:
+        if "managedFields" in meta:
             obj = obj | {"metadata": {name: value for name, value in meta.items() if name != "managedFields"}}
         if lost is not None and lost != key:
             self._unlink(lost, this)

@@ -72,8 +72,9 @@ def _is_about_uid(status: Mapping[str, Any]) -> bool:
 def _why_forbidden(reason: str, said: str, status: Mapping[str, Any]) -> str:
     if any(cause.get("reason") == NAMESPACE_TERMINATING for cause in _causes(status)):
         return NAMESPACE_TERMINATING
-    # The quota plugin has no cause of its own: its words are the only mark (k8s.io/apiserver, admission/plugin/resourcequota).
-    return EXCEEDED_QUOTA if "exceeded quota:" in said else reason
+    # The quota plugin has no cause of its own: its words are the only mark (k8s.io/apiserver, admission/plugin/resourcequota). The second
+    # are those of a quota that was made a moment ago and is not counted yet.
+    return EXCEEDED_QUOTA if "exceeded quota:" in said or "status unknown for quota:" in said else reason
 
 
 def _retry_after(headers: Mapping[str, str], status: Mapping[str, Any]) -> float | None:

@@ -10,13 +10,14 @@ from typing import Any, Final
 from hardened.api import names
 from hardened.core.manifest import ChildKey, digest
 from hardened.core.observed import Observed, Trouble
+from hardened.core.ownership import taken_over
 from hardened.core.plan import Apply, Delete, Plan, plan
 from hardened.core.policy import Policy
 from hardened.errors import ApiFailure, LookAgain, Refused, TryAgain, Vanished
 from hardened.shell.announcements import announcements
 from hardened.shell.api_server import ApiServer, Body
 from hardened.shell.cache import Cache
-from hardened.shell.kinds import HARDENED_SERVICE, KINDS, POD
+from hardened.shell.kinds import HARDENED_SERVICE, KINDS, PERSISTENT_VOLUME_CLAIM, POD, Kind
 from hardened.shell.metrics import Metrics
 from hardened.shell.recorder import Recorder
 from hardened.shell.workqueue import Key, WorkQueue
@@ -117,6 +118,7 @@ class Reconciler:
             live = await self._api.get(KINDS[child.kind], key.namespace, child.name)
         except Vanished:
             return child, None
+        live["metadata"].setdefault("managedFields", [])
         return child, {"apiVersion": KINDS[child.kind].api_version, "kind": child.kind} | live
 
     async def _pods(self, key: Key) -> list[Body]:
@@ -159,7 +161,13 @@ class Reconciler:
     async def _apply(self, body: Body, step: Apply, observed: Observed) -> Observed:
         self._assert_leading()
         kind = KINDS[step.manifest["kind"]]
-        live = await self._api.apply(kind, step.manifest, force=not step.is_new)
+        try:
+            live = await self._api.apply(kind, step.manifest, force=not step.is_new)
+        except Refused as refusal:
+            if refusal.status != 422 or step.is_new or not await self._take_over(kind, step.manifest):
+                raise
+            self._assert_leading()
+            live = await self._api.apply(kind, step.manifest, force=True)
         live = {"apiVersion": kind.api_version, "kind": kind.name} | live
         self._cache.wrote(kind, live)
         if step.repairs:
@@ -169,6 +177,20 @@ class Reconciler:
                 body, "Warning", "Repaired", f"{kind.name} {name}: {step.repairs} was changed by somebody else and is set back"
             )
         return observed.with_child(live)
+
+    async def _take_over(self, kind: Kind, manifest: Body) -> bool:
+        """Takes the fields that others set in a child's spec, where they may be why the child is refused; False when there are none."""
+        meta = manifest["metadata"]
+        if kind == PERSISTENT_VOLUME_CLAIM:
+            return False  # most of its spec is the volume controller's
+        live = await self._api.get(kind, meta["namespace"], meta["name"])
+        fields = taken_over(live, names.MANAGER)
+        if fields is None or live["metadata"]["uid"] != meta["uid"]:
+            return False
+        self._assert_leading()
+        patch = {"metadata": {"resourceVersion": live["metadata"]["resourceVersion"], "managedFields": fields}}
+        await self._api.merge_patch(kind, meta["namespace"], meta["name"], patch)
+        return True
 
     async def _delete(self, key: Key, unwanted: Delete, observed: Observed) -> Observed:
         self._assert_leading()

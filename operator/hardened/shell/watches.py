@@ -52,11 +52,14 @@ LOGIN_PAUSE: Final = 1.0
 
 
 class EndlessBackoff:
-    """1, 2, 4 … 30 s with jitter, for ever: kopf gives up after a list that ends, and its process would exit in every API outage."""
+    """1, 2, 3, 3 … s with jitter, for ever: kopf gives up after a list that ends, and its process would exit in every API outage.
+
+    The bound is what keeps the promise that 5 s after an outage changes are heard of again.
+    """
 
     def __iter__(self) -> Iterator[float]:
         for attempt in itertools.count():
-            yield min(30.0, 2.0**attempt) * random.uniform(0.8, 1.2)
+            yield min(3.0, 2.0**attempt) * random.uniform(0.8, 1.2)
 
 
 @dataclass(frozen=True)

@@ -50,11 +50,25 @@ def test_owner_of(meta: dict[str, Any], owner: Owner) -> None:
     assert owner_of({"metadata": meta}, "shop", UID) is owner
 
 
-def test_a_claim_is_ours_by_its_labels() -> None:
+@pytest.mark.parametrize(
+    ("labels", "service", "owner"),
+    [
+        pytest.param(None, "web", Owner.OURS, id="as we made it: also for a service that was made anew"),
+        pytest.param(None, "other", Owner.FOREIGN, id="its labels name another service"),
+        pytest.param({}, "web", Owner.OURS, id="it lost its labels, and keeps our mark"),
+        pytest.param({names.MANAGED_BY_LABEL: "helm"}, "web", Owner.FOREIGN, id="its labels name another manager"),
+    ],
+)
+def test_a_claim_has_no_owner_and_is_ours_by_its_labels(labels: dict[str, str] | None, service: str, owner: Owner) -> None:
     claim = live_sample("web")["PersistentVolumeClaim"]
     assert "ownerReferences" not in claim["metadata"]
-    assert owner_of(claim, "web", "of a service that was made anew") is Owner.OURS
-    assert owner_of(claim, "other", UID) is Owner.FOREIGN
+    if labels is not None:
+        claim["metadata"]["labels"] = labels
+    assert owner_of(claim, service, UID) is owner
+
+
+def test_a_claim_without_our_mark_is_somebody_elses() -> None:
+    assert owner_of({"kind": "PersistentVolumeClaim", "metadata": {"labels": LABELS}}, "shop", UID) is Owner.FOREIGN
 
 
 def test_a_snapshot_changes_only_by_making_another() -> None:

@@ -18,6 +18,7 @@ KINDS = [
     "ControllerRevision", "ConfigMap", "ServiceAccount", "NetworkPolicy", "PodDisruptionBudget", "PersistentVolumeClaim", "Deployment",
     "Service",
 ]  # fmt: skip
+OWNED = [k for k in KINDS if k != "PersistentVolumeClaim"]
 
 
 def wanted(kind: str) -> dict[str, Any]:
@@ -50,7 +51,7 @@ def test_an_object_that_only_claims_our_labels_is_foreign(kind: str) -> None:
     assert condition(decided.status, "Ready") == ("False", "NotOwned")
 
 
-@pytest.mark.parametrize("kind", [k for k in KINDS if k != "PersistentVolumeClaim"])
+@pytest.mark.parametrize("kind", OWNED)
 def test_a_child_of_a_deleted_namesake_is_left_to_the_garbage_collector(kind: str) -> None:
     cr, world = running(FULL)
     again = {**body(FULL), "metadata": {**cr["metadata"], "uid": OTHER_UID}}
@@ -84,11 +85,7 @@ def strip(live: dict[str, Any], *parts: str) -> None:
         live["metadata"].pop(part)
 
 
-REPAIRED = [k for k in KINDS if k != "PersistentVolumeClaim"]
-
-
-@pytest.mark.parametrize("kind", REPAIRED)
-@pytest.mark.parametrize("stripped", ["labels", "ownerReferences"])
+@pytest.mark.parametrize(("kind", "stripped"), [*((k, "labels") for k in KINDS), *((k, "ownerReferences") for k in OWNED)])
 def test_what_somebody_stripped_is_put_back_on_the_same_object(kind: str, stripped: str) -> None:
     cr, world = running(FULL)
     key = key_of(wanted(kind))
@@ -102,11 +99,11 @@ def test_what_somebody_stripped_is_put_back_on_the_same_object(kind: str, stripp
     assert world.writes == [f"apply {key}"]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", OWNED)
 def test_an_object_stripped_of_all_that_ties_it_to_us_is_somebody_elses(kind: str) -> None:
     cr, world = running(FULL)
     live = world.objects[key_of(wanted(kind))]
-    strip(live, "labels", *(["ownerReferences"] if "ownerReferences" in live["metadata"] else []))
+    strip(live, "labels", "ownerReferences")
     decided = decide(cr, world)
     assert not decided.has_writes
     assert decided.status

@@ -41,6 +41,7 @@ _KEYS: dict[str, tuple[str, ...]] = {
     "ownerReferences": ("uid",),
     "conditions": ("type",),
 }
+_NESTED = (dict, list)
 _CONTAINERS = ("containers", "initContainers", "ephemeralContainers")
 _KEY_DEFAULTS = {"protocol": "TCP"}
 #: Maps that one manager owns as a whole, from x-kubernetes-map-type: atomic.
@@ -177,10 +178,12 @@ def merge(live: Any, wanted: Any, names: tuple[str, ...], kind: str) -> Any:
 
 
 def copy(value: Any) -> Any:
-    """A deep copy of JSON data; several times faster than copy.deepcopy."""
-    if isinstance(value, dict):
-        return {key: copy(part) for key, part in value.items()}
-    return [copy(part) for part in value] if isinstance(value, list) else value
+    """A deep copy of JSON data; several times faster than copy.deepcopy, which tests of many writes spend their time on."""
+    if type(value) is dict:
+        return {key: copy(part) if type(part) in _NESTED else part for key, part in value.items()}
+    if type(value) is list:
+        return [copy(part) if type(part) in _NESTED else part for part in value]
+    return value
 
 
 def without_nulls(value: Any) -> Any:

@@ -49,7 +49,7 @@ class Owners:
         self._give_up(result, self.sets.get(me, frozenset()) - new.keys(), {*new}.union(*others.values()))
         # In their old order: an apply that changes nothing changes no entry's place.
         sets = {manager: others.get(manager, mine) for manager in self.sets} | {me: mine}
-        return result, Owners(_existing(sets, result))
+        return result, Owners(_existing(sets, result, kind))
 
     def updated(self, live: Body, result: Body, me: Manager, kind: str) -> "Owners":
         """The owners after `me` changed `live` into `result`: what changed is its own now, what went is nobody's."""
@@ -57,10 +57,10 @@ class Owners:
         changed = {path for path, value in after.items() if path not in before or before[path] != value}
         if me.subresource == "scale" and after.get(_REPLICAS) == 0:
             # A quirk of the real one: the Scale that it compares leaves out a zero, and what is gone is nobody's.
-            return Owners(_existing({manager: owned - {_REPLICAS} for manager, owned in self.sets.items()}, result))
+            return Owners(_existing({manager: owned - {_REPLICAS} for manager, owned in self.sets.items()}, result, kind))
         sets = {manager: owned - changed for manager, owned in self.sets.items()}
         sets[me] = sets.get(me, frozenset()) | changed
-        return Owners(_existing(sets, result))
+        return Owners(_existing(sets, result, kind))
 
     @staticmethod
     def _give_up(result: Body, candidates: frozenset[Path], held: set[Path]) -> None:
@@ -113,7 +113,9 @@ def path_text(path: Path) -> str:
     return text
 
 
-def _existing(sets: dict[Manager, frozenset[Path]], body: Body) -> dict[Manager, frozenset[Path]]:
+def _existing(sets: dict[Manager, frozenset[Path]], body: Body, kind: str) -> dict[Manager, frozenset[Path]]:
     """The sets without fields that are gone, and without managers that own none."""
-    left = {manager: frozenset(path for path in owned if fields.find(body, path) is not None) for manager, owned in sets.items()}
+    there = fields.leaves(body, kind).keys()
+    gone = {path for owned in sets.values() for path in owned - there if fields.find(body, path) is None}
+    left = {manager: owned - gone for manager, owned in sets.items()}
     return {manager: owned for manager, owned in left.items() if owned}

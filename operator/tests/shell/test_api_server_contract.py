@@ -14,7 +14,7 @@ import pytest
 from tests.memory.api_server import MemoryApiServer
 
 from hardened.errors import ApiFailure, LookAgain, Refused, Vanished
-from hardened.shell.api_server import NAMESPACE_TERMINATING, ApiServer, Body
+from hardened.shell.api_server import EXCEEDED_QUOTA, NAMESPACE_TERMINATING, ApiServer, Body
 from hardened.shell.client import connect
 from hardened.shell.kinds import CONFIG_MAP, CONTROLLER_REVISION, DEPLOYMENT, LEASE, SERVICE, Kind
 
@@ -610,6 +610,21 @@ def test_on_a_cluster_an_ending_namespace_takes_nothing_new(real_namespaces: Cal
 
     namespace = real_namespaces()
     assert is_kind(asyncio.run(run()), Refused, 403, NAMESPACE_TERMINATING)
+
+
+@pytest.mark.cluster
+def test_on_a_cluster_a_quota_is_told_from_a_lack_of_rights(real_namespaces: Callable[[], str]) -> None:
+    from kubernetes import client as typed
+
+    namespace = real_namespaces()
+    quota = {"metadata": {"name": "none"}, "spec": {"hard": {"count/services": "0"}}}
+    typed.CoreV1Api().create_namespaced_resource_quota(namespace, quota)
+
+    async def run() -> ApiFailure:
+        async with client() as api:
+            return await raised(api.apply(SERVICE, World(api, namespace, "thing").service({"port": 80}), force=True))
+
+    assert is_kind(asyncio.run(run()), Refused, 403, EXCEEDED_QUOTA)
 
 
 @asynccontextmanager

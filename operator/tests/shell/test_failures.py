@@ -25,6 +25,7 @@ UNTYPED = status("failed to create typed patch object (shop/a; /v1, Kind=ConfigM
         pytest.param(401, status(reason="Unauthorized"), TryAgain, "Unauthorized", id="401: the token may have been renewed"),
         pytest.param(403, status(reason="Forbidden"), Refused, "Forbidden", id="403"),
         pytest.param(403, QUOTA, Refused, EXCEEDED_QUOTA, id="403 of a quota"),
+        pytest.param(403, status("status unknown for quota: q"), Refused, EXCEEDED_QUOTA, id="403 of a quota not counted yet"),
         pytest.param(403, TERMINATING, Refused, NAMESPACE_TERMINATING, id="403 of a namespace that ends"),
         pytest.param(404, "404 page not found", Vanished, "", id="404 of a kind that is not served"),
         pytest.param(404, status(reason="NotFound"), Vanished, "NotFound", id="404"),

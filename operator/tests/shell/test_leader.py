@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-import virtual_time
 from tests.memory.api_server import Call, MemoryApiServer
+from tests.shell import virtual_time
 
 from hardened.errors import TryAgain
 from hardened.shell.kinds import LEASE

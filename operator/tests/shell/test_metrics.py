@@ -81,7 +81,7 @@ def test_queue_and_leadership_are_asked_at_each_scrape() -> None:
     assert "hardened_queue_oldest_seconds 8.5" in text(metrics)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def server() -> Iterator[MetricsServer]:
     server = serve(Metrics().registry, 0, "127.0.0.1")
     yield server

@@ -4,7 +4,7 @@ import random
 from collections.abc import Awaitable, Callable
 
 import pytest
-import virtual_time
+from tests.shell import virtual_time
 
 from hardened.shell.workqueue import Key, Worker, WorkQueue
 

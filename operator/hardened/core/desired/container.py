@@ -92,7 +92,8 @@ def _higher(default: str, bound: str | None) -> str:
 def _probes(spec: HardenedServiceSpec) -> Manifest:
     main = spec.ports[0].name if spec.ports else None
     probes = spec.probes or Probes()
-    readiness = probes.readiness or (Probe(tcp_socket=TcpSocket()) if main else None)
+    listens = spec.ports is not None and len(spec.ports) > 0 and spec.ports[0].protocol == "TCP"
+    readiness = probes.readiness or (Probe(tcp_socket=TcpSocket()) if listens else None)
     rendered = {"readinessProbe": readiness, "livenessProbe": probes.liveness, "startupProbe": probes.startup}
     return {name: _probe(probe, main) for name, probe in rendered.items() if probe}
 

@@ -1,0 +1,136 @@
+"""A small cluster in memory behind hardenctl's own interface, and services to put into it."""
+
+import copy
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from hardened.errors import ApiFailure, Vanished
+
+SERVICES = "/apis/hardened.dev/v1alpha1/namespaces/shop/hardenedservices"
+REVISION = "4e7bb635c5c3"
+
+
+def condition(kind: str, status: str, reason: str = "Healthy", message: str = "") -> dict[str, Any]:
+    return {"type": kind, "status": status, "reason": reason, "message": message, "lastTransitionTime": "2026-01-02T03:04:05Z"}
+
+
+def service(
+    name: str = "api", *, generation: int = 1, version: int = 1, status: dict[str, Any] | None = None, **spec: Any
+) -> dict[str, Any]:
+    return {
+        "apiVersion": "hardened.dev/v1alpha1",
+        "kind": "HardenedService",
+        "metadata": {"name": name, "namespace": "shop", "uid": f"uid-{name}", "generation": generation, "resourceVersion": str(version)},
+        "spec": {"image": "registry.example/api:1.0", "replicas": 2, **spec},
+        "status": {"observedGeneration": -1} if status is None else status,
+    }
+
+
+def state(phase: str, *conditions: dict[str, Any], seen: int = 1, available: int = 2) -> dict[str, Any]:
+    serving = {"color": "blue", "revision": REVISION, "image": "registry.example/api:1.0"}
+    return {
+        "observedGeneration": seen,
+        "phase": phase,
+        "availableReplicas": available,
+        "replicas": 2,
+        "serving": serving,
+        "conditions": list(conditions),
+    }
+
+
+def healthy(seen: int = 1) -> dict[str, Any]:
+    message = f"revision {REVISION} serves with 2 of 2 pods"
+    return state("Healthy", condition("Ready", "True", message=message), condition("Available", "True", "PodsAvailable"), seen=seen)
+
+
+def progressing(seen: int = 1) -> dict[str, Any]:
+    ready = condition("Ready", "False", "RollingOut", f"revision {REVISION}: 1 of 2 pods available")
+    return state("Progressing", ready, condition("Available", "True", "PodsAvailable"), seen=seen, available=1)
+
+
+def degraded(reason: str = "CrashLooping", *, stalled: bool = False, seen: int = 1) -> dict[str, Any]:
+    text = "pod api-1, container app: ended with exit code 1"
+    ready = condition("Ready", "False", reason, text)
+    return state(
+        "Degraded",
+        ready,
+        condition("Available", "False", "NoPodsAvailable", "0 of 2 pods can take requests"),
+        condition("Stalled", "True" if stalled else "False", reason, text),
+        seen=seen,
+        available=0,
+    )
+
+
+def suspended() -> dict[str, Any]:
+    return state("Suspended", condition("Ready", "False", "Suspended", "spec.suspend is true"))
+
+
+def modified(live: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "MODIFIED", "object": live}
+
+
+class FakeCluster:
+    """objects: by path; watches: what each watch sends before it ends, or the error with which it fails; refusal: of every apply.
+
+    after_apply: the status that an applied object has when it is read or watched next.
+    """
+
+    context, server, namespace = "test", "https://cluster.example", "shop"
+
+    def __init__(self, *services: dict[str, Any]) -> None:
+        self.objects: dict[str, Any] = {f"{SERVICES}/{s['metadata']['name']}": s for s in services}
+        self.watches: list[list[dict[str, Any]] | ApiFailure] = []
+        self.refusal: ApiFailure | None = None
+        self.applied: list[tuple[str, dict[str, Any], bool]] = []
+
+    def get(self, path: str) -> dict[str, Any]:
+        plain = path.partition("?")[0]
+        found = self.objects.get(plain)
+        if isinstance(found, ApiFailure):
+            raise found
+        if found is not None:
+            return copy.deepcopy(found)
+        if plain.endswith("/hardenedservices"):
+            return {"items": [o for p, o in self.objects.items() if isinstance(o, dict) and o.get("kind") == "HardenedService"]}
+        if (
+            plain.rpartition("/")[2] in ("deployments", "services", "configmaps", "serviceaccounts")
+            or "policies" in plain
+            or "claims" in plain
+        ):
+            return {"items": []}
+        if plain.endswith(("controllerrevisions", "poddisruptionbudgets")):
+            return {"items": []}
+        name = plain.rpartition("/")[2]
+        raise Vanished(f'hardenedservices.hardened.dev "{name}" not found', status=404, reason="NotFound")
+
+    def apply(self, path: str, manifest: Mapping[str, Any], *, force: bool = False, dry_run: bool = False) -> dict[str, Any]:
+        if self.refusal and not force:
+            raise self.refusal
+        self.applied.append((path, copy.deepcopy(dict(manifest)), dry_run))
+        before = self.objects.get(path)
+        after = service(manifest["metadata"]["name"])
+        after["spec"] = {**(before["spec"] if before else {}), **manifest["spec"]}
+        if before:
+            is_same = after["spec"] == before["spec"]
+            after["status"] = before["status"]
+            after["metadata"] |= {
+                "generation": before["metadata"]["generation"] + (not is_same),
+                "resourceVersion": str(int(before["metadata"]["resourceVersion"]) + (not is_same)),
+            }
+        if not dry_run:
+            self.objects[path] = after
+        return copy.deepcopy(after)
+
+    def create(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        verb = body["spec"]["resourceAttributes"]["verb"]
+        return {"status": {"allowed": verb not in self.objects.get("denied", ())}}
+
+    def watch(self, path: str, timeout: float) -> Iterator[dict[str, Any]]:
+        script = self.watches.pop(0) if self.watches else []
+        if isinstance(script, ApiFailure):
+            raise script
+        for event in script:
+            live = event["object"]
+            if event["type"] == "MODIFIED":
+                self.objects[f"{SERVICES}/{live['metadata']['name']}"] = live
+            yield copy.deepcopy(event)

@@ -1,0 +1,167 @@
+"""`deploy`: what it sends, what it says, how it exits."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hardenctl_world import SERVICES, FakeCluster, degraded, healthy, modified, progressing, service
+
+from hardenctl.replies import Conflict, FieldConflict, Invalid
+from hardened.errors import FieldError, Refused
+
+IMAGE = "registry.example/api:2.0"
+FILE = """\
+apiVersion: hardened.dev/v1alpha1
+kind: HardenedService
+metadata: {name: NAME}
+spec:
+  image: registry.example/api:1.0
+  ports: [{name: http, containerPort: 8080}]
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> str:
+    path = tmp_path / "api.yaml"
+    path.write_text(FILE.replace("NAME", "api"))
+    return str(path)
+
+
+def _applied(cluster: FakeCluster) -> dict[str, Any]:
+    [(path, manifest, dry_run)] = cluster.applied
+    assert (path, dry_run) == (f"{SERVICES}/api", False)
+    return manifest
+
+
+def test_an_image_makes_a_minimal_service(run: Any) -> None:
+    cluster = FakeCluster()
+    shown = run(cluster, "deploy", "api", "--image", IMAGE, "--port", "8080", "--replicas", "3", "--wait=none")
+    assert shown.exit_code == 0
+    assert shown.stdout == "shop/api created\n"
+    assert _applied(cluster)["spec"] == {"image": IMAGE, "ports": [{"name": "http", "containerPort": 8080}], "replicas": 3}
+
+
+def test_an_image_keeps_what_was_applied_before_and_pins_the_object(run: Any) -> None:
+    live = service(token="t")
+    fields = {"f:spec": {"f:image": {}, "f:token": {}}}
+    live["metadata"]["managedFields"] = [{"manager": "hardenctl", "operation": "Apply", "fieldsV1": fields}]
+    cluster = FakeCluster(live)
+    assert run(cluster, "deploy", "api", "--image", IMAGE, "--wait=none").exit_code == 0
+    sent = _applied(cluster)
+    assert sent["spec"] == {"image": IMAGE, "token": "t"}
+    assert sent["metadata"]["uid"] == "uid-api"
+
+
+@pytest.mark.parametrize(
+    ("states", "result", "code", "expected"),
+    [
+        pytest.param([progressing(), healthy()], "healthy", 0, "√ shop/api is healthy: revision 4e7bb635c5c3 serves", id="healthy"),
+        pytest.param([degraded(), healthy()], "healthy", 0, "shop/api is healthy", id="a passing fault"),
+        pytest.param([degraded(stalled=True)], "failed", 1, "error: shop/api has failed: pod api-1", id="a final fault"),
+        pytest.param([progressing()], "timeout", 124, "hint: only the waiting ended; the release goes on", id="time is up"),
+    ],
+)
+def test_a_deployment_ends(run: Any, states: list[dict[str, Any]], result: str, code: int, expected: str) -> None:
+    for output in ("", "json"):
+        cluster = FakeCluster()
+        cluster.watches = [[modified(service(version=n + 2, status=s)) for n, s in enumerate(states)]]
+        shown = run(cluster, "deploy", "api", "--image", IMAGE, "--timeout=0.4s", *(["-o", output] if output else []))
+        assert shown.exit_code == code
+        if output:
+            assert json.loads(shown.stdout)["result"] == result
+        else:
+            assert expected in shown.output
+
+
+def test_a_service_that_was_healthy_already_needs_no_wait(run: Any, file: str) -> None:
+    cluster = FakeCluster(service(status=healthy(), ports=[{"name": "http", "containerPort": 8080}]))
+    shown = run(cluster, "deploy", "-f", file)
+    assert shown.exit_code == 0
+    assert "shop/api unchanged" in shown.stderr
+
+
+@pytest.mark.parametrize(
+    ("refusal", "expected"),
+    [
+        pytest.param(Refused("forbidden", status=403), "kubectl auth can-i patch hardenedservices.hardened.dev -n shop", id="no right"),
+        pytest.param(
+            Conflict("conflict", (FieldConflict("spec.image", "kubectl-edit"),)),
+            "spec.image is managed by kubectl-edit, which set another value\nhint: change it with kubectl-edit, or take it over with --force-conflicts",
+            id="another manager",
+        ),
+        pytest.param(
+            Conflict("conflict", (FieldConflict("spec.image", "argocd-controller"),)), "change it where it comes from", id="GitOps"
+        ),
+        pytest.param(
+            Invalid("invalid", (FieldError("spec.image", "no"),), status=422, reason="Invalid"),
+            "api.yaml:5:3: spec.image: no",
+            id="a wrong field",
+        ),
+        pytest.param(Refused("unknown field spec.x", status=400), "the CRD on the cluster is older", id="an old CRD"),
+    ],
+)
+def test_a_refusal_exits_4_and_says_how_to_go_on(run: Any, file: str, refusal: Refused, expected: str) -> None:
+    cluster = FakeCluster(service())
+    cluster.refusal = refusal
+    shown = run(cluster, "deploy", "-f", file)
+    assert shown.exit_code == 4
+    assert expected in shown.stderr
+
+
+def test_a_conflict_can_be_forced(run: Any, file: str) -> None:
+    cluster = FakeCluster(service())
+    cluster.refusal = Conflict("conflict", (FieldConflict("spec.image", "kubectl"),))
+    assert run(cluster, "deploy", "-f", file, "--force-conflicts", "--wait=none").exit_code == 0
+
+
+def test_several_services_are_tried_before_any_is_changed(run: Any) -> None:
+    cluster = FakeCluster()
+    text = "---\n".join(FILE.replace("NAME", name) for name in ("one", "two"))
+    shown = run(cluster, "deploy", "-f", "-", "--wait=none", stdin=text)
+    assert shown.exit_code == 0
+    assert [(path.rpartition("/")[2], dry) for path, _, dry in cluster.applied] == [
+        ("one", True),
+        ("two", True),
+        ("one", False),
+        ("two", False),
+    ]
+
+
+def test_one_service_of_a_file(run: Any) -> None:
+    cluster = FakeCluster()
+    text = "---\n".join(FILE.replace("NAME", name) for name in ("one", "api"))
+    assert run(cluster, "deploy", "api", "-f", "-", "--wait=none", stdin=text).exit_code == 0
+    assert _applied(cluster)["metadata"]["name"] == "api"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([], "deploy needs an image or a file"),
+        (["--image", IMAGE], "--image needs the NAME"),
+        (["api", "--image", IMAGE, "-f", "-"], "exclude each other"),
+        (["api", "--image", "registry.example/api"], "--image: an image needs a digest"),
+        (["api", "--image", IMAGE, "--port", "0"], "--port: "),
+        (["Api", "--image", IMAGE], "NAME Api: must begin with a lower case letter"),
+        (["api", "--image", IMAGE, "--timeout", "soon"], "--timeout 'soon' is not a duration"),
+        (["api", "--image", IMAGE, "--wait=maybe"], "--wait=maybe is not known"),
+        (["-f", "-", "-n", "other"], "is for namespace shop, but --namespace says other"),
+    ],
+)
+def test_usage_errors_change_nothing(run: Any, arguments: list[str], expected: str) -> None:
+    cluster = FakeCluster()
+    shown = run(cluster, "deploy", *arguments, stdin=FILE.replace("NAME", "api, namespace: shop"))
+    assert shown.exit_code == 2
+    assert expected in shown.stderr
+    assert not cluster.applied
+
+
+@pytest.mark.parametrize("where", ["client", "server"])
+def test_a_dry_run_shows_what_the_operator_would_make(run: Any, file: str, where: str) -> None:
+    cluster = FakeCluster()
+    shown = run(cluster if where == "server" else None, "deploy", "-f", file, f"--dry-run={where}", "-o", "name")
+    kinds = [line.split("/")[0] for line in shown.stdout.splitlines()]
+    assert kinds == ["controllerrevision", "serviceaccount", "networkpolicy", "poddisruptionbudget", "deployment", "service"]
+    assert "warning: no liveness probe (set probes.liveness)" in shown.stderr
+    assert all(dry_run for _, _, dry_run in cluster.applied)

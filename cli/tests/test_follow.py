@@ -1,0 +1,76 @@
+"""Following a service over everything that can happen to a watch."""
+
+from typing import Any
+
+import pytest
+from hardenctl_world import SERVICES, FakeCluster, modified, service
+
+from hardenctl.duration import Deadline
+from hardenctl.follow import Follower, WaitTimedOut
+from hardened.errors import Refused, TryAgain
+
+EXPIRED = {"type": "ERROR", "object": {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old"}}
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def pause(self, span: float) -> None:
+        self.now += max(span, 0.01)
+
+
+def _versions(cluster: FakeCluster, seconds: float = 60, stop_at: str = "") -> list[str | None]:
+    clock = Clock()
+    follower = Follower(cluster, "shop", "api", Deadline.after(seconds, clock), pause=clock.pause)
+    seen: list[str | None] = []
+    for state in follower.states(service(version=1)):
+        seen.append(state and state["metadata"]["resourceVersion"])
+        if seen[-1] == stop_at:
+            break
+    return seen
+
+
+def test_a_cut_connection_is_taken_up_again() -> None:
+    cluster = FakeCluster(service(version=1))
+    cluster.watches = [[modified(service(version=2))], TryAgain("reset"), TryAgain("busy", status=503), [modified(service(version=3))]]
+    assert _versions(cluster, stop_at="3") == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize("gone", [[EXPIRED], TryAgain("too old", status=410)], ids=["as an event", "as a reply"])
+def test_an_expired_version_is_read_anew(gone: Any) -> None:
+    cluster = FakeCluster(service(version=7))
+    cluster.watches = [gone, [modified(service(version=8))]]
+    assert _versions(cluster, stop_at="8") == ["1", "7", "8"]
+
+
+def test_a_bookmark_is_no_change() -> None:
+    cluster = FakeCluster(service(version=1))
+    cluster.watches = [[{"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "5"}}}, modified(service(version=6))]]
+    assert _versions(cluster, stop_at="6") == ["1", "6"]
+
+
+@pytest.mark.parametrize("in_watch", [True, False], ids=["seen by the watch", "while nobody watched"])
+def test_a_deletion_ends_it(in_watch: bool) -> None:
+    cluster = FakeCluster(service(version=1))
+    if in_watch:
+        cluster.watches = [[{"type": "DELETED", "object": service(version=2)}]]
+    else:
+        del cluster.objects[f"{SERVICES}/api"]
+    assert _versions(cluster) == ["1", None]
+
+
+def test_the_deadline_ends_it() -> None:
+    with pytest.raises(WaitTimedOut):
+        _versions(FakeCluster(service(version=1)), seconds=5)
+
+
+@pytest.mark.parametrize("error", [TryAgain("Unauthorized", status=401), Refused("forbidden", status=403)])
+def test_what_retrying_does_not_mend_is_raised(error: Any) -> None:
+    cluster = FakeCluster(service(version=1))
+    cluster.watches = [error]
+    with pytest.raises(type(error)):
+        _versions(cluster)

@@ -1,0 +1,35 @@
+"""What is loaded: each verb starts with what it needs, and no more."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEAVY = ("pydantic", "pykube", "kubernetes", "kopf", "rich", "yaml", "requests", "hardened.shell", "hardened.api.service")
+
+
+def _loaded(code: str) -> set[str]:
+    program = f"import sys\nsys.argv = ['hardenctl']\n{code}\nprint('\\n'.join(sys.modules), file=sys.stderr)"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment)
+    return set(done.stderr.splitlines())
+
+
+RUN = "from hardenctl.app import app\ntry:\n    app(args={args!r}, prog_name='hardenctl')\nexcept SystemExit:\n    pass"
+
+
+@pytest.mark.parametrize("args", [["--help"], ["status", "--help"], ["deploy", "--help"], ["version", "--client"]])
+def test_help_loads_nothing_heavy(args: list[str]) -> None:
+    assert not _loaded(RUN.format(args=args)) & set(HEAVY)
+
+
+def test_status_loads_one_client_and_no_models() -> None:
+    fake = (
+        "import hardenctl_world as w, hardenctl.cluster as c\n"
+        "import hardenctl.pykube_transport\nc.connect = lambda **_: w.FakeCluster(w.service(status=w.healthy()))\n"
+    )
+    loaded = _loaded(fake + RUN.format(args=["status", "api"]))
+    assert "hardenctl.report" in loaded
+    assert not loaded & {"pydantic", "kubernetes", "kopf", "rich", "hardened.shell", "hardened.api.service"}

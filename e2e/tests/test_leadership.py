@@ -1,0 +1,151 @@
+"""Of several operators exactly one works, whatever happens to it, and the next one takes over in time."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from collections.abc import AsyncIterator
+from itertools import groupby
+from pathlib import Path
+
+import pytest
+
+from e2e.cluster.local.cluster import LocalCluster
+from e2e.faults import Call
+from e2e.figures import figures
+from e2e.install import install
+from e2e.kube import Body, Kube
+from e2e.rig import ACCOUNT, MERCY, SYSTEM, Run, canary, fresh_namespace, operator_behind, subfolder
+
+#: Seconds without a leader after SIGKILL (or a pause), and after SIGTERM.
+TAKEOVER_SECONDS = 20.0
+HANDOVER_SECONDS = 3.0
+#: Longer than a Lease lives.
+PAUSE_SECONDS = 20.0
+
+pytestmark = pytest.mark.usefixtures("rights")
+
+
+@contextlib.asynccontextmanager
+async def candidate(kube: Kube, kubeconfig: Path, folder: Path, namespace: str, name: str, *, restarts: int = 5) -> AsyncIterator[Run]:
+    """One of several operators for a namespace, with the real Lease and a proxy of its own."""
+    settings = {"HARDENED_LEADER_ELECT": "true", "HARDENED_IDENTITY": name, "HARDENED_LEASE_NAMESPACE": SYSTEM}
+    async with operator_behind(kube, kubeconfig, subfolder(folder, name), namespace=namespace, settings=settings, restarts=restarts) as run:
+        yield run
+
+
+def holds(name: str) -> object:
+    """Whether the Lease names this candidate."""
+
+    def is_held(lease: Body | None) -> bool:
+        return lease is not None and lease["spec"].get("holderIdentity") == name
+
+    return is_held
+
+
+async def until_leads(kube: Kube, name: str) -> None:
+    await kube.until("Lease", ACCOUNT, SYSTEM, holds(name), within=MERCY * TAKEOVER_SECONDS)  # type: ignore[arg-type]
+
+
+def terms(runs: dict[str, Run]) -> list[str]:
+    """Who wrote, in the order of the writes that took effect, each unbroken row of writes as one name. Events and Leases do not count."""
+    writes: list[tuple[Call, str]] = [(call, name) for name, run in runs.items() for call in run.proxy.writes if call.took_effect]
+    return [name for name, _ in groupby(writer for _, writer in sorted(writes, key=lambda write: write[0].started))]
+
+
+@pytest.mark.cluster
+def test_a_leader_that_is_paused_killed_or_ended_is_followed_by_one_other(kubeconfig: Path, tmp_path: Path) -> None:
+    async def all_of_it() -> None:
+        async with Kube(kubeconfig) as kube, fresh_namespace(kube, "lead") as namespace, contextlib.AsyncExitStack() as stack:
+            await kube.delete("Lease", ACCOUNT, SYSTEM)
+            runs = {"a": await stack.enter_async_context(candidate(kube, kubeconfig, tmp_path, namespace, "a"))}
+            await until_leads(kube, "a")
+            runs["b"] = await stack.enter_async_context(candidate(kube, kubeconfig, tmp_path, namespace, "b", restarts=0))
+            await canary(kube, namespace, within=MERCY * HANDOVER_SECONDS)
+            a, b = runs["a"].operator, runs["b"].operator
+
+            await a.pause()
+            paused = await canary(kube, namespace, within=MERCY * TAKEOVER_SECONDS)
+            await until_leads(kube, "b")
+            await asyncio.sleep(max(0.0, PAUSE_SECONDS - paused))  # how long it is paused is the fault, not a wait
+            await a.resume()
+            ended = await a.wait_exit(within=MERCY * HANDOVER_SECONDS)
+            assert ended.code == 1, "who lost the Lease ends, and begins anew as a candidate"
+            await canary(kube, namespace, within=MERCY * HANDOVER_SECONDS)
+            assert terms(runs) == ["a", "b"], "after its pause the old leader wrote nothing"
+
+            await a.wait_log("starts in", count=2, within=MERCY * 5)
+            await b.kill()
+            killed = await canary(kube, namespace, within=MERCY * TAKEOVER_SECONDS)
+            await until_leads(kube, "a")
+
+            runs["c"] = await stack.enter_async_context(candidate(kube, kubeconfig, tmp_path, namespace, "c"))
+            await runs["c"].proxy.until(lambda call: call.resource == "leases", within=MERCY * 10)
+            begun, ending = time.monotonic(), asyncio.create_task(a.stop())
+            while terms(runs)[-1] != "c":  # the old leader may still do what it has begun
+                await canary(kube, namespace, within=MERCY * HANDOVER_SECONDS)
+            ended_s = time.monotonic() - begun
+            await ending
+            assert ended_s < MERCY * HANDOVER_SECONDS
+            assert terms(runs) == ["a", "b", "a", "c"]
+            figures("leadership", paused_seconds=paused, killed_seconds=killed, ended_seconds=ended_s)
+
+    asyncio.run(all_of_it())
+
+
+def processes_of(identity: str) -> list[int]:
+    """The processes on this machine whose environment says that they are this operator: a pod's, seen from outside of it."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if f"HARDENED_IDENTITY={identity}".encode() in (folder / "environ").read_bytes().split(b"\0"):
+                found.append(int(folder.name))
+    return found
+
+
+def metric(local: LocalCluster, address: str, name: str) -> float:
+    """One figure of a pod's metrics, read over the cluster's network."""
+    done = local.run_in_node(0, ["curl", "--silent", "--fail", f"http://{address}:9090/metrics"])
+    return next(float(line.split()[1]) for line in done.stdout.splitlines() if line.startswith(f"{name} "))
+
+
+async def pods(kube: Kube) -> list[Body]:
+    found = await kube.list("Pod", SYSTEM, f"app.kubernetes.io/instance={ACCOUNT}")
+    return [pod for pod in found if not pod["metadata"].get("deletionTimestamp")]
+
+
+@pytest.mark.cluster
+def test_of_two_installed_replicas_one_leads_and_the_other_takes_over(local: LocalCluster, kubeconfig: Path) -> None:
+    async def leader(kube: Kube) -> str:
+        lease, _ = await kube.until("Lease", ACCOUNT, SYSTEM, lambda found: bool(found and found["spec"].get("holderIdentity")), within=60)
+        return str(lease["spec"]["holderIdentity"]) if lease else ""
+
+    async def all_of_it() -> None:
+        async with Kube(kubeconfig) as kube, fresh_namespace(kube, "lead") as namespace:
+            await canary(kube, namespace, within=MERCY * TAKEOVER_SECONDS)
+            running = await pods(kube)
+            leads = {pod["metadata"]["name"]: metric(local, pod["status"]["podIP"], "hardened_leader") for pod in running}
+            first = await leader(kube)
+            assert sorted(leads.values()) == [0, 1]
+            assert leads[first] == 1
+
+            ended = processes_of(first)
+            assert ended
+            for pid in ended:
+                os.kill(pid, signal.SIGKILL)
+            killed = await canary(kube, namespace, within=MERCY * TAKEOVER_SECONDS)
+
+            second = await leader(kube)
+            await kube.call("DELETE", f"api/v1/namespaces/{SYSTEM}/pods/{second}")
+            deleted = await canary(kube, namespace, within=MERCY * HANDOVER_SECONDS)
+            assert await leader(kube) != second
+            figures("leadership of installed replicas", killed_seconds=killed, deleted_seconds=deleted)
+
+    install(local)
+    try:
+        asyncio.run(all_of_it())
+    finally:
+        install(local, helm_args=("--set", "replicas=0"))

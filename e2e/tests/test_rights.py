@@ -1,0 +1,156 @@
+"""The operator has the rights that it uses, and uses the rights that it has: compared over everything that it does."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from e2e.cluster.local.cluster import LocalCluster
+from e2e.damage import CLAIM, EDITS, repair_seconds
+from e2e.figures import figures
+from e2e.install import install
+from e2e.kube import Body, Kube, condition, is_ready
+from e2e.rig import ACCOUNT, CHILDREN, SYSTEM, Run, fresh_namespace, operator_behind, serve, until_event, web
+
+USER = f"system:serviceaccount:{SYSTEM}:{ACCOUNT}"
+#: What the operator must never be able to do.
+FORBIDDEN = frozenset(
+    {"*", "secrets", "pods/exec", "pods/attach", "nodes/proxy", "escalate", "bind", "impersonate", "serviceaccounts/token"}
+)
+
+Right = tuple[str, str]
+
+pytestmark = pytest.mark.usefixtures("rights")
+
+
+@dataclass(frozen=True)
+class Used:
+    """What the operator asked of the API server: rights as (verb, group/resource), and the requests that were denied."""
+
+    rights: frozenset[Right]
+    denied: tuple[str, ...]
+
+
+def used(lines: Iterable[str]) -> Used:
+    """Reads the audit log. An apply that made its object is a create as well, as the API server's authorization sees it."""
+    rights: set[Right] = set()
+    denied: list[str] = []
+    for line in lines:
+        event = json.loads(line)
+        if event["user"]["username"] != USER or "objectRef" not in event:
+            continue
+        where, code = event["objectRef"], event.get("responseStatus", {}).get("code", 0)
+        resource = "/".join(part for part in (where.get("apiGroup"), where["resource"], where.get("subresource")) if part)
+        if code == 403:
+            denied.append(f"{event['verb']} {resource} {event['responseStatus'].get('message', '')}")
+        rights.add((event["verb"], resource))
+        if event["verb"] == "patch" and code == 201:
+            rights.add(("create", resource))
+    return Used(frozenset(rights), tuple(denied))
+
+
+async def granted(kube: Kube) -> frozenset[Right]:
+    """Every right of the operator's account, by the bindings on the cluster."""
+    rights: set[Right] = set()
+    for kind, role_kinds in (("ClusterRoleBinding", {"ClusterRole"}), ("RoleBinding", {"ClusterRole", "Role"})):
+        for binding in await kube.list(kind):
+            subjects = {(s.get("namespace"), s["name"]) for s in binding.get("subjects", []) if s["kind"] == "ServiceAccount"}
+            if (SYSTEM, ACCOUNT) not in subjects:
+                continue
+            assert binding["roleRef"]["kind"] in role_kinds
+            role = await kube.get(binding["roleRef"]["kind"], binding["roleRef"]["name"], binding["metadata"].get("namespace"))
+            assert role, f"{binding['metadata']['name']} binds a role that is not there"
+            rights.update(rights_of(role))
+    return frozenset(rights)
+
+
+def rights_of(role: Body) -> set[Right]:
+    return {
+        (verb, f"{group}/{resource}" if group else resource)
+        for rule in role["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+
+
+async def do_everything(run: Run) -> None:
+    """All that the operator ever has to do: each step is there for the right named behind it."""
+    unsized = web(run.namespace, volumes=[CLAIM])
+    del unsized["spec"]["replicas"]
+    await run.kube.apply(unsized, manager="team")
+    await run.kube.until("HardenedService", "web", run.namespace, is_ready, within=90)  # scale
+    await run.kube.patch("HardenedService", "web", run.namespace, {"spec": {"replicas": 0}}, "scale")
+    for kind in CHILDREN:
+        await repair_seconds(run, kind, EDITS[kind])  # patch, and create of events
+    await repair_seconds(run, "Service", EDITS["Service"])  # patch of events
+    await repair_seconds(run, "PodDisruptionBudget", None)
+    for number in range(11):
+        files = [{"mountPath": "/etc/web", "data": {"n": str(number)}}]
+        await serve(run, web(run.namespace, replicas=0, files=files, volumes=[CLAIM]))  # delete of revisions and files
+    worker = web(run.namespace, replicas=0)
+    del worker["spec"]["ports"], worker["spec"]["probes"]
+    await serve(run, worker)  # delete of services
+    await run.kube.apply(web(run.namespace, "no-such-version"))
+    await run.kube.until(
+        "HardenedService", "web", run.namespace, lambda live: condition(live, "Ready").get("reason") == "ImagePullFailed", within=60
+    )  # list of pods
+    await serve(run, web(run.namespace, replicas=0))
+    await until_event(run, "Repaired")
+    await run.operator.kill()
+    await run.operator.wait_run(1)
+    await repair_seconds(run, "Service", EDITS["Service"], within=60)  # get of events
+    await run.proxy.until_quiet(2, within=60)
+
+
+async def _compare(local: LocalCluster, folder: Path, namespace: str, kube: Kube, watched: str) -> None:
+    begun, start = time.monotonic(), local.audit_log.stat().st_size
+    await kube.delete("Lease", ACCOUNT, SYSTEM)
+    settings = {
+        "HARDENED_NAMESPACES": watched,
+        "HARDENED_LEADER_ELECT": "true",
+        "HARDENED_IDENTITY": "rights",
+        "HARDENED_LEASE_NAMESPACE": SYSTEM,
+    }
+    async with operator_behind(kube, local.kubeconfig, folder, namespace=namespace, settings=settings) as run:
+        await do_everything(run)
+    with local.audit_log.open() as log:
+        log.seek(start)
+        seen = used(log)
+    allowed = await granted(kube)
+    name = "rights in one namespace" if watched else "rights in the whole cluster"
+    figures(name, granted=len(allowed), used=len(seen.rights), denied=len(seen.denied), seconds=time.monotonic() - begun)
+    assert not seen.denied
+    assert allowed - seen.rights == set(), "granted, and never used"
+    assert seen.rights - allowed == set(), "used, and granted by something else"
+    assert not {part for right in allowed for part in right} & FORBIDDEN
+    assert not [right for right in allowed if "*" in "".join(right)]
+
+
+@pytest.mark.cluster
+def test_rights_in_the_whole_cluster_are_those_that_are_used(local: LocalCluster, tmp_path: Path) -> None:
+    async def all_of_it() -> None:
+        async with Kube(local.kubeconfig) as kube, fresh_namespace(kube, "rights") as namespace:
+            await _compare(local, tmp_path, namespace, kube, "")
+
+    asyncio.run(all_of_it())
+
+
+@pytest.mark.cluster
+def test_rights_in_one_namespace_are_those_that_are_used(local: LocalCluster, tmp_path: Path) -> None:
+    async def all_of_it() -> None:
+        async with Kube(local.kubeconfig) as kube, fresh_namespace(kube, "rights") as namespace:
+            narrowed = ("--set", "replicas=0", "--set", f"watch.namespaces={{{namespace}}}")
+            await asyncio.to_thread(install, local, helm_args=narrowed)
+            await _compare(local, tmp_path, namespace, kube, namespace)
+
+    try:
+        asyncio.run(all_of_it())
+    finally:
+        install(local, helm_args=("--set", "replicas=0"))

@@ -1,0 +1,108 @@
+"""A watch can break in fifteen ways on each of nine kinds: nothing stays unheard of."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from e2e.damage import CLAIM, EDITS, repair_seconds
+from e2e.faults import Plan, SilenceWatch, watch_plans
+from e2e.figures import commit, figures
+from e2e.flow import gather_limited, sample
+from e2e.kube import KINDS, Kube
+from e2e.rig import MERCY, Run, canary, fresh_namespace, is_seen, operator_behind, running, serve, web
+
+#: Seconds from a fault's end until what changed meanwhile is handled; and until a watch that says nothing is given up.
+BACK_SECONDS = 5.0
+SILENT_SECONDS = 70.0
+LANES = int(os.environ.get("HARDENED_LANES", "4"))
+KIND_OF = {plural: kind for kind, (_, plural) in KINDS.items()}
+
+pytestmark = pytest.mark.usefixtures("rights")
+
+
+@dataclass(frozen=True)
+class Heard:
+    """After one fault: the seconds until a change on the affected kind was handled, and until a new service was; and the restarts."""
+
+    change: float
+    canary: float
+    exits: int
+
+
+async def _all_plans(kubeconfig: Path, folder: Path) -> list[Plan]:
+    """Enumerated from what a clean run watches."""
+    async with running(kubeconfig, folder, name="watch") as run:
+        await run.proxy.until(lambda call: call.verb == "watch", count=9, within=30)
+        return list(watch_plans(run.proxy.calls))
+
+
+async def _change(run: Run, resource: str, within: float) -> float:
+    """A change on the affected kind, and the seconds until it was handled."""
+    kind = KIND_OF[resource]
+    if kind != "HardenedService":
+        return await repair_seconds(run, kind, EDITS[kind], within=within)
+    await run.kube.patch(kind, "web", run.namespace, {"spec": {"token": "changed"}})
+    _, seconds = await run.kube.until(kind, "web", run.namespace, is_seen, within=within)
+    return seconds
+
+
+async def _survive(kube: Kube, kubeconfig: Path, folder: Path, plan: Plan) -> Heard:
+    fault = plan.faults[0]
+    patience = MERCY * BACK_SECONDS + (SILENT_SECONDS if isinstance(fault.what, SilenceWatch) else 0)
+    async with (
+        fresh_namespace(kube, "watch") as namespace,
+        operator_behind(kube, kubeconfig, folder, plan.faults, namespace=namespace) as run,
+    ):
+        # Its children are the events behind which a stream breaks.
+        await serve(run, web(namespace, replicas=0, volumes=[CLAIM]), within=60 + patience)
+        await run.proxy.until(lambda call: bool(call.fault), within=30)
+        change = await _change(run, fault.where.resource or "", patience)
+        heard = await canary(kube, namespace, within=patience)
+        await run.proxy.until_quiet(1, within=60)
+        return Heard(change, heard, len(run.operator.exits))
+
+
+async def _run_all(kubeconfig: Path, folder: Path, count: int | None) -> dict[str, Heard | BaseException]:
+    async with Kube(kubeconfig) as kube:
+        plans = await _all_plans(kubeconfig, folder)
+        assert len(plans) == 15 * 9
+        if count:
+            plans = sample([plan for plan in plans if not isinstance(plan.faults[0].what, SilenceWatch)], count)
+        jobs = [functools.partial(_survive, kube, kubeconfig, folder, plan) for plan in plans]
+        return dict(zip((plan.name for plan in plans), await gather_limited(LANES, jobs), strict=True))
+
+
+def _check(name: str, kubeconfig: Path, folder: Path, count: int | None) -> None:
+    begun = time.monotonic()
+    found = asyncio.run(_run_all(kubeconfig, folder, count))
+    heard = [result for result in found.values() if isinstance(result, Heard)]
+    figures(
+        name,
+        plans=len(found),
+        survived=len(heard),
+        worst_change_seconds=max((h.change for h in heard), default=None),
+        worst_canary_seconds=max((h.canary for h in heard), default=None),
+        restarts=sum(h.exits for h in heard),
+        seconds=time.monotonic() - begun,
+        sample=os.environ.get("HARDENED_SAMPLE", commit()) if count else None,
+    )
+    wrong = [f"{plan}: {type(error).__name__}: {error}" for plan, error in found.items() if isinstance(error, BaseException)]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.cluster
+def test_sampled_breaks_of_watches_leave_nothing_unheard_of(kubeconfig: Path, tmp_path: Path) -> None:
+    _check("sampled breaks of watches", kubeconfig, tmp_path, 8)
+
+
+@pytest.mark.full
+@pytest.mark.timeout(7200)
+def test_every_break_of_every_watch_leaves_nothing_unheard_of(kubeconfig: Path, tmp_path: Path) -> None:
+    _check("every break of every watch", kubeconfig, tmp_path, None)

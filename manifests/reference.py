@@ -1,0 +1,102 @@
+"""Writes docs/reference.md from the code: every field with its bounds, every condition reason, every setting."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from hardened.api.crd import root_schema
+from hardened.api.service import REVISION_FIELDS
+from hardened.core.desired.container import DEFAULT_LIMITS, DEFAULT_REQUESTS
+from hardened.core.history import LIMIT
+from hardened.core.plan import DEFAULT_REPLICAS
+from hardened.core.reasons import MEANING
+
+Schema = dict[str, Any]
+
+_HEAD = f"""# Reference
+
+Generated from the code by `make gen`.
+
+## What a two-line spec switches on
+
+With `image` and one port, a service gets: {DEFAULT_REPLICAS} replicas, spread over nodes and zones; pods that run as the image's user (root is
+refused) with a read-only root and a writable `/tmp`, no capabilities, the runtime's seccomp profile, no service account token; requests of
+{", ".join(f"{k} {v}" for k, v in DEFAULT_REQUESTS.items())} and limits of {", ".join(f"{k} {v}" for k, v in DEFAULT_LIMITS.items())};
+a TCP readiness probe on that port; 5 s of preStop sleep and 30 s of grace; a disruption budget of one pod; a NetworkPolicy that closes every
+other port. The `Hardened` condition lists what is left for the team to do.
+
+A change of any of these makes a new revision: {", ".join(f"`{name}`" for name in REVISION_FIELDS)}.
+Everything else applies at once. The newest {LIMIT} revisions are kept.
+
+## Fields of `spec`
+
+| field | type | bounds | |
+|---|---|---|---|
+"""
+_RULES = "\n## Rules that span fields\n\n"
+_REASONS = "\n## Condition reasons\n\n| reason | meaning |\n|---|---|\n"
+_EXITS = """
+## Exit codes of hardenctl
+
+| code | meaning |
+|---|---|
+| 0 | ok |
+| 1 | failed, degraded, or findings |
+| 2 | wrong usage, or an invalid file |
+| 4 | refused by the cluster |
+| 124 | the wait timed out |
+| 130 | interrupted |
+"""
+
+
+_BOUNDS = (
+    ("minimum", "maximum", ""),
+    ("minLength", "maxLength", " characters"),
+    ("minItems", "maxItems", " items"),
+    ("minProperties", "maxProperties", " entries"),
+)
+
+
+def reference() -> str:
+    """The whole page."""
+    spec = root_schema()["properties"]["spec"]
+    fields = "".join(f"| `{path}` | {_type(node)} | {_bounds(node)} | {node.get('description', '')} |\n" for path, node in _walk("", spec))
+    rules = "".join(f"- `spec{path}`: {text}\n" for path, text in _rules("", spec))
+    reasons = "".join(f"| `{reason}` | {meaning} |\n" for reason, meaning in MEANING.items())
+    return _HEAD + fields + _RULES + rules + _REASONS + reasons + _EXITS
+
+
+def _walk(path: str, node: Schema) -> Iterator[tuple[str, Schema]]:
+    for name, child in (node.get("properties") or {}).items():
+        place = f"{path}.{name}" if path else name
+        is_required = name in node.get("required", ())
+        yield place + (" *" if is_required else ""), child
+        yield from _walk(place, child)
+        if "items" in child:
+            yield from _walk(f"{place}[]", child["items"])
+
+
+def _rules(path: str, node: Schema) -> Iterator[tuple[str, str]]:
+    for rule in node.get("x-kubernetes-validations") or ():
+        if rule["message"].startswith("keys must match"):
+            continue  # the pattern of a map's keys: every map has one
+        yield path + rule.get("fieldPath", ""), rule["message"]
+    for name, child in (node.get("properties") or {}).items():
+        yield from _rules(f"{path}.{name}", child)
+        if "items" in child:
+            yield from _rules(f"{path}.{name}[]", child["items"])
+
+
+def _type(node: Schema) -> str:
+    if "x-kubernetes-int-or-string" in node:
+        return "integer or string"
+    if "enum" in node:
+        return "one of " + ", ".join(f"`{value}`" for value in node["enum"])
+    if node.get("type") == "array":
+        return f"list of {_type(node['items'])}"
+    if "additionalProperties" in node:
+        return f"map of {_type(node['additionalProperties'])}"
+    return str(node.get("type", "object"))
+
+
+def _bounds(node: Schema) -> str:
+    return ", ".join(f"{node.get(low, 0)} to {node[high]}{unit}" for low, high, unit in _BOUNDS if high in node)

@@ -1,0 +1,74 @@
+"""What a team leaves open is named, with its remedy, and nothing else is."""
+
+from typing import Any
+
+import pytest
+from tests.core.worlds import service
+
+from hardened.core.hardening import CHECKS, gaps
+
+DIGEST = "registry.example/shop@sha256:" + "0" * 64
+PROBE = {"httpGet": {"path": "/health"}}
+CLOSED: dict[str, Any] = {
+    "image": DIGEST,
+    "ports": [{"name": "http", "containerPort": 8080}],
+    "probes": {"readiness": PROBE, "liveness": PROBE},
+    "replicas": 2,
+    "resources": {"limits": {"memory": "64Mi"}},
+}
+SECRET = {"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "shop", "key": "token"}}}
+
+
+def test_a_service_that_says_everything_has_no_gaps() -> None:
+    assert gaps(service(CLOSED)) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "gap"),
+    [
+        pytest.param({"probes": {"liveness": PROBE}}, "no readiness probe", id="a TCP check stands in for readiness"),
+        pytest.param(
+            {"ports": [{"name": "game", "containerPort": 7000, "protocol": "UDP"}], "probes": {"liveness": {"exec": {"command": ["true"]}}}},
+            "no readiness probe (set", id="nothing stands in for the readiness of a UDP port",
+        ),
+        pytest.param({"probes": {"readiness": PROBE}}, "no liveness probe", id="a process that hangs"),
+        pytest.param({"image": "registry.example/shop:1"}, "image by tag", id="a tag that can be moved"),
+        pytest.param({"env": [SECRET]}, "a secret in an environment variable", id="a secret in a variable"),
+        pytest.param({"envFrom": [{"secretRef": {"name": "shop"}}]}, "a secret in environment variables", id="a Secret as variables"),
+        pytest.param(
+            {"sidecars": [{"name": "proxy", "image": DIGEST, "env": [SECRET]}]}, "a secret in an environment variable", id="in a sidecar"
+        ),
+        pytest.param(
+            {"initContainers": [{"name": "init", "image": DIGEST, "envFrom": [{"secretRef": {"name": "s"}}]}]},
+            "a secret in environment variables",
+            id="in an init container",
+        ),
+        pytest.param({"security": {"profile": "baseline"}}, "security.profile is baseline", id="the baseline profile"),
+        pytest.param({"replicas": 1}, "one replica", id="one replica"),
+        pytest.param({"resources": {"limits": {"cpu": "1"}}}, "resources by default", id="memory that nobody measured"),
+    ],
+)  # fmt: skip
+def test_one_gap_is_named(change: dict[str, Any], gap: str) -> None:
+    found = gaps(service({**CLOSED, **change}))
+    assert len(found) == 1
+    assert found[0].startswith(gap)
+    assert found[0].endswith(")"), "the remedy comes with it"
+
+
+@pytest.mark.parametrize(
+    ("change", "absent"),
+    [
+        pytest.param({"ports": None, "probes": {"liveness": {"exec": {"command": ["true"]}}}}, "readiness", id="a worker needs no readiness"),
+        pytest.param({"replicas": None}, "replica", id="replicas that the operator chooses"),
+        pytest.param({"env": [{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "a", "key": "b"}}}]}, "secret", id="a ConfigMap"),
+        pytest.param({"replicas": 0}, "replica", id="scaled to zero on purpose"),
+    ],
+)
+def test_what_is_no_gap_is_not_named(change: dict[str, Any], absent: str) -> None:
+    assert not [gap for gap in gaps(service({**CLOSED, **change})) if absent in gap]
+
+
+def test_two_lines_of_spec_leave_several_in_the_order_of_the_checks() -> None:
+    found = gaps(service({"image": "registry.example/shop:1", "ports": [{"name": "http", "containerPort": 80}]}))
+    assert found == [gap for check in CHECKS if (gap := check(service({"image": "registry.example/shop:1", "ports": [{"name": "http", "containerPort": 80}]})))]
+    assert len(found) == 4
