@@ -1,4 +1,4 @@
-"""A plain foreign client of the API server, for tests: raw dictionaries, JSON patches of everything, and waits by watch instead of by sleep."""
+"""A plain foreign client of the API server, for tests: raw dictionaries, patches of everything, waits by watch instead of by sleep."""
 
 from __future__ import annotations
 

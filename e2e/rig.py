@@ -19,13 +19,15 @@ from e2e.kube import Body, Kube, is_ready
 ROOT = Path(__file__).resolve().parent.parent
 SYSTEM = "hardened-system"
 ACCOUNT = "hardened-operator"
+CRD = "hardenedservices.hardened.dev"
 
 #: What the deadlines of the promises are multiplied by before a test fails: a promise is reported, a deadline is behaviour.
 MERCY = 3.0
 
 #: Kinds of children, all of which a snapshot looks at.
 CHILDREN = (
-    "ControllerRevision", "ConfigMap", "ServiceAccount", "NetworkPolicy", "PodDisruptionBudget", "PersistentVolumeClaim", "Deployment", "Service",
+    "ControllerRevision", "ConfigMap", "ServiceAccount", "NetworkPolicy", "PodDisruptionBudget", "PersistentVolumeClaim", "Deployment",
+    "Service",
 )  # fmt: skip
 _VOLATILE = frozenset({"uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "selfLink"})
 
@@ -59,6 +61,24 @@ async def fresh_namespace(kube: Kube, prefix: str = "t") -> AsyncIterator[str]:
         yield name
     finally:
         await kube.delete("Namespace", name)
+
+
+async def read_crd(kube: Kube) -> Body:
+    """The CustomResourceDefinition as one would write it."""
+    crd = await kube.get("CustomResourceDefinition", CRD)
+    assert crd, "the CRD is not there"
+    meta = {k: v for k, v in crd["metadata"].items() if k not in _VOLATILE}
+    return {"apiVersion": "apiextensions.k8s.io/v1", "kind": crd["kind"], "metadata": meta, "spec": crd["spec"]}
+
+
+async def put_crd(kube: Kube, crd: Body) -> None:
+    """Makes the CustomResourceDefinition, or replaces it."""
+    live = await kube.get("CustomResourceDefinition", CRD)
+    if live is None:
+        await kube.create(crd)
+        return
+    meta = {**crd["metadata"], "resourceVersion": live["metadata"]["resourceVersion"]}
+    await kube.call("PUT", f"apis/apiextensions.k8s.io/v1/customresourcedefinitions/{CRD}", {**crd, "metadata": meta})
 
 
 async def operator_token(kube: Kube) -> str:

@@ -80,7 +80,7 @@ def _cause(error: BaseException) -> str:
         if isinstance(link, TimeoutError) or "Timeout" in type(link).__name__:
             return "no reply in time"
         if isinstance(link, ssl.SSLError):
-            return f"TLS failed: {link.reason or link}"
+            return f"TLS failed: {getattr(link, 'reason', None) or link}"
     own = [link for link in chain if isinstance(link, OSError) and link.errno and link.strerror]
     return str(own[-1].strerror) if own else f"no usable reply ({type(error).__name__})"
 

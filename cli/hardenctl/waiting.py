@@ -49,6 +49,8 @@ def wait(session: Session, first: dict[str, Any], goal: str, deadline: Deadline,
     except WaitTimedOut:
         pass
     except KeyboardInterrupt:
+        if session.console.err.isatty():
+            session.console.progress("")  # the terminal shows ^C: go on below it
         raise Stop(
             "stopped waiting; the release goes on",
             result=Result.INTERRUPTED,

@@ -4,8 +4,10 @@ import copy
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from hardenctl.resources import CHILD_COLLECTIONS
 from hardened.errors import ApiFailure, Vanished
 
+_COLLECTIONS = {template.rpartition("/")[2] for template in CHILD_COLLECTIONS.values()}
 SERVICES = "/apis/hardened.dev/v1alpha1/namespaces/shop/hardenedservices"
 REVISION = "4e7bb635c5c3"
 
@@ -92,13 +94,7 @@ class FakeCluster:
             return copy.deepcopy(found)
         if plain.endswith("/hardenedservices"):
             return {"items": [o for p, o in self.objects.items() if isinstance(o, dict) and o.get("kind") == "HardenedService"]}
-        if (
-            plain.rpartition("/")[2] in ("deployments", "services", "configmaps", "serviceaccounts")
-            or "policies" in plain
-            or "claims" in plain
-        ):
-            return {"items": []}
-        if plain.endswith(("controllerrevisions", "poddisruptionbudgets")):
+        if plain.rpartition("/")[2] in _COLLECTIONS:
             return {"items": []}
         name = plain.rpartition("/")[2]
         raise Vanished(f'hardenedservices.hardened.dev "{name}" not found', status=404, reason="NotFound")

@@ -87,7 +87,8 @@ def test_a_service_that_was_healthy_already_needs_no_wait(run: Any, file: str) -
         pytest.param(Refused("forbidden", status=403), "kubectl auth can-i patch hardenedservices.hardened.dev -n shop", id="no right"),
         pytest.param(
             Conflict("conflict", (FieldConflict("spec.image", "kubectl-edit"),)),
-            "spec.image is managed by kubectl-edit, which set another value\nhint: change it with kubectl-edit, or take it over with --force-conflicts",
+            "spec.image is managed by kubectl-edit, which set another value\n"
+            "hint: change it with kubectl-edit, or take it over with --force-conflicts",
             id="another manager",
         ),
         pytest.param(

@@ -15,13 +15,26 @@ import pytest
 from e2e.cluster.local.cluster import LocalCluster
 from e2e.faults import FOREVER, Answer, Fault, Where
 from e2e.figures import figures
-from e2e.install import install
 from e2e.kube import Body, Kube, KubeError
-from e2e.rig import MERCY, SYSTEM, Run, canary, fresh_namespace, operator_behind, operator_token, running, serve, subfolder, web
+from e2e.rig import (
+    CRD,
+    MERCY,
+    SYSTEM,
+    Run,
+    canary,
+    fresh_namespace,
+    operator_behind,
+    operator_token,
+    put_crd,
+    read_crd,
+    running,
+    serve,
+    subfolder,
+    web,
+)
 
 #: Seconds from the end of an outage until a new service is looked at.
 BACK_SECONDS = 5.0
-CRD = "hardenedservices.hardened.dev"
 
 pytestmark = pytest.mark.usefixtures("rights")
 
@@ -107,14 +120,17 @@ def is_established(crd: Body | None) -> bool:
 
 
 @pytest.mark.cluster
-def test_the_crd_is_deleted_and_made_again(local: LocalCluster, kubeconfig: Path, tmp_path: Path) -> None:
+def test_the_crd_is_deleted_and_made_again(kubeconfig: Path, tmp_path: Path) -> None:
     async def all_of_it() -> None:
         async with running(kubeconfig, tmp_path, name="crd") as run:
             await serve(run, web(run.namespace, replicas=0))
-            await run.kube.delete("CustomResourceDefinition", CRD)
-            await run.kube.until("CustomResourceDefinition", CRD, None, lambda crd: crd is None, within=60)
-            await run.kube.until("Deployment", "web-blue", run.namespace, lambda live: live is None, within=60)
-            await asyncio.to_thread(restore)
+            crd = await read_crd(run.kube)
+            try:
+                await run.kube.delete("CustomResourceDefinition", CRD)
+                await run.kube.until("CustomResourceDefinition", CRD, None, lambda live: live is None, within=60)
+                await run.kube.until("Deployment", "web-blue", run.namespace, lambda live: live is None, within=60)
+            finally:
+                await put_crd(run.kube, crd)
             await run.kube.until("CustomResourceDefinition", CRD, None, is_established, within=60)
             begun = time.monotonic()
             await _back(run.kube, run.namespace)
@@ -122,13 +138,7 @@ def test_the_crd_is_deleted_and_made_again(local: LocalCluster, kubeconfig: Path
             await serve(run, web(run.namespace, replicas=0))
             figures("CRD deleted and made again", back_seconds=seconds, exits=run.operator.run)
 
-    def restore() -> None:
-        install(local, helm_args=("--set", "replicas=0"))
-
-    try:
-        asyncio.run(all_of_it())
-    finally:
-        restore()
+    asyncio.run(all_of_it())
 
 
 def credential_of(token: str) -> str:

@@ -11,13 +11,10 @@ from typing import Any
 
 import pytest
 
-from e2e.cluster.local.cluster import LocalCluster
 from e2e.figures import figures
-from e2e.install import install
 from e2e.kube import Body, Kube, KubeError, condition
-from e2e.rig import ACCOUNT, MERCY, SYSTEM, Run, canary, fresh_namespace, operator_behind, running, serve, web
+from e2e.rig import ACCOUNT, MERCY, SYSTEM, Run, canary, fresh_namespace, operator_behind, put_crd, read_crd, running, serve, web
 
-CRD = "hardenedservices.hardened.dev"
 #: Seconds until a condition names why a service does not start.
 NAMED_SECONDS = 30.0
 CANARY_SECONDS = 5.0
@@ -139,39 +136,35 @@ def test_a_namespace_that_cannot_go_yet_disturbs_nobody(kubeconfig: Path, tmp_pa
 def older(crd: Body) -> Body:
     """The CRD as an older release might have left it: another schema revision, status fields that are not known, a spec without rules."""
     crd = copy.deepcopy(crd)
-    for field in ("managedFields", "resourceVersion", "uid", "creationTimestamp", "generation"):
-        crd["metadata"].pop(field, None)
-    crd["metadata"]["annotations"] = {**crd["metadata"].get("annotations", {}), "hardened.dev/schema-revision": "older"}
+    crd["metadata"]["annotations"]["hardened.dev/schema-revision"] = "older"
     schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]
     schema["spec"] = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
     for field in ("history", "serving"):
         del schema["status"]["properties"][field]
-    return {**{k: v for k, v in crd.items() if k != "status"}, "apiVersion": "apiextensions.k8s.io/v1"}
+    return crd
 
 
 @contextlib.asynccontextmanager
-async def older_crd(local: LocalCluster, kube: Kube) -> AsyncIterator[None]:
+async def older_crd(kube: Kube) -> AsyncIterator[None]:
     """The cluster has an older CRD meanwhile."""
-    crd = await kube.get("CustomResourceDefinition", CRD)
-    assert crd
-    changed = older(crd)
-    path = f"apis/apiextensions.k8s.io/v1/customresourcedefinitions/{CRD}"
-    version = {"resourceVersion": crd["metadata"]["resourceVersion"]}
-    await kube.call("PUT", path, {**changed, "metadata": {**changed["metadata"], **version}})
+    crd = await read_crd(kube)
+    await put_crd(kube, older(crd))
     try:
         yield
     finally:
-        await asyncio.to_thread(install, local, helm_args=("--set", "replicas=0"))
+        for live in await kube.list("HardenedService"):
+            await kube.delete("HardenedService", live["metadata"]["name"], live["metadata"]["namespace"])
+        await put_crd(kube, crd)
 
 
 @pytest.mark.cluster
-def test_an_older_crd_is_named_and_a_service_that_it_lets_through_delays_nobody(local: LocalCluster, tmp_path: Path) -> None:
+def test_an_older_crd_is_named_and_a_service_that_it_lets_through_delays_nobody(kubeconfig: Path, tmp_path: Path) -> None:
     async def all_of_it() -> None:
         async with (
-            Kube(local.kubeconfig) as kube,
-            older_crd(local, kube),
+            Kube(kubeconfig) as kube,
+            older_crd(kube),
             fresh_namespace(kube, "older") as namespace,
-            operator_behind(kube, local.kubeconfig, tmp_path, namespace=namespace) as run,
+            operator_behind(kube, kubeconfig, tmp_path, namespace=namespace) as run,
         ):
             await until_taken(kube, service(namespace, "broken", image=5, ports="none"))
             live = await reported(run, namespace, "broken", "InvalidSpec")

@@ -43,6 +43,15 @@ AccessMode = Literal["ReadWriteOnce", "ReadWriteOncePod", "ReadWriteMany", "Read
 class Claim(Model):
     """A persistent volume: made once, never deleted by the operator, also not with the service."""
 
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="!has(self.accessModes) || self.accessModes.size() == 1 || !('ReadWriteOncePod' in self.accessModes)",
+            holds=lambda m: len(m.access_modes) == 1 or "ReadWriteOncePod" not in m.access_modes,
+            message="ReadWriteOncePod stands alone",
+            field=".accessModes",
+        ),
+    )
+
     size: Quantity
     storage_class_name: ObjectName | None = None
     access_modes: Annotated[list[AccessMode], unique(4, least=1)] = Field(["ReadWriteOnce"])

@@ -2,6 +2,9 @@
 
 The rules are those of server-side apply: a map is compared by the keys that we set, a list with merge keys by the
 items that we set, and everything else as a whole. What others add beside it is theirs and stays.
+
+Both sides are plain JSON values. Asking for `dict` and `list` instead of the abstract classes takes a third of the time, and a
+restart with 1,000 services compares 6,000 objects.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,6 +30,10 @@ _GROWN_BY_DEFAULTS = frozenset({"fieldRef", "resourceFieldRef"})
 #: Maps of quantities, and single ones. Anywhere else, "1.10" and "1.1" are two texts.
 _QUANTITIES = frozenset({"requests", "limits"})
 _QUANTITY = frozenset({"sizeLimit", "divisor"})
+#: Fields that the API server drops when they are zero or false: there is no pointer behind them.
+_DROPPED_WHEN_ZERO = frozenset({"initialDelaySeconds", "readOnly"})
+#: The one map within atomic lists that is dropped when it is empty; an empty selector is kept, since it means everything.
+_DROPPED_WHEN_EMPTY = frozenset({"matchLabels"})
 
 
 def difference(wanted: Mapping[str, Any], live: Mapping[str, Any]) -> str | None:
@@ -47,16 +54,16 @@ def _map(wanted: Mapping[str, Any], live: Mapping[str, Any], path: str) -> str |
 
 def _value(name: str, wanted: Any, live: Any, path: str, parent: Mapping[str, Any]) -> str | None:
     if live is None:
-        return None if _is_empty(wanted) else path
-    if isinstance(wanted, Mapping):
+        return None if _is_empty(wanted) or (not wanted and name in _DROPPED_WHEN_ZERO) else path
+    if isinstance(wanted, dict):
         return _submap(name, wanted, live, path)
-    if isinstance(wanted, Sequence) and not isinstance(wanted, str):
+    if isinstance(wanted, (list, tuple)):
         return _list(name, wanted, live, path, parent)
     return None if wanted == live or (name in _QUANTITY and _same_amount(wanted, live)) else path
 
 
 def _submap(name: str, wanted: Mapping[str, Any], live: Any, path: str) -> str | None:
-    if not isinstance(live, Mapping):
+    if not isinstance(live, dict):
         return path
     if name in _ATOMIC_MAPS and name not in _GROWN_BY_DEFAULTS:
         return None if _exact(wanted) == _exact(live) else path
@@ -66,12 +73,12 @@ def _submap(name: str, wanted: Mapping[str, Any], live: Any, path: str) -> str |
 
 
 def _list(name: str, wanted: Sequence[Any], live: Any, path: str, parent: Mapping[str, Any]) -> str | None:
-    if not isinstance(live, Sequence):
+    if not isinstance(live, list):
         return path
     keys = _keys(name, wanted, parent)
     if not keys:
         return None if _exact(wanted) == _exact(live) else path
-    by_key = {tuple(item.get(k) for k in keys): item for item in live if isinstance(item, Mapping)}
+    by_key = {tuple(item.get(k) for k in keys): item for item in live if isinstance(item, dict)}
     for item in wanted:
         key = tuple(item.get(k) for k in keys)
         place = f"{path}[{'/'.join(map(str, key))}]"
@@ -84,7 +91,7 @@ def _list(name: str, wanted: Sequence[Any], live: Any, path: str, parent: Mappin
 
 
 def _keys(name: str, wanted: Sequence[Any], parent: Mapping[str, Any]) -> tuple[str, ...]:
-    if name == "ports" and wanted and isinstance(wanted[0], Mapping):
+    if name == "ports" and wanted and isinstance(wanted[0], dict):
         if "containerPort" in wanted[0]:
             return ("containerPort", "protocol")
         if "targetPort" in wanted[0] and "selector" in parent:
@@ -94,13 +101,13 @@ def _keys(name: str, wanted: Sequence[Any], parent: Mapping[str, Any]) -> tuple[
 
 def _is_empty(value: Any) -> bool:
     # The API server drops what is empty: an absent field and an empty one are the same to it.
-    return value is None or (isinstance(value, str | Mapping | Sequence) and not value)
+    return not value and (value is None or isinstance(value, (str, dict, list, tuple)))
 
 
 def _exact(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {k: _exact(v) for k, v in value.items() if not (_is_empty(v) and v != {})}
-    if isinstance(value, Sequence) and not isinstance(value, str):
+    if isinstance(value, dict):
+        return {k: _exact(v) for k, v in value.items() if not _is_empty(v) or (v == {} and k not in _DROPPED_WHEN_EMPTY)}
+    if isinstance(value, (list, tuple)):
         return [_exact(item) for item in value]
     return value
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from hardened.api import names
@@ -35,7 +36,7 @@ class Revision:
         """The application's image."""
         return str(self.fields["image"])
 
-    @property
+    @cached_property
     def spec(self) -> HardenedServiceSpec:
         """The revision's fields, typed."""
         return parse_spec(self.fields)

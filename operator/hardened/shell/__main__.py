@@ -1,14 +1,25 @@
 """`python -m hardened.shell`: the operator."""
 
 import asyncio
+import logging
 import os
 import sys
 
 from hardened.shell.process import main
 from hardened.shell.settings import BadSetting
 
+
+async def run() -> None:
+    """Ends the process itself: all that has an order has ended when `main` returns, and asyncio would go on to wait for kopf's last tasks."""
+    code = await main(os.environ)
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
 if __name__ == "__main__":
     try:
-        sys.exit(asyncio.run(main(os.environ)))
+        asyncio.run(run())
     except BadSetting as error:
         sys.exit(f"hardened: {error}")

@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 #: A graceful stop waits this long for reconciles in work, before the Lease is given up: together less than the 3 s of a handover.
 DRAIN_SECONDS: Final = 1.5
+#: How long kopf may take to end its watches.
+KOPF_SECONDS: Final = 2.0
 
 
 class Process:
@@ -125,9 +127,7 @@ class Process:
         return task
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        if task.cancelled():
-            return
-        error = task.exception()
+        error = None if task.cancelled() else task.exception()
         if not self.stop.is_set():
             logger.error("%s ended: the process ends with it, to be started anew", task.get_name(), exc_info=error)
         self.end(1)
@@ -141,7 +141,6 @@ class Process:
         registry = kopf.OperatorRegistry()
         login = watches.Login(functools.partial(credentials.load, self.environ), self.signs, time.monotonic)
         watches.register(registry, watches.Watching(self.cache, self.queue, self.signs, time.monotonic), login)
-        existing = asyncio.all_tasks()
         tasks = await kopf.spawn_tasks(
             registry=registry,
             settings=watches.settings(),
@@ -153,7 +152,15 @@ class Process:
         # kopf has put its own signal handlers in place; the order of our end is ours.
         for signum in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(signum, self.end, 0)
-        await kopf.run_tasks(tasks, ignored=existing)
+        # Not kopf.run_tasks: when one watch fails it waits for all tasks of the process, ours too, and nothing is heard of until then.
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks, timeout=KOPF_SECONDS)
 
 
 async def main(environ: Mapping[str, str]) -> int:

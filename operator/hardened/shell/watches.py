@@ -62,6 +62,19 @@ class EndlessBackoff:
             yield min(3.0, 2.0**attempt) * random.uniform(0.8, 1.2)
 
 
+class NoDiffs(kopf.DiffBaseStorage):
+    """Nothing is compared with what it was before, since no handler asks for it: kopf would copy each object of each event three times."""
+
+    def build(self, *, body: kopf.Body, extra_fields: Any = None) -> kopf.BodyEssence:
+        return kopf.BodyEssence()
+
+    def fetch(self, *, body: kopf.Body) -> kopf.BodyEssence | None:
+        return None
+
+    def store(self, *, body: kopf.Body, patch: kopf.Patch, essence: kopf.BodyEssence) -> None:
+        """Nothing is kept."""
+
+
 @dataclass(frozen=True)
 class Watching:
     """What the handlers need. clock: monotonic seconds."""
@@ -125,6 +138,7 @@ def settings() -> kopf.OperatorSettings:
     chosen.queueing.worker_limit = 20
     chosen.queueing.idle_timeout = 0.05
     chosen.posting.enabled = False
+    chosen.persistence.diffbase_storage = NoDiffs()
     chosen.peering.standalone = True
     chosen.scanning.disabled = True
     chosen.process.ultimate_exiting_timeout = 20

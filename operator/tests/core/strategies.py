@@ -45,8 +45,23 @@ def _matching(pattern: str) -> Values:
 
 @cache
 def valid_specs() -> Values:
-    """Specs that parse, small ones most of the time."""
-    return _object(schema_of(HardenedServiceSpec)).map(repaired)
+    """Specs that parse, small ones most of the time; every other one has ports."""
+    schema = schema_of(HardenedServiceSpec)
+    ports = st.fixed_dictionaries({}, optional={"ports": _values(schema["properties"]["ports"])})
+    return st.builds(lambda spec, more: repaired(_connected(spec | more)), _object(schema), ports)
+
+
+def _connected(spec: dict[str, Any]) -> dict[str, Any]:
+    """Lets mounts and probes name volumes and ports that are there."""
+    volumes, ports = ([part["name"] for part in spec.get(field, ())] for field in ("volumes", "ports"))
+    for helper in (*spec.get("initContainers", ()), *spec.get("sidecars", ())):
+        for index, mount in enumerate(helper.get("volumeMounts", ())):
+            mount["name"] = volumes[index % len(volumes)] if volumes else mount["name"]
+    for probe in spec.get("probes", {}).values():
+        for kind in probe.keys() & {"httpGet", "tcpSocket"}:
+            if ports and isinstance(probe[kind].get("port"), str):
+                probe[kind]["port"] = ports[0]
+    return spec
 
 
 def repaired(spec: Any) -> Any:

@@ -1,0 +1,229 @@
+"""`python -m e2e.run`: every promise on a cluster, at full size, in the background and for hours if need be.
+
+Each node's outcome is written down as soon as it is known, with its commit, so a run that was killed goes on where it was; a node
+that passed on this very commit is not run again. The cluster is kept between runs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from typing import Annotated
+
+import pytest
+import typer
+
+from e2e.cluster.progress import span
+from e2e.figures import ROOT, commit
+
+FILE = ROOT / "build" / "e2e.jsonl"
+LOGS = ROOT / "build" / "e2e"
+#: The pipe on which a pytest process tells each outcome; see the hooks at the end of this module.
+PIPE = "HARDENED_E2E_PIPE"
+#: What is run, in this order: the quick ones first.
+MARKS = ("cluster and not full", "full")
+#: Seconds that a node is taken to need while nothing is known of any.
+GUESS_S = 60.0
+
+
+@dataclass(frozen=True)
+class Result:
+    """How one node ended. outcome: passed, failed, skipped, or lost where pytest ended before it; commit: see figures.commit."""
+
+    node: str
+    outcome: str
+    seconds: float
+    commit: str
+    at: str
+
+
+def collect(mark: str, expression: str) -> list[str]:
+    """The ids of the nodes of a mark, in the order of the files. Exits where pytest cannot collect them."""
+    words = [sys.executable, "-m", "pytest", "--collect-only", "-m", mark, *(["-k", expression] if expression else [])]
+    found = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    if found.returncode not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+        sys.exit(f"pytest could not collect:\n{found.stdout[-3000:]}{found.stderr[-3000:]}")
+    return [line for line in found.stdout.splitlines() if "::" in line and not line.startswith(("=", " ", "ERROR"))]
+
+
+def results(file: Path = FILE) -> list[Result]:
+    """All that was written down, oldest first. A last line that was cut short by a kill does not count."""
+    found = []
+    for line in file.read_text().splitlines() if file.exists() else ():
+        try:
+            found.append(Result(**json.loads(line)))
+        except (ValueError, TypeError):
+            continue
+    return found
+
+
+def record(result: Result, file: Path = FILE) -> None:
+    """One line more, at once and whole: what was there is never touched."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with open(file, "ab", buffering=0) as sink:
+        # The line break comes first, too: an earlier line may have been cut short. Empty lines are no results.
+        sink.write(f"\n{json.dumps(asdict(result))}\n".encode())
+
+
+def passed_on(this: str, known: Iterable[Result]) -> frozenset[str]:
+    """The nodes whose last outcome on this commit is `passed`; none where the tree differs from its commit."""
+    if not this or this.endswith("+"):
+        return frozenset()
+    last = {result.node: result.outcome for result in known if result.commit == this}
+    return frozenset(node for node, outcome in last.items() if outcome == "passed")
+
+
+def shard(nodes: Sequence[str], text: str) -> list[str]:
+    """The I-th of N parts. Example: (a b c d e, "2/2") -> b d. Exits where it is not I/N with 1 ≤ I ≤ N."""
+    index, _, count = text.partition("/")
+    if not (index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count)):
+        sys.exit(f"--shard {text}: give I/N, such as 1/4")
+    return list(nodes[int(index) - 1 :: int(count)])
+
+
+class Expected:
+    """How long nodes take: as long as they did the last time they passed, and the median of all of those where that is not known."""
+
+    def __init__(self, known: Iterable[Result]) -> None:
+        self._seconds = {result.node: result.seconds for result in known if result.outcome == "passed"}
+        self._typical = median(self._seconds.values()) if self._seconds else GUESS_S
+
+    def seconds(self, nodes: Iterable[str]) -> float:
+        """For all of them, one after the other."""
+        return sum(self._seconds.get(node, self._typical) for node in nodes)
+
+
+def by_file(nodes: Iterable[str]) -> list[list[str]]:
+    """Nodes that one pytest process runs: those of a file, which share what their session sets up."""
+    found: dict[str, list[str]] = {}
+    for node in nodes:
+        found.setdefault(node.partition("::")[0], []).append(node)
+    return list(found.values())
+
+
+def run_file(nodes: Sequence[str], cluster: str) -> Iterator[Result]:
+    """Runs nodes of one file in one pytest process, and yields each result as it comes."""
+    this, log = commit(), log_of(nodes[0])
+    log.parent.mkdir(parents=True, exist_ok=True)
+    reader, writer = os.pipe()
+    env = {**os.environ, PIPE: str(writer), "CLUSTER": cluster, "HARDENED_KEEP": "1"}
+    words = [sys.executable, "-m", "pytest", "-p", "e2e.run", "-m", "full or cluster", "-v", *nodes]
+    with log.open("ab") as sink:
+        process = subprocess.Popen(words, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, pass_fds=(writer,))
+    os.close(writer)
+    missing = dict.fromkeys(nodes)
+    try:
+        with open(reader) as lines:
+            for line in lines:
+                told = json.loads(line)
+                missing.pop(told["node"], None)
+                yield Result(**told, commit=this, at=_now())
+        process.wait()
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait()
+    yield from (Result(node, "lost", 0.0, this, _now()) for node in missing)
+
+
+def log_of(node: str) -> Path:
+    """Where pytest's output for a file goes, one run after the other."""
+    return LOGS / f"{node.partition('::')[0].removesuffix('.py').replace('/', '.')}.log"
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def run_all(nodes: Sequence[str], cluster: str) -> list[Result]:
+    """Runs them, writes each outcome down and tells it. What was run, in order."""
+    expected, begun = Expected(results()), time.monotonic()
+    done: list[Result] = []
+    left = dict.fromkeys(nodes)
+    for group in by_file(nodes):
+        for result in run_file(group, cluster):
+            record(result)
+            done.append(result)
+            left.pop(result.node, None)
+            elapsed = span(time.monotonic() - begun)
+            told = f"{result.outcome:7} {result.node}  {span(result.seconds)}"
+            print(f"{_now()[11:19]} [{len(done)}/{len(nodes)}] {told} · {elapsed} so far, {span(expected.seconds(left))} to go", flush=True)
+    return done
+
+
+def table(done: Sequence[Result]) -> str:
+    """By file: how many ended how, and how long they took; then what did not pass, with the file to read."""
+    outcomes = ("passed", "failed", "skipped", "lost")
+    lines = [f"{'file':48} " + " ".join(f"{outcome:>8}" for outcome in outcomes) + f" {'time':>9}"]
+    files: dict[str, list[Result]] = {}
+    for result in done:
+        files.setdefault(result.node.partition("::")[0], []).append(result)
+    for file, found in files.items():
+        counts = " ".join(f"{sum(result.outcome == outcome for result in found) or '':>8}" for outcome in outcomes)
+        lines.append(f"{file:48} {counts} {span(sum(result.seconds for result in found)):>9}")
+    lines += [f"{result.outcome}: {result.node}, see {log_of(result.node)}" for result in done if result.outcome != "passed"]
+    return "\n".join(lines)
+
+
+def command(
+    expression: Annotated[str, typer.Option("-k", metavar="EXPR", help="Only nodes that match, as pytest understands it.")] = "",
+    part: Annotated[str, typer.Option("--shard", metavar="I/N", help="Only the I-th of N parts.")] = "1/1",
+    again: Annotated[bool, typer.Option(help="Also what has passed on this very commit.")] = False,
+    only_list: Annotated[bool, typer.Option("--list", help="Say what would be run, and run nothing.")] = False,
+    cluster: Annotated[str, typer.Option("--name", envvar="CLUSTER", help="The cluster; it is kept.")] = "e2e",
+) -> None:
+    """Run every test that needs a cluster, the small ones first. Exits with 0 only when all of them have passed."""
+    known = results()
+    nodes = shard([node for mark in MARKS for node in collect(mark, expression)], part)
+    skipped = frozenset() if again else passed_on(commit(), known)
+    todo = [node for node in nodes if node not in skipped]
+    if only_list:
+        print("\n".join(todo))
+        print(f"{len(todo)} to run, about {span(Expected(known).seconds(todo))}; {len(nodes) - len(todo)} have passed on {commit()}")
+        return
+    if not nodes:
+        sys.exit("no test matches")
+    done = run_all(todo, cluster)
+    print(f"\n{table(done)}\n{len(nodes) - len(todo)} more had passed on {commit()} before. The cluster is kept: make down CLUSTER={cluster}")
+    sys.exit(0 if all(result.outcome == "passed" for result in done) else 1)
+
+
+# ---- as a plugin of the pytest processes that it starts: `-p e2e.run`
+
+_phases: dict[str, list[pytest.TestReport]] = {}
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Tells the outcome of a node after its last phase. Ends pytest when nobody listens any more."""
+    _phases.setdefault(report.nodeid, []).append(report)
+    if report.when != "teardown" or PIPE not in os.environ:
+        return
+    phases = _phases.pop(report.nodeid)
+    outcome = next((word for word in ("failed", "skipped") if any(phase.outcome == word for phase in phases)), "passed")
+    line = {"node": report.nodeid, "outcome": outcome, "seconds": round(sum(phase.duration for phase in phases), 1)}
+    try:
+        os.write(int(os.environ[PIPE]), f"{json.dumps(line)}\n".encode())
+    except BrokenPipeError:
+        pytest.exit("the run that started this has ended")
+
+
+def main() -> None:
+    """The program. Ctrl-C loses nothing: what was written down stays."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(command)
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()
