@@ -7,7 +7,7 @@ PY      := $(BIN)/python
 READY   := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check e2e bench gen cluster install load down screens lock .venv
+.PHONY: help demo test check e2e bench gen cluster install load down lock .venv
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,7 +21,7 @@ check: $(READY) ## everything that needs no cluster: style, types, layers, gener
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(PY) manifests/generate.py --check --no-helm
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2
 
 test: check ## check, and every test that needs a real cluster
 	$(BIN)/pytest -m cluster
@@ -46,9 +46,6 @@ load: $(READY) ## an image onto the nodes of CLUSTER. IMAGE=name:tag
 
 down: $(READY) ## takes CLUSTER down, and leaves nothing behind
 	$(PY) -m e2e.cluster down --name $(CLUSTER)
-
-screens: $(READY) ## the pictures of the documentation, drawn anew
-	$(PY) -m e2e.screens
 
 # Versions at least a week old, so that a stolen release has been noticed. The image needs nothing that only the CLI imports.
 # What tests run with is what the image ships; checkov pins old versions of much of it, and so has a lock and a venv of its own.

@@ -6,17 +6,18 @@ that passed on this very commit is not run again. The cluster is kept between ru
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import pytest
 import typer
@@ -28,8 +29,8 @@ FILE = ROOT / "build" / "e2e.jsonl"
 LOGS = ROOT / "build" / "e2e"
 #: The pipe on which a pytest process tells each outcome; see the hooks at the end of this module.
 PIPE = "HARDENED_E2E_PIPE"
-#: What is run, in this order: the quick ones first.
-MARKS = ("cluster and not full", "full")
+#: What is run.
+MARKS = "cluster or full"
 #: Seconds that a node is taken to need while nothing is known of any.
 GUESS_S = 60.0
 
@@ -45,13 +46,42 @@ class Result:
     at: str
 
 
-def collect(mark: str, expression: str) -> list[str]:
-    """The ids of the nodes of a mark, in the order of the files. Exits where pytest cannot collect them."""
-    words = [sys.executable, "-m", "pytest", "--collect-only", "-m", mark, *(["-k", expression] if expression else [])]
-    found = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
-    if found.returncode not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
-        sys.exit(f"pytest could not collect:\n{found.stdout[-3000:]}{found.stderr[-3000:]}")
-    return [line for line in found.stdout.splitlines() if "::" in line and not line.startswith(("=", " ", "ERROR"))]
+def collect(expression: str) -> list[str]:
+    """The ids of the nodes that need a cluster, those at full size last. Exits where pytest cannot collect them."""
+    words = ["--collect-only", "-m", MARKS, *(["-k", expression] if expression else [])]
+    log = LOGS / "collection.log"
+    log.unlink(missing_ok=True)
+    with started(words, log, {}) as (process, lines):
+        found = [json.loads(line) for line in lines]
+        code = process.wait()
+    if code not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+        sys.exit(f"pytest could not collect, see {log}:\n{log.read_text()[-2000:]}")
+    return [told["node"] for told in sorted(found, key=lambda told: bool(told["is_full"]))]
+
+
+@contextlib.contextmanager
+def started(words: Sequence[str], log: Path, env: Mapping[str, str]) -> Iterator[tuple[subprocess.Popen[bytes], TextIO]]:
+    """A pytest process and the lines that its hooks tell, until it ends. It does not outlive the block."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    reader, writer = os.pipe()
+    argv = [sys.executable, "-m", "pytest", "-p", "e2e.run", *words]
+    with log.open("ab") as sink, open(reader) as lines:
+        process = subprocess.Popen(
+            argv,
+            cwd=ROOT,
+            env={**os.environ, **env, PIPE: str(writer)},
+            stdin=subprocess.DEVNULL,
+            stdout=sink,
+            stderr=sink,
+            pass_fds=(writer,),
+        )
+        os.close(writer)
+        try:
+            yield process, lines
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                process.wait()
 
 
 def results(file: Path = FILE) -> list[Result]:
@@ -111,26 +141,14 @@ def by_file(nodes: Iterable[str]) -> list[list[str]]:
 
 def run_file(nodes: Sequence[str], cluster: str) -> Iterator[Result]:
     """Runs nodes of one file in one pytest process, and yields each result as it comes."""
-    this, log = commit(), log_of(nodes[0])
-    log.parent.mkdir(parents=True, exist_ok=True)
-    reader, writer = os.pipe()
-    env = {**os.environ, PIPE: str(writer), "CLUSTER": cluster, "HARDENED_KEEP": "1"}
-    words = [sys.executable, "-m", "pytest", "-p", "e2e.run", "-m", "full or cluster", "-v", *nodes]
-    with log.open("ab") as sink:
-        process = subprocess.Popen(words, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, pass_fds=(writer,))
-    os.close(writer)
-    missing = dict.fromkeys(nodes)
-    try:
-        with open(reader) as lines:
-            for line in lines:
-                told = json.loads(line)
-                missing.pop(told["node"], None)
-                yield Result(**told, commit=this, at=_now())
+    this, missing = commit(), dict.fromkeys(nodes)
+    env = {"CLUSTER": cluster, "HARDENED_KEEP": "1"}
+    with started(["-m", MARKS, "-v", *nodes], log_of(nodes[0]), env) as (process, lines):
+        for line in lines:
+            told = json.loads(line)
+            missing.pop(told["node"], None)
+            yield Result(**told, commit=this, at=_now())
         process.wait()
-    finally:
-        if process.poll() is None:
-            process.terminate()
-            process.wait()
     yield from (Result(node, "lost", 0.0, this, _now()) for node in missing)
 
 
@@ -182,7 +200,7 @@ def command(
 ) -> None:
     """Run every test that needs a cluster, the small ones first. Exits with 0 only when all of them have passed."""
     known = results()
-    nodes = shard([node for mark in MARKS for node in collect(mark, expression)], part)
+    nodes = shard(collect(expression), part)
     skipped = frozenset() if again else passed_on(commit(), known)
     todo = [node for node in nodes if node not in skipped]
     if only_list:
@@ -192,7 +210,8 @@ def command(
     if not nodes:
         sys.exit("no test matches")
     done = run_all(todo, cluster)
-    print(f"\n{table(done)}\n{len(nodes) - len(todo)} more had passed on {commit()} before. The cluster is kept: make down CLUSTER={cluster}")
+    print(f"\n{table(done)}\n{len(nodes) - len(todo)} more had passed on {commit()} before.")
+    print(f"The cluster is kept; make down CLUSTER={cluster} takes it down.")
     sys.exit(0 if all(result.outcome == "passed" for result in done) else 1)
 
 
@@ -201,18 +220,29 @@ def command(
 _phases: dict[str, list[pytest.TestReport]] = {}
 
 
+def tell(**said: object) -> None:
+    """One line to who started this. Ends pytest when nobody listens any more."""
+    try:
+        os.write(int(os.environ[PIPE]), f"{json.dumps(said)}\n".encode())
+    except BrokenPipeError:
+        pytest.exit("the run that started this has ended")
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Tells what there is to run, where that is all that was asked."""
+    if session.config.option.collectonly:
+        for item in session.items:
+            tell(node=item.nodeid, is_full=item.get_closest_marker("full") is not None)
+
+
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Tells the outcome of a node after its last phase. Ends pytest when nobody listens any more."""
+    """Tells the outcome of a node after its last phase."""
     _phases.setdefault(report.nodeid, []).append(report)
-    if report.when != "teardown" or PIPE not in os.environ:
+    if report.when != "teardown":
         return
     phases = _phases.pop(report.nodeid)
     outcome = next((word for word in ("failed", "skipped") if any(phase.outcome == word for phase in phases)), "passed")
-    line = {"node": report.nodeid, "outcome": outcome, "seconds": round(sum(phase.duration for phase in phases), 1)}
-    try:
-        os.write(int(os.environ[PIPE]), f"{json.dumps(line)}\n".encode())
-    except BrokenPipeError:
-        pytest.exit("the run that started this has ended")
+    tell(node=report.nodeid, outcome=outcome, seconds=round(sum(phase.duration for phase in phases), 1))
 
 
 def main() -> None:

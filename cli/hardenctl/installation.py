@@ -58,7 +58,7 @@ def operator(cluster: Cluster) -> Operator:
 
 def crd(cluster: Cluster) -> Crd:
     """The CRD of HardenedService. Who may not read it learns from discovery whether it is there."""
-    from hardened.api.crd import SCHEMA_ANNOTATION
+    from hardened.api.names import SCHEMA_ANNOTATION
 
     try:
         found = cluster.get(CRD)

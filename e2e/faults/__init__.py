@@ -1,11 +1,12 @@
 """Faults between a client and the API server: FaultProxy does them, `plans` enumerates them, Operator is the process that must survive.
 
-    async with FaultProxy(Upstream.from_kubeconfig(admin), [Fault(Where(is_write=True, nth=3), Drop(Moment.AFTER_EFFECT))]) as proxy:
-        proxy.kubeconfig(path, token=token)
-        async with Operator(argv, env={"KUBECONFIG": str(path)}, log=log) as operator:
-            proxy.on_kill(operator.strike)
-            await proxy.until(lambda call: call.verb == "apply" and call.code == 200)
+async with FaultProxy(Upstream.from_kubeconfig(admin), [Fault(Where(is_write=True, nth=3), Drop(Moment.AFTER_EFFECT))]) as proxy:
+    proxy.kubeconfig(path, token=token)
+    async with Operator(argv, env={"KUBECONFIG": str(path)}, log=log) as operator:
+        proxy.on_kill(operator.strike)
+        await proxy.until(lambda call: call.verb == "apply" and call.code == 200)
 """
+
 from e2e.faults.armed import FOREVER, Fault
 from e2e.faults.calls import Call, Operation, dump_calls, load_calls
 from e2e.faults.effects import Answer, Drop, Effect, Hold, Kill, Moment, Silence, Truncate
@@ -38,9 +39,45 @@ from e2e.faults.watches import (
 from e2e.faults.where import Where
 
 __all__ = [
-    "FOREVER", "Answer", "BadKubeconfig", "BigEvent", "Call", "Drop", "DuplicateEvents", "Effect", "EndWatch", "Exit", "Fault",
-    "FaultProxy", "GarbageLine", "Hold", "Kill", "Moment", "NeverHappened", "Operation", "Operator", "OperatorFailed", "Plan",
-    "ReorderEvents", "ResetWatch", "Silence", "SilenceWatch", "Truncate", "Upstream", "WatchEffect", "WatchError", "Where", "answer_plans",
-    "background_plans", "dump_calls", "kill_plans", "load_calls", "lost_reply_plans", "persistent_plans", "record", "signal_plans",
-    "targets", "watch_plans",
+    "FOREVER",
+    "Answer",
+    "BadKubeconfig",
+    "BigEvent",
+    "Call",
+    "Drop",
+    "DuplicateEvents",
+    "Effect",
+    "EndWatch",
+    "Exit",
+    "Fault",
+    "FaultProxy",
+    "GarbageLine",
+    "Hold",
+    "Kill",
+    "Moment",
+    "NeverHappened",
+    "Operation",
+    "Operator",
+    "OperatorFailed",
+    "Plan",
+    "ReorderEvents",
+    "ResetWatch",
+    "Silence",
+    "SilenceWatch",
+    "Truncate",
+    "Upstream",
+    "WatchEffect",
+    "WatchError",
+    "Where",
+    "answer_plans",
+    "background_plans",
+    "dump_calls",
+    "kill_plans",
+    "load_calls",
+    "lost_reply_plans",
+    "persistent_plans",
+    "record",
+    "signal_plans",
+    "targets",
+    "watch_plans",
 ]

@@ -1,4 +1,5 @@
 """A fault is where x what x how long; armed, it also remembers what it has seen and hit in one run."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -1,4 +1,5 @@
 """What a request to the API server is, in Kubernetes' own words, and the record of one that passed the proxy. Pure."""
+
 from __future__ import annotations
 
 import dataclasses
@@ -9,10 +10,16 @@ from urllib.parse import parse_qs, unquote, urlsplit
 WRITE_VERBS = frozenset({"create", "update", "patch", "apply", "delete", "deletecollection"})
 BACKGROUND = frozenset({"leases", "events"})
 """Resources that are written by the clock and not by the work: how many of their calls a run makes differs from run to run."""
-QUESTIONS = frozenset({
-    "selfsubjectaccessreviews", "selfsubjectrulesreviews", "subjectaccessreviews", "localsubjectaccessreviews", "selfsubjectreviews",
-    "tokenreviews",
-})
+QUESTIONS = frozenset(
+    {
+        "selfsubjectaccessreviews",
+        "selfsubjectrulesreviews",
+        "subjectaccessreviews",
+        "localsubjectaccessreviews",
+        "selfsubjectreviews",
+        "tokenreviews",
+    }
+)
 """Resources that are asked with a POST and change nothing."""
 APPLY_TYPES = ("application/apply-patch+yaml", "application/apply-patch+cbor")
 NAMESPACE_SUBRESOURCES = frozenset({"status", "finalize"})
@@ -89,8 +96,15 @@ def parse_operation(method: str, target: str, headers: Mapping[str, str], body: 
     verb = _verb(method, is_watch, bool(name), headers.get("Content-Type", ""))
     if not name:
         name = _name_in(body) if method == "POST" else _name_selected(query.get("fieldSelector", ""))
-    return Operation(verb=verb, group=group, resource=resource, subresource=subresource, namespace=namespace, name=name,
-                     dry_run=bool(query.get("dryRun")))
+    return Operation(
+        verb=verb,
+        group=group,
+        resource=resource,
+        subresource=subresource,
+        namespace=namespace,
+        name=name,
+        dry_run=bool(query.get("dryRun")),
+    )
 
 
 def _place(rest: list[str]) -> tuple[str, str, str, str]:

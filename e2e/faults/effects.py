@@ -1,4 +1,5 @@
 """What a fault does to one call: values only. perform.py carries them out, watches.py has those for watch streams."""
+
 from __future__ import annotations
 
 import asyncio

@@ -1,4 +1,5 @@
 """One call under way: sending it on, bringing the answer back, or tearing the connection. No faults are decided here."""
+
 from __future__ import annotations
 
 import asyncio
@@ -18,10 +19,22 @@ from e2e.faults.journal import Journal
 from e2e.faults.kubeconfig import Upstream
 from e2e.faults.watches import Lines, StreamReset, split_lines
 
-HOP_BY_HOP = frozenset({
-    "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer", "transfer-encoding",
-    "upgrade", "host", "content-length", "expect",
-})
+HOP_BY_HOP = frozenset(
+    {
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "host",
+        "content-length",
+        "expect",
+    }
+)
 AUTOMATIC = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
 """Headers that aiohttp would add: what the client did not send, the API server does not see."""
 
@@ -57,8 +70,13 @@ class Exchange:
             headers["Accept-Encoding"] = "identity"
         try:
             response = await self.session.request(
-                self.request.method, URL(self.upstream.url + self.request.raw_path, encoded=True), data=self.body or None, headers=headers,
-                allow_redirects=False, skip_auto_headers=AUTOMATIC, server_hostname=self.upstream.tls_server_name,
+                self.request.method,
+                URL(self.upstream.url + self.request.raw_path, encoded=True),
+                data=self.body or None,
+                headers=headers,
+                allow_redirects=False,
+                skip_auto_headers=AUTOMATIC,
+                server_hostname=self.upstream.tls_server_name,
                 middlewares=(_Once(),),
             )
         except (aiohttp.ClientError, OSError) as error:
@@ -104,7 +122,7 @@ class Exchange:
                     break
         else:
             kept = await _read(response)
-        kept = kept[:max(0, min(keep_bytes, len(kept) - 1))]
+        kept = kept[: max(0, min(keep_bytes, len(kept) - 1))]
         if complete:
             answer.headers["Content-Length"] = str(len(kept))
         elif answer.content_length is None:

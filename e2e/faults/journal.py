@@ -1,4 +1,5 @@
 """The calls of one run, as they come, and waiting for them without sleeping."""
+
 from __future__ import annotations
 
 import asyncio

@@ -1,4 +1,5 @@
 """Kubeconfigs: where the real API server is, read from one; how to reach the proxy, written as one."""
+
 from __future__ import annotations
 
 import base64

@@ -1,4 +1,5 @@
 """What each effect does to a call: the one place where a fault becomes bytes, or their absence."""
+
 from __future__ import annotations
 
 import asyncio
@@ -50,8 +51,7 @@ async def perform(exchange: Exchange, effect: Effect | None, strike: Strike) -> 
             return await _hold(exchange, effect)
         case Kill():
             return await _kill(exchange, effect, strike)
-        case (EndWatch() | ResetWatch() | SilenceWatch() | WatchError() | GarbageLine() | DuplicateEvents() | ReorderEvents()
-              | BigEvent()):
+        case EndWatch() | ResetWatch() | SilenceWatch() | WatchError() | GarbageLine() | DuplicateEvents() | ReorderEvents() | BigEvent():
             return await exchange.relay(await exchange.send(plain=True), through=effect.lines)
         case _ as other:
             assert_never(other)

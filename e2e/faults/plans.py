@@ -5,6 +5,7 @@ pattern of its name (the parts that Kubernetes or a hash chose become `*`), and 
 out, since each run has its own. Calls of the clock (leases, events) are in no per-call plan, because how many there are depends on how
 long a run takes; `background_plans` treats the first of each sort instead. Watches have `watch_plans`.
 """
+
 from __future__ import annotations
 
 import re
@@ -31,8 +32,19 @@ from e2e.faults.where import Where
 MOMENTS = (Moment.BEFORE, Moment.AFTER_EFFECT, Moment.AFTER_REPLY)
 
 ANSWERS: tuple[Effect, ...] = (
-    Answer(409), Answer(422), Answer(404), Answer(403), Answer(401), Answer(429, retry_after=1), Answer(429, retry_after=30), Answer(500),
-    Answer(503), Answer(504), Silence(), Drop(), Truncate(),
+    Answer(409),
+    Answer(422),
+    Answer(404),
+    Answer(403),
+    Answer(401),
+    Answer(429, retry_after=1),
+    Answer(429, retry_after=30),
+    Answer(500),
+    Answer(503),
+    Answer(504),
+    Silence(),
+    Drop(),
+    Truncate(),
 )
 """What a single call may be told. `Silence` is longer than any sensible client time-out; the client gives up first."""
 
@@ -126,8 +138,16 @@ def watch_plans(calls: Iterable[Call], *, after_events: int = 1) -> Iterator[Pla
 
 def _stream_effects(after: int) -> tuple[WatchEffect, ...]:
     return (
-        EndWatch(after), ResetWatch(after), SilenceWatch(after_events=after), WatchError(410, after), WatchError(500, after),
-        WatchError(504, after), GarbageLine(after_events=after), DuplicateEvents(), ReorderEvents(), BigEvent(after_events=after),
+        EndWatch(after),
+        ResetWatch(after),
+        SilenceWatch(after_events=after),
+        WatchError(410, after),
+        WatchError(500, after),
+        WatchError(504, after),
+        GarbageLine(after_events=after),
+        DuplicateEvents(),
+        ReorderEvents(),
+        BigEvent(after_events=after),
     )
 
 

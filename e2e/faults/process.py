@@ -1,4 +1,5 @@
 """The operator as a local process: started, hit with signals, restarted as a kubelet would, and always ended."""
+
 from __future__ import annotations
 
 import asyncio
@@ -83,7 +84,8 @@ class Operator:
     async def _start(self) -> None:
         with self._opened_log() as log:
             self._process = await asyncio.create_subprocess_exec(
-                *self.argv, env=self.env, cwd=self.cwd, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+                *self.argv, env=self.env, cwd=self.cwd, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
         self._started += 1
         self._notify()
 

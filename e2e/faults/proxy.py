@@ -1,4 +1,5 @@
 """The fault proxy: a TLS server on 127.0.0.1 in front of an API server, which records every call and does harm to chosen ones."""
+
 from __future__ import annotations
 
 import asyncio
@@ -55,11 +56,18 @@ class FaultProxy:
             context, self.authority = make_server_tls(folder)
             # A pooled connection that the server is about to close would be a fault nobody asked for: keep it a short while only.
             connector = aiohttp.TCPConnector(ssl=self.upstream.ssl_context(), limit=0, keepalive_timeout=10)
-            self._session = await stack.enter_async_context(aiohttp.ClientSession(
-                connector=connector, auto_decompress=False, timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS)))
+            self._session = await stack.enter_async_context(
+                aiohttp.ClientSession(
+                    connector=connector, auto_decompress=False, timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS)
+                )
+            )
             server = web.Server(
-                self._handle, handler_cancellation=True, access_log=None, auto_decompress=False,
-                max_line_size=MAX_HEADER_BYTES, max_field_size=MAX_HEADER_BYTES,
+                self._handle,
+                handler_cancellation=True,
+                access_log=None,
+                auto_decompress=False,
+                max_line_size=MAX_HEADER_BYTES,
+                max_field_size=MAX_HEADER_BYTES,
             )
             runner = web.ServerRunner(server, shutdown_timeout=0.1)
             await runner.setup()

@@ -1,4 +1,5 @@
 """The Status bodies with which an API server refuses. Pure; wording and details follow apimachinery's `errors` package."""
+
 from __future__ import annotations
 
 import json
@@ -7,9 +8,21 @@ from typing import Any
 from e2e.faults.calls import Operation
 
 REASONS = {
-    400: "BadRequest", 401: "Unauthorized", 403: "Forbidden", 404: "NotFound", 405: "MethodNotAllowed", 406: "NotAcceptable",
-    409: "Conflict", 410: "Expired", 413: "RequestEntityTooLarge", 415: "UnsupportedMediaType", 422: "Invalid", 429: "TooManyRequests",
-    500: "InternalError", 503: "ServiceUnavailable", 504: "Timeout",
+    400: "BadRequest",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "NotFound",
+    405: "MethodNotAllowed",
+    406: "NotAcceptable",
+    409: "Conflict",
+    410: "Expired",
+    413: "RequestEntityTooLarge",
+    415: "UnsupportedMediaType",
+    422: "Invalid",
+    429: "TooManyRequests",
+    500: "InternalError",
+    503: "ServiceUnavailable",
+    504: "Timeout",
 }
 
 
@@ -24,8 +37,7 @@ def status_body(code: int, operation: Operation | None = None, retry_after: int 
         details["causes"] = causes
     if retry_after is not None:
         details["retryAfterSeconds"] = retry_after
-    status = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": message, "reason": reason,
-              "code": code}
+    status = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": message, "reason": reason, "code": code}
     return json.dumps(status | ({"details": details} if details else {})).encode()
 
 
@@ -52,7 +64,7 @@ def _explain(code: int, operation: Operation | None) -> tuple[str, str, list[dic
         403: f'{qualified} "{name}" is forbidden: User "injected" cannot {verb} resource',
         404: f'{qualified} "{name}" not found' if name else "the server could not find the requested resource",
         409: f'Operation cannot be fulfilled on {qualified} "{name}": the object has been modified; '
-             "please apply your changes to the latest version and try again",
+        "please apply your changes to the latest version and try again",
         410: "too old resource version: 1 (2)",
         429: "the server has received too many requests and has asked us to try again later",
         503: "the server is currently unable to handle the request",

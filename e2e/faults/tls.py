@@ -1,4 +1,5 @@
 """A certificate authority for one proxy, made at start and gone with it."""
+
 from __future__ import annotations
 
 import ipaddress
@@ -40,8 +41,9 @@ def make_server_tls(folder: Path) -> tuple[ssl.SSLContext, bytes]:
     pem = serialization.Encoding.PEM
     bundle = folder / "server.pem"
     bundle.touch(mode=0o600)
-    bundle.write_bytes(certificate.public_bytes(pem) + key.private_bytes(
-        pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+    bundle.write_bytes(
+        certificate.public_bytes(pem) + key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(bundle)
     return context, authority.public_bytes(pem)
@@ -50,13 +52,24 @@ def make_server_tls(folder: Path) -> tuple[ssl.SSLContext, bytes]:
 def _certificate(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
     return x509.CertificateBuilder(
-        issuer_name=issuer, subject_name=subject, public_key=key, serial_number=x509.random_serial_number(),
-        not_valid_before=now - LIFETIME, not_valid_after=now + LIFETIME,
+        issuer_name=issuer,
+        subject_name=subject,
+        public_key=key,
+        serial_number=x509.random_serial_number(),
+        not_valid_before=now - LIFETIME,
+        not_valid_after=now + LIFETIME,
     )
 
 
 def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
     return x509.KeyUsage(
-        digital_signature=True, key_cert_sign=signs_certificates, crl_sign=signs_certificates, content_commitment=False,
-        key_encipherment=False, data_encipherment=False, key_agreement=False, encipher_only=False, decipher_only=False,
+        digital_signature=True,
+        key_cert_sign=signs_certificates,
+        crl_sign=signs_certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
     )

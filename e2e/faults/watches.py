@@ -2,6 +2,7 @@
 
 `after_events` everywhere: so many events pass first. Bookmarks pass too but are not counted, since they come by the clock.
 """
+
 from __future__ import annotations
 
 import asyncio

@@ -1,4 +1,5 @@
 """Which calls a fault is for. Pure; the counting is done by whoever owns the run (see armed.py)."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -36,11 +37,16 @@ class Where:
         if operation.is_background and not self.background and self.resource is None:
             return False
         asked = (
-            (self.verb, operation.verb), (self.group, operation.group), (self.resource, operation.resource),
-            (self.subresource, operation.subresource), (self.namespace, operation.namespace), (self.is_write, operation.is_write),
+            (self.verb, operation.verb),
+            (self.group, operation.group),
+            (self.resource, operation.resource),
+            (self.subresource, operation.subresource),
+            (self.namespace, operation.namespace),
+            (self.is_write, operation.is_write),
         )
         return all(wanted is None or wanted == actual for wanted, actual in asked) and (
-            self.name is None or fnmatchcase(operation.name, self.name))
+            self.name is None or fnmatchcase(operation.name, self.name)
+        )
 
     def __str__(self) -> str:
         kind = "/".join(part for part in (self.group, self.resource, self.subresource) if part)

@@ -94,7 +94,6 @@ def test_an_image_as_the_chart_takes_it(image: str, expected: dict[str, str]) ->
         pytest.param(OPERATOR, "logLevel=verbose", "/logLevel", id="an unknown log level"),
         pytest.param(OPERATOR, "watch.namespaces={A_b}", "/watch/namespaces/0", id="no namespace's name"),
         pytest.param(OPERATOR, "allowedKeys.podLabels={*}", "/allowedKeys/podLabels/0", id="all keys at once"),
-        pytest.param(OPERATOR, "prometheus.url=ftp://x", "/prometheus/url", id="no HTTP address"),
         pytest.param(OPERATOR, "networkPolicy.apiServer.port=443", "'port'", id="an unknown field further down"),
         pytest.param(OPERATOR, "image.tag=latest", "image.tag", id="the operator's image without a version"),
         pytest.param(OPERATOR, "leaderElection.enabled=false", "leaderElection.enabled", id="two that would both lead"),
@@ -152,19 +151,10 @@ def test_the_crd_is_that_of_the_models_and_kept_as_the_values_say() -> None:
 
 
 @pytest.mark.cluster
-@pytest.mark.parametrize(
-    ("url", "ports"),
-    [
-        pytest.param("", [443, 6443, 53, 53], id="without Prometheus"),
-        pytest.param("http://prometheus.monitoring:9090/base", [443, 6443, 53, 53, 9090], id="with the port of its address"),
-        pytest.param("https://prometheus.example", [443, 6443, 53, 53, 443], id="with the port of its scheme"),
-        pytest.param("http://[fd00::1]", [443, 6443, 53, 53, 80], id="with an address that has colons"),
-    ],
-)
-def test_the_operator_may_reach_the_api_server_dns_and_prometheus_only(url: str, ports: list[int]) -> None:
-    policy = _named(_rendered(OPERATOR, f"prometheus.url={url}"), "NetworkPolicy", "hardened-operator")["spec"]
+def test_the_operator_may_reach_the_api_server_and_dns_only() -> None:
+    policy = _named(_rendered(OPERATOR), "NetworkPolicy", "hardened-operator")["spec"]
     assert policy["policyTypes"] == ["Ingress", "Egress"]
-    assert [port["port"] for rule in policy["egress"] for port in rule["ports"]] == ports
+    assert [port["port"] for rule in policy["egress"] for port in rule["ports"]] == [443, 6443, 53, 53]
     assert [port["port"] for rule in policy["ingress"] for port in rule["ports"]] == ["health", "metrics"]
 
 

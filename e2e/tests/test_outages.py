@@ -114,9 +114,8 @@ def test_what_keeps_its_connections_and_answers_nothing(local: LocalCluster, tmp
 
 
 def is_established(crd: Body | None) -> bool:
-    return crd is not None and any(
-        c["type"] == "Established" and c["status"] == "True" for c in crd.get("status", {}).get("conditions", ())
-    )
+    conditions = ((crd or {}).get("status") or {}).get("conditions") or ()
+    return any(c["type"] == "Established" and c["status"] == "True" for c in conditions)
 
 
 @pytest.mark.cluster

@@ -84,7 +84,7 @@ async def do_everything(run: Run) -> None:
     """All that the operator ever has to do: each step is there for the right named behind it."""
     unsized = web(run.namespace, volumes=[CLAIM])
     del unsized["spec"]["replicas"]
-    await run.kube.apply(unsized, manager="team")
+    await run.kube.apply(unsized)
     await run.kube.until("HardenedService", "web", run.namespace, is_ready, within=90)  # scale
     await run.kube.patch("HardenedService", "web", run.namespace, {"spec": {"replicas": 0}}, "scale")
     for kind in CHILDREN:

@@ -20,6 +20,8 @@ from e2e.rig import MERCY, Run, canary, fresh_namespace, is_seen, operator_behin
 
 #: Seconds from a fault's end until what changed meanwhile is handled; and until a watch that says nothing is given up.
 BACK_SECONDS = 5.0
+#: Some breaks end the process: what its successor may take to start, on a machine that does other things as well.
+RESTART_SECONDS = 5.0
 SILENT_SECONDS = 70.0
 LANES = int(os.environ.get("HARDENED_LANES", "4"))
 KIND_OF = {plural: kind for kind, (_, plural) in KINDS.items()}
@@ -55,7 +57,7 @@ async def _change(run: Run, resource: str, within: float) -> float:
 
 async def _survive(kube: Kube, kubeconfig: Path, folder: Path, plan: Plan) -> Heard:
     fault = plan.faults[0]
-    patience = MERCY * BACK_SECONDS + (SILENT_SECONDS if isinstance(fault.what, SilenceWatch) else 0)
+    patience = MERCY * (BACK_SECONDS + RESTART_SECONDS) + (SILENT_SECONDS if isinstance(fault.what, SilenceWatch) else 0)
     async with (
         fresh_namespace(kube, "watch") as namespace,
         operator_behind(kube, kubeconfig, folder, plan.faults, namespace=namespace) as run,

@@ -1,4 +1,5 @@
 """Builds the two workload images. `build("python", "v2")` returns the name to give to a cluster's `load` and to write into a pod."""
+
 from __future__ import annotations
 
 import shutil

@@ -42,12 +42,6 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
 {{ index ($root.Files.Get "files/rules.yaml" | fromYaml) (last .) | toYaml }}
 {{- end }}
 
-{{/* The port of prometheus.url, as written or as its scheme has it. */}}
-{{- define "operator.prometheusPort" -}}
-{{- $url := urlParse .Values.prometheus.url -}}
-{{ regexFind "[0-9]+$" (regexFind ":[0-9]+$" $url.host) | default (eq $url.scheme "https" | ternary "443" "80") }}
-{{- end }}
-
 {{- define "operator.env" -}}
 - name: HARDENED_IDENTITY
   valueFrom: {fieldRef: {fieldPath: metadata.name}}
@@ -65,7 +59,6 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
   "POD_LABEL_KEYS" (.Values.allowedKeys.podLabels | join ",")
   "POD_ANNOTATION_KEYS" (.Values.allowedKeys.podAnnotations | join ",")
   "SERVICE_ACCOUNT_ANNOTATION_KEYS" (.Values.allowedKeys.serviceAccountAnnotations | join ",")
-  "PROMETHEUS_URL" .Values.prometheus.url
 }}
 {{- if ne (toString $value) "" }}
 - {name: HARDENED_{{ $name }}, value: {{ toString $value | quote }}}

@@ -107,7 +107,7 @@ def _may(session: Session, verb: str) -> bool:
 
 def crd_is_there(session: Session) -> Finding:
     """The CRD is the one that this program was built with."""
-    from hardened.api.crd import SCHEMA_REVISION
+    from hardened.api.names import SCHEMA_REVISION
 
     found = installation.crd(session.cluster)
     if not found.is_installed:

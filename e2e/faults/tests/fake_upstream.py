@@ -1,4 +1,5 @@
 """A small HTTPS server that plays the API server for config maps: list, get, watch, apply, create, delete; and a client behind a proxy."""
+
 from __future__ import annotations
 
 import asyncio
@@ -115,8 +116,11 @@ async def world(folder: Path, faults: Iterable[Fault] = ()) -> AsyncIterator[Wor
     async with fake_api(folder) as api, FaultProxy(api.upstream, faults) as proxy:
         trust = ssl.create_default_context(cadata=proxy.authority.decode())
         async with aiohttp.ClientSession(
-            proxy.url, connector=aiohttp.TCPConnector(ssl=trust), headers={"Authorization": f"Bearer {TOKEN}", "User-Agent": "tests/1"},
-            timeout=aiohttp.ClientTimeout(total=20), read_bufsize=2**22,
+            proxy.url,
+            connector=aiohttp.TCPConnector(ssl=trust),
+            headers={"Authorization": f"Bearer {TOKEN}", "User-Agent": "tests/1"},
+            timeout=aiohttp.ClientTimeout(total=20),
+            read_bufsize=2**22,
         ) as client:
             yield World(api, proxy, client)
 

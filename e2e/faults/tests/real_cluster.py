@@ -1,4 +1,5 @@
 """A namespace of a test's own on the real cluster, with a service account that may do a few things to config maps there."""
+
 from __future__ import annotations
 
 import contextlib
@@ -40,11 +41,14 @@ def place(kubeconfig: Path) -> Iterator[Place]:
         core.create_namespaced_service_account(namespace, {"metadata": {"name": "tester"}})
         rules = [{"apiGroups": [""], "resources": ["configmaps"], "verbs": VERBS}]
         rbac.create_namespaced_role(namespace, {"metadata": {"name": "tester"}, "rules": rules})
-        rbac.create_namespaced_role_binding(namespace, {
-            "metadata": {"name": "tester"},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "tester"},
-            "subjects": [{"kind": "ServiceAccount", "name": "tester", "namespace": namespace}],
-        })
+        rbac.create_namespaced_role_binding(
+            namespace,
+            {
+                "metadata": {"name": "tester"},
+                "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "tester"},
+                "subjects": [{"kind": "ServiceAccount", "name": "tester", "namespace": namespace}],
+            },
+        )
         token = core.create_namespaced_service_account_token("tester", namespace, {"spec": {"expirationSeconds": 3600}}).status.token
         yield Place(kubeconfig, namespace, token, core)
     finally:

@@ -1,4 +1,5 @@
 """The proxy before a real API server, with real clients: the asyncio client of `kubernetes`, and an operator on kopf."""
+
 from __future__ import annotations
 
 import asyncio
@@ -52,7 +53,11 @@ def test_the_kubernetes_client_lists_patches_and_watches_with_its_own_rights(her
                 assert caught.value.status == 403, "the administrator's rights must not leak through"
                 await watch(core, proxy, listed.metadata.resource_version)
             assert [(call.verb, call.kind, call.code) for call in proxy.calls] == [
-                ("create", "configmaps", 201), ("list", "configmaps", 200), ("list", "secrets", 403), ("watch", "configmaps", 200)]
+                ("create", "configmaps", 201),
+                ("list", "configmaps", 200),
+                ("list", "secrets", 403),
+                ("watch", "configmaps", 200),
+            ]
 
     async def watch(core: aio.client.CoreV1Api, proxy: FaultProxy, version: str) -> None:
         async with aio.watch.Watch().stream(core.list_namespaced_config_map, here.namespace, resource_version=version) as stream:

@@ -1,4 +1,5 @@
 """Each fault of a single call, proven from the client's side."""
+
 from __future__ import annotations
 
 import asyncio
@@ -23,10 +24,21 @@ from e2e.faults import (
 )
 
 
-@pytest.mark.parametrize(("code", "reason"), [
-    (401, "Unauthorized"), (403, "Forbidden"), (404, "NotFound"), (409, "Conflict"), (410, "Expired"), (422, "Invalid"),
-    (429, "TooManyRequests"), (500, "InternalError"), (503, "ServiceUnavailable"), (504, "Timeout"),
-])
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        (401, "Unauthorized"),
+        (403, "Forbidden"),
+        (404, "NotFound"),
+        (409, "Conflict"),
+        (410, "Expired"),
+        (422, "Invalid"),
+        (429, "TooManyRequests"),
+        (500, "InternalError"),
+        (503, "ServiceUnavailable"),
+        (504, "Timeout"),
+    ],
+)
 def test_an_answer_replaces_the_call_with_a_status_and_only_once(tmp_path: Path, code: int, reason: str) -> None:
     async def test(w: World) -> None:
         got, status = await w.apply("a")
@@ -48,11 +60,14 @@ def test_too_many_requests_says_when_to_come_back(tmp_path: Path) -> None:
     check(tmp_path, test, Fault(Where(), Answer(429, retry_after=30)))
 
 
-@pytest.mark.parametrize(("method", "path", "headers", "reason"), [
-    pytest.param("POST", COLLECTION, {}, "AlreadyExists", id="a create finds it there"),
-    pytest.param("PUT", f"{COLLECTION}/a", {}, "Conflict", id="an update is late"),
-    pytest.param("PATCH", f"{COLLECTION}/a", APPLY, "Conflict", id="an apply meets another manager"),
-])
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "reason"),
+    [
+        pytest.param("POST", COLLECTION, {}, "AlreadyExists", id="a create finds it there"),
+        pytest.param("PUT", f"{COLLECTION}/a", {}, "Conflict", id="an update is late"),
+        pytest.param("PATCH", f"{COLLECTION}/a", APPLY, "Conflict", id="an apply meets another manager"),
+    ],
+)
 def test_a_conflict_is_the_one_that_the_verb_can_meet(tmp_path: Path, method: str, path: str, headers: dict[str, str], reason: str) -> None:
     async def test(w: World) -> None:
         async with w.client.request(method, path, json={"metadata": {"name": "a"}}, headers=headers) as answer:
@@ -63,10 +78,13 @@ def test_a_conflict_is_the_one_that_the_verb_can_meet(tmp_path: Path, method: st
     check(tmp_path, test, Fault(WRITE, Answer(409)))
 
 
-@pytest.mark.parametrize(("effect", "stored"), [
-    pytest.param(Drop(), False, id="reset before"),
-    pytest.param(Drop(Moment.AFTER_EFFECT), True, id="reset after the effect"),
-])
+@pytest.mark.parametrize(
+    ("effect", "stored"),
+    [
+        pytest.param(Drop(), False, id="reset before"),
+        pytest.param(Drop(Moment.AFTER_EFFECT), True, id="reset after the effect"),
+    ],
+)
 def test_a_drop_is_a_connection_reset(tmp_path: Path, effect: Effect, stored: bool) -> None:
     async def test(w: World) -> None:
         with pytest.raises(aiohttp.ClientOSError) as caught:
@@ -83,8 +101,9 @@ def test_a_drop_is_a_connection_reset(tmp_path: Path, effect: Effect, stored: bo
 def test_silence_outlasts_a_client_with_less_patience(tmp_path: Path, when: Moment, stored: bool) -> None:
     async def test(w: World) -> None:
         with pytest.raises(TimeoutError):
-            await w.client.patch(f"{COLLECTION}/a", data='{"metadata":{"name":"a"}}', headers=APPLY,
-                                 timeout=aiohttp.ClientTimeout(total=0.3))
+            await w.client.patch(
+                f"{COLLECTION}/a", data='{"metadata":{"name":"a"}}', headers=APPLY, timeout=aiohttp.ClientTimeout(total=0.3)
+            )
         await w.proxy.until(lambda call: call.finished is not None)
         assert ("a" in w.api.objects) is stored
 
@@ -148,15 +167,21 @@ def test_a_held_call_goes_on_by_itself_at_its_limit(tmp_path: Path) -> None:
     check(tmp_path, test, Fault(WRITE, Hold(limit=0.05)))
 
 
-@pytest.mark.parametrize(("when", "stored", "answered"), [
-    (Moment.BEFORE, False, False), (Moment.AFTER_EFFECT, True, False), (Moment.AFTER_REPLY, True, True),
-])
+@pytest.mark.parametrize(
+    ("when", "stored", "answered"),
+    [
+        (Moment.BEFORE, False, False),
+        (Moment.AFTER_EFFECT, True, False),
+        (Moment.AFTER_REPLY, True, True),
+    ],
+)
 def test_a_kill_strikes_at_its_moment(tmp_path: Path, when: Moment, stored: bool, answered: bool) -> None:
     struck: list[tuple[signal.Signals, bool]] = []
 
     async def test(w: World) -> None:
         async def callback(which: signal.Signals) -> None:
             struck.append((which, "a" in w.api.objects))
+
         w.proxy.on_kill(callback)
         if answered:
             assert (await w.apply("a"))[0] == 200
@@ -176,6 +201,7 @@ def test_a_gentler_signal_leaves_the_call_whole(tmp_path: Path) -> None:
     async def test(w: World) -> None:
         async def callback(which: signal.Signals) -> None:
             struck.append(which)
+
         w.proxy.on_kill(callback)
         assert (await w.apply("a"))[0] == 200
         assert struck == [signal.SIGTERM]

@@ -1,4 +1,5 @@
 """From a recorded run come plans, and each plan finds its call again in a run whose timing differs."""
+
 from __future__ import annotations
 
 import signal
@@ -32,29 +33,57 @@ def calls(*rows: str) -> tuple[Call, ...]:
 
 
 RECORDED = calls(
-    "list -/pods", "watch -/pods", "update coordination.k8s.io/leases leader", "apply apps/deployments shop-blue",
-    "apply -/services shop", "create -/events e1", "apply apps/deployments shop-blue", "delete -/pods shop-7f9c8b6d54-x2vqz",
+    "list -/pods",
+    "watch -/pods",
+    "update coordination.k8s.io/leases leader",
+    "apply apps/deployments shop-blue",
+    "apply -/services shop",
+    "create -/events e1",
+    "apply apps/deployments shop-blue",
+    "delete -/pods shop-7f9c8b6d54-x2vqz",
     "delete -/pods shop-7f9c8b6d54-k9lmn",
 )
 LATER = calls(
-    "watch -/pods", "update coordination.k8s.io/leases leader", "list -/pods", "update coordination.k8s.io/leases leader",
-    "apply -/services shop", "apply apps/deployments shop-blue", "delete -/pods shop-5d4c7b8f99-zzzz4",
-    "apply apps/deployments shop-blue", "create -/events e1", "create -/events e2", "delete -/pods shop-5d4c7b8f99-m2n4p",
+    "watch -/pods",
+    "update coordination.k8s.io/leases leader",
+    "list -/pods",
+    "update coordination.k8s.io/leases leader",
+    "apply -/services shop",
+    "apply apps/deployments shop-blue",
+    "delete -/pods shop-5d4c7b8f99-zzzz4",
+    "apply apps/deployments shop-blue",
+    "create -/events e1",
+    "create -/events e2",
+    "delete -/pods shop-5d4c7b8f99-m2n4p",
 )
 
 
-@pytest.mark.parametrize(("name", "expected"), [
-    ("shop", "shop"), ("shop-green", "shop-green"), ("shop-https-2", "shop-*-2"), ("shop-7f9c8b6d54-x2vqz", "shop-*-*"),
-    ("backup-29384756", "backup-*"), ("cfg-0a1b2c3d4e", "cfg-*"), ("shop-blue-v2", "shop-blue-v2"), ("", ""), ("pods-*", "pods-*"),
-])
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("shop", "shop"),
+        ("shop-green", "shop-green"),
+        ("shop-https-2", "shop-*-2"),
+        ("shop-7f9c8b6d54-x2vqz", "shop-*-*"),
+        ("backup-29384756", "backup-*"),
+        ("cfg-0a1b2c3d4e", "cfg-*"),
+        ("shop-blue-v2", "shop-blue-v2"),
+        ("", ""),
+        ("pods-*", "pods-*"),
+    ],
+)
 def test_generated_parts_of_a_name_become_a_star(name: str, expected: str) -> None:
     assert name_pattern(name) == expected
 
 
 def test_the_targets_are_the_calls_without_watches_leases_and_events() -> None:
     assert [str(where) for where in targets(RECORDED)] == [
-        "list pods #1", "apply apps/deployments shop-blue #1", "apply services shop #1", "apply apps/deployments shop-blue #2",
-        "delete pods shop-*-* #1", "delete pods shop-*-* #2",
+        "list pods #1",
+        "apply apps/deployments shop-blue #1",
+        "apply services shop #1",
+        "apply apps/deployments shop-blue #2",
+        "delete pods shop-*-* #1",
+        "delete pods shop-*-* #2",
     ]
 
 

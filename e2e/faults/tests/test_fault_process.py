@@ -1,4 +1,5 @@
 """The operator's process helper, on small Python programs."""
+
 from __future__ import annotations
 
 import asyncio
@@ -24,8 +25,10 @@ def check(folder: Path, program: str, test: Callable[[Operator], Coroutine[Any, 
     """Runs the test with an operator that runs this program."""
 
     async def run() -> Operator:
-        async with asyncio.timeout(60), Operator(
-                [sys.executable, "-c", program], env={"NAME": "value"}, log=folder / "log", **options) as operator:
+        async with (
+            asyncio.timeout(60),
+            Operator([sys.executable, "-c", program], env={"NAME": "value"}, log=folder / "log", **options) as operator,
+        ):
             await test(operator)
         return operator
 

@@ -1,4 +1,5 @@
 """Without a fault the proxy is not there, but for its record; and what it offers to a test."""
+
 from __future__ import annotations
 
 import asyncio
@@ -46,14 +47,26 @@ def test_a_call_passes_unchanged_both_ways(tmp_path: Path) -> None:
 def test_all_methods_pass_and_are_recorded_in_order(tmp_path: Path) -> None:
     async def test(w: World) -> None:
         body = json.dumps({"metadata": {"name": "a"}})
-        for method, path, data in (("POST", COLLECTION, body), ("PUT", f"{COLLECTION}/a", body), ("GET", f"{COLLECTION}/a", None),
-                                   ("GET", COLLECTION, None), ("DELETE", f"{COLLECTION}/a", None), ("GET", f"{COLLECTION}/a", None)):
+        for method, path, data in (
+            ("POST", COLLECTION, body),
+            ("PUT", f"{COLLECTION}/a", body),
+            ("GET", f"{COLLECTION}/a", None),
+            ("GET", COLLECTION, None),
+            ("DELETE", f"{COLLECTION}/a", None),
+            ("GET", f"{COLLECTION}/a", None),
+        ):
             async with w.client.request(method, path, data=data) as answer:
                 await answer.read()
         await w.proxy.until(lambda call: call.finished is not None, count=6)
         seen = [(call.verb, call.name, call.code, call.upstream_code) for call in w.proxy.calls]
-        assert seen == [("create", "a", 201, 201), ("update", "a", 200, 200), ("get", "a", 200, 200), ("list", "", 200, 200),
-                        ("delete", "a", 200, 200), ("get", "a", 404, 404)]
+        assert seen == [
+            ("create", "a", 201, 201),
+            ("update", "a", 200, 200),
+            ("get", "a", 200, 200),
+            ("list", "", 200, 200),
+            ("delete", "a", 200, 200),
+            ("get", "a", 404, 404),
+        ]
         assert [call.verb for call in w.proxy.writes] == ["create", "update", "delete"]
         first = w.proxy.calls[0]
         assert (first.kind, first.namespace, first.user_agent, first.fault) == ("configmaps", "test", "tests/1", "")
@@ -239,6 +252,7 @@ def test_a_client_that_writes_on_is_never_quiet(tmp_path: Path) -> None:
         async def write_on() -> None:
             while True:
                 await w.apply("a")
+
         writing = asyncio.create_task(write_on())
         with pytest.raises(NeverHappened, match="without a write"):
             await w.proxy.until_quiet(0.5, within=1)
@@ -250,9 +264,11 @@ def test_a_client_that_writes_on_is_never_quiet(tmp_path: Path) -> None:
 def test_a_run_is_recorded(tmp_path: Path) -> None:
     async def run() -> None:
         async with fake_api(tmp_path) as api:
+
             async def work(proxy: FaultProxy) -> None:
                 async with aiohttp.ClientSession() as client, client.get(proxy.url + COLLECTION, ssl=trust(proxy)) as answer:
                     await answer.read()
+
             assert [call.verb for call in await record(api.upstream, work)] == ["list"]
 
     asyncio.run(run())

@@ -1,4 +1,5 @@
 """Each fault of a watch, proven from the client's side."""
+
 from __future__ import annotations
 
 import asyncio

@@ -3,6 +3,7 @@
 Standard library only, one thread per connection, no file is ever written. The contract (routes, settings, drain) is in ../README.md;
 ../static/ keeps the same one in Go, and one table of tests holds both to it.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -60,7 +61,11 @@ def as_count(value: Any) -> int:
 
 
 PARSERS: dict[str, Callable[[Any], Any]] = {
-    "latency_ms": as_seconds, "error_ratio": as_ratio, "leak_bytes_per_request": as_count, "ready": as_bool, "live": as_bool,
+    "latency_ms": as_seconds,
+    "error_ratio": as_ratio,
+    "leak_bytes_per_request": as_count,
+    "ready": as_bool,
+    "live": as_bool,
 }
 
 

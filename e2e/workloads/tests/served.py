@@ -1,4 +1,5 @@
 """A workload process for the tests: started on a port of its own, spoken to over plain HTTP, always ended."""
+
 from __future__ import annotations
 
 import contextlib

@@ -1,4 +1,5 @@
 """Both workloads keep the same contract: every test runs once against each real process."""
+
 from __future__ import annotations
 
 import contextlib
@@ -46,16 +47,19 @@ def test_the_root_tells_version_and_pod(web: Served) -> None:
     assert web.ask("/") == (200, {"version": "v1", "pod": socket.gethostname()})
 
 
-@pytest.mark.parametrize(("method", "path", "code"), [
-    pytest.param("GET", "/?a=b", 200, id="a query string is ignored"),
-    pytest.param("POST", "/", 200, id="the application takes POST"),
-    pytest.param("HEAD", "/", 200, id="HEAD has no body"),
-    pytest.param("GET", "/health/live", 200, id="live"),
-    pytest.param("GET", "/health/ready", 200, id="ready"),
-    pytest.param("GET", "/nothing", 404, id="an unknown path"),
-    pytest.param("GET", "/crash", 405, id="a crash is not a GET"),
-    pytest.param("POST", "/health/live", 405, id="a probe is not a POST"),
-])
+@pytest.mark.parametrize(
+    ("method", "path", "code"),
+    [
+        pytest.param("GET", "/?a=b", 200, id="a query string is ignored"),
+        pytest.param("POST", "/", 200, id="the application takes POST"),
+        pytest.param("HEAD", "/", 200, id="HEAD has no body"),
+        pytest.param("GET", "/health/live", 200, id="live"),
+        pytest.param("GET", "/health/ready", 200, id="ready"),
+        pytest.param("GET", "/nothing", 404, id="an unknown path"),
+        pytest.param("GET", "/crash", 405, id="a crash is not a GET"),
+        pytest.param("POST", "/health/live", 405, id="a probe is not a POST"),
+    ],
+)
 def test_the_routes_answer(web: Served, method: str, path: str, code: int) -> None:
     assert web.ask(path, method)[0] == code
 
@@ -72,10 +76,13 @@ def test_one_connection_carries_many_requests(web: Served) -> None:
         assert len(sockets) == 1
 
 
-@pytest.mark.parametrize(("headers", "code"), [
-    pytest.param({"Transfer-Encoding": "chunked"}, 411, id="no length"),
-    pytest.param({"Content-Length": "70000"}, 413, id="more than 64 KiB"),
-])
+@pytest.mark.parametrize(
+    ("headers", "code"),
+    [
+        pytest.param({"Transfer-Encoding": "chunked"}, 411, id="no length"),
+        pytest.param({"Content-Length": "70000"}, 413, id="more than 64 KiB"),
+    ],
+)
 def test_a_body_that_cannot_be_bounded_is_refused_and_the_connection_ends(web: Served, headers: dict[str, str], code: int) -> None:
     with contextlib.closing(web.connect()) as connection:
         connection.putrequest("POST", "/switch")
@@ -98,12 +105,15 @@ def test_readiness_comes_when_the_start_delay_is_over(argv: list[str]) -> None:
         web.until("/health/ready", 200)
 
 
-@pytest.mark.parametrize(("env", "path", "expected"), [
-    pytest.param({"READY": "false"}, "/health/ready", 503, id="not ready"),
-    pytest.param({"LIVE": "false"}, "/health/live", 503, id="not live"),
-    pytest.param({"ERROR_RATIO": "1"}, "/", 500, id="all errors"),
-    pytest.param({"ERROR_RATIO": "1"}, "/health/ready", 200, id="errors spare the probes"),
-])
+@pytest.mark.parametrize(
+    ("env", "path", "expected"),
+    [
+        pytest.param({"READY": "false"}, "/health/ready", 503, id="not ready"),
+        pytest.param({"LIVE": "false"}, "/health/live", 503, id="not live"),
+        pytest.param({"ERROR_RATIO": "1"}, "/", 500, id="all errors"),
+        pytest.param({"ERROR_RATIO": "1"}, "/health/ready", 200, id="errors spare the probes"),
+    ],
+)
 def test_switches_can_be_set_by_the_environment(argv: list[str], env: dict[str, str], path: str, expected: int) -> None:
     with serve(argv, **env) as web:
         assert web.ask(path)[0] == expected
@@ -123,23 +133,28 @@ def test_a_bad_setting_ends_the_start_and_names_itself(argv: list[str]) -> None:
 
 def test_switches_change_at_run_time_one_by_one(web: Served) -> None:
     code, state = web.ask("/switch", "POST", {"ready": False, "latency_ms": 1})
-    assert (code, state) == (200, {"latency_ms": 1, "error_ratio": 0, "leak_bytes_per_request": 0, "ready": False, "live": True,
-                                   "in_flight": 0})
+    assert (code, state) == (
+        200,
+        {"latency_ms": 1, "error_ratio": 0, "leak_bytes_per_request": 0, "ready": False, "live": True, "in_flight": 0},
+    )
     assert web.ask("/health/ready")[0] == 503
     web.ask("/switch", "POST", {"live": False})
     assert web.ask("/health/live")[0] == 503
     assert web.ask("/switch")[1]["latency_ms"] == 1
 
 
-@pytest.mark.parametrize(("body", "named"), [
-    pytest.param({"error_ratio": 1.5}, "error_ratio", id="a ratio above one"),
-    pytest.param({"latency_ms": -1}, "latency_ms", id="a negative latency"),
-    pytest.param({"latency_ms": None}, "latency_ms", id="null"),
-    pytest.param({"leak_bytes_per_request": 0.5}, "leak_bytes_per_request", id="half a byte"),
-    pytest.param({"ready": 1}, "ready", id="a number for a bool"),
-    pytest.param({"colour": "green"}, "colour", id="an unknown switch"),
-    pytest.param([], "JSON object", id="a list"),
-])
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        pytest.param({"error_ratio": 1.5}, "error_ratio", id="a ratio above one"),
+        pytest.param({"latency_ms": -1}, "latency_ms", id="a negative latency"),
+        pytest.param({"latency_ms": None}, "latency_ms", id="null"),
+        pytest.param({"leak_bytes_per_request": 0.5}, "leak_bytes_per_request", id="half a byte"),
+        pytest.param({"ready": 1}, "ready", id="a number for a bool"),
+        pytest.param({"colour": "green"}, "colour", id="an unknown switch"),
+        pytest.param([], "JSON object", id="a list"),
+    ],
+)
 def test_a_bad_switch_is_refused_by_name_and_changes_nothing(web: Served, body: Any, named: str) -> None:
     code, answer = web.ask("/switch", "POST", body)
     assert code == 400

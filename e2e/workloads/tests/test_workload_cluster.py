@@ -1,4 +1,5 @@
 """Both images run on a real cluster as the restricted pod security standard wants it, with nothing to write to."""
+
 from __future__ import annotations
 
 import json
@@ -41,16 +42,23 @@ def pod(kind: Kind, image: str) -> dict[str, Any]:
         "spec": {
             "automountServiceAccountToken": False,
             "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
-            "containers": [{
-                "name": "web", "image": image, "imagePullPolicy": "Never",
-                "ports": [{"containerPort": 8080}],
-                "env": [{"name": "LINGER", "value": "0"}],
-                "readinessProbe": {"httpGet": {"path": "/health/ready", "port": 8080}, "periodSeconds": 1},
-                "livenessProbe": {"httpGet": {"path": "/health/live", "port": 8080}},
-                "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "128Mi"}},
-                "securityContext": {
-                    "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}},
-            }],
+            "containers": [
+                {
+                    "name": "web",
+                    "image": image,
+                    "imagePullPolicy": "Never",
+                    "ports": [{"containerPort": 8080}],
+                    "env": [{"name": "LINGER", "value": "0"}],
+                    "readinessProbe": {"httpGet": {"path": "/health/ready", "port": 8080}, "periodSeconds": 1},
+                    "livenessProbe": {"httpGet": {"path": "/health/live", "port": 8080}},
+                    "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "128Mi"}},
+                    "securityContext": {
+                        "allowPrivilegeEscalation": False,
+                        "readOnlyRootFilesystem": True,
+                        "capabilities": {"drop": ["ALL"]},
+                    },
+                }
+            ],
         },
     }
 

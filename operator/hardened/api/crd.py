@@ -9,10 +9,6 @@ from hardened.api.status import HardenedServiceStatus
 
 Schema = dict[str, Any]
 
-#: Written on the CRD and checked at start: tells an operator that the CRD on the cluster is older or newer than itself.
-SCHEMA_REVISION = "1"
-SCHEMA_ANNOTATION = f"{names.GROUP}/schema-revision"
-
 #: How many child objects the API server shows per kind of list where a field has no bound of its own.
 _COLUMNS = [
     ("Ready", "string", '.status.conditions[?(@.type=="Ready")].status', 0),
@@ -31,7 +27,7 @@ def custom_resource_definition() -> Schema:
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{names.PLURAL}.{names.GROUP}", "annotations": {SCHEMA_ANNOTATION: SCHEMA_REVISION}},
+        "metadata": {"name": f"{names.PLURAL}.{names.GROUP}", "annotations": {names.SCHEMA_ANNOTATION: names.SCHEMA_REVISION}},
         "spec": {
             "group": names.GROUP,
             "scope": "Namespaced",

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from hardened.core.manifest import Manifest
@@ -12,11 +13,16 @@ from hardened.errors import ApiFailure
 
 @dataclass(frozen=True)
 class Finding:
-    """A cause, with what to do about it. is_final: retrying cannot help; somebody has to change something."""
+    """A cause, with what to do about it.
+
+    is_final: retrying cannot help; somebody has to change something. believed_after: how long the pods must have stood still
+    before it is a cause, and not just how pods start.
+    """
 
     reason: Reason
     message: str
     is_final: bool = False
+    believed_after: timedelta = timedelta()
 
 
 def of_failure(doing: str, failure: ApiFailure) -> Finding:
@@ -139,6 +145,7 @@ def _mounts(pod: str, status: Manifest) -> list[Finding]:
             Finding(
                 Reason.CONFIG_MISSING,
                 f"pod {pod}: its volumes are not mounted yet; if this stays, a Secret, ConfigMap or claim that it names is missing",
+                believed_after=timedelta(seconds=15),
             )
         ]
     return []
@@ -148,5 +155,11 @@ def _unready(pod: str, status: Manifest) -> list[Finding]:
     if status.get("phase") == "Running" and not any(
         c.get("type") == "Ready" and c.get("status") == "True" for c in status.get("conditions") or ()
     ):
-        return [Finding(Reason.NOT_READY, f"pod {pod} runs, but its readiness probe fails; see kubectl describe pod {pod}")]
+        return [
+            Finding(
+                Reason.NOT_READY,
+                f"pod {pod} runs, but its readiness probe fails; see kubectl describe pod {pod}",
+                believed_after=timedelta(minutes=1),
+            )
+        ]
     return []

@@ -206,15 +206,19 @@ class _Planner:
 
     def _is_late(self) -> bool:
         rollout = self._rollout()
-        if not rollout or not rollout.is_current or rollout.is_complete:
-            return False
-        return rollout.progressed_at is None or self.now - rollout.progressed_at >= PATIENCE
+        return rollout is not None and rollout.is_current and not rollout.is_complete and self._has_stood_still(PATIENCE)
+
+    def _has_stood_still(self, time: timedelta) -> bool:
+        rollout = self._rollout()
+        return rollout is None or rollout.progressed_at is None or self.now - rollout.progressed_at >= time
 
     def _pods_finding(self) -> Finding | None:
         rollout = self._rollout()
         if not self.deployment or not rollout or rollout.is_complete:
             return None
         finding = diagnosis.of_deployment(self.deployment) or diagnosis.of_pods(self._new_pods())
+        if finding and not self._has_stood_still(finding.believed_after):
+            finding = None
         if diagnosis.has_passed_its_deadline(self.deployment):
             text = finding.message if finding else "the rollout has made no progress for ten minutes; see its pods"
             return Finding(finding.reason if finding else Reason.PROGRESS_DEADLINE_EXCEEDED, text, is_final=True)

@@ -23,13 +23,15 @@ class Revision:
     """One version of a service.
 
     name: 12 hex digits, the hash of `fields`; fields: the revision's part of the spec as the team wrote it, by JSON name;
-    template: the PodTemplateSpec, without the colour label; renderer: which code rendered it.
+    template: the PodTemplateSpec, without the colour label; renderer: which code rendered it; data: what stores it, verbatim,
+    since that can never be changed, also not by an operator that would store more; None for a revision that is not stored.
     """
 
     name: str
     fields: Mapping[str, Any]
     template: Manifest
     renderer: str = RENDERER
+    data: Mapping[str, Any] | None = None
 
     @property
     def image(self) -> str:
@@ -66,7 +68,7 @@ def stored(live: Mapping[str, Any]) -> Revision | None:
         return None
     if name != digest({"scheme": data.get("scheme"), "fields": data["fields"]}):
         return None
-    return Revision(name, data["fields"], dict(data["template"]), str(data.get("renderer", "")))
+    return Revision(name, data["fields"], dict(data["template"]), str(data.get("renderer", "")), data)
 
 
 def revision_of(live: Mapping[str, Any]) -> str:
@@ -93,11 +95,15 @@ def controller_revision(svc: HardenedService, revision: Revision, number: int) -
         "kind": "ControllerRevision",
         "metadata": metadata(svc, object_name(svc, revision.name), "revision", revision=revision.name),
         "revision": number,
-        "data": {
-            "scheme": SCHEME,
-            "renderer": revision.renderer,
-            "number": number,
-            "fields": dict(revision.fields),
-            "template": revision.template,
-        },
+        "data": dict(revision.data) if revision.data else _data(revision, number),
+    }
+
+
+def _data(revision: Revision, number: int) -> Manifest:
+    return {
+        "scheme": SCHEME,
+        "renderer": revision.renderer,
+        "number": number,
+        "fields": dict(revision.fields),
+        "template": revision.template,
     }

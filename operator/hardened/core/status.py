@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from hardened.api import names
-from hardened.api.crd import SCHEMA_REVISION
 from hardened.api.parse import HardenedService
 from hardened.core.conditions import Condition, merge
 from hardened.core.diagnosis import Finding
@@ -112,8 +111,8 @@ def _stalled(finding: Finding | None) -> Condition:
 
 
 def _hardened(svc: HardenedService, crd_schema: str) -> Condition:
-    if crd_schema and crd_schema != SCHEMA_REVISION:
-        text = f"the CRD is of schema revision {crd_schema}, this operator of {SCHEMA_REVISION}: upgrade both together"
+    if crd_schema and crd_schema != names.SCHEMA_REVISION:
+        text = f"the CRD is of schema revision {crd_schema}, this operator of {names.SCHEMA_REVISION}: upgrade both together"
         return Condition("Hardened", False, Reason.CRD_MISMATCH, text)
     open_gaps = gaps(svc)
     if open_gaps:

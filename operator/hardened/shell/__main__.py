@@ -10,7 +10,7 @@ from hardened.shell.settings import BadSetting
 
 
 async def run() -> None:
-    """Ends the process itself: all that has an order has ended when `main` returns, and asyncio would go on to wait for kopf's last tasks."""
+    """Ends the process itself: when `main` returns all has ended that has an order, and asyncio would still wait for kopf's last tasks."""
     code = await main(os.environ)
     logging.shutdown()
     sys.stdout.flush()

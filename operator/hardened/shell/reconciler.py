@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from hardened.api import names
-from hardened.core.manifest import ChildKey, digest
+from hardened.core.manifest import ChildKey, digest, key_of
 from hardened.core.observed import Observed, Trouble
 from hardened.core.ownership import taken_over
 from hardened.core.plan import Apply, Delete, Plan, plan
@@ -26,6 +27,10 @@ logger = logging.getLogger(__name__)
 
 #: Plans in one reconcile: look, look at pods, write, and look at what was written; the rest is for a world that moves meanwhile.
 ROUNDS: Final = 8
+#: No object has this resourceVersion: the first that a server writes has a higher one.
+NO_VERSION: Final = "1"
+#: How the API server names a field of an apply that the CRD's schema lacks. Examples: `.status.serving: field not declared in schema`.
+_UNDECLARED: Final = re.compile(r"\.status\.(\w+)\S*: field not declared in schema")
 
 
 class LostLeadership(Exception):
@@ -88,7 +93,8 @@ class Reconciler:
         for _ in range(ROUNDS):
             decided = plan(body, observed, self._policy, self._now())
             if decided.look:
-                observed = await self._read(key, observed, decided.look)
+                is_new = not observed.children and not body.get("status")
+                observed = observed.without_children(decided.look) if is_new else await self._read(key, observed, decided.look)
             elif decided.look_at_pods:
                 observed = observed.with_pods(await self._pods(key))
             elif decided.has_writes:
@@ -130,9 +136,13 @@ class Reconciler:
         if decided.seed_replicas is not None:
             body = await self._seed(key, body, decided.seed_replicas)
         for step in decided.apply:
-            observed = await self._write(
-                f"apply {step.manifest['kind']} {step.manifest['metadata']['name']}", self._apply(body, step, observed)
-            )
+            try:
+                observed = await self._write(f"apply {key_of(step.manifest)}", self._apply(body, step, observed))
+            except LookAgain:
+                if not step.is_new:
+                    raise
+                unread = frozenset(key_of(s.manifest) for s in decided.apply if s.is_new) - observed.children.keys()
+                return body, await self._read(key, observed, unread)
         for unwanted in decided.delete:
             observed = await self._write(f"delete {unwanted.key}", self._delete(key, unwanted, observed))
         return body, observed
@@ -162,7 +172,7 @@ class Reconciler:
         self._assert_leading()
         kind = KINDS[step.manifest["kind"]]
         try:
-            live = await self._api.apply(kind, step.manifest, force=not step.is_new)
+            live = await self._api.apply(kind, _unseen(step.manifest) if step.is_new else step.manifest, force=not step.is_new)
         except Refused as refusal:
             if refusal.status != 422 or step.is_new or not await self._take_over(kind, step.manifest):
                 raise
@@ -215,20 +225,26 @@ class Reconciler:
         if before == decided.status or (written and written.wanted == wanted and written.stored == before):
             return
         self._assert_leading()
-        meta = body["metadata"]
-        live = await self._api.apply_status(
-            HARDENED_SERVICE,
-            {
-                "apiVersion": names.API_VERSION,
-                "kind": names.KIND,
-                "metadata": {"name": key.name, "namespace": key.namespace, "uid": meta["uid"]},
-                "status": decided.status,
-            },
-        )
+        live = await self._apply_status(key, body["metadata"]["uid"], decided.status)
         self._cache.wrote(HARDENED_SERVICE, live)
         self._status[key] = _Written(wanted, live.get("status"))
         for event in announcements(before or {}, decided.status):
             self._recorder.record(body, event.type, event.reason, event.message)
+
+    async def _apply_status(self, key: Key, uid: str, status: Body) -> Body:
+        """Writes the status, less what an older CRD does not know: for one such field the server refuses all of it."""
+        meta = {"name": key.name, "namespace": key.namespace, "uid": uid}
+        while True:
+            try:
+                return await self._api.apply_status(
+                    HARDENED_SERVICE, {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": meta, "status": status}
+                )
+            except Refused as refusal:
+                unknown = _UNDECLARED.search(refusal.message)
+                if not unknown or unknown[1] not in status or unknown[1] == "conditions":
+                    raise
+                status = {name: value for name, value in status.items() if name != unknown[1]}
+            self._assert_leading()
 
     async def _report(self, key: Key, body: Body, observed: Observed, refusal: Refused) -> None:
         """Says in status what the server refuses, once it refused the same thing twice: a single refusal may be a mistake of the moment."""
@@ -250,3 +266,8 @@ class Reconciler:
         self._metrics.set_phase(key, None)
         self._status.pop(key, None)
         self._refused.pop(key, None)
+
+
+def _unseen(manifest: Body) -> Body:
+    """The manifest with a precondition that only an object which is not there meets: the server asks for it of every other one."""
+    return {**manifest, "metadata": {**manifest["metadata"], "resourceVersion": NO_VERSION}}

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from hardened.api import names
-from hardened.api.crd import SCHEMA_ANNOTATION
 from hardened.errors import ApiFailure, Refused, Vanished
 from hardened.shell.api_server import ApiServer
 from hardened.shell.cache import Cache
@@ -78,4 +77,4 @@ class Sync:
             crd = await self._api.get(CUSTOM_RESOURCE_DEFINITION, None, CRD_NAME)
         except (Vanished, Refused):
             return ""
-        return str((crd["metadata"].get("annotations") or {}).get(SCHEMA_ANNOTATION, "0"))
+        return str((crd["metadata"].get("annotations") or {}).get(names.SCHEMA_ANNOTATION, "0"))

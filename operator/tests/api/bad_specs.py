@@ -158,7 +158,15 @@ def _of_int_or_string(schema: Schema) -> Iterator[Mistake]:
 def _of_array(schema: Schema) -> Iterator[Mistake]:
     yield from _wrong_types("a", 1, True, {})
     keys, item = schema.get("x-kubernetes-list-map-keys"), schema["items"]
-    one = _item(item, key=keys[0] if keys else "") if "properties" in item else item["enum"][0] if "enum" in item else "/a" if _is_path(item) else "a"
+    one = (
+        _item(item, key=keys[0] if keys else "")
+        if "properties" in item
+        else item["enum"][0]
+        if "enum" in item
+        else "/a"
+        if _is_path(item)
+        else "a"
+    )
     if "cidr" in json.dumps(one) or item.get("maxLength") == 49:
         one = one if isinstance(one, dict) else "10.1.0.0/16"
     yield "too many", [_numbered(one, keys, i) for i in range(schema["maxItems"] + 1)], ""
@@ -202,3 +210,9 @@ def _of_map(schema: Schema) -> Iterator[Mistake]:
         yield "too few", {}, ""
     for key in ("", " ", "é", "a b", "-a/b", "a/b/c", "a\n", "a\u0000", "$(a)", "/a", "\u202ea"):
         yield f"bad key {key!r}", {key: value}, ""
+
+
+def is_about(path: str, found: str) -> bool:
+    """True when an error at `found` is about `path`: the same, or one within the other. Only an error of the whole spec names `spec`."""
+    shorter, longer = sorted((path, found), key=len)
+    return path == found or (shorter != "spec" and longer.startswith(shorter) and longer[len(shorter)] in ".[")

@@ -47,7 +47,7 @@ def _matching(pattern: str) -> Values:
 def valid_specs() -> Values:
     """Specs that parse, small ones most of the time; every other one has ports."""
     schema = schema_of(HardenedServiceSpec)
-    ports = st.fixed_dictionaries({}, optional={"ports": _values(schema["properties"]["ports"])})
+    ports = st.just({}) | st.fixed_dictionaries({"ports": _values({**schema["properties"]["ports"], "minItems": 1})})
     return st.builds(lambda spec, more: repaired(_connected(spec | more)), _object(schema), ports)
 
 

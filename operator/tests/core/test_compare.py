@@ -62,7 +62,9 @@ WANTED_SERVICE = {"spec": {"selector": {"a": "b"}, "ports": [{"name": "http", "p
             id="a field reference grows by a default",
         ),
         pytest.param(
-            {"spec": {"podSelector": {}, "egress": [{}]}}, {"spec": {"podSelector": {}, "egress": [{}]}}, id="an empty rule is kept as it is"
+            {"spec": {"podSelector": {}, "egress": [{}]}},
+            {"spec": {"podSelector": {}, "egress": [{}]}},
+            id="an empty rule is kept as it is",
         ),
         pytest.param(
             WANTED_SERVICE,

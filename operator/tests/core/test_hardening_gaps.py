@@ -58,7 +58,9 @@ def test_one_gap_is_named(change: dict[str, Any], gap: str) -> None:
 @pytest.mark.parametrize(
     ("change", "absent"),
     [
-        pytest.param({"ports": None, "probes": {"liveness": {"exec": {"command": ["true"]}}}}, "readiness", id="a worker needs no readiness"),
+        pytest.param(
+            {"ports": None, "probes": {"liveness": {"exec": {"command": ["true"]}}}}, "readiness", id="a worker needs no readiness"
+        ),
         pytest.param({"replicas": None}, "replica", id="replicas that the operator chooses"),
         pytest.param({"env": [{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "a", "key": "b"}}}]}, "secret", id="a ConfigMap"),
         pytest.param({"replicas": 0}, "replica", id="scaled to zero on purpose"),
@@ -70,5 +72,9 @@ def test_what_is_no_gap_is_not_named(change: dict[str, Any], absent: str) -> Non
 
 def test_two_lines_of_spec_leave_several_in_the_order_of_the_checks() -> None:
     found = gaps(service({"image": "registry.example/shop:1", "ports": [{"name": "http", "containerPort": 80}]}))
-    assert found == [gap for check in CHECKS if (gap := check(service({"image": "registry.example/shop:1", "ports": [{"name": "http", "containerPort": 80}]})))]
+    assert found == [
+        gap
+        for check in CHECKS
+        if (gap := check(service({"image": "registry.example/shop:1", "ports": [{"name": "http", "containerPort": 80}]})))
+    ]
     assert len(found) == 4

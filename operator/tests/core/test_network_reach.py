@@ -53,7 +53,10 @@ def test_nobody_reaches_a_worker() -> None:
     assert may_reach(pod(), OUTSIDE, 443, [policy(worker)])
 
 
-FROM_EDGE = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "edge"}}, "podSelector": {"matchLabels": {"app": "proxy"}}}
+FROM_EDGE = {
+    "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "edge"}},
+    "podSelector": {"matchLabels": {"app": "proxy"}},
+}
 
 
 @pytest.mark.parametrize(
@@ -94,7 +97,9 @@ DATABASE = {"podSelector": {"matchLabels": {"app": "neighbour"}}, "ports": [{"po
         pytest.param([DATABASE], NEIGHBOUR, 22, False, id="not at another port"),
         pytest.param([DATABASE], EDGE, 5432, False, id="not another peer at that port"),
         pytest.param([{"ipBlock": {"cidr": "10.0.0.0/8"}, "ports": [{"port": 8000, "endPort": 8100}]}], INTRANET, 8050, True, id="a span"),
-        pytest.param([{"ipBlock": {"cidr": "10.0.0.0/8"}, "ports": [{"port": 8000, "endPort": 8100}]}], INTRANET, 8101, False, id="its end"),
+        pytest.param(
+            [{"ipBlock": {"cidr": "10.0.0.0/8"}, "ports": [{"port": 8000, "endPort": 8100}]}], INTRANET, 8101, False, id="its end"
+        ),
         pytest.param([{"ipBlock": {"cidr": "10.0.0.0/8"}}], INTRANET, 1, True, id="without ports, all"),
         pytest.param([{"ipBlock": {"cidr": "10.0.0.0/8"}}], OUTSIDE, 443, False, id="outside of the range"),
     ],

@@ -7,8 +7,7 @@ from tests.core.worlds import OTHER_UID, UID, live_sample
 
 from hardened.api import names
 from hardened.core.manifest import ChildKey
-from hardened.core.observed import Observed, Owner, is_deleting, owner_of
-from hardened.core.observed import Trouble
+from hardened.core.observed import Observed, Owner, Trouble, is_deleting, owner_of
 from hardened.errors import TryAgain
 
 LABELS = {names.MANAGED_BY_LABEL: "hardened", names.SERVICE_LABEL: "shop"}

@@ -5,16 +5,30 @@ from typing import Any
 
 import pytest
 from tests.core.worlds import (
-    ANY_KEY, NOW, STAMP, WEB, WORKER, World, body, condition, decide, keys, live, live_sample, running, settle, with_spec,
+    ANY_KEY,
+    NOW,
+    STAMP,
+    WEB,
+    WORKER,
+    World,
+    body,
+    condition,
+    decide,
+    keys,
+    live,
+    live_sample,
+    running,
+    settle,
+    with_spec,
 )  # fmt: skip
 
+from hardened.api.parse import parse
 from hardened.core.history import LIMIT
 from hardened.core.manifest import ChildKey
 from hardened.core.observed import Observed, Trouble
 from hardened.core.plan import LOOK_AGAIN, PATIENCE, Plan, plan
 from hardened.core.policy import Policy
 from hardened.core.revision import revision_name
-from hardened.api.parse import parse
 from hardened.errors import Refused
 
 DEPLOYMENT, SERVICE = ChildKey("Deployment", "shop-blue"), ChildKey("Service", "shop")
@@ -48,7 +62,9 @@ def test_only_what_is_not_known_is_looked_for() -> None:
             id="a web service",
         ),
         pytest.param(
-            WORKER, ["ControllerRevision", "ServiceAccount", "NetworkPolicy", "PodDisruptionBudget", "Deployment"], id="a worker has no Service"
+            WORKER,
+            ["ControllerRevision", "ServiceAccount", "NetworkPolicy", "PodDisruptionBudget", "Deployment"],
+            id="a worker has no Service",
         ),
         pytest.param(
             {
@@ -56,7 +72,15 @@ def test_only_what_is_not_known_is_looked_for() -> None:
                 "files": [{"mountPath": "/etc/shop", "data": {"a": "b"}}],
                 "volumes": [{"name": "data", "mountPath": "/data", "claim": {"size": "1Gi"}}],
             },
-            ["ControllerRevision", "ConfigMap", "ServiceAccount", "NetworkPolicy", "PodDisruptionBudget", "PersistentVolumeClaim", "Deployment"],
+            [
+                "ControllerRevision",
+                "ConfigMap",
+                "ServiceAccount",
+                "NetworkPolicy",
+                "PodDisruptionBudget",
+                "PersistentVolumeClaim",
+                "Deployment",
+            ],
             id="files and claims stand before the pods that need them",
         ),
     ],
@@ -114,7 +138,11 @@ def test_a_key_that_the_platform_team_does_not_allow_is_an_invalid_spec() -> Non
 
 @pytest.mark.parametrize(
     ("runs", "expected"),
-    [pytest.param(None, 2, id="two where nothing runs"), pytest.param(5, 5, id="what runs"), pytest.param(0, 0, id="nothing, if that runs")],
+    [
+        pytest.param(None, 2, id="two where nothing runs"),
+        pytest.param(5, 5, id="what runs"),
+        pytest.param(0, 0, id="nothing, if that runs"),
+    ],
 )
 def test_replicas_are_seeded_once(runs: int | None, expected: int) -> None:
     cr, world = body({k: v for k, v in WEB.items() if k != "replicas"}), World()

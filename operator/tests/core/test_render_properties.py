@@ -127,6 +127,8 @@ def test_names_that_look_alike_differ(one: tuple[str, ...], other: tuple[str, ..
     assert len(names.child_name(*one)) <= 63
 
 
-@pytest.mark.parametrize(("parts", "expected"), [(("shop", "blue"), "shop-blue"), (("my-shop", "blue"), "my-shop-blue"), (("shop",), "shop")])
+@pytest.mark.parametrize(
+    ("parts", "expected"), [(("shop", "blue"), "shop-blue"), (("my-shop", "blue"), "my-shop-blue"), (("shop",), "shop")]
+)
 def test_ordinary_names_are_plain(parts: tuple[str, ...], expected: str) -> None:
     assert names.child_name(*parts) == expected

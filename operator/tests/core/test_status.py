@@ -13,9 +13,7 @@ from hardened.core.rollout import Rollout
 from hardened.core.status import Situation, status_of, unparsed_status
 
 DONE = Rollout(revision="new", wanted=2, total=2, updated=2, available=2, is_current=True, progressed_at=NOW)
-HEALTHY = Situation(
-    revision="new", image="shop:2", serving_image="shop:2", replicas=2, rollout=DONE, finding=None, drift=None, history=[]
-)
+HEALTHY = Situation(revision="new", image="shop:2", serving_image="shop:2", replicas=2, rollout=DONE, finding=None, drift=None, history=[])
 REFUSED = Finding(Reason.APPLY_REFUSED, "apply Deployment shop-blue: no", is_final=True)
 FULL = Finding(Reason.QUOTA_EXCEEDED, "exceeded quota", is_final=False)
 TYPES = ["Ready", "Available", "Progressing", "Reconciling", "Stalled", "Hardened", "Drifted"]
@@ -72,9 +70,7 @@ def with_rollout(**changes: Any) -> Situation:
         ),
     ],
 )  # fmt: skip
-def test_conditions(
-    situation: Situation, ready: tuple[str, str], reconciling: str, stalled: str, available: str, phase: str
-) -> None:
+def test_conditions(situation: Situation, ready: tuple[str, str], reconciling: str, stalled: str, available: str, phase: str) -> None:
     found = status(situation)
     assert condition(found, "Ready") == ready
     assert [condition(found, kind)[0] for kind in ("Reconciling", "Stalled", "Available")] == [reconciling, stalled, available]
@@ -90,7 +86,9 @@ def test_every_condition_is_there_at_once_and_carries_the_generation(situation: 
     assert all(c["reason"] and c["message"] and c["lastTransitionTime"] == STAMP for c in found["conditions"])
 
 
-@pytest.mark.parametrize("situation", [HEALTHY, with_rollout(available=1), replace(HEALTHY, finding=REFUSED), replace(HEALTHY, finding=FULL)])
+@pytest.mark.parametrize(
+    "situation", [HEALTHY, with_rollout(available=1), replace(HEALTHY, finding=REFUSED), replace(HEALTHY, finding=FULL)]
+)
 def test_kstatus_never_sees_two_answers(situation: Situation) -> None:
     found = status(situation)
     ready, busy, stuck = (condition(found, kind)[0] == "True" for kind in ("Ready", "Reconciling", "Stalled"))

@@ -1,0 +1,200 @@
+"""Specs that break one rule across fields each, and attempts to reach what the API does not offer."""
+
+from typing import Any
+
+IMAGE = "registry.example/shop:1"
+
+
+def spec(**fields: Any) -> dict[str, Any]:
+    return {"image": IMAGE, **fields}
+
+
+def _env(**source: Any) -> dict[str, Any]:
+    return spec(env=[{"name": "a", **source}])
+
+
+def _volume(**more: Any) -> dict[str, Any]:
+    return {"name": "a", "mountPath": "/a", **more}
+
+
+def _node(**requirement: Any) -> dict[str, Any]:
+    term = {"matchExpressions": [{"key": "a", **requirement}]}
+    return spec(
+        scheduling={"affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [term]}}}}
+    )
+
+
+def _peer(**peer: Any) -> dict[str, Any]:
+    return spec(network={"ingressFrom": [peer]})
+
+
+def _probe(kind: str = "readiness", **probe: Any) -> dict[str, Any]:
+    return spec(ports=PORTS, probes={kind: probe})
+
+
+PORTS = [{"name": "http", "containerPort": 8080}]
+EMPTY = {"emptyDir": {}}
+_NODE = (
+    "spec.scheduling.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchExpressions[0].values"
+)
+
+#: sentence -> (spec, the path that is named)
+BROKEN: dict[str, tuple[dict[str, Any], str]] = {
+    "no tag": ({"image": "shop"}, "spec.image"),
+    "no tag behind a registry's port": ({"image": "host:5000/shop"}, "spec.image"),
+    "the tag latest": ({"image": "registry.example/shop:latest"}, "spec.image"),
+    "an init container without a tag": (spec(initContainers=[{"name": "a", "image": "shop"}]), "spec.initContainers[0].image"),
+    "a sidecar at latest": (spec(sidecars=[{"name": "a", "image": "shop:latest"}]), "spec.sidecars[0].image"),
+    "a variable with a value and a source": (_env(value="", valueFrom={"fieldRef": {"fieldPath": "metadata.name"}}), "spec.env[0]"),
+    "a variable's source that is none": (_env(valueFrom={}), "spec.env[0].valueFrom"),
+    "a variable with two sources": (
+        _env(valueFrom={"fieldRef": {"fieldPath": "metadata.name"}, "secretKeyRef": {"name": "a", "key": "a"}}), "spec.env[0].valueFrom"),
+    "variables from nothing": (spec(envFrom=[{"prefix": "A"}]), "spec.envFrom[0]"),
+    "variables from two": (spec(envFrom=[{"secretRef": {"name": "a"}, "configMapRef": {"name": "a"}}]), "spec.envFrom[0]"),
+    "memory counted in thousandths": (
+        _env(valueFrom={"resourceFieldRef": {"resource": "limits.memory", "divisor": "1m"}}), "spec.env[0].valueFrom.resourceFieldRef.divisor"),
+    "cpu counted in bytes": (
+        _env(valueFrom={"resourceFieldRef": {"resource": "limits.cpu", "divisor": "1Mi"}}), "spec.env[0].valueFrom.resourceFieldRef.divisor"),
+    "a request above its limit": (spec(resources={"requests": {"cpu": "2"}, "limits": {"cpu": "1500m"}}), "spec.resources.requests"),
+    "a request above its limit in other units": (
+        spec(resources={"requests": {"memory": "1Gi"}, "limits": {"memory": "1000M"}}), "spec.resources.requests"),
+    "half a device": (spec(resources={"limits": {"example.com/gpu": "500m"}}), "spec.resources.limits"),
+    "a device without a limit": (spec(resources={"requests": {"example.com/gpu": 1}}), "spec.resources.limits"),
+    "fewer devices than the limit": (
+        spec(resources={"requests": {"example.com/gpu": 1}, "limits": {"example.com/gpu": 2}}), "spec.resources.limits"),
+    "a probe of nothing": (_probe(periodSeconds=5), "spec.probes.readiness"),
+    "a probe of two": (_probe(tcpSocket={}, exec={"command": ["a"]}), "spec.probes.readiness"),
+    "a timeout above the period": (_probe(tcpSocket={}, timeoutSeconds=3, periodSeconds=2), "spec.probes.readiness.timeoutSeconds"),
+    "a timeout above the period that is left out": (_probe(tcpSocket={}, timeoutSeconds=11), "spec.probes.readiness.timeoutSeconds"),
+    "a liveness probe that must pass twice": (_probe("liveness", tcpSocket={}, successThreshold=2), "spec.probes.liveness.successThreshold"),
+    "a startup probe that must pass twice": (_probe("startup", tcpSocket={}, successThreshold=2), "spec.probes.startup.successThreshold"),
+    "a probe of a port that is not there": (_probe(tcpSocket={"port": "admin"}), "spec.probes"),
+    "a worker's probe without a number": (spec(probes={"liveness": {"httpGet": {}}}), "spec.probes"),
+    "a worker's probe of a name": (spec(probes={"startup": {"tcpSocket": {"port": "http"}}}), "spec.probes"),
+    "a drain as long as the grace": (spec(shutdown={"drainSeconds": 30}), "spec.shutdown.drainSeconds"),
+    "a grace as short as the drain": (spec(shutdown={"graceSeconds": 5}), "spec.shutdown.drainSeconds"),
+    "a capability of the baseline": (spec(security={"addCapabilities": ["CHOWN"]}), "spec.security.addCapabilities"),
+    "a capability of the baseline, restricted by name": (
+        spec(security={"profile": "restricted", "addCapabilities": ["NET_BIND_SERVICE", "KILL"]}), "spec.security.addCapabilities"),
+    "a label of ours": (spec(podMetadata={"labels": {"hardened.dev/color": "green"}}), "spec.podMetadata.labels"),
+    "a label of Kubernetes' own": (spec(podMetadata={"labels": {"app.kubernetes.io/name": "x"}}), "spec.podMetadata.labels"),
+    "an annotation of ours": (spec(podMetadata={"annotations": {"hardened.dev/applied": "x"}}), "spec.podMetadata.annotations"),
+    "a budget of nothing": (spec(availability={"disruptionBudget": {}}), "spec.availability.disruptionBudget"),
+    "a budget of two": (
+        spec(availability={"disruptionBudget": {"maxUnavailable": 1, "minAvailable": 1}}), "spec.availability.disruptionBudget"),
+    "a volume of nothing": (spec(volumes=[_volume()]), "spec.volumes[0]"),
+    "a volume of two": (spec(volumes=[_volume(emptyDir={}, secret={"secretName": "a"})]), "spec.volumes[0]"),
+    "a volume with the operator's name": (spec(volumes=[_volume(**EMPTY) | {"name": "writable-0"}]), "spec.volumes[0].name"),
+    "a volume with the operator's other name": (spec(volumes=[_volume(**EMPTY) | {"name": "files-a"}]), "spec.volumes[0].name"),
+    "two modes beside ReadWriteOncePod": (
+        spec(volumes=[_volume(claim={"size": "1Gi", "accessModes": ["ReadWriteOncePod", "ReadWriteOnce"]})]),
+        "spec.volumes[0].claim.accessModes"),
+    "two volumes at one path": (spec(volumes=[_volume(**EMPTY), _volume(**EMPTY) | {"name": "b"}]), "spec.volumes"),
+    "a volume at a writable path": (spec(volumes=[_volume(**EMPTY)], security={"writablePaths": ["/a"]}), "spec.volumes"),
+    "a volume at the writable path by default": (spec(volumes=[_volume(**EMPTY) | {"mountPath": "/tmp"}]), "spec.volumes"),
+    "a volume at the path of files": (spec(volumes=[_volume(**EMPTY)], files=[{"mountPath": "/a", "data": {"a": ""}}]), "spec.volumes"),
+    "files at a writable path": (spec(files=[{"mountPath": "/a", "data": {"a": ""}}], security={"writablePaths": ["/a"]}), "spec.volumes"),
+    "files at the writable path by default": (spec(files=[{"mountPath": "/tmp", "data": {"a": ""}}]), "spec.volumes"),
+    "a mount of no volume": (
+        spec(initContainers=[{"name": "a", "image": IMAGE, "volumeMounts": [{"name": "a", "mountPath": "/a"}]}]), "spec.volumes"),
+    "a sidecar's mount of another volume": (
+        spec(volumes=[_volume(**EMPTY)], sidecars=[{"name": "a", "image": IMAGE, "volumeMounts": [{"name": "b", "mountPath": "/a"}]}]),
+        "spec.volumes"),
+    "two ports with one number": (spec(ports=[*PORTS, {"name": "b", "containerPort": 8080, "port": 81}]), "spec.ports"),
+    "two ports with one number, said and left out": (
+        spec(ports=[*PORTS, {"name": "b", "containerPort": 8080, "port": 81, "protocol": "TCP"}]), "spec.ports"),
+    "two ports with one port of the Service": (spec(ports=[*PORTS, {"name": "b", "containerPort": 8081, "port": 8080}]), "spec.ports"),
+    "an init container with the application's name": (spec(initContainers=[{"name": "app", "image": IMAGE}]), "spec.sidecars"),
+    "a sidecar with the application's name": (spec(sidecars=[{"name": "app", "image": IMAGE}]), "spec.sidecars"),
+    "an init container and a sidecar of one name": (
+        spec(initContainers=[{"name": "a", "image": IMAGE}], sidecars=[{"name": "a", "image": IMAGE}]), "spec.sidecars"),
+    "In without values": (_node(operator="In"), _NODE),
+    "In with no values": (_node(operator="In", values=[]), _NODE),
+    "Exists with values": (_node(operator="Exists", values=["a"]), _NODE),
+    "Exists with an empty list": (_node(operator="Exists", values=[]), _NODE),
+    "Gt with text": (_node(operator="Gt", values=["a"]), _NODE),
+    "Lt with two numbers": (_node(operator="Lt", values=["1", "2"]), _NODE),
+    "a pod's label compared by number": (
+        _peer(podSelector={"matchExpressions": [{"key": "a", "operator": "Gt", "values": ["1"]}]}),
+        "spec.network.ingressFrom[0].podSelector.matchExpressions[0].operator"),
+    "a pod's NotIn without values": (
+        _peer(podSelector={"matchExpressions": [{"key": "a", "operator": "NotIn"}]}),
+        "spec.network.ingressFrom[0].podSelector.matchExpressions[0].values"),
+    "a toleration that Exists with a value": (
+        spec(scheduling={"tolerations": [{"key": "a", "operator": "Exists", "value": "b"}]}), "spec.scheduling.tolerations[0].value"),
+    "a toleration of every taint": (spec(scheduling={"tolerations": [{"operator": "Exists"}]}), "spec.scheduling.tolerations[0].key"),
+    "seconds of a toleration without an effect": (
+        spec(scheduling={"tolerations": [{"key": "a", "tolerationSeconds": 1}]}), "spec.scheduling.tolerations[0].tolerationSeconds"),
+    "seconds of a toleration with another effect": (
+        spec(scheduling={"tolerations": [{"key": "a", "effect": "NoSchedule", "tolerationSeconds": 1}]}),
+        "spec.scheduling.tolerations[0].tolerationSeconds"),
+    "the priority of the cluster's own parts": (
+        spec(scheduling={"priorityClassName": "system-cluster-critical"}), "spec.scheduling.priorityClassName"),
+    "a peer that is nobody": (_peer(), "spec.network.ingressFrom[0]"),
+    "a peer that is pods and addresses": (_peer(podSelector={}, ipBlock={"cidr": "10.0.0.0/8"}), "spec.network.ingressFrom[0]"),
+    "an exception outside": (_peer(ipBlock={"cidr": "10.0.0.0/8", "except": ["11.0.0.0/16"]}), "spec.network.ingressFrom[0].ipBlock.except"),
+    "an exception of everything": (_peer(ipBlock={"cidr": "10.0.0.0/8", "except": ["10.0.0.0/8"]}), "spec.network.ingressFrom[0].ipBlock.except"),
+    "an exception of the other family": (_peer(ipBlock={"cidr": "10.0.0.0/8", "except": ["fd00::/16"]}), "spec.network.ingressFrom[0].ipBlock.except"),
+    "a prefix that is too long": (_peer(ipBlock={"cidr": "10.0.0.0/33"}), "spec.network.ingressFrom[0].ipBlock.cidr"),
+    "a prefix with a zero before it": (_peer(ipBlock={"cidr": "10.0.0.0/08"}), "spec.network.ingressFrom[0].ipBlock.cidr"),
+    "an address with a zero before it": (_peer(ipBlock={"cidr": "010.0.0.0/8"}), "spec.network.ingressFrom[0].ipBlock.cidr"),
+    "IPv4 within IPv6": (_peer(ipBlock={"cidr": "::ffff:1.2.3.4/96"}), "spec.network.ingressFrom[0].ipBlock.cidr"),
+    "a span of ports that ends before it begins": (
+        spec(network={"egressTo": [{"podSelector": {}, "ports": [{"port": 80, "endPort": 79}]}]}), "spec.network.egressTo[0].ports[0].endPort"),
+}  # fmt: skip
+
+#: Field -> value: what a Pod can say and a HardenedService cannot. The API server drops it; told to be strict, it refuses it, as parse does.
+_POD: dict[str, Any] = {
+    "hostNetwork": True, "hostPID": True, "hostIPC": True, "nodeName": "node0", "serviceAccountName": "default", "serviceAccount": "default",
+    "automountServiceAccountToken": True, "shareProcessNamespace": True, "hostUsers": True, "dnsPolicy": "None", "dnsConfig": {"nameservers": ["10.0.0.1"]},
+    "hostAliases": [{"ip": "127.0.0.1"}], "schedulerName": "mine", "hostname": "a", "subdomain": "a", "setHostnameAsFQDN": True, "overhead": {"cpu": "1"},
+    "securityContext": {"runAsUser": 0}, "ephemeralContainers": [{"name": "a"}], "restartPolicy": "Never", "template": {}, "podSpec": {}, "namespace": "kube-system",
+    "ownerReferences": [{"uid": "a"}], "finalizers": ["a"], "resourceClaims": [{"name": "a"}], "readinessGates": [{"conditionType": "a"}],
+}  # fmt: skip
+_CONTAINER: dict[str, Any] = {
+    "privileged": True, "securityContext": {"privileged": True}, "lifecycle": {"postStart": {"exec": {"command": ["a"]}}}, "stdin": True, "tty": True,
+    "volumeDevices": [{"name": "a", "devicePath": "/dev/sda"}], "imagePullPolicy": "Never", "terminationMessagePath": "/etc/passwd", "workingDir": "/",
+    "resizePolicy": [], "restartPolicy": "Never", "ports": [{"name": "a", "containerPort": 1, "hostPort": 1}],
+}  # fmt: skip
+_SECURITY: dict[str, Any] = {
+    "privileged": True, "allowPrivilegeEscalation": True, "runAsNonRoot": False, "readOnlyRootFilesystem": False, "procMount": "Unmasked",
+    "seccompProfile": {"type": "Unconfined"}, "appArmorProfile": {"type": "Unconfined"}, "seLinuxOptions": {"type": "spc_t"}, "sysctls": [{"name": "a"}],
+    "windowsOptions": {"hostProcess": True}, "supplementalGroups": [0], "capabilities": {"add": ["SYS_ADMIN"]}, "dropCapabilities": [],
+}  # fmt: skip
+_VOLUMES: dict[str, Any] = {
+    "hostPath": {"path": "/"}, "nfs": {"server": "a", "path": "/"}, "csi": {"driver": "a"}, "projected": {}, "downwardAPI": {}, "iscsi": {}, "image": {},
+    "ephemeral": {}, "fc": {}, "glusterfs": {}, "cephfs": {}, "persistentVolumeClaim": {"claimName": "theirs"}, "mountPropagation": "Bidirectional",
+}  # fmt: skip
+
+
+def _unknown() -> dict[str, tuple[dict[str, Any], str]]:
+    volume = spec(volumes=[_volume(**EMPTY)])
+    found: dict[str, tuple[dict[str, Any], str]] = {f"a pod's {k}": (spec(**{k: v}), f"spec.{k}") for k, v in _POD.items()}
+    for kind in ("initContainers", "sidecars"):
+        found |= {
+            f"{kind} with {k}": (spec(**{kind: [{"name": "a", "image": IMAGE, k: v}]}), f"spec.{kind}[0].{k}")
+            for k, v in _CONTAINER.items()
+        }
+    found |= {f"security.{k}": (spec(security={k: v}), f"spec.security.{k}") for k, v in _SECURITY.items()}
+    found |= {
+        f"a volume of {k}": ({**volume, "volumes": [volume["volumes"][0] | {k: v}]}, f"spec.volumes[0].{k}") for k, v in _VOLUMES.items()
+    }
+    for where, value in {"secretRef": {"name": "a"}, "configMapRef": {"name": "a"}}.items():
+        found[f"{where} in another namespace"] = (
+            spec(envFrom=[{where: {**value, "namespace": "b"}}]),
+            f"spec.envFrom[0].{where}.namespace",
+        )
+    for kind in ("httpGet", "tcpSocket"):
+        found[f"{kind} of another host"] = (_probe(**{kind: {"host": "169.254.169.254"}}), f"spec.probes.readiness.{kind}.host")
+    term = {"labelSelector": {}, "topologyKey": "a", "namespaces": ["kube-system"]}
+    affinity = {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
+    path = "spec.scheduling.affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].namespaces"
+    found["pods of another namespace"] = (spec(scheduling={"affinity": affinity}), path)
+    found["a port of the host"] = (spec(ports=[{**PORTS[0], "hostPort": 80}]), "spec.ports[0].hostPort")
+    found["a node port"] = (spec(ports=[{**PORTS[0], "nodePort": 30000}]), "spec.ports[0].nodePort")
+    for field in ("externalIPs", "loadBalancerIP", "externalName", "selector"):
+        found[f"a Service's {field}"] = (spec(service={field: "a"}), f"spec.service.{field}")
+    return found
+
+
+ESCAPES = _unknown()
