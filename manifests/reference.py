@@ -12,17 +12,22 @@ from hardened.core.reasons import MEANING
 
 Schema = dict[str, Any]
 
+
+def _listed(quantities: dict[str, str]) -> str:
+    return ", ".join(f"{name} {amount}" for name, amount in quantities.items())
+
+
 _HEAD = f"""# Reference
 
 Generated from the code by `make gen`.
 
 ## What a two-line spec switches on
 
-With `image` and one port, a service gets: {DEFAULT_REPLICAS} replicas, spread over nodes and zones; pods that run as the image's user (root is
-refused) with a read-only root and a writable `/tmp`, no capabilities, the runtime's seccomp profile, no service account token; requests of
-{", ".join(f"{k} {v}" for k, v in DEFAULT_REQUESTS.items())} and limits of {", ".join(f"{k} {v}" for k, v in DEFAULT_LIMITS.items())};
-a TCP readiness probe on that port; 5 s of preStop sleep and 30 s of grace; a disruption budget of one pod; a NetworkPolicy that closes every
-other port. The `Hardened` condition lists what is left for the team to do.
+With `image` and one port, a service gets: {DEFAULT_REPLICAS} replicas, spread over nodes and zones; pods that run as the image's user
+(root is refused) with a read-only root and a writable `/tmp`, no capabilities, the runtime's seccomp profile, no service account token;
+requests of {_listed(DEFAULT_REQUESTS)} and limits of {_listed(DEFAULT_LIMITS)};
+a TCP readiness probe on that port; 5 s of preStop sleep and 30 s of grace; a disruption budget of one pod; a NetworkPolicy that
+closes every other port. The `Hardened` condition lists what is left for the team to do.
 
 A change of any of these makes a new revision: {", ".join(f"`{name}`" for name in REVISION_FIELDS)}.
 Everything else applies at once. The newest {LIMIT} revisions are kept.

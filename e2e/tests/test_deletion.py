@@ -83,7 +83,7 @@ def test_with_the_operator_gone_a_namespace_goes_with_all_that_is_in_it(kubeconf
     asyncio.run(all_of_it())
 
 
-@pytest.mark.cluster
+@pytest.mark.full
 def test_deleted_while_the_operator_works_on_it_nothing_is_made_anew(kubeconfig: Path, tmp_path: Path) -> None:
     async def all_of_it() -> None:
         async with running(kubeconfig, tmp_path, name="delete") as run:

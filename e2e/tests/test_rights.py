@@ -142,7 +142,7 @@ def test_rights_in_the_whole_cluster_are_those_that_are_used(local: LocalCluster
     asyncio.run(all_of_it())
 
 
-@pytest.mark.cluster
+@pytest.mark.full
 def test_rights_in_one_namespace_are_those_that_are_used(local: LocalCluster, tmp_path: Path) -> None:
     async def all_of_it() -> None:
         async with Kube(local.kubeconfig) as kube, fresh_namespace(kube, "rights") as namespace:

@@ -69,7 +69,7 @@ def test_kubectl_wait_right_after_a_change_returns_when_the_change_runs(kubeconf
     async def check(run: Run, kubectl: Any) -> None:
         await serve(run)
         early = []
-        for version in ("v2", "v3", "v1"):
+        for version in ("v2", "v1"):
             await run.kube.apply(web(run.namespace, version))
             await kubectl("wait", "--for=condition=Ready", "hs/web", "--timeout=90s")
             if (found := await what_runs(run)) != {(version, True)}:

@@ -101,7 +101,7 @@ def _check(name: str, kubeconfig: Path, folder: Path, count: int | None) -> None
 
 @pytest.mark.cluster
 def test_sampled_breaks_of_watches_leave_nothing_unheard_of(kubeconfig: Path, tmp_path: Path) -> None:
-    _check("sampled breaks of watches", kubeconfig, tmp_path, 8)
+    _check("sampled breaks of watches", kubeconfig, tmp_path, 6)
 
 
 @pytest.mark.full

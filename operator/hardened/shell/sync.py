@@ -18,7 +18,8 @@ logger = logging.getLogger(__name__)
 
 CRD_NAME: Final = f"{names.PLURAL}.{names.GROUP}"
 FIRST_PAUSE: Final = 1.0
-LAST_PAUSE: Final = 15.0
+#: The bound keeps the promise that 5 s after an outage changes are heard of again, also by a process that started in it.
+LAST_PAUSE: Final = 3.0
 
 
 class Sync:

@@ -23,12 +23,15 @@ def test_a_service_that_says_everything_has_no_gaps() -> None:
     assert gaps(service(CLOSED)) == []
 
 
+EXEC = {"exec": {"command": ["true"]}}
+
+
 @pytest.mark.parametrize(
     ("change", "gap"),
     [
         pytest.param({"probes": {"liveness": PROBE}}, "no readiness probe", id="a TCP check stands in for readiness"),
         pytest.param(
-            {"ports": [{"name": "game", "containerPort": 7000, "protocol": "UDP"}], "probes": {"liveness": {"exec": {"command": ["true"]}}}},
+            {"ports": [{"name": "game", "containerPort": 7000, "protocol": "UDP"}], "probes": {"liveness": EXEC}},
             "no readiness probe (set", id="nothing stands in for the readiness of a UDP port",
         ),
         pytest.param({"probes": {"readiness": PROBE}}, "no liveness probe", id="a process that hangs"),

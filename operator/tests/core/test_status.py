@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from tests.core.worlds import NOW, STAMP, body, condition, service
 
-from hardened.api.crd import SCHEMA_REVISION
+from hardened.api.names import SCHEMA_REVISION
 from hardened.core.diagnosis import Finding
 from hardened.core.reasons import MEANING, Reason
 from hardened.core.rollout import Rollout
