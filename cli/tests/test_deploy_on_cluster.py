@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -18,9 +19,7 @@ Program = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def namespace() -> Iterator[str]:
-    if not os.environ.get("KUBECONFIG"):
-        pytest.skip("KUBECONFIG names no cluster")
+def namespace(kubeconfig: Path, rights: None) -> Iterator[str]:
     import pykube
 
     api = pykube.HTTPClient(pykube.KubeConfig.from_file())

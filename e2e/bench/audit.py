@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from e2e.rig import ACCOUNT, SYSTEM
@@ -13,22 +12,25 @@ USER = f"system:serviceaccount:{SYSTEM}:{ACCOUNT}"
 WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 
 
-@dataclass
 class Since:
-    """The operator's requests from a moment on."""
+    """The operator's requests from a moment on. The server begins a new file when one has become large, and renames the old one."""
 
-    log: Path
-    offset: int = field(init=False)
+    def __init__(self, log: Path) -> None:
+        self._log = log
+        self._read = {file.stat().st_ino: file.stat().st_size for file in self._files()}
 
-    def __post_init__(self) -> None:
-        self.offset = self.log.stat().st_size
+    def _files(self) -> list[Path]:
+        return sorted(self._log.parent.glob(f"{self._log.stem}*{self._log.suffix}"))
 
     def calls(self) -> Counter[tuple[str, str]]:
         """How often which (verb, resource) was asked for, `resource/subresource` where there is one."""
+        return sum((self._calls(file) for file in self._files()), Counter[tuple[str, str]]())
+
+    def _calls(self, file: Path) -> Counter[tuple[str, str]]:
         found: Counter[tuple[str, str]] = Counter()
         mark = f'"username":"{USER}"'.encode()
-        with self.log.open("rb") as lines:
-            lines.seek(self.offset)
+        with file.open("rb") as lines:
+            lines.seek(self._read.get(file.stat().st_ino, 0))
             for line in lines:
                 if mark in line and line.endswith(b"\n"):
                     event = json.loads(line)

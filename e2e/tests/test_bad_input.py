@@ -1,13 +1,12 @@
 """The API server and `parse` refuse the same specs, for the same field; what both take renders children that the server takes.
 
-The cluster is the one that $KUBECONFIG names; nothing is written to it but a namespace, since every request is a dry run.
+Nothing is written to it but a namespace, since every request is a dry run.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
 import uuid
 import warnings
 from collections.abc import Awaitable, Callable, Iterable, Iterator
@@ -81,11 +80,8 @@ def _answer(error: KubeError) -> Answer:
 
 
 @pytest.fixture(scope="module")
-def access() -> Path:
+def access(kubeconfig: Path, rights: None) -> Path:
     """Access to the cluster, whose CRD must be the one of this code."""
-    path = os.environ.get("KUBECONFIG", "")
-    if not path:
-        pytest.fail("KUBECONFIG is not set: name the kubeconfig of a cluster on which `make install` ran, or run `make test`")
     crd = custom_resource_definition()
     place = f"apis/apiextensions.k8s.io/v1/customresourcedefinitions/{crd['metadata']['name']}"
 
@@ -95,9 +91,9 @@ def access() -> Path:
         live = await kube.call("GET", place)
         return bool(dry["spec"] == live["spec"])
 
-    if not asyncio.run(_with(Path(path), compare)):
+    if not asyncio.run(_with(kubeconfig, compare)):
         pytest.fail("the CRD on the cluster is not the one of this code: run `make install`")
-    return Path(path)
+    return kubeconfig
 
 
 async def _with(path: Path, work: Callable[[Kube], Awaitable[T]]) -> T:

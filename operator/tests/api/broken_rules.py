@@ -145,7 +145,7 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
 
 #: Field -> value: what a Pod can say and a HardenedService cannot. The API server drops it; told to be strict, it refuses it, as parse does.
 _POD: dict[str, Any] = {
-    "hostNetwork": True, "hostPID": True, "hostIPC": True, "nodeName": "node0", "serviceAccountName": "default", "serviceAccount": "default",
+    "hostNetwork": True, "hostPID": True, "hostIPC": True, "nodeName": "node0", "serviceAccountName": "default",
     "automountServiceAccountToken": True, "shareProcessNamespace": True, "hostUsers": True, "dnsPolicy": "None", "dnsConfig": {"nameservers": ["10.0.0.1"]},
     "hostAliases": [{"ip": "127.0.0.1"}], "schedulerName": "mine", "hostname": "a", "subdomain": "a", "setHostnameAsFQDN": True, "overhead": {"cpu": "1"},
     "securityContext": {"runAsUser": 0}, "ephemeralContainers": [{"name": "a"}], "restartPolicy": "Never", "template": {}, "podSpec": {}, "namespace": "kube-system",

@@ -224,6 +224,25 @@ def test_a_cause_is_found_in_the_pods_and_looked_at_again() -> None:
     assert decided.requeue_after == LOOK_AGAIN
 
 
+@pytest.mark.parametrize(
+    ("pod", "seconds", "reason"),
+    [
+        pytest.param("pull", 6, "ImagePullFailed", id="an image that cannot be pulled, at once"),
+        pytest.param("unmounted", 14, "RollingOut", id="volumes take their time"),
+        pytest.param("unmounted", 15, "ConfigMissing", id="then something is missing"),
+        pytest.param("unready", 59, "RollingOut", id="an application may start slowly"),
+        pytest.param("unready", 60, "PodsNotReady", id="then it is not ready"),
+    ],
+)
+def test_a_cause_is_believed_once_it_is_no_ordinary_start(pod: str, seconds: int, reason: str) -> None:
+    cr, world = running()
+    world.run_pods(ready=0, since=NOW)
+    world.pods = [live_sample("pods")[pod]]
+    decided = decide(cr, world, NOW + timedelta(seconds=seconds))
+    assert decided.status
+    assert condition(decided.status, "Ready") == ("False", reason)
+
+
 def test_pods_of_the_wanted_revision_speak_before_older_ones() -> None:
     cr, world = running()
     world.run_pods(ready=0, since=NOW)

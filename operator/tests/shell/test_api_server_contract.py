@@ -637,14 +637,12 @@ async def client() -> AsyncIterator[ApiServer]:
 
 
 @pytest.fixture(scope="module")
-def real_namespaces() -> Iterator[Callable[[], str]]:
+def real_namespaces(kubeconfig: Path, rights: None) -> Iterator[Callable[[], str]]:
     """Makes namespaces on the cluster, and deletes them in the end."""
     from kubernetes import client as typed
     from kubernetes import config
 
-    if not os.environ.get("KUBECONFIG"):
-        pytest.skip("KUBECONFIG names no cluster")
-    config.load_kube_config(os.environ["KUBECONFIG"])
+    config.load_kube_config(str(kubeconfig))
     made: list[str] = []
 
     def make() -> str:

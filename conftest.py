@@ -31,9 +31,11 @@ def cluster() -> Iterator[Provider]:
 
 
 @pytest.fixture(scope="session")
-def kubeconfig(cluster: Provider) -> Path:
-    """Administrator's access to the cluster."""
-    return cluster.kubeconfig
+def kubeconfig(cluster: Provider) -> Iterator[Path]:
+    """Administrator's access to the cluster; KUBECONFIG names it too, as for a person."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KUBECONFIG", str(cluster.kubeconfig))
+        yield cluster.kubeconfig
 
 
 @pytest.fixture(scope="session")
