@@ -8,18 +8,16 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-import warnings
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
 from tests.api.bad_specs import Bad, bad_specs, is_about
 from tests.api.broken_rules import BROKEN, ESCAPES
 from tests.api.edge_specs import edge_specs
-from tests.core.strategies import valid_specs
+from tests.core.strategies import generated
 
 from e2e.kube import Body, Kube, KubeError
 from hardened.api import names
@@ -204,23 +202,6 @@ def test_names_are_taken_or_refused_by_both(access: Path) -> None:
     bodies = [service({"image": "shop:1"}, name=name) for name in NAMES]
     said = zip(NAMES, ask(access, bodies), map(parsed, bodies), strict=True)
     assert [name for name, server, local in said if server.is_yes != local.is_yes] == []
-
-
-def generated(count: int) -> list[Any]:
-    """Valid specs, the same ones each time."""
-    found: list[Any] = []
-
-    @settings(
-        max_examples=count, deadline=None, derandomize=True, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
-    )
-    @given(valid_specs())
-    def collect(spec: Any) -> None:
-        found.append(spec)
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        collect()
-    return found
 
 
 def largest() -> Body:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -49,6 +50,21 @@ def valid_specs() -> Values:
     schema = schema_of(HardenedServiceSpec)
     ports = st.just({}) | st.fixed_dictionaries({"ports": _values({**schema["properties"]["ports"], "minItems": 1})})
     return st.builds(lambda spec, more: repaired(_connected(spec | more)), _object(schema), ports)
+
+
+@cache
+def generated(count: int) -> list[Any]:
+    """About so many valid specs, the same ones each time, the smallest first."""
+    found: list[Any] = []
+    checks = list(HealthCheck)
+
+    @settings(max_examples=count, deadline=None, derandomize=True, database=None, phases=[Phase.generate], suppress_health_check=checks)
+    @given(valid_specs())
+    def collect(spec: Any) -> None:
+        found.append(spec)
+
+    collect()
+    return sorted(found, key=lambda spec: len(str(spec)))
 
 
 def _connected(spec: dict[str, Any]) -> dict[str, Any]:
