@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
 import time
 from collections import Counter
@@ -18,7 +17,7 @@ from e2e.bench.operators import Running, looked_at, operator
 from e2e.bench.report import Figure
 from e2e.bench.world import KWOK_NODES, World
 from e2e.flow import gather_limited
-from e2e.kube import Kube, TooLate, is_ready
+from e2e.kube import Kube, is_ready
 from e2e.rig import fresh_namespace
 
 SIZES, QUICK_SIZES = (1, 100, 1000), (1, 100)
@@ -29,6 +28,9 @@ LANES = 40
 READY_S, SETTLE_S, RESTART_S, GONE_S = 900.0, 120.0, 120.0, 600.0
 #: Seconds without a write that count as settled.
 QUIET_S = 5.0
+
+#: Of the names of their namespaces.
+PREFIX = "fleet"
 
 Calls = Counter[tuple[str, str]]
 
@@ -95,23 +97,31 @@ async def _give_room(world: World) -> None:
 
 async def _measure(world: World, size: int, rest_s: float) -> Fleet:
     async with Kube(world.kubeconfig) as kube:
-        async with fresh_namespace(kube, f"fleet{size}") as namespace:
+        await _until_gone(kube)
+        async with fresh_namespace(kube, f"{PREFIX}{size}") as namespace:
             run_operator = functools.partial(operator, kube, world.kubeconfig, world.folder, namespace)
             async with run_operator() as running:
                 created = await _create(world, kube, running, namespace, size)
             since = Since(world.local.audit_log)
             async with run_operator() as running:
                 restart_s = await running.until(looked_at(size), within=RESTART_S)
-                restart_cpu_s, restart_writes = running.usage.cpu_s, since.writes()
+                restart_cpu_s = running.usage.cpu_s
+                await running.until_idle(within=SETTLE_S)
+                restart_writes = since.writes()
                 rest = Since(world.local.audit_log)
                 before = running.usage
                 await asyncio.sleep(rest_s)
                 after = running.usage
                 at_rest = (rest_s, rest.writes(), after.cpu_s - before.cpu_s, after.rss_mb)
-        # Its deletion would disturb what is measured next; that it takes long is no reason to lose what was measured.
-        with contextlib.suppress(TooLate):
-            await kube.until("Namespace", namespace, None, lambda live: live is None, within=GONE_S)
     return Fleet(size, *created, restart_s, restart_cpu_s, restart_writes, *at_rest)
+
+
+async def _until_gone(kube: Kube) -> None:
+    """The deletion of an earlier fleet, which takes minutes, would disturb the next one."""
+    for namespace in await kube.list("Namespace"):
+        name = namespace["metadata"]["name"]
+        if name.startswith(PREFIX):
+            await kube.until("Namespace", name, None, lambda live: live is None, within=GONE_S)
 
 
 async def _create(world: World, kube: Kube, running: Running, namespace: str, size: int) -> tuple[float, float, float, float, Calls]:

@@ -25,6 +25,8 @@ from e2e.rig import ROOT, free_port, operator_token
 _TICKS = os.sysconf("SC_CLK_TCK")
 #: Seconds between two looks at the metrics: nobody tells that a figure has changed.
 LOOK_S = 0.1
+#: A process that used at most this share of a core over so many seconds is idle.
+IDLE_SHARE, IDLE_S = 0.02, 3.0
 
 Samples = dict[str, float]
 """Metric name -> the sum over its labels."""
@@ -97,6 +99,16 @@ class Running:
             return time.monotonic() - since >= quiet_s
 
         await self.until(is_quiet, within=within)
+
+    async def until_idle(self, *, within: float) -> None:
+        """Waits until it uses next to no processor time: after a start the watches hear once more of all there is. Raises TooLate."""
+        end = time.monotonic() + within
+        while time.monotonic() < end:
+            before = self.usage.cpu_s
+            await asyncio.sleep(IDLE_S)
+            if self.usage.cpu_s - before <= IDLE_SHARE * IDLE_S:
+                return
+        raise TooLate(f"waited {within:g} s for the operator to have nothing to do\n{self.process.log_tail()}")
 
     async def until(self, holds: Callable[[Samples], bool], *, within: float) -> float:
         """Waits until this is true of its metrics. The seconds since its start. Raises TooLate."""

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from e2e.bench.manifests import REAL, service
 from e2e.cluster import ClusterError, Provider, choose
 from e2e.cluster.local.cluster import LocalCluster
 from e2e.install import install
+from e2e.kube import Kube, KubeError
 from e2e.workloads.build import build
 
 #: Nodes that do not exist, for services whose pods do not either.
 KWOK_NODES = 10
+#: Seconds that a changed CRD may take to be served, and between two trials.
+SERVED_S, RETRY_S = 60.0, 0.5
 
 
 @dataclass(frozen=True)
@@ -48,8 +54,23 @@ def world(name: str) -> Iterator[World]:
         cluster.load([build("static")])
         # Its rights and its CRD; the image is never pulled.
         install(cluster, "docker.io/hardened/operator:none", ("--set", "replicas=0"))
+        asyncio.run(_until_served(cluster.kubeconfig))
         with tempfile.TemporaryDirectory(prefix="hardened-bench-") as folder:
             yield World(cluster, Path(folder))
     finally:
         if not was_there and not os.environ.get("HARDENED_KEEP"):
             cluster.down()
+
+
+async def _until_served(kubeconfig: Path) -> None:
+    """For some seconds after the CRD has changed, the API server refuses every new object of its kind. Raises KubeError after a minute."""
+    async with Kube(kubeconfig) as kube:
+        end = time.monotonic() + SERVED_S
+        while True:
+            try:
+                await kube.create(service("trial", "default", scheduling=REAL), dryRun="All")
+                return
+            except KubeError as error:
+                if error.code != 429 or time.monotonic() > end:
+                    raise
+            await asyncio.sleep(RETRY_S)

@@ -240,7 +240,7 @@ def namespace(access: Path) -> Iterator[str]:
     asyncio.run(_with(access, lambda kube: kube.delete("Namespace", name)))
 
 
-@pytest.mark.parametrize("count", [150, pytest.param(1500, marks=pytest.mark.full)])
+@pytest.mark.parametrize("count", [30, pytest.param(600, marks=pytest.mark.full)])
 def test_the_server_takes_what_parse_takes_and_every_child_of_it_as_it_is(access: Path, namespace: str, count: int) -> None:
     services = [service(spec, namespace, uid=UID, generation=1) for spec in (largest(), *generated(count))]
     children = [child for svc in map(parse, services) for child in desired_children(svc, render(svc), 1, 2)]

@@ -51,6 +51,15 @@ WANTED_SERVICE = {"spec": {"selector": {"a": "b"}, "ports": [{"name": "http", "p
             id="a size limit is a quantity too",
         ),
         pytest.param({"a": "", "b": [], "c": {}, "d": None}, {}, id="what is empty the server drops"),
+        pytest.param({"readinessProbe": {"initialDelaySeconds": 0}}, {"readinessProbe": {}}, id="a delay of zero the server drops"),
+        pytest.param(
+            {"name": "a", "readOnly": False}, {"name": "a"}, id="a mount that is not read-only the server writes without saying so"
+        ),
+        pytest.param(
+            {"labelSelector": {"matchLabels": {}}},
+            {"labelSelector": {}},
+            id="an empty map of labels the server drops, the selector it keeps",
+        ),
         pytest.param(
             pod(containers=[container(env=[{"name": "A", "value": ""}])]),
             pod(containers=[container(env=[{"name": "A"}])]),
@@ -92,6 +101,7 @@ def test_nothing_differs(wanted: dict[str, Any], live: dict[str, Any]) -> None:
         pytest.param({"a": [1]}, {"a": "text"}, "a", id="a list that became text"),
         pytest.param({"a": True}, {"a": False}, "a", id="a switch"),
         pytest.param({"replicas": 0}, {}, "replicas", id="a zero is not empty"),
+        pytest.param({"peers": [{"podSelector": {}}]}, {"peers": [{}]}, "peers", id="an empty selector means everything"),
         pytest.param({"a": False}, {}, "a", id="a false is not empty"),
         pytest.param(
             pod(containers=[container()]),

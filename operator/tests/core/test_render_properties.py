@@ -23,8 +23,8 @@ Spec = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def specs() -> list[Spec]:
-    """Three hundred valid specs, the smallest first: the first that breaks a promise is easy to read."""
-    return generated(300)
+    """Valid specs, the smallest first: the first that breaks a promise is easy to read."""
+    return generated(60)
 
 
 def children(spec: Spec) -> list[Manifest]:
@@ -44,9 +44,8 @@ def test_every_pod_passes_its_pod_security_standard(specs: list[Spec]) -> None:
         assert all(t.get("key") for t in pod["tolerations"])
         for container in containers(pod):
             assert container["securityContext"]["readOnlyRootFilesystem"] is True
-            assert {"cpu", "memory", "ephemeral-storage"} <= container["resources"]["limits"].keys() & container["resources"][
-                "requests"
-            ].keys()
+            bounds = container["resources"]
+            assert {"cpu", "memory", "ephemeral-storage"} <= bounds["limits"].keys() & bounds["requests"].keys()
 
 
 def test_planning_on_the_applied_world_writes_nothing(specs: list[Spec]) -> None:
@@ -109,7 +108,7 @@ PARTS = st.from_regex("[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", fullmatch=True)
 PAIRS = st.tuples(NAMES, PARTS)
 
 
-@settings(max_examples=100, deadline=None, derandomize=True, database=None)
+@settings(max_examples=30, deadline=None, derandomize=True, database=None)
 @given(PAIRS, PAIRS)
 def test_two_children_share_a_name_only_if_they_are_one(one: tuple[str, str], other: tuple[str, str]) -> None:
     assert (names.child_name(*one) == names.child_name(*other)) == (one == other)
