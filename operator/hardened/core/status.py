@@ -100,7 +100,8 @@ def _progressing(s: Situation, ready: Condition) -> Condition:
 
 def _reconciling(s: Situation, ready: Condition) -> Condition:
     # kstatus: Reconciling while the operator is still at work towards the spec; not when only a person can help.
-    is_busy = not ready.is_true and not (s.finding and s.finding.is_final)
+    rests = s.finding is not None and (s.finding.is_final or s.finding.reason is Reason.SUSPENDED)
+    is_busy = not ready.is_true and not rests
     return Condition("Reconciling", is_busy, ready.reason, ready.message if is_busy else "nothing is left for the operator to do")
 
 
