@@ -57,10 +57,6 @@ class Observed:
         children = {k: v for k, v in self.children.items() if k != key}
         return replace(self, children=MappingProxyType(children), absent=self.absent | {key})
 
-    def without_children(self, keys: Iterable[ChildKey]) -> "Observed":
-        """The same world, where these children, which nobody has seen, count as absent."""
-        return replace(self, absent=self.absent | frozenset(keys))
-
     def with_pods(self, pods: Iterable[Manifest]) -> "Observed":
         """The same world, with the pods listed."""
         return replace(self, pods=tuple(pods))

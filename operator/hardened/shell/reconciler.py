@@ -93,9 +93,7 @@ class Reconciler:
         for _ in range(ROUNDS):
             decided = plan(body, observed, self._policy, self._now())
             if decided.look:
-                # Of a service that nothing is known of nothing needs to be read: what is there after all refuses its apply.
-                is_new = not observed.children and not (body.get("status") or {}).get("conditions")
-                observed = observed.without_children(decided.look) if is_new else await self._read(key, observed, decided.look)
+                observed = await self._read(key, observed, decided.look)
             elif decided.look_at_pods:
                 observed = observed.with_pods(await self._pods(key))
             elif decided.has_writes:
