@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import sys
 import time
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +14,7 @@ from .cluster import images, tools
 from .cluster.command import Argument, attempt, run
 from .cluster.errors import ClusterError
 from .cluster.existing import ExistingCluster
+from .cluster.program import run_program
 from .cluster.progress import say, span, step
 from .cluster.provider import Provider, choose
 
@@ -156,11 +156,7 @@ def main() -> None:
     """The program: an error that a person can do something about is one line, and exit status 1."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command()(command)
-    try:
-        app()
-    except ClusterError as error:
-        say(f"error: {error}")
-        sys.exit(1)
+    run_program(app)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import typer
 from . import tools
 from .errors import ClusterError
 from .local.cluster import LocalCluster
+from .program import run_program
 from .progress import say
 from .provider import Provider, choose
 
@@ -150,11 +151,7 @@ def _local(name: str) -> LocalCluster:
 
 def main() -> None:
     """The program: an error that a person can do something about is one line, and exit status 1."""
-    try:
-        app()
-    except ClusterError as error:
-        say(f"error: {error}")
-        sys.exit(1)
+    run_program(app)
 
 
 if __name__ == "__main__":

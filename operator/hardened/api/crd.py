@@ -9,7 +9,7 @@ from hardened.api.status import HardenedServiceStatus
 
 Schema = dict[str, Any]
 
-#: How many child objects the API server shows per kind of list where a field has no bound of its own.
+#: What `kubectl get` prints: heading, type, path, and 1 for what only `-o wide` shows.
 _COLUMNS = [
     ("Ready", "string", '.status.conditions[?(@.type=="Ready")].status', 0),
     ("Phase", "string", ".status.phase", 0),

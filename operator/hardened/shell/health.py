@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
-#: Seconds of silence of a watch: it is renewed each 240 s at most by the server, but a living one tells of something far more often.
+#: Seconds of silence of a watch: `watches` has it renewed each 120 s, and each renewal is a sign of life.
 WATCH_LIMIT: Final = 180.0
 #: Seconds without progress of a queue in which something waits: four times the longest API call.
 QUEUE_LIMIT: Final = 60.0
