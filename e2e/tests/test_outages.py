@@ -152,8 +152,9 @@ def put(file: Path, text: str) -> None:
 
 
 def audited(log: Path, holds: Callable[[Body], bool]) -> list[Body]:
-    """The audited requests that fit."""
-    return [event for line in log.read_text().splitlines() if line.endswith("}") and holds(event := json.loads(line))]
+    """The audited requests that fit. A line ends at a newline alone: other separators may stand inside a string."""
+    with log.open(newline="\n") as lines:
+        return [event for line in lines if line.endswith("}\n") and holds(event := json.loads(line))]
 
 
 @pytest.mark.cluster
