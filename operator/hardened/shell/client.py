@@ -73,7 +73,7 @@ class Client(ApiServer):
     async def get(self, kind: Kind, namespace: str | None, name: str) -> Body:
         return await self._call("get", kind, namespace, name)
 
-    async def list(self, kind: Kind, namespace: str | None, label_selector: str = "", *, chunk: int = 500) -> Bodies:
+    async def list(self, kind: Kind, namespace: str | None, label_selector: str = "", *, chunk: int = 100) -> Bodies:
         try:
             return await self._pages(kind, namespace, label_selector, chunk)
         except TryAgain as error:
@@ -129,8 +129,10 @@ class Client(ApiServer):
         items: Bodies = []
         while True:
             page = await self._call("list", kind, namespace, None, query=query)
-            # The server leaves these two out of the items of its own kinds.
-            items.extend({"apiVersion": kind.api_version, "kind": kind.name} | item for item in page.get("items") or ())
+            for item in page.get("items") or ():
+                item["metadata"].pop("managedFields", None)
+                # The server leaves these two out of the items of its own kinds.
+                items.append({"apiVersion": kind.api_version, "kind": kind.name} | item)
             token = (page.get("metadata") or {}).get("continue")
             if not token:
                 return items

@@ -139,8 +139,8 @@ class Process:
 
     async def _watch(self) -> None:
         registry = kopf.OperatorRegistry()
-        login = watches.Login(functools.partial(credentials.load, self.environ), self.signs, time.monotonic)
-        watches.register(registry, watches.Watching(self.cache, self.queue, self.signs, time.monotonic), login)
+        watching = watches.Watching(self.cache, self.queue, self.signs, time.monotonic)
+        watches.register(registry, watching, watches.Login(functools.partial(credentials.load, self.environ), watching))
         tasks = await kopf.spawn_tasks(
             registry=registry,
             settings=watches.settings(),

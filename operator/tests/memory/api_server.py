@@ -109,9 +109,10 @@ class MemoryApiServer(ApiServer):
     async def get(self, kind: Kind, namespace: str, name: str) -> Body:
         return await self._call(Call("get", kind, namespace, name), lambda: self.store.existing(kind, namespace, name).body)
 
-    async def list(self, kind: Kind, namespace: str | None, label_selector: str = "", *, chunk: int = 500) -> Bodies:
+    async def list(self, kind: Kind, namespace: str | None, label_selector: str = "", *, chunk: int = 100) -> Bodies:
         def read() -> Body:
-            return {"items": [body for body in self.store.bodies(kind, namespace) if matches(label_selector, body)]}
+            found = [body for body in self.store.bodies(kind, namespace) if matches(label_selector, body)]
+            return {"items": [body | {"metadata": {k: v for k, v in body["metadata"].items() if k != "managedFields"}} for body in found]}
 
         items: Bodies = (await self._call(Call("list", kind, namespace, None), read))["items"]
         return items
