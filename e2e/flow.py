@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import os
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -116,7 +116,19 @@ async def gather_limited(limit: int, jobs: list[Callable[[], Awaitable[Any]]]) -
     return await asyncio.gather(*(one(job) for job in jobs), return_exceptions=True)
 
 
-def sample(plans: list[Plan], count: int) -> list[Plan]:
-    """`count` plans, chosen by the commit: over time all are run, and a failure can be run again."""
+Choose = Callable[[Iterable[Plan]], list[Plan]]
+
+
+def choose_sample(count: int) -> Choose:
+    """Chooses `count` plans by the commit: over time all are run, and a failure can be run again."""
     seed = os.environ.get("HARDENED_SAMPLE", commit())
-    return sorted(plans, key=lambda plan: hashlib.sha256(f"{seed}{plan.name}".encode()).hexdigest())[:count]
+    return lambda plans: sorted(plans, key=lambda plan: _number(f"{seed}{plan.name}"))[:count]
+
+
+def choose_part(part: int, parts: int) -> Choose:
+    """Chooses one part of all plans. A plan is always in the same one, whatever else a run has enumerated."""
+    return lambda plans: [plan for plan in plans if _number(plan.name) % parts == part]
+
+
+def _number(text: str) -> int:
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")

@@ -12,7 +12,7 @@ import pytest
 
 from e2e.faults import Call, Plan, answer_plans, kill_plans
 from e2e.figures import figures
-from e2e.flow import FLOW, Outcome, gather_limited, run_clean, run_until_struck, sample
+from e2e.flow import FLOW, Choose, Outcome, choose_part, choose_sample, gather_limited, run_clean, run_until_struck
 from e2e.kube import Kube
 
 Enumerate = Callable[[Iterable[Call]], Iterable[Plan]]
@@ -20,6 +20,8 @@ Results = dict[str, Outcome | BaseException]
 
 #: Runs side by side: each is one Python process that mostly waits.
 LANES = int(os.environ.get("HARDENED_LANES", "4"))
+#: How many tests the full enumerations are cut into: each takes some minutes.
+KILL_PARTS, ANSWER_PARTS = 3, 20
 #: A status is written as often as the world was looked at; so many times per step it is written in every run.
 SURE_STATUS_WRITES = 2 * len(FLOW)
 
@@ -38,11 +40,10 @@ def certain(calls: tuple[Call, ...]) -> list[Call]:
     return [call for i, call in enumerate(calls) if is_certain(call, calls[:i])]
 
 
-async def _run_all(kubeconfig: Path, folder: Path, enumerate_plans: Enumerate, count: int | None) -> tuple[Outcome, Results]:
+async def _run_all(kubeconfig: Path, folder: Path, enumerate_plans: Enumerate, choose: Choose) -> tuple[Outcome, Results]:
     async with Kube(kubeconfig) as kube:
         clean = await run_clean(kube, kubeconfig, folder)
-        plans = list(enumerate_plans(certain(clean.calls)))
-        chosen = sample(plans, count) if count else plans
+        chosen = choose(enumerate_plans(certain(clean.calls)))
         jobs = [functools.partial(run_until_struck, kube, kubeconfig, folder, plan) for plan in chosen]
         results = await gather_limited(LANES, jobs)
         return clean, {plan.name: result for plan, result in zip(chosen, results, strict=True)}
@@ -71,8 +72,9 @@ def _compare(number: int, mine: dict[str, object], theirs: dict[str, object]) ->
     ]
 
 
-def _check(name: str, kubeconfig: Path, folder: Path, enumerate_plans: Enumerate, count: int | None) -> None:
-    clean, results = asyncio.run(_run_all(kubeconfig, folder, enumerate_plans, count))
+def _check(name: str, kubeconfig: Path, folder: Path, enumerate_plans: Enumerate, choose: Choose) -> None:
+    clean, results = asyncio.run(_run_all(kubeconfig, folder, enumerate_plans, choose))
+    assert results, "nothing was enumerated"
     wrong = differences(clean, results)
     seconds = sorted(r.seconds for r in results.values() if isinstance(r, Outcome))
     figures(
@@ -88,21 +90,28 @@ def _check(name: str, kubeconfig: Path, folder: Path, enumerate_plans: Enumerate
 
 @pytest.mark.cluster
 def test_killed_around_sampled_writes_it_ends_the_same(kubeconfig: Path, tmp_path: Path) -> None:
-    _check("killed around sampled writes", kubeconfig, tmp_path, kill_plans, 8)
+    _check("killed around sampled writes", kubeconfig, tmp_path, kill_plans, choose_sample(8))
 
 
 @pytest.mark.cluster
 def test_sampled_calls_answered_wrongly_once_it_ends_the_same(kubeconfig: Path, tmp_path: Path) -> None:
-    _check("sampled calls answered wrongly", kubeconfig, tmp_path, answer_plans, 8)
+    _check("sampled calls answered wrongly", kubeconfig, tmp_path, answer_plans, choose_sample(8))
+
+
+# In parts, since whoever runs all of them over hours may be interrupted.
 
 
 @pytest.mark.full
-@pytest.mark.timeout(7200)
-def test_killed_around_every_write_it_ends_the_same(kubeconfig: Path, tmp_path: Path) -> None:
-    _check("killed around every write", kubeconfig, tmp_path, kill_plans, None)
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("part", range(KILL_PARTS))
+def test_killed_around_every_write_it_ends_the_same(kubeconfig: Path, tmp_path: Path, part: int) -> None:
+    name = f"killed around every write, part {part + 1} of {KILL_PARTS}"
+    _check(name, kubeconfig, tmp_path, kill_plans, choose_part(part, KILL_PARTS))
 
 
 @pytest.mark.full
-@pytest.mark.timeout(14400)
-def test_every_call_answered_wrongly_once_it_ends_the_same(kubeconfig: Path, tmp_path: Path) -> None:
-    _check("every call answered wrongly", kubeconfig, tmp_path, answer_plans, None)
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("part", range(ANSWER_PARTS))
+def test_every_call_answered_wrongly_once_it_ends_the_same(kubeconfig: Path, tmp_path: Path, part: int) -> None:
+    name = f"every call answered wrongly, part {part + 1} of {ANSWER_PARTS}"
+    _check(name, kubeconfig, tmp_path, answer_plans, choose_part(part, ANSWER_PARTS))

@@ -105,7 +105,9 @@ def test_after_a_kill_another_leads_within_20_seconds() -> None:
     play(scenario)
 
 
-def test_after_a_release_another_leads_within_3_seconds() -> None:
+def test_after_a_release_another_leads_within_2_seconds() -> None:
+    """A handover may take 3 s: the rest is for the old leader's last writes."""
+
     async def scenario(cluster: MemoryApiServer) -> None:
         for seed in range(20):
             first = Candidate(cluster, f"a{seed}", seed).start()
@@ -115,9 +117,9 @@ def test_after_a_release_another_leads_within_3_seconds() -> None:
             await first.leader.release()
             assert not first.leader.is_leader
             released = virtual_time.now()
-            await asyncio.sleep(3)
+            await asyncio.sleep(2)
             assert second.leader.is_leader
-            assert second.told[0][1] - (released - 1000) <= 3
+            assert second.told[0][1] - (released - 1000) <= 2
             assert first.words == ["started"]  # who gives it up has not lost it
             await second.leader.release()
 
