@@ -6,11 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pykube
-import requests
-
 from hardenctl import replies
 from hardenctl.kubeconfig import Target
+from hardenctl.light_pykube import pykube, requests
 from hardenctl.outcome import Stop
 from hardenctl.transport import Call, Reply
 
