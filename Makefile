@@ -7,7 +7,7 @@ PY      := $(BIN)/python
 READY   := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check e2e bench gen cluster install load down lock .venv
+.PHONY: help demo test check lint unit e2e bench gen cluster install load down lock .venv
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,11 +16,16 @@ demo: $(READY) ## a cluster, the operator, a service that is released and taken 
 	$(PY) -m e2e.demo
 
 check: $(READY) ## everything that needs no cluster: style, types, layers, generated files, unit tests; about a minute
+	$(MAKE) --no-print-directory --jobs=2 lint unit
+
+lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(PY) manifests/generate.py --check --no-helm
+
+unit: $(READY)
 	$(BIN)/pytest -n 2
 
 test: check ## check, and every test that needs a real cluster

@@ -93,30 +93,20 @@ class Cache:
         """Drops what is known about the object, without a claim that it is gone: the next event or list may bring it back."""
         return self._drop((kind.name, namespace, name))
 
-    def mark(self) -> int:
-        """Take it before a list begins, and hand it to `replace`: what was told or written after it is not dropped."""
-        return self._changes
+    def listing(self, kind: Kind, namespaces: Collection[str] | None) -> "Listing":
+        """Begins to take a complete list of one kind in these namespaces (None: in all). Call it before the list is asked for."""
+        return Listing(self, kind, namespaces, self._changes)
 
-    def replace(self, kind: Kind, namespaces: Collection[str] | None, objs: Iterable[Body], since: int) -> set[Key]:
-        """Takes a complete list of one kind in these namespaces (None: in all), begun after `since = mark()`.
+    # ---- inside
 
-        What it lacks is dropped, unless it was told or written since. The keys of services whose objects differ or vanished.
-        """
-        listed: set[_Id] = set()
-        keys: set[Key | None] = set()
-        for obj in objs:
-            listed.add(_id(kind, obj))
-            keys.add(self._put(kind, obj))
+    def _drop_unlisted(self, kind: Kind, namespaces: Collection[str] | None, listed: set[_Id], since: int) -> set[Key]:
         missing = [
             known
             for known, entry in self._entries.items()
             if known[0] == kind.name and known not in listed and entry.touched <= since and (namespaces is None or known[1] in namespaces)
         ]
         # No tombstone: a list can be stale, and a buried object that lives would never be seen again.
-        keys.update(self._drop(known) for known in missing)
-        return {key for key in keys if key is not None}
-
-    # ---- inside
+        return {key for key in map(self._drop, missing) if key is not None}
 
     def _put(self, kind: Kind, obj: Body) -> Key | None:
         meta = obj["metadata"]
@@ -177,6 +167,26 @@ class Cache:
         if ended is None:
             return "deletionTimestamp" not in meta
         return not version.isdecimal() or int(version) <= ended
+
+
+class Listing:
+    """A complete list of one kind, page by page. What was told or written since it began is not dropped. Made by Cache.listing."""
+
+    def __init__(self, cache: Cache, kind: Kind, namespaces: Collection[str] | None, since: int) -> None:
+        self._cache, self._kind, self._namespaces, self._since = cache, kind, namespaces, since
+        self._listed: set[_Id] = set()
+
+    def take(self, page: Iterable[Body]) -> set[Key]:
+        """Takes some of the list's objects. The keys of services for which they are news."""
+        keys = set()
+        for obj in page:
+            self._listed.add(_id(self._kind, obj))
+            keys.add(self._cache.see(self._kind, None, obj))
+        return {key for key in keys if key is not None}
+
+    def end(self) -> set[Key]:
+        """Drops what the list lacked. The keys of services that this is news for."""
+        return self._cache._drop_unlisted(self._kind, self._namespaces, self._listed, self._since)
 
 
 def _id(kind: Kind, obj: Body) -> _Id:

@@ -224,11 +224,22 @@ class Reconciler:
         if before == decided.status or (written and written.wanted == wanted and written.stored == before):
             return
         self._assert_leading()
-        live = await self._apply_status(key, body["metadata"]["uid"], decided.status)
+        try:
+            live = await self._apply_status(key, body["metadata"]["uid"], decided.status)
+        except Vanished:
+            await self._see_whether_it_is_gone(key, body)
+            raise
         self._cache.wrote(HARDENED_SERVICE, live)
         self._status[key] = _Written(wanted, live.get("status"))
         for event in announcements(before or {}, decided.status):
             self._recorder.record(body, event.type, event.reason, event.message)
+
+    async def _see_whether_it_is_gone(self, key: Key, body: Body) -> None:
+        """A service that nobody told us is gone would get its children anew as often as the garbage collector removes them."""
+        try:
+            await self._api.get(HARDENED_SERVICE, key.namespace, key.name)
+        except Vanished:
+            self._cache.deleted(HARDENED_SERVICE, key.namespace, key.name, body["metadata"]["uid"])
 
     async def _apply_status(self, key: Key, uid: str, status: Body) -> Body:
         """Writes the status, less what an older CRD does not know: for one such field the server refuses all of it."""

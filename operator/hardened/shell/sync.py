@@ -67,9 +67,9 @@ class Sync:
     async def _list(self, kind: Kind) -> None:
         selector = "" if kind == HARDENED_SERVICE else names.CHILD_SELECTOR
         for namespace in self._namespaces or (None,):
-            since = self._cache.mark()
+            listing = self._cache.listing(kind, None if namespace is None else (namespace,))
             objects = await self._api.list(kind, namespace, selector)
-            for key in self._cache.replace(kind, None if namespace is None else (namespace,), objects, since):
+            for key in listing.take(objects) | listing.end():
                 self._queue.add(key)
 
     async def _schema(self) -> str:

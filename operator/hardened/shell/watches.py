@@ -14,7 +14,6 @@ import aiohttp
 import kopf
 
 from hardened.api import names
-from hardened.shell.api_server import Body
 from hardened.shell.cache import Cache
 from hardened.shell.credentials import Credentials
 from hardened.shell.health import Signs
@@ -30,6 +29,7 @@ from hardened.shell.kinds import (
     SERVICE_ACCOUNT,
     Kind,
 )
+from hardened.shell.lists import Lists, named
 from hardened.shell.workqueue import WorkQueue
 
 logger = logging.getLogger(__name__)
@@ -85,14 +85,6 @@ class Watching:
     signs: Signs
     clock: Callable[[], float]
 
-    def see(self, kind: Kind, event_type: str | None, body: Body) -> None:
-        """Puts one object of a watch, or of a list (type None), into the cache, and its service into the queue where that is news."""
-        if "kind" not in body:
-            body = {"apiVersion": kind.api_version, "kind": kind.name, **body}
-        key = self.cache.see(kind, event_type, body)
-        if key:
-            self.queue.add(key)
-
 
 def register(registry: kopf.OperatorRegistry, watching: Watching, login: Callable[[], Awaitable[kopf.AiohttpSession]]) -> None:
     """Registers one event handler per kind, the login and the liveness probe."""
@@ -119,7 +111,9 @@ def register(registry: kopf.OperatorRegistry, watching: Watching, login: Callabl
 def _handler(kind: Kind, watching: Watching) -> Callable[..., Any]:
     async def seen(event: Any, **_: Any) -> None:
         watching.signs.saw(kind.plural, watching.clock())
-        watching.see(kind, event["type"], event["object"])
+        key = watching.cache.see(kind, event["type"], named(kind, event["object"]))
+        if key:
+            watching.queue.add(key)
 
     return seen
 
@@ -151,32 +145,12 @@ def settings() -> kopf.OperatorSettings:
     return chosen
 
 
-def listing(watching: Watching) -> type[aiohttp.ClientResponse]:
-    """The class of kopf's responses: the objects of a list go straight into the cache, and kopf is told of none.
-
-    kopf would hold them all until each has had a task of its own: at 1,000 services, 7,000 tasks and half as much memory again.
-    """
-    kinds = {f"{kind.name}List": kind for kind in WATCHED}
-
-    class Response(aiohttp.ClientResponse):
-        async def json(self, **how: Any) -> Any:
-            body = await super().json(**how)
-            kind = kinds.get(body.get("kind", "")) if isinstance(body, dict) else None
-            if kind is None:
-                return body
-            for item in body.get("items") or ():
-                watching.see(kind, None, item)
-            return body | {"items": []}
-
-    return Response
-
-
 class Login:
     """Gives kopf a session whose requests leave a sign of life, and whose token is as the file has it at each login."""
 
     def __init__(self, load: Callable[[], Any], watching: Watching) -> None:
         self._load, self._signs, self._clock = load, watching.signs, watching.clock
-        self._response = listing(watching)
+        self._lists = Lists(watching.cache, watching.queue, WATCHED)
         self._is_first = True
 
     async def __call__(self) -> kopf.AiohttpSession:
@@ -191,7 +165,7 @@ class Login:
             headers=headers,
             trust_env=False,
             trace_configs=[self._trace()],
-            response_class=self._response,
+            response_class=self._lists.response_class(),
         )
         return kopf.AiohttpSession(aiohttp_session=session, server=who.server)
 
@@ -201,6 +175,7 @@ class Login:
                 self._signs.saw(params.url.path.rpartition("/")[2], self._clock())
 
         trace = aiohttp.TraceConfig()
+        trace.on_request_start.append(self._lists.asked)
         trace.on_request_end.append(answered)
         return trace
 

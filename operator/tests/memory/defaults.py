@@ -14,18 +14,19 @@ _QUANTITY = re.compile(r"([+-]?[0-9.]+)([KMGTPE]i|[numkMGTPE]?)")
 
 
 def quantity(value: Any) -> Any:
-    """A quantity as the server writes it back. Examples: "1000m" -> "1"; 0.5 -> "500m"; "1024Mi" -> "1Gi"; "1.5Gi" -> "1536Mi"."""
+    """A quantity as the server writes it back. Examples: "1000m" -> "1"; 0.5 -> "500m"; "1024Mi" -> "1Gi"; "1.5Gi" -> "1536Mi";
+    "1.001Ki" -> "1025024m"."""
     matched = _QUANTITY.fullmatch(str(value))
     if matched is None:
         return value
     number, suffix = Decimal(matched[1]), matched[2]
     if not number:
         return "0"
-    if suffix in _BINARY:
-        amount = int(number * _BINARY[suffix])
+    amount = number * _BINARY.get(suffix, 1)
+    if suffix in _BINARY and amount == int(amount):
         unit = next((name for name, factor in reversed(_BINARY.items()) if amount % factor == 0), "")
-        return f"{amount // _BINARY[unit]}{unit}" if unit else str(amount)
-    nano = int(number.scaleb(9 + _DECIMAL[suffix]))
+        return f"{int(amount) // _BINARY[unit]}{unit}" if unit else str(int(amount))
+    nano = int(amount.scaleb(9 + _DECIMAL.get(suffix, 0)))
     unit = next(name for name, power in reversed(_DECIMAL.items()) if nano % 10 ** (9 + power) == 0)
     return f"{nano // 10 ** (9 + _DECIMAL[unit])}{unit}"
 

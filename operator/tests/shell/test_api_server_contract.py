@@ -259,7 +259,7 @@ async def a_deployment_gets_its_defaults_and_they_belong_to_nobody(w: World) -> 
         "name": "web",
         "image": "web:1",
         "ports": [{"containerPort": 80}],
-        "resources": {"limits": {"cpu": "1000m", "memory": "1.5Gi"}},
+        "resources": {"limits": {"cpu": "1000m", "memory": "1.5Gi", "ephemeral-storage": "1.001Ki"}},
     }
     made = await w.api.apply(DEPLOYMENT, w.deployment(container), force=True)
     pod = made["spec"]["template"]["spec"]
@@ -278,7 +278,7 @@ async def a_deployment_gets_its_defaults_and_they_belong_to_nobody(w: World) -> 
             "name": "web",
             "image": "web:1",
             "ports": [{"containerPort": 80, "protocol": "TCP"}],
-            "resources": {"limits": {"cpu": "1", "memory": "1536Mi"}},
+            "resources": {"limits": {"cpu": "1", "memory": "1536Mi", "ephemeral-storage": "1025024m"}},
             "terminationMessagePath": "/dev/termination-log",
             "terminationMessagePolicy": "File",
             "imagePullPolicy": "IfNotPresent",
@@ -299,7 +299,7 @@ async def a_deployment_gets_its_defaults_and_they_belong_to_nobody(w: World) -> 
                             "f:image": {},
                             "f:name": {},
                             "f:ports": {'k:{"containerPort":80,"protocol":"TCP"}': {".": {}, "f:containerPort": {}}},
-                            "f:resources": {"f:limits": {"f:cpu": {}, "f:memory": {}}},
+                            "f:resources": {"f:limits": {"f:cpu": {}, "f:ephemeral-storage": {}, "f:memory": {}}},
                         }
                     }
                 },

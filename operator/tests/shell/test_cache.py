@@ -115,9 +115,11 @@ def test_a_fresh_list_drops_what_it_lacks_and_says_what_differs() -> None:
     for name, service in [("same", "a"), ("changed", "b"), ("gone", "c")]:
         cache.see(DEPLOYMENT, "ADDED", body(name, uid=name, service=service))
     cache.see(CONFIG_MAP, "ADDED", body("other-kind", uid="k", service="d"))
-    since = cache.mark()
+    listing = cache.listing(DEPLOYMENT, None)
     fresh = [body("same", uid="same", service="a"), body("changed", 2, "changed", "b"), body("new", uid="new", service="e")]
-    assert cache.replace(DEPLOYMENT, None, fresh, since) == {Key("shop", "b"), Key("shop", "c"), Key("shop", "e")}
+    assert listing.take(fresh[:1]) == set()
+    assert listing.take(fresh[1:]) == {Key("shop", "b"), Key("shop", "e")}
+    assert listing.end() == {Key("shop", "c")}
     assert [version(cache, name) for name in ("same", "changed", "gone", "new")] == ["1", "2", None, "1"]
     assert cache.get(CONFIG_MAP, "shop", "other-kind") is not None
 
@@ -125,20 +127,20 @@ def test_a_fresh_list_drops_what_it_lacks_and_says_what_differs() -> None:
 def test_a_list_does_not_drop_what_was_told_or_written_since_it_began() -> None:
     cache = Cache()
     cache.see(DEPLOYMENT, "ADDED", body("echoed", uid="1"))
-    since = cache.mark()
+    listing = cache.listing(DEPLOYMENT, ["shop"])
     cache.see(DEPLOYMENT, "ADDED", body("told", uid="2"))
     cache.wrote(DEPLOYMENT, body("written", uid="3"))
     cache.see(DEPLOYMENT, "MODIFIED", body("echoed", uid="1"))
-    assert cache.replace(DEPLOYMENT, ["shop"], [], since) == set()
+    assert listing.end() == set()
     assert len(cache) == 3
-    assert cache.replace(DEPLOYMENT, ["shop"], [], cache.mark()) == {WEB}
+    assert cache.listing(DEPLOYMENT, ["shop"]).end() == {WEB}
     assert len(cache) == 0
 
 
 def test_a_list_of_some_namespaces_leaves_the_others_alone() -> None:
     cache = Cache()
     cache.see(DEPLOYMENT, "ADDED", body())
-    assert cache.replace(DEPLOYMENT, ["blog"], [], cache.mark()) == set()
+    assert cache.listing(DEPLOYMENT, ["blog"]).end() == set()
     assert version(cache) == "1"
 
 
@@ -146,7 +148,9 @@ def test_a_stale_list_buries_nothing_and_takes_nothing_back() -> None:
     cache = Cache()
     cache.see(DEPLOYMENT, "ADDED", body("old", 5, "1"))
     cache.see(DEPLOYMENT, "ADDED", body("young", 6, "2"))
-    assert cache.replace(DEPLOYMENT, None, [body("old", 4, "1")], cache.mark()) == {WEB}
+    listing = cache.listing(DEPLOYMENT, None)
+    assert listing.take([body("old", 4, "1")]) == set()
+    assert listing.end() == {WEB}
     assert version(cache, "old") == "5"
     assert cache.see(DEPLOYMENT, "MODIFIED", body("young", 6, "2")) == WEB
 

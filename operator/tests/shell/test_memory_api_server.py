@@ -223,6 +223,7 @@ def test_a_service_without_a_cluster_address_has_none() -> None:
         ("100u", "100u"),
         ("512", "512"),
         ("0.5Ki", "512"),
+        ("1.001Ki", "1025024m"),
         ("nonsense", "nonsense"),
     ],
 )

@@ -1,5 +1,6 @@
 """Whatever happens at whichever write, the end is the same: every write of the flows, in virtual time."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -7,10 +8,11 @@ from typing import Any
 
 import pytest
 from tests.shell import virtual_time
-from tests.shell.operator_world import FLOW, Killed, Strike, World, create
+from tests.shell.operator_world import FLOW, Killed, Operator, Strike, World, create
 
 from hardened.errors import LookAgain, Refused, TryAgain, Vanished
-from hardened.shell.kinds import HARDENED_SERVICE
+from hardened.shell.kinds import HARDENED_SERVICE, KINDS
+from hardened.shell.workqueue import Key
 
 
 @dataclass(frozen=True)
@@ -92,3 +94,29 @@ def test_a_settled_service_is_not_written_to() -> None:
     world, writes, _ = virtual_time.run(_at_rest())
     assert writes == 0
     assert world.server.all(HARDENED_SERVICE)[0]["status"]["phase"] == "Healthy"
+
+
+async def _deleted_unheard_of() -> World:
+    """The service goes while nobody listens, and its children twice after it."""
+    world = World()
+    await world.play(create)
+    operator = Operator(world.server)
+    working = asyncio.create_task(operator.run())
+    await world.until_quiet()
+    world.server.on_event.clear()
+    live = await world.people.get(HARDENED_SERVICE, "shop", "web")
+    await world.people.delete(HARDENED_SERVICE, "shop", "web", uid=live["metadata"]["uid"])
+    for _ in range(2):
+        world.server.collect_garbage()
+        for child in operator.cache.children("shop", "web"):
+            key = operator.cache.deleted(KINDS[child["kind"]], "shop", child["metadata"]["name"], child["metadata"]["uid"])
+            operator.queue.add(key or Key("shop", "web"))
+        await asyncio.sleep(30)
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
+    return world
+
+
+def test_a_service_that_is_gone_unheard_of_is_made_children_only_once_more() -> None:
+    world = virtual_time.run(_deleted_unheard_of())
+    assert {kind.name for kind in KINDS.values() if world.server.all(kind, "shop")} == {"PersistentVolumeClaim"}

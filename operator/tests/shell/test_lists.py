@@ -1,0 +1,92 @@
+"""kopf's lists on their way into the cache, over a small HTTP server."""
+
+import asyncio
+import random
+from collections.abc import Iterable
+from typing import Any
+
+import aiohttp
+import pytest
+from tests.shell.test_client import Server, reply, status
+
+from hardened.shell.cache import Cache
+from hardened.shell.kinds import CONFIG_MAP, DEPLOYMENT
+from hardened.shell.lists import Lists
+from hardened.shell.workqueue import Key, WorkQueue
+
+ALL, ONE = "/apis/apps/v1/deployments", "/apis/apps/v1/namespaces/shop/deployments"
+
+
+def deployment(name: str, version: int = 1, namespace: str = "shop") -> dict[str, Any]:
+    labels = {"hardened.dev/service": name}
+    return {
+        "metadata": {"name": name, "namespace": namespace, "uid": f"{namespace}-{name}", "resourceVersion": str(version), "labels": labels}
+    }
+
+
+def page(*items: dict[str, Any], more: str = "") -> bytes:
+    return reply(200, {"kind": "DeploymentList", "metadata": {"resourceVersion": "9", "continue": more}, "items": list(items)})
+
+
+class Listened:
+    """A cache that knows the Deployments `old` and `kept`, and what kopf sees of the replies to its requests."""
+
+    def __init__(self, *answers: bytes, paths: Iterable[str]) -> None:
+        self.cache, self.queue = Cache(), WorkQueue(lambda: 0.0, random.Random(1))
+        for name in ("old", "kept"):
+            self.cache.see(DEPLOYMENT, "ADDED", {"kind": "Deployment", **deployment(name)})
+        self.seen = asyncio.run(self._ask(Server(*answers), paths))
+        self.known = sorted(key.name for key in (Key("shop", "old"), Key("shop", "kept"), Key("shop", "new")) if self.cache.children(*key))
+
+    async def _ask(self, server: Server, paths: Iterable[str]) -> list[Any]:
+        lists = Lists(self.cache, self.queue, (DEPLOYMENT, CONFIG_MAP))
+        trace = aiohttp.TraceConfig()
+        trace.on_request_start.append(lists.asked)
+        async with server, aiohttp.ClientSession(trace_configs=[trace], response_class=lists.response_class()) as session:
+            seen = []
+            for path in paths:
+                async with session.get(server.url + path) as response:
+                    seen.append(await response.json())
+            return seen
+
+    @property
+    def queued(self) -> set[str]:
+        return {key.name for key in iter(self.queue.take, None)}
+
+
+@pytest.mark.parametrize("path", [ALL, ONE])
+def test_what_a_list_has_is_known_what_it_lacks_is_gone_and_kopf_sees_neither(path: str) -> None:
+    it = Listened(page(deployment("new"), more="t"), page(deployment("kept")), paths=[f"{path}?limit=1", f"{path}?limit=1&continue=t"])
+    assert [(seen["items"], seen["metadata"]["resourceVersion"]) for seen in it.seen] == [([], "9"), ([], "9")]
+    assert it.known == ["kept", "new"]
+    assert it.queued == {"new", "old"}
+    assert it.cache.get(DEPLOYMENT, "shop", "new") == {"apiVersion": "apps/v1", "kind": "Deployment", **deployment("new")}
+
+
+def test_a_list_that_has_not_come_to_its_end_drops_nothing() -> None:
+    assert Listened(page(deployment("new"), more="t"), paths=[ALL]).known == ["kept", "new", "old"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(status(500, "InternalError"), id="an error"),
+        pytest.param(reply(200, {"kind": "Status", "status": "Failure", "metadata": {}}), id="a status with 200"),
+        pytest.param(reply(200, {"kind": "DeploymentList", "metadata": {}, "items": []}), id="no version"),
+        pytest.param(reply(200, []), id="no object"),
+    ],
+)
+def test_what_is_no_list_drops_nothing_and_is_kopfs_to_judge(answer: bytes) -> None:
+    it = Listened(answer, paths=[ALL])
+    assert it.known == ["kept", "old"]
+    assert it.seen != []
+
+
+def test_a_list_of_another_namespace_or_kind_leaves_the_others_alone() -> None:
+    other = reply(200, {"kind": "ConfigMapList", "metadata": {"resourceVersion": "9"}, "items": []})
+    assert Listened(page(), other, paths=["/apis/apps/v1/namespaces/blog/deployments", "/api/v1/configmaps"]).known == ["kept", "old"]
+
+
+def test_what_is_not_asked_about_passes_as_it_is() -> None:
+    body = {"kind": "PodList", "metadata": {"resourceVersion": "9"}, "items": [1]}
+    assert Listened(reply(200, body), paths=["/api/v1/pods"]).seen == [body]
