@@ -3,12 +3,14 @@
 import hashlib
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from hardened import __version__
+from hardened.api.names import GROUP, PLURAL
 
 from .cluster import images, tools
 from .cluster.command import Argument, attempt, run
@@ -24,6 +26,7 @@ DOCKERFILE = ROOT / "operator/Dockerfile"
 RELEASE = "hardened-operator"
 NAMESPACE = "hardened-system"
 REPOSITORY = "docker.io/hardened/operator"
+CRD_NAME = f"{PLURAL}.{GROUP}"
 TIMEOUT_S = 180
 
 
@@ -83,6 +86,7 @@ def install(cluster: Provider, image: str | None = None, helm_args: tuple[str, .
     helm: list[Argument] = [tools.helm(), "--kubeconfig", kubeconfig, "--namespace", NAMESPACE]
     values = [f"--set-string=image.{key}={value}" for key, value in image_values(image).items()] + list(helm_args)
     wanted = f"of the checkout {_chart_digest(values)}"
+    _unlock(helm, cluster)
     if not _is_installed(helm, kubeconfig, wanted):
         with step(f"helm upgrade --install {RELEASE} ({image})"):
             _upgrade(helm, kubeconfig, values, wanted)
@@ -103,16 +107,42 @@ def _chart_digest(values: list[str]) -> str:
     return digest.hexdigest()[:12]
 
 
-def _is_installed(helm: list[Argument], kubeconfig: Path, wanted: str) -> bool:
-    """Whether the last release is this one, nobody has changed its objects since, and its pods are ready. Quicker than helm to tell."""
+def _release(helm: Sequence[Argument]) -> dict[str, Any]:
+    """What helm knows of the last release; empty where there is none."""
     found = attempt([*helm, "status", RELEASE, "--output=json"], timeout=60)
-    info = json.loads(found.stdout)["info"] if found.returncode == 0 else {}
+    return dict(json.loads(found.stdout)["info"]) if found.returncode == 0 else {}
+
+
+def release_status(helm: Sequence[Argument]) -> str:
+    """helm's word for how the last release is: deployed, pending-upgrade, …; empty where there is none."""
+    return str(_release(helm).get("status", ""))
+
+
+def _unlock(helm: Sequence[Argument], cluster: Provider) -> None:
+    """A helm that was killed leaves its release pending, and no later one will touch it. Raises ClusterError on a cluster of others."""
+    status = release_status(helm)
+    if not status.startswith("pending-"):
+        return
+    # Nothing was released before a first install; its CRD stays, as its annotation says.
+    words = ["uninstall", RELEASE, "--wait"] if status == "pending-install" else ["rollback", RELEASE]
+    if isinstance(cluster, ExistingCluster):
+        remedy = f"helm -n {NAMESPACE} {' '.join(words)}"
+        raise ClusterError(f"the release {RELEASE} is {status}: another helm works on it, or was killed at it; then free it by `{remedy}`")
+    with step(f"helm {words[0]} {RELEASE}, which is {status}"):
+        run([*helm, *words, f"--timeout={TIMEOUT_S}s"], timeout=TIMEOUT_S + 60)
+
+
+def _is_installed(helm: Sequence[Argument], kubeconfig: Path, wanted: str) -> bool:
+    """Whether the last release is this one, nobody has changed its objects since, and its pods are ready. Quicker than helm to tell."""
+    info = _release(helm)
     if (info.get("status"), info.get("description")) != ("deployed", wanted):
         return False
     manifests = run([*helm, "get", "manifest", RELEASE], timeout=60).split("\n---\n")
-    # The CRD is left out: the API server compiles its rules anew at each dry run.
-    compared = [text for text in manifests if "kind: CustomResourceDefinition" not in text]
     kubectl: list[Argument] = [tools.kubectl(), "--kubeconfig", kubeconfig, "--namespace", NAMESPACE]
+    if attempt([*kubectl, "get", "customresourcedefinition", CRD_NAME, "--output=name"], timeout=60).returncode:
+        return False
+    # Of the CRD it is enough that it is there: the API server compiles its rules anew at each dry run.
+    compared = [text for text in manifests if "kind: CustomResourceDefinition" not in text]
     # Not as the manager `helm`: that one owns annotations, too, which are not in the manifests.
     difference = [*kubectl, "diff", "--server-side", "--force-conflicts", "--field-manager=hardened-install", "--filename=-"]
     if attempt(difference, stdin="\n---\n".join(compared), timeout=60).returncode:
@@ -121,7 +151,7 @@ def _is_installed(helm: list[Argument], kubeconfig: Path, wanted: str) -> bool:
     return "successfully rolled out" in rollout.stdout
 
 
-def _upgrade(helm: list[Argument], kubeconfig: Path, values: list[str], description: str) -> None:
+def _upgrade(helm: Sequence[Argument], kubeconfig: Path, values: list[str], description: str) -> None:
     # A CRD that kubectl applied before becomes the release's, as its crds.enabled says.
     options = ["--take-ownership", "--force-conflicts", "--wait", f"--timeout={TIMEOUT_S}s", f"--description={description}"]
     done = attempt([*helm, "upgrade", "--install", RELEASE, CHART, *options, *values], timeout=TIMEOUT_S + 60)
