@@ -85,8 +85,16 @@ def plan(body: Mapping[str, Any], observed: Observed, policy: Policy, now: datet
         if violations:
             raise InvalidSpec(violations)
     except InvalidSpec as error:
-        return Plan(status=unparsed_status(body, Finding(Reason.INVALID_SPEC, str(error), is_final=True), now))
+        finding = Finding(Reason.INVALID_SPEC, str(error), is_final=True)
+        return Plan(status=unparsed_status(body, finding, _running(body["metadata"], observed), now))
     return _Planner(svc, body.get("status") or {}, observed, now).plan()
+
+
+def _running(meta: Mapping[str, Any], observed: Observed) -> Rollout | None:
+    """The Deployment of a service whose spec says nothing that can be used."""
+    key = ChildKey("Deployment", names.child_name(meta["name"], names.BLUE))
+    live = observed.children.get(key)
+    return rollout_of(live) if live and owner_of(live, meta["name"], meta["uid"]) is Owner.OURS else None
 
 
 class _Planner:

@@ -137,13 +137,13 @@ def _phase(s: Situation, ready: Condition, available: int) -> str:
     return "Progressing" if available or s.rollout else "Pending"
 
 
-def unparsed_status(body: Mapping[str, Any], finding: Finding, now: datetime) -> Manifest:
-    """The status of a service whose spec cannot be used: what ran keeps running, and what was known of it stays as it is."""
+def unparsed_status(body: Mapping[str, Any], finding: Finding, rollout: Rollout | None, now: datetime) -> Manifest:
+    """The status of a service whose spec cannot be used: what ran keeps running, and the rest of what was known stays as it is."""
     before = body.get("status") or {}
-    available = int(before.get("availableReplicas") or 0)
+    available, total = (rollout.available, rollout.total) if rollout else (0, 0)
     wanted = [
         Condition("Ready", False, finding.reason, finding.message),
-        _available(available, int(before.get("replicas") or 0)),
+        _available(available, rollout.wanted if rollout else 0),
         Condition("Progressing", False, finding.reason, finding.message),
         Condition("Reconciling", False, finding.reason, "nothing is left for the operator to do"),
         _stalled(finding),
@@ -151,10 +151,11 @@ def unparsed_status(body: Mapping[str, Any], finding: Finding, now: datetime) ->
         _drifted(None),
     ]
     generation = int(body["metadata"].get("generation", 0))
-    kept = {k: before[k] for k in ("replicas", "availableReplicas", "selector", "serving", "history") if k in before}
     return {
-        **kept,
+        **{name: before[name] for name in ("selector", "serving", "history") if name in before},
         "observedGeneration": generation,
         "phase": "Degraded",
+        "replicas": total,
+        "availableReplicas": available,
         "conditions": merge(before.get("conditions") or (), wanted, generation, now),
     }

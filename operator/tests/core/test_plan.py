@@ -128,6 +128,20 @@ def test_an_invalid_spec_changes_nothing_and_says_which_field() -> None:
     assert decided.status["conditions"][0]["message"].startswith("spec.image: ")
 
 
+@pytest.mark.parametrize("available", [0, 1])
+def test_with_an_invalid_spec_the_pods_that_run_are_still_counted(available: int) -> None:
+    cr, world = running()
+    world.objects[DEPLOYMENT]["status"]["availableReplicas"] = available
+    decided = plan(with_spec(cr, image="shop:latest"), world.seen(), ANY_KEY, NOW)
+    assert decided.status
+    assert decided.status["availableReplicas"] == available
+    assert condition(decided.status, "Available")[0] == ("True" if available else "False")
+    world.objects.pop(DEPLOYMENT)
+    decided = plan(with_spec(cr, image="shop:latest"), world.seen(), ANY_KEY, NOW)
+    assert decided.status
+    assert decided.status["availableReplicas"] == 0
+
+
 def test_a_key_that_the_platform_team_does_not_allow_is_an_invalid_spec() -> None:
     cr = body({**WEB, "podMetadata": {"labels": {"team": "a", "example.org/x": "b"}}})
     decided = plan(cr, Observed.of([]), Policy(pod_label_keys=frozenset({"example.org/*"})), NOW)

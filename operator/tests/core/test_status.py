@@ -130,7 +130,7 @@ INVALID = Finding(Reason.INVALID_SPEC, "spec.image: Required value", is_final=Tr
 
 def test_an_invalid_spec_keeps_what_was_known_of_what_runs() -> None:
     before = status(replace(HEALTHY, history=[{"revision": "new", "image": "shop:2", "createdAt": STAMP}]))
-    found = unparsed_status(body(generation=9, status=before), INVALID, NOW)
+    found = unparsed_status(body(generation=9, status=before), INVALID, DONE, NOW)
     assert {k: found[k] for k in ("serving", "history", "replicas", "availableReplicas", "selector")} == {
         k: before[k] for k in ("serving", "history", "replicas", "availableReplicas", "selector")
     }
@@ -142,7 +142,7 @@ def test_an_invalid_spec_keeps_what_was_known_of_what_runs() -> None:
 
 
 def test_an_invalid_spec_at_the_first_visit_sets_every_condition() -> None:
-    found = unparsed_status(body(), INVALID, NOW)
+    found = unparsed_status(body(), INVALID, None, NOW)
     assert [c["type"] for c in found["conditions"]] == TYPES
     assert condition(found, "Available")[0] == "False"
     assert "serving" not in found
