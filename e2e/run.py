@@ -247,6 +247,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Tells the outcome of a node after its last phase."""
     _phases.setdefault(report.nodeid, []).append(report)
+    if report.failed:
+        # pytest itself tells why only after the last test of the file, which may be hours away.
+        print(f"\n{report.nodeid}\n{report.longreprtext}", flush=True)
     if report.when != "teardown":
         return
     phases = _phases.pop(report.nodeid)
