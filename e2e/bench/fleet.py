@@ -60,7 +60,6 @@ class Fleet:
 def run(world: World, *, quick: bool) -> list[Figure]:
     """One size after the other, each in a namespace of its own."""
     world.local.add_kwok_nodes(KWOK_NODES)
-    asyncio.run(_give_room(world))
     found = []
     for size in QUICK_SIZES if quick else SIZES:
         found += figures(asyncio.run(_measure(world, size, QUICK_REST_S if quick else REST_S)))
@@ -84,15 +83,6 @@ def figures(fleet: Fleet) -> list[Figure]:
         Figure(f"{of}: operator's CPU at rest", 100 * fleet.rest_cpu_s / fleet.rest_s, "% of a core"),
         Figure(f"{of}: operator's memory at rest", fleet.rest_mb, "MB", 120),
     ]
-
-
-async def _give_room(world: World) -> None:
-    """KWOK's nodes have room for everything but files, which every hardened pod asks for."""
-    async with Kube(world.kubeconfig) as kube:
-        room = {name: {"ephemeral-storage": "1Pi"} for name in ("capacity", "allocatable")}
-        for number in range(KWOK_NODES):
-            path = f"api/v1/nodes/kwok-{number}/status"
-            await kube.call("PATCH", path, {"status": room}, content_type="application/merge-patch+json")
 
 
 async def _measure(world: World, size: int, rest_s: float) -> Fleet:

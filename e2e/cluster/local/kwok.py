@@ -10,6 +10,8 @@ from .layout import Layout
 
 ANNOTATION = "kwok.x-k8s.io/node"
 POD_CIDR = "10.200.0.0/14"
+ROOM = {"cpu": "1k", "memory": "1Ti", "pods": "1M", "ephemeral-storage": "1Pi"}
+"""What each fake node has. KWOK by itself gives the same, less ephemeral-storage, which every hardened pod asks for."""
 GRACE_S = 120
 """KWOK's leases come late on a busy machine: with the grace of real nodes its nodes would flap between ready and not."""
 
@@ -32,7 +34,7 @@ def component(layout: Layout, kwok_dir: Path) -> Component:
 
 
 def nodes(layout: Layout) -> list[dict[str, Any]]:
-    """The Node objects of a cluster's fake nodes. Their room for pods is set by KWOK: a million each."""
+    """The Node objects of a cluster's fake nodes, each with room for a million pods."""
     return [_node(f"kwok-{index}") for index in range(layout.kwok_nodes)]
 
 
@@ -44,4 +46,6 @@ def apply(layout: Layout, kubectl: Path) -> None:
 
 def _node(name: str) -> dict[str, Any]:
     labels = {"type": "kwok", "kubernetes.io/hostname": name, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"}
-    return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": labels, "annotations": {ANNOTATION: "fake"}}}
+    metadata = {"name": name, "labels": labels, "annotations": {ANNOTATION: "fake"}}
+    # The API server takes the status from whoever makes a node, and ignores it in later applies; KWOK keeps the room that it finds there.
+    return {"apiVersion": "v1", "kind": "Node", "metadata": metadata, "status": {"capacity": {**ROOM}, "allocatable": {**ROOM}}}

@@ -6,6 +6,7 @@ import tomli_w
 
 from e2e.cluster.local import components, configs, kwok, manifests
 from e2e.cluster.local.layout import Layout
+from hardened.core.desired.container import DEFAULT_REQUESTS
 
 PLAN = Layout(name="demo", folder=Path("/state/demo"), subnet=3, nodes=2)
 NODE = PLAN.node(1)
@@ -83,3 +84,9 @@ def test_fake_nodes_are_told_from_real_ones_by_annotation_and_label() -> None:
     found = [node["metadata"] for node in kwok.nodes(plan)]
     assert [node["name"] for node in found] == [f"kwok-{index}" for index in range(10)]
     assert all(node["annotations"] == {kwok.ANNOTATION: "fake"} and node["labels"]["type"] == "kwok" for node in found)
+
+
+def test_fake_nodes_are_made_with_room_for_all_that_a_hardened_pod_asks_for() -> None:
+    (node,) = kwok.nodes(Layout(name="bench", folder=Path("/state/bench"), subnet=0, nodes=2, kwok_nodes=1))
+    assert node["status"]["allocatable"] == node["status"]["capacity"]
+    assert {"pods", *DEFAULT_REQUESTS} <= node["status"]["allocatable"].keys()

@@ -2,8 +2,7 @@
 
 import asyncio
 import logging
-import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -11,30 +10,22 @@ from typing import Any, Final
 from hardened.api import names
 from hardened.core.manifest import ChildKey, digest, key_of
 from hardened.core.observed import Observed, Trouble
-from hardened.core.ownership import taken_over
-from hardened.core.plan import Apply, Delete, Plan, plan
+from hardened.core.plan import Apply, Plan, plan
 from hardened.core.policy import Policy
 from hardened.errors import ApiFailure, LookAgain, Refused, TryAgain, Vanished
 from hardened.shell.announcements import announcements
 from hardened.shell.api_server import ApiServer, Body
 from hardened.shell.cache import Cache
-from hardened.shell.kinds import HARDENED_SERVICE, KINDS, PERSISTENT_VOLUME_CLAIM, POD, Kind
+from hardened.shell.kinds import HARDENED_SERVICE, KINDS, POD
 from hardened.shell.metrics import Metrics
 from hardened.shell.recorder import Recorder
 from hardened.shell.workqueue import Key, WorkQueue
+from hardened.shell.writer import LostLeadership, Writer
 
 logger = logging.getLogger(__name__)
 
 #: Plans in one reconcile: look, look at pods, write, and look at what was written; the rest is for a world that moves meanwhile.
 ROUNDS: Final = 8
-#: No object has this resourceVersion: the first that a server writes has a higher one.
-NO_VERSION: Final = "1"
-#: How the API server names a field of an apply that the CRD's schema lacks. Examples: `.status.serving: field not declared in schema`.
-_UNDECLARED: Final = re.compile(r"\.status\.(\w+)\S*: field not declared in schema")
-
-
-class LostLeadership(Exception):
-    """This process no longer leads: nothing more may be written."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +58,8 @@ class Reconciler:
     ) -> None:
         self._api, self._cache, self._queue = api, cache, queue
         self._policy, self._metrics, self._recorder = policy, metrics, recorder
-        self._now, self._may_write, self._crd_schema = now, may_write, crd_schema
+        self._now, self._crd_schema = now, crd_schema
+        self._writer = Writer(api, cache, may_write)
         self._status: dict[Key, _Written] = {}
         self._refused: dict[Key, str] = {}
 
@@ -133,83 +125,22 @@ class Reconciler:
 
     async def _execute(self, key: Key, body: Body, observed: Observed, decided: Plan) -> tuple[Body, Observed]:
         if decided.seed_replicas is not None:
-            body = await self._seed(key, body, decided.seed_replicas)
+            body = await self._writer.seed_replicas(key, body["metadata"]["uid"], decided.seed_replicas)
         for step in decided.apply:
             try:
-                observed = await self._write(f"apply {key_of(step.manifest)}", self._apply(body, step, observed))
+                live = await self._writer.apply(step)
             except LookAgain:
                 if not step.is_new:
                     raise
                 unread = frozenset(key_of(s.manifest) for s in decided.apply if s.is_new) - observed.children.keys()
                 return body, await self._read(key, observed, unread)
+            if step.repairs:
+                self._tell_of_repair(body, step)
+            observed = observed.with_child(live)
         for unwanted in decided.delete:
-            observed = await self._write(f"delete {unwanted.key}", self._delete(key, unwanted, observed))
+            await self._writer.delete(key, unwanted)
+            observed = observed.without_child(unwanted.key)
         return body, observed
-
-    async def _write(self, doing: str, call: Awaitable[Observed]) -> Observed:
-        try:
-            return await call
-        except ApiFailure as failure:
-            failure.add_note(doing)
-            raise
-
-    def _assert_leading(self) -> None:
-        if not self._may_write():
-            raise LostLeadership
-
-    async def _seed(self, key: Key, body: Body, replicas: int) -> Body:
-        self._assert_leading()
-        await self._api.set_scale(HARDENED_SERVICE, key.namespace, key.name, replicas)
-        # The reply is a Scale; the object itself has a new generation, which the status must carry.
-        fresh = await self._api.get(HARDENED_SERVICE, key.namespace, key.name)
-        self._cache.wrote(HARDENED_SERVICE, fresh)
-        if fresh["metadata"]["uid"] != body["metadata"]["uid"]:
-            raise LookAgain(f"{key} was made anew")
-        return fresh
-
-    async def _apply(self, body: Body, step: Apply, observed: Observed) -> Observed:
-        self._assert_leading()
-        kind = KINDS[step.manifest["kind"]]
-        try:
-            live = await self._api.apply(kind, _unseen(step.manifest) if step.is_new else step.manifest, force=not step.is_new)
-        except Refused as refusal:
-            if refusal.status != 422 or step.is_new or not await self._take_over(kind, step.manifest):
-                raise
-            self._assert_leading()
-            live = await self._api.apply(kind, step.manifest, force=True)
-        live = {"apiVersion": kind.api_version, "kind": kind.name} | live
-        self._cache.wrote(kind, live)
-        if step.repairs:
-            self._metrics.repairs.labels(kind.name).inc()
-            name = step.manifest["metadata"]["name"]
-            self._recorder.record(
-                body, "Warning", "Repaired", f"{kind.name} {name}: {step.repairs} was changed by somebody else and is set back"
-            )
-        return observed.with_child(live)
-
-    async def _take_over(self, kind: Kind, manifest: Body) -> bool:
-        """Takes the fields that others set in a child's spec, where they may be why the child is refused; False when there are none."""
-        meta = manifest["metadata"]
-        if kind == PERSISTENT_VOLUME_CLAIM:
-            return False  # most of its spec is the volume controller's
-        live = await self._api.get(kind, meta["namespace"], meta["name"])
-        fields = taken_over(live, names.MANAGER)
-        if fields is None or live["metadata"]["uid"] != meta["uid"]:
-            return False
-        self._assert_leading()
-        patch = {"metadata": {"resourceVersion": live["metadata"]["resourceVersion"], "managedFields": fields}}
-        await self._api.merge_patch(kind, meta["namespace"], meta["name"], patch)
-        return True
-
-    async def _delete(self, key: Key, unwanted: Delete, observed: Observed) -> Observed:
-        self._assert_leading()
-        kind = KINDS[unwanted.key.kind]
-        try:
-            await self._api.delete(kind, key.namespace, unwanted.key.name, uid=unwanted.uid, resource_version=unwanted.resource_version)
-        except Vanished:
-            logger.debug("%s: %s was gone already", key, unwanted.key)
-        self._cache.deleted(kind, key.namespace, unwanted.key.name, unwanted.uid)
-        return observed.without_child(unwanted.key)
 
     # ---- telling
 
@@ -223,16 +154,19 @@ class Reconciler:
         wanted = digest(decided.status, 64)
         if before == decided.status or (written and written.wanted == wanted and written.stored == before):
             return
-        self._assert_leading()
         try:
-            live = await self._apply_status(key, body["metadata"]["uid"], decided.status)
+            live = await self._writer.apply_status(key, body["metadata"]["uid"], decided.status)
         except Vanished:
             await self._see_whether_it_is_gone(key, body)
             raise
-        self._cache.wrote(HARDENED_SERVICE, live)
         self._status[key] = _Written(wanted, live.get("status"))
         for event in announcements(before or {}, decided.status):
             self._recorder.record(body, event.type, event.reason, event.message)
+
+    def _tell_of_repair(self, body: Body, step: Apply) -> None:
+        kind, name = key_of(step.manifest)
+        self._metrics.repairs.labels(kind).inc()
+        self._recorder.record(body, "Warning", "Repaired", f"{kind} {name}: {step.repairs} was changed by somebody else and is set back")
 
     async def _see_whether_it_is_gone(self, key: Key, body: Body) -> None:
         """A service that nobody told us is gone would get its children anew as often as the garbage collector removes them."""
@@ -240,21 +174,6 @@ class Reconciler:
             await self._api.get(HARDENED_SERVICE, key.namespace, key.name)
         except Vanished:
             self._cache.deleted(HARDENED_SERVICE, key.namespace, key.name, body["metadata"]["uid"])
-
-    async def _apply_status(self, key: Key, uid: str, status: Body) -> Body:
-        """Writes the status, less what an older CRD does not know: for one such field the server refuses all of it."""
-        meta = {"name": key.name, "namespace": key.namespace, "uid": uid}
-        while True:
-            try:
-                return await self._api.apply_status(
-                    HARDENED_SERVICE, {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": meta, "status": status}
-                )
-            except Refused as refusal:
-                unknown = _UNDECLARED.search(refusal.message)
-                if not unknown or unknown[1] not in status or unknown[1] == "conditions":
-                    raise
-                status = {name: value for name, value in status.items() if name != unknown[1]}
-            self._assert_leading()
 
     async def _report(self, key: Key, body: Body, observed: Observed, refusal: Refused) -> None:
         """Says in status what the server refuses, once it refused the same thing twice: a single refusal may be a mistake of the moment."""
@@ -276,8 +195,3 @@ class Reconciler:
         self._metrics.set_phase(key, None)
         self._status.pop(key, None)
         self._refused.pop(key, None)
-
-
-def _unseen(manifest: Body) -> Body:
-    """The manifest with a precondition that only an object which is not there meets: the server asks for it of every other one."""
-    return {**manifest, "metadata": {**manifest["metadata"], "resourceVersion": NO_VERSION}}

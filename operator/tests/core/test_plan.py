@@ -1,4 +1,4 @@
-"""One step for one service: what is looked up, made, changed, removed and told."""
+"""One step for one service: what is looked up, made, changed and removed."""
 
 from datetime import timedelta
 from typing import Any
@@ -16,27 +16,19 @@ from tests.core.worlds import (
     decide,
     keys,
     live,
-    live_sample,
+    revision,
     running,
     settle,
     with_spec,
 )  # fmt: skip
 
-from hardened.api.parse import parse
 from hardened.core.history import LIMIT
 from hardened.core.manifest import ChildKey
-from hardened.core.observed import Observed, Trouble
-from hardened.core.plan import LOOK_AGAIN, PATIENCE, Plan, plan
-from hardened.core.policy import Policy
-from hardened.core.revision import revision_name
-from hardened.errors import Refused
+from hardened.core.observed import Observed
+from hardened.core.plan import Plan, plan
 
 DEPLOYMENT, SERVICE = ChildKey("Deployment", "shop-blue"), ChildKey("Service", "shop")
 LATER = NOW + timedelta(minutes=1)
-
-
-def revision(cr: dict[str, Any]) -> str:
-    return revision_name(parse(cr).spec)
 
 
 def test_a_wanted_child_is_looked_for_by_name_before_it_is_made() -> None:
@@ -119,37 +111,6 @@ def test_a_suspended_service_is_left_as_it_is_whatever_happens_to_its_children()
     assert condition(decided.status, "Available")[0] == "True"
 
 
-def test_an_invalid_spec_changes_nothing_and_says_which_field() -> None:
-    cr, world = running()
-    decided = plan(with_spec(cr, image="shop:latest"), world.seen(), ANY_KEY, NOW)
-    assert not decided.has_writes
-    assert decided.status
-    assert condition(decided.status, "Stalled") == ("True", "InvalidSpec")
-    assert decided.status["conditions"][0]["message"].startswith("spec.image: ")
-
-
-@pytest.mark.parametrize("available", [0, 1])
-def test_with_an_invalid_spec_the_pods_that_run_are_still_counted(available: int) -> None:
-    cr, world = running()
-    world.objects[DEPLOYMENT]["status"]["availableReplicas"] = available
-    decided = plan(with_spec(cr, image="shop:latest"), world.seen(), ANY_KEY, NOW)
-    assert decided.status
-    assert decided.status["availableReplicas"] == available
-    assert condition(decided.status, "Available")[0] == ("True" if available else "False")
-    world.objects.pop(DEPLOYMENT)
-    decided = plan(with_spec(cr, image="shop:latest"), world.seen(), ANY_KEY, NOW)
-    assert decided.status
-    assert decided.status["availableReplicas"] == 0
-
-
-def test_a_key_that_the_platform_team_does_not_allow_is_an_invalid_spec() -> None:
-    cr = body({**WEB, "podMetadata": {"labels": {"team": "a", "example.org/x": "b"}}})
-    decided = plan(cr, Observed.of([]), Policy(pod_label_keys=frozenset({"example.org/*"})), NOW)
-    assert decided.status
-    assert "spec.podMetadata.labels[team]" in decided.status["conditions"][0]["message"]
-    assert "example.org/x" not in decided.status["conditions"][0]["message"]
-
-
 @pytest.mark.parametrize(
     ("runs", "expected"),
     [
@@ -214,82 +175,6 @@ def test_scaling_makes_no_revision_and_touches_one_object() -> None:
     decided = decide(with_spec(cr, replicas=9), world)
     assert keys(decided.apply) == ["Deployment shop-blue"]
     assert revision(with_spec(cr, replicas=9)) == revision(cr)
-
-
-PULL = live_sample("pods")["pull"]
-
-
-def test_pods_are_asked_only_once_they_are_late() -> None:
-    cr, world = running()
-    world.run_pods(ready=0, since=NOW)
-    assert not plan(cr, world.seen(), ANY_KEY, NOW + PATIENCE / 2).look_at_pods
-    assert plan(cr, world.seen(), ANY_KEY, NOW + PATIENCE / 2).requeue_after == PATIENCE
-    assert plan(cr, world.seen(), ANY_KEY, NOW + PATIENCE).look_at_pods
-
-
-def test_a_cause_is_found_in_the_pods_and_looked_at_again() -> None:
-    cr, world = running()
-    world.run_pods(ready=0, since=NOW)
-    world.pods = [PULL]
-    decided = decide(cr, world, LATER)
-    assert decided.status
-    assert condition(decided.status, "Ready") == ("False", "ImagePullFailed")
-    assert condition(decided.status, "Stalled")[0] == "False"
-    assert decided.requeue_after == LOOK_AGAIN
-
-
-@pytest.mark.parametrize(
-    ("pod", "seconds", "reason"),
-    [
-        pytest.param("pull", 6, "ImagePullFailed", id="an image that cannot be pulled, at once"),
-        pytest.param("unmounted", 14, "RollingOut", id="volumes take their time"),
-        pytest.param("unmounted", 15, "ConfigMissing", id="then something is missing"),
-        pytest.param("unready", 59, "RollingOut", id="an application may start slowly"),
-        pytest.param("unready", 60, "PodsNotReady", id="then it is not ready"),
-    ],
-)
-def test_a_cause_is_believed_once_it_is_no_ordinary_start(pod: str, seconds: int, reason: str) -> None:
-    cr, world = running()
-    world.run_pods(ready=0, since=NOW)
-    world.pods = [live_sample("pods")[pod]]
-    decided = decide(cr, world, NOW + timedelta(seconds=seconds))
-    assert decided.status
-    assert condition(decided.status, "Ready") == ("False", reason)
-
-
-def test_pods_of_the_wanted_revision_speak_before_older_ones() -> None:
-    cr, world = running()
-    world.run_pods(ready=0, since=NOW)
-    newer = {**live_sample("pods")["unready"], "metadata": {"name": "new", "labels": {"hardened.dev/revision": revision(cr)}}}
-    world.pods = [PULL, newer]
-    decided = decide(cr, world, LATER)
-    assert decided.status
-    assert condition(decided.status, "Ready") == ("False", "PodsNotReady")
-
-
-@pytest.mark.parametrize(("pods", "reason"), [([PULL], "ImagePullFailed"), ([], "ProgressDeadlineExceeded")])
-def test_a_rollout_that_passed_its_deadline_stalls(pods: list[Any], reason: str) -> None:
-    cr, world = running()
-    world.run_pods(ready=0, reason="ProgressDeadlineExceeded")
-    world.pods = pods
-    decided = decide(cr, world, LATER)
-    assert decided.status
-    assert condition(decided.status, "Stalled") == ("True", reason)
-
-
-def test_a_refused_write_is_in_status_while_the_previous_version_serves() -> None:
-    cr, world = running()
-    cr = with_spec(cr, image="shop:2")
-    seen = decide(cr, world)
-    observed = world.seen()
-    for step in seen.apply:
-        observed = observed.without_child(ChildKey(step.manifest["kind"], step.manifest["metadata"]["name"])) if step.is_new else observed
-    trouble = Trouble("apply Deployment shop-blue", Refused("spec.x: Invalid value", status=422, reason="Invalid"))
-    decided = plan(cr, observed.with_trouble(trouble), ANY_KEY, NOW)
-    assert decided.status
-    assert condition(decided.status, "Stalled") == ("True", "ApplyRefused")
-    assert condition(decided.status, "Available") == ("True", "PodsAvailable")
-    assert decided.status["serving"]["image"] == WEB["image"]
 
 
 def test_a_claim_that_is_deleted_while_pods_mount_it_is_told_and_not_remade() -> None:

@@ -18,6 +18,7 @@ from hardened.core.manifest import ChildKey, Manifest, key_of
 from hardened.core.observed import Observed
 from hardened.core.plan import Plan, plan
 from hardened.core.policy import Policy
+from hardened.core.revision import revision_name
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 STAMP = "2026-01-02T03:04:05Z"
@@ -152,6 +153,11 @@ def with_spec(cr: Manifest, **changes: Any) -> Manifest:
     """The same service after a change of its spec. A field set to None is dropped."""
     spec = {k: v for k, v in {**cr["spec"], **changes}.items() if v is not None}
     return {**cr, "spec": spec, "metadata": {**cr["metadata"], "generation": cr["metadata"]["generation"] + 1}}
+
+
+def revision(cr: Manifest) -> str:
+    """The name of the revision that a service asks for."""
+    return revision_name(parse(cr).spec)
 
 
 def condition(status: Mapping[str, Any], kind: str) -> tuple[str, str]:

@@ -2,69 +2,20 @@
 
 import asyncio
 import json
-import logging
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from tests.shell.http_server import Server, reply, status
 
 from hardened.errors import ApiFailure, LookAgain, Refused, TryAgain, Vanished
 from hardened.shell import client as client_module
-from hardened.shell.client import Client, connect
+from hardened.shell.client import Client
 from hardened.shell.credentials import Credentials
 from hardened.shell.kinds import CONFIG_MAP, DEPLOYMENT, LEASE
 
 TOKEN = "sesame-open"
-
-
-class Server:
-    """Speaks HTTP/1.1 by hand, so that it can also speak it badly. Answers in turn; the last answer again and again."""
-
-    def __init__(self, *answers: bytes) -> None:
-        self.answers = list(answers)
-        self.requests: list[tuple[str, str, dict[str, str], bytes]] = []
-        self.url = ""
-
-    async def __aenter__(self) -> "Server":
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._server.close()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while line := await reader.readline():
-                method, path, _ = line.decode().split()
-                headers = {}
-                while (header := (await reader.readline()).decode().strip()) != "":
-                    name, _, value = header.partition(":")
-                    headers[name.lower()] = value.strip()
-                body = await reader.readexactly(int(headers.get("content-length", 0)))
-                self.requests.append((method, path, headers, body))
-                answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-                if answer == b"hang":
-                    await reader.read()
-                    return
-                writer.write(answer)
-                await writer.drain()
-                if b"\r\nConnection: close" in answer or b"\r\n\r\n" not in answer:
-                    return
-        finally:
-            writer.close()
-
-
-def reply(code: int, body: Any, *headers: str) -> bytes:
-    text = body if isinstance(body, bytes) else json.dumps(body).encode()
-    lines = [f"HTTP/1.1 {code} X", "Content-Type: application/json", f"Content-Length: {len(text)}", *headers, "", ""]
-    return "\r\n".join(lines).encode() + text
-
-
-def status(code: int, reason: str, message: str = "said") -> bytes:
-    return reply(code, {"kind": "Status", "reason": reason, "message": message, "code": code})
 
 
 OBJECT = {"metadata": {"name": "a", "namespace": "shop"}}
@@ -258,78 +209,3 @@ def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     assert talk(Server(reply(200, OBJECT)), lambda c: c.get(CONFIG_MAP, "shop", "a")) == OBJECT
-
-
-# ---- tokens
-
-
-def kubeconfig(path: Path, server: str, user: dict[str, str]) -> dict[str, str]:
-    path.write_text(
-        json.dumps(
-            {
-                "current-context": "c",
-                "contexts": [{"name": "c", "context": {"cluster": "k", "user": "u"}}],
-                "clusters": [{"name": "k", "cluster": {"server": server}}],
-                "users": [{"name": "u", "user": user}],
-            }
-        )
-    )
-    return {"KUBECONFIG": str(path)}
-
-
-@pytest.mark.parametrize("inline", [True, False])
-def test_after_a_401_the_token_is_read_again(tmp_path: Path, inline: bool, caplog: pytest.LogCaptureFixture) -> None:
-    async def main() -> list[str]:
-        async with Server(reply(200, OBJECT), status(401, "Unauthorized"), reply(200, OBJECT)) as server:
-
-            def rotate(token: str) -> dict[str, str]:
-                (tmp_path / "token").write_text(token + "\n")
-                return kubeconfig(tmp_path / "config", server.url, {"token": token} if inline else {"tokenFile": "token"})
-
-            client = await connect(rotate("first-token"))
-            await client.get(CONFIG_MAP, "shop", "a")
-            rotate("second-token")
-            with pytest.raises(TryAgain):
-                await client.get(CONFIG_MAP, "shop", "a")
-            await client.get(CONFIG_MAP, "shop", "a")
-            await client.close()
-            return [headers["authorization"] for _, _, headers, _ in server.requests]
-
-    with caplog.at_level(logging.DEBUG):
-        assert asyncio.run(main()) == ["Bearer first-token", "Bearer first-token", "Bearer second-token"]
-    assert "-token" not in caplog.text
-
-
-def test_a_token_that_cannot_be_read_for_a_moment_is_used_on(tmp_path: Path) -> None:
-    async def main() -> list[str]:
-        async with Server(status(401, "Unauthorized"), reply(200, OBJECT)) as server:
-            environ = kubeconfig(tmp_path / "config", server.url, {"token": "first"})
-            client = await connect(environ)
-            (tmp_path / "config").rename(tmp_path / "away")
-            with pytest.raises(TryAgain):
-                await client.get(CONFIG_MAP, "shop", "a")
-            await client.get(CONFIG_MAP, "shop", "a")
-            kubeconfig(tmp_path / "config", server.url, {"token": "second"})
-            await client.get(CONFIG_MAP, "shop", "a")
-            await client.close()
-            return [headers["authorization"] for _, _, headers, _ in server.requests]
-
-    assert asyncio.run(main()) == ["Bearer first", "Bearer first", "Bearer second"]
-
-
-def test_the_token_is_read_again_each_minute() -> None:
-    async def main() -> list[str]:
-        async with Server(reply(200, OBJECT)) as server:
-            tokens = iter(["Bearer second", "Bearer third"])
-
-            async def reload() -> Credentials:
-                return Credentials(server=server.url, authorization=next(tokens))
-
-            client = Client(Credentials(server=server.url, authorization="Bearer first"), reload=reload)
-            for age in (0, client_module.TOKEN_LIFE, 0):
-                client._read_at -= age
-                await client.get(CONFIG_MAP, "shop", "a")
-            await client.close()
-            return [headers["authorization"] for _, _, headers, _ in server.requests]
-
-    assert asyncio.run(main()) == ["Bearer first", "Bearer second", "Bearer second"]

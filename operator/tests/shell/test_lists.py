@@ -7,7 +7,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from tests.shell.test_client import Server, reply, status
+from tests.shell.http_server import Server, reply, status
 
 from hardened.shell.cache import Cache
 from hardened.shell.kinds import CONFIG_MAP, DEPLOYMENT

@@ -1,0 +1,140 @@
+"""Every write for a service: by the leader only, and in the cache as soon as the server has taken it."""
+
+import contextlib
+import logging
+import re
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from hardened.api import names
+from hardened.core.manifest import key_of
+from hardened.core.ownership import taken_over
+from hardened.core.plan import Apply, Delete
+from hardened.errors import ApiFailure, LookAgain, Refused, Vanished
+from hardened.shell.api_server import ApiServer, Body
+from hardened.shell.cache import Cache
+from hardened.shell.kinds import HARDENED_SERVICE, KINDS, PERSISTENT_VOLUME_CLAIM, Kind
+from hardened.shell.workqueue import Key
+
+logger = logging.getLogger(__name__)
+
+#: No object has this resourceVersion: the first that a server writes has a higher one.
+NO_VERSION: Final = "1"
+#: How the API server names a field of an apply that the CRD's schema lacks. Examples: `.status.serving: field not declared in schema`.
+_UNDECLARED: Final = re.compile(r"\.status\.(\w+)\S*: field not declared in schema")
+
+
+class LostLeadership(Exception):
+    """This process no longer leads: nothing more may be written."""
+
+
+class Writer:
+    """One method for each kind of write. What it was decided on goes with it as a precondition, where the API server takes one.
+
+    Each raises an ApiFailure when the server has not taken it, and LostLeadership before anything is sent that may not be.
+    may_write: asked before each request that writes; a leadership can end between two of them.
+    """
+
+    def __init__(self, api: ApiServer, cache: Cache, may_write: Callable[[], bool]) -> None:
+        self._api, self._cache, self._may_write = api, cache, may_write
+
+    # ---- children
+
+    async def apply(self, step: Apply) -> Body:
+        """Makes a child, or brings it in line. The object as it is afterwards. The first note of an ApiFailure says what was being done.
+
+        Raises LookAgain where a new child is there by now, and where another object has taken the place of the known one.
+        """
+        kind = KINDS[step.manifest["kind"]]
+        with _noted(f"apply {key_of(step.manifest)}"):
+            live = await self._apply(kind, step)
+        live = {"apiVersion": kind.api_version, "kind": kind.name} | live
+        self._cache.wrote(kind, live)
+        return live
+
+    async def _apply(self, kind: Kind, step: Apply) -> Body:
+        self._assert_leading()
+        try:
+            return await self._api.apply(kind, _unseen(step.manifest) if step.is_new else step.manifest, force=not step.is_new)
+        except Refused as refusal:
+            if refusal.status != 422 or step.is_new or not await self._take_over(kind, step.manifest):
+                raise
+            self._assert_leading()
+            return await self._api.apply(kind, step.manifest, force=True)
+
+    async def _take_over(self, kind: Kind, manifest: Body) -> bool:
+        """Takes the fields that others set in a child's spec, where they may be why the child is refused; False when there are none."""
+        meta = manifest["metadata"]
+        if kind == PERSISTENT_VOLUME_CLAIM:
+            return False  # most of its spec is the volume controller's
+        live = await self._api.get(kind, meta["namespace"], meta["name"])
+        fields = taken_over(live, names.MANAGER)
+        if fields is None or live["metadata"]["uid"] != meta["uid"]:
+            return False
+        self._assert_leading()
+        patch = {"metadata": {"resourceVersion": live["metadata"]["resourceVersion"], "managedFields": fields}}
+        await self._api.merge_patch(kind, meta["namespace"], meta["name"], patch)
+        return True
+
+    async def delete(self, key: Key, unwanted: Delete) -> None:
+        """Deletes a child of the service `key`, if it is still as it was seen. The first note of an ApiFailure says what was being done."""
+        self._assert_leading()
+        kind = KINDS[unwanted.key.kind]
+        with _noted(f"delete {unwanted.key}"):
+            try:
+                await self._api.delete(kind, key.namespace, unwanted.key.name, uid=unwanted.uid, resource_version=unwanted.resource_version)
+            except Vanished:
+                logger.debug("%s: %s was gone already", key, unwanted.key)
+        self._cache.deleted(kind, key.namespace, unwanted.key.name, unwanted.uid)
+
+    # ---- the service itself
+
+    async def seed_replicas(self, key: Key, uid: str, replicas: int) -> Body:
+        """Sets the replicas that the spec of the service leaves open. The service afterwards; LookAgain when it is another one by then."""
+        self._assert_leading()
+        await self._api.set_scale(HARDENED_SERVICE, key.namespace, key.name, replicas)
+        # The reply is a Scale; the object itself has a new generation, which the status must carry.
+        fresh = await self._api.get(HARDENED_SERVICE, key.namespace, key.name)
+        self._cache.wrote(HARDENED_SERVICE, fresh)
+        if fresh["metadata"]["uid"] != uid:
+            raise LookAgain(f"{key} was made anew")
+        return fresh
+
+    async def apply_status(self, key: Key, uid: str, status: Body) -> Body:
+        """Writes the status, less what an older CRD does not know: for one such field the server refuses all of it.
+
+        The service afterwards; Vanished when it is gone.
+        """
+        meta = {"name": key.name, "namespace": key.namespace, "uid": uid}
+        while True:
+            self._assert_leading()
+            try:
+                live = await self._api.apply_status(
+                    HARDENED_SERVICE, {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": meta, "status": status}
+                )
+            except Refused as refusal:
+                unknown = _UNDECLARED.search(refusal.message)
+                if not unknown or unknown[1] not in status or unknown[1] == "conditions":
+                    raise
+                status = {name: value for name, value in status.items() if name != unknown[1]}
+            else:
+                self._cache.wrote(HARDENED_SERVICE, live)
+                return live
+
+    def _assert_leading(self) -> None:
+        if not self._may_write():
+            raise LostLeadership
+
+
+@contextlib.contextmanager
+def _noted(doing: str) -> Iterator[None]:
+    try:
+        yield
+    except ApiFailure as failure:
+        failure.add_note(doing)
+        raise
+
+
+def _unseen(manifest: Body) -> Body:
+    """The manifest with a precondition that only an object which is not there meets: the server asks for it of every other one."""
+    return {**manifest, "metadata": {**manifest["metadata"], "resourceVersion": NO_VERSION}}
