@@ -177,7 +177,7 @@ class Reconciler:
 
     async def _report(self, key: Key, body: Body, observed: Observed, refusal: Refused) -> None:
         """Says in status what the server refuses, once it refused the same thing twice: a single refusal may be a mistake of the moment."""
-        doing = refusal.__notes__[0]
+        doing = next(iter(getattr(refusal, "__notes__", ())), "look at its children")
         is_repeated = self._refused.get(key) == doing
         self._refused[key] = doing
         if is_repeated:

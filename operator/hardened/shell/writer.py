@@ -90,9 +90,13 @@ class Writer:
     # ---- the service itself
 
     async def seed_replicas(self, key: Key, uid: str, replicas: int) -> Body:
-        """Sets the replicas that the spec of the service leaves open. The service afterwards; LookAgain when it is another one by then."""
+        """Sets the replicas that the spec leaves open. The service afterwards; LookAgain when it is another one by then.
+
+        The first note of an ApiFailure of the write says what was being done.
+        """
         self._assert_leading()
-        await self._api.set_scale(HARDENED_SERVICE, key.namespace, key.name, replicas)
+        with _noted("set spec.replicas through /scale"):
+            await self._api.set_scale(HARDENED_SERVICE, key.namespace, key.name, replicas)
         # The reply is a Scale; the object itself has a new generation, which the status must carry.
         fresh = await self._api.get(HARDENED_SERVICE, key.namespace, key.name)
         self._cache.wrote(HARDENED_SERVICE, fresh)

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 import pytest
+from tests.memory.api_server import Call
 from tests.shell import virtual_time
 from tests.shell.operator_world import FLOW, Killed, Operator, Strike, World, create
 
@@ -120,3 +121,28 @@ async def _deleted_unheard_of() -> World:
 def test_a_service_that_is_gone_unheard_of_is_made_children_only_once_more() -> None:
     world = virtual_time.run(_deleted_unheard_of())
     assert {kind.name for kind in KINDS.values() if world.server.all(kind, "shop")} == {"PersistentVolumeClaim"}
+
+
+async def _refused_the_scale() -> World:
+    """The operator may not write /scale of a service that leaves its replicas open."""
+    world = World()
+
+    def refuse(call: Call) -> None:
+        if call.verb == "scale":
+            raise Refused("may not", status=403, reason="Forbidden")
+
+    world.server.before = refuse
+    operator = Operator(world.server)
+    working = asyncio.create_task(operator.run())
+    await create(world)
+    await asyncio.sleep(60)
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
+    return world
+
+
+def test_a_refusal_to_seed_the_replicas_is_told_in_status() -> None:
+    (live,) = virtual_time.run(_refused_the_scale()).server.all(HARDENED_SERVICE)
+    ready = next(c for c in live["status"]["conditions"] if c["type"] == "Ready")
+    assert ready["reason"] == "Forbidden"
+    assert ready["message"].startswith("set spec.replicas through /scale: may not")
