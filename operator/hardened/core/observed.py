@@ -33,13 +33,15 @@ class Observed:
 
     children: by key, everything that carries the service's label or was read by name; absent: wanted children that were
     read by name and are not there; pods: the service's pods, or None if nobody has listed them; troubles: what failed in
-    this pass; crd_schema: the schema revision of the CRD on the cluster, "" if unknown.
+    this pass; contested: children that came back from our own write in this pass without what was written, and the field; crd_schema:
+    the schema revision of the CRD on the cluster, "" if unknown.
     """
 
     children: Mapping[ChildKey, Manifest] = field(default_factory=lambda: MappingProxyType({}))
     absent: frozenset[ChildKey] = frozenset()
     pods: tuple[Manifest, ...] | None = None
     troubles: tuple[Trouble, ...] = ()
+    contested: Mapping[ChildKey, str] = field(default_factory=lambda: MappingProxyType({}))
     crd_schema: str = ""
 
     @classmethod
@@ -60,6 +62,10 @@ class Observed:
     def with_pods(self, pods: Iterable[Manifest]) -> "Observed":
         """The same world, with the pods listed."""
         return replace(self, pods=tuple(pods))
+
+    def with_contested(self, key: ChildKey, path: str) -> "Observed":
+        """The same world, in which this field of a child is not as it was just written."""
+        return replace(self, contested=MappingProxyType({**self.contested, key: path}))
 
     def with_trouble(self, trouble: Trouble) -> "Observed":
         """The same world, in which one more write failed."""

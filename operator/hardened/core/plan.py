@@ -29,6 +29,8 @@ DEFAULT_REPLICAS = 2
 PATIENCE = timedelta(seconds=5)
 LOOK_AGAIN = timedelta(seconds=15)
 GARBAGE_WAIT = timedelta(seconds=2)
+#: Nobody tells when a foreign object goes that has the name of a child.
+OBSTACLE_WAIT = timedelta(seconds=20)
 
 
 @dataclass(frozen=True)
@@ -177,7 +179,7 @@ class _Planner:
             if is_deleting(live):
                 continue  # it is made anew once it is gone
             change = difference(manifest, live)
-            if change:
+            if change and key not in self.observed.contested:
                 pinned = {**manifest, "metadata": {**manifest["metadata"], "uid": live["metadata"]["uid"]}}
                 found.append(Apply(pinned, repairs=change if _digest(live) == _digest(manifest) else ""))
         return found, None
@@ -244,6 +246,8 @@ class _Planner:
     def _requeue(self, finding: Finding | None) -> timedelta | None:
         if finding and finding.reason is Reason.WAITING_FOR_GARBAGE_COLLECTION:
             return GARBAGE_WAIT
+        if finding and finding.reason is Reason.NOT_OWNED:
+            return OBSTACLE_WAIT
         rollout = self._rollout()
         if not rollout or rollout.is_complete:
             return None
@@ -255,6 +259,9 @@ class _Planner:
                 name = child["metadata"]["name"]
                 text = f"claim {name} is being deleted while pods mount it; its data goes when the last of them ends: copy it now"
                 return Finding(Reason.CLAIM_DELETING, text)
+        for key, path in self.observed.contested.items():
+            text = f"{key}: {path} is changed by something else as it is written; see the admission webhooks and policies of the cluster"
+            return Finding(Reason.CONTESTED, text)
         lost = [e["revision"] for e in entries if e.get("missing")]
         if lost:
             return Finding(

@@ -31,6 +31,7 @@ class Reason(StrEnum):
     IN_STEP = "InStep"
     CLAIM_DELETING = "ClaimDeleting"
     REVISION_MISSING = "RevisionMissing"
+    CONTESTED = "Contested"
     NO_GAPS = "NoGaps"
     GAPS = "Gaps"
     CRD_MISMATCH = "CrdMismatch"
@@ -62,6 +63,7 @@ MEANING: dict[Reason, str] = {
     Reason.IN_STEP: "Everything of the service is as it should be.",
     Reason.CLAIM_DELETING: "Somebody deleted a claim that pods still mount.",
     Reason.REVISION_MISSING: "Stored revisions were deleted; it is no longer possible to go back to them.",
+    Reason.CONTESTED: "A field does not stay as the operator writes it: something on the cluster changes it at once.",
     Reason.NO_GAPS: "Every hardening check passes.",
     Reason.GAPS: "Some hardening is left to be done by the team; the message lists it.",
     Reason.CRD_MISMATCH: "The CRD on the cluster is not the one that this operator was built with.",

@@ -43,8 +43,11 @@ class ApiServer(Protocol):
         """Server-side apply, with force, of the status subresource. Never creates: Vanished."""
         ...
 
-    async def set_scale(self, kind: Kind, namespace: str, name: str, replicas: int) -> None:
-        """Sets spec.replicas through the /scale subresource, and takes no ownership of any other field."""
+    async def set_scale(self, kind: Kind, namespace: str, name: str, replicas: int, *, resource_version: str | None = None) -> None:
+        """Sets spec.replicas through the /scale subresource, and takes no ownership of any other field.
+
+        LookAgain when the object has another resourceVersion than this one by now.
+        """
         ...
 
     async def delete(

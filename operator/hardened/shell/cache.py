@@ -39,6 +39,7 @@ class Cache:
 
     An object older (by resourceVersion) than the one known is ignored; so is one that is known to be deleted. Bodies are kept as given,
     less metadata.managedFields, which is half of most objects; what is got out is a copy of its own.
+    So is one that is not known and no younger than the last complete list of its kind: it was deleted before that.
     A watch with a label selector reports an object that no longer matches as DELETED, with the resourceVersion of that change: a later
     state of the same object is believed again.
     """
@@ -49,6 +50,7 @@ class Cache:
         self._limit = tombstones
         self._tombstones: OrderedDict[str, int | None] = OrderedDict()  # uid -> resourceVersion of its end; None: we were told it is gone
         self._changes = 0
+        self._floors: dict[tuple[str, str | None], int] = {}  # kind, namespace or None for all -> resourceVersion of the last complete list
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -99,23 +101,30 @@ class Cache:
 
     # ---- inside
 
-    def _drop_unlisted(self, kind: Kind, namespaces: Collection[str] | None, listed: set[_Id], since: int) -> set[Key]:
+    def _drop_unlisted(self, kind: Kind, namespaces: Collection[str] | None, listed: set[_Id], since: int, version: int) -> set[Key]:
+        for namespace in (None,) if namespaces is None else namespaces:
+            self._floors[kind.name, namespace] = version
         missing = [
             known
             for known, entry in self._entries.items()
-            if known[0] == kind.name and known not in listed and entry.touched <= since and (namespaces is None or known[1] in namespaces)
+            if known[0] == kind.name
+            and known not in listed
+            and (namespaces is None or known[1] in namespaces)
+            and (entry.touched <= since or _number(entry.version, version + 1) <= version)
         ]
         # No tombstone: a list can be stale, and a buried object that lives would never be seen again.
         return {key for key in map(self._drop, missing) if key is not None}
 
-    def _put(self, kind: Kind, obj: Body) -> Key | None:
+    def _put(self, kind: Kind, obj: Body, *, is_listed: bool = False) -> Key | None:
         meta = obj["metadata"]
         if self._is_buried(meta):
             return None
         this = _id(kind, obj)
         known = self._entries.get(this)
+        if known is None and self._is_under_the_floor(kind, meta):
+            return None
         if known is not None and not _is_newer(meta, known):
-            if (meta["uid"], _version(meta)) == (known.uid, known.version):
+            if not is_listed and (meta["uid"], _version(meta)) == (known.uid, known.version):
                 self._changes += 1
                 known.touched = self._changes
             return None
@@ -140,7 +149,7 @@ class Cache:
         this = (kind.name, namespace, name)
         known = self._entries.get(this)
         # Another uid: the object was made anew under the same name, and this is news of its predecessor.
-        if known is None or known.uid != uid:
+        if known is None or known.uid != uid or (version is not None and _number(known.version, 0) > version):
             return None
         return self._drop(this)
 
@@ -159,6 +168,10 @@ class Cache:
             children.pop(this, None)
             if not children:
                 del self._children[key]
+
+    def _is_under_the_floor(self, kind: Kind, meta: Body) -> bool:
+        floor = max(self._floors.get((kind.name, scope), 0) for scope in (None, meta["namespace"]))
+        return _number(_version(meta), floor + 1) <= floor
 
     def _is_buried(self, meta: Body) -> bool:
         if meta["uid"] not in self._tombstones:
@@ -181,12 +194,15 @@ class Listing:
         keys = set()
         for obj in page:
             self._listed.add(_id(self._kind, obj))
-            keys.add(self._cache.see(self._kind, None, obj))
+            keys.add(self._cache._put(self._kind, obj, is_listed=True))
         return {key for key in keys if key is not None}
 
-    def end(self) -> set[Key]:
-        """Drops what the list lacked. The keys of services that this is news for."""
-        return self._cache._drop_unlisted(self._kind, self._namespaces, self._listed, self._since)
+    def end(self, version: str = "") -> set[Key]:
+        """Drops what the list lacked. The keys of services that this is news for.
+
+        version: the list's resourceVersion, where it is known: what is no younger and not in the list is gone, whoever told of it since.
+        """
+        return self._cache._drop_unlisted(self._kind, self._namespaces, self._listed, self._since, _number(version, 0))
 
 
 def _id(kind: Kind, obj: Body) -> _Id:
@@ -208,6 +224,10 @@ def _key(kind: Kind, obj: Body) -> Key | None:
 
 def _version(meta: Body) -> str:
     return str(meta.get("resourceVersion", ""))
+
+
+def _number(version: str, otherwise: int) -> int:
+    return int(version) if version.isdecimal() else otherwise
 
 
 def _is_newer(meta: Body, known: _Entry) -> bool:

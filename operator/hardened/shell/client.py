@@ -91,8 +91,10 @@ class Client(ApiServer):
         query = {"fieldManager": names.MANAGER, "force": "true"}
         return await self._call("status", kind, meta["namespace"], meta["name"], subresource="status", query=query, body=manifest)
 
-    async def set_scale(self, kind: Kind, namespace: str, name: str, replicas: int) -> None:
+    async def set_scale(self, kind: Kind, namespace: str, name: str, replicas: int, *, resource_version: str | None = None) -> None:
         patch: Body = {"spec": {"replicas": replicas}}
+        if resource_version is not None:
+            patch["metadata"] = {"resourceVersion": resource_version}
         await self._call("scale", kind, namespace, name, subresource="scale", query={"fieldManager": names.MANAGER}, body=patch)
 
     async def delete(

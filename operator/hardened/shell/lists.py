@@ -47,7 +47,7 @@ class Lists:
             return page
         keys = listing.take(named(kind, item) for item in page.get("items") or ())
         if not meta.get("continue"):
-            keys |= listing.end()
+            keys |= listing.end(meta["resourceVersion"])
             del self._open[path]
         for key in keys:
             self._queue.add(key)

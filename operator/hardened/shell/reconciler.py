@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from hardened.api import names
+from hardened.core.compare import difference
 from hardened.core.manifest import ChildKey, digest, key_of
 from hardened.core.observed import Observed, Trouble
 from hardened.core.plan import Apply, Plan, plan
@@ -125,7 +126,7 @@ class Reconciler:
 
     async def _execute(self, key: Key, body: Body, observed: Observed, decided: Plan) -> tuple[Body, Observed]:
         if decided.seed_replicas is not None:
-            body = await self._writer.seed_replicas(key, body["metadata"]["uid"], decided.seed_replicas)
+            body = await self._writer.seed_replicas(key, body, decided.seed_replicas)
         for step in decided.apply:
             try:
                 live = await self._writer.apply(step)
@@ -134,9 +135,12 @@ class Reconciler:
                     raise
                 unread = frozenset(key_of(s.manifest) for s in decided.apply if s.is_new) - observed.children.keys()
                 return body, await self._read(key, observed, unread)
-            if step.repairs:
-                self._tell_of_repair(body, step)
             observed = observed.with_child(live)
+            contested = difference(step.manifest, live)
+            if contested:
+                observed = observed.with_contested(key_of(step.manifest), contested)
+            elif step.repairs:
+                self._tell_of_repair(body, step)
         for unwanted in decided.delete:
             await self._writer.delete(key, unwanted)
             observed = observed.without_child(unwanted.key)
@@ -160,6 +164,9 @@ class Reconciler:
             await self._see_whether_it_is_gone(key, body)
             raise
         self._status[key] = _Written(wanted, live.get("status"))
+        if live["metadata"].get("generation") != body["metadata"].get("generation"):
+            # The reply has brought a newer spec into the cache: the watch's word of it is no news any more.
+            self._queue.add(key)
         for event in announcements(before or {}, decided.status):
             self._recorder.record(body, event.type, event.reason, event.message)
 

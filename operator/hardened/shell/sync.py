@@ -20,6 +20,8 @@ CRD_NAME: Final = f"{names.PLURAL}.{names.GROUP}"
 FIRST_PAUSE: Final = 1.0
 #: The bound keeps the promise that 5 s after an outage changes are heard of again, also by a process that started in it.
 LAST_PAUSE: Final = 3.0
+#: Between two attempts at a later round: what a watch has missed is not to stay unheard of for another period.
+RETRY_PAUSE: Final = 15.0
 
 
 class Sync:
@@ -48,29 +50,42 @@ class Sync:
 
     async def run(self, saw: Callable[[str], None]) -> None:
         """Lists again and again, and looks at every service each time."""
+        pause = self._period
         while True:
-            await asyncio.sleep(self._period * self._rng.uniform(0.9, 1.1))
+            await asyncio.sleep(pause * self._rng.uniform(0.9, 1.1))
+            pause = self._period
             try:
                 await self.once(saw)
             except ApiFailure as failure:
                 logger.warning("the resync is put off: %s", failure)
+                pause = min(self._period, RETRY_PAUSE)
 
     async def once(self, saw: Callable[[str], None]) -> None:
-        """One complete round. Raises ApiFailure; the kinds listed until then are in the cache."""
-        for kind in WATCHED:
-            await self._list(kind)
-            saw(kind.plural)
+        """One complete round. Raises ApiFailure; the kinds listed until then are in the cache.
+
+        A namespace that may not be read, since it is gone or its rights are, does not hold up the others; all of them together do.
+        """
+        refusals = []
+        for namespace in self._namespaces or (None,):
+            try:
+                for kind in WATCHED:
+                    await self._list(kind, namespace)
+                    saw(kind.plural)
+            except Refused as refusal:
+                logger.warning("namespace %s is left out: %s", namespace, refusal)
+                refusals.append(refusal)
+        if refusals and len(refusals) >= len(self._namespaces):
+            raise refusals[0]
         self.crd_schema = await self._schema()
         for key in self._cache.services():
             self._queue.add(key)
 
-    async def _list(self, kind: Kind) -> None:
+    async def _list(self, kind: Kind, namespace: str | None) -> None:
         selector = "" if kind == HARDENED_SERVICE else names.CHILD_SELECTOR
-        for namespace in self._namespaces or (None,):
-            listing = self._cache.listing(kind, None if namespace is None else (namespace,))
-            objects = await self._api.list(kind, namespace, selector)
-            for key in listing.take(objects) | listing.end():
-                self._queue.add(key)
+        listing = self._cache.listing(kind, None if namespace is None else (namespace,))
+        objects = await self._api.list(kind, namespace, selector)
+        for key in listing.take(objects) | listing.end():
+            self._queue.add(key)
 
     async def _schema(self) -> str:
         """The schema revision of the CRD; "" where the operator may not read it."""

@@ -89,18 +89,19 @@ class Writer:
 
     # ---- the service itself
 
-    async def seed_replicas(self, key: Key, uid: str, replicas: int) -> Body:
-        """Sets the replicas that the spec leaves open. The service afterwards; LookAgain when it is another one by then.
+    async def seed_replicas(self, key: Key, body: Body, replicas: int) -> Body:
+        """Sets the replicas that the spec leaves open. The service afterwards; LookAgain when it has changed since it was seen.
 
         The first note of an ApiFailure of the write says what was being done.
         """
         self._assert_leading()
         with _noted("set spec.replicas through /scale"):
-            await self._api.set_scale(HARDENED_SERVICE, key.namespace, key.name, replicas)
+            version = body["metadata"]["resourceVersion"]
+            await self._api.set_scale(HARDENED_SERVICE, key.namespace, key.name, replicas, resource_version=version)
         # The reply is a Scale; the object itself has a new generation, which the status must carry.
         fresh = await self._api.get(HARDENED_SERVICE, key.namespace, key.name)
         self._cache.wrote(HARDENED_SERVICE, fresh)
-        if fresh["metadata"]["uid"] != uid:
+        if fresh["metadata"]["uid"] != body["metadata"]["uid"]:
             raise LookAgain(f"{key} was made anew")
         return fresh
 

@@ -131,8 +131,10 @@ class MemoryApiServer(ApiServer):
 
         return await self._call(call, write)
 
-    async def set_scale(self, kind: Kind, namespace: str, name: str, replicas: int) -> None:
+    async def set_scale(self, kind: Kind, namespace: str, name: str, replicas: int, *, resource_version: str | None = None) -> None:
         patch: Body = {"spec": {"replicas": replicas}}
+        if resource_version is not None:
+            patch["metadata"] = {"resourceVersion": resource_version}
 
         def write() -> Body:
             _needs(kind.name in HAS_SCALE)
@@ -180,10 +182,11 @@ class MemoryApiServer(ApiServer):
         return await self._call(_of("update", kind, manifest), write)
 
     async def merge_patch(self, kind: Kind, namespace: str, name: str, patch: Body) -> Body:
-        def write() -> Body:
-            return self.store.update(kind, _patched(self.store.existing(kind, namespace, name).body, patch), self._updates())
+        return await self._call(Call("patch", kind, namespace, name, patch), lambda: self.patch_now(kind, namespace, name, patch))
 
-        return await self._call(Call("patch", kind, namespace, name, patch), write)
+    def patch_now(self, kind: Kind, namespace: str, name: str, patch: Body) -> Body:
+        """Not in the protocol: a merge patch at this very moment, for hooks. No call, no hook."""
+        return self.store.update(kind, _patched(self.store.existing(kind, namespace, name).body, patch), self._updates())
 
     async def replace_status(self, kind: Kind, namespace: str, name: str, status: Body) -> Body:
         """Not in the protocol: what a controller of the cluster, or a forger, does with a PUT of the status."""

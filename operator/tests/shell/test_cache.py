@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -163,3 +164,47 @@ def test_managed_fields_are_left_out_and_the_callers_object_is_left_alone() -> N
     assert known is not None
     assert "managedFields" not in known["metadata"]
     assert "managedFields" in given["metadata"]
+
+
+# ---- news that comes late
+
+
+def relisted(cache: Cache, *objs: dict[str, Any], version: int = 20) -> None:
+    listing = cache.listing(DEPLOYMENT, None)
+    listing.take(objs)
+    listing.end(str(version))
+
+
+@pytest.mark.parametrize(
+    "late",
+    [
+        pytest.param(lambda cache: cache.see(DEPLOYMENT, "MODIFIED", body(version=11)), id="an event of the watch before the list"),
+        pytest.param(lambda cache: cache.wrote(DEPLOYMENT, body(version=12)), id="the reply to our own write"),
+        pytest.param(lambda cache: cache.listing(DEPLOYMENT, None).take([body(version=10)]), id="an older list"),
+    ],
+)
+def test_what_a_complete_list_lacks_is_not_brought_back_by_what_is_older(late: Callable[[Cache], Any]) -> None:
+    cache = Cache()
+    cache.see(DEPLOYMENT, "ADDED", body(version=10))
+    relisted(cache)
+    late(cache)
+    assert len(cache) == 0
+    assert cache.see(DEPLOYMENT, "ADDED", body(version=21, uid="another")) == WEB
+
+
+def test_a_list_drops_what_an_older_list_told_while_it_was_under_way() -> None:
+    cache = Cache()
+    newer = cache.listing(DEPLOYMENT, None)
+    older = cache.listing(DEPLOYMENT, None)
+    older.take([body(version=10)])
+    older.end("11")
+    assert newer.end("20") == {WEB}
+    assert len(cache) == 0
+
+
+def test_a_late_end_of_an_earlier_state_drops_nothing() -> None:
+    cache = Cache()
+    cache.see(DEPLOYMENT, "ADDED", body(version=10))
+    cache.wrote(DEPLOYMENT, body(version=13))
+    assert cache.see(DEPLOYMENT, "DELETED", body(version=12)) is None
+    assert version(cache) == "13"

@@ -66,6 +66,14 @@ def talk(server: Server, scenario: Callable[[Client], Awaitable[Any]], **more: A
             id="scale",
         ),
         pytest.param(
+            lambda c: c.set_scale(DEPLOYMENT, "shop", "a", 3, resource_version="7"),
+            "PATCH",
+            "/apis/apps/v1/namespaces/shop/deployments/a/scale?fieldManager=hardened",
+            "application/merge-patch+json",
+            {"metadata": {"resourceVersion": "7"}, "spec": {"replicas": 3}},
+            id="scale of what was seen",
+        ),
+        pytest.param(
             lambda c: c.delete(CONFIG_MAP, "shop", "a", uid="u", resource_version="7"),
             "DELETE",
             "/api/v1/namespaces/shop/configmaps/a",

@@ -213,6 +213,15 @@ async def a_scale_takes_the_replicas_and_nothing_else(w: World) -> None:
 
 
 @promise
+async def a_scale_of_what_has_changed_since_is_a_conflict(w: World) -> None:
+    made = await w.api.apply(DEPLOYMENT, w.deployment(replicas=0), force=True)
+    await w.api.merge_patch(DEPLOYMENT, w.namespace, w.name, {"metadata": {"annotations": {"touched": "yes"}}})
+    stale = w.api.set_scale(DEPLOYMENT, w.namespace, w.name, 1, resource_version=made["metadata"]["resourceVersion"])
+    assert is_kind(await raised(stale), LookAgain, 409, "Conflict")
+    assert (await w.now(DEPLOYMENT))["spec"]["replicas"] == 0
+
+
+@promise
 async def a_scale_to_zero_leaves_the_replicas_to_nobody(w: World) -> None:
     await w.api.apply(DEPLOYMENT, w.deployment(replicas=1), force=True)
     await w.api.set_scale(DEPLOYMENT, w.namespace, w.name, 0)

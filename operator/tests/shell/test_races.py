@@ -1,0 +1,135 @@
+"""What somebody does between a look at a service and the write that follows from it."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from tests.memory.api_server import Call
+from tests.shell import virtual_time
+from tests.shell.operator_world import Operator, World, create, service
+
+from hardened.errors import Refused
+from hardened.shell.kinds import DEPLOYMENT, HARDENED_SERVICE, SERVICE, Kind
+from hardened.shell.sync import Sync
+
+#: How long after a change the watch tells of it: longer than a write and its reply take.
+LAG = 0.02
+
+Body = dict[str, Any]
+
+
+class Lagging(Operator):
+    """An operator whose watches are late."""
+
+    def _seen(self, event: str, kind: Kind, obj: Body) -> None:
+        asyncio.get_running_loop().call_later(LAG, super()._seen, event, kind, obj)
+
+
+def play(world: World, scenario: Callable[[World], Awaitable[Any]], operator: type[Operator] = Lagging) -> None:
+    """Runs the scenario beside one operator."""
+
+    async def main() -> None:
+        working = asyncio.create_task(operator(world.server).run())
+        await scenario(world)
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+
+    virtual_time.run(main())
+
+
+def once_before(world: World, verb: str, spec: Body) -> None:
+    """Right before the operator's next call of this verb takes effect, somebody else patches the service."""
+    person, done = world.server.outsider("kubectl"), []
+
+    def before(call: Call) -> None:
+        if call.verb == verb and not done:
+            done.append(call)
+            person.patch_now(HARDENED_SERVICE, "shop", "web", {"spec": spec})
+
+    world.server.before = before
+
+
+def image_of(world: World) -> str:
+    (live,) = world.server.all(DEPLOYMENT)
+    return str(live["spec"]["template"]["spec"]["containers"][0]["image"])
+
+
+def test_an_edit_right_before_our_own_status_write_is_not_swallowed() -> None:
+    async def scenario(world: World) -> None:
+        await create(world)
+        await world.until_quiet()
+        once_before(world, "status", {"image": "web:3"})
+        budget = {"availability": {"disruptionBudget": {"maxUnavailable": 2}}}
+        await world.people.merge_patch(HARDENED_SERVICE, "shop", "web", {"spec": budget})
+        await asyncio.sleep(5)
+        assert image_of(world) == "web:3"
+
+    play(World(), scenario)
+
+
+def test_replicas_that_somebody_sets_right_before_they_are_seeded_stay() -> None:
+    async def scenario(world: World) -> None:
+        once_before(world, "scale", {"replicas": 7})
+        await create(world)
+        await asyncio.sleep(30)
+        assert world.server.all(HARDENED_SERVICE)[0]["spec"]["replicas"] == 7
+
+    play(World(), scenario)
+
+
+def test_what_an_admission_webhook_changes_is_told_and_not_written_again_and_again() -> None:
+    world = World()
+    given = world.server.store.defaults["Deployment"]
+
+    def mirrored(body: Body) -> None:
+        given(body)
+        for container in body["spec"]["template"]["spec"]["containers"]:
+            container["image"] = f"mirror.example/{container['image'].removeprefix('mirror.example/')}"
+
+    async def scenario(world: World) -> None:
+        world.server.store.defaults = {**world.server.store.defaults, "Deployment": mirrored}
+        await world.people.create(HARDENED_SERVICE, service(replicas=2))
+        await world.until_quiet()
+        before = len(world.server.writes)
+        await asyncio.sleep(600)
+        assert len(world.server.writes) - before <= 2, "one attempt for each resync"
+        (live,) = world.server.all(HARDENED_SERVICE)
+        drifted = next(c for c in live["status"]["conditions"] if c["type"] == "Drifted")
+        assert (drifted["status"], drifted["reason"]) == ("True", "Contested")
+        assert "image" in drifted["message"]
+
+    play(world, scenario)
+
+
+def test_a_child_is_made_soon_after_a_foreign_object_of_its_name_is_gone() -> None:
+    foreign = {"apiVersion": "v1", "kind": "Service", "metadata": {"namespace": "shop", "name": "web"}, "spec": {"ports": [{"port": 1}]}}
+
+    async def scenario(world: World) -> None:
+        made = await world.people.create(SERVICE, foreign)
+        await create(world)
+        await world.until_quiet()
+        await world.people.delete(SERVICE, "shop", "web", uid=made["metadata"]["uid"])
+        await asyncio.sleep(25)
+        assert [live["spec"]["ports"][0]["port"] for live in world.server.all(SERVICE)] == [80]
+
+    play(World(), scenario)
+
+
+def test_a_namespace_that_may_not_be_read_does_not_hold_up_the_others() -> None:
+    async def scenario() -> None:
+        world = World()
+        operator = Operator(world.server)
+
+        def refuse(call: Call) -> None:
+            if call.verb == "list" and call.namespace == "gone":
+                raise Refused("forbidden", status=403, reason="Forbidden")
+
+        world.server.before = refuse
+        await create(world)
+        sync = Sync(world.server, operator.cache, operator.queue, namespaces=("gone", "shop"), period=300, rng=random.Random(1))
+        async with asyncio.timeout(60):
+            await sync.first(lambda _: None)
+        assert [key.name for key in operator.cache.services()] == ["web"]
+
+    virtual_time.run(scenario())
