@@ -32,6 +32,14 @@ class Target:
         return str(self.cluster.get("server") or "http://localhost:8080").rstrip("/")
 
     @property
+    def shown_server(self) -> str:
+        """The API server's URL for people to read: without the user and the password that it may hold."""
+        # Up to the last @: a password that was not escaped may hold one itself, or a slash.
+        before, _, rest = self.server.rpartition("@")
+        scheme, slashes, _ = before.partition("//")
+        return f"{scheme}{slashes}{rest}" if slashes else rest
+
+    @property
     def needs_official_client(self) -> bool:
         """True where pykube cannot log in or get through: exec plugins newer than v1beta1, auth providers, token files, proxies."""
         plugin = self.user.get("exec") or {}
