@@ -1,4 +1,7 @@
-"""Follows one HardenedService by the API's watch, over cut connections and expired versions, until a deadline."""
+"""Follows one HardenedService by the API's watch, over cut connections and expired versions, until a deadline.
+
+Without the right to watch, by reading it every few seconds.
+"""
 
 import random
 import time
@@ -8,13 +11,15 @@ from dataclasses import dataclass
 from hardenctl import replies
 from hardenctl.cluster import Cluster, Manifest
 from hardenctl.duration import Deadline
-from hardenctl.resources import services, with_query
-from hardened.errors import TryAgain, Vanished
+from hardenctl.resources import service, services, with_query
+from hardened.errors import Refused, TryAgain, Vanished
 
 #: A watch is asked to end after this time: a connection that died without a word is noticed by then.
 WATCH_SECONDS = 45.0
 #: The reply has this much longer than the watch, so that the server ends it, not we.
 GRACE_SECONDS = 5.0
+#: The time between two reads where watching is refused.
+POLL_SECONDS = 2.0
 _LONGEST_PAUSE = 10.0
 _SHORTEST = 1.0
 
@@ -37,10 +42,23 @@ class Follower:
     def states(self, first: Manifest) -> Iterator[Manifest | None]:
         """`first`, then each newer state as it comes; None once it is gone, and then nothing more.
 
-        Raises WaitTimedOut at the deadline, and ApiFailure for what retrying does not mend.
+        Who may not list or watch is served by reading the object again and again. Raises WaitTimedOut at the deadline, and
+        ApiFailure for what retrying does not mend.
         """
-        seen, since, failures = _version(first), "", 0
+        seen = first
         yield first
+        try:
+            for state in self._watched(first):
+                yield state
+                if state is None:
+                    return
+                seen = state
+        except Refused as error:
+            self.trace(f"no watch ({error}); asking every {POLL_SECONDS:.0f} s")
+            yield from self._polled(seen)
+
+    def _watched(self, first: Manifest) -> Iterator[Manifest | None]:
+        seen, since, failures = _version(first), "", 0
         while True:
             self._check_time()
             began = self.deadline.clock()
@@ -103,10 +121,30 @@ class Follower:
                 yield kind, found
             self._check_time()
 
+    def _polled(self, first: Manifest) -> Iterator[Manifest | None]:
+        seen, failures = _version(first), 0
+        while True:
+            try:
+                live = self.cluster.get(service(self.namespace, self.name))
+                failures = 0
+                if _version(live) != seen:
+                    seen = _version(live)
+                    yield live
+                self.pause(self.deadline.within(POLL_SECONDS))
+            except Vanished:
+                yield None
+                return
+            except TryAgain as error:
+                if error.status == 401:
+                    raise
+                failures += 1
+                self._hold(error, failures)
+            self._check_time()
+
     def _hold(self, error: TryAgain, failures: int) -> None:
         if self.deadline.has_passed:
             return
-        self.trace(f"the watch was cut ({error}); trying again")
+        self.trace(f"following it was cut short ({error}); trying again")
         wanted = error.retry_after or min(_LONGEST_PAUSE, 0.25 * 2**failures) * random.uniform(0.5, 1.0)
         self.pause(self.deadline.within(wanted))
 

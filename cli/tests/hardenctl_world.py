@@ -101,6 +101,9 @@ class FakeCluster:
         raise Vanished(f'hardenedservices.hardened.dev "{name}" not found', status=404, reason="NotFound")
 
     def _list(self, path: str) -> dict[str, Any]:
+        broken = [o for p, o in self.objects.items() if p.startswith(SERVICES) and isinstance(o, ApiFailure)]
+        if broken:
+            raise broken[0]
         items = [o for o in self.objects.values() if isinstance(o, dict) and o.get("kind") == "HardenedService"]
         chosen = dict(parse_qsl(path.partition("?")[2])).get("fieldSelector", "").removeprefix("metadata.name=")
         newest = max((int(item["metadata"]["resourceVersion"]) for item in items), default=1)

@@ -128,9 +128,52 @@ def test_the_deadline_ends_it() -> None:
         _versions(FakeCluster(service(version=1)), seconds=5)
 
 
-@pytest.mark.parametrize("error", [TryAgain("Unauthorized", status=401), Refused("forbidden", status=403)])
+FORBIDDEN = Refused("forbidden", status=403)
+
+
+@pytest.mark.parametrize("error", [TryAgain("Unauthorized", status=401), FORBIDDEN])
 def test_what_retrying_does_not_mend_is_raised(error: Any) -> None:
     cluster = FakeCluster(service(version=1))
-    cluster.watches = [error]
+    cluster.objects[f"{SERVICES}/api"] = error
     with pytest.raises(type(error)):
         _versions(cluster)
+
+
+class Unwatched(FakeCluster):
+    """Has a new version of its service at these seconds, and then none. Lists and watches are refused, as asked for."""
+
+    def __init__(self, clock: Clock, at: list[float], refused: str) -> None:
+        super().__init__(service(version=1))
+        self.clock, self.at, self.refused, self.reads = clock, at, refused, 0
+
+    def get(self, path: str) -> dict[str, Any]:
+        if path.partition("?")[0].endswith("/hardenedservices"):
+            if self.refused == "list":
+                raise FORBIDDEN
+            return super().get(path)
+        self.reads += 1
+        passed = sum(self.clock.now >= moment for moment in self.at)
+        if passed == len(self.at):
+            self.objects.clear()
+        elif self.reads == 2:
+            raise TryAgain("overloaded", status=503)
+        return super().get(path) | {"metadata": service(version=1 + passed)["metadata"]}
+
+    def watch(self, path: str, timeout: float) -> Iterator[dict[str, Any]]:
+        raise FORBIDDEN
+
+
+@pytest.mark.parametrize("refused", ["list", "watch"])
+def test_who_may_not_watch_reads_every_two_seconds(refused: str) -> None:
+    clock = Clock()
+    cluster = Unwatched(clock, [5, 9, 20], refused)
+    assert _versions(cluster, clock=clock) == ["1", "2", "3", None]
+    assert 20 <= clock.now <= 22
+    assert cluster.reads <= 13
+
+
+def test_the_deadline_ends_reading_as_well() -> None:
+    clock = Clock()
+    with pytest.raises(WaitTimedOut):
+        _versions(Unwatched(clock, [500], "watch"), seconds=31, clock=clock)
+    assert clock.now <= 31.1
