@@ -145,7 +145,7 @@ class Follower:
         if self.deadline.has_passed:
             return
         self.trace(f"following it was cut short ({error}); trying again")
-        wanted = error.retry_after or min(_LONGEST_PAUSE, 0.25 * 2**failures) * random.uniform(0.5, 1.0)
+        wanted = error.retry_after or min(_LONGEST_PAUSE, 0.25 * 2 ** min(failures, 10)) * random.uniform(0.5, 1.0)
         self.pause(self.deadline.within(wanted))
 
     def _check_time(self) -> None:

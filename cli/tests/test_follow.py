@@ -123,6 +123,13 @@ def test_a_deletion_ends_it(in_watch: bool) -> None:
     assert _versions(cluster) == ["1", None]
 
 
+def test_a_server_may_be_away_for_a_day() -> None:
+    cluster = FakeCluster()
+    cluster.objects[f"{SERVICES}/api"] = TryAgain("Connection refused")
+    with pytest.raises(WaitTimedOut):
+        _versions(cluster, seconds=24 * 3600)
+
+
 def test_the_deadline_ends_it() -> None:
     with pytest.raises(WaitTimedOut):
         _versions(FakeCluster(service(version=1)), seconds=5)
