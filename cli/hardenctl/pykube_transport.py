@@ -42,7 +42,9 @@ class PykubeTransport:
             return Reply(reply.status_code, reply.headers, reply.content)
         except requests.RequestException as error:
             raise replies.no_reply(self._shown_server, error) from error
-        except (subprocess.CalledProcessError, OSError, NotImplementedError, LookupError, ValueError) as error:
+        except (subprocess.CalledProcessError, OSError, NotImplementedError, LookupError, ValueError, TypeError, AttributeError) as error:
+            if not self._plugin and isinstance(error, TypeError | AttributeError):
+                raise
             if not self._plugin:
                 raise replies.no_reply(self._shown_server, error) from error
             text = f"the credential plugin {self._plugin} gave no credentials: {_why(error)}"
@@ -61,7 +63,9 @@ def _why(error: Exception) -> str:
     # The error's own words would be the whole command line, and that may hold a token.
     if isinstance(error, subprocess.CalledProcessError):
         return f"it ended with exit status {error.returncode}"
-    return str(error)
+    if isinstance(error, OSError):
+        return str(error.strerror)
+    return str(error) if isinstance(error, NotImplementedError) else "what it printed is not a credential"
 
 
 def _as_it_is(request: Any) -> Any:
