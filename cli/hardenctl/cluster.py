@@ -65,8 +65,8 @@ class ApiCluster:
 
     @property
     def server(self) -> str:
-        """The API server's URL."""
-        return self._target.server
+        """The API server's URL, without a user and a password."""
+        return self._target.shown_server
 
     @property
     def namespace(self) -> str:

@@ -5,15 +5,19 @@ from collections.abc import Iterable
 from hardenctl.outcome import Exit, Result, Stop
 from hardenctl.program import PROG
 from hardenctl.replies import Conflict, FieldConflict, Invalid
-from hardened.errors import ApiFailure, LookAgain, Refused, TryAgain, Vanished
+from hardened.errors import ApiFailure, HardenedError, InvalidSpec, LookAgain, Refused, TryAgain, Vanished
 
 #: Managers behind which a Git repository, or a chart, is the source of the object.
 _GITOPS = ("argocd", "kustomize-controller", "helm", "flux")
 
 
-def explained(error: ApiFailure, verb: str, namespace: str) -> Stop:
+def explained(error: HardenedError, verb: str, namespace: str) -> Stop:
     """The same failure, as an end of the command. verb: what was tried, as RBAC calls it, for the hint."""
     match error:
+        case InvalidSpec():
+            # Files are checked before: what comes here is on the cluster, where a newer CRD may have let it in.
+            hint = f"if the cluster's CRD is newer than this program, bring both to one release: see {PROG} check"
+            return Stop("\n".join(map(str, error.errors)), result=Result.INVALID, hint=hint)
         case Conflict():
             return _conflict(error.conflicts)
         case Invalid():
@@ -32,7 +36,9 @@ def explained(error: ApiFailure, verb: str, namespace: str) -> Stop:
             return Stop(f"cannot reach the cluster: {error.message}", hint=hint)
         case Vanished():
             return _vanished(error, namespace)
-    return Stop(f"the API server failed: {error.message}", hint="try again; it may be starting, or overloaded")
+        case ApiFailure():
+            return Stop(f"the API server failed: {error.message}", hint="try again; it may be starting, or overloaded")
+    return Stop(str(error))
 
 
 def _vanished(error: Vanished, namespace: str) -> Stop:

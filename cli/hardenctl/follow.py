@@ -1,22 +1,26 @@
-"""Follows one HardenedService by the API's watch, over cut connections and expired versions, until a deadline."""
+"""Follows one HardenedService by the API's watch, over cut connections and expired versions, until a deadline.
+
+Without the right to watch, by reading it every few seconds.
+"""
 
 import random
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from hardenctl import replies
 from hardenctl.cluster import Cluster, Manifest
 from hardenctl.duration import Deadline
 from hardenctl.resources import service, services, with_query
-from hardened.errors import TryAgain, Vanished
+from hardened.errors import Refused, TryAgain, Vanished
 
 #: A watch is asked to end after this time: a connection that died without a word is noticed by then.
 WATCH_SECONDS = 45.0
 #: The reply has this much longer than the watch, so that the server ends it, not we.
 GRACE_SECONDS = 5.0
+#: The time between two reads where watching is refused.
+POLL_SECONDS = 2.0
 _LONGEST_PAUSE = 10.0
-_EXPIRED = 410
 _SHORTEST = 1.0
 
 
@@ -38,19 +42,43 @@ class Follower:
     def states(self, first: Manifest) -> Iterator[Manifest | None]:
         """`first`, then each newer state as it comes; None once it is gone, and then nothing more.
 
-        Raises WaitTimedOut at the deadline, and ApiFailure for what retrying does not mend.
+        Who may not list or watch is served by reading the object again and again. Raises WaitTimedOut at the deadline, and
+        ApiFailure for what retrying does not mend.
         """
-        live: Manifest | None = first
+        seen = first
         yield first
-        failures = 0
-        while live is not None:
+        try:
+            for state in self._watched(first):
+                yield state
+                if state is None:
+                    return
+                seen = state
+        except Refused as error:
+            self.trace(f"no watch ({error}); asking every {POLL_SECONDS:.0f} s")
+            yield from self._polled(seen)
+
+    def _watched(self, first: Manifest) -> Iterator[Manifest | None]:
+        seen, since, failures = _version(first), "", 0
+        while True:
+            self._check_time()
             began = self.deadline.clock()
             try:
-                for state in self._watch(_version(live)):
-                    yield state
-                    if state is None:
+                if not since:
+                    live, since = self._listed()
+                    if live is None:
+                        yield None
                         return
-                    live, failures = state, 0
+                    if _version(live) != seen:
+                        seen = _version(live)
+                        yield live
+                for kind, found in self._watch(since):
+                    since, failures = _version(found), 0
+                    if kind == "DELETED":
+                        yield None
+                        return
+                    if kind != "BOOKMARK":
+                        seen = since
+                        yield found
                 if self.deadline.clock() - began < _SHORTEST:
                     # Something between us and the server ends each watch at once: do not spin.
                     raise TryAgain("the watch ended at once")
@@ -58,13 +86,23 @@ class Follower:
             except TryAgain as error:
                 if error.status == 401:
                     raise
-                failures += 1
+                since, failures = "", failures + 1
                 self._hold(error, failures)
-            self._check_time()
-            live = yield from self._read_anew(live, failures)
 
-    def _watch(self, version: str) -> Iterator[Manifest | None]:
-        self._check_time()
+    def _listed(self) -> tuple[Manifest | None, str]:
+        """The service as it is now, None if it is gone, and the version to watch from.
+
+        A list's version is the server's newest. The object's own may be older than all that the server remembers: it would
+        answer a watch from there with 410 each time.
+        """
+        try:
+            found = self.cluster.get(with_query(services(self.namespace), fieldSelector=f"metadata.name={self.name}"))
+        except Vanished:
+            return None, ""
+        live = next((item for item in found.get("items") or () if item["metadata"]["name"] == self.name), None)
+        return live, _version(found)
+
+    def _watch(self, version: str) -> Iterator[tuple[str, Manifest]]:
         span = max(1.0, self.deadline.within(WATCH_SECONDS))
         path = with_query(
             services(self.namespace),
@@ -79,33 +117,35 @@ class Follower:
             kind, found = event.get("type"), event.get("object") or {}
             if kind == "ERROR":
                 raise replies.of_watch(found)
-            if kind in ("ADDED", "MODIFIED"):
-                yield found
-            elif kind == "DELETED":
-                yield None
+            if kind in ("ADDED", "MODIFIED", "DELETED", "BOOKMARK"):
+                yield kind, found
             self._check_time()
 
-    def _read_anew(self, live: Manifest, failures: int) -> Generator[Manifest | None, None, Manifest | None]:
-        """Yields the present state if it differs; returns what to go on from."""
-        try:
-            found = self.cluster.get(service(self.namespace, self.name))
-        except Vanished:
-            yield None
-            return None
-        except TryAgain as error:
-            if error.status == 401:
-                raise
-            self._hold(error, failures + 1)
-            return live
-        if _version(found) != _version(live):
-            yield found
-        return found
+    def _polled(self, first: Manifest) -> Iterator[Manifest | None]:
+        seen, failures = _version(first), 0
+        while True:
+            try:
+                live = self.cluster.get(service(self.namespace, self.name))
+                failures = 0
+                if _version(live) != seen:
+                    seen = _version(live)
+                    yield live
+                self.pause(self.deadline.within(POLL_SECONDS))
+            except Vanished:
+                yield None
+                return
+            except TryAgain as error:
+                if error.status == 401:
+                    raise
+                failures += 1
+                self._hold(error, failures)
+            self._check_time()
 
     def _hold(self, error: TryAgain, failures: int) -> None:
-        if error.status == _EXPIRED or self.deadline.has_passed:
+        if self.deadline.has_passed:
             return
-        self.trace(f"the watch was cut ({error}); trying again")
-        wanted = error.retry_after or min(_LONGEST_PAUSE, 0.25 * 2**failures) * random.uniform(0.5, 1.0)
+        self.trace(f"following it was cut short ({error}); trying again")
+        wanted = error.retry_after or min(_LONGEST_PAUSE, 0.25 * 2 ** min(failures, 10)) * random.uniform(0.5, 1.0)
         self.pause(self.deadline.within(wanted))
 
     def _check_time(self) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hardenctl.kubeconfig_rules import check_types, check_usable
 from hardenctl.outcome import Stop, usage
 
 _ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
@@ -30,6 +31,14 @@ class Target:
     def server(self) -> str:
         """The API server's URL, without a slash at its end."""
         return str(self.cluster.get("server") or "http://localhost:8080").rstrip("/")
+
+    @property
+    def shown_server(self) -> str:
+        """The API server's URL for people to read: without the user and the password that it may hold."""
+        # Up to the last @: a password that was not escaped may hold one itself.
+        before, _, rest = self.server.rpartition("@")
+        scheme, slashes, _ = before.partition("//")
+        return f"{scheme}{slashes}{rest}" if slashes else rest
 
     @property
     def needs_official_client(self) -> bool:
@@ -98,6 +107,7 @@ def target(kubeconfig: str = "", context: str = "", namespace: str = "") -> Targ
     if cluster is None:
         raise usage(f"context {name!r} names cluster {chosen.get('cluster')!r}, which the kubeconfig does not have")
     user = merged["users"].get(chosen.get("user"), {})
+    check_usable(cluster, user)
     return Target(name, namespace or chosen.get("namespace") or "default", cluster, user)
 
 
@@ -123,6 +133,7 @@ def _read(path: Path) -> tuple[Path, dict[str, Any]]:
     document = _parsed(path, text)
     if not isinstance(document, dict):
         raise usage(f"{path} is not a kubeconfig")
+    check_types(str(path), document)
     return path, document
 
 
@@ -133,13 +144,13 @@ def _parsed(path: Path, text: str) -> Any:
 
         try:
             return json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             pass
     import yaml
 
     try:
         return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except (yaml.YAMLError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}" if mark else ""
         raise usage(f"{path}{place} is not YAML: {getattr(error, 'problem', None) or error}") from error
@@ -152,8 +163,6 @@ def _merged(documents: Sequence[tuple[Path, dict[str, Any]]]) -> dict[str, Any]:
         found["current-context"] = found["current-context"] or str(document.get("current-context") or "")
         for kind in ("clusters", "contexts", "users"):
             for item in document.get(kind) or ():
-                if not isinstance(item, dict) or not isinstance(item.get(kind[:-1]) or {}, dict):
-                    raise usage(f"{path} is not a kubeconfig: {kind} has an entry that is not an object")
                 entry = _absolute(item.get(kind[:-1]) or {}, _PATHS.get(kind, ()), path.absolute().parent)
                 found[kind].setdefault(item.get("name"), entry)
     return found

@@ -18,7 +18,7 @@ class OfficialTransport:
     """folder: private; holds the certificates for as long as calls are made."""
 
     def __init__(self, target: Target, folder: Path) -> None:
-        self._server = target.server
+        self._server, self._shown_server = target.server, target.shown_server
         self._configuration = client.Configuration()
         self._log_in(target, folder)
         self._pool = client.ApiClient(self._configuration).rest_client.pool_manager
@@ -61,7 +61,7 @@ class OfficialTransport:
             reply.release_conn()
             return Reply(reply.status, reply.headers, body)
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise replies.no_reply(self._server, error) from error
+            raise replies.no_reply(self._shown_server, error) from error
 
     def _lines(self, reply: Any) -> Iterator[bytes]:
         rest = b""
@@ -70,6 +70,6 @@ class OfficialTransport:
                 *whole, rest = (rest + chunk).split(b"\n")
                 yield from whole
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise replies.no_reply(self._server, error) from error
+            raise replies.no_reply(self._shown_server, error) from error
         finally:
             reply.close()

@@ -103,6 +103,9 @@ def _children(cluster: Cluster, namespace: str, name: str) -> list[Manifest]:
 
 def _child(cluster: Cluster, namespace: str, key: ChildKey) -> Manifest | None:
     try:
-        return {**cluster.get(f"{children(key.kind, namespace)}/{key.name}"), "kind": key.kind}
+        live = cluster.get(f"{children(key.kind, namespace)}/{key.name}")
     except Vanished:
         return None
+    # For the plan, an object without them is one that was read in part: it would ask for it again, for ever.
+    live["metadata"].setdefault("managedFields", [])
+    return {**live, "kind": key.kind}

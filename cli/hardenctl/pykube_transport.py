@@ -17,7 +17,7 @@ class PykubeTransport:
     """folder: private; holds the certificates for as long as calls are made."""
 
     def __init__(self, target: Target, folder: Path) -> None:
-        self._server = target.server
+        self._server, self._shown_server = target.server, target.shown_server
         self._plugin = str((target.user.get("exec") or {}).get("command", ""))
         self._client = pykube.HTTPClient(pykube.KubeConfig(target.document(folder)))
         # Without a session's own authentication, requests would send what ~/.netrc has for the host instead of the token.
@@ -41,20 +41,31 @@ class PykubeTransport:
                 return Reply(reply.status_code, reply.headers, lines=self._lines(reply))
             return Reply(reply.status_code, reply.headers, reply.content)
         except requests.RequestException as error:
-            raise replies.no_reply(self._server, error) from error
-        except (subprocess.CalledProcessError, OSError, NotImplementedError, LookupError, ValueError) as error:
+            raise replies.no_reply(self._shown_server, error) from error
+        except (subprocess.CalledProcessError, OSError, NotImplementedError, LookupError, ValueError, TypeError, AttributeError) as error:
+            if not self._plugin and isinstance(error, TypeError | AttributeError):
+                raise
             if not self._plugin:
-                raise replies.no_reply(self._server, error) from error
-            text = f"the credential plugin {self._plugin} gave no credentials: {error}"
+                raise replies.no_reply(self._shown_server, error) from error
+            text = f"the credential plugin {self._plugin} gave no credentials: {_why(error)}"
             raise Stop(text, hint="run it by hand, or log in anew") from error
 
     def _lines(self, reply: Any) -> Iterator[bytes]:
         try:
             yield from reply.iter_lines(chunk_size=None)
         except requests.RequestException as error:
-            raise replies.no_reply(self._server, error) from error
+            raise replies.no_reply(self._shown_server, error) from error
         finally:
             reply.close()
+
+
+def _why(error: Exception) -> str:
+    # The error's own words would be the whole command line, and that may hold a token.
+    if isinstance(error, subprocess.CalledProcessError):
+        return f"it ended with exit status {error.returncode}"
+    if isinstance(error, OSError):
+        return str(error.strerror)
+    return str(error) if isinstance(error, NotImplementedError) else "what it printed is not a credential"
 
 
 def _as_it_is(request: Any) -> Any:

@@ -15,7 +15,7 @@ from hardenctl.output import Console
 from hardenctl.plain_values import PlainCommand
 from hardenctl.program import PROG
 from hardenctl.session import Flags, Session
-from hardened.errors import ApiFailure
+from hardened.errors import ApiFailure, HardenedError
 
 #: A verb's work. Its first parameter is the Session; the others become its own arguments and options.
 Work = Callable[..., Exit]
@@ -77,16 +77,23 @@ def _ended(name: str, work: Work, outputs: Sequence[str], session: Session, give
         return work(session, **given)
     except Stop as stop:
         return _told(console, stop)
-    except ApiFailure as error:
+    except HardenedError as error:
         from hardenctl.failures import explained
 
-        return _told(console, explained(error, "patch" if name == "deploy" else "get", session.namespace))
+        # Only a call to the cluster fails in words about a namespace; without one there may be no kubeconfig to ask for it.
+        namespace = session.namespace if isinstance(error, ApiFailure) else ""
+        return _told(console, explained(error, "patch" if name == "deploy" else "get", namespace))
     except KeyboardInterrupt:
         return _told(console, Stop("interrupted", result=Result.INTERRUPTED, code=Exit.INTERRUPTED))
     except BrokenPipeError:
         # Whoever read our output has enough. The interpreter would complain about the same pipe once more when it closes it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.BROKEN_PIPE
+    except Exception as error:  # noqa: BLE001 - a script that reads JSON gets JSON, whatever happens
+        from hardenctl.unexpected import told, where
+
+        console.trace(where(error))
+        return _told(console, told(error, is_verbose=console.is_verbose))
 
 
 def _told(console: Console, stop: Stop) -> int:

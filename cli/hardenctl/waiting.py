@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from hardenctl.duration import Deadline, shown
+from hardenctl.failures import explained
 from hardenctl.follow import Follower, WaitTimedOut
 from hardenctl.outcome import Exit, Result, Stop
 from hardenctl.output import printable
 from hardenctl.session import Session
 from hardenctl.verdict import Verdict, is_available, verdict_of
+from hardened.errors import Refused
 
 #: A progress line is cut after this many characters.
 _LINE = 240
@@ -48,6 +50,9 @@ def wait(session: Session, first: dict[str, Any], goal: str, deadline: Deadline,
                 return ended
     except WaitTimedOut:
         pass
+    except Refused as error:
+        # Whatever the verb has done before, it is reading that is not allowed.
+        raise explained(error, "get", meta["namespace"]) from error
     except KeyboardInterrupt:
         if session.console.err.isatty():
             session.console.progress("")  # the terminal shows ^C: go on below it

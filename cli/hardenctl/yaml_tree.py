@@ -179,9 +179,9 @@ _TRUE = frozenset(("true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON"
 _FALSE = frozenset(("false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF"))
 _NUMBERS: tuple[tuple[re.Pattern[str], Callable[[str], int | float]], ...] = (
     (re.compile(r"[-+]?(0|[1-9][0-9_]*)"), int),
-    (re.compile(r"[-+]?0o?[0-7_]+"), lambda text: int(text.replace("o", ""), 8)),
-    (re.compile(r"[-+]?0x[0-9a-fA-F_]+"), lambda text: int(text, 16)),
-    (re.compile(r"[-+]?0b[01_]+"), lambda text: int(text, 2)),
+    (re.compile(r"[-+]?0(o_*[0-7]|[0-7_])[0-7_]*"), lambda text: int(text.replace("o", ""), 8)),
+    (re.compile(r"[-+]?0x_*[0-9a-fA-F][0-9a-fA-F_]*"), lambda text: int(text, 16)),
+    (re.compile(r"[-+]?0b_*[01][01_]*"), lambda text: int(text, 2)),
     (re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?"), float),
     (re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"), lambda text: math.nan),
 )

@@ -1,6 +1,8 @@
 """Runs hardenctl against a cluster in memory."""
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,3 +28,21 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
         return CliRunner().invoke(app, verb_first(arguments), input=stdin, prog_name="hardenctl")
 
     return invoke
+
+
+@pytest.fixture
+def kubeconfig_file(tmp_path: Path) -> Callable[..., Path]:
+    """kubeconfig_file(user=…, cluster=…, context=…, **others): a file with one context, of which these entries are as given."""
+
+    def write(*, user: Any = None, cluster: Any = None, context: Any = None, **others: Any) -> Path:
+        whole = {
+            "current-context": "c",
+            "contexts": [{"name": "c", "context": {"cluster": "k", "user": "u", **(context or {})}}],
+            "clusters": [{"name": "k", "cluster": {"server": "https://127.0.0.1:1", **(cluster or {})}}],
+            "users": [{"name": "u", "user": user or {}}],
+        }
+        path = tmp_path / "config"
+        path.write_text(json.dumps(whole | others))
+        return path
+
+    return write

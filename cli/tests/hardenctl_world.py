@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import parse_qsl
 
 from hardenctl.resources import CHILD_COLLECTIONS
 from hardened.errors import ApiFailure, Vanished
@@ -93,11 +94,21 @@ class FakeCluster:
         if found is not None:
             return copy.deepcopy(found)
         if plain.endswith("/hardenedservices"):
-            return {"items": [o for p, o in self.objects.items() if isinstance(o, dict) and o.get("kind") == "HardenedService"]}
+            return self._list(path)
         if plain.rpartition("/")[2] in _COLLECTIONS:
             return {"items": []}
         name = plain.rpartition("/")[2]
         raise Vanished(f'hardenedservices.hardened.dev "{name}" not found', status=404, reason="NotFound")
+
+    def _list(self, path: str) -> dict[str, Any]:
+        broken = [o for p, o in self.objects.items() if p.startswith(SERVICES) and isinstance(o, ApiFailure)]
+        if broken:
+            raise broken[0]
+        items = [o for o in self.objects.values() if isinstance(o, dict) and o.get("kind") == "HardenedService"]
+        chosen = dict(parse_qsl(path.partition("?")[2])).get("fieldSelector", "").removeprefix("metadata.name=")
+        newest = max((int(item["metadata"]["resourceVersion"]) for item in items), default=1)
+        found = [item for item in items if chosen in ("", item["metadata"]["name"])]
+        return {"metadata": {"resourceVersion": str(newest)}, "items": copy.deepcopy(found)}
 
     def apply(self, path: str, manifest: Mapping[str, Any], *, force: bool = False, dry_run: bool = False) -> dict[str, Any]:
         if self.refusal and not force:

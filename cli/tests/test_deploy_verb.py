@@ -74,6 +74,25 @@ def test_a_deployment_ends(run: Any, states: list[dict[str, Any]], result: str, 
             assert expected in shown.output
 
 
+def test_who_may_deploy_but_not_watch_learns_how_it_went(run: Any) -> None:
+    cluster = FakeCluster(service(status=healthy()))
+    cluster.watches = [Refused("forbidden: cannot watch", status=403)]
+    shown = run(cluster, "deploy", "api", "--image", IMAGE, "--timeout=0.3s", "-o", "json")
+    said = json.loads(shown.stdout)
+    assert (said["result"], shown.exit_code) == ("timeout", 124)
+    assert [each["change"] for each in said["services"]] == ["configured"]
+
+
+def test_who_may_not_even_read_is_told_which_right_is_missing(run: Any) -> None:
+    class Unreadable(FakeCluster):
+        def get(self, path: str) -> dict[str, Any]:
+            raise Refused("forbidden: cannot get", status=403)
+
+    shown = run(Unreadable(), "deploy", "api", "--image", IMAGE)
+    assert shown.exit_code == 4
+    assert "kubectl auth can-i get hardenedservices.hardened.dev -n shop" in shown.stderr
+
+
 def test_a_service_that_was_healthy_already_needs_no_wait(run: Any, file: str) -> None:
     cluster = FakeCluster(service(status=healthy(), ports=[{"name": "http", "containerPort": 8080}]))
     shown = run(cluster, "deploy", "-f", file)

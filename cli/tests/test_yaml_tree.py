@@ -15,6 +15,7 @@ from hardenctl.yaml_tree import BadYaml, documents
         pytest.param(
             "a: [y, 1:30, 2020-01-01, 08, 1.2.3, '7', \"on\"]", {"a": ["y", "1:30", "2020-01-01", 8.0, "1.2.3", "7", "on"]}, id="text"
         ),
+        pytest.param("a: [0x_, -0x_, 0b_, 0o_, 0x_f, 0b_1, 0_]", {"a": ["0x_", "-0x_", "0b_", "0o_", 15, 1, 0]}, id="numbers need a digit"),
         pytest.param("a: &x {b: 1}\nc: {<<: *x, d: 2}", {"a": {"b": 1}, "c": {"d": 2, "b": 1}}, id="merge keys"),
         pytest.param("a: &x {b: 1}\nc: {b: 2, <<: *x}", {"a": {"b": 1}, "c": {"b": 2}}, id="a merged key never wins"),
         pytest.param('{"a": {"b": [null]}}', {"a": {"b": [None]}}, id="JSON is YAML"),
