@@ -6,7 +6,7 @@ import logging
 import random
 import signal
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -29,27 +29,40 @@ from hardened.shell.workqueue import WorkQueue
 
 logger = logging.getLogger(__name__)
 
-#: A graceful stop waits this long for reconciles in work, before the Lease is given up: together less than the 3 s of a handover.
-DRAIN_SECONDS: Final = 1.5
+#: A graceful stop waits this long for reconciles in work, then cancels them and waits once more, before the Lease is given up: with the
+#: 1.2 s within which a standby looks, less than the 3 s of a handover.
+DRAIN_SECONDS: Final = 1.2
+CANCEL_SECONDS: Final = 0.3
 #: How long kopf may take to end its watches.
 KOPF_SECONDS: Final = 2.0
 
 
 class Process:
-    """All parts of one operator process. Ends on SIGTERM, on lost leadership, and when any part ends that should not."""
+    """All parts of one operator process. Ends on SIGTERM, on lost leadership, and when any part ends that should not.
 
-    def __init__(self, settings: Settings, environ: Mapping[str, str], client: Client, measured: Metrics) -> None:
+    clock: monotonic seconds, the same as the event loop's.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        environ: Mapping[str, str],
+        client: Client,
+        measured: Metrics,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         rng = random.Random()
-        self.settings, self.environ, self.client, self.metrics = settings, environ, client, measured
+        self.settings, self.environ, self.client, self.metrics, self.clock = settings, environ, client, measured, clock
         self.stop = asyncio.Event()
         self.exit_code = 0
         self.cache = Cache()
-        self.queue = WorkQueue(time.monotonic, rng)
+        self.queue = WorkQueue(clock, rng)
         self.queue.pause()
-        self.signs = Signs((kind.plural for kind in watches.WATCHED), time.monotonic())
-        self.recorder = Recorder(client, settings.identity or "hardened-operator", clock=time.monotonic)
+        self.signs = Signs((kind.plural for kind in watches.WATCHED), clock())
+        self.recorder = Recorder(client, settings.identity or "hardened-operator", clock=clock)
         self.sync = Sync(client, self.cache, self.queue, namespaces=settings.namespaces, period=settings.resync_seconds, rng=rng)
-        self.leader = Leader(client, settings, clock=time.monotonic, rng=rng, on_started=self._lead, on_lost=self._lost)
+        self.leader = Leader(client, settings, clock=clock, rng=rng, on_started=self._lead, on_lost=self._lost)
         self.reconciler = Reconciler(
             client,
             self.cache,
@@ -93,8 +106,8 @@ class Process:
         try:
             tasks.append(self._spawn("start", self._start(tasks)))
             await self.stop.wait()
-            await self.queue.drain(DRAIN_SECONDS)
-            await self.leader.release()
+            if await self._finish_work():
+                await self.leader.release()
         finally:
             for task in tasks:
                 task.cancel()
@@ -103,6 +116,16 @@ class Process:
             server.close()
         logger.info("hardened operator %s ends with exit code %d", __version__, self.exit_code)
         return self.exit_code
+
+    async def _finish_work(self) -> bool:
+        """Whether nothing of ours can be written any more: only then another may lead."""
+        if await self.queue.drain(DRAIN_SECONDS):
+            return True
+        self.queue.pause()
+        if await self.queue.drain(CANCEL_SECONDS):
+            return True
+        logger.warning("a reconcile does not end: the lease is not released, it runs out by itself")
+        return False
 
     async def _start(self, tasks: list[asyncio.Task[None]]) -> None:
         """The order matters: nothing is worked before every kind was listed, and a standby knows the world before it can lead."""
@@ -119,7 +142,7 @@ class Process:
         await asyncio.Event().wait()
 
     def _saw(self, plural: str) -> None:
-        self.signs.saw(plural, time.monotonic())
+        self.signs.saw(plural, self.clock())
 
     def _spawn(self, name: str, coro: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(coro, name=name)
@@ -134,12 +157,12 @@ class Process:
 
     async def _tick(self) -> None:
         while True:
-            self.signs.ticked(time.monotonic())
+            self.signs.ticked(self.clock())
             await asyncio.sleep(TICK)
 
     async def _watch(self) -> None:
         registry = kopf.OperatorRegistry()
-        watching = watches.Watching(self.cache, self.queue, self.signs, time.monotonic)
+        watching = watches.Watching(self.cache, self.queue, self.signs, self.clock)
         watches.register(registry, watching, watches.Login(functools.partial(credentials.load, self.environ), watching))
         tasks = await kopf.spawn_tasks(
             registry=registry,

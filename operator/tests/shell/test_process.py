@@ -1,0 +1,162 @@
+"""Whole processes over one in-memory cluster, in virtual time: what one leaves behind for the next."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+from tests.memory.api_server import MemoryApiServer
+from tests.shell import virtual_time
+from tests.shell.candidates import holder
+from tests.shell.operator_world import Body, service
+
+from hardened.shell.kinds import DEPLOYMENT, HARDENED_SERVICE, Kind
+from hardened.shell.metrics import Metrics
+from hardened.shell.process import Process
+from hardened.shell.settings import Settings
+
+
+class Caller(MemoryApiServer):
+    """One process's client. slow: by kind, the seconds that a write takes until it is done; for a Lease, until its reply is there."""
+
+    def __init__(self, cluster: MemoryApiServer) -> None:
+        super().__init__(store=cluster.store)
+        self.slow: dict[str, float] = {}
+
+    async def apply(self, kind: Kind, manifest: Body, *, force: bool) -> Body:
+        await asyncio.sleep(self.slow.get(kind.name, 0))
+        return await super().apply(kind, manifest, force=force)
+
+    async def update(self, kind: Kind, manifest: Body) -> Body:
+        written = await super().update(kind, manifest)
+        await asyncio.sleep(self.slow.get(kind.name, 0))
+        return written
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+class Started(Process):
+    """A process that is told of changes by the in-memory cluster. deaf_to: kinds whose watch is silent."""
+
+    def __init__(self, cluster: MemoryApiServer, name: str, **settings: Any) -> None:
+        self.caller = Caller(cluster)
+        self.deaf_to: set[str] = set()
+        chosen = Settings(identity=name, lease_namespace="system", health_port=0, metrics_port=0, **settings)
+        super().__init__(chosen, {}, self.caller, Metrics(), clock=virtual_time.now)  # type: ignore[arg-type]
+        self.task = asyncio.create_task(self.run())
+
+    async def _watch(self) -> None:
+        def seen(event: str, kind: Kind, obj: Body) -> None:
+            key = None if kind.name in self.deaf_to else self.cache.see(kind, event, obj)
+            if key:
+                self.queue.add(key)
+
+        self.caller.on_event.append(seen)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.caller.on_event.remove(seen)
+
+    async def ended(self) -> int:
+        """SIGTERM, and its exit code."""
+        self.end(0)
+        return await self.task
+
+
+class Cluster(MemoryApiServer):
+    def __init__(self) -> None:
+        super().__init__(["system", "shop"])
+        self.people = self.outsider("kubectl")
+
+    async def pass_time(self, seconds: float, *, step: float = 0.5) -> None:
+        """Waits, while the cluster's controllers work."""
+        end = virtual_time.now() + seconds
+        while virtual_time.now() < end:
+            await asyncio.sleep(step)
+            self.settle()
+
+    @property
+    def images(self) -> list[str]:
+        return [body["spec"]["template"]["spec"]["containers"][0]["image"] for body in self.all(DEPLOYMENT)]
+
+
+def play(scenario: Callable[[Cluster], Awaitable[None]]) -> None:
+    async def main() -> None:
+        await scenario(Cluster())
+
+    virtual_time.run(main())
+
+
+@contextlib.asynccontextmanager
+async def running(*processes: Process) -> AsyncIterator[None]:
+    """Whatever becomes of the test, they end."""
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.end(0)
+        await asyncio.gather(*(process.task for process in processes if isinstance(process, Started)))
+
+
+async def until(is_so: Callable[[], bool], *, within: float) -> float:
+    """The seconds until it was so."""
+    begun = virtual_time.now()
+    while not is_so():
+        assert virtual_time.now() - begun < within
+        await asyncio.sleep(0.02)
+    return virtual_time.now() - begun
+
+
+@pytest.mark.parametrize(
+    ("seconds", "is_written"),
+    [pytest.param(0.8, True, id="a write that comes to its end"), pytest.param(8, False, id="a write that is held up")],
+)
+def test_a_handover_takes_less_than_3_seconds_and_no_write_lands_after_it(seconds: float, is_written: bool) -> None:
+    async def scenario(cluster: Cluster) -> None:
+        old = Started(cluster, "a")
+        async with running(old):
+            await cluster.pass_time(5)
+            new = Started(cluster, "b")
+            async with running(new):
+                await cluster.pass_time(5)
+                assert (old.leader.is_leader, new.leader.is_leader) == (True, False)
+                old.caller.slow |= {"Deployment": seconds, "Lease": 2}
+                new.caller.slow["Deployment"] = 1e6
+                await cluster.people.create(HARDENED_SERVICE, service())
+                await until(lambda: old.queue.in_work == 1, within=5)
+                ending = asyncio.create_task(old.ended())
+                assert await until(lambda: new.leader.is_leader, within=3) < 3
+                assert old.queue.in_work == 0
+                assert bool(cluster.images) is is_written
+                assert await ending == 0
+                await asyncio.sleep(20)
+                assert bool(cluster.images) is is_written
+
+    play(scenario)
+
+
+def test_a_lease_is_not_given_up_under_a_write_that_cannot_be_stopped() -> None:
+    async def scenario(cluster: Cluster) -> None:
+        old = Started(cluster, "a")
+        async with running(old):
+            await cluster.pass_time(5)
+            is_done = asyncio.Event()
+
+            async def stubborn(*_: Any, **__: Any) -> Any:
+                while not is_done.is_set():
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await is_done.wait()
+
+            old.caller.apply = stubborn  # type: ignore[method-assign]
+            await cluster.people.create(HARDENED_SERVICE, service())
+            await until(lambda: old.queue.in_work == 1, within=5)
+            ending = asyncio.create_task(old.ended())
+            await asyncio.sleep(5)
+            assert await holder(cluster) == "a"
+            is_done.set()
+            await ending
+            assert await holder(cluster) == "a"
+
+    play(scenario)
