@@ -15,6 +15,7 @@ import kopf
 
 from hardened import __version__
 from hardened.core.policy import Policy
+from hardened.errors import ApiFailure
 from hardened.shell import credentials, logs, metrics, watches
 from hardened.shell.cache import Cache
 from hardened.shell.client import Client, connect
@@ -33,6 +34,8 @@ logger = logging.getLogger(__name__)
 #: 1.2 s within which a standby looks, less than the 3 s of a handover.
 DRAIN_SECONDS: Final = 1.2
 CANCEL_SECONDS: Final = 0.3
+#: Between two attempts of a new leader to list what it is to work on; with jitter.
+TAKEOVER_PAUSE: Final = 1.0
 #: How long kopf may take to end its watches.
 KOPF_SECONDS: Final = 2.0
 
@@ -52,9 +55,10 @@ class Process:
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        rng = random.Random()
+        self.rng = rng = random.Random()
         self.settings, self.environ, self.client, self.metrics, self.clock = settings, environ, client, measured, clock
         self.stop = asyncio.Event()
+        self.leads = asyncio.Event()
         self.exit_code = 0
         self.cache = Cache()
         self.queue = WorkQueue(clock, rng)
@@ -62,7 +66,7 @@ class Process:
         self.signs = Signs((kind.plural for kind in watches.WATCHED), clock())
         self.recorder = Recorder(client, settings.identity or "hardened-operator", clock=clock)
         self.sync = Sync(client, self.cache, self.queue, namespaces=settings.namespaces, period=settings.resync_seconds, rng=rng)
-        self.leader = Leader(client, settings, clock=clock, rng=rng, on_started=self._lead, on_lost=self._lost)
+        self.leader = Leader(client, settings, clock=clock, rng=rng, on_started=self.leads.set, on_lost=self._lost)
         self.reconciler = Reconciler(
             client,
             self.cache,
@@ -81,7 +85,22 @@ class Process:
         measured.watch_queue(self.queue.__len__, self.queue.oldest_seconds)
         measured.watch_leader(lambda: not settings.leader_elect or self.leader.is_leader)
 
-    def _lead(self) -> None:
+    async def _take_over(self) -> None:
+        """Begins to work once it leads, on the specs of then: a standby whose watch is silent would plan on old ones and undo a release."""
+        await self.leads.wait()
+        while True:
+            try:
+                await self.sync.services()
+                break
+            except ApiFailure as failure:
+                logger.warning("%s leads, but does not work yet: %s", self.settings.identity, failure)
+            await asyncio.sleep(TAKEOVER_PAUSE * self.rng.uniform(0.8, 1.2))
+        self._work()
+        await asyncio.Event().wait()
+
+    def _work(self) -> None:
+        if self.stop.is_set():
+            return
         for key in self.cache.services():
             self.queue.add(key)
         self.queue.resume()
@@ -136,9 +155,10 @@ class Process:
         tasks.append(self._spawn("recorder", self.recorder.run()))
         tasks.append(self._spawn("resync", self.sync.run(saw)))
         if self.settings.leader_elect:
+            tasks.append(self._spawn("takeover", self._take_over()))
             tasks.append(self._spawn("leader", self.leader.run()))
         else:
-            self._lead()
+            self._work()
         await asyncio.Event().wait()
 
     def _saw(self, plural: str) -> None:

@@ -64,6 +64,10 @@ class Sync:
         for key in self._cache.services():
             self._queue.add(key)
 
+    async def services(self) -> None:
+        """Lists the HardenedServices alone, and looks at those that changed. Raises ApiFailure."""
+        await self._list(HARDENED_SERVICE)
+
     async def _list(self, kind: Kind) -> None:
         selector = "" if kind == HARDENED_SERVICE else names.CHILD_SELECTOR
         for namespace in self._namespaces or (None,):

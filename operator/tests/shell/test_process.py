@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
-from tests.memory.api_server import MemoryApiServer
+from tests.memory.api_server import Call, MemoryApiServer
 from tests.shell import virtual_time
 from tests.shell.candidates import holder
 from tests.shell.operator_world import Body, service
 
+from hardened.errors import TryAgain
 from hardened.shell.kinds import DEPLOYMENT, HARDENED_SERVICE, Kind
 from hardened.shell.metrics import Metrics
 from hardened.shell.process import Process
@@ -158,5 +159,61 @@ def test_a_lease_is_not_given_up_under_a_write_that_cannot_be_stopped() -> None:
             is_done.set()
             await ending
             assert await holder(cluster) == "a"
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("failures", [0, 3])
+def test_who_takes_over_works_on_the_specs_of_then(failures: int) -> None:
+    async def scenario(cluster: Cluster) -> None:
+        old = Started(cluster, "a")
+        async with running(old):
+            await cluster.people.create(HARDENED_SERVICE, service())
+            await cluster.pass_time(30)
+            new = Started(cluster, "b")
+            async with running(new):
+                await cluster.pass_time(5)
+                new.deaf_to.add("HardenedService")
+                await cluster.people.merge_patch(HARDENED_SERVICE, "shop", "web", {"spec": {"image": "web:2"}})
+                await cluster.pass_time(20)
+                assert cluster.images == ["web:2"]
+                seen: list[str] = []
+                cluster.on_event.append(lambda *_: seen.extend(cluster.images))
+                left = [TryAgain("no reply")] * failures
+
+                def fail(call: Call) -> None:
+                    if call.verb == "list" and left:
+                        assert new.queue.is_paused
+                        raise left.pop()
+
+                new.caller.before = fail
+                assert await old.ended() == 0
+                taken = await until(lambda: not new.queue.is_paused, within=10)
+                assert taken < (3 if not failures else 7)
+                assert not left
+                await cluster.pass_time(20)
+                assert set(seen) == {"web:2"}
+                live = await cluster.get(HARDENED_SERVICE, "shop", "web")
+                assert live["status"]["observedGeneration"] == live["metadata"]["generation"]
+
+    play(scenario)
+
+
+def test_who_is_told_to_end_while_it_takes_over_does_not_begin_to_work() -> None:
+    async def scenario(cluster: Cluster) -> None:
+        only = Started(cluster, "a")
+        async with running(only):
+            lists = 0
+
+            def end(call: Call) -> None:
+                nonlocal lists
+                lists += call.verb == "list" and call.kind == HARDENED_SERVICE
+                if lists == 2 and not only.stop.is_set():
+                    only.end(0)
+
+            only.caller.before = end
+            await until(only.task.done, within=5)
+            assert only.queue.is_paused
+            assert await holder(cluster) == ""
 
     play(scenario)
