@@ -11,12 +11,10 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 
-import kopf
-
 from hardened import __version__
 from hardened.core.policy import Policy
 from hardened.errors import ApiFailure
-from hardened.shell import credentials, logs, metrics, watches
+from hardened.shell import credentials, logs, metrics, watcher, watches
 from hardened.shell.cache import Cache
 from hardened.shell.client import Client, connect
 from hardened.shell.health import TICK, Signs
@@ -36,8 +34,6 @@ DRAIN_SECONDS: Final = 1.2
 CANCEL_SECONDS: Final = 0.3
 #: Between two attempts of a new leader to list what it is to work on; with jitter.
 TAKEOVER_PAUSE: Final = 1.0
-#: How long kopf may take to end its watches.
-KOPF_SECONDS: Final = 2.0
 
 
 class Process:
@@ -58,7 +54,7 @@ class Process:
         self.rng = rng = random.Random()
         self.settings, self.environ, self.client, self.metrics, self.clock = settings, environ, client, measured, clock
         self.stop = asyncio.Event()
-        self.leads = asyncio.Event()
+        self.leads, self.hears = asyncio.Event(), asyncio.Event()
         self.exit_code = 0
         self.cache = Cache()
         self.queue = WorkQueue(clock, rng)
@@ -117,9 +113,7 @@ class Process:
 
     async def run(self) -> int:
         """Runs until told to end. The exit code: 0 after a signal, 1 when something ended that should not have."""
-        loop = asyncio.get_running_loop()
-        for signum in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(signum, self.end, 0)
+        self._hear_signals()
         server = metrics.serve(self.metrics.registry, self.settings.metrics_port)
         tasks = [self._spawn("ticker", self._tick())]
         try:
@@ -181,29 +175,14 @@ class Process:
             await asyncio.sleep(TICK)
 
     async def _watch(self) -> None:
-        registry = kopf.OperatorRegistry()
         watching = watches.Watching(self.cache, self.queue, self.signs, self.clock)
-        watches.register(registry, watching, watches.Login(functools.partial(credentials.load, self.environ), watching))
-        tasks = await kopf.spawn_tasks(
-            registry=registry,
-            settings=watches.settings(),
-            clusterwide=not self.settings.namespaces,
-            namespaces=self.settings.namespaces,
-            standalone=True,
-            liveness_endpoint=f"http://0.0.0.0:{self.settings.health_port}/healthz",
-        )
-        # kopf has put its own signal handlers in place; the order of our end is ours.
+        load = functools.partial(credentials.load, self.environ)
+        await watcher.watch(watching, load, namespaces=self.settings.namespaces, spawned=self._hear_signals, complete=self.hears.set)
+
+    def _hear_signals(self) -> None:
+        """kopf puts signal handlers of its own in place; the order of our end is ours."""
         for signum in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(signum, self.end, 0)
-        # Not kopf.run_tasks: when one watch fails it waits for all tasks of the process, ours too, and nothing is heard of until then.
-        try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks, timeout=KOPF_SECONDS)
 
 
 async def main(environ: Mapping[str, str]) -> int:
