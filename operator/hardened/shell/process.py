@@ -14,9 +14,9 @@ from typing import Any, Final
 from hardened import __version__
 from hardened.core.policy import Policy
 from hardened.errors import ApiFailure
-from hardened.shell import credentials, logs, metrics, watcher, watches
+from hardened.shell import credentials, logs, metrics, probes, watcher, watches
 from hardened.shell.cache import Cache
-from hardened.shell.client import Client, connect
+from hardened.shell.client import Client, Count, connect
 from hardened.shell.health import TICK, Signs
 from hardened.shell.leader import Leader
 from hardened.shell.metrics import Metrics
@@ -48,6 +48,7 @@ class Process:
         environ: Mapping[str, str],
         client: Client,
         measured: Metrics,
+        signs: Signs,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -59,7 +60,7 @@ class Process:
         self.cache = Cache()
         self.queue = WorkQueue(clock, rng)
         self.queue.pause()
-        self.signs = Signs((kind.plural for kind in watches.WATCHED), clock())
+        self.signs = signs
         self.recorder = Recorder(client, settings.identity or "hardened-operator", clock=clock)
         self.sync = Sync(client, self.cache, self.queue, namespaces=settings.namespaces, period=settings.resync_seconds, rng=rng)
         self.leader = Leader(client, settings, clock=clock, rng=rng, on_started=self.leads.set, on_lost=self._lost)
@@ -115,6 +116,7 @@ class Process:
         """Runs until told to end. The exit code: 0 after a signal, 1 when something ended that should not have."""
         self._hear_signals()
         server = metrics.serve(self.metrics.registry, self.settings.metrics_port)
+        asked = await probes.serve(self.settings.health_port, {"/healthz": self._problems, "/readyz": self._unready})
         tasks = [self._spawn("ticker", self._tick())]
         try:
             tasks.append(self._spawn("start", self._start(tasks)))
@@ -126,6 +128,7 @@ class Process:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self.client.close()
+            await asked.cleanup()
             server.close()
         logger.info("hardened operator %s ends with exit code %d", __version__, self.exit_code)
         return self.exit_code
@@ -155,6 +158,21 @@ class Process:
             self._work()
         await asyncio.Event().wait()
 
+    def _problems(self) -> list[str]:
+        """What only a new process puts right."""
+        self.signs.beat(self.queue.heartbeat())
+        return self.signs.problems(self.clock())
+
+    def _unready(self) -> list[str]:
+        """Why changes are not heard of. Whether this process leads does not count: a standby is to be there, too."""
+        if self.stop.is_set():
+            return ["the process ends"]
+        return self._problems() if self.hears.is_set() else ["not everything is watched yet"]
+
+    def _hear(self) -> None:
+        self.signs.begin(self.clock())
+        self.hears.set()
+
     def _saw(self, plural: str) -> None:
         self.signs.saw(plural, self.clock())
 
@@ -177,7 +195,7 @@ class Process:
     async def _watch(self) -> None:
         watching = watches.Watching(self.cache, self.queue, self.signs, self.clock)
         load = functools.partial(credentials.load, self.environ)
-        await watcher.watch(watching, load, namespaces=self.settings.namespaces, spawned=self._hear_signals, complete=self.hears.set)
+        await watcher.watch(watching, load, namespaces=self.settings.namespaces, spawned=self._hear_signals, complete=self._hear)
 
     def _hear_signals(self) -> None:
         """kopf puts signal handlers of its own in place; the order of our end is ours."""
@@ -185,13 +203,28 @@ class Process:
             asyncio.get_running_loop().add_signal_handler(signum, self.end, 0)
 
 
+def counted(measured: Metrics, signs: Signs, clock: Callable[[], float] = time.monotonic) -> Count:
+    """For the client, to tell of each call. That it lists is a sign of life, also when no reply comes: who starts in an outage is well."""
+
+    def count(verb: str, resource: str, code: str) -> None:
+        measured.count_call(verb, resource, code)
+        if verb == "list":
+            signs.saw(resource, clock())
+
+    return count
+
+
+def new_signs(now: float) -> Signs:
+    return Signs((kind.plural for kind in watches.WATCHED), now)
+
+
 async def main(environ: Mapping[str, str]) -> int:
     """Runs the operator by these environment variables. Raises BadSetting."""
     settings = Settings.from_environ(environ)
     logs.configure(settings.log_level)
     logger.info("hardened operator %s starts in %s", __version__, ", ".join(settings.namespaces) or "all namespaces")
-    measured = Metrics()
-    client = await connect(environ, measured.count_call)
+    measured, signs = Metrics(), new_signs(time.monotonic())
+    client = await connect(environ, counted(measured, signs))
     with suppress(asyncio.CancelledError):
-        return await Process(settings, environ, client, measured).run()
+        return await Process(settings, environ, client, measured, signs).run()
     return 1

@@ -2,9 +2,12 @@
 
 import asyncio
 import contextlib
+import socket
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
+import aiohttp
 import pytest
 from tests.memory.api_server import Call, MemoryApiServer
 from tests.shell import virtual_time
@@ -12,9 +15,11 @@ from tests.shell.candidates import holder
 from tests.shell.operator_world import Body, service
 
 from hardened.errors import TryAgain
+from hardened.shell.client import Client
+from hardened.shell.credentials import Credentials
 from hardened.shell.kinds import DEPLOYMENT, HARDENED_SERVICE, Kind
 from hardened.shell.metrics import Metrics
-from hardened.shell.process import Process
+from hardened.shell.process import Process, counted, new_signs
 from hardened.shell.settings import Settings
 
 
@@ -41,11 +46,11 @@ class Caller(MemoryApiServer):
 class Started(Process):
     """A process that is told of changes by the in-memory cluster. deaf_to: kinds whose watch is silent."""
 
-    def __init__(self, cluster: MemoryApiServer, name: str, **settings: Any) -> None:
+    def __init__(self, cluster: MemoryApiServer, name: str, *, health_port: int = 0, clock: Callable[[], float] = virtual_time.now) -> None:
         self.caller = Caller(cluster)
         self.deaf_to: set[str] = set()
-        chosen = Settings(identity=name, lease_namespace="system", health_port=0, metrics_port=0, **settings)
-        super().__init__(chosen, {}, self.caller, Metrics(), clock=virtual_time.now)  # type: ignore[arg-type]
+        chosen = Settings(identity=name, lease_namespace="system", health_port=health_port, metrics_port=0)
+        super().__init__(chosen, {}, self.caller, Metrics(), new_signs(clock()), clock=clock)  # type: ignore[arg-type]
         self.task = asyncio.create_task(self.run())
 
     async def _watch(self) -> None:
@@ -55,6 +60,7 @@ class Started(Process):
                 self.queue.add(key)
 
         self.caller.on_event.append(seen)
+        self._hear()
         try:
             await asyncio.Event().wait()
         finally:
@@ -217,3 +223,60 @@ def test_who_is_told_to_end_while_it_takes_over_does_not_begin_to_work() -> None
             assert await holder(cluster) == ""
 
     play(scenario)
+
+
+def test_who_starts_in_an_outage_lives_until_it_is_over_but_is_not_ready() -> None:
+    async def scenario(_: Cluster) -> None:
+        signs = new_signs(virtual_time.now())
+        with socket.socket() as closed:
+            closed.bind(("127.0.0.1", 0))
+            nobody = Credentials(server=f"http://127.0.0.1:{closed.getsockname()[1]}")
+            client = Client(nobody, count=counted(Metrics(), signs, virtual_time.now))
+            settings = Settings(identity="a", lease_namespace="system", health_port=0, metrics_port=0)
+            process = Process(settings, {}, client, Metrics(), signs, clock=virtual_time.now)
+            running = asyncio.create_task(process.run())
+            for _ in range(60):
+                await asyncio.sleep(10)
+                assert process._problems() == []
+                assert process._unready() == ["not everything is watched yet"]
+            process.end(0)
+            assert await running == 0
+
+    play(scenario)
+
+
+def test_the_probes_are_answered_from_the_first_moment() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+
+    async def statuses() -> list[tuple[int, str]]:
+        async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
+            found = []
+            for path in ("/healthz", "/readyz"):
+                async with session.get(path) as reply:
+                    found.append((reply.status, (await reply.text()).strip()))
+            return found
+
+    async def scenario() -> None:
+        process = Started(Cluster(), "a", health_port=port, clock=time.monotonic)
+        is_over = asyncio.Event()
+        lists = process.caller.list
+
+        async def held_up(*given: Any, **named: Any) -> Any:
+            await is_over.wait()
+            return await lists(*given, **named)
+
+        process.caller.list = held_up  # type: ignore[method-assign]
+        async with running(process):
+            await asyncio.sleep(0.1)
+            assert await statuses() == [(200, "ok"), (500, "not everything is watched yet")]
+            is_over.set()
+            await asyncio.wait_for(process.hears.wait(), 5)
+            assert await statuses() == [(200, "ok"), (200, "ok")]
+            process.signs.begin(time.monotonic() - 180)
+            status, text = (await statuses())[0]
+            assert status == 500
+            assert "no sign of life of the watch of deployments" in text
+
+    asyncio.run(scenario())
