@@ -154,7 +154,9 @@ class Login:
         session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, ssl=_ssl(who)),
             headers=headers,
+            proxy=who.proxy,
             trust_env=False,
+            middlewares=[_named(who.server_name)] if who.server_name else [],
             trace_configs=[self._trace()],
             response_class=self._lists.response_class(),
         )
@@ -176,6 +178,16 @@ class Login:
         trace.on_request_start.append(self._lists.asked)
         trace.on_request_end.append(answered)
         return trace
+
+
+def _named(server_name: str) -> aiohttp.ClientMiddlewareType:
+    """The server's certificate is to be for this name, whatever the URL says: aiohttp takes it per request, and those are kopf's."""
+
+    async def named(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        request.server_hostname = server_name
+        return await send(request)
+
+    return named
 
 
 def _ssl(who: Credentials) -> ssl.SSLContext:

@@ -2,11 +2,13 @@
 
 import asyncio
 import random
+from pathlib import Path
 
 import aiohttp
 import pytest
 from tests.shell.http_server import Server, reply, status
 
+from e2e.faults.tls import make_server_tls
 from hardened.shell.cache import Cache
 from hardened.shell.credentials import Credentials
 from hardened.shell.health import WATCH_LIMIT, Signs
@@ -63,3 +65,38 @@ def test_a_watch_that_asks_is_alive_whatever_it_is_answered(answer: bytes) -> No
         return session.silent
 
     assert asyncio.run(scenario()) == {kind.plural for kind in WATCHED} - {"deployments"}
+
+
+def test_requests_go_through_the_proxy_of_the_kubeconfig() -> None:
+    async def scenario() -> list[str]:
+        async with Server(reply(200, {})) as proxy:
+            assert await Session().ask(Credentials(server="http://api.invalid:8080", proxy=proxy.url), URL) == 200
+            return [path for _, path, _, _ in proxy.requests]
+
+    assert asyncio.run(scenario()) == [f"http://api.invalid:8080{URL}"]
+
+
+@pytest.mark.parametrize(
+    ("name", "is_reached"),
+    [
+        pytest.param("localhost", True, id="the certificate is for the name"),
+        pytest.param("api.internal", False, id="it is for another"),
+        pytest.param(None, True, id="the URL's host is meant"),
+    ],
+)
+def test_the_certificate_is_held_to_the_name_of_the_kubeconfig(tmp_path: Path, name: str | None, is_reached: bool) -> None:
+    async def scenario() -> None:
+        context, authority = make_server_tls(tmp_path)
+        (tmp_path / "ca.crt").write_bytes(authority)
+        asked: list[str | None] = []
+        context.sni_callback = lambda _, name, __: asked.append(name)
+        async with Server(reply(200, {}), tls=context) as server:
+            who = Credentials(server=server.url, ca_file=str(tmp_path / "ca.crt"), server_name=name)
+            if is_reached:
+                assert await Session().ask(who, URL) == 200
+            else:
+                with pytest.raises(aiohttp.ClientConnectorCertificateError):
+                    await Session().ask(who, URL)
+        assert asked[-1] == name
+
+    asyncio.run(scenario())
