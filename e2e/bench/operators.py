@@ -81,7 +81,7 @@ class Running:
         end = time.monotonic() + within
         while time.monotonic() < end:
             with contextlib.suppress(aiohttp.ClientError):
-                async with self.session.get(f"http://127.0.0.1:{self.health_port}/healthz") as reply:
+                async with self.session.get(f"http://127.0.0.1:{self.health_port}/readyz") as reply:
                     if reply.status == 200:
                         return
             await asyncio.sleep(LOOK_S)

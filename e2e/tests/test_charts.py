@@ -151,6 +151,19 @@ def test_the_crd_is_that_of_the_models_and_kept_as_the_values_say() -> None:
 
 
 @pytest.mark.cluster
+@pytest.mark.parametrize(
+    ("values", "strategy"),
+    [
+        pytest.param([], {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}, id="with leader election"),
+        pytest.param(["replicas=1"], {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}, id="one replica"),
+        pytest.param(["replicas=1", "leaderElection.enabled=false"], {"type": "Recreate"}, id="without leader election"),
+    ],
+)
+def test_an_upgrade_never_has_two_that_write(values: list[str], strategy: Manifest) -> None:
+    assert _named(_rendered(OPERATOR, *values), "Deployment", "hardened-operator")["spec"]["strategy"] == strategy
+
+
+@pytest.mark.cluster
 def test_the_operator_may_reach_the_api_server_and_dns_only() -> None:
     policy = _named(_rendered(OPERATOR), "NetworkPolicy", "hardened-operator")["spec"]
     assert policy["policyTypes"] == ["Ingress", "Egress"]

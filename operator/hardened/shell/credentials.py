@@ -43,6 +43,9 @@ async def load(environ: Mapping[str, str]) -> Credentials:
         _load_service_account(configuration, environ)
     else:
         await _load_kubeconfig(configuration, kubeconfig or os.path.join(environ.get("HOME") or "/", ".kube", "config"))
+    if configuration.proxy and not str(configuration.proxy).startswith(("http://", "https://")):
+        # Not the value: it can hold a password.
+        raise BadSetting("KUBECONFIG", "its proxy-url cannot be used: set it to http://… or https://…, SOCKS is not spoken")
     return Credentials(
         server=configuration.host.rstrip("/"),
         authorization=_authorization(configuration.api_key.get("BearerToken")),

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
-#: Seconds of silence of a watch: `watches` has it renewed each 120 s, and each renewal is a sign of life.
+#: Seconds of silence of a watch: `watches` has it renewed each 120 s, and each attempt of it is a sign of life.
 WATCH_LIMIT: Final = 180.0
 #: Seconds without progress of a queue in which something waits: four times the longest API call.
 QUEUE_LIMIT: Final = 60.0
@@ -18,14 +18,25 @@ class Signs:
 
     def __init__(self, kinds: Iterable[str], now: float) -> None:
         self._seen = dict.fromkeys(kinds, now)
+        self._has_begun = False
         self._heartbeat = now
         self._ticked = now
         self._lag = 0.0
 
     def saw(self, kind: str, now: float) -> None:
-        """The watch of this kind lives: an event, a bookmark, a list or a new connection. Kinds that are not watched are ignored."""
-        if kind in self._seen:
+        """The watch of this kind lives: it was told something, or asks. Kinds that are not watched are ignored.
+
+        That it asks is enough: a watch that is dead does not, and one whose API server is away is not helped by a new process.
+        """
+        if not self._has_begun:
+            self._seen = dict.fromkeys(self._seen, now)
+        elif kind in self._seen:
             self._seen[kind] = now
+
+    def begin(self, now: float) -> None:
+        """Each kind is watched from now on. Until then they are asked for one after the other, and a sign of anything stands for all."""
+        self._has_begun = True
+        self._seen = dict.fromkeys(self._seen, now)
 
     def beat(self, heartbeat: float) -> None:
         """The work queue's heartbeat, as WorkQueue.heartbeat() says."""

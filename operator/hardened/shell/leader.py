@@ -89,7 +89,8 @@ class Leader:
             async with asyncio.timeout(self._patience()):
                 if not await self._put_released():
                     # A renewal was on its way when we began: look at what it left, and release that.
-                    self.state = self.state.observed(await self._read(), self._clock())
+                    lease = await self._read()
+                    self.state = self.state.observed(lease, self._clock())
                     await self._put_released()
         except (ApiFailure, TimeoutError) as error:
             logger.warning("the lease could not be released, it runs out by itself: %s", error)
@@ -140,16 +141,21 @@ class Leader:
     async def _look_and_write(self) -> None:
         # A leader that knows its last write puts the next one on top of it; all others read first.
         if not (self._has_read and self.is_leader):
-            self.state = self.state.observed(await self._read(), self._clock())
+            lease = await self._read()
+            # Only now the state: what it was before the read may have been given up meanwhile.
+            self.state = self.state.observed(lease, self._clock())
+        if self._has_released:
+            # The Lease is free, and it is we who freed it: a process that ends does not take it back.
+            return
         sent_at = self._clock()
         move = self.state.next_move(sent_at)
         if isinstance(move, Wait):
             return
         body = self.state.to_write(move, self._namespace, self._name, self._today())
-        lease = await (self._api.create(LEASE, body) if isinstance(move, Create) else self._api.update(LEASE, body))
+        written = await (self._api.create(LEASE, body) if isinstance(move, Create) else self._api.update(LEASE, body))
         if self._has_released:
             return
-        self.state = self.state.renewed(lease, sent_at, self._clock())
+        self.state = self.state.renewed(written, sent_at, self._clock())
         self._has_read = True
 
     async def _read(self) -> Body | None:

@@ -6,18 +6,17 @@ import logging
 import random
 import signal
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 
-import kopf
-
 from hardened import __version__
 from hardened.core.policy import Policy
-from hardened.shell import credentials, logs, metrics, watches
+from hardened.errors import ApiFailure
+from hardened.shell import credentials, logs, metrics, probes, watcher, watches
 from hardened.shell.cache import Cache
-from hardened.shell.client import Client, connect
+from hardened.shell.client import Client, Count, connect
 from hardened.shell.health import TICK, Signs
 from hardened.shell.leader import Leader
 from hardened.shell.metrics import Metrics
@@ -29,27 +28,42 @@ from hardened.shell.workqueue import WorkQueue
 
 logger = logging.getLogger(__name__)
 
-#: A graceful stop waits this long for reconciles in work, before the Lease is given up: together less than the 3 s of a handover.
-DRAIN_SECONDS: Final = 1.5
-#: How long kopf may take to end its watches.
-KOPF_SECONDS: Final = 2.0
+#: A graceful stop waits this long for reconciles in work, then cancels them and waits once more, before the Lease is given up: with the
+#: 1.2 s within which a standby looks, less than the 3 s of a handover.
+DRAIN_SECONDS: Final = 1.2
+CANCEL_SECONDS: Final = 0.3
+#: Between two attempts of a new leader to list what it is to work on; with jitter.
+TAKEOVER_PAUSE: Final = 1.0
 
 
 class Process:
-    """All parts of one operator process. Ends on SIGTERM, on lost leadership, and when any part ends that should not."""
+    """All parts of one operator process. Ends on SIGTERM, on lost leadership, and when any part ends that should not.
 
-    def __init__(self, settings: Settings, environ: Mapping[str, str], client: Client, measured: Metrics) -> None:
-        rng = random.Random()
-        self.settings, self.environ, self.client, self.metrics = settings, environ, client, measured
+    clock: monotonic seconds, the same as the event loop's.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        environ: Mapping[str, str],
+        client: Client,
+        measured: Metrics,
+        signs: Signs,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.rng = rng = random.Random()
+        self.settings, self.environ, self.client, self.metrics, self.clock = settings, environ, client, measured, clock
         self.stop = asyncio.Event()
+        self.leads, self.hears = asyncio.Event(), asyncio.Event()
         self.exit_code = 0
         self.cache = Cache()
-        self.queue = WorkQueue(time.monotonic, rng)
+        self.queue = WorkQueue(clock, rng)
         self.queue.pause()
-        self.signs = Signs((kind.plural for kind in watches.WATCHED), time.monotonic())
-        self.recorder = Recorder(client, settings.identity or "hardened-operator", clock=time.monotonic)
+        self.signs = signs
+        self.recorder = Recorder(client, settings.identity or "hardened-operator", clock=clock)
         self.sync = Sync(client, self.cache, self.queue, namespaces=settings.namespaces, period=settings.resync_seconds, rng=rng)
-        self.leader = Leader(client, settings, clock=time.monotonic, rng=rng, on_started=self._lead, on_lost=self._lost)
+        self.leader = Leader(client, settings, clock=clock, rng=rng, on_started=self.leads.set, on_lost=self._lost)
         self.reconciler = Reconciler(
             client,
             self.cache,
@@ -68,7 +82,22 @@ class Process:
         measured.watch_queue(self.queue.__len__, self.queue.oldest_seconds)
         measured.watch_leader(lambda: not settings.leader_elect or self.leader.is_leader)
 
-    def _lead(self) -> None:
+    async def _take_over(self) -> None:
+        """Begins to work once it leads, on the specs of then: a standby whose watch is silent would plan on old ones and undo a release."""
+        await self.leads.wait()
+        while True:
+            try:
+                await self.sync.services()
+                break
+            except ApiFailure as failure:
+                logger.warning("%s leads, but does not work yet: %s", self.settings.identity, failure)
+            await asyncio.sleep(TAKEOVER_PAUSE * self.rng.uniform(0.8, 1.2))
+        self._work()
+        await asyncio.Event().wait()
+
+    def _work(self) -> None:
+        if self.stop.is_set():
+            return
         for key in self.cache.services():
             self.queue.add(key)
         self.queue.resume()
@@ -85,24 +114,34 @@ class Process:
 
     async def run(self) -> int:
         """Runs until told to end. The exit code: 0 after a signal, 1 when something ended that should not have."""
-        loop = asyncio.get_running_loop()
-        for signum in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(signum, self.end, 0)
+        self._hear_signals()
         server = metrics.serve(self.metrics.registry, self.settings.metrics_port)
+        asked = await probes.serve(self.settings.health_port, {"/healthz": self._problems, "/readyz": self._unready})
         tasks = [self._spawn("ticker", self._tick())]
         try:
             tasks.append(self._spawn("start", self._start(tasks)))
             await self.stop.wait()
-            await self.queue.drain(DRAIN_SECONDS)
-            await self.leader.release()
+            if await self._finish_work():
+                await self.leader.release()
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self.client.close()
+            await asked.cleanup()
             server.close()
         logger.info("hardened operator %s ends with exit code %d", __version__, self.exit_code)
         return self.exit_code
+
+    async def _finish_work(self) -> bool:
+        """Whether nothing of ours can be written any more: only then another may lead."""
+        if await self.queue.drain(DRAIN_SECONDS):
+            return True
+        self.queue.pause()
+        if await self.queue.drain(CANCEL_SECONDS):
+            return True
+        logger.warning("a reconcile does not end: the lease is not released, it runs out by itself")
+        return False
 
     async def _start(self, tasks: list[asyncio.Task[None]]) -> None:
         """The order matters: nothing is worked before every kind was listed, and a standby knows the world before it can lead."""
@@ -113,13 +152,29 @@ class Process:
         tasks.append(self._spawn("recorder", self.recorder.run()))
         tasks.append(self._spawn("resync", self.sync.run(saw)))
         if self.settings.leader_elect:
+            tasks.append(self._spawn("takeover", self._take_over()))
             tasks.append(self._spawn("leader", self.leader.run()))
         else:
-            self._lead()
+            self._work()
         await asyncio.Event().wait()
 
+    def _problems(self) -> list[str]:
+        """What only a new process puts right."""
+        self.signs.beat(self.queue.heartbeat())
+        return self.signs.problems(self.clock())
+
+    def _unready(self) -> list[str]:
+        """Why changes are not heard of. Whether this process leads does not count: a standby is to be there, too."""
+        if self.stop.is_set():
+            return ["the process ends"]
+        return self._problems() if self.hears.is_set() else ["not everything is watched yet"]
+
+    def _hear(self) -> None:
+        self.signs.begin(self.clock())
+        self.hears.set()
+
     def _saw(self, plural: str) -> None:
-        self.signs.saw(plural, time.monotonic())
+        self.signs.saw(plural, self.clock())
 
     def _spawn(self, name: str, coro: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(coro, name=name)
@@ -134,33 +189,33 @@ class Process:
 
     async def _tick(self) -> None:
         while True:
-            self.signs.ticked(time.monotonic())
+            self.signs.ticked(self.clock())
             await asyncio.sleep(TICK)
 
     async def _watch(self) -> None:
-        registry = kopf.OperatorRegistry()
-        watching = watches.Watching(self.cache, self.queue, self.signs, time.monotonic)
-        watches.register(registry, watching, watches.Login(functools.partial(credentials.load, self.environ), watching))
-        tasks = await kopf.spawn_tasks(
-            registry=registry,
-            settings=watches.settings(),
-            clusterwide=not self.settings.namespaces,
-            namespaces=self.settings.namespaces,
-            standalone=True,
-            liveness_endpoint=f"http://0.0.0.0:{self.settings.health_port}/healthz",
-        )
-        # kopf has put its own signal handlers in place; the order of our end is ours.
+        watching = watches.Watching(self.cache, self.queue, self.signs, self.clock)
+        load = functools.partial(credentials.load, self.environ)
+        await watcher.watch(watching, load, namespaces=self.settings.namespaces, spawned=self._hear_signals, complete=self._hear)
+
+    def _hear_signals(self) -> None:
+        """kopf puts signal handlers of its own in place; the order of our end is ours."""
         for signum in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(signum, self.end, 0)
-        # Not kopf.run_tasks: when one watch fails it waits for all tasks of the process, ours too, and nothing is heard of until then.
-        try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks, timeout=KOPF_SECONDS)
+
+
+def counted(measured: Metrics, signs: Signs, clock: Callable[[], float] = time.monotonic) -> Count:
+    """For the client, to tell of each call. That it lists is a sign of life, also when no reply comes: who starts in an outage is well."""
+
+    def count(verb: str, resource: str, code: str) -> None:
+        measured.count_call(verb, resource, code)
+        if verb == "list":
+            signs.saw(resource, clock())
+
+    return count
+
+
+def new_signs(now: float) -> Signs:
+    return Signs((kind.plural for kind in watches.WATCHED), now)
 
 
 async def main(environ: Mapping[str, str]) -> int:
@@ -168,8 +223,8 @@ async def main(environ: Mapping[str, str]) -> int:
     settings = Settings.from_environ(environ)
     logs.configure(settings.log_level)
     logger.info("hardened operator %s starts in %s", __version__, ", ".join(settings.namespaces) or "all namespaces")
-    measured = Metrics()
-    client = await connect(environ, measured.count_call)
+    measured, signs = Metrics(), new_signs(time.monotonic())
+    client = await connect(environ, counted(measured, signs))
     with suppress(asyncio.CancelledError):
-        return await Process(settings, environ, client, measured).run()
+        return await Process(settings, environ, client, measured, signs).run()
     return 1

@@ -61,14 +61,22 @@ class Sync:
                 pause = min(self._period, RETRY_PAUSE)
 
     async def once(self, saw: Callable[[str], None]) -> None:
-        """One complete round. Raises ApiFailure; the kinds listed until then are in the cache.
+        """One complete round. Raises ApiFailure; the kinds listed until then are in the cache."""
+        await self._round(WATCHED, saw)
+        self.crd_schema = await self._schema()
+        for key in self._cache.services():
+            self._queue.add(key)
 
-        A namespace that may not be read, since it is gone or its rights are, does not hold up the others; all of them together do.
-        """
+    async def services(self) -> None:
+        """Lists the HardenedServices alone, and looks at those that changed. Raises ApiFailure."""
+        await self._round((HARDENED_SERVICE,), lambda _: None)
+
+    async def _round(self, kinds: Sequence[Kind], saw: Callable[[str], None]) -> None:
+        """A namespace that may not be read, since it is gone or its rights are, does not hold up the others; all of them together do."""
         refusals = []
         for namespace in self._namespaces or (None,):
             try:
-                for kind in WATCHED:
+                for kind in kinds:
                     await self._list(kind, namespace)
                     saw(kind.plural)
             except Refused as refusal:
@@ -76,9 +84,6 @@ class Sync:
                 refusals.append(refusal)
         if refusals and len(refusals) >= len(self._namespaces):
             raise refusals[0]
-        self.crd_schema = await self._schema()
-        for key in self._cache.services():
-            self._queue.add(key)
 
     async def _list(self, kind: Kind, namespace: str | None) -> None:
         selector = "" if kind == HARDENED_SERVICE else names.CHILD_SELECTOR

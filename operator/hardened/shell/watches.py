@@ -1,4 +1,4 @@
-"""kopf's part: it watches, serves the probe, and tells the cache and the queue what changed. It decides and writes nothing."""
+"""kopf's part: it watches, and tells the cache and the queue what changed. It decides and writes nothing."""
 
 import asyncio
 import itertools
@@ -87,7 +87,7 @@ class Watching:
 
 
 def register(registry: kopf.OperatorRegistry, watching: Watching, login: Callable[[], Awaitable[kopf.AiohttpSession]]) -> None:
-    """Registers one event handler per kind, the login and the liveness probe."""
+    """Registers one event handler per kind, and the login."""
     for kind in WATCHED:
         kopf.on.event(group=kind.group, version=kind.version, plural=kind.plural, id=kind.plural, registry=registry)(
             _handler(kind, watching)
@@ -96,16 +96,7 @@ def register(registry: kopf.OperatorRegistry, watching: Watching, login: Callabl
     async def give_credentials(**_: Any) -> kopf.AiohttpSession:
         return await login()
 
-    async def is_alive(**_: Any) -> str:
-        watching.signs.beat(watching.queue.heartbeat())
-        problems = watching.signs.problems(watching.clock())
-        if problems:
-            raise kopf.PermanentError("; ".join(problems))
-        return "alive"
-
     kopf.on.login(registry=registry, id="login", retries=1)(give_credentials)
-    # With the default mode a failing probe hangs; with PERMANENT it answers 500 at once.
-    kopf.on.probe(registry=registry, id="alive", errors=kopf.ErrorsMode.PERMANENT)(is_alive)
 
 
 def _handler(kind: Kind, watching: Watching) -> Callable[..., Any]:
@@ -163,21 +154,40 @@ class Login:
         session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, ssl=_ssl(who)),
             headers=headers,
+            proxy=who.proxy,
             trust_env=False,
+            middlewares=[_named(who.server_name)] if who.server_name else [],
             trace_configs=[self._trace()],
             response_class=self._lists.response_class(),
         )
         return kopf.AiohttpSession(aiohttp_session=session, server=who.server)
 
     def _trace(self) -> aiohttp.TraceConfig:
+        def saw(path: str) -> None:
+            self._signs.saw(path.rpartition("/")[2], self._clock())
+
+        async def asked(_: aiohttp.ClientSession, __: SimpleNamespace, params: aiohttp.TraceRequestStartParams) -> None:
+            saw(params.url.path)
+
         async def answered(_: aiohttp.ClientSession, __: SimpleNamespace, params: aiohttp.TraceRequestEndParams) -> None:
             if params.response.status == 200:
-                self._signs.saw(params.url.path.rpartition("/")[2], self._clock())
+                saw(params.url.path)
 
         trace = aiohttp.TraceConfig()
+        trace.on_request_start.append(asked)
         trace.on_request_start.append(self._lists.asked)
         trace.on_request_end.append(answered)
         return trace
+
+
+def _named(server_name: str) -> aiohttp.ClientMiddlewareType:
+    """The server's certificate is to be for this name, whatever the URL says: aiohttp takes it per request, and those are kopf's."""
+
+    async def named(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        request.server_hostname = server_name
+        return await send(request)
+
+    return named
 
 
 def _ssl(who: Credentials) -> ssl.SSLContext:

@@ -35,6 +35,34 @@ def test_a_kubeconfig_says_who_asks(tmp_path: Path, user: str, expected: str) ->
     assert expected not in repr(who)
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        pytest.param("http://me:sesame@proxy:3128", "http://me:sesame@proxy:3128", id="HTTP"),
+        pytest.param("https://proxy", "https://proxy", id="HTTPS"),
+        pytest.param("socks5://me:sesame@proxy:1080", None, id="SOCKS"),
+    ],
+)
+def test_a_proxy_is_the_kubeconfigs_and_nobody_elses(
+    tmp_path: Path, given: str, expected: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, "http://elsewhere:1")
+    text = CONFIG.replace("USER", "{token: t1}")
+    (tmp_path / "config").write_text(text)
+    environ = {"KUBECONFIG": str(tmp_path / "config")}
+    assert load(environ).proxy is None
+    (tmp_path / "config").write_text(text.replace("tls-server-name: other", f'proxy-url: "{given}"'))
+    if expected:
+        who = load(environ)
+        assert who.proxy == expected
+        assert "sesame" not in repr(who)
+    else:
+        with pytest.raises(BadSetting, match="KUBECONFIG: its proxy-url") as caught:
+            load(environ)
+        assert "sesame" not in str(caught.value)
+
+
 def test_without_kubeconfig_a_pod_uses_its_service_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(credentials, "SERVICE_ACCOUNT", str(tmp_path))
     environ = {"KUBERNETES_SERVICE_HOST": "fd00::1", "KUBERNETES_SERVICE_PORT": "443"}

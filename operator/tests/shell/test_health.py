@@ -17,6 +17,7 @@ from hardened.shell.health import Signs
 )
 def test_problems(watch: float, queue: float, tick: float, now: float, words: list[str]) -> None:
     signs = Signs(["Deployment", "Pod"], 0)
+    signs.begin(0)
     signs.saw("Deployment", now)
     signs.saw("Pod", watch)
     signs.saw("Secret", now)
@@ -26,6 +27,23 @@ def test_problems(watch: float, queue: float, tick: float, now: float, words: li
     problems = signs.problems(now)
     assert len(problems) == len(words)
     assert all(word in problem for word, problem in zip(words, problems, strict=True))
+
+
+def test_until_all_are_watched_a_sign_of_anything_stands_for_all() -> None:
+    signs = Signs(["Deployment", "Pod"], 0)
+    signs.beat(400)
+    for now in range(400):
+        signs.ticked(now)
+    assert len(signs.problems(400)) == 2
+    signs.saw("apis", 300)
+    assert signs.problems(400) == []
+    signs.begin(350)
+    signs.saw("Deployment", 390)
+    signs.saw("apis", 390)
+    signs.beat(530)
+    for now in range(400, 530):
+        signs.ticked(now)
+    assert [problem.split(" for")[0] for problem in signs.problems(530)] == ["no sign of life of the watch of Pod"]
 
 
 def test_a_loop_that_was_late_is_well_again_after_the_next_tick() -> None:

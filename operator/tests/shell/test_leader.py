@@ -1,7 +1,9 @@
 """Elections over the in-memory cluster, in virtual time: who leads, and how soon after another."""
 
 import asyncio
+from typing import Any
 
+import pytest
 from tests.memory.api_server import Call, MemoryApiServer
 from tests.shell import virtual_time
 from tests.shell.candidates import Candidate, holder, play
@@ -97,6 +99,46 @@ def test_a_release_gives_up_a_renewal_that_is_on_its_way() -> None:
         assert lease["spec"]["holderIdentity"] == "a"
         await first.leader.release()
         assert await holder(cluster) == ""
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("served", ["before the release, and answered after it", "after the release"])
+def test_a_look_that_is_on_its_way_takes_nothing_back(served: str) -> None:
+    async def scenario(cluster: MemoryApiServer) -> None:
+        first = Candidate(cluster, "a").start()
+        await asyncio.sleep(20)
+        update, get = first.api.update, first.api.get
+        begun, goes_on = asyncio.Event(), asyncio.Event()
+
+        async def lost(*_: Any) -> Any:
+            raise TryAgain("lost")
+
+        async def slow(*given: Any) -> Any:
+            first.api.get = get  # type: ignore[method-assign]
+            seen = None if served.startswith("after") else await get(*given)
+            begun.set()
+            await goes_on.wait()
+            return seen or await get(*given)
+
+        # Whoever does not know what became of its last renewal looks first.
+        first.api.update, first.api.get = lost, slow  # type: ignore[method-assign]
+        await begun.wait()
+        first.api.update = update  # type: ignore[method-assign]
+        assert first.leader.is_leader
+        releasing = asyncio.create_task(first.leader.release())
+        if served.startswith("after"):
+            await releasing
+        else:
+            await asyncio.sleep(0)
+        goes_on.set()
+        for _ in range(20):
+            await asyncio.sleep(0)
+            assert not first.leader.is_leader
+        await releasing
+        await asyncio.sleep(5)
+        assert await holder(cluster) == ""
+        assert first.words == ["started"]
 
     play(scenario)
 
