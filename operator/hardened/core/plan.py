@@ -259,7 +259,8 @@ class _Planner:
                 name = child["metadata"]["name"]
                 text = f"claim {name} is being deleted while pods mount it; its data goes when the last of them ends: copy it now"
                 return Finding(Reason.CLAIM_DELETING, text)
-        for key, path in self.observed.contested.items():
+        if self.observed.contested:
+            key, path = next(iter(self.observed.contested.items()))
             text = f"{key}: {path} is changed by something else as it is written; see the admission webhooks and policies of the cluster"
             return Finding(Reason.CONTESTED, text)
         lost = [e["revision"] for e in entries if e.get("missing")]

@@ -133,8 +133,7 @@ class Client(ApiServer):
             page = await self._call("list", kind, namespace, None, query=query)
             for item in page.get("items") or ():
                 item["metadata"].pop("managedFields", None)
-                # The server leaves these two out of the items of its own kinds.
-                items.append({"apiVersion": kind.api_version, "kind": kind.name} | item)
+                items.append(kind.named(item))
             token = (page.get("metadata") or {}).get("continue")
             if not token:
                 return items

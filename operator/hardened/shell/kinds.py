@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote
 
 from hardened.api import names
@@ -31,6 +32,10 @@ class Kind:
         if subresource:
             parts.append(subresource)
         return "/" + "/".join(quote(part, safe="") for part in parts)
+
+    def named(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The object with its apiVersion and kind, which the server leaves out of some replies, such as the items of its own kinds."""
+        return {"apiVersion": self.api_version, "kind": self.name, **body}
 
     def __str__(self) -> str:
         return self.name

@@ -11,15 +11,9 @@ from typing import Any
 
 import aiohttp
 
-from hardened.shell.api_server import Body
 from hardened.shell.cache import Cache, Listing
 from hardened.shell.kinds import Kind
 from hardened.shell.workqueue import WorkQueue
-
-
-def named(kind: Kind, body: Body) -> Body:
-    """The object with its apiVersion and kind, which the server leaves out of the items of its own kinds."""
-    return body if "kind" in body else {"apiVersion": kind.api_version, "kind": kind.name, **body}
 
 
 class Lists:
@@ -45,7 +39,7 @@ class Lists:
         meta = page.get("metadata") or {}
         if kind is None or listing is None or page.get("kind") != f"{kind.name}List" or not meta.get("resourceVersion"):
             return page
-        keys = listing.take(named(kind, item) for item in page.get("items") or ())
+        keys = listing.take(map(kind.named, page.get("items") or ()))
         if not meta.get("continue"):
             keys |= listing.end(meta["resourceVersion"])
             del self._open[path]

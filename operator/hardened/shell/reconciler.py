@@ -117,7 +117,7 @@ class Reconciler:
         except Vanished:
             return child, None
         live["metadata"].setdefault("managedFields", [])
-        return child, {"apiVersion": KINDS[child.kind].api_version, "kind": child.kind} | live
+        return child, KINDS[child.kind].named(live)
 
     async def _pods(self, key: Key) -> list[Body]:
         return await self._api.list(POD, key.namespace, f"{names.SERVICE_LABEL}={key.name}")

@@ -29,7 +29,7 @@ from hardened.shell.kinds import (
     SERVICE_ACCOUNT,
     Kind,
 )
-from hardened.shell.lists import Lists, named
+from hardened.shell.lists import Lists
 from hardened.shell.workqueue import WorkQueue
 
 logger = logging.getLogger(__name__)
@@ -102,7 +102,7 @@ def register(registry: kopf.OperatorRegistry, watching: Watching, login: Callabl
 def _handler(kind: Kind, watching: Watching) -> Callable[..., Any]:
     async def seen(event: Any, **_: Any) -> None:
         watching.signs.saw(kind.plural, watching.clock())
-        key = watching.cache.see(kind, event["type"], named(kind, event["object"]))
+        key = watching.cache.see(kind, event["type"], kind.named(event["object"]))
         if key:
             watching.queue.add(key)
 

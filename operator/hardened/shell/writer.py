@@ -48,7 +48,7 @@ class Writer:
         kind = KINDS[step.manifest["kind"]]
         with _noted(f"apply {key_of(step.manifest)}"):
             live = await self._apply(kind, step)
-        live = {"apiVersion": kind.api_version, "kind": kind.name} | live
+        live = kind.named(live)
         self._cache.wrote(kind, live)
         return live
 
