@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from e2e.bench.audit import WRITES, Since
+from e2e.audit import WRITES, Since
 from e2e.bench.manifests import PLAYED, service
 from e2e.bench.moments import moments
 from e2e.bench.operators import Running, looked_at, operator

@@ -7,11 +7,12 @@ import base64
 import contextlib
 import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from e2e.audit import Since
 from e2e.cluster.local.cluster import LocalCluster
 from e2e.faults import FOREVER, Answer, Fault, Where
 from e2e.figures import figures
@@ -151,12 +152,6 @@ def put(file: Path, text: str) -> None:
     file.write_text(text)
 
 
-def audited(log: Path, holds: Callable[[Body], bool]) -> list[Body]:
-    """The audited requests that fit. A line ends at a newline alone: other separators may stand inside a string."""
-    with log.open(newline="\n") as lines:
-        return [event for line in lines if line.endswith("}\n") and holds(event := json.loads(line))]
-
-
 @pytest.mark.cluster
 def test_a_token_that_is_no_longer_taken_is_replaced_by_the_one_in_its_file(local: LocalCluster, kubeconfig: Path, tmp_path: Path) -> None:
     refused = Fault(Where(background=True), Answer(401), times=FOREVER)
@@ -183,10 +178,7 @@ def test_a_token_that_is_no_longer_taken_is_replaced_by_the_one_in_its_file(loca
             figures("token replaced", back_seconds=back, write_back_seconds=written, exits=run.operator.run)
             return credential_of(token)
 
+    since = Since(local.audit_log)
     credential = asyncio.run(all_of_it())
-
-    def carries_it(event: Body) -> bool:
-        return credential in event["user"].get("extra", {}).get("authentication.kubernetes.io/credential-id", [])
-
-    verbs = {event["verb"] for event in audited(local.audit_log, carries_it)}
+    verbs = {event["verb"] for event in since.requests(credential)}
     assert {"watch", "patch"} <= verbs, "watches and writes alike carry the new token"

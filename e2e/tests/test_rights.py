@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from e2e.audit import Since
 from e2e.cluster.local.cluster import LocalCluster
 from e2e.damage import CLAIM, EDITS, repair_seconds
 from e2e.figures import figures
@@ -18,7 +18,6 @@ from e2e.install import install
 from e2e.kube import Body, Kube, condition, is_ready
 from e2e.rig import ACCOUNT, CHILDREN, SYSTEM, Run, fresh_namespace, operator_behind, serve, until_event, web
 
-USER = f"system:serviceaccount:{SYSTEM}:{ACCOUNT}"
 #: What the operator must never be able to do.
 FORBIDDEN = frozenset(
     {"*", "secrets", "pods/exec", "pods/attach", "nodes/proxy", "escalate", "bind", "impersonate", "serviceaccounts/token"}
@@ -37,13 +36,12 @@ class Used:
     denied: tuple[str, ...]
 
 
-def used(lines: Iterable[str]) -> Used:
-    """Reads the audit log. An apply that made its object is a create as well, as the API server's authorization sees it."""
+def used(requests: Iterable[Body]) -> Used:
+    """Reads audit events. An apply that made its object is a create as well, as the API server's authorization sees it."""
     rights: set[Right] = set()
     denied: list[str] = []
-    for line in lines:
-        event = json.loads(line)
-        if event["user"]["username"] != USER or "objectRef" not in event:
+    for event in requests:
+        if "objectRef" not in event:
             continue
         where, code = event["objectRef"], event.get("responseStatus", {}).get("code", 0)
         resource = "/".join(part for part in (where.get("apiGroup"), where["resource"], where.get("subresource")) if part)
@@ -112,7 +110,7 @@ async def do_everything(run: Run) -> None:
 
 
 async def _compare(local: LocalCluster, folder: Path, namespace: str, kube: Kube, watched: str) -> None:
-    begun, start = time.monotonic(), local.audit_log.stat().st_size
+    begun, since = time.monotonic(), Since(local.audit_log)
     await kube.delete("Lease", ACCOUNT, SYSTEM)
     settings = {
         "HARDENED_NAMESPACES": watched,
@@ -122,9 +120,7 @@ async def _compare(local: LocalCluster, folder: Path, namespace: str, kube: Kube
     }
     async with operator_behind(kube, local.kubeconfig, folder, namespace=namespace, settings=settings) as run:
         await do_everything(run)
-    with local.audit_log.open() as log:
-        log.seek(start)
-        seen = used(log)
+    seen = used(since.of_the_operator())
     allowed = await granted(kube)
     name = "rights in one namespace" if watched else "rights in the whole cluster"
     figures(name, granted=len(allowed), used=len(seen.rights), denied=len(seen.denied), seconds=time.monotonic() - begun)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.bench.audit import USER, Since
+from e2e.audit import OPERATOR, Since
 from e2e.bench.manifests import PLAYED, bare, service
 from e2e.bench.report import Figure, keep, lines_of, table
 
@@ -36,7 +36,7 @@ def test_a_bench_that_is_measured_again_replaces_its_own_figures_only(tmp_path: 
     assert table(kept["figures"]).splitlines()[1].split() == ["b", "x", "2", "s", "≤", "2", "s", "met"]
 
 
-def _line(verb: str, resource: str, user: str = USER, **more: str) -> str:
+def _line(verb: str, resource: str, user: str = OPERATOR, **more: str) -> str:
     event = {"verb": verb, "user": {"username": user}, "objectRef": {"resource": resource, **more}}
     return json.dumps(event, separators=(",", ":")) + "\n"
 

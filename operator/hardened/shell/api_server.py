@@ -4,12 +4,11 @@ Each method raises an `ApiFailure`, and nothing else, when a call does not do wh
 After a TryAgain of a write nobody knows whether the server took it.
 """
 
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal, NamedTuple, Protocol
 
 from hardened.shell.kinds import Kind
 
 Body = dict[str, Any]
-Bodies = list[Body]
 Propagation = Literal["Background", "Foreground", "Orphan"]
 
 #: Reasons of a Refused with status 403 that core can tell from a lack of rights. The server says `Forbidden` for all of them.
@@ -17,12 +16,19 @@ EXCEEDED_QUOTA: Final = "ExceededQuota"
 NAMESPACE_TERMINATING: Final = "NamespaceTerminating"
 
 
+class Listed(NamedTuple):
+    """A complete list: its objects, and the resourceVersion of the state that it shows."""
+
+    items: list[Body]
+    version: str
+
+
 class ApiServer(Protocol):
     async def get(self, kind: Kind, namespace: str | None, name: str) -> Body:
         """The object as it is now; namespace None for a cluster-scoped kind. Raises Vanished when there is none."""
         ...
 
-    async def list(self, kind: Kind, namespace: str | None, label_selector: str = "", *, chunk: int = 100) -> Bodies:
+    async def list(self, kind: Kind, namespace: str | None, label_selector: str = "", *, chunk: int = 100) -> Listed:
         """All objects that match, in pages of `chunk`; namespace None: of all namespaces.
 
         Items carry apiVersion and kind, and no metadata.managedFields, which is half of most objects. Starts over, once, when the server

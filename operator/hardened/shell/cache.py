@@ -2,7 +2,7 @@
 
 import json
 from collections import OrderedDict
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,7 +23,6 @@ class _Entry:
     uid: str
     version: str
     key: Key | None
-    touched: int  # the cache's count of changes when this entry was last told or written
 
     @property
     def body(self) -> Body:
@@ -39,7 +38,8 @@ class Cache:
 
     An object older (by resourceVersion) than the one known is ignored; so is one that is known to be deleted. Bodies are kept as given,
     less metadata.managedFields, which is half of most objects; what is got out is a copy of its own.
-    So is one that is not known and no younger than the last complete list of its kind: it was deleted before that.
+    So is one that is not known and no younger than the last complete list of its kind: it was deleted before that. And a list drops what is
+    no younger than itself and not in it; so one that comes late, or from a server that lags behind, does no harm.
     A watch with a label selector reports an object that no longer matches as DELETED, with the resourceVersion of that change: a later
     state of the same object is believed again.
     """
@@ -49,7 +49,6 @@ class Cache:
         self._children: dict[Key, dict[_Id, _Entry]] = {}
         self._limit = tombstones
         self._tombstones: OrderedDict[str, int | None] = OrderedDict()  # uid -> resourceVersion of its end; None: we were told it is gone
-        self._changes = 0
         self._floors: dict[tuple[str, str | None], int] = {}  # kind, namespace or None for all -> resourceVersion of the last complete list
 
     def __len__(self) -> int:
@@ -91,42 +90,35 @@ class Cache:
         a deletionTimestamp: then a finalizer still holds it."""
         return self._gone(kind, namespace, name, uid, None)
 
-    def forget(self, kind: Kind, namespace: str, name: str) -> Key | None:
-        """Drops what is known about the object, without a claim that it is gone: the next event or list may bring it back."""
-        return self._drop((kind.name, namespace, name))
-
-    def listing(self, kind: Kind, namespaces: Collection[str] | None) -> "Listing":
-        """Begins to take a complete list of one kind in these namespaces (None: in all). Call it before the list is asked for."""
-        return Listing(self, kind, namespaces, self._changes)
+    def listing(self, kind: Kind, namespace: str | None, version: str) -> "Listing":
+        """Begins to take a complete list of one kind in this namespace (None: in all). version: the list's own resourceVersion."""
+        return Listing(self, kind, namespace, int(version))
 
     # ---- inside
 
-    def _drop_unlisted(self, kind: Kind, namespaces: Collection[str] | None, listed: set[_Id], since: int, version: int) -> set[Key]:
-        for namespace in (None,) if namespaces is None else namespaces:
-            self._floors[kind.name, namespace] = version
+    def _drop_unlisted(self, kind: Kind, namespace: str | None, listed: set[_Id], version: int) -> set[Key]:
+        self._floors[kind.name, namespace] = max(version, self._floors.get((kind.name, namespace), 0))
         missing = [
             known
             for known, entry in self._entries.items()
             if known[0] == kind.name
             and known not in listed
-            and (namespaces is None or known[1] in namespaces)
-            and (entry.touched <= since or _number(entry.version, version + 1) <= version)
+            and namespace in (None, known[1])
+            and _number(entry.version, version + 1) <= version
         ]
-        # No tombstone: a list can be stale, and a buried object that lives would never be seen again.
+        # No tombstone: an object that lost its label is not in the list either, and is to be seen again when it has it back.
         return {key for key in map(self._drop, missing) if key is not None}
 
-    def _put(self, kind: Kind, obj: Body, *, is_listed: bool = False) -> Key | None:
+    def _put(self, kind: Kind, obj: Body, as_of: int = 0) -> Key | None:
+        """as_of: the version of the list that the object is in: it was there until then."""
         meta = obj["metadata"]
         if self._is_buried(meta):
             return None
         this = _id(kind, obj)
         known = self._entries.get(this)
-        if known is None and self._is_under_the_floor(kind, meta):
+        if known is None and self._is_old_news(kind, meta, as_of):
             return None
         if known is not None and not _is_newer(meta, known):
-            if not is_listed and (meta["uid"], _version(meta)) == (known.uid, known.version):
-                self._changes += 1
-                known.touched = self._changes
             return None
         lost = known.key if known is not None else None
         key = _key(kind, obj)
@@ -134,9 +126,8 @@ class Cache:
             obj = obj | {"metadata": {name: value for name, value in meta.items() if name != "managedFields"}}
         if lost is not None and lost != key:
             self._unlink(lost, this)
-        self._changes += 1
         text = json.dumps(obj, ensure_ascii=False, separators=(",", ":")).encode(errors="surrogatepass")
-        entry = self._entries[this] = _Entry(text, meta["uid"], _version(meta), key, self._changes)
+        entry = self._entries[this] = _Entry(text, meta["uid"], _version(meta), key)
         if key is not None and kind != HARDENED_SERVICE:
             self._children.setdefault(key, {})[this] = entry
         return lost if lost is not None and lost != key else key
@@ -157,7 +148,6 @@ class Cache:
         entry = self._entries.pop(this, None)
         if entry is None:
             return None
-        self._changes += 1
         if entry.key is not None:
             self._unlink(entry.key, this)
         return entry.key
@@ -169,9 +159,9 @@ class Cache:
             if not children:
                 del self._children[key]
 
-    def _is_under_the_floor(self, kind: Kind, meta: Body) -> bool:
+    def _is_old_news(self, kind: Kind, meta: Body, as_of: int) -> bool:
         floor = max(self._floors.get((kind.name, scope), 0) for scope in (None, meta["namespace"]))
-        return _number(_version(meta), floor + 1) <= floor
+        return as_of < floor and _number(_version(meta), floor + 1) <= floor
 
     def _is_buried(self, meta: Body) -> bool:
         if meta["uid"] not in self._tombstones:
@@ -183,10 +173,10 @@ class Cache:
 
 
 class Listing:
-    """A complete list of one kind, page by page. What was told or written since it began is not dropped. Made by Cache.listing."""
+    """A complete list of one kind, page by page. Made by Cache.listing."""
 
-    def __init__(self, cache: Cache, kind: Kind, namespaces: Collection[str] | None, since: int) -> None:
-        self._cache, self._kind, self._namespaces, self._since = cache, kind, namespaces, since
+    def __init__(self, cache: Cache, kind: Kind, namespace: str | None, version: int) -> None:
+        self._cache, self._kind, self._namespace, self._version = cache, kind, namespace, version
         self._listed: set[_Id] = set()
 
     def take(self, page: Iterable[Body]) -> set[Key]:
@@ -194,15 +184,12 @@ class Listing:
         keys = set()
         for obj in page:
             self._listed.add(_id(self._kind, obj))
-            keys.add(self._cache._put(self._kind, obj, is_listed=True))
+            keys.add(self._cache._put(self._kind, obj, self._version))
         return {key for key in keys if key is not None}
 
-    def end(self, version: str = "") -> set[Key]:
-        """Drops what the list lacked. The keys of services that this is news for.
-
-        version: the list's resourceVersion, where it is known: what is no younger and not in the list is gone, whoever told of it since.
-        """
-        return self._cache._drop_unlisted(self._kind, self._namespaces, self._listed, self._since, _number(version, 0))
+    def end(self) -> set[Key]:
+        """Drops what the list lacked. The keys of services that this is news for."""
+        return self._cache._drop_unlisted(self._kind, self._namespace, self._listed, self._version)
 
 
 def _id(kind: Kind, obj: Body) -> _Id:

@@ -15,7 +15,7 @@ from kubernetes.aio.client.exceptions import ApiException
 from hardened.api import names
 from hardened.errors import Refused, TryAgain
 from hardened.shell import credentials
-from hardened.shell.api_server import ApiServer, Bodies, Body, Propagation
+from hardened.shell.api_server import ApiServer, Body, Listed, Propagation
 from hardened.shell.credentials import Credentials
 from hardened.shell.failures import failure, no_reply
 from hardened.shell.kinds import Kind
@@ -73,7 +73,7 @@ class Client(ApiServer):
     async def get(self, kind: Kind, namespace: str | None, name: str) -> Body:
         return await self._call("get", kind, namespace, name)
 
-    async def list(self, kind: Kind, namespace: str | None, label_selector: str = "", *, chunk: int = 100) -> Bodies:
+    async def list(self, kind: Kind, namespace: str | None, label_selector: str = "", *, chunk: int = 100) -> Listed:
         try:
             return await self._pages(kind, namespace, label_selector, chunk)
         except TryAgain as error:
@@ -124,20 +124,23 @@ class Client(ApiServer):
 
     # ---- one call
 
-    async def _pages(self, kind: Kind, namespace: str | None, label_selector: str, chunk: int) -> Bodies:
+    async def _pages(self, kind: Kind, namespace: str | None, label_selector: str, chunk: int) -> Listed:
         query = {"limit": str(chunk)}
         if label_selector:
             query["labelSelector"] = label_selector
-        items: Bodies = []
+        items: list[Body] = []
         while True:
             page = await self._call("list", kind, namespace, None, query=query)
             for item in page.get("items") or ():
                 item["metadata"].pop("managedFields", None)
                 items.append(kind.named(item))
-            token = (page.get("metadata") or {}).get("continue")
-            if not token:
-                return items
-            query["continue"] = token
+            meta = page.get("metadata") or {}
+            if not meta.get("continue"):
+                version = str(meta.get("resourceVersion", ""))
+                if not version.isdecimal():
+                    raise TryAgain(f"list {kind.plural}: the reply is not a list", status=200)
+                return Listed(items, version)
+            query["continue"] = meta["continue"]
 
     async def _call(
         self,

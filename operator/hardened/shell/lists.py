@@ -6,7 +6,6 @@ the lists without their objects.
 """
 
 from collections.abc import Iterable
-from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
@@ -22,26 +21,24 @@ class Lists:
     def __init__(self, cache: Cache, queue: WorkQueue, kinds: Iterable[Kind]) -> None:
         self._cache, self._queue = cache, queue
         self._kinds = {kind.plural: kind for kind in kinds}
-        self._open: dict[str, tuple[Kind, Listing]] = {}  # by path: kopf lists, then watches, each kind in each namespace
+        self._open: dict[str, Listing] = {}  # by path: kopf lists, then watches, each kind in each namespace
 
-    async def asked(self, _: aiohttp.ClientSession, __: SimpleNamespace, params: aiohttp.TraceRequestStartParams) -> None:
-        """A request is about to be sent; where it begins a list, what is written from now on is not dropped by it."""
-        path, query = params.url.path, params.url.query
+    def taken(self, path: str, page: Any, *, is_first: bool) -> Any:
+        """What kopf gets to see of a reply with status 200: of a list, everything but its objects. is_first: of a list's pages."""
         parts = path.split("/")
         kind = self._kinds.get(parts[-1])
-        if kind and params.method == "GET" and not {"watch", "continue"} & query.keys():
-            namespaces = (parts[-2],) if parts[-3] == "namespaces" else None
-            self._open[path] = (kind, self._cache.listing(kind, namespaces))
-
-    def taken(self, path: str, page: Any) -> Any:
-        """What kopf gets to see of a reply with status 200: of a list, everything but its objects."""
-        kind, listing = self._open.get(path, (None, None))
         meta = page.get("metadata") or {}
-        if kind is None or listing is None or page.get("kind") != f"{kind.name}List" or not meta.get("resourceVersion"):
+        version = str(meta.get("resourceVersion", ""))
+        if kind is None or page.get("kind") != f"{kind.name}List" or not version.isdecimal():
+            return page
+        if is_first:
+            self._open[path] = self._cache.listing(kind, parts[-2] if parts[-3] == "namespaces" else None, version)
+        listing = self._open.get(path)
+        if listing is None:
             return page
         keys = listing.take(map(kind.named, page.get("items") or ()))
         if not meta.get("continue"):
-            keys |= listing.end(meta["resourceVersion"])
+            keys |= listing.end()
             del self._open[path]
         for key in keys:
             self._queue.add(key)
@@ -54,6 +51,8 @@ class Lists:
         class Response(aiohttp.ClientResponse):
             async def json(self, **how: Any) -> Any:
                 page = await super().json(**how)
-                return taken(self.url.path, page) if self.status == 200 and isinstance(page, dict) else page
+                if self.status != 200 or not isinstance(page, dict):
+                    return page
+                return taken(self.url.path, page, is_first="continue" not in self.url.query)
 
         return Response

@@ -120,7 +120,7 @@ class Reconciler:
         return child, KINDS[child.kind].named(live)
 
     async def _pods(self, key: Key) -> list[Body]:
-        return await self._api.list(POD, key.namespace, f"{names.SERVICE_LABEL}={key.name}")
+        return (await self._api.list(POD, key.namespace, f"{names.SERVICE_LABEL}={key.name}")).items
 
     # ---- writing
 

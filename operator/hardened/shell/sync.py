@@ -87,9 +87,9 @@ class Sync:
 
     async def _list(self, kind: Kind, namespace: str | None) -> None:
         selector = "" if kind == HARDENED_SERVICE else names.CHILD_SELECTOR
-        listing = self._cache.listing(kind, None if namespace is None else (namespace,))
-        objects = await self._api.list(kind, namespace, selector)
-        for key in listing.take(objects) | listing.end():
+        found = await self._api.list(kind, namespace, selector)
+        listing = self._cache.listing(kind, namespace, found.version)
+        for key in listing.take(found.items) | listing.end():
             self._queue.add(key)
 
     async def _schema(self) -> str:

@@ -175,7 +175,6 @@ class Login:
 
         trace = aiohttp.TraceConfig()
         trace.on_request_start.append(asked)
-        trace.on_request_start.append(self._lists.asked)
         trace.on_request_end.append(answered)
         return trace
 

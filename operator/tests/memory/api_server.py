@@ -23,10 +23,8 @@ from tests.memory.store import HAS_SCALE, HAS_STATUS, NEEDS_VERSION, OnEvent, St
 
 from hardened.api import names
 from hardened.errors import Vanished
-from hardened.shell.api_server import ApiServer, Propagation
+from hardened.shell.api_server import ApiServer, Listed, Propagation
 from hardened.shell.kinds import Kind
-
-Bodies = list[Body]
 
 
 @dataclass(frozen=True)
@@ -97,7 +95,7 @@ class MemoryApiServer(ApiServer):
         """Removes what has lost its owners, and ends namespaces; the number of objects removed."""
         return controllers.collect_garbage(self.store)
 
-    def all(self, kind: Kind, namespace: str | None = None) -> Bodies:
+    def all(self, kind: Kind, namespace: str | None = None) -> list[Body]:
         """The objects of a kind, for assertions: no call, no hook."""
         found = [
             stored.body for (name, ns, _), stored in sorted(self.store.objects.items()) if name == kind.name and namespace in (None, ns)
@@ -109,13 +107,13 @@ class MemoryApiServer(ApiServer):
     async def get(self, kind: Kind, namespace: str, name: str) -> Body:
         return await self._call(Call("get", kind, namespace, name), lambda: self.store.existing(kind, namespace, name).body)
 
-    async def list(self, kind: Kind, namespace: str | None, label_selector: str = "", *, chunk: int = 100) -> Bodies:
+    async def list(self, kind: Kind, namespace: str | None, label_selector: str = "", *, chunk: int = 100) -> Listed:
         def read() -> Body:
             found = [body for body in self.store.bodies(kind, namespace) if matches(label_selector, body)]
-            return {"items": [body | {"metadata": {k: v for k, v in body["metadata"].items() if k != "managedFields"}} for body in found]}
+            items = [body | {"metadata": {k: v for k, v in body["metadata"].items() if k != "managedFields"}} for body in found]
+            return {"items": items, "version": str(self.store.version)}
 
-        items: Bodies = (await self._call(Call("list", kind, namespace, None), read))["items"]
-        return items
+        return Listed(**await self._call(Call("list", kind, namespace, None), read))
 
     async def apply(self, kind: Kind, manifest: Body, *, force: bool) -> Body:
         me = Manager(self.manager, "Apply")

@@ -95,14 +95,6 @@ def test_what_we_deleted_does_not_come_back_unless_a_finalizer_holds_it() -> Non
     assert cache.see(DEPLOYMENT, "MODIFIED", body(version=3, deletionTimestamp="t")) is None
 
 
-def test_what_is_forgotten_may_come_back() -> None:
-    cache = Cache()
-    cache.see(DEPLOYMENT, "ADDED", body(version=5))
-    assert cache.forget(DEPLOYMENT, "shop", "web-blue") == WEB
-    assert cache.forget(DEPLOYMENT, "shop", "web-blue") is None
-    assert cache.see(DEPLOYMENT, "ADDED", body(version=4)) == WEB
-
-
 def test_tombstones_are_bounded() -> None:
     cache = Cache(tombstones=2)
     for number in range(3):
@@ -116,7 +108,7 @@ def test_a_fresh_list_drops_what_it_lacks_and_says_what_differs() -> None:
     for name, service in [("same", "a"), ("changed", "b"), ("gone", "c")]:
         cache.see(DEPLOYMENT, "ADDED", body(name, uid=name, service=service))
     cache.see(CONFIG_MAP, "ADDED", body("other-kind", uid="k", service="d"))
-    listing = cache.listing(DEPLOYMENT, None)
+    listing = cache.listing(DEPLOYMENT, None, "2")
     fresh = [body("same", uid="same", service="a"), body("changed", 2, "changed", "b"), body("new", uid="new", service="e")]
     assert listing.take(fresh[:1]) == set()
     assert listing.take(fresh[1:]) == {Key("shop", "b"), Key("shop", "e")}
@@ -125,35 +117,30 @@ def test_a_fresh_list_drops_what_it_lacks_and_says_what_differs() -> None:
     assert cache.get(CONFIG_MAP, "shop", "other-kind") is not None
 
 
-def test_a_list_does_not_drop_what_was_told_or_written_since_it_began() -> None:
+def test_a_list_does_not_drop_what_is_younger_than_itself() -> None:
     cache = Cache()
-    cache.see(DEPLOYMENT, "ADDED", body("echoed", uid="1"))
-    listing = cache.listing(DEPLOYMENT, ["shop"])
-    cache.see(DEPLOYMENT, "ADDED", body("told", uid="2"))
-    cache.wrote(DEPLOYMENT, body("written", uid="3"))
-    cache.see(DEPLOYMENT, "MODIFIED", body("echoed", uid="1"))
-    assert listing.end() == set()
-    assert len(cache) == 3
-    assert cache.listing(DEPLOYMENT, ["shop"]).end() == {WEB}
-    assert len(cache) == 0
+    cache.see(DEPLOYMENT, "ADDED", body("old", 1, "1"))
+    cache.see(DEPLOYMENT, "ADDED", body("told", 3, "2"))
+    cache.wrote(DEPLOYMENT, body("written", 4, "3"))
+    assert cache.listing(DEPLOYMENT, "shop", "2").end() == {WEB}
+    assert [version(cache, name) for name in ("old", "told", "written")] == [None, "3", "4"]
 
 
-def test_a_list_of_some_namespaces_leaves_the_others_alone() -> None:
+def test_a_list_of_one_namespace_leaves_the_others_alone() -> None:
     cache = Cache()
     cache.see(DEPLOYMENT, "ADDED", body())
-    assert cache.listing(DEPLOYMENT, ["blog"]).end() == set()
+    assert cache.listing(DEPLOYMENT, "blog", "9").end() == set()
     assert version(cache) == "1"
 
 
-def test_a_stale_list_buries_nothing_and_takes_nothing_back() -> None:
+def test_a_stale_list_drops_nothing_and_takes_nothing_back() -> None:
     cache = Cache()
     cache.see(DEPLOYMENT, "ADDED", body("old", 5, "1"))
     cache.see(DEPLOYMENT, "ADDED", body("young", 6, "2"))
-    listing = cache.listing(DEPLOYMENT, None)
+    listing = cache.listing(DEPLOYMENT, None, "4")
     assert listing.take([body("old", 4, "1")]) == set()
-    assert listing.end() == {WEB}
-    assert version(cache, "old") == "5"
-    assert cache.see(DEPLOYMENT, "MODIFIED", body("young", 6, "2")) == WEB
+    assert listing.end() == set()
+    assert [version(cache, name) for name in ("old", "young")] == ["5", "6"]
 
 
 def test_managed_fields_are_left_out_and_the_callers_object_is_left_alone() -> None:
@@ -170,9 +157,9 @@ def test_managed_fields_are_left_out_and_the_callers_object_is_left_alone() -> N
 
 
 def relisted(cache: Cache, *objs: dict[str, Any], version: int = 20) -> None:
-    listing = cache.listing(DEPLOYMENT, None)
+    listing = cache.listing(DEPLOYMENT, None, str(version))
     listing.take(objs)
-    listing.end(str(version))
+    listing.end()
 
 
 @pytest.mark.parametrize(
@@ -180,7 +167,7 @@ def relisted(cache: Cache, *objs: dict[str, Any], version: int = 20) -> None:
     [
         pytest.param(lambda cache: cache.see(DEPLOYMENT, "MODIFIED", body(version=11)), id="an event of the watch before the list"),
         pytest.param(lambda cache: cache.wrote(DEPLOYMENT, body(version=12)), id="the reply to our own write"),
-        pytest.param(lambda cache: cache.listing(DEPLOYMENT, None).take([body(version=10)]), id="an older list"),
+        pytest.param(lambda cache: relisted(cache, body(version=10), version=11), id="an older list"),
     ],
 )
 def test_what_a_complete_list_lacks_is_not_brought_back_by_what_is_older(late: Callable[[Cache], Any]) -> None:
@@ -192,13 +179,19 @@ def test_what_a_complete_list_lacks_is_not_brought_back_by_what_is_older(late: C
     assert cache.see(DEPLOYMENT, "ADDED", body(version=21, uid="another")) == WEB
 
 
+def test_a_stale_list_does_not_let_old_news_in_again() -> None:
+    cache = Cache()
+    relisted(cache, version=20)
+    relisted(cache, version=11)
+    assert cache.see(DEPLOYMENT, "MODIFIED", body(version=12)) is None
+    assert len(cache) == 0
+
+
 def test_a_list_drops_what_an_older_list_told_while_it_was_under_way() -> None:
     cache = Cache()
-    newer = cache.listing(DEPLOYMENT, None)
-    older = cache.listing(DEPLOYMENT, None)
-    older.take([body(version=10)])
-    older.end("11")
-    assert newer.end("20") == {WEB}
+    newer = cache.listing(DEPLOYMENT, None, "20")
+    relisted(cache, body(version=10), version=11)
+    assert newer.end() == {WEB}
     assert len(cache) == 0
 
 

@@ -125,10 +125,11 @@ def test_a_call_is_one_request(call: Any, method: str, path: str, content_type: 
 
 def test_a_list_follows_its_pages_and_says_of_items_what_they_are() -> None:
     server = Server(
-        reply(200, {"metadata": {"continue": "t+/="}, "items": [{"metadata": {"name": "a"}}]}),
-        reply(200, {"metadata": {}, "items": [{"metadata": {"name": "b"}}]}),
+        reply(200, {"metadata": {"resourceVersion": "9", "continue": "t+/="}, "items": [{"metadata": {"name": "a"}}]}),
+        reply(200, {"metadata": {"resourceVersion": "9"}, "items": [{"metadata": {"name": "b"}}]}),
     )
-    items = talk(server, lambda c: c.list(DEPLOYMENT, None, "a=b,c in (d)", chunk=1))
+    items, version = talk(server, lambda c: c.list(DEPLOYMENT, None, "a=b,c in (d)", chunk=1))
+    assert version == "9"
     assert items == [{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name}} for name in "ab"]
     query = {"limit": ["1"], "labelSelector": ["a=b,c in (d)"]}
     urls = [urlsplit(path) for _, path, _, _ in server.requests]
@@ -138,15 +139,21 @@ def test_a_list_follows_its_pages_and_says_of_items_what_they_are() -> None:
 
 def test_a_list_that_expired_starts_over_once() -> None:
     page, gone = reply(200, {"metadata": {"continue": "t"}, "items": [OBJECT]}), status(410, "Expired")
-    last = reply(200, {"items": [OBJECT]})
+    last = reply(200, {"metadata": {"resourceVersion": "9"}, "items": [OBJECT]})
     server = Server(page, gone, page, last)
-    assert len(talk(server, lambda c: c.list(DEPLOYMENT, "shop"))) == 2
+    assert len(talk(server, lambda c: c.list(DEPLOYMENT, "shop")).items) == 2
     assert len(server.requests) == 4
 
     server = Server(page, gone, page, gone)
     with pytest.raises(TryAgain) as caught:
         talk(server, lambda c: c.list(DEPLOYMENT, "shop"))
     assert caught.value.status == 410
+
+
+def test_what_has_no_version_is_no_list() -> None:
+    server = Server(reply(200, {"kind": "Status", "metadata": {}}))
+    with pytest.raises(TryAgain, match="not a list"):
+        talk(server, lambda c: c.list(DEPLOYMENT, "shop"))
 
 
 @pytest.mark.parametrize(("namespace", "name"), [("shop", ""), ("", "a"), ("shop", "."), ("..", "a")])

@@ -75,11 +75,12 @@ async def a_lists_selector_is_honoured_and_items_say_what_they_are(w: World) -> 
         body["metadata"]["name"] += f"-{number}"
         await w.api.create(CONFIG_MAP, body)
     listed = await w.api.list(CONFIG_MAP, w.namespace, f"of={w.name}", chunk=2)
-    assert [item["metadata"]["labels"]["number"] for item in listed] == ["0", "1", "2", "3", "4"]
-    assert {(item["apiVersion"], item["kind"]) for item in listed} == {("v1", "ConfigMap")}
-    assert not any("managedFields" in item["metadata"] for item in listed)
+    assert [item["metadata"]["labels"]["number"] for item in listed.items] == ["0", "1", "2", "3", "4"]
+    assert {(item["apiVersion"], item["kind"]) for item in listed.items} == {("v1", "ConfigMap")}
+    assert not any("managedFields" in item["metadata"] for item in listed.items)
+    assert int(listed.version) >= max(int(item["metadata"]["resourceVersion"]) for item in listed.items)
     some = await w.api.list(CONFIG_MAP, None, f"of={w.name},number in (1,3),number!=3,!absent")
-    assert [item["metadata"]["labels"]["number"] for item in some] == ["1"]
+    assert [item["metadata"]["labels"]["number"] for item in some.items] == ["1"]
     assert is_kind(await raised(w.api.list(CONFIG_MAP, w.namespace, "a b")), Refused, 400, "BadRequest")
 
 

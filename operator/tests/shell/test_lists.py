@@ -40,9 +40,7 @@ class Listened:
 
     async def _ask(self, server: Server, paths: Iterable[str]) -> list[Any]:
         lists = Lists(self.cache, self.queue, (DEPLOYMENT, CONFIG_MAP))
-        trace = aiohttp.TraceConfig()
-        trace.on_request_start.append(lists.asked)
-        async with server, aiohttp.ClientSession(trace_configs=[trace], response_class=lists.response_class()) as session:
+        async with server, aiohttp.ClientSession(response_class=lists.response_class()) as session:
             seen = []
             for path in paths:
                 async with session.get(server.url + path) as response:

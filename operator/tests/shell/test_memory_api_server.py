@@ -87,7 +87,7 @@ def test_what_comes_out_can_be_changed_without_changing_the_cluster() -> None:
         given = config_map(x="1")
         (await api.apply(CONFIG_MAP, given, force=True))["data"]["x"] = "2"
         given["data"]["x"] = "3"
-        (await api.list(CONFIG_MAP, "shop"))[0]["data"]["x"] = "4"
+        (await api.list(CONFIG_MAP, "shop")).items[0]["data"]["x"] = "4"
         api.all(CONFIG_MAP)[0]["data"]["x"] = "5"
         assert (await api.get(CONFIG_MAP, "shop", "a"))["data"] == {"x": "1"}
 
@@ -233,6 +233,6 @@ def test_quantities_are_written_as_the_server_does(given: Any, expected: str) ->
 
 def test_every_kind_can_be_listed() -> None:
     async def scenario(api: MemoryApiServer) -> None:
-        assert [await api.list(kind, None) for kind in KINDS.values()] == [[] for _ in KINDS]
+        assert [(await api.list(kind, None)).items for kind in KINDS.values()] == [[] for _ in KINDS]
 
     play(scenario)
