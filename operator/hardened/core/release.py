@@ -1,0 +1,359 @@
+"""The release state machine: what is to happen next with a new revision of a service, and what everything should be like meanwhile.
+
+    Preview       the idle colour runs the new revision, beside the one that serves
+    VerifyBefore  checks against it
+    Approval      a person promotes it
+    ScaleUp       it grows to the size of what serves
+    Cutover       the switch Service is led to it, and every endpoint has followed
+    VerifyAfter   it is watched under live traffic
+    Keep          promoted; the previous colour stays up, to be gone back to at once
+    SwitchBack    it failed after the cutover: the switch Service is led back, and every endpoint has followed
+
+`step` is what moves: it takes the record of an earlier look (status.release) and what is seen now, and gives the record to write. `demand`
+says what the two colours and the switch Service should be like under a record. A process that is killed between the two, or between any two
+writes, finds the record where it was and goes on; no time and no gate is kept in memory.
+
+A record is written before what it demands: the flip follows the record `Cutover`. A promotion or a rejection is marked on the revision
+before the record that follows from it, so that a lost status can be made again.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from types import MappingProxyType
+
+from hardened.core.reasons import Reason
+
+#: What a promoted stack is kept for at least, once traffic has left it: proxies and ingress controllers follow at their own pace.
+LEAST_KEEP = timedelta(seconds=30)
+#: The same for a stack that was rejected.
+LEAST_KEEP_REJECTED = timedelta(seconds=5)
+
+
+class Step(StrEnum):
+    """Where a release is."""
+
+    PREVIEW = "Preview"
+    VERIFY_BEFORE = "VerifyBefore"
+    APPROVAL = "Approval"
+    SCALE_UP = "ScaleUp"
+    CUTOVER = "Cutover"
+    VERIFY_AFTER = "VerifyAfter"
+    SWITCH_BACK = "SwitchBack"
+    KEEP = "Keep"
+
+
+#: The steps in which the switch Service leads to stable, and in which a newer spec simply takes over.
+BEFORE_CUTOVER = frozenset({Step.PREVIEW, Step.VERIFY_BEFORE, Step.APPROVAL, Step.SCALE_UP})
+#: The steps that must get further within the progress deadline.
+_TIMED = frozenset({Step.PREVIEW, Step.VERIFY_BEFORE, Step.SCALE_UP, Step.CUTOVER})
+
+
+@dataclass(frozen=True)
+class Place:
+    """A revision in a colour: what a selector leads to."""
+
+    color: str
+    revision: str
+
+
+@dataclass(frozen=True)
+class Record:
+    """status.release. Times are moments in UTC.
+
+    key: what a rejection is remembered by, a hash of the revision's fields and of the checks on it; replicas: the size to reach before
+    the cutover, as it was wanted when ScaleUp began; deadline: when the step must have got further (Approval: is promoted by itself);
+    confirmed_at: in SwitchBack, when traffic had left; is_rejected: in SwitchBack, that the revision failed, and was not just unwanted.
+    """
+
+    place: Place
+    key: str
+    step: Step
+    started_at: datetime
+    deadline: datetime | None = None
+    replicas: int | None = None
+    cutover_at: datetime | None = None
+    window_ends_at: datetime | None = None
+    keep_until: datetime | None = None
+    confirmed_at: datetime | None = None
+    is_rejected: bool = False
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What the spec says about releases. preview_replicas: the size while checks run; auto_promote_after: None for never."""
+
+    preview_replicas: int = 1
+    is_manual: bool = False
+    auto_promote_after: timedelta | None = None
+    progress_deadline: timedelta = timedelta(minutes=10)
+    keep_previous: timedelta = timedelta(minutes=5)
+    window: timedelta = timedelta(seconds=10)
+    has_checks_before: bool = False
+
+
+@dataclass(frozen=True)
+class Stack:
+    """One colour as it is. revision: of its template; available: its pods of that revision; is_settled: no other pod is left in it."""
+
+    revision: str
+    wanted: int = 0
+    available: int = 0
+    is_settled: bool = True
+
+
+class Verdict(StrEnum):
+    """What checks have said so far."""
+
+    PASSED = "Passed"
+    FAILED = "Failed"
+    UNKNOWN = "Unknown"
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """The switch Service as it is. leads_to: None where its selector matches nobody, as before the first promotion.
+
+    is_strange: its selector is none that this operator writes; ready: ready endpoints of the place that it leads to;
+    has_followed: no endpoint is left of any other revision.
+    """
+
+    leads_to: Place | None = None
+    is_strange: bool = False
+    ready: int = 0
+    has_followed: bool = False
+
+
+@dataclass(frozen=True)
+class View:
+    """All that a step depends on.
+
+    wanted: the revision that the spec asks for; key: see Record; replicas: spec.replicas; stable: the last promoted place, if any; stacks:
+    by colour; rejected: the keys of revisions that were rejected; before, after: what the checks of VerifyBefore, and everything that is
+    looked at in VerifyAfter, say of the record's revision, with a sentence; is_approved: somebody promoted the record's revision.
+    """
+
+    wanted: str
+    key: str
+    replicas: int
+    stable: Place | None
+    stacks: Mapping[str, Stack]
+    traffic: Traffic
+    rejected: frozenset[str] = frozenset()
+    before: tuple[Verdict, str] = (Verdict.UNKNOWN, "")
+    after: tuple[Verdict, str] = (Verdict.UNKNOWN, "")
+    is_approved: bool = False
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """That a revision failed. key: see Record."""
+
+    revision: str
+    key: str
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True)
+class Next:
+    """What follows. record: None where no release is at work; promotes (a revision), rejects: to be marked before the record is written.
+
+    look_at: when to look again if nothing happens before.
+    """
+
+    record: Record | None
+    promotes: str = ""
+    rejects: Rejection | None = None
+    look_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What should be: the revision and the size of each colour (a colour that is not in it is to have no pods), and where traffic goes."""
+
+    stacks: Mapping[str, Stack] = field(default_factory=lambda: MappingProxyType({}))
+    leads_to: Place | None = None
+    previews: Place | None = None
+
+
+COLORS = ("blue", "green")
+
+
+def other(color: str) -> str:
+    """The other colour."""
+    return COLORS[1 - COLORS.index(color)]
+
+
+def step(record: Record | None, view: View, terms: Terms, now: datetime) -> Next:
+    """At most one move. The same record where nothing moves: then `demand` is what is to be done."""
+    if record is None or record.step is Step.KEEP:
+        return _begin(record, view, terms, now)
+    if record.step in BEFORE_CUTOVER:
+        return _before_cutover(record, view, terms, now)
+    match record.step:
+        case Step.CUTOVER:
+            return _cutover(record, view, terms, now)
+        case Step.VERIFY_AFTER:
+            return _verify_after(record, view, terms, now)
+        case _:
+            return _switch_back(record, view, now)
+
+
+def demand(record: Record | None, view: View, terms: Terms) -> Demand:
+    """What the record asks for. The stack that serves always follows spec.replicas; the other one too, from ScaleUp to the end of Keep."""
+    stacks = {view.stable.color: Stack(view.stable.revision, view.replicas)} if view.stable else {}
+    if record is None:
+        return Demand(stacks, view.stable)
+    if record.step is Step.KEEP:
+        previous = other(record.place.color)
+        if previous in view.stacks and view.stable == record.place:
+            stacks[previous] = Stack(view.stacks[previous].revision, view.replicas)
+        return Demand(stacks, view.stable)
+    is_small = record.step in BEFORE_CUTOVER and record.step is not Step.SCALE_UP
+    stacks[record.place.color] = Stack(record.place.revision, _preview_size(view, terms) if is_small else view.replicas)
+    return Demand(stacks, _destination(record, view), record.place if record.step in BEFORE_CUTOVER else None)
+
+
+def _destination(record: Record, view: View) -> Place | None:
+    """Where traffic should go. A selector that is not what it should be is always led back to stable, never on."""
+    if record.step is Step.CUTOVER:
+        return record.place if view.traffic.leads_to in (view.stable, record.place) and not view.traffic.is_strange else view.stable
+    if record.step is Step.VERIFY_AFTER and view.traffic.leads_to == record.place and not view.traffic.is_strange:
+        return record.place
+    return view.stable
+
+
+def _preview_size(view: View, terms: Terms) -> int:
+    """The live size at once where nothing is looked at before the cutover: one wait for pods, not two."""
+    return min(terms.preview_replicas, view.replicas) if terms.has_checks_before or terms.is_manual else view.replicas
+
+
+# ---- the steps
+
+
+def _begin(record: Record | None, view: View, terms: Terms, now: datetime) -> Next:
+    """No release is at work, or one is done but for the previous colour, which may be taken once it was kept for its least time."""
+    is_wanted = view.wanted != (view.stable.revision if view.stable else "") and view.key not in view.rejected and view.replicas > 0
+    may_begin = record is None or record.cutover_at is None or now >= record.cutover_at + LEAST_KEEP
+    if is_wanted and may_begin:
+        color = other(view.stable.color) if view.stable else COLORS[0]
+        return Next(_enter(Record(Place(color, view.wanted), view.key, Step.PREVIEW, now), Step.PREVIEW, terms, now))
+    if record is None:
+        return Next(None)
+    if record.keep_until is not None and now >= record.keep_until:
+        return Next(None)
+    look_at = record.cutover_at + LEAST_KEEP if is_wanted and record.cutover_at else record.keep_until
+    return Next(record, look_at=look_at)
+
+
+def _before_cutover(record: Record, view: View, terms: Terms, now: datetime) -> Next:
+    if view.key != record.key:
+        # Back to stable, or a newer spec, or other checks: this one is over, and not rejected.
+        return _begin(None, view, terms, now)
+    if view.replicas == 0:
+        return Next(None)
+    stack = view.stacks.get(record.place.color, Stack(""))
+    is_there = stack.revision == record.place.revision and stack.is_settled
+    match record.step:
+        case Step.PREVIEW if is_there and stack.available >= _preview_size(view, terms):
+            return Next(_enter(record, _after_preview(terms), terms, now, view))
+        case Step.VERIFY_BEFORE if view.before[0] is Verdict.PASSED:
+            return Next(_enter(record, Step.APPROVAL if terms.is_manual else Step.SCALE_UP, terms, now, view))
+        case Step.VERIFY_BEFORE if view.before[0] is Verdict.FAILED:
+            return _abandoned(record, Reason.CHECK_FAILED, view.before[1])
+        case Step.APPROVAL if view.is_approved or not terms.is_manual or (record.deadline is not None and now >= record.deadline):
+            return Next(_enter(record, Step.SCALE_UP, terms, now, view))
+        case Step.SCALE_UP if is_there and stack.available >= _least(record, view):
+            return Next(_enter(record, Step.CUTOVER, terms, now, view))
+    if record.step in _TIMED and record.deadline is not None and now >= record.deadline:
+        return _abandoned(record, Reason.PROGRESS_DEADLINE_EXCEEDED, f"{record.step} did not end within its deadline")
+    return Next(record, look_at=record.deadline)
+
+
+def _cutover(record: Record, view: View, terms: Terms, now: datetime) -> Next:
+    if view.traffic.is_strange or view.traffic.leads_to not in (view.stable, record.place):
+        return _back(record, Reason.SELECTOR_CHANGED, "somebody else changed the selector of the switch Service in the cutover")
+    if view.wanted == (view.stable.revision if view.stable else ""):
+        return _back(record)
+    is_late = record.deadline is not None and now >= record.deadline
+    if view.traffic.leads_to != record.place:
+        stack = view.stacks.get(record.place.color, Stack(""))
+        if is_late:
+            return _abandoned(record, Reason.PROGRESS_DEADLINE_EXCEEDED, "the cutover did not begin within its deadline")
+        if stack.revision != record.place.revision or stack.available < _least(record, view):
+            return Next(_enter(record, Step.SCALE_UP, terms, now, view))
+        return Next(record, look_at=record.deadline)
+    if view.traffic.has_followed and view.traffic.ready >= _least(record, view):
+        return Next(replace(_enter(record, Step.VERIFY_AFTER, terms, now), cutover_at=now, window_ends_at=now + terms.window))
+    if is_late:
+        return _back(record, Reason.PROGRESS_DEADLINE_EXCEEDED, "the endpoints did not follow the cutover within its deadline")
+    if view.traffic.has_followed and view.traffic.ready == 0:
+        return _back(record, Reason.NO_PODS_AVAILABLE, "no pod of the new revision was ready after the cutover")
+    return Next(record, look_at=record.deadline)
+
+
+def _verify_after(record: Record, view: View, terms: Terms, now: datetime) -> Next:
+    if view.traffic.is_strange or view.traffic.leads_to != record.place:
+        return _back(record, Reason.SELECTOR_CHANGED, "somebody else changed the selector of the switch Service")
+    if view.wanted == (view.stable.revision if view.stable else ""):
+        return _back(record)
+    if view.traffic.ready == 0 and view.replicas > 0:
+        return _back(record, Reason.NO_PODS_AVAILABLE, "no pod of the new revision is ready")
+    verdict, said = view.after
+    if verdict is Verdict.FAILED:
+        return _back(record, Reason.CHECK_FAILED, said)
+    ends = record.window_ends_at or now
+    if now < ends:
+        return Next(record, look_at=ends)
+    if verdict is Verdict.PASSED:
+        kept = replace(record, step=Step.KEEP, deadline=None, keep_until=now + max(terms.keep_previous, LEAST_KEEP))
+        return Next(kept if view.stable else None, promotes=record.place.revision)
+    if now >= ends + terms.progress_deadline:
+        return _back(record, Reason.NO_DATA, said or "nobody could say how the new revision does")
+    return Next(record, look_at=ends + terms.progress_deadline)
+
+
+def _switch_back(record: Record, view: View, now: datetime) -> Next:
+    is_back = view.traffic.leads_to == view.stable and not view.traffic.is_strange and view.traffic.has_followed
+    if record.confirmed_at is None:
+        return Next(replace(record, confirmed_at=now) if is_back else record)
+    if not is_back:
+        return Next(replace(record, confirmed_at=None))
+    ends = record.confirmed_at + (LEAST_KEEP_REJECTED if record.is_rejected else LEAST_KEEP)
+    return Next(None) if now >= ends else Next(record, look_at=ends)
+
+
+# ---- between them
+
+
+def _enter(record: Record, entered: Step, terms: Terms, now: datetime, view: View | None = None) -> Record:
+    """The record at the beginning of a step, with its deadline."""
+    deadline = now + terms.progress_deadline if entered in _TIMED else None
+    if entered is Step.APPROVAL and terms.auto_promote_after is not None:
+        deadline = now + terms.auto_promote_after
+    replicas = view.replicas if view is not None and entered is Step.SCALE_UP else record.replicas
+    return replace(record, step=entered, deadline=deadline, replicas=replicas)
+
+
+def _after_preview(terms: Terms) -> Step:
+    if terms.has_checks_before:
+        return Step.VERIFY_BEFORE
+    return Step.APPROVAL if terms.is_manual else Step.SCALE_UP
+
+
+def _least(record: Record, view: View) -> int:
+    """How many pods must be available to take over: no more than were wanted at first, however much is scaled meanwhile."""
+    return max(1, min(view.replicas, view.replicas if record.replicas is None else record.replicas))
+
+
+def _abandoned(record: Record, reason: Reason, message: str) -> Next:
+    """Rejected while stable serves: nothing has to be switched back."""
+    return Next(None, rejects=Rejection(record.place.revision, record.key, reason, message))
+
+
+def _back(record: Record, reason: Reason | None = None, message: str = "") -> Next:
+    """To SwitchBack. reason: why the revision is rejected; None where only the spec has gone back to stable."""
+    rejects = Rejection(record.place.revision, record.key, reason, message) if reason else None
+    return Next(replace(record, step=Step.SWITCH_BACK, deadline=None, is_rejected=reason is not None), rejects=rejects)
