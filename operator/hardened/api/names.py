@@ -31,6 +31,10 @@ APPLIED_ANNOTATION = f"{GROUP}/applied"
 #: Selects, on the server, everything that the operator made.
 CHILD_SELECTOR = f"{MANAGED_BY_LABEL}={MANAGED_BY}"
 
+#: On a stored revision: the number of its last promotion, and why which of its keys were rejected.
+PROMOTION_ANNOTATION = f"{GROUP}/promotion"
+REJECTED_ANNOTATION = f"{GROUP}/rejected"
+
 BLUE = "blue"
 
 #: Bound on metadata.name of a HardenedService: leaves room for suffixes within 63 characters.

@@ -1,0 +1,54 @@
+"""What is remembered on a stored revision: that it was promoted, and that it was rejected. Status is made anew from these marks."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hardened.api import names
+from hardened.core.reasons import Reason
+from hardened.core.release import Rejection
+
+#: Rejections that are kept of one revision, the newest last, and the length of each message: an annotation is not to grow for ever.
+LIMIT = 8
+MESSAGE_LIMIT = 512
+
+
+@dataclass(frozen=True)
+class Marks:
+    """promotion: 0 for never, else higher than that of every revision promoted before; rejections: at most LIMIT, the newest last."""
+
+    promotion: int = 0
+    rejections: tuple[Rejection, ...] = ()
+
+    def promoted(self, number: int) -> "Marks":
+        """Promoted, as the number-th of all."""
+        return replace(self, promotion=number)
+
+    def rejected(self, rejection: Rejection) -> "Marks":
+        """Rejected under one more key, or anew under a known one."""
+        others = [known for known in self.rejections if known.key != rejection.key]
+        return replace(self, rejections=(*others, replace(rejection, message=rejection.message[:MESSAGE_LIMIT]))[-LIMIT:])
+
+    def annotations(self) -> dict[str, str]:
+        """As they are written on the ControllerRevision."""
+        found = {names.PROMOTION_ANNOTATION: str(self.promotion)} if self.promotion else {}
+        if self.rejections:
+            entries = [{"key": r.key, "reason": str(r.reason), "message": r.message} for r in self.rejections]
+            found[names.REJECTED_ANNOTATION] = json.dumps(entries, separators=(",", ":"), ensure_ascii=False)
+        return found
+
+
+def marks_of(live: Mapping[str, Any], revision: str) -> Marks:
+    """The marks on a ControllerRevision of this revision. What cannot be read is no mark."""
+    annotations = live["metadata"].get("annotations") or {}
+    promotion = str(annotations.get(names.PROMOTION_ANNOTATION, "0"))
+    return Marks(int(promotion) if promotion.isdecimal() else 0, _rejections(annotations.get(names.REJECTED_ANNOTATION, "[]"), revision))
+
+
+def _rejections(text: Any, revision: str) -> tuple[Rejection, ...]:
+    try:
+        entries = json.loads(text)
+        return tuple(Rejection(revision, str(e["key"]), Reason(e["reason"]), str(e["message"])) for e in entries)[-LIMIT:]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return ()
