@@ -34,9 +34,13 @@ class Marks:
         """As they are written on the ControllerRevision."""
         found = {names.PROMOTION_ANNOTATION: str(self.promotion)} if self.promotion else {}
         if self.rejections:
-            entries = [{"key": r.key, "reason": str(r.reason), "message": r.message} for r in self.rejections]
+            entries = [_entry(rejection) for rejection in self.rejections]
             found[names.REJECTED_ANNOTATION] = json.dumps(entries, separators=(",", ":"), ensure_ascii=False)
         return found
+
+
+#: Of a revision that was neither promoted nor rejected.
+NO_MARKS = Marks()
 
 
 def marks_of(live: Mapping[str, Any], revision: str) -> Marks:
@@ -46,9 +50,15 @@ def marks_of(live: Mapping[str, Any], revision: str) -> Marks:
     return Marks(int(promotion) if promotion.isdecimal() else 0, _rejections(annotations.get(names.REJECTED_ANNOTATION, "[]"), revision))
 
 
+def _entry(rejection: Rejection) -> dict[str, Any]:
+    found = {"key": rejection.key, "reason": str(rejection.reason), "message": rejection.message}
+    return {**found, "afterCutover": True} if rejection.after_cutover else found
+
+
 def _rejections(text: Any, revision: str) -> tuple[Rejection, ...]:
     try:
         entries = json.loads(text)
-        return tuple(Rejection(revision, str(e["key"]), Reason(e["reason"]), str(e["message"])) for e in entries)[-LIMIT:]
-    except (ValueError, TypeError, KeyError, RecursionError):
+        found = ((e["key"], Reason(e["reason"]), e["message"], e.get("afterCutover") is True) for e in entries)
+        return tuple(Rejection(revision, str(key), reason, str(message), late) for key, reason, message, late in found)[-LIMIT:]
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return ()

@@ -31,14 +31,15 @@ class Trouble:
 class Observed:
     """What is known of the world at one moment.
 
-    children: by key, everything that carries the service's label or was read by name; absent: wanted children that were
-    read by name and are not there; pods: the service's pods, or None if nobody has listed them; troubles: what failed in
-    this pass; contested: children that came back from our own write in this pass without what was written, and the field; crd_schema:
-    the schema revision of the CRD on the cluster, "" if unknown.
+    children: by key, everything that carries the service's label or was read by name; absent: wanted children that were read by name and
+    are not there; fresh: children as they were read or written in this pass; pods: the service's pods, or None if nobody has listed them;
+    troubles: what failed in this pass; contested: children that came back from our own write in this pass without what was written, and the
+    field; crd_schema: the schema revision of the CRD on the cluster, "" if unknown.
     """
 
     children: Mapping[ChildKey, Manifest] = field(default_factory=lambda: MappingProxyType({}))
     absent: frozenset[ChildKey] = frozenset()
+    fresh: frozenset[ChildKey] = frozenset()
     pods: tuple[Manifest, ...] | None = None
     troubles: tuple[Trouble, ...] = ()
     contested: Mapping[ChildKey, str] = field(default_factory=lambda: MappingProxyType({}))
@@ -52,7 +53,8 @@ class Observed:
     def with_child(self, child: Manifest) -> "Observed":
         """The same world, with this newer state of one child."""
         key = key_of(child)
-        return replace(self, children=MappingProxyType({**self.children, key: child}), absent=self.absent - {key})
+        children = MappingProxyType({**self.children, key: child})
+        return replace(self, children=children, absent=self.absent - {key}, fresh=self.fresh | {key})
 
     def without_child(self, key: ChildKey) -> "Observed":
         """The same world, where this child is known to be absent."""

@@ -1,30 +1,29 @@
 """From what is to what should be done: the whole decision, and nothing else."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from hardened.api import names
 from hardened.api.parse import HardenedService, parse
 from hardened.core import diagnosis, history
-from hardened.core.children import desired_children
+from hardened.core.children import desired_children, stored_revision
 from hardened.core.compare import difference
-from hardened.core.desired.deployment import deployment_name
 from hardened.core.diagnosis import Finding
-from hardened.core.history import Kept, revision_label
+from hardened.core.facts import Facts
+from hardened.core.history import revision_label
 from hardened.core.manifest import ChildKey, Manifest, key_of
 from hardened.core.observed import Observed, Owner, is_deleting, owner_of
-from hardened.core.ownership import applied_fields
 from hardened.core.policy import Policy
 from hardened.core.reasons import Reason
-from hardened.core.revision import Revision, render, revision_fields, revision_name, stored
+from hardened.core.release import COLORS, WATCHED_STEPS
+from hardened.core.revision import stored
 from hardened.core.rollout import Rollout, rollout_of
 from hardened.core.status import Situation, status_of, unparsed_status
+from hardened.core.strategy import course_of
 from hardened.errors import InvalidSpec
 
-#: Where nothing says how many replicas are wanted.
-DEFAULT_REPLICAS = 2
 #: Pods get this long to come up before anybody asks why they do not, and then they are looked at this often.
 PATIENCE = timedelta(seconds=5)
 LOOK_AGAIN = timedelta(seconds=15)
@@ -55,9 +54,10 @@ class Delete:
 class Plan:
     """What to do next. `look` comes first: when it is not empty, or `look_at_pods` is true, nothing else is decided yet.
 
-    look: children to read by name; seed_replicas: what to set spec.replicas to, through /scale; apply, delete: in this
+    look: children to read by name, one after the other; seed_replicas: what to set spec.replicas to, through /scale; apply, delete: in this
     order, stopping at the first failure; status: the whole status as it should be once nothing is left to write, None to
-    leave it; requeue_after: when to look again if nothing happens before.
+    leave it; is_status_first: the rest depends on that status, and is planned once it is written; requeue_after: when to look again if
+    nothing happens before.
     """
 
     look: frozenset[ChildKey] = frozenset()
@@ -66,6 +66,7 @@ class Plan:
     apply: tuple[Apply, ...] = ()
     delete: tuple[Delete, ...] = ()
     status: Manifest | None = None
+    is_status_first: bool = False
     requeue_after: timedelta | None = None
 
     @property
@@ -88,14 +89,15 @@ def plan(body: Mapping[str, Any], observed: Observed, policy: Policy, now: datet
             raise InvalidSpec(violations)
     except InvalidSpec as error:
         finding = Finding(Reason.INVALID_SPEC, str(error), is_final=True)
-        return Plan(status=unparsed_status(body, finding, _running(body["metadata"], observed), now))
+        return Plan(status=unparsed_status(body, finding, _running(body, observed), now))
     return _Planner(svc, body.get("status") or {}, observed, now).plan()
 
 
-def _running(meta: Mapping[str, Any], observed: Observed) -> Rollout | None:
-    """The Deployment of a service whose spec says nothing that can be used."""
-    key = ChildKey("Deployment", names.child_name(meta["name"], names.BLUE))
-    live = observed.children.get(key)
+def _running(body: Mapping[str, Any], observed: Observed) -> Rollout | None:
+    """The Deployment that serves, of a service whose spec says nothing that can be used."""
+    meta, serving = body["metadata"], (body.get("status") or {}).get("serving") or {}
+    color = str(serving.get("color")) if serving.get("color") in COLORS else COLORS[0]
+    live = observed.children.get(ChildKey("Deployment", names.child_name(meta["name"], color)))
     return rollout_of(live) if live and owner_of(live, meta["name"], meta["uid"]) is Owner.OURS else None
 
 
@@ -104,65 +106,64 @@ class _Planner:
 
     def __init__(self, svc: HardenedService, before: Mapping[str, Any], observed: Observed, now: datetime) -> None:
         self.svc, self.before, self.observed, self.now = svc, before, observed, now
-        self.ours = [c for c in observed.children.values() if owner_of(c, svc.name, svc.uid) is Owner.OURS]
-        self.kept = Kept.of(self.ours)
-        self.revision = self._revision()
-        self.deployment_key = ChildKey("Deployment", deployment_name(svc, names.BLUE))
-        self.deployment = next((c for c in self.ours if key_of(c) == self.deployment_key), None)
-        self.replicas = self._replicas()
+        self.facts = Facts(svc, before, observed)
+        self.course = course_of(self.facts, now)
+        self.deployment = self.facts.deployments.get(self.course.focus)
 
     def plan(self) -> Plan:
+        course = self.course
         if self.svc.spec.suspend:
             finding = Finding(Reason.SUSPENDED, "spec.suspend is true: nothing is changed until it is false")
             return Plan(status=self._status(finding))
-        number = self.kept.number_for(self.revision.name)
-        wanted = desired_children(self.svc, self._rebuilt(), number, self.replicas)
-        look = frozenset(key_of(m) for m in wanted) - self.observed.children.keys() - self.observed.absent
-        if self._must_be_rebuilt() and self.deployment and "managedFields" not in self.deployment["metadata"]:
-            look |= {self.deployment_key}  # the caches leave out what tells the applied fields from the defaulted ones
+        if course.needs_pods:
+            return Plan(look_at_pods=True)
+        if course.has_moved and not course.marked:
+            return Plan(status=self._status(self._trouble()), is_status_first=True)
+        wanted = [stored_revision(self.svc, course.marked)] if course.marked else self._wanted()
+        look = self._unread(wanted)
         if look:
             return Plan(look=look)
         apply, blocker = self._applies(wanted)
-        obstacle = self._trouble() or blocker or self._pods_finding()
+        if course.marked and apply:
+            return Plan(apply=tuple(apply))
+        look = self._unsure(apply)
+        if look:
+            return Plan(look=look)
+        obstacle = self._trouble() or blocker or self._pinned() or self._pods_finding()
         if self._wants_pods(obstacle):
             return Plan(look_at_pods=True)
         return Plan(
-            seed_replicas=self.replicas if self.svc.spec.replicas is None else None,
+            seed_replicas=course.replicas if self.svc.spec.replicas is None else None,
             apply=tuple(apply),
-            delete=() if blocker else tuple(self._deletes(wanted)),
+            delete=() if blocker or course.marked else tuple(self._deletes(wanted)),
             status=self._status(obstacle),
             requeue_after=self._requeue(obstacle),
         )
 
-    def _revision(self) -> Revision:
-        """The stored revision that the spec asks for, else a new one."""
-        live = self.kept.named(revision_name(self.svc.spec))
-        return (live and stored(live)) or render(self.svc)
+    def _wanted(self) -> list[Manifest]:
+        return desired_children(self.svc, self.course.stacks, self.course.switch, self.course.preview)
 
-    def _must_be_rebuilt(self) -> bool:
-        """True where the Deployment runs the wanted revision, and what stored that revision is gone."""
-        rollout = self._rollout()
-        return rollout is not None and rollout.revision == self.revision.name and not self.kept.named(self.revision.name)
+    def _unread(self, wanted: Iterable[Manifest]) -> frozenset[ChildKey]:
+        """What has to be read by name before anything is written: wanted children that the caches lack, and what is to be rebuilt."""
+        missing = frozenset(key_of(m) for m in wanted) - self.observed.children.keys() - self.observed.absent
+        rebuilt = (self.facts.unread_template(s.revision.name, s.color) for s in self.course.stacks)
+        return missing | {key for key in rebuilt if key}
 
-    def _rebuilt(self) -> Revision:
-        """The revision, with the template that its Deployment runs where the stored one was deleted.
+    def _unsure(self, apply: Iterable["Apply"]) -> frozenset[ChildKey]:
+        """What takes pods away is decided on a fresh Deployment, and after it a fresh switch Service: traffic may lead there by now."""
+        shrinking = frozenset(key for step in apply if (key := key_of(step.manifest)).kind == "Deployment" and self._takes_pods_away(step))
+        if shrinking - self.observed.fresh:
+            return shrinking - self.observed.fresh
+        switch = frozenset({ChildKey("Service", self.svc.name)}) & self.observed.children.keys()
+        return switch - self.observed.fresh if shrinking else frozenset()
 
-        A template from a newer renderer would restart pods that nobody asked to restart.
-        """
-        if not self._must_be_rebuilt() or not self.deployment:
-            return self.revision
-        applied = applied_fields(self.deployment, names.MANAGER)
-        template = ((applied or {}).get("spec") or {}).get("template")
-        if not template:
-            return self.revision
-        labels = {k: v for k, v in template["metadata"]["labels"].items() if k != names.COLOR_LABEL}
-        template = {**template, "metadata": {**template["metadata"], "labels": labels}}
-        return replace(self.revision, fields=revision_fields(self.svc.spec), template=template)
-
-    def _replicas(self) -> int:
-        if self.svc.spec.replicas is not None:
-            return self.svc.spec.replicas
-        return int(self.deployment["spec"].get("replicas", DEFAULT_REPLICAS)) if self.deployment else DEFAULT_REPLICAS
+    def _takes_pods_away(self, step: "Apply") -> bool:
+        live = self.observed.children.get(key_of(step.manifest))
+        if live is None:
+            return False
+        before, after = rollout_of(live), step.manifest["spec"]
+        revision = after["template"]["metadata"]["labels"][names.REVISION_LABEL]
+        return before.wanted > after["replicas"] or (before.wanted > 0 and before.revision != revision)
 
     def _applies(self, wanted: Iterable[Manifest]) -> tuple[list[Apply], Finding | None]:
         """What differs, in order, up to the first child that must not be touched."""
@@ -180,9 +181,16 @@ class _Planner:
                 continue  # it is made anew once it is gone
             change = difference(manifest, live)
             if change and key not in self.observed.contested:
-                pinned = {**manifest, "metadata": {**manifest["metadata"], "uid": live["metadata"]["uid"]}}
-                found.append(Apply(pinned, repairs=change if _digest(live) == _digest(manifest) else ""))
+                step = Apply(self._pinned_to(manifest, live), repairs=change if _digest(live) == _digest(manifest) else "")
+                found.append(step)
         return found, None
+
+    def _pinned_to(self, manifest: Manifest, live: Manifest) -> Manifest:
+        """The manifest for this very object; where traffic or pods depend on it, for the state that it was decided on."""
+        seen = {"uid": live["metadata"]["uid"]}
+        if manifest["kind"] == "Service" or (manifest["kind"] == "Deployment" and self._takes_pods_away(Apply(manifest))):
+            seen["resourceVersion"] = live["metadata"]["resourceVersion"]
+        return {**manifest, "metadata": {**manifest["metadata"], **seen}}
 
     def _blocker(self, key: ChildKey, live: Manifest) -> Finding | None:
         match owner_of(live, self.svc.name, self.svc.uid):
@@ -197,15 +205,31 @@ class _Planner:
 
     def _deletes(self, wanted: Iterable[Manifest]) -> Iterable[Delete]:
         """What is ours and no longer wanted: never a claim, never a revision within the history."""
-        in_use = frozenset({self.revision.name, *([rollout_of(self.deployment).revision] if self.deployment else [])})
-        surplus = self.kept.surplus(in_use)
-        unwanted = {key_of(r) for r in surplus} | {history.files_key(r) for r in surplus}
-        if not any(m["kind"] == "Service" for m in wanted):
-            unwanted.add(ChildKey("Service", self.svc.name))
-        for child in self.ours:
+        unwanted: set[ChildKey] = set()
+        for live in self.facts.kept.surplus(self._in_use(), self.svc.spec.release.history_limit):
+            unwanted |= {key_of(live), history.files_key(live)}
+        services = {key_of(m) for m in wanted if m["kind"] == "Service"}
+        unwanted |= {key_of(child) for child in self.facts.ours if child["kind"] == "Service"} - services
+        for child in self.facts.ours:
             if key_of(child) in unwanted and not is_deleting(child):
                 meta = child["metadata"]
                 yield Delete(key_of(child), meta["uid"], meta["resourceVersion"])
+
+    def _in_use(self) -> frozenset[str]:
+        running = {rollout_of(live).revision for live in self.facts.deployments.values()}
+        named = {self.facts.stable.place.revision} if self.facts.stable else set()
+        if self.course.record:
+            named.add(self.course.record.place.revision)
+        return frozenset({self.facts.wanted.name, *running, *named, *(s.revision.name for s in self.course.stacks)})
+
+    def _pinned(self) -> Finding | None:
+        rejection = self.course.rejection
+        if rejection is None:
+            return None
+        reason = Reason.ROLLED_BACK if rejection.after_cutover else Reason.REJECTED
+        what = "was taken back" if rejection.after_cutover else "was rejected"
+        text = f"revision {rejection.revision} {what}: {rejection.reason}: {rejection.message}; change the spec to release another one"
+        return Finding(reason, text, is_final=True)
 
     def _trouble(self) -> Finding | None:
         troubles = self.observed.troubles
@@ -235,7 +259,7 @@ class _Planner:
         return finding
 
     def _new_pods(self) -> list[Manifest]:
-        pods = [p for p in self.observed.pods or () if revision_label(p) == self.revision.name]
+        pods = [p for p in self.observed.pods or () if self.deployment and revision_label(p) == rollout_of(self.deployment).revision]
         return pods or list(self.observed.pods or ())
 
     def _wants_pods(self, finding: Finding | None) -> bool:
@@ -249,12 +273,15 @@ class _Planner:
         if finding and finding.reason is Reason.NOT_OWNED:
             return OBSTACLE_WAIT
         rollout = self._rollout()
-        if not rollout or rollout.is_complete:
-            return None
-        return LOOK_AGAIN if self._is_late() else PATIENCE
+        waits = [LOOK_AGAIN if self._is_late() else PATIENCE] if rollout and not rollout.is_complete else []
+        if self.course.record and self.course.record.step in WATCHED_STEPS:
+            waits.append(PATIENCE)
+        if self.course.look_at:
+            waits.append(max(self.course.look_at - self.now, timedelta()))
+        return min(waits, default=None)
 
     def _drift(self, entries: Iterable[Manifest]) -> Finding | None:
-        for child in self.ours:
+        for child in self.facts.ours:
             if child["kind"] == "PersistentVolumeClaim" and is_deleting(child):
                 name = child["metadata"]["name"]
                 text = f"claim {name} is being deleted while pods mount it; its data goes when the last of them ends: copy it now"
@@ -271,16 +298,22 @@ class _Planner:
         return None
 
     def _status(self, finding: Finding | None) -> Manifest:
-        entries = history.entries(self.kept, self.before.get("history") or ())
-        rollout = self._rollout()
-        serving = self.kept.named(rollout.revision) if rollout else None
+        entries = history.entries(self.facts.kept, self.before.get("history") or (), self.svc.spec.release.history_limit)
+        course = self.course
+        serving = course.serving and self.facts.kept.named(course.serving.revision)
         running = serving and stored(serving)
         situation = Situation(
-            revision=self.revision.name,
-            image=self.revision.image,
-            serving_image=running.image if running else self.revision.image,
-            replicas=self.replicas,
-            rollout=rollout,
+            revision=self.facts.wanted.name,
+            image=self.facts.wanted.image,
+            serving=course.serving,
+            serving_image=running.image if running else self.facts.wanted.image,
+            selector=course.switch.selector,
+            replicas=course.replicas,
+            rollout=self.facts.rollout(course.serving.color) if course.serving else None,
+            is_gated=course.is_gated,
+            record=course.record,
+            stable=self.facts.stable,
+            rejection=course.rejection,
             finding=finding,
             drift=self._drift(entries),
             history=entries,

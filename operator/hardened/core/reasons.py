@@ -35,6 +35,8 @@ class Reason(StrEnum):
     NO_GAPS = "NoGaps"
     GAPS = "Gaps"
     CRD_MISMATCH = "CrdMismatch"
+    REJECTED = "Rejected"
+    ROLLED_BACK = "RolledBack"
     CHECK_FAILED = "CheckFailed"
     NO_DATA = "NoData"
     SELECTOR_CHANGED = "SelectorChanged"
@@ -70,6 +72,8 @@ MEANING: dict[Reason, str] = {
     Reason.NO_GAPS: "Every hardening check passes.",
     Reason.GAPS: "Some hardening is left to be done by the team; the message lists it.",
     Reason.CRD_MISMATCH: "The CRD on the cluster is not the one that this operator was built with.",
+    Reason.REJECTED: "The revision that the spec asks for did not pass its checks; what served before still does.",
+    Reason.ROLLED_BACK: "The revision that the spec asks for failed under live traffic, and was taken back; the one before it serves.",
     Reason.CHECK_FAILED: "A check of the new revision failed; the message names it.",
     Reason.NO_DATA: "Nobody could say how the new revision does, within its deadline.",
     Reason.SELECTOR_CHANGED: "Somebody else changed the switch Service in the middle of a release; it was led back.",

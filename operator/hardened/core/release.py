@@ -46,6 +46,8 @@ class Step(StrEnum):
 
 #: The steps in which the switch Service leads to stable, and in which a newer spec simply takes over.
 BEFORE_CUTOVER = frozenset({Step.PREVIEW, Step.VERIFY_BEFORE, Step.APPROVAL, Step.SCALE_UP})
+#: The steps in which the pods are looked at from time to time: a restart that is over quickly leaves no event of its own.
+WATCHED_STEPS = frozenset({Step.CUTOVER, Step.VERIFY_AFTER, Step.SWITCH_BACK})
 #: The steps that must get further within the progress deadline.
 _TIMED = frozenset({Step.PREVIEW, Step.VERIFY_BEFORE, Step.SCALE_UP, Step.CUTOVER})
 
@@ -148,12 +150,13 @@ class View:
 
 @dataclass(frozen=True)
 class Rejection:
-    """That a revision failed. key: see Record."""
+    """That a revision failed. key: see Record; after_cutover: it had served by then, and was taken back."""
 
     revision: str
     key: str
     reason: Reason
     message: str
+    after_cutover: bool = False
 
 
 @dataclass(frozen=True)
@@ -249,6 +252,8 @@ def _begin(record: Record | None, view: View, terms: Terms, now: datetime) -> Ne
 
 
 def _before_cutover(record: Record, view: View, terms: Terms, now: datetime) -> Next:
+    if record.key in view.rejected:
+        return Next(None)  # marked, and the process ended before it wrote this
     if view.key != record.key:
         # Back to stable, or a newer spec, or other checks: this one is over, and not rejected.
         return _begin(None, view, terms, now)
@@ -273,13 +278,15 @@ def _before_cutover(record: Record, view: View, terms: Terms, now: datetime) -> 
 
 
 def _cutover(record: Record, view: View, terms: Terms, now: datetime) -> Next:
+    if record.key in view.rejected:
+        return _rejected_before(record)
     if view.traffic.is_strange or view.traffic.leads_to not in (view.stable, record.place):
         return _back(record, Reason.SELECTOR_CHANGED, "somebody else changed the selector of the switch Service in the cutover")
     if view.wanted == (view.stable.revision if view.stable else ""):
         return _back(record)
     is_late = record.deadline is not None and now >= record.deadline
+    stack = view.stacks.get(record.place.color, Stack(""))
     if view.traffic.leads_to != record.place:
-        stack = view.stacks.get(record.place.color, Stack(""))
         if is_late:
             return _abandoned(record, Reason.PROGRESS_DEADLINE_EXCEEDED, "the cutover did not begin within its deadline")
         if stack.revision != record.place.revision or stack.available < _least(record, view):
@@ -289,12 +296,17 @@ def _cutover(record: Record, view: View, terms: Terms, now: datetime) -> Next:
         return Next(replace(_enter(record, Step.VERIFY_AFTER, terms, now), cutover_at=now, window_ends_at=now + terms.window))
     if is_late:
         return _back(record, Reason.PROGRESS_DEADLINE_EXCEEDED, "the endpoints did not follow the cutover within its deadline")
-    if view.traffic.has_followed and view.traffic.ready == 0:
+    # No endpoint alone says little: they may not have followed yet.
+    if view.traffic.ready == 0 and stack.is_settled and stack.available == 0:
         return _back(record, Reason.NO_PODS_AVAILABLE, "no pod of the new revision was ready after the cutover")
     return Next(record, look_at=record.deadline)
 
 
 def _verify_after(record: Record, view: View, terms: Terms, now: datetime) -> Next:
+    if view.stable == record.place:
+        return Next(_kept(record, view, terms, now))  # marked, and the process ended before it wrote this
+    if record.key in view.rejected:
+        return _rejected_before(record)
     if view.traffic.is_strange or view.traffic.leads_to != record.place:
         return _back(record, Reason.SELECTOR_CHANGED, "somebody else changed the selector of the switch Service")
     if view.wanted == (view.stable.revision if view.stable else ""):
@@ -308,8 +320,7 @@ def _verify_after(record: Record, view: View, terms: Terms, now: datetime) -> Ne
     if now < ends:
         return Next(record, look_at=ends)
     if verdict is Verdict.PASSED:
-        kept = replace(record, step=Step.KEEP, deadline=None, keep_until=now + max(terms.keep_previous, LEAST_KEEP))
-        return Next(kept if view.stable else None, promotes=record.place.revision)
+        return Next(_kept(record, view, terms, now), promotes=record.place.revision)
     if now >= ends + terms.progress_deadline:
         return _back(record, Reason.NO_DATA, said or "nobody could say how the new revision does")
     return Next(record, look_at=ends + terms.progress_deadline)
@@ -343,6 +354,14 @@ def _after_preview(terms: Terms) -> Step:
     return Step.APPROVAL if terms.is_manual else Step.SCALE_UP
 
 
+def _kept(record: Record, view: View, terms: Terms, now: datetime) -> Record | None:
+    """The record in Keep, or None where there is no previous stack to keep."""
+    previous = view.stacks.get(other(record.place.color))
+    if previous is None or previous.wanted == 0:
+        return None
+    return replace(record, step=Step.KEEP, deadline=None, keep_until=now + max(terms.keep_previous, LEAST_KEEP))
+
+
 def _least(record: Record, view: View) -> int:
     """How many pods must be available to take over: no more than were wanted at first, however much is scaled meanwhile."""
     return max(1, min(view.replicas, view.replicas if record.replicas is None else record.replicas))
@@ -353,7 +372,12 @@ def _abandoned(record: Record, reason: Reason, message: str) -> Next:
     return Next(None, rejects=Rejection(record.place.revision, record.key, reason, message))
 
 
+def _rejected_before(record: Record) -> Next:
+    """To SwitchBack with a revision that is marked as rejected: the process ended before it wrote this."""
+    return Next(replace(record, step=Step.SWITCH_BACK, deadline=None, is_rejected=True))
+
+
 def _back(record: Record, reason: Reason | None = None, message: str = "") -> Next:
     """To SwitchBack. reason: why the revision is rejected; None where only the spec has gone back to stable."""
-    rejects = Rejection(record.place.revision, record.key, reason, message) if reason else None
+    rejects = Rejection(record.place.revision, record.key, reason, message, after_cutover=True) if reason else None
     return Next(replace(record, step=Step.SWITCH_BACK, deadline=None, is_rejected=reason is not None), rejects=rejects)

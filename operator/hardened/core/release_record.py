@@ -1,15 +1,17 @@
-"""status.release: how a release's record is written down, and read again.
+"""status.release and status.stable: how they are written down, and read again.
 
 Status is not to be trusted: whoever may write it can write anything. What cannot be read counts as no record: stable serves, and the
 release begins anew.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from hardened.core.manifest import Manifest, without_none
-from hardened.core.release import COLORS, Place, Record, Step
+from hardened.core.reasons import Reason
+from hardened.core.release import COLORS, Place, Record, Rejection, Step
 
 _TIMES = {
     "startedAt": "started_at",
@@ -59,6 +61,49 @@ def record_of(status: Mapping[str, Any]) -> Record | None:
         )
     except (KeyError, ValueError, TypeError):
         return None
+
+
+@dataclass(frozen=True)
+class Stable:
+    """The last promoted revision, in its colour. promotion: its number, which no other promotion of the service has."""
+
+    place: Place
+    promotion: int
+
+
+def stable_written(stable: Stable) -> Manifest:
+    """As status.stable."""
+    return {"color": stable.place.color, "revision": stable.place.revision, "promotion": stable.promotion}
+
+
+def stable_of(status: Mapping[str, Any]) -> Stable | None:
+    """What a status remembers as stable, or None where it says nothing that can be used."""
+    match status.get("stable"):
+        case {"color": str(color), "revision": str(revision), "promotion": int(promotion)} if color in COLORS and promotion > 0:
+            return Stable(Place(color, revision), promotion)
+        case _:
+            return None
+
+
+def pin_written(rejection: Rejection) -> Manifest:
+    """As status.pin: why what the spec asks for is not released."""
+    return {
+        "revision": rejection.revision,
+        "rejectedKey": rejection.key,
+        "reason": str(rejection.reason),
+        "message": rejection.message,
+        **({"afterCutover": True} if rejection.after_cutover else {}),
+    }
+
+
+def pin_of(status: Mapping[str, Any]) -> Rejection | None:
+    """The rejection that a status remembers, or None where it says nothing that can be used."""
+    match status.get("pin"):
+        case {"revision": str(revision), "rejectedKey": str(key), "reason": str(reason), "message": str(message), **rest}:
+            is_known = reason in {str(each) for each in Reason}
+            return Rejection(revision, key, Reason(reason), message, rest.get("afterCutover") is True) if is_known else None
+        case _:
+            return None
 
 
 def _stamp(moment: datetime | None) -> str | None:

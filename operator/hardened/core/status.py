@@ -12,6 +12,8 @@ from hardened.core.diagnosis import Finding
 from hardened.core.hardening import gaps
 from hardened.core.manifest import Manifest
 from hardened.core.reasons import Reason
+from hardened.core.release import Place, Record, Rejection, Step
+from hardened.core.release_record import Stable, pin_written, stable_written, written
 from hardened.core.rollout import Rollout
 
 
@@ -19,26 +21,35 @@ from hardened.core.rollout import Rollout
 class Situation:
     """Everything that status is made from.
 
-    revision, image: what the spec asks for; rollout: the Deployment in numbers, None while there is none; finding: the
-    cause that stands in the way, if any; drift: what is not as it should be and cannot be repaired; history: as it is
-    written; crd_schema: the schema revision of the CRD on the cluster, "" if unknown.
+    revision, image: what the spec asks for; serving: where clients' traffic goes, None for nowhere; selector: of the pods there; rollout:
+    the Deployment of the serving colour in numbers, None while there is none; finding: the cause that stands in the way, if any; drift:
+    what is not as it should be and cannot be repaired; history: as it is written; is_gated: nothing serves before it was released;
+    record: the release at work; rejection: why the revision is not released; crd_schema: the schema revision of the CRD on the cluster, ""
+    if unknown.
     """
 
     revision: str
     image: str
+    serving: Place | None
     serving_image: str
+    selector: Mapping[str, str]
     replicas: int
     rollout: Rollout | None
     finding: Finding | None
     drift: Finding | None
     history: Sequence[Manifest]
+    is_gated: bool = False
+    record: Record | None = None
+    stable: Stable | None = None
+    rejection: Rejection | None = None
     crd_schema: str = ""
 
 
 def status_of(svc: HardenedService, situation: Situation, before: Mapping[str, Any], now: datetime) -> Manifest:
     """The whole status. before: the status as it is, from which only transition times are taken."""
     rollout = situation.rollout
-    available = rollout.available if rollout else 0
+    is_served = rollout is not None and situation.serving is not None and rollout.revision == situation.serving.revision
+    available = rollout.available if rollout and is_served else 0
     ready = _ready(situation)
     conditions = [
         ready,
@@ -54,23 +65,49 @@ def status_of(svc: HardenedService, situation: Situation, before: Mapping[str, A
         "phase": _phase(situation, ready, available),
         "replicas": rollout.total if rollout else 0,
         "availableReplicas": available,
-        "selector": f"{names.SERVICE_LABEL}={svc.name},{names.COLOR_LABEL}={names.BLUE}",
+        "selector": ",".join(f"{key}={value}" for key, value in situation.selector.items()),
         "conditions": merge(before.get("conditions") or (), conditions, svc.generation, now),
         "history": list(situation.history),
     }
-    if rollout and rollout.revision:
-        status["serving"] = {"color": names.BLUE, "revision": rollout.revision, "image": situation.serving_image}
+    if situation.serving and situation.serving.revision:
+        status["serving"] = {"color": situation.serving.color, "revision": situation.serving.revision, "image": situation.serving_image}
+    if situation.stable:
+        status["stable"] = stable_written(situation.stable)
+    if situation.record:
+        status["release"] = written(situation.record)
+    if situation.rejection:
+        status["pin"] = pin_written(situation.rejection)
     return status
 
 
 def _ready(s: Situation) -> Condition:
     if s.finding:
         return Condition("Ready", False, s.finding.reason, s.finding.message)
+    if s.record and s.record.step is not Step.KEEP:
+        return Condition("Ready", False, Reason.ROLLING_OUT, _released(s.record, s))
+    if s.is_gated and s.replicas == 0 and (not s.rollout or s.rollout.total == 0):
+        return Condition("Ready", True, Reason.SCALED_TO_ZERO, f"0 replicas are wanted; with more, revision {s.revision} is released")
     if not s.rollout or s.rollout.revision != s.revision or s.rollout.wanted != s.replicas or not s.rollout.is_complete:
         return Condition("Ready", False, Reason.ROLLING_OUT, _progress(s))
     if s.replicas == 0:
         return Condition("Ready", True, Reason.SCALED_TO_ZERO, f"revision {s.revision} is in place; 0 replicas are wanted")
     return Condition("Ready", True, Reason.HEALTHY, f"revision {s.revision} serves with {s.rollout.available} of {s.replicas} pods")
+
+
+_DOING = {
+    Step.PREVIEW: "comes up beside what serves",
+    Step.VERIFY_BEFORE: "is being checked",
+    Step.APPROVAL: "waits to be promoted",
+    Step.SCALE_UP: "grows to the size of what serves",
+    Step.CUTOVER: "takes over",
+    Step.VERIFY_AFTER: "serves, and is watched",
+}
+
+
+def _released(record: Record, s: Situation) -> str:
+    if record.step is Step.SWITCH_BACK:
+        return f"revision {record.place.revision} is taken back"
+    return f"{record.step}: revision {record.place.revision} ({s.image}) {_DOING[record.step]} in {record.place.color}"
 
 
 def _progress(s: Situation) -> str:
@@ -132,6 +169,10 @@ def _phase(s: Situation, ready: Condition, available: int) -> str:
         return "Suspended"
     if ready.is_true:
         return "Healthy"
+    if s.finding and s.finding.reason is Reason.ROLLED_BACK:
+        return "RolledBack"
+    if s.finding and s.finding.reason is Reason.REJECTED:
+        return "Rejected"
     if s.finding:
         return "Degraded"
     return "Progressing" if available or s.rollout else "Pending"
@@ -152,7 +193,7 @@ def unparsed_status(body: Mapping[str, Any], finding: Finding, rollout: Rollout 
     ]
     generation = int(body["metadata"].get("generation", 0))
     return {
-        **{name: before[name] for name in ("selector", "serving", "history") if name in before},
+        **{name: before[name] for name in ("selector", "serving", "history", "stable", "release", "pin") if name in before},
         "observedGeneration": generation,
         "phase": "Degraded",
         "replicas": total,

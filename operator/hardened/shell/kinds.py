@@ -50,6 +50,7 @@ PERSISTENT_VOLUME_CLAIM = Kind("", "v1", "persistentvolumeclaims", "PersistentVo
 POD = Kind("", "v1", "pods", "Pod")
 EVENT = Kind("", "v1", "events", "Event")
 POD_DISRUPTION_BUDGET = Kind("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget")
+ENDPOINT_SLICE = Kind("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")
 NETWORK_POLICY = Kind("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy")
 LEASE = Kind("coordination.k8s.io", "v1", "leases", "Lease")
 #: Cluster-scoped: its namespace is None.
@@ -70,6 +71,7 @@ KINDS: Mapping[str, Kind] = {
         EVENT,
         POD_DISRUPTION_BUDGET,
         NETWORK_POLICY,
+        ENDPOINT_SLICE,
         LEASE,
         HARDENED_SERVICE,
     )

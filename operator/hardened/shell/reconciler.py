@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 #: Plans in one reconcile: look, look at pods, write, and look at what was written; the rest is for a world that moves meanwhile.
 ROUNDS: Final = 8
+#: Seconds between two attempts at a status that the server does not keep, as under an older CRD.
+UNKEPT_PAUSE: Final = 15.0
 
 
 @dataclass(frozen=True)
@@ -98,8 +100,11 @@ class Reconciler:
             else:
                 break
         self._refused.pop(key, None)
-        await self._tell(key, body, decided)
-        if decided.requeue_after:
+        is_told = await self._tell(key, body, decided)
+        if decided.is_status_first:
+            # Where the server does not keep the status, as under an older CRD, nothing can follow from it.
+            self._queue.add_after(key, 0 if is_told else UNKEPT_PAUSE)
+        elif decided.requeue_after:
             self._queue.add_after(key, decided.requeue_after.total_seconds())
 
     # ---- reading
@@ -148,16 +153,16 @@ class Reconciler:
 
     # ---- telling
 
-    async def _tell(self, key: Key, body: Body, decided: Plan) -> None:
-        """One status write, if it differs."""
+    async def _tell(self, key: Key, body: Body, decided: Plan) -> bool:
+        """One status write, if it differs. Whether there was one."""
         if decided.status is None:
-            return
+            return False
         self._metrics.set_phase(key, decided.status["phase"])
         before = body.get("status")
         written = self._status.get(key)
         wanted = digest(decided.status, 64)
         if before == decided.status or (written and written.wanted == wanted and written.stored == before):
-            return
+            return False
         try:
             live = await self._writer.apply_status(key, body["metadata"]["uid"], decided.status)
         except Vanished:
@@ -169,6 +174,7 @@ class Reconciler:
             self._queue.add(key)
         for event in announcements(before or {}, decided.status):
             self._recorder.record(body, event.type, event.reason, event.message)
+        return True
 
     def _tell_of_repair(self, body: Body, step: Apply) -> None:
         kind, name = key_of(step.manifest)

@@ -21,6 +21,7 @@ from hardened.shell.kinds import (
     CONFIG_MAP,
     CONTROLLER_REVISION,
     DEPLOYMENT,
+    ENDPOINT_SLICE,
     HARDENED_SERVICE,
     NETWORK_POLICY,
     PERSISTENT_VOLUME_CLAIM,
@@ -43,6 +44,8 @@ CHILDREN: Final = (
     NETWORK_POLICY,
     PERSISTENT_VOLUME_CLAIM,
     CONTROLLER_REVISION,
+    # The server makes them, with the labels of the Service that they are of.
+    ENDPOINT_SLICE,
 )
 WATCHED: Final = (HARDENED_SERVICE, *CHILDREN)
 

@@ -22,7 +22,6 @@ from tests.core.worlds import (
     with_spec,
 )  # fmt: skip
 
-from hardened.core.history import LIMIT
 from hardened.core.manifest import ChildKey
 from hardened.core.observed import Observed
 from hardened.core.plan import Plan, plan
@@ -148,7 +147,7 @@ def test_somebody_elses_service_stays_where_ports_go() -> None:
 
 def test_only_as_many_revisions_as_the_limit_are_kept_and_none_is_missed() -> None:
     cr, world = running({**WEB, "files": [{"mountPath": "/etc/shop", "data": {"a": "b"}}]})
-    for number in range(LIMIT + 3):
+    for number in range(10 + 3):
         cr = with_spec(cr, token=str(number))
         settle(cr, world)
         world.run_pods()
@@ -156,8 +155,8 @@ def test_only_as_many_revisions_as_the_limit_are_kept_and_none_is_missed() -> No
         assert decided.status
         assert condition(decided.status, "Drifted")[0] == "False"
     kinds = [key.kind for key in world.objects]
-    assert (kinds.count("ControllerRevision"), kinds.count("ConfigMap")) == (LIMIT, LIMIT)
-    assert len(cr["status"]["history"]) == LIMIT
+    assert (kinds.count("ControllerRevision"), kinds.count("ConfigMap")) == (10, 10)
+    assert len(cr["status"]["history"]) == 10
 
 
 def test_going_back_to_an_earlier_spec_uses_what_was_stored() -> None:

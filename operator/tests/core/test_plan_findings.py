@@ -113,6 +113,8 @@ def test_a_refused_write_is_in_status_while_the_previous_version_serves() -> Non
     observed = world.seen()
     for step in seen.apply:
         observed = observed.without_child(ChildKey(step.manifest["kind"], step.manifest["metadata"]["name"])) if step.is_new else observed
+    for key in (ChildKey("Deployment", "shop-blue"), ChildKey("Service", "shop")):
+        observed = observed.with_child(world.objects[key])
     trouble = Trouble("apply Deployment shop-blue", Refused("spec.x: Invalid value", status=422, reason="Invalid"))
     decided = plan(cr, observed.with_trouble(trouble), ANY_KEY, NOW)
     assert decided.status

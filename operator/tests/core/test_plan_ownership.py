@@ -13,6 +13,7 @@ FULL = {
     **WEB,
     "files": [{"mountPath": "/etc/shop", "data": {"a": "b"}}],
     "volumes": [{"name": "data", "mountPath": "/data", "claim": {"size": "1Gi"}}],
+    "release": {"strategy": "Recreate"},
 }
 KINDS = [
     "ControllerRevision", "ConfigMap", "ServiceAccount", "NetworkPolicy", "PodDisruptionBudget", "PersistentVolumeClaim", "Deployment",

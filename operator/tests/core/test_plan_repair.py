@@ -9,7 +9,7 @@ from tests.core.worlds import WEB, World, condition, decide, keys, live, running
 
 from hardened.api import names
 from hardened.api.parse import parse
-from hardened.core.children import desired_children
+from hardened.core.children import at_rest
 from hardened.core.manifest import ChildKey, Manifest, key_of
 from hardened.core.revision import RENDERER, render, revision_name
 
@@ -87,7 +87,7 @@ def left_by_an_older_renderer() -> tuple[Manifest, World, Manifest]:
     template["spec"]["priorityClassName"] = "of-the-older-renderer"
     del template["spec"]["enableServiceLinks"]
     older = replace(render(svc), template=template, renderer="0")
-    for number, manifest in enumerate(desired_children(svc, older, 1, svc.spec.replicas or 0)):
+    for number, manifest in enumerate(at_rest(svc, older, svc.spec.replicas or 0)):
         world.objects[key_of(manifest)] = live(manifest, number=number)
     world.run_pods()
     return cr, world, copy.deepcopy(world.objects[DEPLOYMENT]["spec"]["template"])

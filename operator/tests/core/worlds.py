@@ -27,8 +27,13 @@ OTHER_UID = "99999999-9999-4999-8999-999999999999"
 ANY_KEY = Policy(frozenset("*"), frozenset("*"), frozenset("*"))
 _HERE = Path(__file__).parent
 
-#: A web service and a worker, in as few words as possible.
-WEB: Manifest = {"image": "registry.example/shop:1", "ports": [{"name": "http", "containerPort": 8080}], "replicas": 2}
+#: A web service whose one Deployment replaces its own pods, and a worker, in as few words as possible.
+WEB: Manifest = {
+    "image": "registry.example/shop:1",
+    "ports": [{"name": "http", "containerPort": 8080}],
+    "replicas": 2,
+    "release": {"strategy": "RollingUpdate"},
+}
 WORKER: Manifest = {"image": "registry.example/shop:1", "replicas": 1}
 
 
@@ -77,6 +82,7 @@ class World:
     pods: list[Manifest] = field(default_factory=list)
     written: int = 0
     writes: list[str] = field(default_factory=list)
+    dead: set[str] = field(default_factory=set)  # Deployments whose pods are never ready
 
     def seen(self, service: str = "shop") -> Observed:
         """What the caches show: what carries the service's label."""
@@ -100,14 +106,43 @@ class World:
             self.writes.append(f"delete {unwanted.key}")
             del self.objects[unwanted.key]
 
-    def run_pods(self, *, ready: int | None = None, reason: str = "NewReplicaSetAvailable", since: datetime = NOW) -> None:
+    def follow(self) -> None:
+        """Lets pods and endpoints be as Deployments and Services want them."""
+        self.pods.clear()
+        for key, live in list(self.objects.items()):
+            if key.kind == "Deployment":
+                ready = 0 if key.name in self.dead else live["spec"]["replicas"]
+                self.run_pods(key.name, ready=ready)
+                self.pods += [_pod(live, number, is_ready=number < ready) for number in range(live["spec"]["replicas"])]
+        for key, live in list(self.objects.items()):
+            if key.kind == "Service":
+                self.objects[ChildKey("EndpointSlice", f"{key.name}-x")] = _endpoints(live, self.pods)
+
+    def run_pods(self, name: str = "shop-blue", *, ready: int | None = None, reason: str = "NewReplicaSetAvailable", since: datetime = NOW) -> None:
         """Lets the Deployment's controller count: all wanted pods are of the last template, and `ready` of them available."""
-        deployment = self.objects[ChildKey("Deployment", "shop-blue")]
+        deployment = self.objects[ChildKey("Deployment", name)]
         wanted = deployment["spec"]["replicas"]
         stamp = since.strftime("%Y-%m-%dT%H:%M:%SZ")
         progress = {"type": "Progressing", "status": "True", "reason": reason, "lastUpdateTime": stamp}
         counts = {"replicas": wanted, "updatedReplicas": wanted, "availableReplicas": wanted if ready is None else ready}
         deployment["status"] = {**counts, "observedGeneration": deployment["metadata"]["generation"], "conditions": [progress]}
+
+
+def _pod(deployment: Manifest, number: int, *, is_ready: bool) -> Manifest:
+    labels = deployment["spec"]["template"]["metadata"]["labels"]
+    name = f"{deployment['metadata']['name']}-{labels[names.REVISION_LABEL]}-{number}"
+    return {"kind": "Pod", "metadata": {"name": name, "uid": name, "labels": labels}, "status": {"isReady": is_ready}}
+
+
+def _endpoints(service: Manifest, pods: Iterable[Manifest]) -> Manifest:
+    selected = [p for p in pods if service["spec"]["selector"].items() <= p["metadata"]["labels"].items()]
+    endpoints = [{"targetRef": {"uid": p["metadata"]["uid"]}, "conditions": {"ready": p["status"]["isReady"]}} for p in selected]
+    labels = {**service["metadata"]["labels"], "kubernetes.io/service-name": service["metadata"]["name"]}
+    meta = {"name": f"{service['metadata']['name']}-x", "namespace": "market", "labels": labels, "ownerReferences": [SERVICE_OWNER]}
+    return {"kind": "EndpointSlice", "metadata": meta, "endpoints": endpoints}
+
+
+SERVICE_OWNER: Manifest = {"apiVersion": "v1", "kind": "Service", "name": "shop", "uid": "s", "controller": True}
 
 
 def decide(service: Manifest, world: World, now: datetime = NOW, policy: Policy = ANY_KEY) -> Plan:
@@ -127,15 +162,17 @@ def decide(service: Manifest, world: World, now: datetime = NOW, policy: Policy 
 
 def settle(service: Manifest, world: World, now: datetime = NOW) -> Plan:
     """Plans and writes until nothing is left to write. Leaves the last plan's status on the service."""
-    for _ in range(5):
+    for _ in range(8):
         decided = decide(service, world, now)
         if decided.seed_replicas is not None:
             service["spec"]["replicas"] = decided.seed_replicas
             service["metadata"]["generation"] += 1
-        if not decided.has_writes:
-            service["status"] = decided.status
+        if decided.has_writes:
+            world.write(decided)
+            continue
+        service["status"] = decided.status
+        if not decided.is_status_first:
             return decided
-        world.write(decided)
     raise AssertionError(f"still writing: {decided}")
 
 

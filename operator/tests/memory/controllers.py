@@ -1,4 +1,4 @@
-"""What the cluster's own controllers do to the objects: Deployments become available, orphans go, namespaces end."""
+"""What the cluster's own controllers do to the objects: Deployments get their pods, Services their endpoints, orphans go, namespaces end."""
 
 from typing import Any
 
@@ -7,17 +7,22 @@ from tests.memory.fields import Body
 from tests.memory.ownership import Manager
 from tests.memory.store import Store
 
-from hardened.shell.kinds import DEPLOYMENT, KINDS, Kind
+from hardened.shell.kinds import DEPLOYMENT, ENDPOINT_SLICE, KINDS, POD, SERVICE, Kind
 
 CONTROLLER = Manager("kube-controller-manager", "Update", "status")
 _FOREGROUND = "foregroundDeletion"
 
 
 def settle(store: Store) -> int:
-    """Each Deployment gets all its replicas, updated and ready, unless it is in store.stuck: then never more than it has already.
+    """Each Deployment gets all its replicas, updated and ready, unless it is in store.stuck: then never more ready ones than it has already.
 
-    The number of Deployments whose status changed.
+    Then each Service gets its endpoints. The number of objects that changed.
     """
+    changed = _deployments(store)
+    return changed + _pods(store) + _endpoints(store)
+
+
+def _deployments(store: Store) -> int:
     changed = 0
     for (kind, namespace, name), stored in list(store.objects.items()):
         if kind != DEPLOYMENT.name or "deletionTimestamp" in stored.body["metadata"]:
@@ -47,6 +52,64 @@ def _available(body: Body, before: Body, now: str, *, is_stuck: bool) -> Body:
         _condition(before, now, "Progressing", "True", progress),
     ]
     return status
+
+
+def _pods(store: Store) -> int:
+    """The pods of each Deployment's last template, at once: none of another one is left."""
+    wanted: dict[tuple[str, str], Body] = {}
+    for deployment in store.bodies(DEPLOYMENT, None):
+        meta, template = deployment["metadata"], deployment["spec"]["template"]
+        ready = (deployment.get("status") or {}).get("readyReplicas", 0)
+        for number in range(deployment["spec"]["replicas"]):
+            name = f"{meta['name']}-{template['metadata']['labels'].get('hardened.dev/revision', '')}-{number}"
+            status = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True" if number < ready else "False"}]}
+            pod_meta = {"name": name, "namespace": meta["namespace"], "labels": template["metadata"]["labels"]}
+            wanted[meta["namespace"], name] = {"apiVersion": "v1", "kind": "Pod", "metadata": pod_meta, "status": status}
+    return _bring(store, POD, wanted, "status")
+
+
+def _endpoints(store: Store) -> int:
+    """One EndpointSlice for each Service with a selector; it has the Service's labels, as the real ones do."""
+    wanted: dict[tuple[str, str], Body] = {}
+    for service in store.bodies(SERVICE, None):
+        meta, selector = service["metadata"], service["spec"].get("selector")
+        if not selector:
+            continue
+        pods = [p for p in store.bodies(POD, meta["namespace"]) if selector.items() <= p["metadata"]["labels"].items()]
+        endpoints = [
+            {
+                "targetRef": {"kind": "Pod", "name": pod["metadata"]["name"], "uid": pod["metadata"]["uid"]},
+                "conditions": {"ready": pod["status"]["conditions"][0]["status"] == "True"},
+            }
+            for pod in pods
+        ]
+        labels = {**(meta.get("labels") or {}), "kubernetes.io/service-name": meta["name"]}
+        owner = {"apiVersion": "v1", "kind": "Service", "name": meta["name"], "uid": meta["uid"], "controller": True}
+        slice_meta = {"name": f"{meta['name']}-slice", "namespace": meta["namespace"], "labels": labels, "ownerReferences": [owner]}
+        wanted[meta["namespace"], slice_meta["name"]] = {
+            "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "metadata": slice_meta, "endpoints": endpoints,
+        }  # fmt: skip
+    return _bring(store, ENDPOINT_SLICE, wanted, "endpoints")
+
+
+def _bring(store: Store, kind: Kind, wanted: dict[tuple[str, str], Body], compared: str) -> int:
+    """Makes, changes and removes objects of a kind until they are those that are wanted. How many that took."""
+    changed = 0
+    for body in store.bodies(kind, None):
+        place = (body["metadata"]["namespace"], body["metadata"]["name"])
+        if place not in wanted:
+            store.remove(kind, *place)
+            changed += 1
+    for place, body in wanted.items():
+        known = store.get(kind, *place)
+        if known is None:
+            store.create(kind, fields.copy(body), CONTROLLER)
+            known = store.existing(kind, *place)
+            changed += 1
+        if known.body.get(compared) != body[compared]:
+            _store(store, kind, fields.copy(known.body) | {compared: body[compared]})
+            changed += 1
+    return changed
 
 
 def _condition(before: Body, now: str, type_: str, status: str, reason: str) -> Body:

@@ -1,0 +1,133 @@
+"""A blue-green release as it is planned: what is written, in which order, and what status says meanwhile."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.core.worlds import NOW, WEB, World, body, condition, decide, revision, settle, with_spec
+
+from hardened.core.manifest import ChildKey, Manifest
+
+SPEC = {**WEB, "release": {"strategy": "BlueGreen", "keepPrevious": "1m"}}
+SECOND = timedelta(seconds=1)
+
+
+def lead(world: World, name: str = "shop") -> dict[str, str]:
+    """What a Service selects, without the service's own label."""
+    found = world.objects[ChildKey("Service", name)]["spec"]["selector"]
+    return {key.partition("/")[2]: value for key, value in found.items() if not key.endswith("/service")}
+
+
+def sizes(world: World) -> dict[str, int]:
+    return {key.name: live["spec"]["replicas"] for key, live in world.objects.items() if key.kind == "Deployment"}
+
+
+def released(cr: Manifest, world: World, now: Any = NOW, *, until: str = "") -> Any:
+    """Lets pods and endpoints follow until the release is done, or in this step. The moment then."""
+    for _ in range(40):
+        settle(cr, world, now)
+        world.follow()
+        step = (cr["status"].get("release") or {}).get("step", "")
+        if step == until:
+            return now
+        now += SECOND if until else 10 * SECOND
+    raise AssertionError(f"never there: {cr['status']}")
+
+
+@pytest.fixture
+def first() -> tuple[Manifest, World, Any]:
+    """A service whose first revision was released."""
+    cr, world = body(SPEC), World()
+    now = released(cr, world)
+    world.writes.clear()
+    return cr, world, now
+
+
+def test_before_the_first_release_nobody_is_led_anywhere() -> None:
+    cr, world = body(SPEC), World()
+    settle(cr, world)
+    assert lead(world) == {"revision": "none"}
+    assert condition(cr["status"], "Ready") == ("False", "RollingOut")
+    assert cr["status"]["release"]["step"] == "Preview"
+    released(cr, world, until="VerifyAfter")
+    assert lead(world) == {"color": "blue", "revision": revision(cr)}
+    assert condition(cr["status"], "Ready") == ("False", "RollingOut")
+    assert condition(cr["status"], "Available")[0] == "True"
+
+
+def test_the_first_release_ends_ready(first: tuple[Manifest, World, Any]) -> None:
+    cr, world, _ = first
+    assert condition(cr["status"], "Ready") == ("True", "Healthy")
+    assert cr["status"]["stable"] == {"color": "blue", "revision": revision(cr), "promotion": 1}
+    assert lead(world, "shop-preview") == {"revision": "none"}
+    assert sizes(world) == {"shop-blue": 2}
+
+
+def test_a_new_revision_takes_over_in_the_other_colour_and_the_previous_one_is_kept_for_a_time(first: tuple[Manifest, World, Any]) -> None:
+    cr, world, now = first
+    cr = with_spec(cr, image="shop:2")
+    settle(cr, world, now)
+    assert lead(world, "shop-preview") == {"color": "green", "revision": revision(cr)}
+    assert lead(world)["color"] == "blue"
+    now = released(cr, world, now, until="Keep")
+    assert lead(world) == {"color": "green", "revision": revision(cr)}
+    assert sizes(world) == {"shop-blue": 2, "shop-green": 2}
+    assert condition(cr["status"], "Ready") == ("True", "Healthy")
+    released(cr, world, now)
+    assert sizes(world) == {"shop-blue": 0, "shop-green": 2}
+    assert cr["status"]["stable"]["promotion"] == 2
+
+
+def test_the_switch_is_recorded_before_it_is_made(first: tuple[Manifest, World, Any]) -> None:
+    cr, world, now = first
+    cr = with_spec(cr, image="shop:2")
+    settle(cr, world, now)
+    world.follow()
+    while cr["status"]["release"]["step"] != "Cutover":
+        decided = decide(cr, world, now)
+        assert "Service shop" not in [str(ChildKey(a.manifest["kind"], a.manifest["metadata"]["name"])) for a in decided.apply]
+        world.write(decided)
+        cr["status"] = decided.status or cr["status"]
+    decided = decide(cr, world, now)
+    kinds = [(a.manifest["kind"], a.manifest["metadata"]["name"]) for a in decided.apply]
+    assert kinds == [("Deployment", "shop-green"), ("Service", "shop"), ("Service", "shop-preview")]
+    assert all("resourceVersion" in a.manifest["metadata"] for a in decided.apply if a.manifest["kind"] == "Service")
+
+
+def test_a_version_whose_pods_all_go_is_taken_back_and_stays_rejected(first: tuple[Manifest, World, Any]) -> None:
+    cr, world, now = first
+    cr = with_spec(cr, image="shop:2")
+    now = released(cr, world, now, until="VerifyAfter")
+    world.dead.add("shop-green")
+    world.follow()
+    now = released(cr, world, now)
+    assert lead(world)["color"] == "blue"
+    assert sizes(world) == {"shop-blue": 2, "shop-green": 0}
+    assert condition(cr["status"], "Ready") == ("False", "RolledBack")
+    assert condition(cr["status"], "Stalled")[0] == "True"
+    assert condition(cr["status"], "Available")[0] == "True"
+    assert cr["status"]["pin"]["rejectedKey"]
+    world.writes.clear()
+    world.dead.clear()
+    settle(with_spec(cr, replicas=3), world, now + timedelta(hours=1))
+    assert sizes(world) == {"shop-blue": 3, "shop-green": 0}, "the same revision stays rejected"
+    settle(with_spec(cr, image=WEB["image"]), world, now)
+    assert sizes(world)["shop-green"] == 0
+
+
+def test_a_version_that_never_comes_up_is_rejected_and_nothing_was_switched(first: tuple[Manifest, World, Any]) -> None:
+    cr, world, now = first
+    cr = with_spec(cr, image="shop:2")
+    world.dead.add("shop-green")
+    settle(cr, world, now)
+    released(cr, world, now + timedelta(minutes=11))
+    assert lead(world)["color"] == "blue"
+    assert condition(cr["status"], "Ready") == ("False", "Rejected")
+    assert cr["status"]["phase"] == "Rejected"
+
+
+def test_without_replicas_nothing_is_released() -> None:
+    cr, world = body({**SPEC, "replicas": 0}), World()
+    settle(cr, world)
+    assert sizes(world) == {}
+    assert condition(cr["status"], "Ready") == ("True", "ScaledToZero")
