@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from hardened.api.crd import root_schema
+from hardened.api.duration import DURATION_PATTERN
 from hardened.api.service import REVISION_FIELDS
 from hardened.core.desired.container import DEFAULT_LIMITS, DEFAULT_REQUESTS
 from hardened.core.history import LIMIT
@@ -82,8 +83,8 @@ def _walk(path: str, node: Schema) -> Iterator[tuple[str, Schema]]:
 
 def _rules(path: str, node: Schema) -> Iterator[tuple[str, str]]:
     for rule in node.get("x-kubernetes-validations") or ():
-        if rule["message"].startswith("keys must match"):
-            continue  # the pattern of a map's keys: every map has one
+        if rule["message"].startswith("keys must match") or node["type"] == "string":
+            continue  # the pattern of a map's keys: every map has one; the bounds of a duration: they stand with the field
         yield path + rule.get("fieldPath", ""), rule["message"]
     for name, child in (node.get("properties") or {}).items():
         yield from _rules(f"{path}.{name}", child)
@@ -94,6 +95,8 @@ def _rules(path: str, node: Schema) -> Iterator[tuple[str, str]]:
 def _type(node: Schema) -> str:
     if "x-kubernetes-int-or-string" in node:
         return "integer or string"
+    if node.get("pattern") == DURATION_PATTERN:
+        return "duration"
     if "enum" in node:
         return "one of " + ", ".join(f"`{value}`" for value in node["enum"])
     if node.get("type") == "array":
@@ -104,4 +107,6 @@ def _type(node: Schema) -> str:
 
 
 def _bounds(node: Schema) -> str:
+    if node.get("pattern") == DURATION_PATTERN:
+        return str(node["x-kubernetes-validations"][0]["message"]).removeprefix("must be from ")
     return ", ".join(f"{node.get(low, 0)} to {node[high]}{unit}" for low, high, unit in _BOUNDS if high in node)

@@ -121,7 +121,7 @@ def _validation(rule: Any) -> Schema:
 _KEPT = (
     "type", "format", "pattern", "minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems", "maxProperties",
     "minProperties", "enum", "description", "required",
-    "x-kubernetes-list-type", "x-kubernetes-list-map-keys", "x-kubernetes-int-or-string",
+    "x-kubernetes-list-type", "x-kubernetes-list-map-keys", "x-kubernetes-int-or-string", "x-kubernetes-validations",
 )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ PLURAL = "hardenedservices"
 SINGULAR = "hardenedservice"
 
 #: Written on the CRD and read at start: tells an operator, or a CLI, that the CRD on the cluster is older or newer than itself.
-SCHEMA_REVISION = "1"
+SCHEMA_REVISION = "2"
 SCHEMA_ANNOTATION = f"{GROUP}/schema-revision"
 
 #: The server-side-apply field manager of the operator. The CLI uses `hardenctl`.

@@ -91,6 +91,7 @@ _WORDS = {
     "model_type": "must be an object",
     "dict_type": "must be an object",
     "int_type": "must be a whole number",
+    "float_type": "must be a number",
     "bool_type": "must be true or false",
     "string_type": "must be a string; quote it where YAML would read something else",
     "list_type": "must be a list",

@@ -51,5 +51,5 @@ class HardenedServiceStatus(Model):
     selector: Annotated[str, StringConstraints(max_length=1024)] | None = None
     available_replicas: int | None = None
     serving: Serving | None = None
-    history: Annotated[list[HistoryEntry], keyed("revision", 20)] | None = None
+    history: Annotated[list[HistoryEntry], keyed("revision", 128)] | None = None
     conditions: Annotated[list[Condition], keyed("type", 16)] | None = None
