@@ -7,7 +7,6 @@ from hardened.api.crd import root_schema
 from hardened.api.duration import DURATION_PATTERN
 from hardened.api.service import REVISION_FIELDS
 from hardened.core.desired.container import DEFAULT_LIMITS, DEFAULT_REQUESTS
-from hardened.core.history import LIMIT
 from hardened.core.plan import DEFAULT_REPLICAS
 from hardened.core.reasons import MEANING
 
@@ -31,7 +30,7 @@ a TCP readiness probe on that port; 5 s of preStop sleep and 30 s of grace; a di
 closes every other port. The `Hardened` condition lists what is left for the team to do.
 
 A change of any of these makes a new revision: {", ".join(f"`{name}`" for name in REVISION_FIELDS)}.
-Everything else applies at once. The newest {LIMIT} revisions are kept.
+Everything else applies at once.
 
 ## Fields of `spec`
 

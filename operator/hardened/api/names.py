@@ -35,6 +35,9 @@ CHILD_SELECTOR = f"{MANAGED_BY_LABEL}={MANAGED_BY}"
 PROMOTION_ANNOTATION = f"{GROUP}/promotion"
 REJECTED_ANNOTATION = f"{GROUP}/rejected"
 
+#: On a Deployment: the release that last led traffic to it.
+EPOCH_ANNOTATION = f"{GROUP}/serving-epoch"
+
 BLUE = "blue"
 
 #: Bound on metadata.name of a HardenedService: leaves room for suffixes within 63 characters.

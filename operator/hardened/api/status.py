@@ -11,7 +11,7 @@ Line = Annotated[str, StringConstraints(max_length=512)]
 Message = Annotated[str, StringConstraints(max_length=32768)]
 When = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 
-Phase = Literal["Pending", "Progressing", "Healthy", "Degraded", "Suspended"]
+Phase = Literal["Pending", "Progressing", "Healthy", "Degraded", "RolledBack", "Rejected", "Suspended"]
 
 
 class Condition(Model):
@@ -33,6 +33,41 @@ class Serving(Model):
     image: Line
 
 
+class Stable(Model):
+    """The last promoted revision, in its colour. promotion: how many promotions there have been."""
+
+    color: Short
+    revision: Short
+    promotion: Annotated[int, Field(ge=1)]
+
+
+class Release(Model):
+    """The release at work: where it is, and until when."""
+
+    revision: Short
+    color: Short
+    key: Short
+    step: Literal["Preview", "VerifyBefore", "Approval", "ScaleUp", "Cutover", "VerifyAfter", "SwitchBack", "Keep"]
+    replicas: int | None = Field(None, description="The size to reach before the cutover.")
+    started_at: When
+    deadline: When | None = None
+    cutover_at: When | None = None
+    window_ends_at: When | None = None
+    keep_until: When | None = None
+    confirmed_at: When | None = None
+    rejected: bool | None = None
+
+
+class Pin(Model):
+    """Why the revision that the spec asks for is not released."""
+
+    revision: Short
+    rejected_key: Short
+    reason: Annotated[str, StringConstraints(max_length=1024)]
+    message: Message
+    after_cutover: bool | None = None
+
+
 class HistoryEntry(Model):
     """A revision that the operator keeps."""
 
@@ -51,5 +86,8 @@ class HardenedServiceStatus(Model):
     selector: Annotated[str, StringConstraints(max_length=1024)] | None = None
     available_replicas: int | None = None
     serving: Serving | None = None
+    stable: Stable | None = None
+    release: Release | None = None
+    pin: Pin | None = None
     history: Annotated[list[HistoryEntry], keyed("revision", 128)] | None = None
     conditions: Annotated[list[Condition], keyed("type", 16)] | None = None

@@ -28,7 +28,8 @@ def _deployments(store: Store) -> int:
         if kind != DEPLOYMENT.name or "deletionTimestamp" in stored.body["metadata"]:
             continue
         before = stored.body.get("status") or {}
-        status = _available(stored.body, before, store.now(), is_stuck=(namespace, name) in store.stuck)
+        is_stuck = (namespace, name) in store.stuck
+        status = _available(stored.body, before, store.now(), is_stuck=is_stuck, is_dead=_is_dead(store, stored.body))
         if status != before:
             new = fields.copy(stored.body) | {"status": status}
             new["metadata"].setdefault("annotations", {}).setdefault("deployment.kubernetes.io/revision", "1")
@@ -37,9 +38,19 @@ def _deployments(store: Store) -> int:
     return changed
 
 
-def _available(body: Body, before: Body, now: str, *, is_stuck: bool) -> Body:
+def _is_dead(store: Store, deployment: Body) -> bool:
+    template = deployment["spec"]["template"]
+    image = template["spec"]["containers"][0]["image"]
+    if image in store.doomed:
+        labels = template["metadata"]["labels"]
+        selectors = [s["spec"].get("selector") or {} for s in store.bodies(SERVICE, None) if not s["metadata"]["name"].endswith("-preview")]
+        return any(selector.items() <= labels.items() for selector in selectors)
+    return image in store.dead
+
+
+def _available(body: Body, before: Body, now: str, *, is_stuck: bool, is_dead: bool) -> Body:
     wanted = body["spec"]["replicas"]
-    ready = min(wanted, before.get("readyReplicas", 0)) if is_stuck else wanted
+    ready = 0 if is_dead else min(wanted, before.get("readyReplicas", 0)) if is_stuck else wanted
     counts = {"replicas": wanted, "updatedReplicas": wanted, "readyReplicas": ready, "availableReplicas": ready}
     status: Body = {"observedGeneration": body["metadata"]["generation"], **{name: count for name, count in counts.items() if count}}
     if ready < wanted:
@@ -63,7 +74,10 @@ def _pods(store: Store) -> int:
         for number in range(deployment["spec"]["replicas"]):
             name = f"{meta['name']}-{template['metadata']['labels'].get('hardened.dev/revision', '')}-{number}"
             status = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True" if number < ready else "False"}]}
-            pod_meta = {"name": name, "namespace": meta["namespace"], "labels": template["metadata"]["labels"]}
+            owner = {"apiVersion": "apps/v1", "kind": "Deployment", "name": meta["name"], "uid": meta["uid"], "controller": True}
+            pod_meta = {
+                "name": name, "namespace": meta["namespace"], "labels": template["metadata"]["labels"], "ownerReferences": [owner],
+            }  # fmt: skip
             wanted[meta["namespace"], name] = {"apiVersion": "v1", "kind": "Pod", "metadata": pod_meta, "status": status}
     return _bring(store, POD, wanted, "status")
 

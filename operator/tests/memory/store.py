@@ -37,7 +37,8 @@ class Store:
     """Shared by all who call the cluster. Bodies that go in and out are the store's own: callers copy them.
 
     quota: (namespace, kind) -> how many objects may be; creations beyond are refused. stuck: Deployments (namespace, name) that never
-    become available. defaults: kind -> what fills in its defaults, such as those of the CRD's schema.
+    become available. dead: images whose containers are never ready; doomed: images that fail as soon as a Service leads to them.
+    defaults: kind -> what fills in its defaults, such as those of the CRD's schema.
     """
 
     today: Callable[[], datetime]
@@ -47,6 +48,8 @@ class Store:
     on_event: list[OnEvent] = field(default_factory=list)
     quota: dict[tuple[str, str], int] = field(default_factory=dict)
     stuck: set[tuple[str, str]] = field(default_factory=set)
+    dead: set[str] = field(default_factory=set)
+    doomed: set[str] = field(default_factory=set)
     version: int = 1000
     born: int = 0
 

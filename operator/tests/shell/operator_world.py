@@ -86,6 +86,8 @@ class World:
 
     def __init__(self) -> None:
         self.server = MemoryApiServer(["shop"], today=today)
+        self.server.store.dead.add("dead:1")
+        self.server.store.doomed.add("doomed:1")
         self.people = self.server.outsider("kubectl")
         self.kills = 0
 
@@ -206,4 +208,30 @@ async def recreate(world: World) -> None:
     await world.people.create(HARDENED_SERVICE, service(image="web:3", replicas=1))
 
 
+#: A blue-green service; what is kept, and the deadline, end within QUIET.
+RELEASED = {
+    "volumes": None,
+    "replicas": 2,
+    "release": {"strategy": "BlueGreen", "keepPrevious": "30s", "progressDeadline": "10s"},
+    "verify": {"afterCutover": {"window": "2s"}},
+}
+
+
+async def create_released(world: World) -> None:
+    """A team makes a service that is released blue-green."""
+    await world.people.create(HARDENED_SERVICE, service(**RELEASED))
+
+
+def release(image: str, **more: Any) -> Callable[[World], Any]:
+    """A new version."""
+
+    async def edit(world: World) -> None:
+        spec = {**service(**RELEASED)["spec"], "image": image, "files": [{"mountPath": "/etc/web", "data": {"a": image}}], **more}
+        await world.people.merge_patch(HARDENED_SERVICE, "shop", "web", {"spec": spec})
+
+    return edit
+
+
+#: A good version; one that never comes up; one that fails once it is led to; the good one again, with more pods.
+RELEASES = (create_released, release("web:2"), release("dead:1"), release("doomed:1"), release("web:2", replicas=3))
 FLOW = (create, edit, retire_ports, recreate)

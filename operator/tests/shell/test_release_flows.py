@@ -1,0 +1,110 @@
+"""Releases over the in-memory cluster in virtual time: killed at any write they end the same, and nothing that serves is taken down."""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import pytest
+from tests.shell import virtual_time
+from tests.shell.operator_world import RELEASES, Killed, Strike, World
+
+from hardened.core.desired.service import NOBODY
+from hardened.errors import LookAgain, Refused, TryAgain
+from hardened.shell.kinds import DEPLOYMENT, HARDENED_SERVICE, SERVICE, Kind
+
+Body = dict[str, Any]
+
+
+class Watchman:
+    """Looks at every change of a Deployment and of the switch Service. wrongs: what should never have been."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.wrongs: list[str] = []
+        self.selected: list[str] = []
+        world.server.on_event.append(self._saw)
+
+    def _saw(self, event: str, kind: Kind, _: Body) -> None:
+        services = {s["metadata"]["name"]: s["spec"].get("selector") or {} for s in self._world.server.all(SERVICE)}
+        if event == "DELETED" or kind not in (DEPLOYMENT, SERVICE) or "web" not in services:
+            return
+        selector = services["web"]
+        if not self.selected or self.selected[-1] != selector.get("hardened.dev/revision"):
+            self.selected.append(selector.get("hardened.dev/revision", "?"))
+        if selector.get("hardened.dev/revision") == NOBODY:
+            return
+        wanted = self._world.server.all(HARDENED_SERVICE)[0]["spec"]["replicas"]
+        serving = [d for d in self._world.server.all(DEPLOYMENT) if selector.items() <= d["spec"]["template"]["metadata"]["labels"].items()]
+        if not serving:
+            self.wrongs.append(f"{selector} leads to no template")
+        elif serving[0]["spec"]["replicas"] < min(wanted, 2):
+            self.wrongs.append(f"{serving[0]['metadata']['name']} serves with {serving[0]['spec']['replicas']} replicas")
+
+
+@cache
+def clean() -> tuple[list[int], list[Body], list[str]]:
+    """Played once: the writes until the end of each step, the state then, and what the switch Service has led to."""
+
+    async def play() -> tuple[list[int], list[Body], list[str]]:
+        world = World()
+        watchman = Watchman(world)
+        writes, states = [], []
+        for step in RELEASES:
+            await world.play(step)
+            writes.append(len(world.server.writes))
+            states.append(world.state())
+        assert watchman.wrongs == []
+        return writes, states, watchman.selected
+
+    return virtual_time.run(play())
+
+
+def test_the_flow_is_what_it_says() -> None:
+    writes, states, selected = clean()
+    phases = [state["HardenedService web"]["status"]["phase"] for state in states]
+    assert phases == ["Healthy", "Healthy", "Rejected", "RolledBack", "Healthy"]
+    # Nobody, the first, the second; the dead one never; the doomed one and back.
+    assert len(selected) == 5
+    assert selected[2] == selected[4]
+    assert writes[-1] < 150
+
+
+def _ends_the_same(nth: int, error: Callable[[], BaseException], *, is_after: bool) -> None:
+    strike = Strike(nth, error)
+
+    async def play() -> tuple[int, Body, list[str]]:
+        world = World()
+        watchman = Watchman(world)
+        if is_after:
+            world.server.after = strike
+        else:
+            world.server.before = strike
+        done = await world.play(*RELEASES, is_enough=lambda: strike.has_struck)
+        return done, world.state(), watchman.wrongs
+
+    done, state, wrongs = virtual_time.run(play())
+    assert strike.has_struck
+    assert wrongs == [], f"write {nth}"
+    assert state == clean()[1][done - 1], f"write {nth}"
+
+
+@pytest.mark.parametrize("is_after", [False, True], ids=["before it took effect", "after it took effect"])
+@pytest.mark.parametrize("turn", range(4))
+def test_killed_at_any_single_write_of_a_release_it_ends_the_same(turn: int, is_after: bool) -> None:
+    for nth in range(1 + turn, clean()[0][-1] + 1, 4):
+        _ends_the_same(nth, Killed, is_after=is_after)
+
+
+ERRORS: dict[str, Callable[[], BaseException]] = {
+    "409": lambda: LookAgain("conflict", status=409),
+    "403": lambda: Refused("forbidden", status=403),
+    "500": lambda: TryAgain("internal error", status=500),
+    "nothing": lambda: TryAgain("no reply"),
+}
+
+
+@pytest.mark.parametrize("is_after", [False, True], ids=["before it took effect", "after it took effect"])
+@pytest.mark.parametrize(("turn", "answer"), list(enumerate(ERRORS)))
+def test_answered_wrongly_at_a_write_of_a_release_it_ends_the_same(turn: int, answer: str, is_after: bool) -> None:
+    for nth in range(1 + turn, clean()[0][-1] + 1, len(ERRORS)):
+        _ends_the_same(nth, ERRORS[answer], is_after=is_after)
