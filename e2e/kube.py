@@ -35,6 +35,7 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "PersistentVolume": ("api/v1", "persistentvolumes"),
     "Namespace": ("api/v1", "namespaces"),
     "PodDisruptionBudget": ("apis/policy/v1", "poddisruptionbudgets"),
+    "EndpointSlice": ("apis/discovery.k8s.io/v1", "endpointslices"),
     "NetworkPolicy": ("apis/networking.k8s.io/v1", "networkpolicies"),
     "Lease": ("apis/coordination.k8s.io/v1", "leases"),
     "CustomResourceDefinition": ("apis/apiextensions.k8s.io/v1", "customresourcedefinitions"),

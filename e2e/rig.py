@@ -33,7 +33,7 @@ _VOLATILE = frozenset({"uid", "resourceVersion", "generation", "creationTimestam
 
 
 def web(namespace: str, version: str = "v1", **spec: Any) -> Body:
-    """A small service that starts and ends at once, with a child of every kind but a claim."""
+    """A small service that starts and ends at once, with a child of every kind but a claim. Its pods are replaced in place."""
     return {
         "apiVersion": "hardened.dev/v1alpha1",
         "kind": "HardenedService",
@@ -46,6 +46,7 @@ def web(namespace: str, version: str = "v1", **spec: Any) -> Body:
             "files": [{"mountPath": "/etc/web", "data": {"settings.toml": "greeting = 'hello'\n"}}],
             "probes": {"readiness": {"httpGet": {"path": "/health/ready"}, "periodSeconds": 1}},
             "shutdown": {"drainSeconds": 0, "graceSeconds": 5},
+            **({} if "volumes" in spec else {"release": {"strategy": "RollingUpdate"}}),
             **spec,
         },
     }

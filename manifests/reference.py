@@ -7,7 +7,7 @@ from hardened.api.crd import root_schema
 from hardened.api.duration import DURATION_PATTERN
 from hardened.api.service import REVISION_FIELDS
 from hardened.core.desired.container import DEFAULT_LIMITS, DEFAULT_REQUESTS
-from hardened.core.plan import DEFAULT_REPLICAS
+from hardened.core.strategy import DEFAULT_REPLICAS
 from hardened.core.reasons import MEANING
 
 Schema = dict[str, Any]
