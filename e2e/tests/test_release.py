@@ -1,0 +1,116 @@
+"""A new version is brought up beside the live one, switched in without losing a request, and taken back where it fails."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from e2e.cluster.local.cluster import LocalCluster
+from e2e.figures import figures
+from e2e.kube import Body, condition, is_ready
+from e2e.rig import Run, running, serve, web
+from e2e.traffic import Sent, send
+
+RATE = 200
+TERMS: dict[str, Any] = {
+    "release": {"strategy": "BlueGreen", "keepPrevious": "30s", "progressDeadline": "30s"},
+    "verify": {"afterCutover": {"window": "2s"}},
+    "replicas": 2,
+    "shutdown": {"drainSeconds": 5, "graceSeconds": 15},
+}
+
+pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("rights")]
+
+
+def released(namespace: str, version: str, **spec: Any) -> Body:
+    """A service that is released blue-green, with short times."""
+    return web(namespace, version, **{**TERMS, **spec})
+
+
+def leads_to(color: str) -> Callable[[Body | None], bool]:
+    """Whether a Service selects this colour."""
+    return lambda live: live is not None and live["spec"]["selector"].get("hardened.dev/color") == color
+
+
+def ready_reason(reason: str) -> Callable[[Body | None], bool]:
+    """Whether a service is not ready for this reason."""
+    return lambda live: live is not None and condition(live, "Ready").get("reason") == reason
+
+
+async def until_led_to(run: Run, color: str, *, within: float) -> float:
+    """Seconds until the clients' Service leads to this colour."""
+    _, seconds = await run.kube.until("Service", "web", run.namespace, leads_to(color), within=within)
+    return seconds
+
+
+async def under_load(local: LocalCluster, run: Run, doing: Awaitable[None], *, seconds: float) -> list[Sent]:
+    """Does something while requests are sent, half of them on new connections and half on kept ones."""
+    sending = [
+        asyncio.create_task(send(local, run.kube, run.namespace, rate=RATE // 2, seconds=seconds, connections=kept)) for kept in (0, 20)
+    ]
+    await asyncio.sleep(1)  # the generators start before the release does
+    await doing
+    return list(await asyncio.gather(*sending))
+
+
+def test_a_good_version_goes_live_and_no_request_is_lost(local: LocalCluster, tmp_path: Path) -> None:
+    async def release(run: Run) -> None:
+        await run.kube.apply(released(run.namespace, "v2"))
+        await run.kube.until("HardenedService", "web", run.namespace, is_ready, within=60)
+
+    async def all_of_it() -> None:
+        async with running(local.kubeconfig, tmp_path, name="release") as run:
+            await serve(run, released(run.namespace, "v1"))
+            sent = await under_load(local, run, release(run), seconds=20)
+            live = await run.kube.get("HardenedService", "web", run.namespace)
+            assert live
+            assert live["status"]["serving"]["color"] == "green"
+            figures(
+                "a release under load",
+                requests=sum(s.requests for s in sent),
+                failed=sum(s.failed for s in sent),
+                failures=[s.figures["failures"] for s in sent],
+                versions=[s.versions for s in sent],
+            )
+            assert [s.failed for s in sent] == [0, 0]
+            assert all(set(s.versions) == {"v1", "v2"} for s in sent)
+
+    asyncio.run(all_of_it())
+
+
+def test_a_version_that_never_comes_up_is_rejected_and_nothing_was_switched(local: LocalCluster, tmp_path: Path) -> None:
+    async def all_of_it() -> None:
+        async with running(local.kubeconfig, tmp_path, name="reject") as run:
+            await serve(run, released(run.namespace, "v1"))
+            bad = released(run.namespace, "v2", probes={"readiness": {"httpGet": {"path": "/nothing"}, "periodSeconds": 1}})
+            bad["spec"]["release"] = {**TERMS["release"], "progressDeadline": "10s"}
+            await run.kube.apply(bad)
+            live, _ = await run.kube.until("HardenedService", "web", run.namespace, ready_reason("Rejected"), within=60)
+            assert live
+            assert condition(live, "Available")["status"] == "True"
+            assert live["status"]["serving"]["color"] == "blue"
+            assert leads_to("blue")(await run.kube.get("Service", "web", run.namespace))
+
+    asyncio.run(all_of_it())
+
+
+def test_a_version_that_dies_after_the_cutover_is_taken_back(local: LocalCluster, tmp_path: Path) -> None:
+    async def all_of_it() -> None:
+        async with running(local.kubeconfig, tmp_path, name="back") as run:
+            await serve(run, released(run.namespace, "v1"))
+            worse = released(run.namespace, "v2", verify={"afterCutover": {"window": "60s"}})
+            await run.kube.apply(worse)
+            await until_led_to(run, "green", within=60)
+            for pod in await run.kube.list("Pod", run.namespace, "hardened.dev/color=green"):
+                await run.kube.delete("Pod", pod["metadata"]["name"], run.namespace)
+            seconds = await until_led_to(run, "blue", within=30)
+            live, _ = await run.kube.until("HardenedService", "web", run.namespace, ready_reason("RolledBack"), within=60)
+            assert live
+            figures("taken back after its pods were deleted", seconds=seconds)
+            assert condition(live, "Available")["status"] == "True"
+
+    asyncio.run(all_of_it())
