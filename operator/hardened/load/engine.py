@@ -4,7 +4,9 @@ import asyncio
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from ipaddress import ip_address
 from random import Random
 from typing import Final
 
@@ -134,15 +136,8 @@ class Engine:
         return self._next is None and not self._in_flight
 
     async def _open_pool(self) -> Pool:
-        host, port = self._target.host, self._target.port
-        try:
-            async with asyncio.timeout(self._load.timeout):
-                found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:
-            raise CannotStart(f"{host} has no address: {error or 'nobody answered in time'}") from error
-        family, _, _, _, (address, *_) = found[0]
         return Pool(
-            Address(family, str(address), port),
+            await _address_of(self._target, self._load.timeout),
             self._load.connections,
             self._target.request(keeps_alive=self._load.connections > 0),
             KEPT_BODY if self._mark else 0,
@@ -220,3 +215,16 @@ class Engine:
             self.stop(Stop.BURST)
         elif self._is_done:
             self._over.set()
+
+
+async def _address_of(target: Target, within: float) -> Address:
+    with suppress(ValueError):
+        version = ip_address(target.host).version
+        return Address(socket.AF_INET if version == 4 else socket.AF_INET6, target.host, target.port)
+    try:
+        async with asyncio.timeout(within):
+            found = await asyncio.get_running_loop().getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise CannotStart(f"{target.host} has no address: {error or 'nobody answered in time'}") from error
+    family, _, _, _, (address, *_) = found[0]
+    return Address(family, str(address), target.port)

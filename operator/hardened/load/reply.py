@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
 #: A reply's head, one line of its chunked body, and its trailer may be as long as this, in bytes.
@@ -25,90 +26,73 @@ class Reply(NamedTuple):
     body: bytes
 
 
+class _Head(NamedTuple):
+    """left: bytes of the body to come; None: as many as come before the connection ends. It is chunked, or has that length."""
+
+    status: int
+    headers: Mapping[bytes, bytes]
+    left: int | None
+    is_chunked: bool
+    is_persistent: bool
+
+
 class ReplyReader:
-    """One reply. Give it bytes by `feed` until that is True, or say by `end` that no more will come; then look at `reply`.
+    """One reply. Give it bytes by `feed` until that is True, or ask `end` when no more will come; then look at `reply`.
 
     keep: how many bytes of the body to remember.
     """
 
+    __slots__ = ("_body", "_buffer", "_expects", "_head", "_keep", "_left", "has_begun")
+
     def __init__(self, keep: int = 0) -> None:
         self._keep = keep
         self._buffer = bytearray()  # what is not understood yet; taken from its front, which is cheap for this type only
-        self._headers: dict[bytes, bytes] | None = None  # of the final reply, once its head is there
-        self._status = 0
+        self._head: _Head | None = None
         self._body = b""
         self._left: int | None = None  # bytes of the body, or of the present chunk, still to come; None: until the end of the connection
-        self._is_chunked = False
         self._expects: Literal["size", "end of chunk", "trailer"] = "size"  # the next line of a chunked body
-        self._is_persistent = False
-        #: Whether any byte has come.
-        self.has_begun = False
+        self.has_begun = False  # whether any byte has come
 
     @property
     def reply(self) -> Reply:
-        return Reply(self._status, self._headers or {}, self._body)
+        """Raises ValueError before the head has come."""
+        if self._head is None:
+            raise ValueError("there is no reply yet")
+        return Reply(self._head.status, self._head.headers, self._body)
 
     @property
     def keeps_alive(self) -> bool:
         """Whether the connection can be used again: the server means to, the reply had an end of its own, and nothing came after it."""
-        return self._is_persistent and not self._buffer
+        return self._head is not None and self._head.is_persistent and not self._buffer
 
     def feed(self, data: bytes) -> bool:
         """True once the reply is whole. Raises BadReply."""
         self.has_begun = True
         self._buffer += data
-        while self._headers is None:
+        while self._head is None:
             if not self._read_head():
                 return False
-        return self._read_chunks() if self._is_chunked else self._read_body()
+        return self._read_chunks() if self._head.is_chunked else self._read_body()
 
     def end(self) -> bool:
         """The connection has ended: whether the reply is whole by that."""
-        return self._headers is not None and self._left is None and not self._is_chunked
+        return self._head is not None and not self._head.is_chunked and self._left is None
 
     def _read_head(self) -> bool:
         end = self._buffer.find(b"\r\n\r\n")
+        if end > MAX_HEAD or (end < 0 and len(self._buffer) > MAX_HEAD):
+            raise BadReply("a head that never ends")
         if end < 0:
             # Whoever does not speak HTTP may never send an empty line: it is told by the first bytes.
-            if not b"HTTP/1.".startswith(self._buffer[:7]) or len(self._buffer) > MAX_HEAD:
+            if not b"HTTP/1.".startswith(self._buffer[:7]):
                 raise BadReply("this is no HTTP/1.1")
             return False
-        head = bytes(self._buffer[:end])
+        head = _head_of(bytes(self._buffer[:end]))
         del self._buffer[: end + 4]
-        if b"\r\n " in head or b"\r\n\t" in head:
-            head = _FOLD.sub(b" ", head)
-        first, *lines = head.split(b"\r\n")
-        match = _STATUS_LINE.fullmatch(first)
-        if match is None or len(head) > MAX_HEAD:
-            raise BadReply("the first line is no status line, or the head is too long")
-        self._status = int(match[2])
-        if self._status == 101:
-            raise BadReply("the server switched to another protocol, unasked")
-        if self._status >= 200:
+        if head.status >= 200:
             # 1xx are news of a reply to come; what they say does not concern it.
-            self._headers = _fields(lines)
-            self._frame(self._headers, match[1] == b"1")
+            self._head, self._left = head, head.left
         return True
-
-    def _frame(self, headers: Mapping[bytes, bytes], is_modern: bool) -> None:
-        """How the message ends: RFC 9112, section 6.3."""
-        coding, length = headers.get(b"transfer-encoding"), headers.get(b"content-length")
-        options = {option.strip().lower() for option in headers.get(b"connection", b"").split(b",")}
-        self._is_persistent = b"close" not in options and (is_modern or b"keep-alive" in options)
-        if self._status in (204, 304):
-            self._left = 0
-        elif coding is not None:
-            # We offered no other coding, and a length beside it is how requests and replies are smuggled.
-            if coding.lower() != b"chunked" or length is not None or not is_modern:
-                raise BadReply("a transfer-encoding that was not offered")
-            self._is_chunked, self._left = True, 0
-        elif length is not None:
-            values = {value.strip() for value in length.split(b",")}
-            if len(values) != 1 or not _DIGITS.fullmatch(value := values.pop()):
-                raise BadReply("a content-length that is no length")
-            self._left = int(value)
-        else:
-            self._is_persistent = False
 
     def _read_body(self) -> bool:
         self._take()
@@ -156,6 +140,42 @@ class ReplyReader:
         del self._buffer[:size]
         if self._left is not None:
             self._left -= size
+
+
+@lru_cache(maxsize=32)
+def _head_of(text: bytes) -> _Head:
+    """Cached, since a server's replies differ little: the same head is then read once a second, when its Date changes. Raises BadReply."""
+    first, *lines = _FOLD.sub(b" ", text).split(b"\r\n")
+    match = _STATUS_LINE.fullmatch(first)
+    if match is None:
+        raise BadReply("the first line is no status line")
+    status, is_modern = int(match[2]), match[1] == b"1"
+    if status == 101:
+        raise BadReply("the server switched to another protocol, unasked")
+    headers = _fields(lines)
+    options = {option.strip().lower() for option in headers.get(b"connection", b"").split(b",")}
+    left, is_chunked = _framing(status, headers, is_modern)
+    has_end = is_chunked or left is not None
+    is_persistent = has_end and b"close" not in options and (is_modern or b"keep-alive" in options)
+    return _Head(status, headers, left, is_chunked, is_persistent)
+
+
+def _framing(status: int, headers: Mapping[bytes, bytes], is_modern: bool) -> tuple[int | None, bool]:
+    """How many bytes of body come, and whether it is chunked: RFC 9112, section 6.3."""
+    coding, length = headers.get(b"transfer-encoding"), headers.get(b"content-length")
+    if status < 200 or status in (204, 304):
+        return 0, False
+    if coding is not None:
+        # We offered no other coding, and a length beside it is how requests and replies are smuggled.
+        if coding.lower() != b"chunked" or length is not None or not is_modern:
+            raise BadReply("a transfer-encoding that was not offered")
+        return 0, True
+    if length is None:
+        return None, False
+    values = {value.strip() for value in length.split(b",")}
+    if len(values) != 1 or not _DIGITS.fullmatch(value := values.pop()):
+        raise BadReply("a content-length that is no length")
+    return int(value), False
 
 
 def _fields(lines: list[bytes]) -> dict[bytes, bytes]:

@@ -116,7 +116,7 @@ def it_was_bound_by_its_cpu(figures: Figures, _: Thresholds) -> str | None:
 
 
 def it_was_shed(figures: Figures, limits: Thresholds) -> str | None:
-    if limits.expects_shed or figures.shed <= MAX_SHED_RATIO * figures.replies:
+    if limits.expects_shed or not figures.shed or figures.shed / figures.replies <= MAX_SHED_RATIO:
         return None
     return f"{figures.shed} of {figures.replies} replies were 429 or shed, and the scenario does not expect it"
 
@@ -133,7 +133,7 @@ def _violations(figures: Figures, limits: Thresholds) -> Iterator[str]:
         yield f"a burst of failures ended it after {figures.seconds:.1f} of {figures.planned_seconds:g} s"
     ended = figures.requests - figures.unfinished
     errors = figures.failed + (0 if limits.expects_shed else figures.shed)
-    if limits.max_error_ratio is not None and errors > limits.max_error_ratio * ended:
+    if limits.max_error_ratio is not None and errors / ended > limits.max_error_ratio:
         yield f"{errors} of {ended} requests failed ({errors / ended:.3%}), and at most {limits.max_error_ratio:.3%} may"
     for name, limit in limits.latencies:
         if limit is not None:
