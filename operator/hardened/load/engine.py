@@ -55,7 +55,7 @@ class Load:
 class Engine:
     """One run of one load. Not thread-safe: everything happens on the thread of the event loop that `run` runs on.
 
-    rng: arrivals at random instead of evenly. observe: called with each request that has ended; it must be quick and must not raise.
+    rng: arrivals at random instead of evenly. observe: called with each request that has ended; must be quick, and not raise.
     mark: says in a few characters what a reply is, its version for instance; figures and outcomes carry it. It has the first 4096 bytes of
     the body. clock: seconds, never going back; the times of outcomes are on it. cpu_clock: processor seconds of this process.
     """
@@ -111,8 +111,10 @@ class Engine:
 
     def stop(self, reason: Stop = Stop.ASKED) -> None:
         """Sends no more. What is in flight is waited for if that was ASKED, else given up; then `run` returns."""
+        if self._over.is_set():
+            return
         if not self._is_done:
-            self._stopped = self._stopped or reason
+            self._stopped = reason
         self._next = None
         if reason is not Stop.ASKED or self._is_done:
             self._over.set()
@@ -150,14 +152,17 @@ class Engine:
     def _tick(self) -> None:
         # One look at the clock: what becomes due while these are sent waits for the next tick, so that replies are read in between.
         now = self._clock()
-        while self._next is not None and (scheduled := self._began[0] + self._next) <= now:
-            self._next = next(self._arrivals, None)
-            self._send(scheduled)
-        self._give_up_late_ones(now)
-        if self._is_done:
-            self._over.set()
-        else:
-            self._timer = asyncio.get_running_loop().call_later(max(TICK, self._wait()), self._tick)
+        try:
+            while self._next is not None and (scheduled := self._began[0] + self._next) <= now:
+                self._next = next(self._arrivals, None)
+                self._send(scheduled)
+            self._give_up_late_ones(now)
+        finally:
+            # Whatever an observer raises is for the event loop to log: the run goes on, and ends.
+            if self._is_done:
+                self._over.set()
+            else:
+                self._timer = asyncio.get_running_loop().call_later(max(TICK, self._wait()), self._tick)
 
     def _send(self, scheduled: float) -> None:
         assert self._pool is not None
@@ -185,28 +190,24 @@ class Engine:
     # ---- what became of it
 
     def _answered(self, exchange: Exchange, reply: Reply) -> None:
-        if self._takes_leave(exchange):
+        if exchange in self._in_flight:
             is_shed = reply.status == 429 or (reply.status == 503 and SHED_HEADER in reply.headers)
             mark = self._mark(reply) if self._mark else ""
             self._record(exchange, self._clock(), status=reply.status, is_shed=is_shed, mark=mark)
 
     def _failed(self, exchange: Exchange, failure: Failure) -> None:
-        if failure is Failure.IDLE_CLOSE and self._load.retry_idle_close and self._pool and exchange in self._in_flight:
+        if exchange not in self._in_flight:
+            return
+        if failure is Failure.IDLE_CLOSE and self._load.retry_idle_close and self._pool is not None:
             exchange.is_retry = True
             self._pool.send_on_new(exchange)
-        elif self._takes_leave(exchange):
+        else:
             self._record(exchange, self._clock(), failure=failure)
-
-    def _takes_leave(self, exchange: Exchange) -> bool:
-        """Takes it out of those in flight; False when it is none of them, or when the run is over and they are only counted."""
-        if self._over.is_set() or exchange not in self._in_flight:
-            return False
-        del self._in_flight[exchange]
-        return True
 
     def _record(
         self, exchange: Exchange, ended: float, *, status: int = 0, failure: Failure | None = None, is_shed: bool = False, mark: str = ""
     ) -> None:
+        self._in_flight.pop(exchange, None)
         outcome = Outcome(exchange.scheduled, exchange.started, ended, status, failure, is_shed, mark, exchange.is_retry)
         self._recorder.add(outcome)
         if self._observe is not None:

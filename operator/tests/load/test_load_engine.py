@@ -40,7 +40,7 @@ def run(*answers: Any, schedule: Schedule = TEN, during: Callable[[Engine], Awai
         async with TargetServer(*answers or [OK]) as server:
             clocks = {"clock": virtual_time.now, "cpu_clock": lambda: 0.0}
             target = Target("127.0.0.1", server.port)
-            engine = Engine(target, Load(schedule=schedule, **load), observe=outcomes.append, **(clocks | more))
+            engine = Engine(target, Load(schedule=schedule, **load), **({"observe": outcomes.append} | clocks | more))
             beside = asyncio.ensure_future(during(engine)) if during else None
             figures = await engine.run()
             if beside:
@@ -238,6 +238,22 @@ def test_a_burst_of_failures_ends_it_early() -> None:
     assert found.figures.seconds == pytest.approx(0.6, abs=0.01)
 
 
+def test_time_outs_are_a_burst_too() -> None:
+    found = run(hang, schedule=Schedule.constant(5000, 0.2), timeout=0.1, burst=Burst(3, 0.5)).figures
+    assert found.stopped is Stop.BURST
+    assert 3 <= found.failures[Failure.TIMEOUT] <= 10
+    assert found.seconds == pytest.approx(0.1, abs=0.01)
+
+
+def test_an_observer_that_raises_ends_no_run(caplog: pytest.LogCaptureFixture) -> None:
+    def broken(outcome: Outcome) -> None:
+        raise RuntimeError(f"broken by {outcome.failure}")
+
+    found = run(OK, hang, timeout=0.25, max_in_flight=1, observe=broken).figures
+    assert found.requests == 10
+    assert "broken by overload" in caplog.text
+
+
 def test_a_caller_that_has_enough_gets_all_that_was_sent() -> None:
     async def stop(engine: Engine) -> None:
         await asyncio.sleep(0.45)
@@ -246,6 +262,13 @@ def test_a_caller_that_has_enough_gets_all_that_was_sent() -> None:
     found = run(frozen(0.25, 2), during=stop).figures
     assert (found.stopped, found.requests, found.replies, found.unfinished) == (Stop.ASKED, 5, 5, 0)
     assert found.seconds == pytest.approx(2, abs=0.01)
+
+    async def stop_twice(engine: Engine) -> None:
+        await stop(engine)
+        engine.stop(Stop.TERMINATED)
+        engine.stop()
+
+    assert run(frozen(0.25, 2), during=stop_twice).figures.stopped is Stop.TERMINATED
 
 
 def test_a_signal_ends_it_at_once() -> None:
