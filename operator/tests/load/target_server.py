@@ -14,12 +14,13 @@ class TargetServer:
     """Answers in turn, across all connections; the last answer again and again. A connection ends with an answer that says `close`.
 
     requests: for each connection, in the order they were opened, the requests it carried.
+    open_now, most_open: how many connections are, and were at once, open.
     """
 
     def __init__(self, *answers: Answer) -> None:
         self.answers = list(answers)
         self.requests: list[list[str]] = []
-        self.port = 0
+        self.port = self.open_now = self.most_open = 0
         self.was_asked = asyncio.Event()
 
     async def __aenter__(self) -> "TargetServer":
@@ -33,6 +34,8 @@ class TargetServer:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         mine: list[str] = []
         self.requests.append(mine)
+        self.open_now += 1
+        self.most_open = max(self.most_open, self.open_now)
         try:
             while not writer.is_closing():
                 mine.append((await reader.readuntil(b"\r\n\r\n")).decode())
@@ -47,6 +50,7 @@ class TargetServer:
         except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             pass
         finally:
+            self.open_now -= 1
             writer.close()
 
 
@@ -79,6 +83,18 @@ def then_close(data: bytes) -> Answer:
     """Writes these bytes, and no more."""
 
     async def answer(writer: asyncio.StreamWriter) -> None:
+        writer.write(data)
+        writer.close()
+
+    return answer
+
+
+def well_then_late(data: bytes) -> Answer:
+    """A reply, and 0.05 s after it these bytes and the end of the connection."""
+
+    async def answer(writer: asyncio.StreamWriter) -> None:
+        writer.write(OK)
+        await asyncio.sleep(0.05)
         writer.write(data)
         writer.close()
 

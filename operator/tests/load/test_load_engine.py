@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from random import Random
 from typing import Any
 
 import pytest
-from tests.load.target_server import OK, TargetServer, close, frozen, hang, reply, reset, then_close
+from tests.load.target_server import OK, TargetServer, close, frozen, hang, reply, reset, then_close, well_then_late
 from tests.shell import virtual_time
 
 from hardened.load.engine import TICK, Engine, Load
@@ -25,6 +26,7 @@ class Run:
         self.figures = figures
         self.outcomes = outcomes
         self.requests = server.requests
+        self.most_open, self.open_afterwards = server.most_open, server.open_now
 
     @property
     def told(self) -> list[tuple[int, Failure | None]]:
@@ -45,6 +47,7 @@ def run(*answers: Any, schedule: Schedule = TEN, during: Callable[[Engine], Awai
             figures = await engine.run()
             if beside:
                 await beside
+            await asyncio.sleep(1)  # what is late would still be told, and what is closed is seen to be
             return Run(figures, outcomes, server)
 
     return virtual_time.run(main())
@@ -71,6 +74,13 @@ def test_requests_are_sent_when_they_are_due_whatever_became_of_others() -> None
     assert found.figures.lag is not None
     assert found.figures.lag.max <= 2 * TICK
     assert found.figures.due_by_second == (50, 150)
+
+
+def test_requests_at_random_are_those_of_the_seed() -> None:
+    schedule = Schedule.constant(50, 1)
+    found = run(schedule=schedule, rng=Random(7))
+    due = list(schedule.arrivals(Random(7)))
+    assert [outcome.scheduled - found.outcomes[0].scheduled for outcome in found.outcomes] == pytest.approx([at - due[0] for at in due])
 
 
 def test_latency_counts_from_when_a_request_was_due() -> None:
@@ -121,6 +131,14 @@ def test_kept_connections_are_used_in_turn() -> None:
     assert "Connection" not in found.requests[0][0]
 
 
+@pytest.mark.parametrize("connections", [0, 3])
+def test_no_connection_outlives_its_use(connections: int) -> None:
+    # This target closes none of them, whatever it is told.
+    found = run(connections=connections)
+    assert found.open_afterwards == 0
+    assert found.most_open <= (connections or 2)
+
+
 def test_a_request_does_not_wait_for_a_busy_connection() -> None:
     found = run(hang, OK, connections=1, timeout=5)
     assert found.told.count((200, None)) == 9
@@ -140,8 +158,16 @@ def test_a_connection_that_the_server_closes_after_a_reply_is_not_used_again(las
     assert [len(requests) for requests in found.requests] == [1, 9]
 
 
-def test_an_idle_connection_that_says_something_is_not_used_again() -> None:
-    found = run(OK + reply(status=408), OK, connections=1)
+@pytest.mark.parametrize(
+    "last",
+    [
+        pytest.param(OK + reply(status=408), id="at once"),
+        pytest.param(well_then_late(reply(status=408)), id="before it is closed"),
+        pytest.param(well_then_late(b""), id="by closing it"),
+    ],
+)
+def test_an_idle_connection_on_which_the_server_speaks_is_not_used_again(last: Any) -> None:
+    found = run(last, OK, connections=1)
     assert found.told == [(200, None)] * 10
     assert [len(requests) for requests in found.requests] == [1, 9]
 
@@ -239,10 +265,10 @@ def test_a_burst_of_failures_ends_it_early() -> None:
 
 
 def test_time_outs_are_a_burst_too() -> None:
-    found = run(hang, schedule=Schedule.constant(5000, 0.2), timeout=0.1, burst=Burst(3, 0.5)).figures
+    found = run(hang, schedule=Schedule.constant(2000, 0.1), timeout=0.05, burst=Burst(3, 0.5)).figures
     assert found.stopped is Stop.BURST
     assert 3 <= found.failures[Failure.TIMEOUT] <= 10
-    assert found.seconds == pytest.approx(0.1, abs=0.01)
+    assert found.seconds == pytest.approx(0.05, abs=0.01)
 
 
 def test_an_observer_that_raises_ends_no_run(caplog: pytest.LogCaptureFixture) -> None:

@@ -13,9 +13,15 @@ from tests.load.measured import figures
 from tests.load.target_server import OK, TargetServer, frozen, reply
 
 from hardened.load.__main__ import exit_status, main
+from hardened.load.arguments import arguments, load_of, mark_of, target_of, thresholds_of
+from hardened.load.engine import Load
 from hardened.load.figures import Failure, Seen
+from hardened.load.recorder import Burst
+from hardened.load.reply import Reply
 from hardened.load.report import report
-from hardened.load.verdict import Failed, Invalid, Passed
+from hardened.load.schedule import Schedule, Stage
+from hardened.load.target import Target
+from hardened.load.verdict import Failed, Invalid, Passed, Thresholds
 
 OPERATOR = Path(__file__).parents[2]
 RUN = ("--rate", "50", "--duration", "200ms")
@@ -105,6 +111,44 @@ def test_wrong_arguments_are_an_error_and_not_an_invalid_run(words: list[str], s
     captured = capsys.readouterr()
     assert says in captured.err
     assert captured.out == ""
+
+
+def test_arguments_say_what_a_run_is() -> None:
+    words = "--host web --port 80 --path /x --header A:b --stage 5:1m --stage 0.5:500ms --timeout 2s --connections 3 --max-in-flight 9"
+    limits = "--retry-idle-close --stop-after 4/1.5s --max-p95 250ms --max-mean 1s --max-error-ratio 0.1 --min-rate 3 --expect-shed"
+    found = arguments(f"{words} {limits}".split())
+    assert target_of(found) == Target("web", 80, "/x", {"A": "b"})
+    assert load_of(found) == Load(
+        schedule=Schedule((Stage(5, 60), Stage(0.5, 0.5))),
+        timeout=2,
+        connections=3,
+        max_in_flight=9,
+        retry_idle_close=True,
+        burst=Burst(4, 1.5),
+    )
+    assert thresholds_of(found) == Thresholds(max_p95=0.25, max_mean=1, max_error_ratio=0.1, min_rate=3, expects_shed=True)
+
+
+@pytest.mark.parametrize(
+    ("words", "mark"),
+    [
+        (["--mark-header", "X-Version"], "v1"),
+        (["--mark-header", "X-Other"], ""),
+        (["--mark-json", "version"], "v2"),
+        (["--mark-json", "other"], ""),
+    ],
+)
+def test_marks_come_from_a_header_or_from_the_body(words: list[str], mark: str) -> None:
+    function = mark_of(arguments(["--host", "web", "--port", "80", *words]))
+    assert function is not None
+    assert function(Reply(200, {b"x-version": b"v1"}, b'{"version": "v2"}')) == mark
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[1]", b'"x"', b"\xff", b"[" * 4096])
+def test_a_body_without_the_field_has_no_mark(body: bytes) -> None:
+    function = mark_of(arguments(["--host", "web", "--port", "80", "--mark-json", "version"]))
+    assert function is not None
+    assert function(Reply(500, {}, body)) == ""
 
 
 def test_each_verdict_has_its_exit_status() -> None:
