@@ -55,7 +55,6 @@ class Connection(asyncio.Protocol):
         self._was_used = False
         self._is_gone = False
         self._transport: asyncio.Transport | None = None
-        self._lingering: asyncio.TimerHandle | None = None
 
     def send(self, exchange: Exchange) -> None:
         """Only while it is idle."""
@@ -74,7 +73,7 @@ class Connection(asyncio.Protocol):
 
     def linger(self) -> None:
         """Lets the server close it, and closes it if that takes long."""
-        self._lingering = asyncio.get_running_loop().call_later(LINGER, self._close)
+        asyncio.get_running_loop().call_later(LINGER, self._close)
 
     # ---- what the event loop tells
 
@@ -102,8 +101,6 @@ class Connection(asyncio.Protocol):
         self._end(Failure.CLOSED)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._lingering is not None:
-            self._lingering.cancel()
         self._end(Failure.CLOSED if exc is None else failure_of(exc))
 
     # ---- what follows from it

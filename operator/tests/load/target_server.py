@@ -79,7 +79,7 @@ async def hang(_: asyncio.StreamWriter) -> None:
     await asyncio.Event().wait()
 
 
-def then_close(data: bytes) -> Answer:
+def then_close(data: bytes) -> Callable[[asyncio.StreamWriter], Awaitable[Any]]:
     """Writes these bytes, and no more."""
 
     async def answer(writer: asyncio.StreamWriter) -> None:
@@ -89,14 +89,13 @@ def then_close(data: bytes) -> Answer:
     return answer
 
 
-def well_then_late(data: bytes) -> Answer:
-    """A reply, and 0.05 s after it these bytes and the end of the connection."""
+def then_later(data: bytes, end: Callable[[asyncio.StreamWriter], Awaitable[Any]]) -> Answer:
+    """Writes these bytes, and ends the connection 0.05 s after that."""
 
     async def answer(writer: asyncio.StreamWriter) -> None:
-        writer.write(OK)
-        await asyncio.sleep(0.05)
         writer.write(data)
-        writer.close()
+        await asyncio.sleep(0.05)
+        await end(writer)
 
     return answer
 

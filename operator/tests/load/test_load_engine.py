@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from tests.load.target_server import OK, TargetServer, close, frozen, hang, reply, reset, then_close, well_then_late
+from tests.load.target_server import OK, TargetServer, close, frozen, hang, reply, reset, then_close, then_later
 from tests.shell import virtual_time
 
 from hardened.load.engine import TICK, Engine, Load
@@ -162,8 +162,8 @@ def test_a_connection_that_the_server_closes_after_a_reply_is_not_used_again(las
     "last",
     [
         pytest.param(OK + reply(status=408), id="at once"),
-        pytest.param(well_then_late(reply(status=408)), id="before it is closed"),
-        pytest.param(well_then_late(b""), id="by closing it"),
+        pytest.param(then_later(OK, then_close(reply(status=408))), id="before it is closed"),
+        pytest.param(then_later(OK, close), id="by closing it"),
     ],
 )
 def test_an_idle_connection_on_which_the_server_speaks_is_not_used_again(last: Any) -> None:
@@ -208,6 +208,7 @@ def test_it_is_sent_again_once_and_never_after_a_first_byte() -> None:
         pytest.param(then_close(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"), (0, Failure.CLOSED), id="half a reply"),
         pytest.param(reset, (0, Failure.RESET), id="a reset"),
         pytest.param(b"SSH-2.0-close\r\n", (0, Failure.BAD_REPLY), id="another protocol"),
+        pytest.param(then_later(b"HTTP/1.1 200 OK\r\n\r\nhalf", reset), (0, Failure.RESET), id="a reset where the end would be the body's"),
         pytest.param(hang, (0, Failure.TIMEOUT), id="nothing"),
     ],
 )
