@@ -30,8 +30,8 @@ async def send(
     local: LocalCluster, kube: Kube, namespace: str, *, rate: int, seconds: float, connections: int = 0, name: str = "web"
 ) -> Sent:
     """Sends to port 80 of a Service. connections: kept alive and used in turn; 0: a new one for each request."""
-    service = await kube.get("Service", name, namespace)
-    assert service, f"there is no Service {name}"
+    service = await kube.get("Service", "web", namespace)
+    assert service, "there is no Service web"
     argv = [
         sys.executable, "-m", "hardened.load", "--host", service["spec"]["clusterIP"], "--port", "80", "--rate", rate,
         "--duration", f"{seconds:g}s", "--mark-json", "version", "--connections", connections, "--timeout", "5s", "--brief",
