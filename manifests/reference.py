@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from hardened.api.crd import root_schema
+from hardened.api.crd import action_schema, root_schema
 from hardened.api.duration import DURATION_PATTERN
 from hardened.api.service import REVISION_FIELDS
 from hardened.core.desired.container import DEFAULT_LIMITS, DEFAULT_REQUESTS
@@ -38,6 +38,14 @@ Everything else applies at once.
 |---|---|---|---|
 """
 _RULES = "\n## Rules that span fields\n\n"
+_ACTION = """
+## Fields of `spec` of a HardenedServiceAction
+
+It asks for one thing, once, and never changes.
+
+| field | type | bounds | |
+|---|---|---|---|
+"""
 _REASONS = "\n## Condition reasons\n\n| reason | meaning |\n|---|---|\n"
 _EXITS = """
 ## Exit codes of hardenctl
@@ -64,10 +72,14 @@ _BOUNDS = (
 def reference() -> str:
     """The whole page."""
     spec = root_schema()["properties"]["spec"]
-    fields = "".join(f"| `{path}` | {_type(node)} | {_bounds(node)} | {node.get('description', '')} |\n" for path, node in _walk("", spec))
+    action = action_schema()["properties"]["spec"]
     rules = "".join(f"- `spec{path}`: {text}\n" for path, text in _rules("", spec))
     reasons = "".join(f"| `{reason}` | {meaning} |\n" for reason, meaning in MEANING.items())
-    return _HEAD + fields + _RULES + rules + _REASONS + reasons + _EXITS
+    return _HEAD + _fields(spec) + _RULES + rules + _ACTION + _fields(action) + _REASONS + reasons + _EXITS
+
+
+def _fields(spec: Schema) -> str:
+    return "".join(f"| `{path}` | {_type(node)} | {_bounds(node)} | {node.get('description', '')} |\n" for path, node in _walk("", spec))
 
 
 def _walk(path: str, node: Schema) -> Iterator[tuple[str, Schema]]:

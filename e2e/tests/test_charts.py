@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
@@ -14,6 +14,7 @@ from e2e.cluster import tools
 from e2e.cluster.command import attempt, run
 from e2e.cluster.lock import locked
 from e2e.cluster.paths import cache_root
+from hardened.api.action import HardenedServiceActionSpec
 from hardened.api.parse import parse
 from hardened.core.children import desired_children
 from hardened.core.revision import render
@@ -24,6 +25,8 @@ SERVICE = ROOT / "charts/hardened-service"
 SAMPLES = sorted((ROOT / "manifests/samples").glob("*.yaml"))
 TABLE: dict[str, list[dict[str, Any]]] = yaml.safe_load((OPERATOR / "files/rules.yaml").read_text())
 DIGEST = "sha256:" + "ab" * 32
+
+ACTIONS = HardenedServiceActionSpec.model_fields["action"].annotation
 
 Manifest = dict[str, Any]
 
@@ -62,6 +65,11 @@ def test_no_right_is_a_wildcard_nor_reaches_secrets_or_further_rights() -> None:
     for rules in TABLE.values():
         for rule in rules:
             assert not forbidden & {*rule["apiGroups"], *rule["resources"], *rule["verbs"]}, rule
+
+
+def test_who_may_edit_a_service_may_do_every_action_on_it() -> None:
+    allowed = {resource for rule in TABLE["edit"] if "create" in rule["verbs"] for resource in rule["resources"]}
+    assert {f"hardenedservices/{action.lower()}" for action in get_args(ACTIONS)} == {r for r in allowed if "/" in r}
 
 
 def test_the_operator_deletes_nothing_but_what_holds_no_data() -> None:
@@ -141,13 +149,27 @@ def test_with_namespaces_the_rights_end_at_them() -> None:
 
 
 @pytest.mark.cluster
-def test_the_crd_is_that_of_the_models_and_kept_as_the_values_say() -> None:
-    name = "hardenedservices.hardened.dev"
+def test_the_crds_are_those_of_the_models_and_kept_as_the_values_say() -> None:
     kept, left = _rendered(OPERATOR), _rendered(OPERATOR, "crds.keep=false")
-    generated = yaml.safe_load((ROOT / "manifests/crds.yaml").read_text())
-    assert _named(left, "CustomResourceDefinition", name) == generated
-    assert _named(kept, "CustomResourceDefinition", name)["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+    generated = list(yaml.safe_load_all((ROOT / "manifests/crds.yaml").read_text()))
+    assert [m["metadata"]["name"] for m in generated] == ["hardenedservices.hardened.dev", "hardenedserviceactions.hardened.dev"]
+    for crd in generated:
+        name = crd["metadata"]["name"]
+        assert _named(left, "CustomResourceDefinition", name) == crd
+        assert _named(kept, "CustomResourceDefinition", name)["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
     assert not [m for m in _rendered(OPERATOR, "crds.enabled=false") if m["kind"] == "CustomResourceDefinition"]
+
+
+@pytest.mark.cluster
+def test_who_asks_for_an_action_needs_the_right_to_it_as_the_values_say() -> None:
+    manifests = _rendered(OPERATOR)
+    policy = _named(manifests, "ValidatingAdmissionPolicy", "hardened-operator-actions")["spec"]
+    binding = _named(manifests, "ValidatingAdmissionPolicyBinding", "hardened-operator-actions")["spec"]
+    assert policy["failurePolicy"] == "Fail"
+    assert [rule["resources"] for rule in policy["matchConstraints"]["resourceRules"]] == [["hardenedserviceactions"]]
+    assert binding == {"policyName": "hardened-operator-actions", "validationActions": ["Deny"]}
+    without = {m["kind"] for m in _rendered(OPERATOR, "actionPolicy.enabled=false")}
+    assert without == {m["kind"] for m in manifests} - {"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"}
 
 
 @pytest.mark.cluster

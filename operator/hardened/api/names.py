@@ -8,6 +8,9 @@ API_VERSION = f"{GROUP}/{VERSION}"
 KIND = "HardenedService"
 PLURAL = "hardenedservices"
 SINGULAR = "hardenedservice"
+ACTION_KIND = "HardenedServiceAction"
+ACTION_PLURAL = "hardenedserviceactions"
+ACTION_SINGULAR = "hardenedserviceaction"
 
 #: Written on the CRD and read at start: tells an operator, or a CLI, that the CRD on the cluster is older or newer than itself.
 SCHEMA_REVISION = "2"

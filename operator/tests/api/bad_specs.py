@@ -9,6 +9,7 @@ from typing import Any
 
 from hardened.api.crd import schema_of
 from hardened.api.duration import DURATION_PATTERN
+from hardened.api.fields import Model
 from hardened.api.service import HardenedServiceSpec
 
 Schema = dict[str, Any]
@@ -47,6 +48,7 @@ _MINIMAL: dict[str, Any] = {
     "topologyKey": "a", "operator": "Exists", "weight": 1, "labelSelector": {}, "command": ["a"], "data": {"a": "a"},
     "matchExpressions": [{"key": "a", "operator": "Exists"}], "preference": {"matchExpressions": [{"key": "a", "operator": "Exists"}]},
     "podAffinityTerm": {"labelSelector": {}, "topologyKey": "a"}, "nodeSelectorTerms": [{"matchExpressions": [{"key": "a", "operator": "Exists"}]}], "rate": 5000, "query": "a",
+    "service": "a", "action": "Rollback", "requestedBy": "a",
 }  # fmt: skip
 _ALTERNATIVES: tuple[dict[str, Any], ...] = (
     {"tcpSocket": {"port": 1}, "httpGet": None, "grpc": None, "exec": None},
@@ -79,9 +81,9 @@ def _item(schema: Schema, chosen: str = "", key: str = "") -> dict[str, Any]:
 
 
 @cache
-def fields() -> tuple[Field, ...]:
+def fields(model: type[Model] = HardenedServiceSpec) -> tuple[Field, ...]:
     """Every field of a spec, with a place for its value."""
-    return tuple(_fields(schema_of(HardenedServiceSpec), "spec", '"@"'))
+    return tuple(_fields(schema_of(model), "spec", '"@"'))
 
 
 def _fields(schema: Schema, path: str, around: str) -> Iterator[Field]:
@@ -98,10 +100,10 @@ def _fields(schema: Schema, path: str, around: str) -> Iterator[Field]:
 
 
 @cache
-def bad_specs() -> tuple[Bad, ...]:
+def bad_specs(model: type[Model] = HardenedServiceSpec) -> tuple[Bad, ...]:
     """One case per mistake."""
     found: dict[str, Bad] = {}
-    for field in fields():
+    for field in fields(model):
         for what, value, suffix in _mistakes(field):
             case = Bad(f"{field.path}: {what}", field.holding(value), field.path + suffix, what.startswith("unknown"))
             found.setdefault(case.text, case)

@@ -223,6 +223,12 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
         _before(prometheus=QUERY) | {"release": {"progressDeadline": "10s"}}, "spec.verify.beforeCutover"),
 }  # fmt: skip
 
+#: The same of a HardenedServiceAction.
+BROKEN_ACTIONS: dict[str, tuple[dict[str, Any], str]] = {
+    f"{action} of no revision": ({"service": "shop", "action": action, "requestedBy": "jane"}, "spec.revision")
+    for action in ("Promote", "Abort", "Retry")
+}
+
 #: Field -> value: what a Pod can say and a HardenedService cannot. The API server drops it; told to be strict, it refuses it, as parse does.
 _POD: dict[str, Any] = {
     "hostNetwork": True, "hostPID": True, "hostIPC": True, "nodeName": "node0", "serviceAccountName": "default",
