@@ -41,7 +41,7 @@ class Stable(Model):
     promotion: Annotated[int, Field(ge=1)]
 
 
-class Release(Model):
+class ReleaseState(Model):
     """The release at work: where it is, and until when."""
 
     revision: Short
@@ -87,7 +87,7 @@ class HardenedServiceStatus(Model):
     available_replicas: int | None = None
     serving: Serving | None = None
     stable: Stable | None = None
-    release: Release | None = None
+    release: ReleaseState | None = None
     pin: Pin | None = None
     history: Annotated[list[HistoryEntry], keyed("revision", 128)] | None = None
     conditions: Annotated[list[Condition], keyed("type", 16)] | None = None
