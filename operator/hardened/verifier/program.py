@@ -18,7 +18,8 @@ async def verify(task: Task, stop: asyncio.Event) -> bytes:
     """
     started_at = datetime.now(UTC)
     addresses = Addresses()
-    ask = asking(task.authority, addresses)
+    kinds = {*(check.target.kind for check in task.checks), *(probe.target.kind for probe in task.probes)}
+    ask = asking(task.authority, addresses, kinds)
 
     async def checked(check: Check) -> Result | None:
         return await run_check(check, ask, stop) if await _is_there(check.target, addresses, task.wait, stop) else None

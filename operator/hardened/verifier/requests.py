@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from asyncio import StreamReader, StreamWriter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 from hardened.verifier.addresses import Addresses
 from hardened.verifier.task import Target
@@ -27,13 +27,14 @@ Speak = Callable[[Target, str, StreamReader, StreamWriter], Awaitable[str]]
 Ask = Callable[[Target, float], Awaitable[str]]
 
 
-def asking(authority: str, addresses: Addresses) -> Ask:
-    """Asks under this name, whatever the address is."""
+def asking(authority: str, addresses: Addresses, kinds: Iterable[str]) -> Ask:
+    """Asks targets of these kinds under this name, whatever the address is."""
+    speakers = {kind: _speaker(kind) for kind in kinds}
 
     async def ask(target: Target, within: float) -> str:
         try:
             async with asyncio.timeout(within):
-                return await _request(target, authority, addresses)
+                return await _request(target, authority, addresses, speakers[target.kind])
         except TimeoutError:
             return NO_ANSWER
 
@@ -53,7 +54,7 @@ async def is_reachable(target: Target, addresses: Addresses, within: float) -> b
     return False
 
 
-async def _request(target: Target, authority: str, addresses: Addresses) -> str:
+async def _request(target: Target, authority: str, addresses: Addresses, speak: Speak) -> str:
     try:
         found = await addresses.of(target.host)
     except OSError:
@@ -63,7 +64,7 @@ async def _request(target: Target, authority: str, addresses: Addresses) -> str:
     except OSError:
         return NO_CONNECTION
     try:
-        return await _speaker(target.kind)(target, authority, reader, writer)
+        return await speak(target, authority, reader, writer)
     except OSError:
         return CUT
     finally:
@@ -79,7 +80,7 @@ async def _connected(addresses: list[str], port: int) -> tuple[StreamReader, Str
 
 
 def _speaker(kind: str) -> Speak:
-    # Imported on first use: most verifiers need one protocol, and start the sooner for it.
+    # Imported where it is needed: most verifiers speak one protocol, and start the sooner for it; and before the first request is timed.
     match kind:
         case "http":
             from hardened.verifier.http_get import get

@@ -120,9 +120,15 @@ def test_a_verifier_that_cannot_report_says_so(task: Any, said: str, tmp_path: P
     assert os.listdir(tmp_path) == []
 
 
-def test_the_program_starts_without_the_rest_of_the_operator() -> None:
-    """What makes a pod start slowly, and what it never needs."""
-    script = "import sys, hardened.verifier.program, hardened.verifier.http_get, hardened.verifier.grpc_health; print(*sys.modules)"
-    loaded = subprocess.run([sys.executable, "-c", script], env={"PYTHONPATH": str(SOURCES)}, capture_output=True, text=True, check=True)
-    heavy = {"kopf", "kubernetes", "pydantic", "aiohttp", "yaml", "hardened.core", "hardened.api", "hardened.shell"}
-    assert heavy & set(loaded.stdout.split()) == set()
+HEAVY = {"kopf", "kubernetes", "pydantic", "aiohttp", "yaml", "hardened.core", "hardened.api", "hardened.shell"}
+
+
+@pytest.mark.parametrize(("kind", "loaded"), [("http", {"h11"}), ("grpc", {"h2"}), ("tcp", set())])
+def test_the_program_loads_what_its_task_needs_before_it_asks_and_nothing_else(kind: str, loaded: set[str]) -> None:
+    """What is loaded within a request would count as the service's time."""
+    script = (
+        "import sys, hardened.verifier.program as p; from hardened.verifier.addresses import Addresses;"
+        f"p.asking('shop', Addresses(), ['{kind}']); print(*sys.modules)"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], env={"PYTHONPATH": str(SOURCES)}, capture_output=True, text=True, check=True)
+    assert ({*HEAVY, "h11", "h2"}) & set(ran.stdout.split()) == loaded

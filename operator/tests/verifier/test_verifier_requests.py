@@ -40,7 +40,7 @@ def run(ask: Awaitable[Any]) -> Any:
 
 
 async def asked(target: Target, within: float = 2.0, addresses: Addresses | None = None) -> str:
-    return await asking("shop", addresses or Addresses())(target, within)
+    return await asking("shop", addresses or Addresses(), [target.kind])(target, within)
 
 
 def port_of(server: Server) -> int:
