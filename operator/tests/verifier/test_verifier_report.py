@@ -43,6 +43,13 @@ def test_the_longest_report_fits(count: int) -> None:
     assert len(json.loads(text)["results"]) >= MOST_ITEMS
 
 
+def test_a_report_is_as_long_as_it_may_be_and_no_longer() -> None:
+    """Each length around the limit, by a detail that grows by one."""
+    others = [Result(f"check-{n}", False, "m" * 400, 1, 1) for n in range(7)]
+    sizes = [len(rendered([*others, Result("last", False, "", 1, 1, {"failures": "x" * n})], NOW, NOW)) for n in range(800)]
+    assert max(sizes) == LIMIT
+
+
 def test_messages_are_kept_where_there_is_room() -> None:
     (entry,) = json.loads(rendered([Result("smoke", True, "fine", 5, 0, {"missed": 1})], NOW, NOW))["results"]
     assert entry == {"name": "smoke", "result": "Passed", "message": "fine", "requests": 5, "failed": 0, "missed": 1}

@@ -31,6 +31,10 @@ OK = reply(200, b"all is well")
 CHUNKS = b"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nis\r\n5\r\n well\r\n0\r\n\r\n"
 
 
+#: HTTP/2 frames: settings without a setting, and a ping.
+SETTINGS, PING = bytes.fromhex("000000 04 00 00000000"), bytes.fromhex("000008 06 01 00000000 0000000000000000")
+
+
 def run(ask: Awaitable[Any]) -> Any:
     async def bounded() -> Any:
         async with asyncio.timeout(5):
@@ -175,8 +179,9 @@ def test_a_grpc_request_is_the_health_check_of_a_service(service: str, message: 
         pytest.param(OK, NOT_UNDERSTOOD, id="an HTTP/1.1 server"),
         pytest.param(b"", CUT, id="a server that says nothing"),
         pytest.param(bytes.fromhex("000004 08 00 00000000 00000000"), NOT_UNDERSTOOD, id="a frame that is none"),
-        pytest.param(bytes.fromhex("ffffff 00 00 00000001") + b"x" * 200_000, NOT_UNDERSTOOD, id="an endless frame"),
-        pytest.param(bytes.fromhex("000000 04 00 00000000"), CUT, id="a server that gives up"),
+        pytest.param(SETTINGS + bytes.fromhex("003fff 00 00 00000001") + b"x" * 200_000, NOT_UNDERSTOOD, id="a frame for no stream"),
+        pytest.param(SETTINGS + PING * 8000, NOT_UNDERSTOOD, id="endless talk"),
+        pytest.param(SETTINGS, CUT, id="a server that gives up"),
     ],
 )
 def test_what_is_no_grpc_server_is_not_understood(answer: bytes, expected: str) -> None:
@@ -215,10 +220,11 @@ def test_a_name_that_is_not_known_is_said_to_be_so() -> None:
     assert run(asked(replace(TARGET, port=1), addresses=Addresses(Names(None)))) == NO_NAME
 
 
-def test_every_address_of_a_name_is_tried() -> None:
+@pytest.mark.parametrize("answer", [["127.0.0.9", "127.0.0.1"], ["127.0.0.1", "127.0.0.9"]], ids=["last", "first"])
+def test_every_address_of_a_name_is_tried(answer: list[str]) -> None:
     async def scenario() -> str:
         async with Server(OK) as server:
-            return await asked(replace(TARGET, port=port_of(server)), addresses=Addresses(Names(["127.0.0.9", "127.0.0.1"])))
+            return await asked(replace(TARGET, port=port_of(server)), addresses=Addresses(Names(answer)))
 
     assert run(scenario()) == ""
 

@@ -76,6 +76,8 @@ BAD = (100.0, 0.0, "status 503")
                      [0, 1, 2, 3, 4], id="as many failures as may be"),
         pytest.param(check(count=3), [slow(1.5)], True, "3 of 3 requests passed, the slowest took 1500 ms", [0, 1.5, 3],
                      id="never two at a time"),
+        pytest.param(check(count=4), [(0.5, 1.5, ""), FINE], True, "4 of 4 requests passed, the slowest took 1500 ms", [0, 1.5, 2.5, 3.5],
+                     id="what one answer delayed is not caught up"),
         pytest.param(check(count=3, interval=0), [FINE], True, "3 of 3 requests passed, the slowest took 10 ms", [0, 0.01, 0.02],
                      id="one after the other"),
     ],
