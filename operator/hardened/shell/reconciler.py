@@ -125,7 +125,9 @@ class Reconciler:
         return child, KINDS[child.kind].named(live)
 
     async def _pods(self, key: Key) -> list[Body]:
-        return (await self._api.list(POD, key.namespace, f"{names.SERVICE_LABEL}={key.name}")).items
+        # The application's: a verifier pod that has ended says nothing about why the service is not there.
+        selector = f"{names.SERVICE_LABEL}={key.name},{names.COMPONENT_LABEL}=app"
+        return (await self._api.list(POD, key.namespace, selector)).items
 
     # ---- writing
 

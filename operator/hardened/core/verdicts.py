@@ -1,0 +1,166 @@
+"""What verifier pods and the pods of a new version say of it.
+
+Whoever may write a pod's status can forge its message: nothing of it is trusted to be of any form, and what cannot be read is no data.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from hardened.api.parse import HardenedService
+from hardened.core import diagnosis
+from hardened.core.manifest import Manifest
+from hardened.core.observed import Owner, is_deleting, owner_of
+from hardened.core.release import Verdict
+
+#: Characters of a message that are kept.
+_MESSAGE_LIMIT = 400
+_MOST_RESULTS = 64
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """What came of one check or probe. has_passed: its verdict; message: a sentence; requests, failed: counts."""
+
+    name: str
+    has_passed: bool
+    message: str = ""
+    requests: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True)
+class Pending:
+    """The verifier has not ended. message: what it waits for."""
+
+    message: str = "the verifier pod has not ended yet"
+
+
+@dataclass(frozen=True)
+class NoData:
+    """The verifier will say nothing. message: why."""
+
+    message: str
+
+
+@dataclass(frozen=True)
+class Reported:
+    """The verifier has ended, and said this; finished_at: when, by its own clock."""
+
+    results: tuple[CheckResult, ...]
+    finished_at: datetime
+
+    def result(self, name: str) -> CheckResult | None:
+        """What came of one check, or None if nothing is known of it."""
+        return next((result for result in self.results if result.name == name), None)
+
+
+Results = Pending | NoData | Reported
+
+
+def results_of(svc: HardenedService, pod: Mapping[str, Any]) -> Results:
+    """What a live verifier pod has to say. A pod that was evicted, killed or ran out of its time says nothing, whatever it wrote."""
+    name, status = pod["metadata"]["name"], pod.get("status") or {}
+    if owner_of(pod, svc.name, svc.uid) is not Owner.OURS:
+        return NoData(f"pod {name} is not the operator's; delete it")
+    if status.get("reason") or _is_disrupted(pod):
+        return NoData(f"verifier pod {name} was lost ({status.get('reason') or 'it had to leave its node'})")
+    ended = next((state for c in status.get("containerStatuses") or () if (state := (c.get("state") or {}).get("terminated"))), None)
+    if ended is None:
+        is_over = status.get("phase") in ("Succeeded", "Failed", "Unknown") or is_deleting(pod)
+        return NoData(f"verifier pod {name} ended without a word") if is_over else _pending(pod)
+    if ended.get("exitCode") != 0:
+        return NoData(f"verifier pod {name} ended with exit code {ended.get('exitCode', '?')} ({ended.get('reason', 'Error')})")
+    return read(str(ended.get("message") or "")) or NoData(f"verifier pod {name} left no report that can be read")
+
+
+def _pending(pod: Mapping[str, Any]) -> Pending:
+    cause = diagnosis.of_pods([dict(pod)]) if pod.get("status", {}).get("phase") == "Pending" else None
+    return Pending(cause.message) if cause else Pending()
+
+
+def read(message: str) -> Reported | None:
+    """A report as a verifier writes it, or None for any other text."""
+    try:
+        report = json.loads(message)
+        results = [_result(entry) for entry in report["results"][:_MOST_RESULTS]]
+        finished_at = datetime.fromisoformat(report["finishedAt"])
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+    return Reported(tuple(results), finished_at) if finished_at.tzinfo else None
+
+
+def verdict(results: Results, expected: Sequence[str]) -> tuple[Verdict, str]:
+    """What the checks of these names say together: the first failure by their order, or that all passed, or what is missing."""
+    match results:
+        case Pending(message=message) | NoData(message=message):
+            return Verdict.UNKNOWN, message
+        case Reported():
+            found = {name: results.result(name) for name in expected}
+    failed = next((result for result in found.values() if result and not result.has_passed), None)
+    if failed:
+        return Verdict.FAILED, f"check {failed.name} failed: {failed.message}"
+    missing = [name for name, result in found.items() if result is None]
+    if missing:
+        return Verdict.UNKNOWN, f"nothing is known of {', '.join(missing)}"
+    return Verdict.PASSED, f"{len(found)} checks passed"
+
+
+def health(pods: Iterable[Manifest], least: int, max_restarts: int, since: datetime) -> tuple[Verdict, str]:
+    """What the pods of the new version show by themselves. pods: of its colour and revision; least: how many must be ready.
+
+    Failed once containers were restarted more than `max_restarts` times. A container whose last end was before `since` has settled, and
+    does not count; one that ended again counts with all its restarts. Pods that leave are no failure of the version.
+    """
+    staying = [pod for pod in pods if not is_deleting(pod) and not _is_disrupted(pod)]
+    ends = [(sum(_ends(container, since) for container in _containers(pod)), str(pod["metadata"]["name"])) for pod in staying]
+    total = sum(count for count, _ in ends)
+    if total > max_restarts:
+        return Verdict.FAILED, f"containers ended {total} times, {max_restarts} may be; see kubectl logs --previous {max(ends)[1]}"
+    ready = sum(_has_condition(pod, "Ready") for pod in staying)
+    if ready < least:
+        return Verdict.UNKNOWN, f"{ready} of {least} pods are ready"
+    return Verdict.PASSED, f"{ready} pods are ready"
+
+
+def _result(entry: Any) -> CheckResult:
+    """Raises KeyError, TypeError or ValueError for what is none. Nothing passes without a request."""
+    name, word, requests = entry["name"], entry["result"], _count(entry.get("requests"))
+    if not isinstance(name, str) or word not in ("Passed", "Failed") or requests == 0:
+        raise ValueError("no result")
+    message = "".join(c if c.isprintable() else " " for c in str(entry.get("message", ""))[:_MESSAGE_LIMIT])
+    return CheckResult(name[:63], word == "Passed", message, requests, _count(entry.get("failed")))
+
+
+def _count(value: Any) -> int:
+    return value if type(value) is int and 0 <= value < 10**9 else 0
+
+
+def _containers(pod: Manifest) -> list[Manifest]:
+    """The states of the containers that are to run all the time: an init container that was tried again is part of a start."""
+    sidecars = {c["name"] for c in (pod.get("spec") or {}).get("initContainers") or () if c.get("restartPolicy") == "Always"}
+    status = pod.get("status") or {}
+    inits = [c for c in status.get("initContainerStatuses") or () if c["name"] in sidecars]
+    return [*inits, *(status.get("containerStatuses") or ())]
+
+
+def _ends(container: Manifest, since: datetime) -> int:
+    """How often a container has ended, 0 if the last time was before `since`."""
+    state, last = container.get("state") or {}, (container.get("lastState") or {}).get("terminated")
+    ended = state.get("terminated") or last
+    # A container whose end nobody saw has no time: its node was lost.
+    if not ended or not ended.get("finishedAt") or datetime.fromisoformat(ended["finishedAt"]) < since:
+        return 0
+    # The count rises when the container starts again.
+    return int(container.get("restartCount", 0)) + (0 if "running" in state else 1)
+
+
+def _is_disrupted(pod: Mapping[str, Any]) -> bool:
+    return _has_condition(pod, "DisruptionTarget")
+
+
+def _has_condition(pod: Mapping[str, Any], kind: str) -> bool:
+    conditions = (pod.get("status") or {}).get("conditions") or ()
+    return any(c.get("type") == kind and c.get("status") == "True" for c in conditions)

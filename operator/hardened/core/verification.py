@@ -1,0 +1,204 @@
+"""Checks and the zero-loss probe: what a verifier pod is told, and which pod it is. What comes back is read in `verdicts`.
+
+A check names a path and a port of the service's own; where requests go is decided here: before the cutover to `NAME-preview`, after it
+to the Service that clients use.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+from hardened.api import names
+from hardened.api.container import Port, Probe, TcpSocket
+from hardened.api.parse import HardenedService
+from hardened.core.manifest import Manifest, digest, without_none
+from hardened.core.release import Place
+from hardened.core.revision import Revision
+from hardened.errors import FieldError, InvalidSpec
+
+#: Requests a second of the zero-loss probe: few enough to cost nothing, enough to see a loss of 100 ms.
+PROBE_RATE = 20
+#: A quarter of the requests of two seconds: more than one pod that ends badly, and known within a second of an outage.
+BURST_FAILURES = 10
+BURST_SECONDS = 2
+#: The name of the probe among the results.
+ZERO_LOSS = "zero-loss"
+#: What a request may take; the verifier's own bound.
+_TIMEOUT_SECONDS = 2
+
+
+class Purpose(StrEnum):
+    """What a verifier pod is for. Each release has one pod of each at most."""
+
+    BEFORE = "before"  # the checks against the preview
+    AFTER = "after"  # the checks on live traffic
+    CUTOVER = "cutover"  # the probe from before the flip to the end of VerifyAfter
+    REMOVAL = "removal"  # the probe around the removal of the old pods
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Check:
+    """name: among the results, as a DNS label; port: a name or number of the service's own ports, None for the main one.
+
+    max_latency: None for the verifier's own bound of 2 s; count: requests in all; interval: from start to start; failure_limit: how
+    many of them may fail.
+    """
+
+    name: str
+    port: str | int | None = None
+    max_latency: timedelta | None = None
+    count: int = 1
+    interval: timedelta = timedelta(seconds=1)
+    failure_limit: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class HttpCheck(_Check):
+    """expect_body: what the first 64 KiB of the body must contain."""
+
+    path: str = "/"
+    expect_status: tuple[int, ...] = (200,)
+    expect_body: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class GrpcCheck(_Check):
+    """The standard health service. service: the name that it is asked for, "" for the server as a whole."""
+
+    service: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TcpCheck(_Check):
+    """An accepted connection passes."""
+
+
+Check = HttpCheck | GrpcCheck | TcpCheck
+
+
+def checks_task(
+    svc: HardenedService, revision: Revision, checks: Sequence[Check], purpose: Purpose, wait: timedelta, *, path: str
+) -> Manifest:
+    """The task of a verifier that makes these checks, against the preview stack or on live traffic.
+
+    wait: how long the verifier waits for somebody to accept its first connection; path: of the checks in the spec. Raises InvalidSpec
+    for a check of a port that the revision does not have.
+    """
+    host = preview_host(svc) if purpose is Purpose.BEFORE else clients_host(svc)
+    entries, errors = [], []
+    for index, check in enumerate(checks):
+        port = _port_of(revision, check.port)
+        if port:
+            entries.append(_check(check, host, port.port or port.container_port))
+        else:
+            errors.append(FieldError(f"{path}[{index}].{_kind(check)}.port", "name one of the TCP ports in spec.ports"))
+    if errors:
+        raise InvalidSpec(errors)
+    return {"authority": svc.name, "waitSeconds": wait.total_seconds(), "checks": entries}
+
+
+def probe_task(svc: HardenedService, revision: Revision, duration: timedelta, wait: timedelta) -> Manifest | None:
+    """The task of a verifier that watches clients' traffic for a loss. None for a service without a TCP port of clients.
+
+    It asks as the readiness probe does where that is possible through the Service, and else for a TCP connection.
+    """
+    asked = _readiness(revision)
+    if asked is None:
+        return None
+    probe = {
+        "name": ZERO_LOSS,
+        "host": clients_host(svc),
+        **asked,
+        "rate": PROBE_RATE,
+        "durationSeconds": duration.total_seconds(),
+        "burst": {"failures": BURST_FAILURES, "seconds": BURST_SECONDS},
+    }
+    return {"authority": svc.name, "waitSeconds": wait.total_seconds(), "probes": [probe]}
+
+
+def task_seconds(task: Manifest) -> int:
+    """How long a verifier takes for a task at most, in seconds."""
+    checks: list[float] = [check["count"] * max(check["intervalSeconds"], _TIMEOUT_SECONDS) for check in task.get("checks", ())]
+    probes: list[float] = [probe["durationSeconds"] + _TIMEOUT_SECONDS for probe in task.get("probes", ())]
+    wait: float = task["waitSeconds"]
+    return math.ceil(wait + max([*checks, *probes], default=0))
+
+
+def task_names(task: Manifest) -> tuple[str, ...]:
+    """What a task must have results for, in its order."""
+    return tuple(item["name"] for item in (*task.get("checks", ()), *task.get("probes", ())))
+
+
+def pod_name(svc: HardenedService, place: Place, started_at: datetime, purpose: Purpose) -> str:
+    """The name of a release's verifier pod: whoever looks again finds the same one."""
+    release = digest([place.color, place.revision, started_at.astimezone(UTC).isoformat()], 8)
+    return names.child_name(svc.name, "verify", str(purpose), release)
+
+
+def preview_name(svc: HardenedService) -> str:
+    """The name of the Service that leads to the preview stack."""
+    return names.child_name(svc.name, "preview")
+
+
+def preview_host(svc: HardenedService) -> str:
+    """Where the preview stack answers."""
+    return f"{preview_name(svc)}.{svc.namespace}.svc"
+
+
+def clients_host(svc: HardenedService) -> str:
+    """Where clients are answered."""
+    return f"{svc.name}.{svc.namespace}.svc"
+
+
+def _port_of(revision: Revision, wanted: str | int | None) -> Port | None:
+    """The TCP port of this name or number (of the container, as in a Pod), or the main one."""
+    ports = [port for port in revision.spec.ports or () if port.protocol == "TCP"]
+    if wanted is None:
+        return ports[0] if ports else None
+    return next((port for port in ports if wanted in (port.name, port.container_port)), None)
+
+
+def _kind(check: Check) -> str:
+    match check:
+        case HttpCheck():
+            return "http"
+        case GrpcCheck():
+            return "grpc"
+        case TcpCheck():
+            return "tcp"
+
+
+def _check(check: Check, host: str, port: int) -> Manifest:
+    common = without_none(
+        name=check.name,
+        kind=_kind(check),
+        host=host,
+        port=port,
+        maxLatencySeconds=check.max_latency.total_seconds() if check.max_latency else None,
+        count=check.count,
+        intervalSeconds=check.interval.total_seconds(),
+        failureLimit=check.failure_limit,
+    )
+    match check:
+        case HttpCheck():
+            own = without_none(path=check.path, expectStatus=list(check.expect_status), expectBody=check.expect_body)
+        case GrpcCheck():
+            own = {"service": check.service}
+        case TcpCheck():
+            own = {}
+    return common | own
+
+
+def _readiness(revision: Revision) -> Manifest | None:
+    """What the zero-loss probe asks, and at which of the Service's ports."""
+    probes = revision.spec.probes
+    given = (probes and probes.readiness) or Probe(tcp_socket=TcpSocket())
+    http, grpc = given.http_get, given.grpc
+    if http and http.scheme != "HTTPS" and (port := _port_of(revision, http.port)):
+        return {"kind": "http", "port": port.port or port.container_port, "path": http.path}
+    if grpc and (port := _port_of(revision, grpc.port)):
+        return {"kind": "grpc", "port": port.port or port.container_port, "service": grpc.service or ""}
+    main = _port_of(revision, None)
+    return {"kind": "tcp", "port": main.port or main.container_port} if main else None
