@@ -238,6 +238,10 @@ def _preview_size(view: View, terms: Terms) -> int:
 
 def _begin(record: Record | None, view: View, terms: Terms, now: datetime) -> Next:
     """No release is at work, or one is done but for the previous colour, which may be taken once it was kept for its least time."""
+    led = view.traffic.leads_to
+    if record is None and led is not None and _runs_beside_stable(led, view):
+        # A status was lost in the middle of a release. Nobody knows which gates were passed: back, as slowly as from any other stack.
+        return Next(Record(led, "", Step.SWITCH_BACK, now))
     is_wanted = view.wanted != (view.stable.revision if view.stable else "") and view.key not in view.rejected and view.replicas > 0
     may_begin = record is None or record.cutover_at is None or now >= record.cutover_at + LEAST_KEEP
     if is_wanted and may_begin:
@@ -249,6 +253,12 @@ def _begin(record: Record | None, view: View, terms: Terms, now: datetime) -> Ne
         return Next(None)
     look_at = record.cutover_at + LEAST_KEEP if is_wanted and record.cutover_at else record.keep_until
     return Next(record, look_at=look_at)
+
+
+def _runs_beside_stable(place: Place, view: View) -> bool:
+    stack = view.stacks.get(place.color)
+    is_beside = view.stable is None or view.stable.color != place.color
+    return is_beside and stack is not None and stack.revision == place.revision and stack.wanted > 0
 
 
 def _before_cutover(record: Record, view: View, terms: Terms, now: datetime) -> Next:

@@ -43,6 +43,7 @@ class World:
     selector: Place | str | None = None
     has_followed: bool = True
     left: dict[Place, datetime] = field(default_factory=dict)
+    is_by_hand: bool = False  # somebody else led the switch to where it leads
 
     @property
     def stable(self) -> Place | None:
@@ -116,11 +117,11 @@ class World:
             stack = self.stacks[to.color]
             assert stack.revision == to.revision
             assert stack.available >= min(self.replicas, self.record.replicas or 0)
-        if isinstance(self.selector, Place):
+        if isinstance(self.selector, Place) and not self.is_by_hand:
             self.left[self.selector] = self.now
         if to in self.left:
             del self.left[to]
-        self.selector, self.has_followed = to, False
+        self.selector, self.has_followed, self.is_by_hand = to, False, False
 
     # ---- everybody else
 
@@ -164,6 +165,7 @@ EVENTS = st.one_of(
     st.tuples(st.just("follow"), st.none()),
     st.tuples(st.just("kill pods"), st.none()),
     st.tuples(st.just("selector"), st.none()),
+    st.tuples(st.just("led by hand"), st.sampled_from(COLORS)),
     st.tuples(st.just("status lost"), st.none()),
     st.tuples(st.just("wait"), st.sampled_from([1, 4, 9, 31, 61, 121])),
 )
@@ -189,6 +191,10 @@ def happen(world: World, what: str, how: object) -> None:
             world.kill_pods()
         case "selector":
             world.selector, world.has_followed = "strange", True
+        case "led by hand":
+            stack = world.stacks.get(str(how))
+            if stack is not None:
+                world.selector, world.has_followed, world.is_by_hand = Place(str(how), stack.revision), True, True
         case "status lost":
             world.record = None
         case "wait":
