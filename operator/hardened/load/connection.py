@@ -108,7 +108,7 @@ class Connection(asyncio.Protocol):
     def _answer(self) -> None:
         exchange, self._exchange, self._was_used = self._exchange, None, True
         assert exchange is not None
-        self._owner.answered(self, exchange, self._reader.reply, keeps_alive=self._reader.keeps_alive and not self._is_gone)
+        self._owner.answered(self, exchange, self._reader.reply, keeps_alive=self._reader.keeps_alive)
 
     def _end(self, failure: Failure) -> None:
         """No more bytes will come. It has left before its request is told of, so that a second try takes another connection."""

@@ -79,6 +79,15 @@ async def hang(_: asyncio.StreamWriter) -> None:
     await asyncio.Event().wait()
 
 
+def say(data: bytes) -> Callable[[asyncio.StreamWriter], Awaitable[Any]]:
+    """Writes these bytes, and stays."""
+
+    async def answer(writer: asyncio.StreamWriter) -> None:
+        writer.write(data)
+
+    return answer
+
+
 def then_close(data: bytes) -> Callable[[asyncio.StreamWriter], Awaitable[Any]]:
     """Writes these bytes, and no more."""
 
@@ -89,13 +98,13 @@ def then_close(data: bytes) -> Callable[[asyncio.StreamWriter], Awaitable[Any]]:
     return answer
 
 
-def then_later(data: bytes, end: Callable[[asyncio.StreamWriter], Awaitable[Any]]) -> Answer:
-    """Writes these bytes, and ends the connection 0.05 s after that."""
+def then_later(data: bytes, later: Callable[[asyncio.StreamWriter], Awaitable[Any]]) -> Answer:
+    """Writes these bytes, and goes on so 0.05 s after that."""
 
     async def answer(writer: asyncio.StreamWriter) -> None:
         writer.write(data)
         await asyncio.sleep(0.05)
-        await end(writer)
+        await later(writer)
 
     return answer
 

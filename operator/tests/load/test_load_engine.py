@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from tests.load.target_server import OK, TargetServer, close, frozen, hang, reply, reset, then_close, then_later
+from tests.load.target_server import OK, TargetServer, close, frozen, hang, reply, reset, say, then_close, then_later
 from tests.shell import virtual_time
 
 from hardened.load.engine import TICK, Engine, Load
@@ -162,7 +162,8 @@ def test_a_connection_that_the_server_closes_after_a_reply_is_not_used_again(las
     "last",
     [
         pytest.param(OK + reply(status=408), id="at once"),
-        pytest.param(then_later(OK, then_close(reply(status=408))), id="before it is closed"),
+        pytest.param(then_later(OK, say(reply(status=408))), id="later"),
+        pytest.param(then_later(OK, then_close(reply(status=408))), id="before it closes it"),
         pytest.param(then_later(OK, close), id="by closing it"),
     ],
 )
@@ -216,6 +217,10 @@ def test_what_comes_back(answer: Any, expected: tuple[int, Failure | None]) -> N
     found = run(answer, timeout=0.5)
     assert found.told == [expected] * 10
     assert len(found.requests) == 10
+
+
+def test_whoever_speaks_no_http_is_left() -> None:
+    assert run(b"SSH-2.0-x\r\n").most_open == 1
 
 
 def test_a_port_where_nobody_listens() -> None:
