@@ -41,7 +41,9 @@ class TargetServer:
                 mine.append((await reader.readuntil(b"\r\n\r\n")).decode())
                 self.was_asked.set()
                 answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-                if isinstance(answer, bytes):
+                if answer is hang:
+                    await reader.read()  # until the client leaves
+                elif isinstance(answer, bytes):
                     writer.write(answer)
                     if b"close" in answer:
                         return
@@ -76,7 +78,6 @@ async def reset(writer: asyncio.StreamWriter) -> None:
 
 async def hang(_: asyncio.StreamWriter) -> None:
     """Never answers."""
-    await asyncio.Event().wait()
 
 
 def say(data: bytes) -> Callable[[asyncio.StreamWriter], Awaitable[Any]]:
