@@ -35,7 +35,7 @@ class Exchange:
 
 
 class Owner(Protocol):
-    """Who uses connections. `gone` comes once for each that was `opened`; nothing is sent on it from then on."""
+    """Who uses connections. Once one is `gone`, which can be told twice, nothing is sent on it."""
 
     def opened(self, connection: "Connection") -> None: ...
     def answered(self, connection: "Connection", exchange: Exchange, reply: Reply, *, keeps_alive: bool) -> None: ...
@@ -53,7 +53,6 @@ class Connection(asyncio.Protocol):
         self._exchange: Exchange | None = exchange
         self._reader = ReplyReader(keep)
         self._was_used = False
-        self._is_gone = False
         self._transport: asyncio.Transport | None = None
 
     def send(self, exchange: Exchange) -> None:
@@ -67,7 +66,7 @@ class Connection(asyncio.Protocol):
     def abort(self) -> None:
         """Ends it at once, and tells nobody what became of its request."""
         self._exchange = None
-        self._leave()
+        self._owner.gone(self)
         if self._transport is not None:
             self._transport.abort()
 
@@ -108,11 +107,11 @@ class Connection(asyncio.Protocol):
     def _answer(self) -> None:
         exchange, self._exchange, self._was_used = self._exchange, None, True
         assert exchange is not None
-        self._owner.answered(self, exchange, self._reader.reply, keeps_alive=self._reader.keeps_alive and not self._is_gone)
+        self._owner.answered(self, exchange, self._reader.reply, keeps_alive=self._reader.keeps_alive)
 
     def _end(self, failure: Failure) -> None:
         """No more bytes will come. It has left before its request is told of, so that a second try takes another connection."""
-        self._leave()
+        self._owner.gone(self)
         if self._exchange is None:
             return
         if self._reader.end() and failure is Failure.CLOSED:
@@ -126,14 +125,9 @@ class Connection(asyncio.Protocol):
             self._owner.failed(exchange, failure)
 
     def _close(self) -> None:
-        self._leave()
+        self._owner.gone(self)
         if self._transport is not None:
             self._transport.close()
-
-    def _leave(self) -> None:
-        if not self._is_gone:
-            self._is_gone = True
-            self._owner.gone(self)
 
 
 def failure_of(error: Exception) -> Failure:

@@ -41,7 +41,9 @@ class TargetServer:
                 mine.append((await reader.readuntil(b"\r\n\r\n")).decode())
                 self.was_asked.set()
                 answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-                if isinstance(answer, bytes):
+                if answer is hang:
+                    await reader.read()  # until the client leaves
+                elif isinstance(answer, bytes):
                     writer.write(answer)
                     if b"close" in answer:
                         return
@@ -76,7 +78,15 @@ async def reset(writer: asyncio.StreamWriter) -> None:
 
 async def hang(_: asyncio.StreamWriter) -> None:
     """Never answers."""
-    await asyncio.Event().wait()
+
+
+def say(data: bytes) -> Callable[[asyncio.StreamWriter], Awaitable[Any]]:
+    """Writes these bytes, and stays."""
+
+    async def answer(writer: asyncio.StreamWriter) -> None:
+        writer.write(data)
+
+    return answer
 
 
 def then_close(data: bytes) -> Callable[[asyncio.StreamWriter], Awaitable[Any]]:
@@ -89,13 +99,13 @@ def then_close(data: bytes) -> Callable[[asyncio.StreamWriter], Awaitable[Any]]:
     return answer
 
 
-def then_later(data: bytes, end: Callable[[asyncio.StreamWriter], Awaitable[Any]]) -> Answer:
-    """Writes these bytes, and ends the connection 0.05 s after that."""
+def then_later(data: bytes, later: Callable[[asyncio.StreamWriter], Awaitable[Any]]) -> Answer:
+    """Writes these bytes, and goes on so 0.05 s after that."""
 
     async def answer(writer: asyncio.StreamWriter) -> None:
         writer.write(data)
         await asyncio.sleep(0.05)
-        await end(writer)
+        await later(writer)
 
     return answer
 

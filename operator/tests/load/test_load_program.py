@@ -175,5 +175,5 @@ def test_a_freeze_of_two_seconds_at_full_size(connections: str) -> None:
     measured = ended.report["figures"]
     assert ended.status == 0
     assert (measured["requests"], measured["replies"]) == (5000, 5000)
-    assert measured["latency"]["p90"] == pytest.approx(1.0, abs=0.1)
-    assert measured["latency"]["max"] == pytest.approx(2.0, abs=0.2)
+    assert measured["latency"]["p90"] == pytest.approx(1.0, abs=0.15)
+    assert measured["latency"]["max"] > 1.9
