@@ -13,6 +13,7 @@ from enum import StrEnum
 from hardened.api import names
 from hardened.api.container import Port, Probe, TcpSocket
 from hardened.api.parse import HardenedService
+from hardened.core.desired.service import preview_name
 from hardened.core.manifest import Manifest, digest, without_none
 from hardened.core.release import Place
 from hardened.core.revision import Revision
@@ -135,11 +136,6 @@ def pod_name(svc: HardenedService, place: Place, started_at: datetime, purpose: 
     """The name of a release's verifier pod: whoever looks again finds the same one."""
     release = digest([place.color, place.revision, started_at.astimezone(UTC).isoformat()], 8)
     return names.child_name(svc.name, "verify", str(purpose), release)
-
-
-def preview_name(svc: HardenedService) -> str:
-    """The name of the Service that leads to the preview stack."""
-    return names.child_name(svc.name, "preview")
 
 
 def preview_host(svc: HardenedService) -> str:

@@ -13,7 +13,7 @@ from hardened.api import names
 from hardened.core.desired.deployment import deployment
 from hardened.core.desired.disruption_budget import disruption_budget
 from hardened.core.desired.network_policy import network_policy
-from hardened.core.desired.service import service as clients_service
+from hardened.core.desired.service import selector, switch_service
 from hardened.core.desired.verifier_pod import START_SECONDS, verifier_labels, verifier_pod
 from hardened.core.release import Place
 from hardened.core.revision import render
@@ -169,9 +169,10 @@ def test_nobody_takes_a_verifier_pod_for_the_application(color: str) -> None:
     carried, revision = pod()["metadata"]["labels"], render(SHOP)
     assert carried[names.SERVICE_LABEL] == "shop"
     assert carried[names.COMPONENT_LABEL] == "verifier"
-    leads = clients_service(SHOP, revision, color)
-    assert leads
-    assert not matches({"matchLabels": leads["spec"]["selector"]}, carried)
+    for place in (Place(color, revision.name), None):
+        leads = switch_service(SHOP, revision, selector(SHOP, place))
+        assert leads
+        assert not matches({"matchLabels": leads["spec"]["selector"]}, carried)
     assert not matches(deployment(SHOP, revision, color, 1)["spec"]["selector"], carried)
     assert not matches(disruption_budget(SHOP, color)["spec"]["selector"], carried)
     assert not matches(network_policy(SHOP, revision, color)["spec"]["podSelector"], carried)

@@ -118,7 +118,9 @@ class World:
             if key.kind == "Service":
                 self.objects[ChildKey("EndpointSlice", f"{key.name}-x")] = _endpoints(live, self.pods)
 
-    def run_pods(self, name: str = "shop-blue", *, ready: int | None = None, reason: str = "NewReplicaSetAvailable", since: datetime = NOW) -> None:
+    def run_pods(
+        self, name: str = "shop-blue", *, ready: int | None = None, reason: str = "NewReplicaSetAvailable", since: datetime = NOW
+    ) -> None:
         """Lets the Deployment's controller count: all wanted pods are of the last template, and `ready` of them available."""
         deployment = self.objects[ChildKey("Deployment", name)]
         wanted = deployment["spec"]["replicas"]
