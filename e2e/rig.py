@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from e2e.faults import Fault, FaultProxy, Operator, Upstream
+from e2e.install import image_name
 from e2e.kube import Body, Kube, is_ready
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -148,6 +149,7 @@ async def operator_behind(
             "HARDENED_LEADER_ELECT": "false",
             "HARDENED_HEALTH_PORT": str(free_port()),
             "HARDENED_METRICS_PORT": str(free_port()),
+            "HARDENED_VERIFIER_IMAGE": image_name(),
             **(settings or {}),
         }
         operator = Operator([sys.executable, "-m", "hardened.shell"], env=env, log=folder / f"{namespace}.log", restarts=restarts)

@@ -55,6 +55,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
   "LOG_LEVEL" .Values.logLevel
   "WORKERS" .Values.workers
   "RESYNC_SECONDS" .Values.resyncSeconds
+  "VERIFIER_IMAGE" (include "operator.image" .)
   "NAMESPACES" (.Values.watch.namespaces | join ",")
   "POD_LABEL_KEYS" (.Values.allowedKeys.podLabels | join ",")
   "POD_ANNOTATION_KEYS" (.Values.allowedKeys.podAnnotations | join ",")

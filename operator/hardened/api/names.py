@@ -34,6 +34,10 @@ APPLIED_ANNOTATION = f"{GROUP}/applied"
 #: Selects, on the server, everything that the operator made.
 CHILD_SELECTOR = f"{MANAGED_BY_LABEL}={MANAGED_BY}"
 
+#: The pods that check new revisions, as a component and as the server selects them.
+VERIFIER = "verifier"
+VERIFIER_SELECTOR = f"{CHILD_SELECTOR},{COMPONENT_LABEL}={VERIFIER}"
+
 #: On a stored revision: the number of its last promotion, and why which of its keys were rejected.
 PROMOTION_ANNOTATION = f"{GROUP}/promotion"
 REJECTED_ANNOTATION = f"{GROUP}/rejected"

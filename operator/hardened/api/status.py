@@ -41,6 +41,16 @@ class Stable(Model):
     promotion: Annotated[int, Field(ge=1)]
 
 
+class CheckOutcome(Model):
+    """What came of a check, or of the zero-loss probe."""
+
+    name: Short
+    result: Literal["Passed", "Failed"]
+    message: Line
+    requests: int
+    failed: int
+
+
 class ReleaseState(Model):
     """The release at work: where it is, and until when."""
 
@@ -56,6 +66,7 @@ class ReleaseState(Model):
     keep_until: When | None = None
     confirmed_at: When | None = None
     rejected: bool | None = None
+    checks: Annotated[list[CheckOutcome], keyed("name", 40)] | None = None
 
 
 class Pin(Model):

@@ -86,6 +86,15 @@ class Facts:
         live = self.deployments.get(color)
         return int(live["spec"].get("replicas", otherwise)) if live else otherwise
 
+    def pods_at(self, place: Place) -> list[Manifest]:
+        """The application's pods of a place, as far as they were listed."""
+        found = []
+        for pod in self.observed.pods or ():
+            labels = pod["metadata"].get("labels") or {}
+            if (labels.get(names.COLOR_LABEL), labels.get(names.REVISION_LABEL)) == (place.color, place.revision):
+                found.append(pod)
+        return found
+
     # ---- inside
 
     def _mine(self, kind: str, name: str) -> Manifest | None:

@@ -8,7 +8,8 @@ from typing import Any
 from hardened.api import names
 from hardened.api.parse import HardenedService, parse
 from hardened.core import diagnosis, history
-from hardened.core.children import desired_children, stored_revision
+from hardened.core.checking import is_verifier, unheard
+from hardened.core.children import desired_children, signed, stored_revision
 from hardened.core.compare import difference
 from hardened.core.diagnosis import Finding
 from hardened.core.facts import Facts
@@ -27,6 +28,8 @@ from hardened.errors import InvalidSpec
 #: Pods get this long to come up before anybody asks why they do not, and then they are looked at this often.
 PATIENCE = timedelta(seconds=5)
 LOOK_AGAIN = timedelta(seconds=15)
+#: A pod with this deadline ends at once, and stays with what it reported.
+ENDED_SECONDS = 1
 GARBAGE_WAIT = timedelta(seconds=2)
 #: Nobody tells when a foreign object goes that has the name of a child.
 OBSTACLE_WAIT = timedelta(seconds=20)
@@ -54,10 +57,10 @@ class Delete:
 class Plan:
     """What to do next. `look` comes first: when it is not empty, or `look_at_pods` is true, nothing else is decided yet.
 
-    look: children to read by name, one after the other; seed_replicas: what to set spec.replicas to, through /scale; apply, delete: in this
-    order, stopping at the first failure; status: the whole status as it should be once nothing is left to write, None to
-    leave it; is_status_first: the rest depends on that status, and is planned once it is written; requeue_after: when to look again if
-    nothing happens before.
+    look: children to read by name, one after the other; seed_replicas: what to set spec.replicas to, through /scale; apply, delete, end: in
+    this order, stopping at the first failure; end: pods that are to end now, and to stay; status: the whole status as it should be once
+    nothing is left to write, None to leave it; is_status_first: the rest depends on that status, and is planned once it is written;
+    requeue_after: when to look again if nothing happens before.
     """
 
     look: frozenset[ChildKey] = frozenset()
@@ -65,6 +68,7 @@ class Plan:
     seed_replicas: int | None = None
     apply: tuple[Apply, ...] = ()
     delete: tuple[Delete, ...] = ()
+    end: tuple[ChildKey, ...] = ()
     status: Manifest | None = None
     is_status_first: bool = False
     requeue_after: timedelta | None = None
@@ -72,7 +76,7 @@ class Plan:
     @property
     def has_writes(self) -> bool:
         """Something other than status is to be written."""
-        return bool(self.apply or self.delete or self.seed_replicas is not None)
+        return bool(self.apply or self.delete or self.end or self.seed_replicas is not None)
 
 
 def plan(body: Mapping[str, Any], observed: Observed, policy: Policy, now: datetime) -> Plan:
@@ -90,7 +94,7 @@ def plan(body: Mapping[str, Any], observed: Observed, policy: Policy, now: datet
     except InvalidSpec as error:
         finding = Finding(Reason.INVALID_SPEC, str(error), is_final=True)
         return Plan(status=unparsed_status(body, finding, _running(body, observed), now))
-    return _Planner(svc, body.get("status") or {}, observed, now).plan()
+    return _Planner(svc, body.get("status") or {}, observed, policy, now).plan()
 
 
 def _running(body: Mapping[str, Any], observed: Observed) -> Rollout | None:
@@ -104,10 +108,10 @@ def _running(body: Mapping[str, Any], observed: Observed) -> Rollout | None:
 class _Planner:
     """One decision. Holds what every part of it reads, and changes nothing."""
 
-    def __init__(self, svc: HardenedService, before: Mapping[str, Any], observed: Observed, now: datetime) -> None:
+    def __init__(self, svc: HardenedService, before: Mapping[str, Any], observed: Observed, policy: Policy, now: datetime) -> None:
         self.svc, self.before, self.observed, self.now = svc, before, observed, now
         self.facts = Facts(svc, before, observed)
-        self.course = course_of(self.facts, now)
+        self.course = course_of(self.facts, policy.verifier_image, now)
         self.deployment = self.facts.deployments.get(self.course.focus)
 
     def plan(self) -> Plan:
@@ -136,12 +140,15 @@ class _Planner:
             seed_replicas=course.replicas if self.svc.spec.replicas is None else None,
             apply=tuple(apply),
             delete=() if blocker or course.marked else tuple(self._deletes(wanted)),
+            end=tuple(self._ends()),
             status=self._status(obstacle),
             requeue_after=self._requeue(obstacle),
         )
 
     def _wanted(self) -> list[Manifest]:
-        return desired_children(self.svc, self.course.stacks, self.course.switch, self.course.preview)
+        children = desired_children(self.svc, self.course.stacks, self.course.switch, self.course.preview)
+        lost = unheard(self.facts, self.course.verifiers)
+        return [*children, *(signed(v.manifest) for v in self.course.verifiers if v.key not in lost)]
 
     def _unread(self, wanted: Iterable[Manifest]) -> frozenset[ChildKey]:
         """What has to be read by name before anything is written: wanted children that the caches lack, and what is to be rebuilt."""
@@ -179,7 +186,8 @@ class _Planner:
                 return found, blocker
             if is_deleting(live):
                 continue  # it is made anew once it is gone
-            change = difference(manifest, live)
+            # A pod is made once; what may still change of it is its end.
+            change = difference(manifest, live) if key.kind != "Pod" else None
             if change and key not in self.observed.contested:
                 step = Apply(self._pinned_to(manifest, live), repairs=change if _digest(live) == _digest(manifest) else "")
                 found.append(step)
@@ -210,10 +218,20 @@ class _Planner:
             unwanted |= {key_of(live), history.files_key(live)}
         services = {key_of(m) for m in wanted if m["kind"] == "Service"}
         unwanted |= {key_of(child) for child in self.facts.ours if child["kind"] == "Service"} - services
+        pods = {key_of(m) for m in wanted if m["kind"] == "Pod"}
+        unwanted |= {key_of(child) for child in self.facts.ours if is_verifier(child)} - pods
         for child in self.facts.ours:
             if key_of(child) in unwanted and not is_deleting(child):
                 meta = child["metadata"]
                 yield Delete(key_of(child), meta["uid"], meta["resourceVersion"])
+
+    def _ends(self) -> Iterable[ChildKey]:
+        """Verifiers that have asked for long enough."""
+        for verifier in self.course.verifiers:
+            live = self.observed.children.get(verifier.key)
+            is_running = live is not None and (live.get("status") or {}).get("phase") in ("Pending", "Running")
+            if live and verifier.has_enough and is_running and live["spec"].get("activeDeadlineSeconds") != ENDED_SECONDS:
+                yield verifier.key
 
     def _in_use(self) -> frozenset[str]:
         running = {rollout_of(live).revision for live in self.facts.deployments.values()}

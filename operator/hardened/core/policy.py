@@ -9,11 +9,15 @@ from hardened.errors import FieldError
 
 @dataclass(frozen=True)
 class Policy:
-    """Keys that a service may put on its pods and account. A key is allowed as it stands, or by `prefix/*`; `*` allows every key."""
+    """Keys that a service may put on its pods and account. A key is allowed as it stands, or by `prefix/*`; `*` allows every key.
+
+    verifier_image: what the pods run that check new revisions, "" for none.
+    """
 
     pod_label_keys: frozenset[str] = frozenset()
     pod_annotation_keys: frozenset[str] = frozenset()
     service_account_annotation_keys: frozenset[str] = frozenset()
+    verifier_image: str = ""
 
     def violations(self, spec: HardenedServiceSpec) -> list[FieldError]:
         """Every key of the spec that is not allowed, by its path."""

@@ -61,12 +61,24 @@ class Place:
 
 
 @dataclass(frozen=True)
+class Outcome:
+    """What came of one check, or of the zero-loss probe. requests, failed: how many it made."""
+
+    name: str
+    has_passed: bool
+    message: str = ""
+    requests: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True)
 class Record:
     """status.release. Times are moments in UTC.
 
     key: what a rejection is remembered by, a hash of the revision's fields and of the checks on it; replicas: the size to reach before
     the cutover, as it was wanted when ScaleUp began; deadline: when the step must have got further (Approval: is promoted by itself);
-    confirmed_at: in SwitchBack, when traffic had left; is_rejected: in SwitchBack, that the revision failed, and was not just unwanted.
+    confirmed_at: in SwitchBack, when traffic had left; is_rejected: in SwitchBack, that the revision failed, and was not just unwanted;
+    outcomes: of its checks, as far as they have ended.
     """
 
     place: Place
@@ -80,6 +92,7 @@ class Record:
     keep_until: datetime | None = None
     confirmed_at: datetime | None = None
     is_rejected: bool = False
+    outcomes: tuple[Outcome, ...] = ()
 
 
 @dataclass(frozen=True)

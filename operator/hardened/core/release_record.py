@@ -4,14 +4,14 @@ Status is not to be trusted: whoever may write it can write anything. What canno
 release begins anew.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from hardened.core.manifest import Manifest, without_none
 from hardened.core.reasons import Reason
-from hardened.core.release import COLORS, Place, Record, Rejection, Step
+from hardened.core.release import COLORS, Outcome, Place, Record, Rejection, Step
 
 _TIMES = {
     "startedAt": "started_at",
@@ -33,6 +33,7 @@ def written(record: Record) -> Manifest:
         step=str(record.step),
         replicas=record.replicas,
         rejected=True if record.is_rejected else None,
+        checks=[_outcome(each) for each in record.outcomes] or None,
         **times,
     )
 
@@ -57,6 +58,7 @@ def record_of(status: Mapping[str, Any]) -> Record | None:
             started_at,
             replicas=replicas,
             is_rejected=found.get("rejected") is True,
+            outcomes=tuple(_outcomes(found.get("checks"))),
             **times,
         )
     except (KeyError, ValueError, TypeError):
@@ -104,6 +106,23 @@ def pin_of(status: Mapping[str, Any]) -> Rejection | None:
             return Rejection(revision, key, Reason(reason), message, rest.get("afterCutover") is True) if is_known else None
         case _:
             return None
+
+
+def _outcome(outcome: Outcome) -> Manifest:
+    return {
+        "name": outcome.name,
+        "result": "Passed" if outcome.has_passed else "Failed",
+        "message": outcome.message,
+        "requests": outcome.requests,
+        "failed": outcome.failed,
+    }
+
+
+def _outcomes(entries: Any) -> Iterator[Outcome]:
+    for entry in entries if isinstance(entries, list) else ():
+        match entry:
+            case {"name": str(name), "result": str(result), "message": str(message), "requests": int(requests), "failed": int(failed)}:
+                yield Outcome(name, result == "Passed", message, requests, failed)
 
 
 def _stamp(moment: datetime | None) -> str | None:

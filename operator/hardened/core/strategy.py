@@ -5,6 +5,7 @@ from datetime import datetime
 
 from hardened.api import names
 from hardened.core import release
+from hardened.core.checking import Verifier, heard, verifiers
 from hardened.core.children import Lead, Stack
 from hardened.core.desired.metadata import stack_selector
 from hardened.core.desired.service import selector
@@ -25,8 +26,8 @@ class Course:
     stacks, switch, preview: see desired_children; serving: where clients' traffic goes; focus: the colour whose pods are waited for;
     replicas: what is wanted of the stack that serves; is_gated: nothing serves before it was released; record: the release at work;
     has_moved: status does not say so yet, and nothing else may be written before it does; marked: a revision whose marks are to be
-    written before all; rejection: why the revision that the spec asks for is not released; needs_pods: nothing can be said before the pods
-    are listed; look_at: when to look again.
+    written before all; verifiers: the pods that are to check; rejection: why the revision that the spec asks for is not released;
+    needs_pods: nothing can be said before the pods are listed; look_at: when to look again.
     """
 
     stacks: tuple[Stack, ...]
@@ -39,16 +40,17 @@ class Course:
     record: Record | None = None
     has_moved: bool = False
     marked: Stack | None = None
+    verifiers: tuple[Verifier, ...] = ()
     rejection: Rejection | None = None
     needs_pods: bool = False
     look_at: datetime | None = None
 
 
-def course_of(facts: Facts, now: datetime) -> Course:
+def course_of(facts: Facts, verifier_image: str, now: datetime) -> Course:
     """By the strategy of the spec; a blue-green release that is at work comes to its end first."""
     record = record_of(facts.before)
     if record or facts.svc.spec.effective_strategy == "BlueGreen":
-        return _blue_green(facts, record, now)
+        return _blue_green(facts, record, verifier_image, now)
     return _in_place(facts)
 
 
@@ -79,8 +81,11 @@ def _color_in_use(facts: Facts) -> str:
     return facts.stable.place.color if facts.stable else next(iter(facts.deployments), COLORS[0])
 
 
-def _blue_green(facts: Facts, record: Record | None, now: datetime) -> Course:
-    terms, view = terms_of(facts.svc.spec), view_of(facts, record, DEFAULT_REPLICAS)
+def _blue_green(facts: Facts, record: Record | None, image: str, now: datetime) -> Course:
+    terms = terms_of(facts.svc.spec)
+    pods = verifiers(facts, record, terms, image, now)
+    said = heard(facts, record, pods, bool(image))
+    view = view_of(facts, said, DEFAULT_REPLICAS)
     found, look_at, marked = record, None, None
     needs_pods = facts.observed.pods is None and record is not None and record.step in WATCHED_STEPS
     # Gates that are open already are passed at one go: one record instead of three.
@@ -93,6 +98,8 @@ def _blue_green(facts: Facts, record: Record | None, now: datetime) -> Course:
         if following.record == found:
             break
         found = following.record
+    if found and record and found.started_at == record.started_at:
+        found = replace(found, outcomes=said.outcomes)
     wanted, serving = demand(record, view, terms), view.traffic.leads_to
     is_waited_for = found is not None and found.step not in (Step.KEEP, Step.SWITCH_BACK)
     return Course(
@@ -106,6 +113,7 @@ def _blue_green(facts: Facts, record: Record | None, now: datetime) -> Course:
         record=found,
         has_moved=found != record,
         marked=marked,
+        verifiers=tuple(pods),
         rejection=next((r for r in facts.rejections() if r.key == view.key), None),
         needs_pods=needs_pods,
         look_at=look_at,

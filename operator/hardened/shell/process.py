@@ -72,6 +72,7 @@ class Process:
                 frozenset(settings.pod_label_keys),
                 frozenset(settings.pod_annotation_keys),
                 frozenset(settings.service_account_annotation_keys),
+                settings.verifier_image,
             ),
             metrics=measured,
             recorder=self.recorder,

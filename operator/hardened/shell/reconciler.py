@@ -151,6 +151,8 @@ class Reconciler:
         for unwanted in decided.delete:
             await self._writer.delete(key, unwanted)
             observed = observed.without_child(unwanted.key)
+        for pod in decided.end:
+            observed = observed.with_child(await self._writer.end(key, pod))
         return body, observed
 
     # ---- telling

@@ -54,6 +54,7 @@ class Settings:
     pod_label_keys: tuple[str, ...] = ()
     pod_annotation_keys: tuple[str, ...] = ()
     service_account_annotation_keys: tuple[str, ...] = ()
+    verifier_image: str = ""
     log_level: LogLevel = "info"
 
     @classmethod
@@ -80,6 +81,7 @@ class Settings:
             pod_label_keys=read.keys("POD_LABEL_KEYS"),
             pod_annotation_keys=read.keys("POD_ANNOTATION_KEYS"),
             service_account_annotation_keys=read.keys("SERVICE_ACCOUNT_ANNOTATION_KEYS"),
+            verifier_image=read.text("VERIFIER_IMAGE", cls.verifier_image),
             log_level=read.log_level("LOG_LEVEL", cls.log_level),
         )
         for check in _CHECKS:

@@ -25,6 +25,7 @@ from hardened.shell.kinds import (
     HARDENED_SERVICE,
     NETWORK_POLICY,
     PERSISTENT_VOLUME_CLAIM,
+    POD,
     POD_DISRUPTION_BUDGET,
     SERVICE,
     SERVICE_ACCOUNT,
@@ -46,8 +47,11 @@ CHILDREN: Final = (
     CONTROLLER_REVISION,
     # The server makes them, with the labels of the Service that they are of.
     ENDPOINT_SLICE,
+    POD,
 )
 WATCHED: Final = (HARDENED_SERVICE, *CHILDREN)
+#: What is watched of each kind. Of pods only those that check: the application's are listed when somebody asks.
+SELECTORS: Final = {kind: names.CHILD_SELECTOR for kind in CHILDREN} | {HARDENED_SERVICE: "", POD: names.VERIFIER_SELECTOR}
 
 #: A watch that is alive is renewed at least this often, which is what the liveness limit of 180 s is measured by.
 WATCH_SECONDS: Final = 120
@@ -135,7 +139,7 @@ def settings() -> kopf.OperatorSettings:
     chosen.scanning.disabled = True
     chosen.process.ultimate_exiting_timeout = 20
     for kind in CHILDREN:
-        chosen.watching.label_selectors[kind.group, kind.version, kind.plural] = names.CHILD_SELECTOR
+        chosen.watching.label_selectors[kind.group, kind.version, kind.plural] = SELECTORS[kind]
     return chosen
 
 

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from hardened.api import names
-from hardened.core.manifest import key_of
+from hardened.core.manifest import ChildKey, key_of
 from hardened.core.ownership import taken_over
-from hardened.core.plan import Apply, Delete
+from hardened.core.plan import ENDED_SECONDS, Apply, Delete
 from hardened.errors import ApiFailure, LookAgain, Refused, Vanished
 from hardened.shell.api_server import ApiServer, Body
 from hardened.shell.cache import Cache
-from hardened.shell.kinds import HARDENED_SERVICE, KINDS, PERSISTENT_VOLUME_CLAIM, Kind
+from hardened.shell.kinds import HARDENED_SERVICE, KINDS, PERSISTENT_VOLUME_CLAIM, POD, Kind
 from hardened.shell.workqueue import Key
 
 logger = logging.getLogger(__name__)
@@ -86,6 +86,15 @@ class Writer:
             except Vanished:
                 logger.debug("%s: %s was gone already", key, unwanted.key)
         self._cache.deleted(kind, key.namespace, unwanted.key.name, unwanted.uid)
+
+    async def end(self, key: Key, pod: ChildKey) -> Body:
+        """Ends a verifier pod of the service `key`. It stays, with what it reported."""
+        self._assert_leading()
+        with _noted(f"end {pod}"):
+            patch = {"spec": {"activeDeadlineSeconds": ENDED_SECONDS}}
+            live = POD.named(await self._api.merge_patch(POD, key.namespace, pod.name, patch))
+        self._cache.wrote(POD, live)
+        return live
 
     # ---- the service itself
 

@@ -40,7 +40,14 @@ class Operator:
         recorder = Recorder(server.outsider("events"), "operator", clock=virtual_time.now, today=today)
         self.sync = Sync(server, self.cache, self.queue, namespaces=(), period=300, rng=rng)
         self.reconciler = Reconciler(
-            server, self.cache, self.queue, policy=Policy(), metrics=Metrics(), recorder=recorder, now=today, may_write=lambda: True
+            server,
+            self.cache,
+            self.queue,
+            policy=Policy(verifier_image="hardened:1"),
+            metrics=Metrics(),
+            recorder=recorder,
+            now=today,
+            may_write=lambda: True,
         )
         self.death: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 

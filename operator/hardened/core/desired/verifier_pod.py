@@ -5,7 +5,6 @@ from hardened.api.parse import HardenedService
 from hardened.core.desired.metadata import labels, metadata
 from hardened.core.manifest import Manifest, canonical
 
-COMPONENT = "verifier"
 #: Seconds beyond the task itself: to be scheduled, to pull the image, and to answer the last request.
 START_SECONDS = 120
 
@@ -19,7 +18,7 @@ _COMMAND = ["/opt/hardened/bin/python", "-I", "-m", "hardened.verifier"]
 
 def verifier_labels(svc: HardenedService) -> dict[str, str]:
     """What selects a service's verifier pods, and no other."""
-    found = labels(svc, COMPONENT)
+    found = labels(svc, names.VERIFIER)
     return {key: found[key] for key in (names.SERVICE_LABEL, names.COMPONENT_LABEL, names.MANAGED_BY_LABEL)}
 
 
@@ -32,7 +31,7 @@ def verifier_pod(svc: HardenedService, name: str, task: Manifest, *, image: str,
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": metadata(svc, name, COMPONENT),
+        "metadata": metadata(svc, name, names.VERIFIER),
         "spec": {
             "restartPolicy": "Never",
             "activeDeadlineSeconds": seconds + START_SECONDS,
@@ -47,7 +46,7 @@ def verifier_pod(svc: HardenedService, name: str, task: Manifest, *, image: str,
 
 def _container(task: Manifest, image: str) -> Manifest:
     return {
-        "name": COMPONENT,
+        "name": names.VERIFIER,
         "image": image,
         "imagePullPolicy": "IfNotPresent",
         "command": list(_COMMAND),
