@@ -66,7 +66,7 @@ def heard(facts: Facts, record: Record | None, wanted: Sequence[Verifier], has_i
     """What the verifiers of the record's step, and the pods of its revision themselves, say."""
     if record is None:
         return Heard((Verdict.UNKNOWN, ""), (Verdict.UNKNOWN, ""), ())
-    reports = [(verifier, _report(facts, verifier)) for verifier in wanted]
+    reports = [(verifier, _report(facts, record, verifier)) for verifier in wanted]
     verdicts = [verdict(report, verifier.names) for verifier, report in reports]
     spec = facts.svc.spec.verify
     needs_image = not has_image and bool(spec.before_cutover or spec.after_cutover.checks)
@@ -76,9 +76,10 @@ def heard(facts: Facts, record: Record | None, wanted: Sequence[Verifier], has_i
     return Heard(nobody or _all(before), nobody or _all(after), _outcomes(record, [report for _, report in reports]))
 
 
-def unheard(facts: Facts, wanted: Sequence[Verifier]) -> frozenset[ChildKey]:
+def unheard(facts: Facts, record: Record | None, wanted: Sequence[Verifier]) -> frozenset[ChildKey]:
     """Verifiers that will never say anything: to be removed, so that they are made anew."""
-    return frozenset(v.key for v in wanted if v.key in facts.observed.children and isinstance(_report(facts, v), NoData))
+    there = [v for v in wanted if v.key in facts.observed.children]
+    return frozenset(v.key for v in there if record and isinstance(_report(facts, record, v), NoData))
 
 
 def is_verifier(live: Manifest) -> bool:
@@ -128,9 +129,13 @@ def _request(check: verify.Check) -> Check:
     return TcpCheck(name=name, port=port, max_latency=most, count=count, interval=interval, failure_limit=limit)
 
 
-def _report(facts: Facts, verifier: Verifier) -> Results:
+def _report(facts: Facts, record: Record, verifier: Verifier) -> Results:
     live = facts.observed.children.get(verifier.key)
-    return results_of(facts.svc, live) if live else Pending("the verifier pod is not there yet")
+    found = results_of(facts.svc, live) if live else Pending("the verifier pod is not there yet")
+    if isinstance(found, Reported) and record.cutover_at and found.finished_at < record.cutover_at.replace(microsecond=0):
+        # What failed then was the revision before: the release of its mendings is not to be taken back for it.
+        return NoData("the probe ended before the cutover")
+    return found
 
 
 def _health(facts: Facts, record: Record) -> tuple[Verdict, str]:

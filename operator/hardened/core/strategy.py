@@ -98,6 +98,8 @@ def _blue_green(facts: Facts, record: Record | None, image: str, now: datetime) 
         if following.record == found:
             break
         found = following.record
+        if found and found.step is Step.VERIFY_AFTER:
+            break  # what was said until now was not said of its traffic
     if found and record and found.started_at == record.started_at:
         found = replace(found, outcomes=said.outcomes)
     wanted, serving = demand(record, view, terms), view.traffic.leads_to

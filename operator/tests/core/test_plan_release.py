@@ -1,10 +1,11 @@
 """A blue-green release as it is planned: what is written, in which order, and what status says meanwhile."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.core.worlds import NOW, WEB, World, body, condition, decide, revision, settle, with_spec
+from tests.core.worlds import ANY_KEY, NOW, WEB, World, body, condition, decide, revision, settle, with_spec
 
 from hardened.core.manifest import ChildKey, Manifest
 
@@ -26,7 +27,7 @@ def released(cr: Manifest, world: World, now: Any = NOW, *, until: str = "") -> 
     """Lets pods and endpoints follow until the release is done, or in this step. The moment then."""
     for _ in range(40):
         settle(cr, world, now)
-        world.follow()
+        world.follow(now)
         step = (cr["status"].get("release") or {}).get("step", "")
         if step == until:
             return now
@@ -82,7 +83,7 @@ def test_the_switch_is_recorded_before_it_is_made(first: tuple[Manifest, World, 
     cr, world, now = first
     cr = with_spec(cr, image="shop:2")
     settle(cr, world, now)
-    world.follow()
+    world.follow(now)
     while cr["status"]["release"]["step"] != "Cutover":
         decided = decide(cr, world, now)
         assert "Service shop" not in [str(ChildKey(a.manifest["kind"], a.manifest["metadata"]["name"])) for a in decided.apply]
@@ -99,7 +100,7 @@ def test_a_version_whose_pods_all_go_is_taken_back_and_stays_rejected(first: tup
     cr = with_spec(cr, image="shop:2")
     now = released(cr, world, now, until="VerifyAfter")
     world.dead.add("shop-green")
-    world.follow()
+    world.follow(now)
     now = released(cr, world, now)
     assert lead(world)["color"] == "blue"
     assert sizes(world) == {"shop-blue": 2, "shop-green": 0}
@@ -131,3 +132,100 @@ def test_without_replicas_nothing_is_released() -> None:
     settle(cr, world)
     assert sizes(world) == {}
     assert condition(cr["status"], "Ready") == ("True", "ScaledToZero")
+
+
+# ---- checks
+
+CHECKED = {
+    **SPEC,
+    "verify": {
+        "beforeCutover": [{"name": "smoke", "http": {"path": "/health"}}],
+        "afterCutover": {"window": "10s", "checks": [{"name": "live", "tcp": {}}]},
+    },
+}
+
+
+def checks(cr: Manifest) -> dict[str, str]:
+    return {check["name"]: check["result"] for check in (cr["status"].get("release") or {}).get("checks") or ()}
+
+
+def pods(world: World) -> list[str]:
+    return [key.name for key in world.objects if key.kind == "Pod"]
+
+
+def test_a_revision_that_passes_its_checks_goes_live_and_no_verifier_is_left() -> None:
+    cr, world = body(CHECKED), World()
+    now = released(cr, world, until="VerifyAfter")
+    assert checks(cr) == {"smoke": "Passed"}
+    while cr["status"].get("release"):
+        now += SECOND
+        settle(cr, world, now)
+        assert "Keep" not in str(cr["status"].get("release")) or checks(cr) == {"smoke": "Passed", "live": "Passed", "zero-loss": "Passed"}
+        world.follow(now)
+    assert condition(cr["status"], "Ready") == ("True", "Healthy")
+    assert pods(world) == []
+
+
+def test_a_failed_check_before_the_cutover_rejects_and_nothing_was_switched() -> None:
+    cr, world = body(CHECKED), World()
+    now = released(cr, world)
+    cr = with_spec(cr, image="shop:2")
+    world.failing.add("smoke")
+    released(cr, world, now)
+    assert lead(world)["color"] == "blue"
+    assert condition(cr["status"], "Ready") == ("False", "Rejected")
+    assert "check smoke failed: as asked" in cr["status"]["pin"]["message"]
+    assert pods(world) == []
+
+
+@pytest.mark.parametrize("name", ["live", "zero-loss"])
+def test_a_failed_check_or_lost_requests_after_the_cutover_switch_back(name: str) -> None:
+    cr, world = body(CHECKED), World()
+    now = released(cr, world)
+    cr = with_spec(cr, image="shop:2")
+    now = released(cr, world, now, until="Cutover")
+    world.failing.add(name)
+    released(cr, world, now)
+    assert lead(world)["color"] == "blue"
+    assert condition(cr["status"], "Ready") == ("False", "RolledBack")
+    assert f"check {name} failed" in cr["status"]["pin"]["message"]
+
+
+def test_requests_that_the_revision_before_lost_do_not_take_the_new_one_back() -> None:
+    cr, world = body(SPEC), World()
+    now = released(cr, world)
+    cr = with_spec(cr, image="shop:2")
+    world.failing.add("zero-loss")
+    now = released(cr, world, now, until="Cutover")
+    assert [name for name in pods(world) if world.objects[ChildKey("Pod", name)]["status"]["phase"] == "Succeeded"]
+    world.failing.clear()
+    released(cr, world, now + timedelta(minutes=1))
+    assert condition(cr["status"], "Ready") == ("True", "Healthy")
+
+
+def test_verifiers_that_say_nothing_are_asked_again_and_neither_pass_nor_fail() -> None:
+    cr, world = body(CHECKED), World()
+    now = released(cr, world)
+    cr = with_spec(cr, image="shop:2")
+    world.mute = True
+    settle(cr, world, now)
+    for _ in range(5):
+        world.follow(now)
+        now += SECOND
+        settle(cr, world, now)
+    assert cr["status"]["release"]["step"] == "VerifyBefore"
+    assert sum(write.startswith("apply Pod") for write in world.writes) > 1
+    world.mute = False
+    released(cr, world, now)
+    assert condition(cr["status"], "Ready") == ("True", "Healthy")
+
+
+def test_without_anybody_who_could_check_a_revision_is_rejected_at_its_deadline() -> None:
+    cr, world = body(CHECKED), World()
+    nobody = replace(ANY_KEY, verifier_image="")
+    settle(cr, world, policy=nobody)
+    world.follow()
+    settle(cr, world, NOW + SECOND, policy=nobody)
+    assert cr["status"]["release"]["step"] == "VerifyBefore"
+    settle(cr, world, NOW + timedelta(minutes=11), policy=nobody)
+    assert condition(cr["status"], "Ready") == ("False", "Rejected")

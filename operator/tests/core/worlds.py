@@ -1,6 +1,7 @@
 """Worlds for the tests of decisions: services as the API server holds them, and children as it keeps them once they were applied."""
 
 import copy
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,7 +17,7 @@ from hardened.api import names
 from hardened.api.parse import HardenedService, parse
 from hardened.core.manifest import ChildKey, Manifest, key_of
 from hardened.core.observed import Observed
-from hardened.core.plan import Plan, plan
+from hardened.core.plan import ENDED_SECONDS, Plan, plan
 from hardened.core.policy import Policy
 from hardened.core.revision import revision_name
 
@@ -24,7 +25,7 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 STAMP = "2026-01-02T03:04:05Z"
 UID = "11111111-1111-4111-8111-111111111111"
 OTHER_UID = "99999999-9999-4999-8999-999999999999"
-ANY_KEY = Policy(frozenset("*"), frozenset("*"), frozenset("*"))
+ANY_KEY = Policy(frozenset("*"), frozenset("*"), frozenset("*"), verifier_image="registry.example/hardened:1")
 _HERE = Path(__file__).parent
 
 #: A web service whose one Deployment replaces its own pods, and a worker, in as few words as possible.
@@ -83,6 +84,8 @@ class World:
     written: int = 0
     writes: list[str] = field(default_factory=list)
     dead: set[str] = field(default_factory=set)  # Deployments whose pods are never ready
+    failing: set[str] = field(default_factory=set)  # checks that fail
+    mute: bool = False  # verifiers are lost, and say nothing
 
     def seen(self, service: str = "shop") -> Observed:
         """What the caches show: what carries the service's label."""
@@ -102,11 +105,14 @@ class World:
             if before and "status" in before:
                 after["status"] = before["status"]
             self.objects[key] = after
+        for pod in decided.end:
+            self.writes.append(f"end {pod}")
+            self.objects[pod]["spec"]["activeDeadlineSeconds"] = ENDED_SECONDS
         for unwanted in decided.delete:
             self.writes.append(f"delete {unwanted.key}")
             del self.objects[unwanted.key]
 
-    def follow(self) -> None:
+    def follow(self, now: datetime = NOW) -> None:
         """Lets pods and endpoints be as Deployments and Services want them."""
         self.pods.clear()
         for key, live in list(self.objects.items()):
@@ -114,6 +120,9 @@ class World:
                 ready = 0 if key.name in self.dead else live["spec"]["replicas"]
                 self.run_pods(key.name, ready=ready)
                 self.pods += [_pod(live, number, is_ready=number < ready) for number in range(live["spec"]["replicas"])]
+        for key, live in list(self.objects.items()):
+            if key.kind == "Pod" and (live.get("status") or {}).get("phase") != "Succeeded":
+                live["status"] = {"phase": "Failed", "reason": "Evicted"} if self.mute else _verified(live, self.failing, now)
         for key, live in list(self.objects.items()):
             if key.kind == "Service":
                 self.objects[ChildKey("EndpointSlice", f"{key.name}-x")] = _endpoints(live, self.pods)
@@ -128,6 +137,22 @@ class World:
         progress = {"type": "Progressing", "status": "True", "reason": reason, "lastUpdateTime": stamp}
         counts = {"replicas": wanted, "updatedReplicas": wanted, "availableReplicas": wanted if ready is None else ready}
         deployment["status"] = {**counts, "observedGeneration": deployment["metadata"]["generation"], "conditions": [progress]}
+
+
+def _verified(pod: Manifest, failing: set[str], now: datetime) -> Manifest:
+    """The status of a verifier: checks end at once, the probe once it is told to."""
+    task = json.loads(pod["spec"]["containers"][0]["env"][0]["value"])
+    items = [*task.get("checks", ()), *task.get("probes", ())]
+    has_failed = any(item["name"] in failing for item in items)
+    if "probes" in task and pod["spec"]["activeDeadlineSeconds"] != ENDED_SECONDS and not has_failed:
+        return {"phase": "Running"}
+    results = [
+        {"name": i["name"], "result": "Failed" if i["name"] in failing else "Passed", "message": "as asked", "requests": 5, "failed": 0}
+        for i in items
+    ]
+    message = json.dumps({"results": results, "finishedAt": now.isoformat()})
+    ended = {"name": "verifier", "state": {"terminated": {"exitCode": 0, "message": message}}}
+    return {"phase": "Succeeded", "containerStatuses": [ended]}
 
 
 def _pod(deployment: Manifest, number: int, *, is_ready: bool) -> Manifest:
@@ -162,10 +187,10 @@ def decide(service: Manifest, world: World, now: datetime = NOW, policy: Policy 
             return decided
 
 
-def settle(service: Manifest, world: World, now: datetime = NOW) -> Plan:
+def settle(service: Manifest, world: World, now: datetime = NOW, policy: Policy = ANY_KEY) -> Plan:
     """Plans and writes until nothing is left to write. Leaves the last plan's status on the service."""
-    for _ in range(8):
-        decided = decide(service, world, now)
+    for _ in range(12):
+        decided = decide(service, world, now, policy)
         if decided.seed_replicas is not None:
             service["spec"]["replicas"] = decided.seed_replicas
             service["metadata"]["generation"] += 1
