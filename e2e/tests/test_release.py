@@ -114,3 +114,40 @@ def test_a_version_that_dies_after_the_cutover_is_taken_back(local: LocalCluster
             assert condition(live, "Available")["status"] == "True"
 
     asyncio.run(all_of_it())
+
+
+def test_a_version_that_fails_its_check_is_rejected_and_nothing_was_switched(local: LocalCluster, tmp_path: Path) -> None:
+    async def all_of_it() -> None:
+        async with running(local.kubeconfig, tmp_path, name="check") as run:
+            smoke = {"name": "smoke", "http": {"path": "/", "expectBody": "v1", "count": 3, "interval": "200ms"}}
+            terms = {"beforeCutover": [smoke], "afterCutover": {"window": "2s"}}
+            await serve(run, released(run.namespace, "v1", verify=terms))
+            await run.kube.apply(released(run.namespace, "v2", verify=terms))
+            live, seconds = await run.kube.until("HardenedService", "web", run.namespace, ready_reason("Rejected"), within=60)
+            assert live
+            figures("rejected by a check", seconds=seconds)
+            assert "check smoke failed" in condition(live, "Ready")["message"]
+            assert condition(live, "Available")["status"] == "True"
+            assert leads_to("blue")(await run.kube.get("Service", "web", run.namespace))
+            left = await run.kube.list("Pod", run.namespace, "app.kubernetes.io/component=verifier")
+            assert [pod for pod in left if not pod["metadata"].get("deletionTimestamp")] == []
+
+    asyncio.run(all_of_it())
+
+
+def test_the_probe_tells_how_many_requests_it_made_and_lost(local: LocalCluster, tmp_path: Path) -> None:
+    def is_kept(live: Body | None) -> bool:
+        return live is not None and ((live.get("status") or {}).get("release") or {}).get("step") == "Keep"
+
+    async def all_of_it() -> None:
+        async with running(local.kubeconfig, tmp_path, name="probe") as run:
+            await serve(run, released(run.namespace, "v1"))
+            await run.kube.apply(released(run.namespace, "v2"))
+            live, _ = await run.kube.until("HardenedService", "web", run.namespace, is_kept, within=60)
+            assert live
+            (proof,) = live["status"]["release"]["checks"]
+            figures("the zero-loss probe", **proof)
+            assert (proof["name"], proof["result"], proof["failed"]) == ("zero-loss", "Passed", 0)
+            assert proof["requests"] >= 20
+
+    asyncio.run(all_of_it())

@@ -66,6 +66,7 @@ class ReleaseState(Model):
     keep_until: When | None = None
     confirmed_at: When | None = None
     rejected: bool | None = None
+    probed_anew: bool | None = None
     checks: Annotated[list[CheckOutcome], keyed("name", 40)] | None = None
 
 

@@ -1,7 +1,7 @@
 """Who checks a new revision, and what was said of it: verifier pods that should be there, and the reports of those that are."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from hardened.api import names, verify
@@ -66,7 +66,7 @@ def heard(facts: Facts, record: Record | None, wanted: Sequence[Verifier], has_i
     """What the verifiers of the record's step, and the pods of its revision themselves, say."""
     if record is None:
         return Heard((Verdict.UNKNOWN, ""), (Verdict.UNKNOWN, ""), ())
-    reports = [(verifier, _report(facts, record, verifier)) for verifier in wanted]
+    reports = [(verifier, _report(facts, verifier)) for verifier in wanted]
     verdicts = [verdict(report, verifier.names) for verifier, report in reports]
     spec = facts.svc.spec.verify
     needs_image = not has_image and bool(spec.before_cutover or spec.after_cutover.checks)
@@ -76,10 +76,16 @@ def heard(facts: Facts, record: Record | None, wanted: Sequence[Verifier], has_i
     return Heard(nobody or _all(before), nobody or _all(after), _outcomes(record, [report for _, report in reports]))
 
 
-def unheard(facts: Facts, record: Record | None, wanted: Sequence[Verifier]) -> frozenset[ChildKey]:
+def watched(facts: Facts, record: Record, wanted: Sequence[Verifier]) -> Record:
+    """The record as it enters VerifyAfter. A probe that has ended by then tells of the revision before, whose failures do not count."""
+    ended = any(v.names == (ZERO_LOSS,) and isinstance(_report(facts, v), Reported) for v in wanted)
+    outcomes = tuple(outcome for outcome in record.outcomes if outcome.name != ZERO_LOSS)
+    return replace(record, is_probed_anew=ended, outcomes=outcomes)
+
+
+def unheard(facts: Facts, wanted: Sequence[Verifier]) -> frozenset[ChildKey]:
     """Verifiers that will never say anything: to be removed, so that they are made anew."""
-    there = [v for v in wanted if v.key in facts.observed.children]
-    return frozenset(v.key for v in there if record and isinstance(_report(facts, record, v), NoData))
+    return frozenset(v.key for v in wanted if v.key in facts.observed.children and isinstance(_report(facts, v), NoData))
 
 
 def is_verifier(live: Manifest) -> bool:
@@ -99,7 +105,8 @@ def _tasks(facts: Facts, record: Record, revision: Revision, terms: Terms) -> li
         found.append((Purpose.AFTER, checks_task(facts.svc, revision, checks, Purpose.AFTER, wait, path=path)))
     is_next = record.step is Step.PREVIEW and not terms.has_checks_before and not terms.is_manual
     if record.step in _PROBED or is_next:
-        found.append((Purpose.CUTOVER, probe_task(facts.svc, revision, terms.window + 2 * terms.progress_deadline, wait)))
+        purpose = Purpose.WINDOW if record.is_probed_anew else Purpose.CUTOVER
+        found.append((purpose, probe_task(facts.svc, revision, terms.window + 2 * terms.progress_deadline, wait)))
     return [(purpose, task) for purpose, task in found if task]
 
 
@@ -129,13 +136,9 @@ def _request(check: verify.Check) -> Check:
     return TcpCheck(name=name, port=port, max_latency=most, count=count, interval=interval, failure_limit=limit)
 
 
-def _report(facts: Facts, record: Record, verifier: Verifier) -> Results:
+def _report(facts: Facts, verifier: Verifier) -> Results:
     live = facts.observed.children.get(verifier.key)
-    found = results_of(facts.svc, live) if live else Pending("the verifier pod is not there yet")
-    if isinstance(found, Reported) and record.cutover_at and found.finished_at < record.cutover_at.replace(microsecond=0):
-        # What failed then was the revision before: the release of its mendings is not to be taken back for it.
-        return NoData("the probe ended before the cutover")
-    return found
+    return results_of(facts.svc, live) if live else Pending("the verifier pod is not there yet")
 
 
 def _health(facts: Facts, record: Record) -> tuple[Verdict, str]:

@@ -147,7 +147,7 @@ class _Planner:
 
     def _wanted(self) -> list[Manifest]:
         children = desired_children(self.svc, self.course.stacks, self.course.switch, self.course.preview)
-        lost = unheard(self.facts, self.course.record, self.course.verifiers)
+        lost = unheard(self.facts, self.course.verifiers)
         return [*children, *(signed(v.manifest) for v in self.course.verifiers if v.key not in lost)]
 
     def _unread(self, wanted: Iterable[Manifest]) -> frozenset[ChildKey]:

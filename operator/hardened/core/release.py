@@ -78,7 +78,8 @@ class Record:
     key: what a rejection is remembered by, a hash of the revision's fields and of the checks on it; replicas: the size to reach before
     the cutover, as it was wanted when ScaleUp began; deadline: when the step must have got further (Approval: is promoted by itself);
     confirmed_at: in SwitchBack, when traffic had left; is_rejected: in SwitchBack, that the revision failed, and was not just unwanted;
-    outcomes: of its checks, as far as they have ended.
+    is_probed_anew: the zero-loss probe that began before the cutover ended before it, too; outcomes: of its checks, as far as they have
+    ended.
     """
 
     place: Place
@@ -92,6 +93,7 @@ class Record:
     keep_until: datetime | None = None
     confirmed_at: datetime | None = None
     is_rejected: bool = False
+    is_probed_anew: bool = False
     outcomes: tuple[Outcome, ...] = ()
 
 

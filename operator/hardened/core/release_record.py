@@ -33,6 +33,7 @@ def written(record: Record) -> Manifest:
         step=str(record.step),
         replicas=record.replicas,
         rejected=True if record.is_rejected else None,
+        probedAnew=True if record.is_probed_anew else None,
         checks=[_outcome(each) for each in record.outcomes] or None,
         **times,
     )
@@ -58,6 +59,7 @@ def record_of(status: Mapping[str, Any]) -> Record | None:
             started_at,
             replicas=replicas,
             is_rejected=found.get("rejected") is True,
+            is_probed_anew=found.get("probedAnew") is True,
             outcomes=tuple(_outcomes(found.get("checks"))),
             **times,
         )

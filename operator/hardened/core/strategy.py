@@ -5,7 +5,7 @@ from datetime import datetime
 
 from hardened.api import names
 from hardened.core import release
-from hardened.core.checking import Verifier, heard, verifiers
+from hardened.core.checking import Verifier, heard, verifiers, watched
 from hardened.core.children import Lead, Stack
 from hardened.core.desired.metadata import stack_selector
 from hardened.core.desired.service import selector
@@ -102,6 +102,8 @@ def _blue_green(facts: Facts, record: Record | None, image: str, now: datetime) 
             break  # what was said until now was not said of its traffic
     if found and record and found.started_at == record.started_at:
         found = replace(found, outcomes=said.outcomes)
+        if found.step is Step.VERIFY_AFTER is not record.step:
+            found = watched(facts, found, pods)
     wanted, serving = demand(record, view, terms), view.traffic.leads_to
     is_waited_for = found is not None and found.step not in (Step.KEEP, Step.SWITCH_BACK)
     return Course(

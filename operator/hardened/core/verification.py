@@ -36,6 +36,7 @@ class Purpose(StrEnum):
     BEFORE = "before"  # the checks against the preview
     AFTER = "after"  # the checks on live traffic
     CUTOVER = "cutover"  # the probe from before the flip to the end of VerifyAfter
+    WINDOW = "window"  # the probe of VerifyAfter, where the one before ended early
     REMOVAL = "removal"  # the probe around the removal of the old pods
 
 
