@@ -69,7 +69,7 @@ def _in_place(facts: Facts) -> Course:
         serving=Place(color, rollout.revision) if rollout else None,
         focus=color,
         replicas=replicas,
-        marked=_promotion(facts, Place(color, wanted.name)) if is_done and not is_promoted else None,
+        marked=_marked(facts, Place(color, wanted.name), None) if is_done and not is_promoted else None,
     )
 
 
@@ -93,7 +93,8 @@ def _blue_green(facts: Facts, record: Record | None, image: str, now: datetime) 
         following = step(found, view, terms, now)
         look_at = following.look_at
         if found and (following.promotes or following.rejects):
-            marked = _rejection(facts, found.place, following.rejects) if following.rejects else _promotion(facts, found.place)
+            marked = _marked(facts, found.place, following.rejects)
+        if marked:
             break
         if following.record == found:
             break
@@ -160,17 +161,11 @@ def _lead(facts: Facts, place: Place | None) -> Lead:
     return Lead(revision if revision and revision.fields else facts.wanted, selector(facts.svc, place))
 
 
-def _promotion(facts: Facts, place: Place) -> Stack | None:
+def _marked(facts: Facts, place: Place, rejection: Rejection | None) -> Stack | None:
+    """The place's revision with one more rejection, or else promoted; None where nothing is left of it that could be marked."""
     revision = facts.revision(place.revision, place.color)
-    if revision is None:
+    if revision is None or not revision.fields:
         return None
     stack = _stack(facts, place.color, revision, 0)
-    return replace(stack, marks=stack.marks.promoted(1 + (facts.stable.promotion if facts.stable else 0)))
-
-
-def _rejection(facts: Facts, place: Place, rejection: Rejection) -> Stack | None:
-    revision = facts.revision(place.revision, place.color)
-    if revision is None:
-        return None
-    stack = _stack(facts, place.color, revision, 0)
-    return replace(stack, marks=stack.marks.rejected(rejection))
+    number = 1 + (facts.stable.promotion if facts.stable else 0)
+    return replace(stack, marks=stack.marks.rejected(rejection) if rejection else stack.marks.promoted(number))
