@@ -1,16 +1,18 @@
 """Who checks a new revision, and what was said of it: verifier pods that should be there, and the reports of those that are."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from hardened.api import names, verify
-from hardened.core.desired.verifier_pod import verifier_pod
+from hardened.api.parse import HardenedService
+from hardened.core.desired.verifier_pod import job_pod, load_pod, verifier_pod
 from hardened.core.facts import Facts
 from hardened.core.manifest import ChildKey, Manifest
 from hardened.core.release import Outcome, Record, Step, Terms, Verdict
 from hardened.core.revision import Revision
-from hardened.core.verdicts import NoData, Pending, Reported, Results, health, results_of, verdict
+from hardened.core.verdicts import NoData, Pending, Reported, Results, health, job_result, load_result, results_of, verdict
 from hardened.core.verification import (
     ZERO_LOSS,
     Check,
@@ -19,10 +21,11 @@ from hardened.core.verification import (
     Purpose,
     TcpCheck,
     checks_task,
+    load_arguments,
     pod_name,
     probe_task,
-    task_names,
     task_seconds,
+    told,
 )
 
 #: The steps in which the probe runs. It starts before the flip, and ends when the window has passed.
@@ -30,17 +33,29 @@ _PROBED = frozenset({Step.SCALE_UP, Step.CUTOVER, Step.VERIFY_AFTER})
 _FINE = tuple(range(200, 300))
 
 
+Reader = Callable[[HardenedService, Manifest], Results]
+
+
 @dataclass(frozen=True)
 class Verifier:
-    """A verifier pod that belongs to a step. names: what it is to report on; has_enough: it is to end now, and to report what it has."""
+    """A verifier pod that belongs to a step. names: what it is to report on; reads: what it says, from the live pod.
+
+    has_enough: it is to end now, and to report what it has.
+    """
 
     manifest: Manifest
     names: tuple[str, ...]
+    reads: Reader
     has_enough: bool = False
 
     @property
     def key(self) -> ChildKey:
         return ChildKey("Pod", self.manifest["metadata"]["name"])
+
+    @property
+    def is_probe(self) -> bool:
+        """Whether this is the zero-loss probe."""
+        return self.names == (ZERO_LOSS,)
 
 
 @dataclass(frozen=True)
@@ -57,9 +72,64 @@ def verifiers(facts: Facts, record: Record | None, terms: Terms, image: str, now
     revision = facts.revision(record.place.revision, record.place.color) if record else None
     if record is None or revision is None or not revision.fields or not image:
         return []
-    made = [_verifier(facts, record, purpose, task, image) for purpose, task in _tasks(facts, record, revision, terms)]
-    is_over = record.window_ends_at is not None and now >= record.window_ends_at
-    return [Verifier(v.manifest, v.names, is_over and v.names == (ZERO_LOSS,)) for v in made]
+    maker = _Maker(facts.svc, revision, record, image)
+    spec, wait = facts.svc.spec.verify, terms.progress_deadline
+    found: list[Verifier] = []
+    if record.step in (Step.PREVIEW, Step.VERIFY_BEFORE):
+        found += maker.checks(spec.before_cutover or (), Purpose.BEFORE, wait)
+    if record.step is Step.VERIFY_AFTER:
+        found += maker.checks(spec.after_cutover.checks or (), Purpose.AFTER, wait)
+    is_next = record.step is Step.PREVIEW and not terms.has_checks_before and not terms.is_manual
+    if record.step in _PROBED or is_next:
+        is_over = record.window_ends_at is not None and now >= record.window_ends_at
+        found += maker.probe(terms.window + 2 * terms.progress_deadline, wait, has_enough=is_over)
+    return found
+
+
+class _Maker:
+    """Makes the verifiers of one release."""
+
+    def __init__(self, svc: HardenedService, revision: Revision, record: Record, image: str) -> None:
+        self._svc, self._revision, self._record, self._image = svc, revision, record, image
+
+    def checks(self, checks: Sequence[verify.Check], purpose: Purpose, wait: timedelta) -> Iterator[Verifier]:
+        """One pod for all checks by requests; one for each that sends load or runs a command."""
+        asked = [_request(check) for check in checks if check.http or check.grpc or check.tcp]
+        if asked:
+            task = checks_task(self._svc, self._revision, asked, purpose, wait)
+            yield self._asking(task, purpose, tuple(check.name for check in asked))
+        for check in checks:
+            if check.load:
+                yield from self._loading(check.name, check.load, purpose)
+            if check.job:
+                yield self._running(check.name, check.job, purpose)
+
+    def probe(self, duration: timedelta, wait: timedelta, *, has_enough: bool) -> Iterator[Verifier]:
+        """The zero-loss probe; none for a service without a TCP port of clients."""
+        task = probe_task(self._svc, self._revision, duration, wait)
+        if task:
+            made = self._asking(task, Purpose.WINDOW if self._record.is_probed_anew else Purpose.CUTOVER, (ZERO_LOSS,))
+            yield replace(made, has_enough=has_enough)
+
+    def _asking(self, task: Manifest, purpose: Purpose, names: tuple[str, ...]) -> Verifier:
+        pod = verifier_pod(self._svc, self._name(purpose), task, image=self._image, seconds=task_seconds(task))
+        return Verifier(pod, names, results_of)
+
+    def _loading(self, name: str, check: verify.LoadCheck, purpose: Purpose) -> Iterator[Verifier]:
+        arguments = load_arguments(self._svc, self._revision, check, purpose)
+        if arguments:
+            seconds = math.ceil(check.duration.total_seconds())
+            pod = load_pod(self._svc, self._name(purpose, name), arguments, image=self._image, seconds=seconds)
+            yield Verifier(pod, (name,), lambda svc, live: load_result(svc, live, name))
+
+    def _running(self, name: str, check: verify.JobCheck, purpose: Purpose) -> Verifier:
+        image, seconds = check.image or self._revision.image, math.ceil(check.deadline.total_seconds())
+        env = told(self._svc, self._record.place, purpose)
+        pod = job_pod(self._svc, self._name(purpose, name), check.command, env, image=image, seconds=seconds)
+        return Verifier(pod, (name,), lambda svc, live: job_result(svc, live, name))
+
+    def _name(self, purpose: Purpose, check: str = "") -> str:
+        return pod_name(self._svc, self._record.place, self._record.started_at, purpose, check)
 
 
 def heard(facts: Facts, record: Record | None, wanted: Sequence[Verifier], has_image: bool) -> Heard:
@@ -71,14 +141,14 @@ def heard(facts: Facts, record: Record | None, wanted: Sequence[Verifier], has_i
     spec = facts.svc.spec.verify
     needs_image = not has_image and bool(spec.before_cutover or spec.after_cutover.checks)
     nobody = (Verdict.UNKNOWN, "the operator's settings name no image for verifiers: set verifier.image") if needs_image else None
-    before = [said for (verifier, _), said in zip(reports, verdicts, strict=True) if verifier.names != (ZERO_LOSS,)]
+    before = [said for (verifier, _), said in zip(reports, verdicts, strict=True) if not verifier.is_probe]
     after = [_health(facts, record), *verdicts]
     return Heard(nobody or _all(before), nobody or _all(after), _outcomes(record, [report for _, report in reports]))
 
 
 def watched(facts: Facts, record: Record, wanted: Sequence[Verifier]) -> Record:
     """The record as it enters VerifyAfter. A probe that has ended by then tells of the revision before, whose failures do not count."""
-    ended = any(v.names == (ZERO_LOSS,) and isinstance(_report(facts, v), Reported) for v in wanted)
+    ended = any(v.is_probe and isinstance(_report(facts, v), Reported) for v in wanted)
     outcomes = tuple(outcome for outcome in record.outcomes if outcome.name != ZERO_LOSS)
     return replace(record, is_probed_anew=ended, outcomes=outcomes)
 
@@ -93,35 +163,9 @@ def is_verifier(live: Manifest) -> bool:
     return live["kind"] == "Pod" and (live["metadata"].get("labels") or {}).get(names.COMPONENT_LABEL) == names.VERIFIER
 
 
-def _tasks(facts: Facts, record: Record, revision: Revision, terms: Terms) -> list[tuple[Purpose, Manifest]]:
-    spec, wait = facts.svc.spec.verify, terms.progress_deadline
-    found: list[tuple[Purpose, Manifest | None]] = []
-    if record.step in (Step.PREVIEW, Step.VERIFY_BEFORE) and spec.before_cutover:
-        checks = _requests(spec.before_cutover)
-        found.append((Purpose.BEFORE, checks_task(facts.svc, revision, checks, Purpose.BEFORE, wait, path="spec.verify.beforeCutover")))
-    if record.step is Step.VERIFY_AFTER and spec.after_cutover.checks:
-        checks = _requests(spec.after_cutover.checks)
-        path = "spec.verify.afterCutover.checks"
-        found.append((Purpose.AFTER, checks_task(facts.svc, revision, checks, Purpose.AFTER, wait, path=path)))
-    is_next = record.step is Step.PREVIEW and not terms.has_checks_before and not terms.is_manual
-    if record.step in _PROBED or is_next:
-        purpose = Purpose.WINDOW if record.is_probed_anew else Purpose.CUTOVER
-        found.append((purpose, probe_task(facts.svc, revision, terms.window + 2 * terms.progress_deadline, wait)))
-    return [(purpose, task) for purpose, task in found if task]
-
-
-def _verifier(facts: Facts, record: Record, purpose: Purpose, task: Manifest, image: str) -> Verifier:
-    name = pod_name(facts.svc, record.place, record.started_at, purpose)
-    return Verifier(verifier_pod(facts.svc, name, task, image=image, seconds=task_seconds(task)), task_names(task))
-
-
-def _requests(checks: Sequence[verify.Check]) -> list[Check]:
-    return [_request(check) for check in checks]
-
-
 def _request(check: verify.Check) -> Check:
     target = check.http or check.grpc or check.tcp
-    assert target, "the schema has no other kinds"
+    assert target, "only checks by requests come here"
     name, port, most = check.name, target.port, target.max_latency
     count, interval, limit = target.count, target.interval, target.failure_limit
     if check.http:
@@ -138,7 +182,7 @@ def _request(check: verify.Check) -> Check:
 
 def _report(facts: Facts, verifier: Verifier) -> Results:
     live = facts.observed.children.get(verifier.key)
-    return results_of(facts.svc, live) if live else Pending("the verifier pod is not there yet")
+    return verifier.reads(facts.svc, live) if live else Pending("the verifier pod is not there yet")
 
 
 def _health(facts: Facts, record: Record) -> tuple[Verdict, str]:

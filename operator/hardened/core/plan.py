@@ -219,7 +219,11 @@ class _Planner:
         services = {key_of(m) for m in wanted if m["kind"] == "Service"}
         unwanted |= {key_of(child) for child in self.facts.ours if child["kind"] == "Service"} - services
         pods = {key_of(m) for m in wanted if m["kind"] == "Pod"}
-        unwanted |= {key_of(child) for child in self.facts.ours if is_verifier(child)} - pods
+        verifiers = [child for child in self.facts.ours if is_verifier(child)]
+        if self.course.rejection and not self.course.record:
+            # What has failed is kept to be looked at, until the next release.
+            verifiers = [live for live in verifiers if (live.get("status") or {}).get("phase") not in ("Succeeded", "Failed")]
+        unwanted |= {key_of(child) for child in verifiers} - pods
         for child in self.facts.ours:
             if key_of(child) in unwanted and not is_deleting(child):
                 meta = child["metadata"]

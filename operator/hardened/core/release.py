@@ -298,7 +298,8 @@ def _before_cutover(record: Record, view: View, terms: Terms, now: datetime) -> 
         case Step.SCALE_UP if is_there and stack.available >= _least(record, view):
             return Next(_enter(record, Step.CUTOVER, terms, now, view))
     if record.step in _TIMED and record.deadline is not None and now >= record.deadline:
-        return _abandoned(record, Reason.PROGRESS_DEADLINE_EXCEEDED, f"{record.step} did not end within its deadline")
+        said = f": {view.before[1]}" if record.step is Step.VERIFY_BEFORE and view.before[1] else ""
+        return _abandoned(record, Reason.PROGRESS_DEADLINE_EXCEEDED, f"{record.step} did not end within its deadline{said}")
     return Next(record, look_at=record.deadline)
 
 

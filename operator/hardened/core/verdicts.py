@@ -47,10 +47,9 @@ class NoData:
 
 @dataclass(frozen=True)
 class Reported:
-    """The verifier has ended, and said this; finished_at: when, by its own clock."""
+    """The verifier has ended, and said this."""
 
     results: tuple[CheckResult, ...]
-    finished_at: datetime
 
     def result(self, name: str) -> CheckResult | None:
         """What came of one check, or None if nothing is known of it."""
@@ -62,18 +61,59 @@ Results = Pending | NoData | Reported
 
 def results_of(svc: HardenedService, pod: Mapping[str, Any]) -> Results:
     """What a live verifier pod has to say. A pod that was evicted, killed or ran out of its time says nothing, whatever it wrote."""
+    ended = _ended(svc, pod)
+    if not isinstance(ended, Mapping):
+        return ended
+    found = read(str(ended.get("message") or ""))
+    return found or NoData(f"verifier pod {pod['metadata']['name']} left no report that can be read")
+
+
+def _ended(svc: HardenedService, pod: Mapping[str, Any], *, takes_failures: bool = False) -> Mapping[str, Any] | Pending | NoData:
+    """How the pod's container ended by itself; else why nothing is known."""
     name, status = pod["metadata"]["name"], pod.get("status") or {}
     if owner_of(pod, svc.name, svc.uid) is not Owner.OURS:
         return NoData(f"pod {name} is not the operator's; delete it")
-    if status.get("reason") or _is_disrupted(pod):
-        return NoData(f"verifier pod {name} was lost ({status.get('reason') or 'it had to leave its node'})")
     ended = next((state for c in status.get("containerStatuses") or () if (state := (c.get("state") or {}).get("terminated"))), None)
+    # The deadline is also how a verifier is told that it has asked for long enough: what it reports then is what it has.
+    is_lost = status.get("reason") not in (None, "DeadlineExceeded") or _is_disrupted(pod)
+    if is_lost:
+        return NoData(f"verifier pod {name} was lost ({status.get('reason') or 'it had to leave its node'})")
     if ended is None:
         is_over = status.get("phase") in ("Succeeded", "Failed", "Unknown") or is_deleting(pod)
         return NoData(f"verifier pod {name} ended without a word") if is_over else _pending(pod)
-    if ended.get("exitCode") != 0:
+    if ended.get("exitCode") != 0 and not takes_failures:
         return NoData(f"verifier pod {name} ended with exit code {ended.get('exitCode', '?')} ({ended.get('reason', 'Error')})")
-    return read(str(ended.get("message") or "")) or NoData(f"verifier pod {name} left no report that can be read")
+    return dict(ended)
+
+
+def load_result(svc: HardenedService, pod: Mapping[str, Any], name: str) -> Results:
+    """What came of a load check. A run that proves nothing, since the generator itself was late or nobody was asked, is no data."""
+    ended = _ended(svc, pod)
+    if not isinstance(ended, Mapping):
+        return ended
+    try:
+        report = json.loads(str(ended.get("message") or ""))
+        word, reasons, figures = report["verdict"], [str(reason) for reason in report["reasons"]], report["figures"]
+        requests, failed = (_count(figures["requests"]), _count(figures["failed"])) if figures else (0, 0)
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return NoData(f"load pod {pod['metadata']['name']} left no report that can be read")
+    message = _printable("; ".join(reasons))
+    if word not in ("Passed", "Failed") or not requests:
+        return NoData(f"the load proves nothing: {message or 'no request was made'}")
+    return Reported((CheckResult(name, word == "Passed", message or f"{requests} requests", requests, failed),))
+
+
+def job_result(svc: HardenedService, pod: Mapping[str, Any], name: str) -> Results:
+    """What came of a command of the team's: its exit code. Nothing that it printed is read: it may hold what is secret."""
+    status, pod_name = pod.get("status") or {}, pod["metadata"]["name"]
+    if status.get("reason") == "DeadlineExceeded" and owner_of(pod, svc.name, svc.uid) is Owner.OURS:
+        return Reported((CheckResult(name, False, "ran longer than its deadline", 1, 1),))
+    ended = _ended(svc, pod, takes_failures=True)
+    if not isinstance(ended, Mapping):
+        return ended
+    code = ended.get("exitCode")
+    said = f"ended with exit code {code} ({ended.get('reason', 'Completed')}): kubectl logs {pod_name}"
+    return Reported((CheckResult(name, code == 0, said, 1, int(code != 0)),))
 
 
 def _pending(pod: Mapping[str, Any]) -> Pending:
@@ -86,10 +126,9 @@ def read(message: str) -> Reported | None:
     try:
         report = json.loads(message)
         results = [_result(entry) for entry in report["results"][:_MOST_RESULTS]]
-        finished_at = datetime.fromisoformat(report["finishedAt"])
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
-    return Reported(tuple(results), finished_at) if finished_at.tzinfo else None
+    return Reported(tuple(results))
 
 
 def verdict(results: Results, expected: Sequence[str]) -> tuple[Verdict, str]:
@@ -130,8 +169,11 @@ def _result(entry: Any) -> CheckResult:
     name, word, requests = entry["name"], entry["result"], _count(entry.get("requests"))
     if not isinstance(name, str) or word not in ("Passed", "Failed") or requests == 0:
         raise ValueError("no result")
-    message = "".join(c if c.isprintable() else " " for c in str(entry.get("message", ""))[:_MESSAGE_LIMIT])
-    return CheckResult(name[:63], word == "Passed", message, requests, _count(entry.get("failed")))
+    return CheckResult(name[:63], word == "Passed", _printable(str(entry.get("message", ""))), requests, _count(entry.get("failed")))
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else " " for c in text[:_MESSAGE_LIMIT])
 
 
 def _count(value: Any) -> int:

@@ -13,11 +13,11 @@ from enum import StrEnum
 from hardened.api import names
 from hardened.api.container import Port, Probe, TcpSocket
 from hardened.api.parse import HardenedService
+from hardened.api.verify import LoadCheck
 from hardened.core.desired.service import preview_name
 from hardened.core.manifest import Manifest, digest, without_none
 from hardened.core.release import Place
 from hardened.core.revision import Revision
-from hardened.errors import FieldError, InvalidSpec
 
 #: Requests a second of the zero-loss probe: few enough to cost nothing, enough to see a loss of 100 ms.
 PROBE_RATE = 20
@@ -80,24 +80,15 @@ class TcpCheck(_Check):
 Check = HttpCheck | GrpcCheck | TcpCheck
 
 
-def checks_task(
-    svc: HardenedService, revision: Revision, checks: Sequence[Check], purpose: Purpose, wait: timedelta, *, path: str
-) -> Manifest:
+def checks_task(svc: HardenedService, revision: Revision, checks: Sequence[Check], purpose: Purpose, wait: timedelta) -> Manifest:
     """The task of a verifier that makes these checks, against the preview stack or on live traffic.
 
-    wait: how long the verifier waits for somebody to accept its first connection; path: of the checks in the spec. Raises InvalidSpec
-    for a check of a port that the revision does not have.
+    wait: how long the verifier waits for somebody to accept its first connection. A check of a port that takes no TCP connections is left
+    out: nothing is ever known of it.
     """
     host = preview_host(svc) if purpose is Purpose.BEFORE else clients_host(svc)
-    entries, errors = [], []
-    for index, check in enumerate(checks):
-        port = _port_of(revision, check.port)
-        if port:
-            entries.append(_check(check, host, port.port or port.container_port))
-        else:
-            errors.append(FieldError(f"{path}[{index}].{_kind(check)}.port", "name one of the TCP ports in spec.ports"))
-    if errors:
-        raise InvalidSpec(errors)
+    ports = [(check, _port_of(revision, check.port)) for check in checks]
+    entries = [_check(check, host, port.port or port.container_port) for check, port in ports if port]
     return {"authority": svc.name, "waitSeconds": wait.total_seconds(), "checks": entries}
 
 
@@ -120,6 +111,42 @@ def probe_task(svc: HardenedService, revision: Revision, duration: timedelta, wa
     return {"authority": svc.name, "waitSeconds": wait.total_seconds(), "probes": [probe]}
 
 
+def load_arguments(svc: HardenedService, revision: Revision, check: LoadCheck, purpose: Purpose) -> list[str] | None:
+    """What the load engine is told, or None for a check of a port that takes no TCP connections."""
+    port = _port_of(revision, check.port)
+    if port is None:
+        return None
+    limits = {"mean": check.max_mean, "p50": check.max_p50, "p95": check.max_p95, "p99": check.max_p99}
+    told = {
+        "--host": preview_host(svc) if purpose is Purpose.BEFORE else clients_host(svc),
+        "--port": str(port.port or port.container_port),
+        "--path": check.path,
+        "--header": f"Host: {svc.name}",
+        "--rate": str(check.rate),
+        "--duration": _seconds(check.duration),
+        "--max-error-ratio": f"{check.max_error_ratio:g}",
+        "--report": "/dev/termination-log",
+        **{f"--max-{name}": _seconds(limit) for name, limit in limits.items() if limit is not None},
+        **({"--min-rate": str(check.min_rate)} if check.min_rate else {}),
+    }
+    return ["--brief", *(word for pair in told.items() for word in pair)]
+
+
+def _seconds(duration: timedelta) -> str:
+    return f"{duration.total_seconds():g}s"
+
+
+def told(svc: HardenedService, place: Place, purpose: Purpose) -> dict[str, str]:
+    """What a command of the team's is told of the revision that it checks, as environment variables."""
+    return {
+        "HARDENED_HOST": preview_host(svc) if purpose is Purpose.BEFORE else clients_host(svc),
+        "HARDENED_SERVICE": svc.name,
+        "HARDENED_NAMESPACE": svc.namespace,
+        "HARDENED_COLOR": place.color,
+        "HARDENED_REVISION": place.revision,
+    }
+
+
 def task_seconds(task: Manifest) -> int:
     """How long a verifier takes for a task at most, in seconds."""
     checks: list[float] = [check["count"] * max(check["intervalSeconds"], _TIMEOUT_SECONDS) for check in task.get("checks", ())]
@@ -128,15 +155,10 @@ def task_seconds(task: Manifest) -> int:
     return math.ceil(wait + max([*checks, *probes], default=0))
 
 
-def task_names(task: Manifest) -> tuple[str, ...]:
-    """What a task must have results for, in its order."""
-    return tuple(item["name"] for item in (*task.get("checks", ()), *task.get("probes", ())))
-
-
-def pod_name(svc: HardenedService, place: Place, started_at: datetime, purpose: Purpose) -> str:
-    """The name of a release's verifier pod: whoever looks again finds the same one."""
+def pod_name(svc: HardenedService, place: Place, started_at: datetime, purpose: Purpose, check: str = "") -> str:
+    """The name of a release's verifier pod: whoever looks again finds the same one. check: for a pod that makes one check alone."""
     release = digest([place.color, place.revision, started_at.astimezone(UTC).isoformat()], 8)
-    return names.child_name(svc.name, "verify", str(purpose), release)
+    return names.child_name(svc.name, "verify", *([check] if check else []), str(purpose), release)
 
 
 def preview_host(svc: HardenedService) -> str:

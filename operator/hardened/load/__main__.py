@@ -10,6 +10,7 @@ import resource
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from random import Random
 from typing import assert_never
 
@@ -43,7 +44,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         verdict = Invalid(f"the generator did not start: {error}")
     else:
         verdict = judge(figures, limits)
-    print(json.dumps(report(verdict, figures, is_brief=args.brief)))
+    text = json.dumps(report(verdict, figures, is_brief=args.brief))
+    print(text)
+    if args.report:
+        Path(args.report).write_text(text)
     print("; ".join([type(verdict).__name__, *reasons(verdict)]), file=sys.stderr)
     return exit_status(verdict)
 

@@ -52,6 +52,7 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     add("--min-rate", type=float, metavar="N", help="replies per second; below the rate of the schedule")
     add("--expect-shed", action="store_true", help="429 and shed requests are no errors")
     add("--brief", action="store_true", help="a report of less than 4 KiB: no time series, no slowest requests")
+    add("--report", metavar="FILE", help="the report goes there as well, as a pod's termination message does")
     return parser.parse_args(argv)
 
 

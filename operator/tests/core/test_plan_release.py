@@ -175,6 +175,10 @@ def test_a_failed_check_before_the_cutover_rejects_and_nothing_was_switched() ->
     assert lead(world)["color"] == "blue"
     assert condition(cr["status"], "Ready") == ("False", "Rejected")
     assert "check smoke failed: as asked" in cr["status"]["pin"]["message"]
+    assert len(pods(world)) == 1, "what has failed is kept to be looked at"
+    cr = with_spec(cr, image="shop:3")
+    world.failing.clear()
+    released(cr, world, now + timedelta(hours=1))
     assert pods(world) == []
 
 

@@ -10,11 +10,12 @@ from tests.core.reach import matches
 from tests.core.worlds import WEB, WORKER, service
 
 from hardened.api import names
+from hardened.api.verify import LoadCheck
 from hardened.core.desired.deployment import deployment
 from hardened.core.desired.disruption_budget import disruption_budget
 from hardened.core.desired.network_policy import network_policy
 from hardened.core.desired.service import selector, switch_service
-from hardened.core.desired.verifier_pod import START_SECONDS, verifier_labels, verifier_pod
+from hardened.core.desired.verifier_pod import START_SECONDS, job_pod, verifier_labels, verifier_pod
 from hardened.core.release import Place
 from hardened.core.revision import render
 from hardened.core.verification import (
@@ -23,12 +24,13 @@ from hardened.core.verification import (
     Purpose,
     TcpCheck,
     checks_task,
+    load_arguments,
     pod_name,
     probe_task,
-    task_names,
     task_seconds,
+    told,
 )
-from hardened.errors import InvalidSpec
+from hardened.load.arguments import arguments as arguments_of
 from hardened.verifier.task import parse
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
@@ -54,7 +56,7 @@ CHECKS = (SMOKE, GrpcCheck(name="health", port=9000, service="shop.v1"), TcpChec
 
 
 def task(purpose: Purpose = Purpose.BEFORE, *checks: Any) -> dict[str, Any]:
-    return checks_task(SHOP, render(SHOP), checks or CHECKS, purpose, 30 * SECOND, path="spec.verify.beforeCutover")
+    return checks_task(SHOP, render(SHOP), checks or CHECKS, purpose, 30 * SECOND)
 
 
 def pod(name: str = "shop-verify") -> dict[str, Any]:
@@ -75,7 +77,6 @@ def test_checks_name_a_port_and_the_task_says_where_it_is() -> None:
             {**common, "name": "open", "kind": "tcp", "port": 80},
         ],
     }  # fmt: skip
-    assert task_names(task()) == ("smoke", "health", "open")
 
 
 @pytest.mark.parametrize(
@@ -86,14 +87,33 @@ def test_only_checks_before_the_cutover_ask_the_preview(purpose: Purpose, host: 
     assert {check["host"] for check in task(purpose)["checks"]} == {host}
 
 
-def test_a_port_that_is_not_there_is_named_by_its_field() -> None:
-    with pytest.raises(InvalidSpec) as caught:
-        task(Purpose.BEFORE, SMOKE, HttpCheck(name="b", port="metrics"), TcpCheck(name="c", port=1), GrpcCheck(name="d", port="game"))
-    assert [error.path for error in caught.value.errors] == [
-        "spec.verify.beforeCutover[1].http.port",
-        "spec.verify.beforeCutover[2].tcp.port",
-        "spec.verify.beforeCutover[3].grpc.port",
-    ]
+def test_a_check_of_a_port_without_connections_is_not_made() -> None:
+    made = task(Purpose.BEFORE, SMOKE, HttpCheck(name="b", port="metrics"), TcpCheck(name="c", port=1), GrpcCheck(name="d", port="game"))
+    assert [check["name"] for check in made["checks"]] == ["smoke"]
+
+
+def test_load_is_told_where_how_much_and_within_which_bounds() -> None:
+    check = LoadCheck(path="/busy", rate=50, duration="20s", max_p95="500ms", max_error_ratio=0.01, min_rate=40)  # type: ignore[arg-type]
+    arguments = load_arguments(SHOP, render(SHOP), check, Purpose.BEFORE)
+    assert arguments
+    given = arguments_of(arguments)
+    assert (given.host, given.port, given.path, given.rate, given.duration) == ("shop-preview.market.svc", 80, "/busy", 50, 20)
+    assert (given.max_p95, given.max_error_ratio, given.min_rate, given.max_p50) == (0.5, 0.01, 40, None)
+    assert (given.brief, given.report) == (True, "/dev/termination-log")
+
+
+def test_a_job_is_told_which_revision_it_checks() -> None:
+    assert told(SHOP, Place("green", "0123456789ab"), Purpose.AFTER) == {
+        "HARDENED_HOST": "shop.market.svc",
+        "HARDENED_SERVICE": "shop",
+        "HARDENED_NAMESPACE": "market",
+        "HARDENED_COLOR": "green",
+        "HARDENED_REVISION": "0123456789ab",
+    }
+    made = job_pod(SHOP, "j", ["true"], {"A": "b"}, image="registry.example/shop:1", seconds=60)
+    assert made["spec"]["activeDeadlineSeconds"] == 60
+    assert made["spec"]["restartPolicy"] == "Never"
+    assert made["spec"]["containers"][0]["env"] == [{"name": "A", "value": "b"}]
 
 
 def probes(**readiness: Any) -> dict[str, Any]:

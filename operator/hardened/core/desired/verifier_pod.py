@@ -1,7 +1,10 @@
-"""The pod that sends the requests of checks and probes, in the service's own namespace."""
+"""The pods that check a new revision, in the service's own namespace: they send requests or load, or run a command of the team's."""
+
+from collections.abc import Mapping, Sequence
 
 from hardened.api import names
 from hardened.api.parse import HardenedService
+from hardened.core.desired.container import resources
 from hardened.core.desired.metadata import labels, metadata
 from hardened.core.manifest import Manifest, canonical
 
@@ -12,8 +15,13 @@ _RESOURCES = {
     "requests": {"cpu": "20m", "memory": "48Mi", "ephemeral-storage": "8Mi"},
     "limits": {"cpu": "500m", "memory": "128Mi", "ephemeral-storage": "64Mi"},
 }
+#: A core and a half: the generator must not be what is measured.
+_LOAD_RESOURCES = {
+    "requests": {"cpu": "200m", "memory": "96Mi", "ephemeral-storage": "8Mi"},
+    "limits": {"cpu": "1500m", "memory": "256Mi", "ephemeral-storage": "64Mi"},
+}
 # -I: neither the environment nor the working directory says where modules come from.
-_COMMAND = ["/opt/hardened/bin/python", "-I", "-m", "hardened.verifier"]
+_PYTHON = ["/opt/hardened/bin/python", "-I", "-m"]
 
 
 def verifier_labels(svc: HardenedService) -> dict[str, str]:
@@ -23,9 +31,40 @@ def verifier_labels(svc: HardenedService) -> dict[str, str]:
 
 
 def verifier_pod(svc: HardenedService, name: str, task: Manifest, *, image: str, seconds: int) -> Manifest:
-    """A pod that carries out a task and ends. image: the operator's own; seconds: how long the task takes at most.
+    """A pod that carries out a task and ends. image: the operator's own; seconds: how long the task takes at most."""
+    # Kubernetes reads a dollar sign in a value as the begin of a reference; as JSON it can be written without one.
+    told = {"name": "HARDENED_TASK", "value": canonical(task).replace("$", "\\u0024")}
+    ours = {"image": image, "command": [*_PYTHON, "hardened.verifier"], "env": [told], "resources": _copied(_RESOURCES)}
+    return _pod(svc, name, ours, seconds + START_SECONDS)
 
-    It carries neither the colour nor the revision, so that no Service, Deployment, budget or policy takes it for the application. Its
+
+def load_pod(svc: HardenedService, name: str, arguments: Sequence[str], *, image: str, seconds: int) -> Manifest:
+    """A pod that sends load and ends, with its report as termination message. seconds: how long the load lasts."""
+    ours = {"image": image, "command": [*_PYTHON, "hardened.load"], "args": list(arguments), "resources": _copied(_LOAD_RESOURCES)}
+    return _pod(svc, name, ours, seconds + START_SECONDS)
+
+
+def job_pod(svc: HardenedService, name: str, command: Sequence[str], env: Mapping[str, str], *, image: str, seconds: int) -> Manifest:
+    """A pod of the team's own that runs a command once. env: what it is told of the service; seconds: how long it may run."""
+    theirs = {
+        "image": image,
+        "command": list(command),
+        "env": [{"name": key, "value": value} for key, value in env.items()],
+        "resources": resources(None),
+        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
+    }
+    pod = _pod(svc, name, theirs, seconds)
+    spec, security = pod["spec"], svc.spec.security
+    spec["volumes"] = [{"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}}]
+    if svc.spec.image_pull_secrets:
+        spec["imagePullSecrets"] = [{"name": secret.name} for secret in svc.spec.image_pull_secrets]
+    if security.run_as_user:
+        spec["securityContext"]["runAsUser"] = security.run_as_user
+    return pod
+
+
+def _pod(svc: HardenedService, name: str, container: Manifest, seconds: int) -> Manifest:
+    """It carries neither the colour nor the revision, so that no Service, Deployment, budget or policy takes it for the application. Its
     account is the namespace's default, without a token: the service's own may be tied to a cloud identity.
     """
     return {
@@ -34,31 +73,26 @@ def verifier_pod(svc: HardenedService, name: str, task: Manifest, *, image: str,
         "metadata": metadata(svc, name, names.VERIFIER),
         "spec": {
             "restartPolicy": "Never",
-            "activeDeadlineSeconds": seconds + START_SECONDS,
+            "activeDeadlineSeconds": seconds,
             "terminationGracePeriodSeconds": 5,
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,
             "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
-            "containers": [_container(task, image)],
+            "containers": [{"name": names.VERIFIER, "imagePullPolicy": "IfNotPresent", **container, "securityContext": _security()}],
         },
     }
 
 
-def _container(task: Manifest, image: str) -> Manifest:
+def _security() -> Manifest:
     return {
-        "name": names.VERIFIER,
-        "image": image,
-        "imagePullPolicy": "IfNotPresent",
-        "command": list(_COMMAND),
-        # Kubernetes reads a dollar sign in a value as the begin of a reference; as JSON it can be written without one.
-        "env": [{"name": "HARDENED_TASK", "value": canonical(task).replace("$", "\\u0024")}],
-        "resources": {kind: dict(amounts) for kind, amounts in _RESOURCES.items()},
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "privileged": False,
-            "readOnlyRootFilesystem": True,
-            "runAsNonRoot": True,
-            "capabilities": {"drop": ["ALL"]},
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "allowPrivilegeEscalation": False,
+        "privileged": False,
+        "readOnlyRootFilesystem": True,
+        "runAsNonRoot": True,
+        "capabilities": {"drop": ["ALL"]},
+        "seccompProfile": {"type": "RuntimeDefault"},
     }
+
+
+def _copied(amounts: Mapping[str, Mapping[str, str]]) -> Manifest:
+    return {kind: dict(each) for kind, each in amounts.items()}
