@@ -36,6 +36,9 @@ from e2e.rig import (
 
 #: Seconds from the end of an outage until a new service is looked at.
 BACK_SECONDS = 5.0
+#: What a service may need to come up after the outage of another test. After several in a row the controller-manager's own watches wait
+#: for up to a minute (client-go doubles their pause from 0.8 to 30 s, with jitter, and forgets it after two quiet minutes).
+CONTROLLERS_BACK_SECONDS = 180.0
 
 pytestmark = pytest.mark.usefixtures("rights")
 
@@ -55,8 +58,8 @@ async def _api_outage(local: LocalCluster, folder: Path, seconds: float) -> None
         running(local.kubeconfig, folder, name="outage") as single,
         elected(local.kubeconfig, subfolder(folder, "elected")) as leader,
     ):
-        await serve(single)
-        await serve(leader)
+        await serve(single, within=CONTROLLERS_BACK_SECONDS)
+        await serve(leader, within=CONTROLLERS_BACK_SECONDS)
         await asyncio.to_thread(local.kill, "apiserver")
         await asyncio.sleep(seconds)  # how long the outage lasts
         await asyncio.to_thread(local.start, "apiserver")
@@ -92,7 +95,7 @@ def test_the_api_server_is_gone_for_longer(local: LocalCluster, tmp_path: Path, 
 
 async def _frozen(local: LocalCluster, folder: Path, component: str, seconds: float) -> None:
     async with running(local.kubeconfig, folder, name="outage") as run:
-        await serve(run)
+        await serve(run, within=CONTROLLERS_BACK_SECONDS)
         await asyncio.to_thread(local.stop, component)
         try:
             await asyncio.sleep(seconds)  # how long it is frozen
