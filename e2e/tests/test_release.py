@@ -65,7 +65,8 @@ def test_a_good_version_goes_live_and_no_request_is_lost(local: LocalCluster, tm
     async def all_of_it() -> None:
         async with running(local.kubeconfig, tmp_path, name="release") as run:
             await serve(run, released(run.namespace, "v1"))
-            sent = await under_load(local, run, release(run), seconds=20)
+            # Until the previous pods are gone: connections that are kept alive stay with them until then.
+            sent = await under_load(local, run, release(run), seconds=50)
             live = await run.kube.get("HardenedService", "web", run.namespace)
             assert live
             assert live["status"]["serving"]["color"] == "green"
@@ -146,7 +147,7 @@ def test_the_probe_tells_how_many_requests_it_made_and_lost(local: LocalCluster,
             live, _ = await run.kube.until("HardenedService", "web", run.namespace, is_kept, within=60)
             assert live
             (proof,) = live["status"]["release"]["checks"]
-            figures("the zero-loss probe", **proof)
+            figures("the zero-loss probe", proof=proof)
             assert (proof["name"], proof["result"], proof["failed"]) == ("zero-loss", "Passed", 0)
             assert proof["requests"] >= 20
 
