@@ -54,6 +54,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
   "METRICS_PORT" .Values.ports.metrics
   "LOG_LEVEL" .Values.logLevel
   "WORKERS" .Values.workers
+  "MAX_CONCURRENT_RELEASES" .Values.maxConcurrentReleases
   "RESYNC_SECONDS" .Values.resyncSeconds
   "VERIFIER_IMAGE" (include "operator.image" .)
   "NAMESPACES" (.Values.watch.namespaces | join ",")

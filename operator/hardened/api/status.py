@@ -11,7 +11,7 @@ Line = Annotated[str, StringConstraints(max_length=512)]
 Message = Annotated[str, StringConstraints(max_length=32768)]
 When = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 
-Phase = Literal["Pending", "Progressing", "Healthy", "Degraded", "RolledBack", "Rejected", "Suspended"]
+Phase = Literal["Pending", "Progressing", "Healthy", "Degraded", "RolledBack", "Rejected", "Queued", "Suspended"]
 
 
 class Condition(Model):
@@ -57,7 +57,7 @@ class ReleaseState(Model):
     revision: Short
     color: Short
     key: Short
-    step: Literal["Preview", "VerifyBefore", "Approval", "ScaleUp", "Cutover", "VerifyAfter", "SwitchBack", "Keep"]
+    step: Literal["Queued", "Preview", "VerifyBefore", "Approval", "ScaleUp", "Cutover", "VerifyAfter", "SwitchBack", "Keep"]
     replicas: int | None = Field(None, description="The size to reach before the cutover.")
     started_at: When
     deadline: When | None = None

@@ -34,7 +34,8 @@ class Observed:
     children: by key, everything that carries the service's label or was read by name; absent: wanted children that were read by name and
     are not there; fresh: children as they were read or written in this pass; pods: the service's pods, or None if nobody has listed them;
     troubles: what failed in this pass; contested: children that came back from our own write in this pass without what was written, and the
-    field; crd_schema: the schema revision of the CRD on the cluster, "" if unknown.
+    field; crd_schema: the schema revision of the CRD on the cluster, "" if unknown;
+    has_place: fewer releases of other services are at work than may be.
     """
 
     children: Mapping[ChildKey, Manifest] = field(default_factory=lambda: MappingProxyType({}))
@@ -44,6 +45,7 @@ class Observed:
     troubles: tuple[Trouble, ...] = ()
     contested: Mapping[ChildKey, str] = field(default_factory=lambda: MappingProxyType({}))
     crd_schema: str = ""
+    has_place: bool = True
 
     @classmethod
     def of(cls, children: Iterable[Manifest], *, crd_schema: str = "") -> "Observed":

@@ -1,5 +1,6 @@
 """The release state machine: what is to happen next with a new revision of a service, and what everything should be like meanwhile.
 
+    Queued        as many releases are at work as may be: it waits for one of them to end
     Preview       the idle colour runs the new revision, beside the one that serves
     VerifyBefore  checks against it
     Approval      a person promotes it
@@ -34,6 +35,7 @@ LEAST_KEEP_REJECTED = timedelta(seconds=5)
 class Step(StrEnum):
     """Where a release is."""
 
+    QUEUED = "Queued"
     PREVIEW = "Preview"
     VERIFY_BEFORE = "VerifyBefore"
     APPROVAL = "Approval"
@@ -45,7 +47,9 @@ class Step(StrEnum):
 
 
 #: The steps in which the switch Service leads to stable, and in which a newer spec simply takes over.
-BEFORE_CUTOVER = frozenset({Step.PREVIEW, Step.VERIFY_BEFORE, Step.APPROVAL, Step.SCALE_UP})
+BEFORE_CUTOVER = frozenset({Step.QUEUED, Step.PREVIEW, Step.VERIFY_BEFORE, Step.APPROVAL, Step.SCALE_UP})
+#: The steps that hold one of the operator's places for releases at work.
+WORKING = frozenset({Step.PREVIEW, Step.VERIFY_BEFORE, Step.SCALE_UP, Step.CUTOVER, Step.VERIFY_AFTER, Step.SWITCH_BACK})
 #: The steps in which the pods are looked at from time to time: a restart that is over quickly leaves no event of its own.
 WATCHED_STEPS = frozenset({Step.CUTOVER, Step.VERIFY_AFTER, Step.SWITCH_BACK})
 #: The steps that must get further within the progress deadline.
@@ -148,7 +152,8 @@ class View:
 
     wanted: the revision that the spec asks for; key: see Record; replicas: spec.replicas; stable: the last promoted place, if any; stacks:
     by colour; rejected: the keys of revisions that were rejected; before, after: what the checks of VerifyBefore, and everything that is
-    looked at in VerifyAfter, say of the record's revision, with a sentence; is_approved: somebody promoted the record's revision.
+    looked at in VerifyAfter, say of the record's revision, with a sentence; is_approved: somebody promoted the record's revision;
+    has_place: fewer other releases are at work than may be.
     """
 
     wanted: str
@@ -161,6 +166,7 @@ class View:
     before: tuple[Verdict, str] = (Verdict.UNKNOWN, "")
     after: tuple[Verdict, str] = (Verdict.UNKNOWN, "")
     is_approved: bool = False
+    has_place: bool = True
 
 
 @dataclass(frozen=True)
@@ -222,7 +228,7 @@ def step(record: Record | None, view: View, terms: Terms, now: datetime) -> Next
 def demand(record: Record | None, view: View, terms: Terms) -> Demand:
     """What the record asks for. The stack that serves always follows spec.replicas; the other one too, from ScaleUp to the end of Keep."""
     stacks = {view.stable.color: Stack(view.stable.revision, view.replicas)} if view.stable else {}
-    if record is None:
+    if record is None or record.step is Step.QUEUED:
         return Demand(stacks, view.stable)
     if record.step is Step.KEEP:
         previous = other(record.place.color)
@@ -261,7 +267,9 @@ def _begin(record: Record | None, view: View, terms: Terms, now: datetime) -> Ne
     may_begin = record is None or record.cutover_at is None or now >= record.cutover_at + LEAST_KEEP
     if is_wanted and may_begin:
         color = other(view.stable.color) if view.stable else COLORS[0]
-        return Next(_enter(Record(Place(color, view.wanted), view.key, Step.PREVIEW, now), Step.PREVIEW, terms, now))
+        # The first one does not wait: nothing serves before it.
+        first = Step.PREVIEW if view.has_place or view.stable is None else Step.QUEUED
+        return Next(_enter(Record(Place(color, view.wanted), view.key, first, now), first, terms, now))
     if record is None:
         return Next(None)
     if record.keep_until is not None and now >= record.keep_until:
@@ -287,13 +295,15 @@ def _before_cutover(record: Record, view: View, terms: Terms, now: datetime) -> 
     stack = view.stacks.get(record.place.color, Stack(""))
     is_there = stack.revision == record.place.revision and stack.is_settled
     match record.step:
+        case Step.QUEUED if view.has_place:
+            return Next(_enter(record, Step.PREVIEW, terms, now, view))
         case Step.PREVIEW if is_there and stack.available >= _preview_size(view, terms):
             return Next(_enter(record, _after_preview(terms), terms, now, view))
         case Step.VERIFY_BEFORE if view.before[0] is Verdict.PASSED:
             return Next(_enter(record, Step.APPROVAL if terms.is_manual else Step.SCALE_UP, terms, now, view))
         case Step.VERIFY_BEFORE if view.before[0] is Verdict.FAILED:
             return _abandoned(record, Reason.CHECK_FAILED, view.before[1])
-        case Step.APPROVAL if view.is_approved or not terms.is_manual or (record.deadline is not None and now >= record.deadline):
+        case Step.APPROVAL if view.has_place and (view.is_approved or not terms.is_manual or _has_passed(record.deadline, now)):
             return Next(_enter(record, Step.SCALE_UP, terms, now, view))
         case Step.SCALE_UP if is_there and stack.available >= _least(record, view):
             return Next(_enter(record, Step.CUTOVER, terms, now, view))
@@ -372,6 +382,10 @@ def _enter(record: Record, entered: Step, terms: Terms, now: datetime, view: Vie
         deadline = now + terms.auto_promote_after
     replicas = view.replicas if view is not None and entered is Step.SCALE_UP else record.replicas
     return replace(record, step=entered, deadline=deadline, replicas=replicas)
+
+
+def _has_passed(deadline: datetime | None, now: datetime) -> bool:
+    return deadline is not None and now >= deadline
 
 
 def _after_preview(terms: Terms) -> Step:

@@ -50,6 +50,7 @@ def view_of(facts: Facts, heard: Heard, replicas: int) -> View:
         rejected=frozenset(r.key for r in facts.rejections()),
         before=heard.before,
         after=heard.after,
+        has_place=facts.observed.has_place,
     )
 
 

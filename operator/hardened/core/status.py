@@ -95,6 +95,7 @@ def _ready(s: Situation) -> Condition:
 
 
 _DOING = {
+    Step.QUEUED: "waits until fewer releases are at work",
     Step.PREVIEW: "comes up beside what serves",
     Step.VERIFY_BEFORE: "is being checked",
     Step.APPROVAL: "waits to be promoted",
@@ -175,6 +176,8 @@ def _phase(s: Situation, ready: Condition, available: int) -> str:
         return "Rejected"
     if s.finding:
         return "Degraded"
+    if s.record and s.record.step is Step.QUEUED:
+        return "Queued"
     return "Progressing" if available or s.rollout else "Pending"
 
 

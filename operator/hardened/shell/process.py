@@ -79,6 +79,7 @@ class Process:
             now=lambda: datetime.now(UTC),
             may_write=lambda: not settings.leader_elect or self.leader.is_leader,
             crd_schema=lambda: self.sync.crd_schema,
+            releases=settings.max_concurrent_releases,
         )
         measured.watch_queue(self.queue.__len__, self.queue.oldest_seconds)
         measured.watch_leader(lambda: not settings.leader_elect or self.leader.is_leader)
@@ -99,6 +100,7 @@ class Process:
     def _work(self) -> None:
         if self.stop.is_set():
             return
+        self.reconciler.resume()
         for key in self.cache.services():
             self.queue.add(key)
         self.queue.resume()

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from hardened.shell.api_server import ApiServer, Body
 from hardened.shell.cache import Cache
 from hardened.shell.kinds import HARDENED_SERVICE, KINDS, POD
 from hardened.shell.metrics import Metrics
+from hardened.shell.places import Places
 from hardened.shell.recorder import Recorder
 from hardened.shell.workqueue import Key, WorkQueue
 from hardened.shell.writer import LostLeadership, Writer
@@ -43,7 +44,7 @@ class Reconciler:
     """Brings one service at a time in line. Decides nothing: `core.plan` does.
 
     now: the wall clock, timezone-aware; may_write: asked before each write; crd_schema: the schema revision of the CRD on
-    the cluster, "" if unknown.
+    the cluster, "" if unknown; releases: how many may be at work at a time.
     """
 
     def __init__(
@@ -58,13 +59,21 @@ class Reconciler:
         now: Callable[[], datetime],
         may_write: Callable[[], bool],
         crd_schema: Callable[[], str] = lambda: "",
+        releases: int = 1000,
     ) -> None:
         self._api, self._cache, self._queue = api, cache, queue
         self._policy, self._metrics, self._recorder = policy, metrics, recorder
         self._now, self._crd_schema = now, crd_schema
         self._writer = Writer(api, cache, may_write)
+        self._places = Places(releases)
         self._status: dict[Key, _Written] = {}
         self._refused: dict[Key, str] = {}
+
+    def resume(self) -> None:
+        """Counts the releases at work that the cache knows of. To be called before the first reconcile of a leader."""
+        for key in self._cache.services():
+            body = self._cache.get(HARDENED_SERVICE, *key)
+            self._see_place(key, (body or {}).get("status") or {})
 
     async def reconcile(self, key: Key) -> None:
         """Looks at one service until nothing is left to do, and puts it back into the queue where that is later."""
@@ -86,7 +95,8 @@ class Reconciler:
         observed = Observed.of(self._cache.children(key.namespace, key.name), crd_schema=self._crd_schema())
         decided = Plan()
         for _ in range(ROUNDS):
-            decided = plan(body, observed, self._policy, self._now())
+            # Asked for right before each plan: the places are all services'.
+            decided = plan(body, replace(observed, has_place=self._places.has_place(key)), self._policy, self._now())
             if decided.look:
                 observed = await self._read(key, observed, decided.look)
             elif decided.look_at_pods:
@@ -165,6 +175,8 @@ class Reconciler:
         before = body.get("status")
         written = self._status.get(key)
         wanted = digest(decided.status, 64)
+        # Taken before the status is written: while that is under way, others are planned.
+        self._see_place(key, decided.status)
         if before == decided.status or (written and written.wanted == wanted and written.stored == before):
             return False
         try:
@@ -207,8 +219,14 @@ class Reconciler:
         seconds = self._queue.retry(key, at_least)
         logger.info("%s: %s; again in %.1f s", key, failure, seconds)
 
+    def _see_place(self, key: Key, status: Body) -> None:
+        waiting = self._places.saw(key, status)
+        if waiting:
+            self._queue.add(waiting)
+
     def _gone(self, key: Key) -> None:
         """No finalizer, nothing to do: the garbage collector removes the children by their owner."""
+        self._see_place(key, {})
         self._metrics.set_phase(key, None)
         self._status.pop(key, None)
         self._refused.pop(key, None)

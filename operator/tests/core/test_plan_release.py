@@ -233,3 +233,24 @@ def test_without_anybody_who_could_check_a_revision_is_rejected_at_its_deadline(
     assert cr["status"]["release"]["step"] == "VerifyBefore"
     settle(cr, world, NOW + timedelta(minutes=11), policy=nobody)
     assert condition(cr["status"], "Ready") == ("False", "Rejected")
+
+
+# ---- places
+
+
+def test_a_release_waits_for_a_place_and_the_first_one_does_not(first: tuple[Manifest, World, Any]) -> None:
+    cr, world, now = first
+    world.has_place = False
+    cr = with_spec(cr, image="shop:2")
+    settle(cr, world, now)
+    assert cr["status"]["release"]["step"] == cr["status"]["phase"] == "Queued"
+    assert sizes(world) == {"shop-blue": 2}
+    assert not decide(cr, world, now + timedelta(hours=1)).has_writes
+    world.has_place = True
+    released(cr, world, now + timedelta(hours=1))
+    assert condition(cr["status"], "Ready") == ("True", "Healthy")
+
+    anew, other = body(SPEC), World()
+    other.has_place = False
+    settle(anew, other)
+    assert anew["status"]["release"]["step"] == "Preview"

@@ -3,7 +3,7 @@
 import copy
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -86,11 +86,12 @@ class World:
     dead: set[str] = field(default_factory=set)  # Deployments whose pods are never ready
     failing: set[str] = field(default_factory=set)  # checks that fail
     mute: bool = False  # verifiers are lost, and say nothing
+    has_place: bool = True  # see Observed
 
     def seen(self, service: str = "shop") -> Observed:
         """What the caches show: what carries the service's label."""
         labelled = [o for o in self.objects.values() if (o["metadata"].get("labels") or {}).get(names.SERVICE_LABEL) == service]
-        return Observed.of(labelled)
+        return replace(Observed.of(labelled), has_place=self.has_place)
 
     def write(self, decided: Plan) -> None:
         for step in decided.apply:
