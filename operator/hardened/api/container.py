@@ -208,7 +208,7 @@ class Port(Model):
     container_port: PortNumber
     port: PortNumber | None = Field(None, description="The Service's port; containerPort when left out.")
     protocol: Literal["TCP", "UDP", "SCTP"] = "TCP"
-    app_protocol: Annotated[str, StringConstraints(pattern=r"^[a-z0-9.-]+(/[a-z0-9.-]+)?$", max_length=63)] | None = None
+    app_protocol: Annotated[str, StringConstraints(pattern=rf"^{QUALIFIED}$", min_length=1, max_length=253)] | None = None
 
 
 class HttpHeader(Model):
