@@ -141,12 +141,8 @@ def _wrong_types(*values: Any) -> Iterator[Mistake]:
 _NOT_NAMES = (
     "", " ", "a b", "-a", "a-", "A", "a.", ".a", "..", "a/../b", "é", "а", "\u202ea", "a\u0000b", "a\nb", "a\r\nb", "a\n", "$(rm)", "{{a}}",
     "`a`", "a" * 70, "/", "../a", "a//b", "%", "1.5.0", "latest", "a:latest", "https://user:pw@example.org/a:1", "host:5000/app",
-<<<<<<< HEAD
-    "a@sha256:00", "Registry/A:1", "::1/", "10.0.0.0", "999.0.0.0/8", "spec.hostNetwork", "limits.gpu", "1", "-1s", "+1s", "1.5s", "1 s", "1d", "1S", "1us", "s", "1s1s1s1s1s", "100000s",
+    "a@sha256:00", "a/-b", "Registry/A:1", "::1/", "10.0.0.0", "999.0.0.0/8", "spec.hostNetwork", "limits.gpu", "1", "-1s", "+1s", "1.5s", "1 s", "1d", "1S", "1us", "s", "1s1s1s1s1s", "100000s",
     "//a", "/a?b=//c", "a.b:1", "a:0", "a:65536", "a:01", "a:", ":1",
-=======
-    "a@sha256:00", "a/-b", "Registry/A:1", "::1/", "10.0.0.0", "999.0.0.0/8", "spec.hostNetwork", "limits.gpu",
->>>>>>> main
 )  # fmt: skip
 
 
