@@ -25,6 +25,7 @@ from hardened.errors import ApiFailure
 OUTPUTS = ("json", "yaml", "name")
 #: The most characters of a reason: it ends in logs, Events and tables.
 LONGEST_REASON = 512
+_WAIT_SECONDS = 600.0
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The service.")]
 Revision = Annotated[
@@ -33,7 +34,7 @@ Revision = Annotated[
 ]
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; stands in the history and in the events.")]
 Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Whether to wait for what comes of it.")]
-Timeout = Annotated[str, typer.Option("--timeout", metavar="TIME", help="Bound on waiting.")]
+Timeout = Annotated[str, typer.Option("--timeout", metavar="TIME", help="Bound on waiting: 10m when left out.")]
 
 MORE = (
     "Makes a HardenedServiceAction, which the operator answers; Git and the spec are not touched. Ctrl-C ends the waiting only. "
@@ -64,7 +65,9 @@ def wish(action: str, name: str, revision: str, reason: str, wait: bool, timeout
         raise usage(f"--revision {revision!r} is not a revision", f"it has 12 hex digits, as {PROG} history {name} shows them")
     if len(reason) > LONGEST_REASON or any(ord(c) < 32 or ord(c) == 127 for c in reason):
         raise usage(f"--reason has to be one line of at most {LONGEST_REASON} characters")
-    span = duration.seconds(timeout, "--timeout")
+    if timeout and not wait:
+        raise usage("--timeout and --no-wait exclude each other")
+    span = duration.seconds(timeout, "--timeout") if timeout else _WAIT_SECONDS
     return Wish(action, name, revision, reason, span if wait else None)
 
 
@@ -149,8 +152,8 @@ def _after(session: Session, wanted: Wish, ask: Ask, outcome: Outcome, add: Addi
             )
     text = outcome.message or outcome.phase
     step, hint = _command(session, wanted, "status {name} -w"), "only the waiting ended"
-    if outcome.phase in ("", "Pending"):
-        text = text or "the operator has not looked at it"
+    if not outcome.phase:
+        text = "the operator has not looked at it"
         step, hint = f"{PROG} check{session.context_flag}", "does the operator run? What it has not begun within 5 minutes, it refuses"
     return Ended(Result.TIMED_OUT, Exit.TIMED_OUT, ask.revision, text, outcome.name, step, hint)
 

@@ -22,7 +22,7 @@ def run(
     revision: Revision = "",
     reason: Reason = "",
     wait: Wait = True,
-    timeout: Timeout = "10m",
+    timeout: Timeout = "",
 ) -> Exit:
     """Asks for it, and waits."""
     wanted = wish("Abort", name, revision, reason, wait, timeout)

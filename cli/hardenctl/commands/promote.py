@@ -24,7 +24,7 @@ def run(
     revision: Revision = "",
     reason: Reason = "",
     wait: Wait = True,
-    timeout: Timeout = "2m",
+    timeout: Timeout = "",
 ) -> Exit:
     """Asks for it, and waits."""
     wanted = wish("Promote", name, revision, reason, wait, timeout)

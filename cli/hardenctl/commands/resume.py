@@ -19,7 +19,7 @@ def run(
     name: Name,
     reason: Reason = "",
     wait: Wait = True,
-    timeout: Timeout = "2m",
+    timeout: Timeout = "",
 ) -> Exit:
     """Asks for it, and waits."""
     wanted = wish("Resume", name, "", reason, wait, timeout)

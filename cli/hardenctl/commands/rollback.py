@@ -38,7 +38,7 @@ def run(
     ] = "",
     reason: Reason = "",
     wait: Wait = True,
-    timeout: Timeout = "10m",
+    timeout: Timeout = "",
 ) -> Exit:
     """Asks for it, and waits."""
     wish("Rollback", name, "", reason, wait, timeout)  # wrong flags are told before the cluster is asked for anything
