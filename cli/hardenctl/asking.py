@@ -45,13 +45,17 @@ MORE = (
 
 @dataclass(frozen=True)
 class Wish:
-    """What is asked for at the prompt. revision: "" where the one at stake is meant; span: seconds to wait, None for not at all."""
+    """What is asked for at the prompt.
+
+    revision: "" where the one at stake is meant; span: seconds to wait, None for not at all; likely: what the operator should choose.
+    """
 
     action: str
     name: str
     revision: str = ""
     reason: str = ""
     span: float | None = None
+    likely: str = ""
 
     @property
     def verb(self) -> str:
@@ -95,12 +99,15 @@ def perform(session: Session, live: Manifest, wanted: Wish, add: Addition = lamb
     stakes = STAKES[wanted.action](live, wanted.revision)
     match stakes:
         case Already():
-            ended = Ended(Result.UNCHANGED, Exit.OK, stakes.revision, stakes.message, next_step=_command(session, wanted, "status {name}"))
+            ended = Ended(Result.UNCHANGED, Exit.OK, stakes.revision, stakes.message, next_step=_command(session, wanted, stakes.then))
         case Nothing():
             step = _command(session, wanted, stakes.instead)
             raise Stop(stakes.message, result=Result.REFUSED, code=Exit.REFUSED, next_step=step)
         case Ask():
-            session.console.progress(printable(f"{wanted.verb} of {_called(live)}: {stakes.what}"))
+            likely = f"; that should be {wanted.likely}" if wanted.likely else ""
+            session.console.progress(printable(f"{wanted.verb} of {_called(live)}: {stakes.what}{likely}"))
+            if stakes.warning:
+                session.console.warn(stakes.warning)
             ended = _asked(session, live, wanted, stakes, add)
         case _ as other:
             assert_never(other)
@@ -135,15 +142,15 @@ def _after(session: Session, wanted: Wish, ask: Ask, outcome: Outcome, add: Addi
             lines, more = add(after) if after else ((), {})
             step = _command(session, wanted, _THEN[wanted.action])
             shown = [*_state(after), *lines] if after else []
+            more = {"outcome": dict(outcome.result), **more}
             return Ended(Result.OK, Exit.OK, ask.revision, outcome.message, outcome.name, step, more=more, lines=shown)
         case "Refused":
             # Somebody else may have asked for the same in between.
             after = _now(session, wanted)
             found = STAKES[wanted.action](after, ask.revision) if after else ask
             if isinstance(found, Already):
-                return Ended(
-                    Result.UNCHANGED, Exit.OK, found.revision, found.message, outcome.name, _command(session, wanted, "status {name}")
-                )
+                step = _command(session, wanted, found.then)
+                return Ended(Result.UNCHANGED, Exit.OK, found.revision, found.message, outcome.name, step)
             step = _command(session, wanted, _ELSE.get(wanted.action, "status {name}"))
             return Ended(Result.REFUSED, Exit.REFUSED, ask.revision, outcome.message, outcome.name, step)
         case "Failed":

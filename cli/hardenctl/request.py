@@ -3,7 +3,7 @@
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from hardenctl.cluster import Manifest
@@ -45,11 +45,15 @@ class Request:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a request. name: of its object; phase: Succeeded, Failed, Refused, or the last one that was seen; "" for none."""
+    """What came of a request.
+
+    name: of its object; phase: Succeeded, Failed, Refused, or the last one that was seen; "" for none; result: as the operator wrote it.
+    """
 
     name: str
     phase: str
     message: str
+    result: Mapping[str, Any] = field(default_factory=dict)
 
 
 def make(session: Session, request: Request) -> Manifest:
@@ -64,12 +68,17 @@ def make(session: Session, request: Request) -> Manifest:
                 raise
             return session.cluster.get(one(collection, body["metadata"]["name"]))
         except TryAgain as error:
-            if left == 0 or error.status == 401:
+            if error.status == 401:
                 raise
+            if left == 0:
+                raise _unanswered(explained(error, "create", request.namespace), body, request) from error
             session.console.trace(f"the reply was lost ({error}); sending it again")
             time.sleep(PAUSE_SECONDS)
         except (Refused, Vanished) as error:
             raise _not_taken(error, request) from error
+        except KeyboardInterrupt:
+            stop = Stop("interrupted", result=Result.INTERRUPTED, code=Exit.INTERRUPTED)
+            raise _unanswered(stop, body, request) from None
     raise AssertionError("unreachable")
 
 
@@ -122,7 +131,13 @@ def outcome_of(live: Mapping[str, Any]) -> Outcome:
     """What a live action says of itself."""
     found = live.get("status")
     status = found if isinstance(found, Mapping) else {}
-    return Outcome(str(live["metadata"]["name"]), str(status.get("phase") or ""), " ".join(str(status.get("message") or "").split()))
+    result = status.get("result")
+    return Outcome(
+        name=str(live["metadata"]["name"]),
+        phase=str(status.get("phase") or ""),
+        message=" ".join(str(status.get("message") or "").split()),
+        result=result if isinstance(result, Mapping) else {},
+    )
 
 
 def _not_taken(error: ApiFailure, request: Request) -> Stop:
@@ -137,6 +152,13 @@ def _not_taken(error: ApiFailure, request: Request) -> Stop:
         )
         return Stop(error.message, result=Result.REFUSED, code=Exit.REFUSED, hint=hint)
     return explained(error, "create", request.namespace)
+
+
+def _unanswered(stop: Stop, body: Manifest, request: Request) -> Stop:
+    """The same end, for a request that may have got through."""
+    step = f"kubectl get {names.ACTION_SINGULAR} {body['metadata']['name']} -n {request.namespace}"
+    text = f"{stop.message}; whether the {request.verb} was asked for is not known"
+    return Stop(text, result=stop.result, code=stop.code, hint=stop.hint, next_step=step)
 
 
 def is_kind_missing(error: Vanished) -> bool:

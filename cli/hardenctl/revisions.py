@@ -1,6 +1,6 @@
 """The stored revisions of a service: what can be gone back to, and what became of each."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,8 +41,8 @@ class Stored:
         return bool(self.marks.rejections)
 
 
-def stored_of(session: Session, live: Mapping[str, Any]) -> list[Stored]:
-    """Every revision that is stored or known of, the newest first.
+def stored_of(session: Session, live: Mapping[str, Any], tell: Callable[[str], None]) -> list[Stored]:
+    """Every revision that is stored or known of, the newest first. tell: is told where they may not be read.
 
     Who may not read them gets what status says: no numbers, and not what became of each. Raises ApiFailure.
     """
@@ -51,7 +51,7 @@ def stored_of(session: Session, live: Mapping[str, Any]) -> list[Stored]:
     try:
         items = session.cluster.get(path).get("items") or ()
     except Refused as error:
-        session.console.warn(f"what became of each revision is not known, for want of the right to list controllerrevisions: {error}")
+        tell(f"what became of each revision is not known, for want of the right to list controllerrevisions: {error}")
         items = ()
     found = {each.revision: each for item in items if _is_of(item, meta) for each in [_stored(item)]}
     for entry in status(live).get("history") or ():

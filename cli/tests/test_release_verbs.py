@@ -123,7 +123,7 @@ def test_the_text_says_what_came_of_it_and_what_is_next(run: Any) -> None:
     )
     name = cluster.asked[0]["metadata"]["name"]
     assert shown.stderr.splitlines() == [
-        f"rollback of shop/api: to the revision promoted before, away from {NEW} ({NEW_IMAGE})",
+        f"rollback of shop/api: to the revision promoted before, away from {NEW} ({NEW_IMAGE}); that should be {REVISION} ({OLD_IMAGE})",
         f"    0s  asked for, as {name} by bob@example",
         "    0s  waiting for the operator",
         "    0s  Running: on its way",
@@ -323,7 +323,32 @@ def test_a_server_that_is_away_is_told(run: Any, monkeypatch: pytest.MonkeyPatch
     cluster.refusal = TryAgain("https://x: Connection refused")
     shown = run(cluster, "rollback", "api")
     assert shown.exit_code == 1
-    assert "cannot reach the cluster" in shown.stderr
+    assert "cannot reach the cluster: https://x: Connection refused; whether the rollback was asked for is not known" in shown.stderr
+    assert "Next: kubectl get hardenedserviceaction api-rollback-" in shown.stderr
+
+
+def test_a_rollback_beside_a_release_that_does_not_serve_yet_says_what_would_end_it(run: Any) -> None:
+    cluster = world(releasing("VerifyBefore"), DONE)
+    shown = run(cluster, "rollback", "api")
+    assert f"warning: revision {NEW} ({NEW_IMAGE}), in step VerifyBefore, does not serve yet: abort ends its release" in shown.stderr
+    assert len(cluster.asked) == 1
+    already = json.loads(run(world(releasing("VerifyBefore")), "rollback", "api", "--to-revision", "1", "-o", "json").stdout)
+    assert (already["result"], already["next"]) == ("unchanged", "hardenctl abort api -n shop")
+
+
+def test_what_the_operator_wrote_is_data(run: Any) -> None:
+    answer = json.loads(run(world(kept(), {**DONE, "result": {"revision": REVISION}}), "rollback", "api", "-o", "json").stdout)
+    assert answer["outcome"] == {"revision": REVISION}
+
+
+def test_ctrl_c_before_the_reply_says_that_nobody_knows(run: Any) -> None:
+    class Interrupted(FakeCluster):
+        def _ask(self, path: str, body: Any) -> dict[str, Any]:
+            raise KeyboardInterrupt
+
+    shown = run(Interrupted(service(status=kept())), "rollback", "api")
+    assert shown.exit_code == 130
+    assert "interrupted; whether the rollback was asked for is not known" in shown.stderr
 
 
 def test_ctrl_c_ends_the_waiting_only(run: Any) -> None:

@@ -34,7 +34,7 @@ _SHORT = 72
 def run(session: Session, name: Name) -> Exit:
     """Lists them, the newest first."""
     live, console = find(session, name), session.console
-    kept = stored_of(session, live)
+    kept = stored_of(session, live, console.warn)
     target = before(kept, live)
     flag = session.context_flag
     step = f"{PROG} rollback {name} -n {session.namespace} --to-revision {target.revision}{flag}" if target else ""

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -43,28 +44,31 @@ def run(
     """Asks for it, and waits."""
     wish("Rollback", name, "", reason, wait, timeout)  # wrong flags are told before the cluster is asked for anything
     live = service_of(session, name)
-    revision = to_revision if _is_whole(to_revision) else named(stored_of(session, live), to_revision).revision if to_revision else ""
+    kept = _kept(session, live)
+    revision = to_revision if _is_whole(to_revision) else named(kept, to_revision).revision if to_revision else ""
+    likely = None if revision else before(kept, live)
 
     def leftovers(after: Manifest) -> tuple[Sequence[str], Mapping[str, Any]]:
-        return _leftovers(_references(session, after, revision, is_over=wait))
+        target = revision or (serving_of(after) if wait else likely.revision if likely else "")
+        return _leftovers(next((references_of(each.fields) for each in kept if each.revision == target and each.fields), None))
 
-    return perform(session, live, wish("Rollback", name, revision, reason, wait, timeout), leftovers)
+    wanted = replace(
+        wish("Rollback", name, revision, reason, wait, timeout), likely=f"{likely.revision} ({likely.image})" if likely else ""
+    )
+    return perform(session, live, wanted, leftovers)
 
 
 def _is_whole(text: str) -> bool:
     return re.fullmatch(rf"[0-9a-f]{{{DIGITS}}}", text) is not None
 
 
-def _references(session: Session, live: Manifest, revision: str, *, is_over: bool) -> References | None:
-    """Of the revision that is gone back to; None where it cannot be read. is_over: it serves by now."""
+def _kept(session: Session, live: Manifest) -> list[Stored]:
+    """What can be read of the revisions: a rollback needs none of it, and does not fail for want of it."""
     try:
-        kept = stored_of(session, live)
+        return stored_of(session, live, session.console.trace)
     except ApiFailure as error:
-        session.console.trace(f"the revision cannot be read: {error}")
-        return None
-    wanted = revision or (serving_of(live) if is_over else "")
-    target: Stored | None = next((each for each in kept if each.revision == wanted), None) if wanted else before(kept, live)
-    return references_of(target.fields) if target and target.fields else None
+        session.console.trace(f"the revisions cannot be read: {error}")
+        return []
 
 
 def _leftovers(found: References | None) -> tuple[Sequence[str], Mapping[str, Any]]:
