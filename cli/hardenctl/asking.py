@@ -17,6 +17,7 @@ from hardenctl.output import Mark, printable
 from hardenctl.program import PROG
 from hardenctl.release_state import image_of, serving_of
 from hardenctl.request import Outcome, Request, follow, make
+from hardenctl.resources import service
 from hardenctl.session import Session
 from hardenctl.stakes import STAKES, Already, Ask, Nothing
 from hardenctl.verdict import status
@@ -183,8 +184,6 @@ def _command(session: Session, wanted: Wish, template: str) -> str:
 
 
 def _now(session: Session, wanted: Wish) -> Manifest | None:
-    from hardenctl.resources import service
-
     try:
         return session.cluster.get(service(session.namespace, wanted.name))
     except ApiFailure as error:
@@ -231,7 +230,8 @@ def _tell(session: Session, live: Manifest, wanted: Wish, ended: Ended) -> None:
             console.print(report.action_name(ended.action) if ended.action else report.full_name(live))
         case "":
             mark = Mark.BUSY if ended.result is Result.REQUESTED else Mark.GOOD
-            console.print(printable(f"{console.mark(mark)} {_called(live)}: {ended.message or f'{wanted.verb} is done'}"))
+            said = ended.message or f"{wanted.verb} is done"
+            console.print(f"{console.mark(mark)} {_called(live)}: {printable(said)}")
             for line in ended.lines:
                 console.print(printable(f"  {line}"))
             if not console.is_quiet:

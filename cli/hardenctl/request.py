@@ -13,7 +13,7 @@ from hardenctl.follow import Follower, WaitTimedOut
 from hardenctl.outcome import Exit, Result, Stop
 from hardenctl.output import printable
 from hardenctl.program import PROG
-from hardenctl.resources import actions, one
+from hardenctl.resources import actions
 from hardenctl.session import Session
 from hardened.api import names
 from hardened.errors import ApiFailure, LookAgain, Refused, TryAgain, Vanished
@@ -66,7 +66,7 @@ def make(session: Session, request: Request) -> Manifest:
         except LookAgain as error:
             if error.reason != "AlreadyExists":
                 raise
-            return session.cluster.get(one(collection, body["metadata"]["name"]))
+            return body  # it was made by the try whose reply was lost: nobody else knows the name
         except TryAgain as error:
             if error.status == 401:
                 raise

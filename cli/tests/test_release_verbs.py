@@ -119,6 +119,7 @@ def test_the_text_says_what_came_of_it_and_what_is_next(run: Any) -> None:
     assert shown.stdout == (
         f"√ shop/api: revision {REVISION} serves again\n"
         f"  Healthy; revision {NEW} ({NEW_IMAGE}) serves\n"
+        "  not rolled back: Secret cert, Secret db, ConfigMap flags, data of claim data\n"
         "Next: hardenctl deploy api -n shop --image IMAGE\n"
     )
     name = cluster.asked[0]["metadata"]["name"]

@@ -49,7 +49,9 @@ def run(
     likely = None if revision else before(kept, live)
 
     def leftovers(after: Manifest) -> tuple[Sequence[str], Mapping[str, Any]]:
-        target = revision or (serving_of(after) if wait else likely.revision if likely else "")
+        # A status that still tells of the revision that was left says nothing of where it went.
+        has_moved = serving_of(after) != serving_of(live)
+        target = revision or (serving_of(after) if has_moved else likely.revision if likely else "")
         return _leftovers(next((references_of(each.fields) for each in kept if each.revision == target and each.fields), None))
 
     wanted = replace(
