@@ -40,8 +40,8 @@ class Proof:
 class ReleaseState:
     """A release at work.
 
-    step: where it is; deadline: when the step has failed (in Approval: is over); is_paused: a person holds it;
-    is_approved: a person promoted it; is_rollback: a person goes back to it.
+    step: where it is; deadline: when the step has failed (in Approval: is over); is_paused: a person holds it; remaining: what was left of
+    the deadline then, as the operator wrote it; is_approved: a person promoted it; is_rollback: a person goes back to it.
     """
 
     revision: str
@@ -50,7 +50,7 @@ class ReleaseState:
     is_paused: bool = False
     is_approved: bool = False
     is_rollback: bool = False
-    is_rejected: bool = False
+    remaining: str = ""
     deadline: datetime | None = None
     window_ends_at: datetime | None = None
     keep_until: datetime | None = None
@@ -60,7 +60,7 @@ class ReleaseState:
     def timing(self, now: datetime) -> str:
         """What the step waits for, and how long yet. Example: "9m12s left"."""
         if self.is_paused:
-            return "paused"
+            return f"paused, with {self.remaining} left" if self.remaining else "paused"
         match self.step:
             case "Approval":
                 left = remaining(self.deadline, now)
@@ -104,7 +104,7 @@ def release_of(live: Live) -> ReleaseState | None:
         is_paused=is_paused(live),
         is_approved=found.get("approved") is True,
         is_rollback=found.get("rollback") is True,
-        is_rejected=found.get("rejected") is True,
+        remaining=str(found.get("remaining") or ""),
         deadline=moment(found, "deadline"),
         window_ends_at=moment(found, "windowEndsAt"),
         keep_until=moment(found, "keepUntil"),

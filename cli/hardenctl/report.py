@@ -30,7 +30,7 @@ _BAD_NEWS = {"Stalled": Mark.BAD, "Drifted": Mark.WARNING, "Progressing": Mark.B
 _NEUTRAL = frozenset({"Progressing", "Reconciling"})
 #: Conditions where False is worth a look, but nothing is broken.
 _MILD = frozenset({"Hardened", "BackedUp"})
-_MILD_REASONS = frozenset({"ScaledToZero", "RollingOut", "Suspended"})
+_MILD_REASONS = frozenset({"ScaledToZero", "RollingOut", "Suspended", "Paused"})
 
 
 def mark_of(verdict: Verdict) -> Mark:

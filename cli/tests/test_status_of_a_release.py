@@ -67,6 +67,9 @@ OLD_BRANCH = [f"└─ {REVISION}   registry.example/api:1.0   serves, stable", 
         pytest.param(releasing("VerifyAfter", windowEndsAt=after(seconds=-5)), "step VerifyAfter: waits for results", id="and its end"),
         pytest.param(releasing("SwitchBack"), "step SwitchBack: traffic is led back", id="the way back"),
         pytest.param(releasing("Preview", pausedAt=after(seconds=-9)), "step Preview: paused", id="a pause"),
+        pytest.param(
+            releasing("Preview", pausedAt=after(seconds=-9), remaining="5m"), "step Preview: paused, with 5m left", id="and what it left"
+        ),
         pytest.param(releasing("Backup", deadline=after(hours=1)), "step Backup: 1h left", id="a step of a newer operator"),
     ],
 )
@@ -77,6 +80,11 @@ def test_a_release_is_a_tree(run: Any, status: dict[str, Any], leaf: str) -> Non
         f"│  └─ {leaf}",
         *OLD_BRANCH,
     ]
+
+
+def test_a_rollback_under_way_is_told_from_a_release(run: Any) -> None:
+    status = releasing("ScaleUp", rollback=True) | {"history": [{"revision": NEW, "image": NEW_IMAGE}]}
+    assert tree(run(world(status, *STACKS), "status", "api"))[0] == f"├─ {NEW}   {NEW_IMAGE}   gone back to"
 
 
 def test_checks_and_proof_are_leaves(run: Any) -> None:
