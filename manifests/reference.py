@@ -55,7 +55,8 @@ _EXITS = """
 | 0 | ok |
 | 1 | failed, degraded, or findings |
 | 2 | wrong usage, or an invalid file |
-| 4 | refused by the cluster |
+| 3 | the new version was rejected or taken back, and the previous one serves |
+| 4 | refused by the cluster, or by the operator |
 | 124 | the wait timed out |
 | 130 | interrupted |
 """
