@@ -29,7 +29,7 @@ unit: $(READY)
 	$(BIN)/pytest -n 2
 
 test: check ## check, and every test that needs a real cluster
-	$(BIN)/pytest -m cluster
+	$(BIN)/pytest -m "cluster and not full"
 
 e2e: $(READY) ## the promises at full size, on a cluster of their own
 	$(PY) -m e2e.run

@@ -3,48 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from e2e.cluster.local.cluster import LocalCluster
 from e2e.figures import figures
 from e2e.kube import Body, condition, is_ready
-from e2e.rig import Run, running, serve, web
+from e2e.releases import TERMS, end, leads_to, pods_of, ready_reason, released, until_led_to, until_none_is_ready
+from e2e.rig import MERCY, Run, running, serve
 from e2e.traffic import Sent, send
 
 RATE = 200
-TERMS: dict[str, Any] = {
-    "release": {"strategy": "BlueGreen", "keepPrevious": "30s", "progressDeadline": "30s"},
-    "verify": {"afterCutover": {"window": "2s"}},
-    "replicas": 2,
-    "shutdown": {"drainSeconds": 5, "graceSeconds": 15},
-}
+#: Seconds from the last ready pod of a new version gone until the Service leads back.
+BACK_SECONDS = 2.0
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("rights")]
-
-
-def released(namespace: str, version: str, **spec: Any) -> Body:
-    """A service that is released blue-green, with short times."""
-    return web(namespace, version, **{**TERMS, **spec})
-
-
-def leads_to(color: str) -> Callable[[Body | None], bool]:
-    """Whether a Service selects this colour."""
-    return lambda live: live is not None and live["spec"]["selector"].get("hardened.dev/color") == color
-
-
-def ready_reason(reason: str) -> Callable[[Body | None], bool]:
-    """Whether a service is not ready for this reason."""
-    return lambda live: live is not None and condition(live, "Ready").get("reason") == reason
-
-
-async def until_led_to(run: Run, color: str, *, within: float) -> float:
-    """Seconds until the clients' Service leads to this colour."""
-    _, seconds = await run.kube.until("Service", "web", run.namespace, leads_to(color), within=within)
-    return seconds
 
 
 async def under_load(local: LocalCluster, run: Run, doing: Awaitable[None], *, seconds: float) -> list[Sent]:
@@ -99,20 +75,32 @@ def test_a_version_that_never_comes_up_is_rejected_and_nothing_was_switched(loca
     asyncio.run(all_of_it())
 
 
-def test_a_version_that_dies_after_the_cutover_is_taken_back(local: LocalCluster, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("how", "after"),
+    [
+        pytest.param(how, after, marks=[] if (how, after) == ("deleted", 0) else pytest.mark.full)
+        for how in ("deleted", "crashing", "hanging")
+        for after in (0, 1, 5, 20)
+    ],
+)
+def test_a_version_that_dies_after_the_cutover_is_taken_back(local: LocalCluster, tmp_path: Path, how: str, after: float) -> None:
     async def all_of_it() -> None:
         async with running(local.kubeconfig, tmp_path, name="back") as run:
             await serve(run, released(run.namespace, "v1"))
-            worse = released(run.namespace, "v2", verify={"afterCutover": {"window": "60s"}})
-            await run.kube.apply(worse)
+            await run.kube.apply(released(run.namespace, "v2", verify={"afterCutover": {"window": "60s"}}))
             await until_led_to(run, "green", within=60)
-            for pod in await run.kube.list("Pod", run.namespace, "hardened.dev/color=green"):
-                await run.kube.delete("Pod", pod["metadata"]["name"], run.namespace)
-            seconds = await until_led_to(run, "blue", within=30)
+            await asyncio.sleep(after)  # the moment of the case
+            pods = await pods_of(run, "green")
+            back = asyncio.create_task(until_led_to(run, "blue", within=60))
+            begun = time.monotonic()
+            await end(local, run, pods, how)
+            gone = await until_none_is_ready(run, pods, within=60)
+            seconds = begun + await back - gone
             live, _ = await run.kube.until("HardenedService", "web", run.namespace, ready_reason("RolledBack"), within=60)
+            figures("from the last ready pod gone to the switch back", how=how, after=after, seconds=seconds)
             assert live
-            figures("taken back after its pods were deleted", seconds=seconds)
             assert condition(live, "Available")["status"] == "True"
+            assert seconds <= MERCY * BACK_SECONDS
 
     asyncio.run(all_of_it())
 
