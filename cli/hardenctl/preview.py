@@ -1,7 +1,7 @@
 """What the operator would do, by its own core: nothing here writes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -59,12 +59,14 @@ def preview(body: Mapping[str, Any], namespace: str, cluster: Cluster | None = N
     observed = Observed.of(_children(cluster, svc.namespace, svc.name) if cluster else ())
     now = datetime.now(UTC)
     found = plan(body, observed, _ANY_KEY, now)
-    while found.look or found.look_at_pods or found.is_status_first:
+    while found.look or found.look_at_pods or found.ask or found.is_status_first:
         for key in found.look:
             live = _child(cluster, svc.namespace, key) if cluster else None
             observed = observed.with_child(live) if live else observed.without_child(key)
         if found.look_at_pods:
             observed = observed.with_pods(())
+        if found.ask:
+            observed = replace(observed, samples={})
         if found.is_status_first:
             body = {**body, "status": found.status}
         found = plan(body, observed, _ANY_KEY, now)

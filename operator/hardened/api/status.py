@@ -49,6 +49,7 @@ class CheckOutcome(Model):
     message: Line
     requests: int
     failed: int
+    asked_at: When | None = None
 
 
 class ReleaseState(Model):

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from hardened.api import names, verify
 from hardened.api.parse import HardenedService
+from hardened.core import measuring
 from hardened.core.desired.verifier_pod import job_pod, load_pod, verifier_pod
 from hardened.core.facts import Facts
 from hardened.core.manifest import ChildKey, Manifest
@@ -142,8 +143,9 @@ def heard(facts: Facts, record: Record | None, wanted: Sequence[Verifier], has_i
     spec = facts.svc.spec.verify
     needs_image = not has_image and bool(spec.before_cutover or spec.after_cutover.checks)
     nobody = (Verdict.UNKNOWN, "the operator's settings name no image for verifiers: set verifier.image") if needs_image else None
-    before = [said for (verifier, _), said in zip(reports, verdicts, strict=True) if not verifier.is_probe]
-    after = [_health(facts, record), *verdicts]
+    measured = measuring.verdicts(facts.svc, record)
+    asked = [said for (verifier, _), said in zip(reports, verdicts, strict=True) if not verifier.is_probe]
+    before, after = [*asked, *measured], [_health(facts, record), *verdicts, *measured]
     return Heard(nobody or _all(before), nobody or _all(after), _outcomes(record, [report for _, report in reports]))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from hardened.api import names
 from hardened.core.manifest import ChildKey, Manifest, key_of
+from hardened.core.measuring import Sample
 from hardened.errors import ApiFailure
 
 
@@ -35,7 +36,7 @@ class Observed:
     are not there; fresh: children as they were read or written in this pass; pods: the service's pods, or None if nobody has listed them;
     troubles: what failed in this pass; contested: children that came back from our own write in this pass without what was written, and the
     field; crd_schema: the schema revision of the CRD on the cluster, "" if unknown;
-    has_place: fewer releases of other services are at work than may be.
+    has_place: fewer releases of other services are at work than may be; samples: what queries gave, by the check; None if nobody has asked.
     """
 
     children: Mapping[ChildKey, Manifest] = field(default_factory=lambda: MappingProxyType({}))
@@ -46,6 +47,7 @@ class Observed:
     contested: Mapping[ChildKey, str] = field(default_factory=lambda: MappingProxyType({}))
     crd_schema: str = ""
     has_place: bool = True
+    samples: Mapping[str, Sample] | None = None
 
     @classmethod
     def of(cls, children: Iterable[Manifest], *, crd_schema: str = "") -> "Observed":

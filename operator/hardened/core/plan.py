@@ -15,6 +15,7 @@ from hardened.core.diagnosis import Finding
 from hardened.core.facts import Facts
 from hardened.core.history import revision_label
 from hardened.core.manifest import ChildKey, Manifest, key_of
+from hardened.core.measuring import Query
 from hardened.core.observed import Observed, Owner, is_deleting, owner_of
 from hardened.core.policy import Policy
 from hardened.core.reasons import Reason
@@ -55,16 +56,17 @@ class Delete:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to do next. `look` comes first: when it is not empty, or `look_at_pods` is true, nothing else is decided yet.
+    """What to do next. `look` comes first: when it is not empty, or `look_at_pods` is true, or `ask` is not empty, nothing else is decided.
 
-    look: children to read by name, one after the other; seed_replicas: what to set spec.replicas to, through /scale; apply, delete, end: in
-    this order, stopping at the first failure; end: pods that are to end now, and to stay; status: the whole status as it should be once
-    nothing is left to write, None to leave it; is_status_first: the rest depends on that status, and is planned once it is written;
-    requeue_after: when to look again if nothing happens before.
+    look: children to read by name, one after the other; ask: Prometheus; seed_replicas: what to set spec.replicas to, by /scale; apply,
+    delete, end: in this order, stopping at the first failure; end: pods that are to end now, and to stay; status: the whole status as it
+    should be once nothing is left to write, None to leave it; is_status_first: the rest depends on that status, and is planned once it is
+    written; requeue_after: when to look again if nothing happens before.
     """
 
     look: frozenset[ChildKey] = frozenset()
     look_at_pods: bool = False
+    ask: tuple[Query, ...] = ()
     seed_replicas: int | None = None
     apply: tuple[Apply, ...] = ()
     delete: tuple[Delete, ...] = ()
@@ -121,6 +123,8 @@ class _Planner:
             return Plan(status=self._status(finding))
         if course.needs_pods:
             return Plan(look_at_pods=True)
+        if course.asks:
+            return Plan(ask=course.asks)
         if course.has_moved and not course.marked:
             return Plan(status=self._status(self._trouble()), is_status_first=True)
         wanted = [stored_revision(self.svc, course.marked)] if course.marked else self._wanted()

@@ -66,13 +66,17 @@ class Place:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one check, or of the zero-loss probe. requests, failed: how many it made."""
+    """What came of one check, or of the zero-loss probe.
+
+    requests, failed: how many it made; asked_at: when it was asked last, where it is asked again and again.
+    """
 
     name: str
     has_passed: bool
     message: str = ""
     requests: int = 0
     failed: int = 0
+    asked_at: datetime | None = None
 
 
 @dataclass(frozen=True)

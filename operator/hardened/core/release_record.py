@@ -117,14 +117,22 @@ def _outcome(outcome: Outcome) -> Manifest:
         "message": outcome.message,
         "requests": outcome.requests,
         "failed": outcome.failed,
+        **({"askedAt": _stamp(outcome.asked_at)} if outcome.asked_at else {}),
     }
 
 
 def _outcomes(entries: Any) -> Iterator[Outcome]:
     for entry in entries if isinstance(entries, list) else ():
         match entry:
-            case {"name": str(name), "result": str(result), "message": str(message), "requests": int(requests), "failed": int(failed)}:
-                yield Outcome(name, result == "Passed", message, requests, failed)
+            case {
+                "name": str(name),
+                "result": str(result),
+                "message": str(message),
+                "requests": int(requests),
+                "failed": int(failed),
+                **rest,
+            }:
+                yield Outcome(name, result == "Passed", message, requests, failed, _moment(rest.get("askedAt")))
 
 
 def _stamp(moment: datetime | None) -> str | None:

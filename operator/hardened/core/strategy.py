@@ -10,6 +10,7 @@ from hardened.core.children import Lead, Stack
 from hardened.core.desired.metadata import stack_selector
 from hardened.core.desired.service import selector
 from hardened.core.facts import Facts
+from hardened.core.measuring import Query, due, next_due, sampled
 from hardened.core.release import COLORS, WATCHED_STEPS, Place, Record, Rejection, Step, demand, other, step
 from hardened.core.release_record import record_of
 from hardened.core.release_view import terms_of, view_of
@@ -27,7 +28,7 @@ class Course:
     replicas: what is wanted of the stack that serves; is_gated: nothing serves before it was released; record: the release at work;
     has_moved: status does not say so yet, and nothing else may be written before it does; marked: a revision whose marks are to be
     written before all; verifiers: the pods that are to check; rejection: why the revision that the spec asks for is not released;
-    needs_pods: nothing can be said before the pods are listed; look_at: when to look again.
+    needs_pods: nothing can be said before the pods are listed; asks: nor before these are asked; look_at: when to look again.
     """
 
     stacks: tuple[Stack, ...]
@@ -43,6 +44,7 @@ class Course:
     verifiers: tuple[Verifier, ...] = ()
     rejection: Rejection | None = None
     needs_pods: bool = False
+    asks: tuple[Query, ...] = ()
     look_at: datetime | None = None
 
 
@@ -84,9 +86,11 @@ def _color_in_use(facts: Facts) -> str:
 def _blue_green(facts: Facts, record: Record | None, image: str, now: datetime) -> Course:
     terms = terms_of(facts.svc.spec)
     pods = verifiers(facts, record, terms, image, now)
-    said = heard(facts, record, pods, bool(image))
+    asks = due(facts.svc, record, now) if facts.observed.samples is None else ()
+    known = sampled(facts.svc, record, facts.observed.samples, now) if record and facts.observed.samples else record
+    said = heard(facts, known, pods, bool(image))
     view = view_of(facts, said, DEFAULT_REPLICAS)
-    found, look_at, marked = record, None, None
+    found, look_at, marked = known, None, None
     needs_pods = facts.observed.pods is None and record is not None and record.step in WATCHED_STEPS
     # Gates that are open already are passed at one go: one record instead of three.
     for _ in () if needs_pods else Step:
@@ -121,7 +125,8 @@ def _blue_green(facts: Facts, record: Record | None, image: str, now: datetime) 
         verifiers=tuple(pods),
         rejection=next((r for r in facts.rejections() if r.key == view.key), None),
         needs_pods=needs_pods,
-        look_at=look_at,
+        asks=asks,
+        look_at=min((moment for moment in (look_at, next_due(facts.svc, found)) if moment), default=None),
     )
 
 

@@ -20,6 +20,7 @@ from hardened.shell.client import Client, Count, connect
 from hardened.shell.health import TICK, Signs
 from hardened.shell.leader import Leader
 from hardened.shell.metrics import Metrics
+from hardened.shell.prometheus import Prometheus
 from hardened.shell.reconciler import Reconciler
 from hardened.shell.recorder import Recorder
 from hardened.shell.settings import Settings
@@ -80,6 +81,7 @@ class Process:
             may_write=lambda: not settings.leader_elect or self.leader.is_leader,
             crd_schema=lambda: self.sync.crd_schema,
             releases=settings.max_concurrent_releases,
+            prometheus=Prometheus(settings.prometheus_url),
         )
         measured.watch_queue(self.queue.__len__, self.queue.oldest_seconds)
         measured.watch_leader(lambda: not settings.leader_elect or self.leader.is_leader)

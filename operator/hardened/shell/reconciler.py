@@ -20,6 +20,7 @@ from hardened.shell.cache import Cache
 from hardened.shell.kinds import HARDENED_SERVICE, KINDS, POD
 from hardened.shell.metrics import Metrics
 from hardened.shell.places import Places
+from hardened.shell.prometheus import Prometheus
 from hardened.shell.recorder import Recorder
 from hardened.shell.workqueue import Key, WorkQueue
 from hardened.shell.writer import LostLeadership, Writer
@@ -44,7 +45,7 @@ class Reconciler:
     """Brings one service at a time in line. Decides nothing: `core.plan` does.
 
     now: the wall clock, timezone-aware; may_write: asked before each write; crd_schema: the schema revision of the CRD on
-    the cluster, "" if unknown; releases: how many may be at work at a time.
+    the cluster, "" if unknown; releases: how many may be at work at a time; prometheus: who is asked.
     """
 
     def __init__(
@@ -60,12 +61,14 @@ class Reconciler:
         may_write: Callable[[], bool],
         crd_schema: Callable[[], str] = lambda: "",
         releases: int = 1000,
+        prometheus: Prometheus | None = None,
     ) -> None:
         self._api, self._cache, self._queue = api, cache, queue
         self._policy, self._metrics, self._recorder = policy, metrics, recorder
         self._now, self._crd_schema = now, crd_schema
         self._writer = Writer(api, cache, may_write)
         self._places = Places(releases)
+        self._prometheus = prometheus or Prometheus("")
         self._status: dict[Key, _Written] = {}
         self._refused: dict[Key, str] = {}
 
@@ -99,6 +102,9 @@ class Reconciler:
             decided = plan(body, replace(observed, has_place=self._places.has_place(key)), self._policy, self._now())
             if decided.look:
                 observed = await self._read(key, observed, decided.look)
+            elif decided.ask:
+                answers = await asyncio.gather(*(self._prometheus.ask(query) for query in decided.ask))
+                observed = replace(observed, samples={q.name: s for q, s in zip(decided.ask, answers, strict=True)})
             elif decided.look_at_pods:
                 observed = observed.with_pods(await self._pods(key))
             elif decided.has_writes:

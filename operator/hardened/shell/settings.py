@@ -56,6 +56,7 @@ class Settings:
     service_account_annotation_keys: tuple[str, ...] = ()
     verifier_image: str = ""
     max_concurrent_releases: int = 10
+    prometheus_url: str = ""
     log_level: LogLevel = "info"
 
     @classmethod
@@ -83,6 +84,7 @@ class Settings:
             pod_annotation_keys=read.keys("POD_ANNOTATION_KEYS"),
             service_account_annotation_keys=read.keys("SERVICE_ACCOUNT_ANNOTATION_KEYS"),
             max_concurrent_releases=read.integer("MAX_CONCURRENT_RELEASES", cls.max_concurrent_releases, 1, 1000),
+            prometheus_url=read.text("PROMETHEUS_URL", cls.prometheus_url),
             verifier_image=read.text("VERIFIER_IMAGE", cls.verifier_image),
             log_level=read.log_level("LOG_LEVEL", cls.log_level),
         )

@@ -8,6 +8,7 @@ import pytest
 from tests.core.worlds import ANY_KEY, NOW, WEB, World, body, condition, decide, revision, settle, with_spec
 
 from hardened.core.manifest import ChildKey, Manifest
+from hardened.core.measuring import Sample
 
 SPEC = {**WEB, "release": {"strategy": "BlueGreen", "keepPrevious": "1m"}}
 SECOND = timedelta(seconds=1)
@@ -254,3 +255,55 @@ def test_a_release_waits_for_a_place_and_the_first_one_does_not(first: tuple[Man
     other.has_place = False
     settle(anew, other)
     assert anew["status"]["release"]["step"] == "Preview"
+
+
+# ---- queries
+
+QUERY = {"query": 'errors{color="$(color)",ns="$(namespace)"}', "max": 0.01, "interval": "2s", "failureLimit": 1}
+MEASURED = {**SPEC, "verify": {"afterCutover": {"window": "10s", "checks": [{"name": "errors", "prometheus": QUERY}]}}}
+
+
+def measured(sample: Sample) -> tuple[Manifest, World, Any]:
+    """A service whose second revision serves, and Prometheus answers with this sample from then on."""
+    cr, world = body(MEASURED), World()
+    world.samples["errors"] = Sample(0.0)
+    now = released(cr, world)
+    cr = with_spec(cr, image="shop:2")
+    now = released(cr, world, now, until="Cutover")
+    world.samples["errors"] = sample
+    world.asked.clear()
+    return cr, world, now
+
+
+def test_a_query_is_asked_at_its_interval_and_passes_a_release() -> None:
+    cr, world, now = measured(Sample(0.0))
+    now = released(cr, world, now, until="Keep")
+    assert set(world.asked) == {'errors{color="green",ns="market"}'}
+    assert 5 <= len(world.asked) <= 7
+    assert checks(cr)["errors"] == "Passed"
+
+
+def test_a_query_out_of_bounds_more_often_than_borne_switches_back() -> None:
+    cr, world, now = measured(Sample(0.5))
+    released(cr, world, now)
+    assert lead(world)["color"] == "blue"
+    assert "check errors failed: 0.5, above 0.01; 2 of 2 times" in cr["status"]["pin"]["message"]
+
+
+@pytest.mark.parametrize("sample", [Sample(None, "no answer"), Sample(float("nan"))], ids=["nothing", "NaN"])
+def test_no_data_neither_passes_nor_fails_until_its_deadline(sample: Sample) -> None:
+    cr, world, now = measured(sample)
+    settle(cr, world, now)
+    world.follow(now)
+    settle(cr, world, now + timedelta(minutes=5))
+    assert cr["status"]["release"]["step"] == "VerifyAfter"
+    settle(cr, world, now + timedelta(minutes=11))
+    released(cr, world, now + timedelta(minutes=11))
+    assert condition(cr["status"], "Ready") == ("False", "RolledBack")
+    assert "NoData" in cr["status"]["pin"]["reason"]
+
+
+def test_a_query_that_cannot_work_fails_at_once() -> None:
+    cr, world, now = measured(Sample(None, "parse error", is_final=True))
+    released(cr, world, now)
+    assert "check errors failed: parse error" in cr["status"]["pin"]["message"]

@@ -16,6 +16,7 @@ from tests.memory.defaults import DEFAULTS
 from hardened.api import names
 from hardened.api.parse import HardenedService, parse
 from hardened.core.manifest import ChildKey, Manifest, key_of
+from hardened.core.measuring import Sample
 from hardened.core.observed import Observed
 from hardened.core.plan import ENDED_SECONDS, Plan, plan
 from hardened.core.policy import Policy
@@ -87,6 +88,8 @@ class World:
     failing: set[str] = field(default_factory=set)  # checks that fail
     mute: bool = False  # verifiers are lost, and say nothing
     has_place: bool = True  # see Observed
+    samples: dict[str, Sample] = field(default_factory=dict)  # what Prometheus answers, by the check
+    asked: list[str] = field(default_factory=list)  # what it was asked
 
     def seen(self, service: str = "shop") -> Observed:
         """What the caches show: what carries the service's label."""
@@ -180,6 +183,9 @@ def decide(service: Manifest, world: World, now: datetime = NOW, policy: Policy 
         decided = plan(service, observed, policy, now)
         if decided.look_at_pods:
             observed = observed.with_pods(world.pods)
+        elif decided.ask:
+            observed = replace(observed, samples={query.name: world.samples[query.name] for query in decided.ask})
+            world.asked += [query.text for query in decided.ask]
         elif decided.look:
             for key in decided.look:
                 found = world.objects.get(key)
