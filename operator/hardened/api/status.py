@@ -11,7 +11,7 @@ Line = Annotated[str, StringConstraints(max_length=512)]
 Message = Annotated[str, StringConstraints(max_length=32768)]
 When = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 
-Phase = Literal["Pending", "Progressing", "Healthy", "Degraded", "RolledBack", "Rejected", "Suspended"]
+Phase = Literal["Pending", "Progressing", "Healthy", "Degraded", "RolledBack", "Rejected", "Suspended", "Paused"]
 
 
 class Condition(Model):
@@ -41,6 +41,16 @@ class Stable(Model):
     promotion: Annotated[int, Field(ge=1)]
 
 
+class Left(Model):
+    """The revision that traffic leaves by hand; it is rejected once it has."""
+
+    revision: Short
+    rejected_key: Short
+    reason: Annotated[str, StringConstraints(max_length=1024)]
+    message: Message
+    after_cutover: bool | None = None
+
+
 class ReleaseState(Model):
     """The release at work: where it is, and until when."""
 
@@ -56,6 +66,11 @@ class ReleaseState(Model):
     keep_until: When | None = None
     confirmed_at: When | None = None
     rejected: bool | None = None
+    rollback: bool | None = Field(None, description="True when a revision is gone back to by hand.")
+    left: Left | None = None
+    approved: bool | None = Field(None, description="True once somebody promoted the revision.")
+    paused_at: When | None = None
+    remaining: Short | None = Field(None, description="What was left of the deadline when the release was paused.")
 
 
 class Pin(Model):
@@ -77,6 +92,22 @@ class HistoryEntry(Model):
     missing: bool | None = Field(None, description="True when somebody deleted what was stored: it is not possible to go back to it.")
 
 
+class ActionEntry(Model):
+    """An action that was asked for. Its name does not run again."""
+
+    name: Annotated[str, StringConstraints(max_length=253)]
+    uid: Short
+    action: Short
+    phase: Literal["Running", "Succeeded", "Failed", "Refused"]
+    message: Annotated[str, StringConstraints(max_length=1024)]
+    revision: Short | None = None
+    key: Short | None = None
+    left: Short | None = Field(None, description="Of a rollback, the revision that traffic leaves.")
+    by: Line | None = Field(None, description="Who asked for it, and why.")
+    started_at: When
+    finished_at: When | None = None
+
+
 class HardenedServiceStatus(Model):
     """What the operator saw, last."""
 
@@ -90,4 +121,5 @@ class HardenedServiceStatus(Model):
     release: ReleaseState | None = None
     pin: Pin | None = None
     history: Annotated[list[HistoryEntry], keyed("revision", 128)] | None = None
+    actions: Annotated[list[ActionEntry], keyed("name", 64)] | None = None
     conditions: Annotated[list[Condition], keyed("type", 16)] | None = None

@@ -8,8 +8,11 @@ from typing import Any
 from hardened.api import names
 from hardened.api.parse import HardenedService, parse
 from hardened.core import diagnosis, history
+from hardened.core.action_answers import Answer, answers
+from hardened.core.action_entry import entries_of
 from hardened.core.children import desired_children, stored_revision
 from hardened.core.compare import difference
+from hardened.core.desired.metadata import action_owner
 from hardened.core.diagnosis import Finding
 from hardened.core.facts import Facts
 from hardened.core.history import revision_label
@@ -56,8 +59,8 @@ class Plan:
 
     look: children to read by name, one after the other; seed_replicas: what to set spec.replicas to, through /scale; apply, delete: in this
     order, stopping at the first failure; status: the whole status as it should be once nothing is left to write, None to
-    leave it; is_status_first: the rest depends on that status, and is planned once it is written; requeue_after: when to look again if
-    nothing happens before.
+    leave it; is_status_first: the rest depends on that status, and is planned once it is written; answers: to actions, after all else;
+    requeue_after: when to look again if nothing happens before.
     """
 
     look: frozenset[ChildKey] = frozenset()
@@ -67,6 +70,7 @@ class Plan:
     delete: tuple[Delete, ...] = ()
     status: Manifest | None = None
     is_status_first: bool = False
+    answers: tuple[Answer, ...] = ()
     requeue_after: timedelta | None = None
 
     @property
@@ -109,17 +113,19 @@ class _Planner:
         self.facts = Facts(svc, before, observed)
         self.course = course_of(self.facts, now)
         self.deployment = self.facts.deployments.get(self.course.focus)
+        self.answers, self.answer_at = answers(observed.actions, entries_of(before), action_owner(svc), now)
 
     def plan(self) -> Plan:
         course = self.course
         if self.svc.spec.suspend:
             finding = Finding(Reason.SUSPENDED, "spec.suspend is true: nothing is changed until it is false")
-            return Plan(status=self._status(finding))
+            is_told = course.actions == entries_of(self.before)
+            return Plan(status=self._status(finding), is_status_first=not is_told, answers=self.answers, requeue_after=self._answer_wait())
         if course.needs_pods:
             return Plan(look_at_pods=True)
         if course.has_moved and not course.marked:
             return Plan(status=self._status(self._trouble()), is_status_first=True)
-        wanted = [stored_revision(self.svc, course.marked)] if course.marked else self._wanted()
+        wanted = [stored_revision(self.svc, each) for each in course.marked] if course.marked else self._wanted()
         look = self._unread(wanted)
         if look:
             return Plan(look=look)
@@ -137,6 +143,7 @@ class _Planner:
             apply=tuple(apply),
             delete=() if blocker or course.marked else tuple(self._deletes(wanted)),
             status=self._status(obstacle),
+            answers=self.answers,
             requeue_after=self._requeue(obstacle),
         )
 
@@ -220,6 +227,7 @@ class _Planner:
         named = {self.facts.stable.place.revision} if self.facts.stable else set()
         if self.course.record:
             named.add(self.course.record.place.revision)
+        named |= {entry.revision for entry in self.course.actions if entry.phase == "Running"}
         return frozenset({self.facts.wanted.name, *running, *named, *(s.revision.name for s in self.course.stacks)})
 
     def _pinned(self) -> Finding | None:
@@ -228,7 +236,7 @@ class _Planner:
             return None
         reason = Reason.ROLLED_BACK if rejection.after_cutover else Reason.REJECTED
         what = "was taken back" if rejection.after_cutover else "was rejected"
-        text = f"revision {rejection.revision} {what}: {rejection.reason}: {rejection.message}; change the spec to release another one"
+        text = f"revision {rejection.revision} {what}: {rejection.reason}: {rejection.message}; change the spec, or retry it"
         return Finding(reason, text, is_final=True)
 
     def _trouble(self) -> Finding | None:
@@ -278,7 +286,11 @@ class _Planner:
             waits.append(PATIENCE)
         if self.course.look_at:
             waits.append(max(self.course.look_at - self.now, timedelta()))
+        waits += [wait for wait in [self._answer_wait()] if wait is not None]
         return min(waits, default=None)
+
+    def _answer_wait(self) -> timedelta | None:
+        return max(self.answer_at - self.now, timedelta()) if self.answer_at else None
 
     def _drift(self, entries: Iterable[Manifest]) -> Finding | None:
         for child in self.facts.ours:
@@ -318,6 +330,7 @@ class _Planner:
             drift=self._drift(entries),
             history=entries,
             crd_schema=self.observed.crd_schema,
+            actions=course.actions,
         )
         return status_of(self.svc, situation, self.before, self.now)
 

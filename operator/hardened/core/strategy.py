@@ -4,15 +4,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from hardened.api import names
-from hardened.core import release
+from hardened.core import actions, release
+from hardened.core.action_entry import Entry, entries_of
+from hardened.core.actions import Stakes, Target
 from hardened.core.children import Lead, Stack
 from hardened.core.desired.metadata import stack_selector
 from hardened.core.desired.service import selector
 from hardened.core.facts import Facts
-from hardened.core.release import COLORS, WATCHED_STEPS, Place, Record, Rejection, Step, demand, other, step
+from hardened.core.marks import marks_of
+from hardened.core.release import COLORS, WATCHED_STEPS, Next, Place, Record, Rejection, Step, Terms, View, demand, other, step
 from hardened.core.release_record import record_of
-from hardened.core.release_view import terms_of, view_of
-from hardened.core.revision import Revision
+from hardened.core.release_view import key_of, terms_of, view_of
+from hardened.core.revision import Revision, revision_of, stored
 
 #: Where nothing says how many replicas are wanted.
 DEFAULT_REPLICAS = 2
@@ -24,9 +27,9 @@ class Course:
 
     stacks, switch, preview: see desired_children; serving: where clients' traffic goes; focus: the colour whose pods are waited for;
     replicas: what is wanted of the stack that serves; is_gated: nothing serves before it was released; record: the release at work;
-    has_moved: status does not say so yet, and nothing else may be written before it does; marked: a revision whose marks are to be
-    written before all; rejection: why the revision that the spec asks for is not released; needs_pods: nothing can be said before the pods
-    are listed; look_at: when to look again.
+    has_moved: status does not say so yet, and nothing else may be written before it does; marked: revisions whose marks are to be
+    written before all; actions: what is remembered of them; rejection: why the revision that the spec asks for is not released;
+    needs_pods: nothing can be said before the pods are listed; look_at: when to look again.
     """
 
     stacks: tuple[Stack, ...]
@@ -38,7 +41,8 @@ class Course:
     preview: Lead | None = None
     record: Record | None = None
     has_moved: bool = False
-    marked: Stack | None = None
+    marked: tuple[Stack, ...] = ()
+    actions: tuple[Entry, ...] = ()
     rejection: Rejection | None = None
     needs_pods: bool = False
     look_at: datetime | None = None
@@ -49,10 +53,10 @@ def course_of(facts: Facts, now: datetime) -> Course:
     record = record_of(facts.before)
     if record or facts.svc.spec.effective_strategy == "BlueGreen":
         return _blue_green(facts, record, now)
-    return _in_place(facts)
+    return _in_place(facts, now)
 
 
-def _in_place(facts: Facts) -> Course:
+def _in_place(facts: Facts, now: datetime) -> Course:
     """One Deployment replaces its own pods."""
     svc, wanted = facts.svc, facts.wanted
     color = _color_in_use(facts)
@@ -61,13 +65,16 @@ def _in_place(facts: Facts) -> Course:
     rollout = facts.rollout(color)
     is_done = rollout is not None and rollout.revision == wanted.name and rollout.wanted == replicas > 0 and rollout.is_complete
     is_promoted = facts.stable is not None and facts.stable.place.revision == wanted.name
+    ruling = _judged(facts, None, view_of(facts, None, DEFAULT_REPLICAS), terms_of(svc.spec), now)
     return Course(
         stacks=(_stack(facts, color, revision, replicas), *_idle(facts, other(color))),
         switch=Lead(revision, stack_selector(svc, color)),
         serving=Place(color, rollout.revision) if rollout else None,
         focus=color,
         replicas=replicas,
-        marked=_promotion(facts, Place(color, wanted.name)) if is_done and not is_promoted else None,
+        marked=_promotion(facts, Place(color, wanted.name)) if is_done and not is_promoted and not ruling.is_news else (),
+        has_moved=ruling.is_news,
+        actions=ruling.entries,
     )
 
 
@@ -81,18 +88,25 @@ def _color_in_use(facts: Facts) -> str:
 
 def _blue_green(facts: Facts, record: Record | None, now: datetime) -> Course:
     terms, view = terms_of(facts.svc.spec), view_of(facts, record, DEFAULT_REPLICAS)
-    found, look_at, marked = record, None, None
+    before, look_at = entries_of(facts.before), None
+    ruling = _judged(facts, record, view, terms, now)
+    found, view = ruling.record, _asked(view, ruling, record)
+    forgiven = _forgiven(facts, actions.pending_retry(before))
+    marked, failed = forgiven, ""
     needs_pods = facts.observed.pods is None and record is not None and record.step in WATCHED_STEPS
     # Gates that are open already are passed at one go: one record instead of three.
-    for _ in () if needs_pods else Step:
+    for _ in () if needs_pods or forgiven else Step:
         following = step(found, view, terms, now)
         look_at = following.look_at
-        if found and (following.promotes or following.rejects):
-            marked = _rejection(facts, found.place, following.rejects) if following.rejects else _promotion(facts, found.place)
+        marked = _marked(facts, found.place, following) if found else ()
+        if marked:
             break
-        if following.record == found:
+        is_same, found, failed = following.record == found, following.record, following.failed
+        if is_same or failed:
             break
-        found = following.record
+    entries = actions.settled(ruling.entries, found, view, facts.rejected_keys(), failed, now)
+    if ruling.is_news:
+        marked = ()  # what was decided is written down first
     wanted, serving = demand(record, view, terms), view.traffic.leads_to
     is_waited_for = found is not None and found.step not in (Step.KEEP, Step.SWITCH_BACK)
     return Course(
@@ -104,9 +118,10 @@ def _blue_green(facts: Facts, record: Record | None, now: datetime) -> Course:
         replicas=view.replicas,
         is_gated=True,
         record=found,
-        has_moved=found != record,
+        has_moved=found != record or entries != before,
         marked=marked,
-        rejection=next((r for r in facts.rejections() if r.key == view.key), None),
+        actions=entries,
+        rejection=next((r for r in facts.rejections() if r.key == view.key and r.key in view.rejected), None),
         needs_pods=needs_pods,
         look_at=look_at,
     )
@@ -148,17 +163,73 @@ def _lead(facts: Facts, place: Place | None) -> Lead:
     return Lead(revision if revision and revision.fields else facts.wanted, selector(facts.svc, place))
 
 
-def _promotion(facts: Facts, place: Place) -> Stack | None:
-    revision = facts.revision(place.revision, place.color)
-    if revision is None:
-        return None
-    stack = _stack(facts, place.color, revision, 0)
-    return replace(stack, marks=stack.marks.promoted(1 + (facts.stable.promotion if facts.stable else 0)))
+def _marked(facts: Facts, place: Place, following: Next) -> tuple[Stack, ...]:
+    """The revisions that a move marks, the rejected one first: what was promoted last is stable."""
+    rejects = _rejection(facts, place, following.rejects) if following.rejects else ()
+    return (*rejects, *(_promotion(facts, place) if following.promotes else ()))
 
 
-def _rejection(facts: Facts, place: Place, rejection: Rejection) -> Stack | None:
+def _promotion(facts: Facts, place: Place) -> tuple[Stack, ...]:
     revision = facts.revision(place.revision, place.color)
     if revision is None:
-        return None
+        return ()
     stack = _stack(facts, place.color, revision, 0)
-    return replace(stack, marks=stack.marks.rejected(rejection))
+    return (replace(stack, marks=stack.marks.promoted(1 + (facts.stable.promotion if facts.stable else 0))),)
+
+
+def _rejection(facts: Facts, place: Place, rejection: Rejection) -> tuple[Stack, ...]:
+    color = place.color if rejection.revision == place.revision else other(place.color)
+    revision = facts.revision(rejection.revision, color)
+    if revision is None:
+        return ()
+    stack = _stack(facts, color, revision, 0)
+    return (replace(stack, marks=stack.marks.rejected(rejection)),)
+
+
+def _forgiven(facts: Facts, key: str) -> tuple[Stack, ...]:
+    """What is marked as rejected under a key that somebody wants to be tried again."""
+    names = [r.revision for r in facts.rejections() if r.key == key and facts.kept.named(r.revision)]
+    found = [revision for name in names if (revision := facts.revision(name, COLORS[0]))]
+    stacks = [_stack(facts, COLORS[0], revision, 0) for revision in found]
+    return tuple(replace(stack, marks=stack.marks.forgiven(key)) for stack in stacks)
+
+
+# ---- by hand
+
+
+def _judged(facts: Facts, record: Record | None, view: View, terms: Terms, now: datetime) -> actions.Ruling:
+    return actions.judged(facts.observed.actions, entries_of(facts.before), _stakes(facts, record, view, terms), now)
+
+
+def _asked(view: View, ruling: actions.Ruling, record: Record | None) -> View:
+    """The view with what is asked for by hand, and not done yet."""
+    key = actions.pending_retry(ruling.entries)
+    return replace(
+        view,
+        rollback=actions.pending_rollback(ruling.entries),
+        abort=actions.pending_abort(ruling.entries, record),
+        rejected=view.rejected - {key},
+    )
+
+
+def _stakes(facts: Facts, record: Record | None, view: View, terms: Terms) -> Stakes:
+    def key(revision: str) -> str:
+        return key_of(revision, facts.svc.spec)
+
+    def targets() -> list[Target]:
+        kept = [(stored(live), marks_of(live, revision_of(live))) for live in facts.kept.revisions]
+        # To a worker, which has no ports, no Service could lead.
+        found = [Target(r.name, m.promotion) for r, m in kept if r and m.promotion and r.fields.get("ports")]
+        return sorted((t for t in found if key(t.revision) not in view.rejected), key=lambda t: -t.promotion)
+
+    schema = facts.observed.crd_schema
+    is_deaf = schema.isdecimal() and int(schema) < int(names.SCHEMA_REVISION)
+    return Stakes(record, view, terms, targets, key, _obstacle(facts), is_deaf)
+
+
+def _obstacle(facts: Facts) -> str:
+    if facts.svc.spec.suspend:
+        return "spec.suspend is true: nothing is changed until it is false"
+    if facts.svc.spec.effective_strategy != "BlueGreen":
+        return f"with the strategy {facts.svc.spec.effective_strategy} nothing is done by hand: change the spec"
+    return ""

@@ -23,6 +23,7 @@ from hardened.shell.kinds import (
     DEPLOYMENT,
     ENDPOINT_SLICE,
     HARDENED_SERVICE,
+    HARDENED_SERVICE_ACTION,
     NETWORK_POLICY,
     PERSISTENT_VOLUME_CLAIM,
     POD_DISRUPTION_BUDGET,
@@ -47,7 +48,9 @@ CHILDREN: Final = (
     # The server makes them, with the labels of the Service that they are of.
     ENDPOINT_SLICE,
 )
-WATCHED: Final = (HARDENED_SERVICE, *CHILDREN)
+#: What a cluster may lack whose CRDs are older than this operator.
+OPTIONAL: Final = (HARDENED_SERVICE_ACTION,)
+WATCHED: Final = (HARDENED_SERVICE, *OPTIONAL, *CHILDREN)
 
 #: A watch that is alive is renewed at least this often, which is what the liveness limit of 180 s is measured by.
 WATCH_SECONDS: Final = 120
