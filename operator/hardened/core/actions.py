@@ -11,6 +11,7 @@ nothing. The action's own status only repeats its entry.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -99,22 +100,38 @@ class _Done:
 _Ruled = _Refused | _Begun | _Done
 
 
-def judged(bodies: Iterable[Mapping[str, Any]], entries: Sequence[Entry], stakes: Stakes, now: datetime) -> Ruling:
-    """Judges what was not judged yet; at most one action is accepted, the others wait for what comes of it. now: timezone-aware."""
+def unseen(bodies: Iterable[Mapping[str, Any]], entries: Iterable[Entry]) -> list[HardenedServiceAction]:
+    """The actions that are to be judged. One whose spec cannot be used is answered without an entry: it can have no effect."""
+    known, found = {entry.name for entry in entries}, []
+    for body in bodies:
+        meta, status = body["metadata"], body.get("status") or {}
+        if meta["name"] in known or status.get("phase") in FINAL or meta.get("deletionTimestamp"):
+            continue
+        with suppress(InvalidSpec):
+            found.append(parse_action(body))
+    return found
+
+
+def judged(
+    actions: Iterable[HardenedServiceAction], entries: Sequence[Entry], stakes: Stakes, now: datetime, present: Collection[str] = ()
+) -> Ruling:
+    """Judges actions at first sight; at most one is accepted, the others wait for what comes of it.
+
+    entries: what is remembered; present: the names of all actions that are there, which are forgotten last; now: timezone-aware.
+    """
     if stakes.is_deaf:
         return Ruling(tuple(entries), stakes.record)
-    actions = sorted(_unseen(bodies, entries), key=_urgency)
     under_way = next((e.action for e in entries if e.phase == "Running"), "")
-    if under_way not in ("", "Rollback"):
-        actions = [a for a in actions if a.spec.action == "Rollback"]
     found = list(entries)
-    for action in actions:
+    for action in sorted(actions, key=_urgency):
+        if under_way not in ("", "Rollback") and action.spec.action != "Rollback":
+            continue
         ruled = _ruled(action, stakes, under_way, now)
         found.append(_entry(action, ruled, now))
         if not isinstance(ruled, _Refused):
             record = ruled.record if isinstance(ruled, _Done) else stakes.record
-            return Ruling(_kept(found, bodies), record, is_news=True)
-    return Ruling(_kept(found, bodies), stakes.record, is_news=len(found) > len(entries))
+            return Ruling(bounded(found, present), record, is_news=True)
+    return Ruling(bounded(found, present), stakes.record, is_news=len(found) > len(entries))
 
 
 def pending_rollback(entries: Iterable[Entry]) -> Rollback | None:
@@ -165,21 +182,6 @@ def _settled(entry: Entry, record: Record | None, view: View, marked: Collection
 # ---- first sight
 
 
-def _unseen(bodies: Iterable[Mapping[str, Any]], entries: Iterable[Entry]) -> Iterable[HardenedServiceAction]:
-    known = {entry.name for entry in entries}
-    for body in bodies:
-        if (
-            body["metadata"]["name"] in known
-            or (body.get("status") or {}).get("phase") in FINAL
-            or body["metadata"].get("deletionTimestamp")
-        ):
-            continue
-        try:
-            yield parse_action(body)
-        except InvalidSpec:
-            continue  # it is answered without an entry: it can have no effect
-
-
 def _urgency(action: HardenedServiceAction) -> tuple[int, str, str]:
     verb = action.spec.action
     return _ORDER.index(verb) if verb in _ORDER else len(_ORDER), str(action.created_at), action.name
@@ -196,10 +198,6 @@ def _entry(action: HardenedServiceAction, ruled: _Ruled, now: datetime) -> Entry
             return entry.ended("Succeeded", said, now)
         case _Begun():
             return replace(entry, message=ruled.said, revision=ruled.revision, key=ruled.key, left=ruled.left)
-
-
-def _kept(entries: Iterable[Entry], bodies: Iterable[Mapping[str, Any]]) -> tuple[Entry, ...]:
-    return bounded(entries, {body["metadata"]["name"] for body in bodies})
 
 
 def _running(entries: Iterable[Entry], action: str) -> Entry | None:

@@ -5,10 +5,11 @@ from datetime import datetime
 
 from hardened.api import names
 from hardened.core import actions, release
+from hardened.core.action_answers import concerns
 from hardened.core.action_entry import Entry, entries_of
 from hardened.core.actions import Stakes, Target
 from hardened.core.children import Lead, Stack
-from hardened.core.desired.metadata import stack_selector
+from hardened.core.desired.metadata import action_owner, stack_selector
 from hardened.core.desired.service import selector
 from hardened.core.facts import Facts
 from hardened.core.marks import marks_of
@@ -198,7 +199,10 @@ def _forgiven(facts: Facts, key: str) -> tuple[Stack, ...]:
 
 
 def _judged(facts: Facts, record: Record | None, view: View, terms: Terms, now: datetime) -> actions.Ruling:
-    return actions.judged(facts.observed.actions, entries_of(facts.before), _stakes(facts, record, view, terms), now)
+    owner, entries = action_owner(facts.svc), entries_of(facts.before)
+    mine = [live for live in facts.observed.actions if concerns(live, owner)]
+    present = {live["metadata"]["name"] for live in mine}
+    return actions.judged(actions.unseen(mine, entries), entries, _stakes(facts, record, view, terms), now, present)
 
 
 def _asked(view: View, ruling: actions.Ruling, record: Record | None) -> View:

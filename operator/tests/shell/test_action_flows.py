@@ -74,9 +74,9 @@ def clean(steps: tuple[Step, ...]) -> tuple[int, list[Any], Body]:
 def test_with_the_previous_stack_up_the_flip_waits_for_the_record_alone() -> None:
     _, writes, found = clean(UP)
     first = [(w.verb, w.kind.name, w.name) for w in writes[:3]]
-    assert first == [("status", "HardenedService", "web"), ("apply", "Deployment", "web-green"), ("apply", "Service", "web")]
+    assert first == [("status", "HardenedService", "web"), ("apply", "Deployment", "web-blue"), ("apply", "Service", "web")]
     assert found["HardenedService web"]["status"]["phase"] == "RolledBack"
-    assert found["Deployment web-blue"]["spec"]["replicas"] == 0
+    assert found["Deployment web-green"]["spec"]["replicas"] == 0
     assert found["pin"]["message"] == "jane: p99 doubled"
     assert sum(w.kind == HARDENED_SERVICE_ACTION for w in writes) == 3, "its owner, that it runs, and its end"
 
