@@ -176,6 +176,8 @@ def _drifted(drift: Finding | None) -> Condition:
 def _phase(s: Situation, ready: Condition, available: int) -> str:
     if s.finding and s.finding.reason is Reason.SUSPENDED:
         return "Suspended"
+    if s.record and s.record.paused_at:
+        return "Paused"
     if ready.is_true:
         return "Healthy"
     if s.finding and s.finding.reason is Reason.ROLLED_BACK:
@@ -184,8 +186,6 @@ def _phase(s: Situation, ready: Condition, available: int) -> str:
         return "Rejected"
     if s.finding:
         return "Degraded"
-    if s.record and s.record.paused_at:
-        return "Paused"
     return "Progressing" if available or s.rollout else "Pending"
 
 

@@ -177,6 +177,7 @@ def test_whatever_is_asked_for_it_ends_where_the_spec_leads_or_where_it_was(
             world.look(kill_after=how[2])
         elif what == "status lost":
             world.record, world.entries = None, ()
+            world.left.clear()  # since when a stack was left went with it
         else:
             happen(world, what, how)
     world.calm()
