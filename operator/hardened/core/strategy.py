@@ -13,7 +13,7 @@ from hardened.core.desired.metadata import action_owner, stack_selector
 from hardened.core.desired.service import selector
 from hardened.core.facts import Facts
 from hardened.core.marks import marks_of
-from hardened.core.release import COLORS, WATCHED_STEPS, Next, Place, Record, Rejection, Step, Terms, View, demand, other, step
+from hardened.core.release import COLORS, Next, Place, Record, Rejection, Step, Terms, View, demand, other, step
 from hardened.core.release_record import record_of
 from hardened.core.release_view import key_of, terms_of, view_of
 from hardened.core.revision import Revision, revision_of, stored
@@ -94,7 +94,7 @@ def _blue_green(facts: Facts, record: Record | None, now: datetime) -> Course:
     found, view = ruling.record, _asked(view, ruling, record)
     forgiven = _forgiven(facts, actions.pending_retry(before))
     marked, failed = forgiven, ""
-    needs_pods = facts.observed.pods is None and record is not None and record.step in WATCHED_STEPS
+    needs_pods = facts.observed.pods is None and record is not None and _depends_on_pods(record, view)
     # Gates that are open already are passed at one go: one record instead of three.
     for _ in () if needs_pods or forgiven else Step:
         following = step(found, view, terms, now)
@@ -126,6 +126,19 @@ def _blue_green(facts: Facts, record: Record | None, now: datetime) -> Course:
         needs_pods=needs_pods,
         look_at=look_at,
     )
+
+
+def _depends_on_pods(record: Record, view: View) -> bool:
+    """Whether it counts where traffic has followed, and how pods do. Not before traffic is led there: the flip waits for no list."""
+    match record.step:
+        case Step.CUTOVER:
+            return view.traffic.leads_to == record.place
+        case Step.SWITCH_BACK:
+            return view.traffic.leads_to == view.stable
+        case Step.VERIFY_AFTER:
+            return view.rollback is None
+        case _:
+            return False
 
 
 def _colored(facts: Facts, record: Record | None, color: str, wanted: release.Stack | None) -> list[Stack]:

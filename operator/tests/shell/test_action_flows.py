@@ -6,8 +6,9 @@ from functools import cache
 from typing import Any
 
 import pytest
+from tests.memory.api_server import Call
 from tests.shell import virtual_time
-from tests.shell.operator_world import RELEASED, Killed, Strike, World, create_released, release, service
+from tests.shell.operator_world import RELEASED, Killed, Operator, Strike, World, create_released, release, service
 from tests.shell.test_release_flows import Watchman
 
 from hardened.shell.kinds import DEPLOYMENT, HARDENED_SERVICE, HARDENED_SERVICE_ACTION, SERVICE
@@ -57,10 +58,10 @@ def state(world: World) -> Body:
 
 
 @cache
-def clean(steps: tuple[Step, ...]) -> tuple[int, list[Any], Body]:
+def clean(steps: tuple[Step, ...]) -> tuple[int, list[Call], Body]:
     """Played once: the writes before the last step, those in it, and the state then."""
 
-    async def play() -> tuple[int, list[Any], Body]:
+    async def play() -> tuple[int, list[Call], Body]:
         world = World()
         watchman = Watchman(world)
         await world.play(*steps[:-1])
@@ -80,6 +81,31 @@ def test_with_the_previous_stack_up_the_flip_waits_for_the_record_alone() -> Non
     assert found["Deployment web-green"]["spec"]["replicas"] == 0
     assert found["pin"]["message"] == "jane: p99 doubled"
     assert sum(w.kind == HARDENED_SERVICE_ACTION for w in writes) == 3, "its owner, that it runs, and its end"
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        pytest.param(UP, id="the previous stack is kept"),
+        pytest.param((create_released, release("web:2", verify={"afterCutover": {"window": "10m"}}), asks("Rollback")), id="it is stable"),
+    ],
+)
+def test_nothing_is_asked_of_the_api_server_before_the_flip(steps: tuple[Step, ...]) -> None:
+    async def play() -> list[Call]:
+        world = World()
+        await world.play(*steps[:-1])
+        working = asyncio.create_task(Operator(world.server).run())
+        await asyncio.sleep(1)
+        before = len(world.server.calls)
+        await steps[-1](world)
+        await asyncio.sleep(0.05)
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+        return world.server.calls[before:]
+
+    calls = virtual_time.run(play())
+    flip = next(n for n, call in enumerate(calls) if (call.verb, call.kind) == ("apply", SERVICE))
+    assert [(c.verb, c.kind.name) for c in calls[:flip]] == [("status", "HardenedService"), ("apply", "Deployment")]
 
 
 def test_a_stack_that_was_scaled_down_is_brought_up_before_traffic_is_led_to_it() -> None:
