@@ -41,14 +41,18 @@ class Stable(Model):
     promotion: Annotated[int, Field(ge=1)]
 
 
-class Left(Model):
-    """The revision that traffic leaves by hand; it is rejected once it has."""
+class Pin(Model):
+    """Why the revision that the spec asks for is not released."""
 
     revision: Short
     rejected_key: Short
     reason: Annotated[str, StringConstraints(max_length=1024)]
     message: Message
     after_cutover: bool | None = None
+
+
+class Left(Pin):
+    """The revision that traffic leaves by hand. It is rejected once it has."""
 
 
 class ReleaseState(Model):
@@ -71,16 +75,6 @@ class ReleaseState(Model):
     approved: bool | None = Field(None, description="True once somebody promoted the revision.")
     paused_at: When | None = None
     remaining: Short | None = Field(None, description="What was left of the deadline when the release was paused.")
-
-
-class Pin(Model):
-    """Why the revision that the spec asks for is not released."""
-
-    revision: Short
-    rejected_key: Short
-    reason: Annotated[str, StringConstraints(max_length=1024)]
-    message: Message
-    after_cutover: bool | None = None
 
 
 class HistoryEntry(Model):

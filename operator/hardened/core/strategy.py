@@ -66,7 +66,9 @@ def _in_place(facts: Facts, now: datetime) -> Course:
     rollout = facts.rollout(color)
     is_done = rollout is not None and rollout.revision == wanted.name and rollout.wanted == replicas > 0 and rollout.is_complete
     is_promoted = facts.stable is not None and facts.stable.place.revision == wanted.name
-    ruling = _judged(facts, None, view_of(facts, None, DEFAULT_REPLICAS), terms_of(svc.spec), now)
+    ruling = actions.Ruling(entries_of(facts.before), None)
+    if facts.observed.actions:
+        ruling = _judged(facts, None, view_of(facts, None, DEFAULT_REPLICAS), terms_of(svc.spec), now)
     return Course(
         stacks=(_stack(facts, color, revision, replicas), *_idle(facts, other(color))),
         switch=Lead(revision, stack_selector(svc, color)),

@@ -51,6 +51,8 @@ FIRST = [
                  id="watched: traffic is led back to stable"),
     pytest.param(record(Step.CUTOVER), view("old", leads_to=GREEN), record(Step.SWITCH_BACK, is_rejected=True, left=LEFT),
                  id="in the cutover traffic is led back to stable first, for an older one as well"),
+    pytest.param(record(Step.VERIFY_AFTER), view("old", stable=GREEN, green=Stack("new", 2, 2), leads_to=GREEN),
+                 record(Step.KEEP, keep_until=NOW + timedelta(minutes=5)), id="watched, and marked as promoted: to Keep first"),
     pytest.param(None, view("last"), None, id="to stable, once nothing is at work: done"),
 ]  # fmt: skip
 
