@@ -104,6 +104,7 @@ def test_a_stack_that_was_scaled_down_is_brought_up_before_traffic_is_led_to_it(
 def end_the_same(steps: tuple[Step, ...]) -> None:
     """Whichever write of the last step the operator is killed before: killed after one was taken is killed before the next."""
     before, writes, expected = clean(steps)
+    assert (writes[0].verb, writes[0].kind) == ("status", HARDENED_SERVICE), "what was decided is written down first"
     for nth in range(before + 1, before + len(writes) + 1):
         strike = Strike(nth, Killed)
 
