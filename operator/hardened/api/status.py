@@ -11,7 +11,7 @@ Line = Annotated[str, StringConstraints(max_length=512)]
 Message = Annotated[str, StringConstraints(max_length=32768)]
 When = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 
-Phase = Literal["Pending", "Progressing", "Healthy", "Degraded", "RolledBack", "Rejected", "Queued", "Suspended"]
+Phase = Literal["Pending", "Progressing", "Healthy", "Degraded", "RolledBack", "Rejected", "Queued", "Paused", "Suspended"]
 
 
 class Condition(Model):
@@ -52,6 +52,20 @@ class CheckOutcome(Model):
     asked_at: When | None = None
 
 
+class Pin(Model):
+    """Why the revision that the spec asks for is not released."""
+
+    revision: Short
+    rejected_key: Short
+    reason: Annotated[str, StringConstraints(max_length=1024)]
+    message: Message
+    after_cutover: bool | None = None
+
+
+class Left(Pin):
+    """The revision that traffic leaves by hand. It is rejected once it has."""
+
+
 class ReleaseState(Model):
     """The release at work: where it is, and until when."""
 
@@ -69,16 +83,11 @@ class ReleaseState(Model):
     rejected: bool | None = None
     probed_anew: bool | None = None
     checks: Annotated[list[CheckOutcome], keyed("name", 40)] | None = None
-
-
-class Pin(Model):
-    """Why the revision that the spec asks for is not released."""
-
-    revision: Short
-    rejected_key: Short
-    reason: Annotated[str, StringConstraints(max_length=1024)]
-    message: Message
-    after_cutover: bool | None = None
+    rollback: bool | None = Field(None, description="True when a revision is gone back to by hand.")
+    left: Left | None = None
+    approved: bool | None = Field(None, description="True once somebody promoted the revision.")
+    paused_at: When | None = None
+    remaining: Short | None = Field(None, description="What was left of the deadline when the release was paused.")
 
 
 class HistoryEntry(Model):
@@ -88,6 +97,22 @@ class HistoryEntry(Model):
     image: Line
     created_at: When
     missing: bool | None = Field(None, description="True when somebody deleted what was stored: it is not possible to go back to it.")
+
+
+class ActionEntry(Model):
+    """An action that was asked for. Its name does not run again."""
+
+    name: Annotated[str, StringConstraints(max_length=253)]
+    uid: Short
+    action: Short
+    phase: Literal["Running", "Succeeded", "Failed", "Refused"]
+    message: Annotated[str, StringConstraints(max_length=1024)]
+    revision: Short | None = None
+    key: Short | None = None
+    left: Short | None = Field(None, description="Of a rollback, the revision that traffic leaves.")
+    by: Line | None = Field(None, description="Who asked for it, and why.")
+    started_at: When
+    finished_at: When | None = None
 
 
 class HardenedServiceStatus(Model):
@@ -103,4 +128,5 @@ class HardenedServiceStatus(Model):
     release: ReleaseState | None = None
     pin: Pin | None = None
     history: Annotated[list[HistoryEntry], keyed("revision", 128)] | None = None
+    actions: Annotated[list[ActionEntry], keyed("name", 64)] | None = None
     conditions: Annotated[list[Condition], keyed("type", 16)] | None = None

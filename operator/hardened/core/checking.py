@@ -68,10 +68,15 @@ class Heard:
     outcomes: tuple[Outcome, ...]
 
 
+#: Where no release is at work.
+NOTHING_HEARD = Heard((Verdict.UNKNOWN, ""), (Verdict.UNKNOWN, ""), ())
+
+
 def verifiers(facts: Facts, record: Record | None, terms: Terms, image: str, now: datetime) -> list[Verifier]:
     """The verifier pods of the record's step. image: what they run; "" for none: then nobody checks."""
     revision = facts.revision(record.place.revision, record.place.color) if record else None
-    if record is None or revision is None or not revision.fields or not image:
+    # What is gone back to has passed before: nothing waits for a check of it.
+    if record is None or record.is_rollback or revision is None or not revision.fields or not image:
         return []
     maker = _Maker(facts.svc, revision, record, image)
     spec, wait = facts.svc.spec.verify, terms.progress_deadline
@@ -137,7 +142,7 @@ class _Maker:
 def heard(facts: Facts, record: Record | None, wanted: Sequence[Verifier], has_image: bool) -> Heard:
     """What the verifiers of the record's step, and the pods of its revision themselves, say."""
     if record is None:
-        return Heard((Verdict.UNKNOWN, ""), (Verdict.UNKNOWN, ""), ())
+        return NOTHING_HEARD
     reports = [(verifier, _report(facts, verifier)) for verifier in wanted]
     verdicts = [verdict(report, verifier.names) for verifier, report in reports]
     spec = facts.svc.spec.verify

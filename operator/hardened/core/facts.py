@@ -13,7 +13,7 @@ from hardened.core.marks import Marks, marks_of
 from hardened.core.observed import Observed, Owner, owner_of
 from hardened.core.ownership import applied_fields
 from hardened.core.release import COLORS, Place, Rejection
-from hardened.core.release_record import Stable, pin_of, stable_of
+from hardened.core.release_record import Stable, rejection_of, stable_of
 from hardened.core.revision import Revision, render, revision_name, revision_of, stored
 from hardened.core.rollout import Rollout, rollout_of
 
@@ -54,8 +54,12 @@ class Facts:
     def rejections(self) -> list[Rejection]:
         """Every rejection that is remembered: on what is stored, and in status, where somebody deleted what was stored."""
         known = [r for live in self.kept.revisions for r in marks_of(live, revision_of(live)).rejections]
-        pin = pin_of(self.before)
+        pin = rejection_of(self.before.get("pin"))
         return known + ([pin] if pin and pin.key not in {r.key for r in known} and not self.kept.named(pin.revision) else [])
+
+    def rejected_keys(self) -> frozenset[str]:
+        """The keys that marks reject. A pin in status goes with the status that is written without it."""
+        return frozenset(r.key for live in self.kept.revisions for r in marks_of(live, revision_of(live)).rejections)
 
     def epoch(self, color: str) -> str:
         """The mark of the release that last led traffic to this colour."""

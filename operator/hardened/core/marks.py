@@ -30,6 +30,10 @@ class Marks:
         others = [known for known in self.rejections if known.key != rejection.key]
         return replace(self, rejections=(*others, replace(rejection, message=rejection.message[:MESSAGE_LIMIT]))[-LIMIT:])
 
+    def forgiven(self, key: str) -> "Marks":
+        """Without the rejection under this key."""
+        return replace(self, rejections=tuple(known for known in self.rejections if known.key != key))
+
     def annotations(self) -> dict[str, str]:
         """As they are written on the ControllerRevision."""
         found = {names.PROMOTION_ANNOTATION: str(self.promotion)} if self.promotion else {}

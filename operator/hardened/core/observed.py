@@ -35,8 +35,8 @@ class Observed:
     children: by key, everything that carries the service's label or was read by name; absent: wanted children that were read by name and
     are not there; fresh: children as they were read or written in this pass; pods: the service's pods, or None if nobody has listed them;
     troubles: what failed in this pass; contested: children that came back from our own write in this pass without what was written, and the
-    field; crd_schema: the schema revision of the CRD on the cluster, "" if unknown;
-    has_place: fewer releases of other services are at work than may be; samples: what queries gave, by the check; None if nobody has asked.
+    field; crd_schema: the schema revision of the CRD on the cluster, "" if unknown; has_place: fewer releases of other services are at work
+    than may be; samples: what queries gave, by the check, None if nobody has asked; actions: what was asked for by hand.
     """
 
     children: Mapping[ChildKey, Manifest] = field(default_factory=lambda: MappingProxyType({}))
@@ -48,11 +48,15 @@ class Observed:
     crd_schema: str = ""
     has_place: bool = True
     samples: Mapping[str, Sample] | None = None
+    actions: tuple[Manifest, ...] = ()
 
     @classmethod
     def of(cls, children: Iterable[Manifest], *, crd_schema: str = "") -> "Observed":
-        """A snapshot of these children."""
-        return cls(MappingProxyType({key_of(child): child for child in children}), crd_schema=crd_schema)
+        """A snapshot of these children, and of the actions among them."""
+        found: dict[ChildKey, Manifest] = {key_of(child): child for child in children}
+        actions = tuple(live for key, live in sorted(found.items(), key=lambda item: item[0]) if key.kind == names.ACTION_KIND)
+        others = {key: child for key, child in found.items() if key.kind != names.ACTION_KIND}
+        return cls(MappingProxyType(others), crd_schema=crd_schema, actions=actions)
 
     def with_child(self, child: Manifest) -> "Observed":
         """The same world, with this newer state of one child."""

@@ -8,9 +8,12 @@ from typing import Any
 from hardened.api import names
 from hardened.api.parse import HardenedService, parse
 from hardened.core import diagnosis, history
+from hardened.core.action_answers import Answer, answers
+from hardened.core.action_entry import entries_of
 from hardened.core.checking import is_verifier, unheard
 from hardened.core.children import desired_children, signed, stored_revision
 from hardened.core.compare import difference
+from hardened.core.desired.metadata import action_owner
 from hardened.core.diagnosis import Finding
 from hardened.core.facts import Facts
 from hardened.core.history import revision_label
@@ -61,7 +64,7 @@ class Plan:
     look: children to read by name, one after the other; ask: Prometheus; seed_replicas: what to set spec.replicas to, by /scale; apply,
     delete, end: in this order, stopping at the first failure; end: pods that are to end now, and to stay; status: the whole status as it
     should be once nothing is left to write, None to leave it; is_status_first: the rest depends on that status, and is planned once it is
-    written; requeue_after: when to look again if nothing happens before.
+    written; answers: to actions, after all else; requeue_after: when to look again if nothing happens before.
     """
 
     look: frozenset[ChildKey] = frozenset()
@@ -73,6 +76,7 @@ class Plan:
     end: tuple[ChildKey, ...] = ()
     status: Manifest | None = None
     is_status_first: bool = False
+    answers: tuple[Answer, ...] = ()
     requeue_after: timedelta | None = None
 
     @property
@@ -115,19 +119,21 @@ class _Planner:
         self.facts = Facts(svc, before, observed)
         self.course = course_of(self.facts, policy.verifier_image, now)
         self.deployment = self.facts.deployments.get(self.course.focus)
+        self.answers, self.answer_at = answers(observed.actions, entries_of(before), action_owner(svc), now)
 
     def plan(self) -> Plan:
         course = self.course
         if self.svc.spec.suspend:
             finding = Finding(Reason.SUSPENDED, "spec.suspend is true: nothing is changed until it is false")
-            return Plan(status=self._status(finding))
+            is_told = course.actions == entries_of(self.before)
+            return Plan(status=self._status(finding), is_status_first=not is_told, answers=self.answers, requeue_after=self._answer_wait())
         if course.needs_pods:
             return Plan(look_at_pods=True)
         if course.asks:
             return Plan(ask=course.asks)
         if course.has_moved and not course.marked:
             return Plan(status=self._status(self._trouble()), is_status_first=True)
-        wanted = [stored_revision(self.svc, course.marked)] if course.marked else self._wanted()
+        wanted = [stored_revision(self.svc, each) for each in course.marked] if course.marked else self._wanted()
         look = self._unread(wanted)
         if look:
             return Plan(look=look)
@@ -146,6 +152,7 @@ class _Planner:
             delete=() if blocker or course.marked else tuple(self._deletes(wanted)),
             end=tuple(self._ends()),
             status=self._status(obstacle),
+            answers=self.answers,
             requeue_after=self._requeue(obstacle),
         )
 
@@ -246,6 +253,7 @@ class _Planner:
         named = {self.facts.stable.place.revision} if self.facts.stable else set()
         if self.course.record:
             named.add(self.course.record.place.revision)
+        named |= {entry.revision for entry in self.course.actions if entry.phase == "Running"}
         return frozenset({self.facts.wanted.name, *running, *named, *(s.revision.name for s in self.course.stacks)})
 
     def _pinned(self) -> Finding | None:
@@ -254,7 +262,7 @@ class _Planner:
             return None
         reason = Reason.ROLLED_BACK if rejection.after_cutover else Reason.REJECTED
         what = "was taken back" if rejection.after_cutover else "was rejected"
-        text = f"revision {rejection.revision} {what}: {rejection.reason}: {rejection.message}; change the spec to release another one"
+        text = f"revision {rejection.revision} {what}: {rejection.reason}: {rejection.message}; change the spec, or retry it"
         return Finding(reason, text, is_final=True)
 
     def _trouble(self) -> Finding | None:
@@ -304,7 +312,11 @@ class _Planner:
             waits.append(PATIENCE)
         if self.course.look_at:
             waits.append(max(self.course.look_at - self.now, timedelta()))
+        waits += [wait for wait in [self._answer_wait()] if wait is not None]
         return min(waits, default=None)
+
+    def _answer_wait(self) -> timedelta | None:
+        return max(self.answer_at - self.now, timedelta()) if self.answer_at else None
 
     def _drift(self, entries: Iterable[Manifest]) -> Finding | None:
         for child in self.facts.ours:
@@ -344,6 +356,7 @@ class _Planner:
             drift=self._drift(entries),
             history=entries,
             crd_schema=self.observed.crd_schema,
+            actions=course.actions,
         )
         return status_of(self.svc, situation, self.before, self.now)
 

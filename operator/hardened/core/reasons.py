@@ -40,6 +40,8 @@ class Reason(StrEnum):
     CHECK_FAILED = "CheckFailed"
     NO_DATA = "NoData"
     SELECTOR_CHANGED = "SelectorChanged"
+    ABORTED = "Aborted"
+    PAUSED = "Paused"
 
 
 MEANING: dict[Reason, str] = {
@@ -73,8 +75,10 @@ MEANING: dict[Reason, str] = {
     Reason.GAPS: "Some hardening is left to be done by the team; the message lists it.",
     Reason.CRD_MISMATCH: "The CRD on the cluster is not the one that this operator was built with.",
     Reason.REJECTED: "The revision that the spec asks for did not pass its checks; what served before still does.",
-    Reason.ROLLED_BACK: "The revision that the spec asks for failed under live traffic, and was taken back; the one before it serves.",
+    Reason.ROLLED_BACK: "The revision that the spec asks for was taken back from live traffic, by its checks or by hand.",
     Reason.CHECK_FAILED: "A check of the new revision failed; the message names it.",
     Reason.NO_DATA: "Nobody could say how the new revision does, within its deadline.",
+    Reason.ABORTED: "Somebody ended the release by hand; the message says who, and why.",
+    Reason.PAUSED: "Somebody holds the release; it goes on once it is resumed.",
     Reason.SELECTOR_CHANGED: "Somebody else changed the switch Service in the middle of a release; it was led back.",
 }

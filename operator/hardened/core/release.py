@@ -80,6 +80,17 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class Rejection:
+    """That a revision failed. key: see Record; after_cutover: it had served by then, and was taken back."""
+
+    revision: str
+    key: str
+    reason: Reason
+    message: str
+    after_cutover: bool = False
+
+
+@dataclass(frozen=True)
 class Record:
     """status.release. Times are moments in UTC.
 
@@ -88,6 +99,10 @@ class Record:
     confirmed_at: in SwitchBack, when traffic had left; is_rejected: in SwitchBack, that the revision failed, and was not just unwanted;
     is_probed_anew: the zero-loss probe that began before the cutover ended before it, too; outcomes: of its checks, as far as they have
     ended.
+
+    By hand: is_rollback: the place is gone back to, without checks, whatever the spec asks for (its key is ""); left: the revision that
+    traffic leaves for it, to be marked once it has; is_approved: somebody promoted the revision; paused_at: nothing moves since then, and
+    remaining is what was left of the deadline.
     """
 
     place: Place
@@ -103,6 +118,11 @@ class Record:
     is_rejected: bool = False
     is_probed_anew: bool = False
     outcomes: tuple[Outcome, ...] = ()
+    is_rollback: bool = False
+    left: Rejection | None = None
+    is_approved: bool = False
+    paused_at: datetime | None = None
+    remaining: timedelta | None = None
 
 
 @dataclass(frozen=True)
@@ -151,13 +171,21 @@ class Traffic:
 
 
 @dataclass(frozen=True)
+class Rollback:
+    """A rollback that somebody asked for. to: a revision that was promoted; left: what is to be marked as rejected for it."""
+
+    to: str
+    left: Rejection
+
+
+@dataclass(frozen=True)
 class View:
     """All that a step depends on.
 
     wanted: the revision that the spec asks for; key: see Record; replicas: spec.replicas; stable: the last promoted place, if any; stacks:
     by colour; rejected: the keys of revisions that were rejected; before, after: what the checks of VerifyBefore, and everything that is
-    looked at in VerifyAfter, say of the record's revision, with a sentence; is_approved: somebody promoted the record's revision;
-    has_place: fewer other releases are at work than may be.
+    looked at in VerifyAfter, say of the record's revision, with a sentence; has_place: fewer other releases are at work than may be.
+    rollback, abort: asked for by hand, and not done yet; of an abort of the record's revision, who and why.
     """
 
     wanted: str
@@ -169,32 +197,23 @@ class View:
     rejected: frozenset[str] = frozenset()
     before: tuple[Verdict, str] = (Verdict.UNKNOWN, "")
     after: tuple[Verdict, str] = (Verdict.UNKNOWN, "")
-    is_approved: bool = False
     has_place: bool = True
-
-
-@dataclass(frozen=True)
-class Rejection:
-    """That a revision failed. key: see Record; after_cutover: it had served by then, and was taken back."""
-
-    revision: str
-    key: str
-    reason: Reason
-    message: str
-    after_cutover: bool = False
+    rollback: Rollback | None = None
+    abort: str | None = None
 
 
 @dataclass(frozen=True)
 class Next:
     """What follows. record: None where no release is at work; promotes (a revision), rejects: to be marked before the record is written.
 
-    look_at: when to look again if nothing happens before.
+    look_at: when to look again if nothing happens before; failed: why the rollback by hand that was at work has ended without success.
     """
 
     record: Record | None
     promotes: str = ""
     rejects: Rejection | None = None
     look_at: datetime | None = None
+    failed: str = ""
 
 
 @dataclass(frozen=True)
@@ -216,6 +235,9 @@ def other(color: str) -> str:
 
 def step(record: Record | None, view: View, terms: Terms, now: datetime) -> Next:
     """At most one move. The same record where nothing moves: then `demand` is what is to be done."""
+    asked = _aborted(record, view) or _rolled_back(record, view, terms, now)
+    if asked:
+        return asked
     if record is None or record.step is Step.KEEP:
         return _begin(record, view, terms, now)
     if record.step in BEFORE_CUTOVER:
@@ -240,7 +262,11 @@ def demand(record: Record | None, view: View, terms: Terms) -> Demand:
             stacks[previous] = Stack(view.stacks[previous].revision, view.replicas)
         return Demand(stacks, view.stable)
     is_small = record.step in BEFORE_CUTOVER and record.step is not Step.SCALE_UP
-    stacks[record.place.color] = Stack(record.place.revision, _preview_size(view, terms) if is_small else view.replicas)
+    beside = Stack(record.place.revision, _preview_size(view, terms) if is_small else view.replicas)
+    if record.paused_at:
+        beside = view.stacks.get(record.place.color, Stack(""))  # as it is, and not as the step asks for
+    if beside.revision:
+        stacks[record.place.color] = beside
     return Demand(stacks, _destination(record, view), record.place if record.step in BEFORE_CUTOVER else None)
 
 
@@ -291,11 +317,13 @@ def _runs_beside_stable(place: Place, view: View) -> bool:
 def _before_cutover(record: Record, view: View, terms: Terms, now: datetime) -> Next:
     if record.key in view.rejected:
         return Next(None)  # marked, and the process ended before it wrote this
-    if view.key != record.key:
+    if record.paused_at:
+        return Next(None if view.stable and view.wanted == view.stable.revision else record)
+    if view.key != record.key and not record.is_rollback:
         # Back to stable, or a newer spec, or other checks: this one is over, and not rejected.
         return _begin(None, view, terms, now)
     if view.replicas == 0:
-        return Next(None)
+        return Next(None, failed="0 replicas are wanted" if record.is_rollback else "")
     stack = view.stacks.get(record.place.color, Stack(""))
     is_there = stack.revision == record.place.revision and stack.is_settled
     match record.step:
@@ -307,7 +335,7 @@ def _before_cutover(record: Record, view: View, terms: Terms, now: datetime) -> 
             return Next(_enter(record, Step.APPROVAL if terms.is_manual else Step.SCALE_UP, terms, now, view))
         case Step.VERIFY_BEFORE if view.before[0] is Verdict.FAILED:
             return _abandoned(record, Reason.CHECK_FAILED, view.before[1])
-        case Step.APPROVAL if view.has_place and (view.is_approved or not terms.is_manual or _has_passed(record.deadline, now)):
+        case Step.APPROVAL if view.has_place and (record.is_approved or not terms.is_manual or _has_passed(record.deadline, now)):
             return Next(_enter(record, Step.SCALE_UP, terms, now, view))
         case Step.SCALE_UP if is_there and stack.available >= _least(record, view):
             return Next(_enter(record, Step.CUTOVER, terms, now, view))
@@ -318,11 +346,13 @@ def _before_cutover(record: Record, view: View, terms: Terms, now: datetime) -> 
 
 
 def _cutover(record: Record, view: View, terms: Terms, now: datetime) -> Next:
+    if record.is_rollback and view.stable == record.place:
+        return Next(_kept(replace(record, cutover_at=now), view, terms, now))  # marked, and the process ended before it wrote this
     if record.key in view.rejected:
         return _rejected_before(record)
     if view.traffic.is_strange or view.traffic.leads_to not in (view.stable, record.place):
         return _back(record, Reason.SELECTOR_CHANGED, "somebody else changed the selector of the switch Service in the cutover")
-    if view.wanted == (view.stable.revision if view.stable else ""):
+    if view.wanted == (view.stable.revision if view.stable else "") and not record.is_rollback:
         return _back(record)
     is_late = record.deadline is not None and now >= record.deadline
     stack = view.stacks.get(record.place.color, Stack(""))
@@ -333,6 +363,8 @@ def _cutover(record: Record, view: View, terms: Terms, now: datetime) -> Next:
             return Next(_enter(record, Step.SCALE_UP, terms, now, view))
         return Next(record, look_at=record.deadline)
     if view.traffic.has_followed and view.traffic.ready >= _least(record, view):
+        if record.is_rollback:
+            return Next(_kept(replace(record, cutover_at=now), view, terms, now), promotes=record.place.revision, rejects=record.left)
         return Next(replace(_enter(record, Step.VERIFY_AFTER, terms, now), cutover_at=now, window_ends_at=now + terms.window))
     if is_late:
         return _back(record, Reason.PROGRESS_DEADLINE_EXCEEDED, "the endpoints did not follow the cutover within its deadline")
@@ -369,11 +401,64 @@ def _verify_after(record: Record, view: View, terms: Terms, now: datetime) -> Ne
 def _switch_back(record: Record, view: View, now: datetime) -> Next:
     is_back = view.traffic.leads_to == view.stable and not view.traffic.is_strange and view.traffic.has_followed
     if record.confirmed_at is None:
-        return Next(replace(record, confirmed_at=now) if is_back else record)
+        unmarked = record.left if record.left and record.left.key not in view.rejected else None
+        return Next(replace(record, confirmed_at=now), rejects=unmarked) if is_back else Next(record)
     if not is_back:
         return Next(replace(record, confirmed_at=None))
     ends = record.confirmed_at + (LEAST_KEEP_REJECTED if record.is_rejected else LEAST_KEEP)
     return Next(None) if now >= ends else Next(record, look_at=ends)
+
+
+# ---- by hand
+
+
+def paused(record: Record, now: datetime) -> Record:
+    """The record of a release that nothing happens in until it is resumed."""
+    remaining = max(record.deadline - now, timedelta()) if record.deadline else None
+    return replace(record, paused_at=now, remaining=remaining, deadline=None)
+
+
+def resumed(record: Record, now: datetime) -> Record:
+    """The record of a release that goes on, with the time that it had left."""
+    return replace(record, paused_at=None, remaining=None, deadline=now + record.remaining if record.remaining is not None else None)
+
+
+def _aborted(record: Record | None, view: View) -> Next | None:
+    """As after a failed check. None where nobody asked for it, or where it comes too late."""
+    if record is None or view.abort is None or record.step in (Step.SWITCH_BACK, Step.KEEP) or view.stable == record.place:
+        return None
+    rejection = Rejection(record.place.revision, record.key, Reason.ABORTED, view.abort, after_cutover=record.step not in BEFORE_CUTOVER)
+    if record.key in view.rejected:
+        return None
+    if record.step in BEFORE_CUTOVER:
+        return _abandoned(record, Reason.ABORTED, view.abort)
+    return _leave(record, rejection)
+
+
+def _rolled_back(record: Record | None, view: View, terms: Terms, now: datetime) -> Next | None:
+    """The first move of a rollback, in which no gate is passed but the target's own pods. None where it is under way, or has to wait."""
+    asked, stable = view.rollback, view.stable
+    if asked is None or stable is None or (record and record.is_rollback and record.step is not Step.KEEP):
+        return None
+    if record and record.step not in BEFORE_CUTOVER | {Step.KEEP}:
+        return _leave(record, asked.left) if record.step is not Step.SWITCH_BACK and stable != record.place else None
+    led = view.traffic.leads_to
+    if asked.to == stable.revision or (record is None and led is not None and _runs_beside_stable(led, view)):
+        return None
+    target = Record(Place(other(stable.color), asked.to), "", Step.SCALE_UP, now, replicas=view.replicas, is_rollback=True, left=asked.left)
+    stack = view.stacks.get(target.place.color, Stack(""))
+    if stack.revision == asked.to and stack.is_settled and stack.available >= _least(target, view):
+        return Next(_enter(target, Step.CUTOVER, terms, now))
+    if record and record.step is Step.KEEP and record.keep_until and record.cutover_at:
+        free_at = min(record.keep_until, record.cutover_at + LEAST_KEEP)
+        if now < free_at and stack.revision != asked.to:
+            return Next(record, look_at=free_at)
+    return Next(_enter(target, Step.SCALE_UP, terms, now, view))
+
+
+def _leave(record: Record, left: Rejection) -> Next:
+    """To SwitchBack by hand: traffic goes first, and the revision is marked as rejected once it has gone."""
+    return Next(replace(record, step=Step.SWITCH_BACK, deadline=None, is_rejected=True, left=left))
 
 
 # ---- between them
@@ -403,7 +488,9 @@ def _kept(record: Record, view: View, terms: Terms, now: datetime) -> Record | N
     previous = view.stacks.get(other(record.place.color))
     if previous is None or previous.wanted == 0:
         return None
-    return replace(record, step=Step.KEEP, deadline=None, keep_until=now + max(terms.keep_previous, LEAST_KEEP))
+    is_left = record.left is not None and record.left.revision == previous.revision
+    keep = LEAST_KEEP_REJECTED if is_left else max(terms.keep_previous, LEAST_KEEP)
+    return replace(record, step=Step.KEEP, deadline=None, keep_until=now + keep)
 
 
 def _least(record: Record, view: View) -> int:
@@ -412,7 +499,9 @@ def _least(record: Record, view: View) -> int:
 
 
 def _abandoned(record: Record, reason: Reason, message: str) -> Next:
-    """Rejected while stable serves: nothing has to be switched back."""
+    """Rejected while stable serves: nothing has to be switched back. A revision that was to be gone back to is not: it served once."""
+    if record.is_rollback:
+        return Next(None, failed=message)
     return Next(None, rejects=Rejection(record.place.revision, record.key, reason, message))
 
 
@@ -423,5 +512,7 @@ def _rejected_before(record: Record) -> Next:
 
 def _back(record: Record, reason: Reason | None = None, message: str = "") -> Next:
     """To SwitchBack. reason: why the revision is rejected; None where only the spec has gone back to stable."""
+    if record.is_rollback:
+        return Next(replace(record, step=Step.SWITCH_BACK, deadline=None, left=None), failed=message)
     rejects = Rejection(record.place.revision, record.key, reason, message, after_cutover=True) if reason else None
     return Next(replace(record, step=Step.SWITCH_BACK, deadline=None, is_rejected=reason is not None), rejects=rejects)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from hardened.api.duration import duration, duration_text
 from hardened.core.manifest import Manifest, without_none
 from hardened.core.reasons import Reason
 from hardened.core.release import COLORS, Outcome, Place, Record, Rejection, Step
@@ -20,6 +21,7 @@ _TIMES = {
     "windowEndsAt": "window_ends_at",
     "keepUntil": "keep_until",
     "confirmedAt": "confirmed_at",
+    "pausedAt": "paused_at",
 }
 
 
@@ -35,6 +37,10 @@ def written(record: Record) -> Manifest:
         rejected=True if record.is_rejected else None,
         probedAnew=True if record.is_probed_anew else None,
         checks=[_outcome(each) for each in record.outcomes] or None,
+        rollback=True if record.is_rollback else None,
+        left=rejection_written(record.left) if record.left else None,
+        approved=True if record.is_approved else None,
+        remaining=duration_text(record.remaining) if record.remaining is not None else None,
         **times,
     )
 
@@ -47,7 +53,7 @@ def record_of(status: Mapping[str, Any]) -> Record | None:
     try:
         times = {field: _moment(found.get(name)) for name, field in _TIMES.items()}
         started_at = times.pop("started_at")
-        replicas = found.get("replicas")
+        replicas, remaining = found.get("replicas"), found.get("remaining")
         revision, color, key = found["revision"], found["color"], found["key"]
         is_sound = color in COLORS and isinstance(revision, str) and isinstance(key, str) and (replicas is None or type(replicas) is int)
         if started_at is None or not is_sound:
@@ -61,6 +67,10 @@ def record_of(status: Mapping[str, Any]) -> Record | None:
             is_rejected=found.get("rejected") is True,
             is_probed_anew=found.get("probedAnew") is True,
             outcomes=tuple(_outcomes(found.get("checks"))),
+            is_rollback=found.get("rollback") is True,
+            left=rejection_of(found.get("left")),
+            is_approved=found.get("approved") is True,
+            remaining=duration(remaining) if remaining is not None else None,
             **times,
         )
     except (KeyError, ValueError, TypeError):
@@ -89,8 +99,8 @@ def stable_of(status: Mapping[str, Any]) -> Stable | None:
             return None
 
 
-def pin_written(rejection: Rejection) -> Manifest:
-    """As status.pin: why what the spec asks for is not released."""
+def rejection_written(rejection: Rejection) -> Manifest:
+    """As status.pin, which says why what the spec asks for is not released, and as status.release.left."""
     return {
         "revision": rejection.revision,
         "rejectedKey": rejection.key,
@@ -100,9 +110,9 @@ def pin_written(rejection: Rejection) -> Manifest:
     }
 
 
-def pin_of(status: Mapping[str, Any]) -> Rejection | None:
-    """The rejection that a status remembers, or None where it says nothing that can be used."""
-    match status.get("pin"):
+def rejection_of(found: Any) -> Rejection | None:
+    """The rejection that a part of a status remembers, or None where it says nothing that can be used."""
+    match found:
         case {"revision": str(revision), "rejectedKey": str(key), "reason": str(reason), "message": str(message), **rest}:
             is_known = reason in {str(each) for each in Reason}
             return Rejection(revision, key, Reason(reason), message, rest.get("afterCutover") is True) if is_known else None

@@ -7,13 +7,14 @@ from typing import Any
 
 from hardened.api import names
 from hardened.api.parse import HardenedService
+from hardened.core.action_entry import Entry, entries_written
 from hardened.core.conditions import Condition, merge
 from hardened.core.diagnosis import Finding
 from hardened.core.hardening import gaps
 from hardened.core.manifest import Manifest
 from hardened.core.reasons import Reason
 from hardened.core.release import Place, Record, Rejection, Step
-from hardened.core.release_record import Stable, pin_written, stable_written, written
+from hardened.core.release_record import Stable, rejection_written, stable_written, written
 from hardened.core.rollout import Rollout
 
 
@@ -25,7 +26,7 @@ class Situation:
     the Deployment of the serving colour in numbers, None while there is none; finding: the cause that stands in the way, if any; drift:
     what is not as it should be and cannot be repaired; history: as it is written; is_gated: nothing serves before it was released;
     record: the release at work; rejection: why the revision is not released; crd_schema: the schema revision of the CRD on the cluster, ""
-    if unknown.
+    if unknown; actions: what is remembered of them.
     """
 
     revision: str
@@ -43,6 +44,7 @@ class Situation:
     stable: Stable | None = None
     rejection: Rejection | None = None
     crd_schema: str = ""
+    actions: Sequence[Entry] = ()
 
 
 def status_of(svc: HardenedService, situation: Situation, before: Mapping[str, Any], now: datetime) -> Manifest:
@@ -76,13 +78,18 @@ def status_of(svc: HardenedService, situation: Situation, before: Mapping[str, A
     if situation.record:
         status["release"] = written(situation.record)
     if situation.rejection:
-        status["pin"] = pin_written(situation.rejection)
+        status["pin"] = rejection_written(situation.rejection)
+    if situation.actions:
+        status["actions"] = entries_written(situation.actions)
     return status
 
 
 def _ready(s: Situation) -> Condition:
     if s.finding:
         return Condition("Ready", False, s.finding.reason, s.finding.message)
+    if s.record and s.record.paused_at:
+        text = f"the release of revision {s.record.place.revision} is paused in {s.record.step}: resume, or abort it"
+        return Condition("Ready", False, Reason.PAUSED, text)
     if s.record and s.record.step is not Step.KEEP:
         return Condition("Ready", False, Reason.ROLLING_OUT, _released(s.record, s))
     if s.is_gated and s.replicas == 0 and (not s.rollout or s.rollout.total == 0):
@@ -108,6 +115,8 @@ _DOING = {
 def _released(record: Record, s: Situation) -> str:
     if record.step is Step.SWITCH_BACK:
         return f"revision {record.place.revision} is taken back"
+    if record.is_rollback:
+        return f"{record.step}: revision {record.place.revision} is gone back to, in {record.place.color}"
     return f"{record.step}: revision {record.place.revision} ({s.image}) {_DOING[record.step]} in {record.place.color}"
 
 
@@ -168,6 +177,8 @@ def _drifted(drift: Finding | None) -> Condition:
 def _phase(s: Situation, ready: Condition, available: int) -> str:
     if s.finding and s.finding.reason is Reason.SUSPENDED:
         return "Suspended"
+    if s.record and s.record.paused_at:
+        return "Paused"
     if ready.is_true:
         return "Healthy"
     if s.finding and s.finding.reason is Reason.ROLLED_BACK:
@@ -196,7 +207,7 @@ def unparsed_status(body: Mapping[str, Any], finding: Finding, rollout: Rollout 
     ]
     generation = int(body["metadata"].get("generation", 0))
     return {
-        **{name: before[name] for name in ("selector", "serving", "history", "stable", "release", "pin") if name in before},
+        **{name: before[name] for name in ("selector", "serving", "history", "stable", "release", "pin", "actions") if name in before},
         "observedGeneration": generation,
         "phase": "Degraded",
         "replicas": total,

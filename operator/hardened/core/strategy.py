@@ -4,17 +4,21 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from hardened.api import names
-from hardened.core import release
-from hardened.core.checking import Verifier, heard, verifiers, watched
+from hardened.core import actions, release
+from hardened.core.action_answers import concerns
+from hardened.core.action_entry import Entry, entries_of
+from hardened.core.actions import Stakes, Target
+from hardened.core.checking import NOTHING_HEARD, Verifier, heard, verifiers, watched
 from hardened.core.children import Lead, Stack
-from hardened.core.desired.metadata import stack_selector
+from hardened.core.desired.metadata import action_owner, stack_selector
 from hardened.core.desired.service import selector
 from hardened.core.facts import Facts
+from hardened.core.marks import marks_of
 from hardened.core.measuring import Query, due, next_due, sampled
-from hardened.core.release import COLORS, WATCHED_STEPS, Place, Record, Rejection, Step, demand, other, step
+from hardened.core.release import COLORS, Next, Place, Record, Rejection, Step, Terms, View, demand, other, step
 from hardened.core.release_record import record_of
-from hardened.core.release_view import terms_of, view_of
-from hardened.core.revision import Revision
+from hardened.core.release_view import key_of, terms_of, view_of
+from hardened.core.revision import Revision, revision_of, stored
 
 #: Where nothing says how many replicas are wanted.
 DEFAULT_REPLICAS = 2
@@ -26,9 +30,10 @@ class Course:
 
     stacks, switch, preview: see desired_children; serving: where clients' traffic goes; focus: the colour whose pods are waited for;
     replicas: what is wanted of the stack that serves; is_gated: nothing serves before it was released; record: the release at work;
-    has_moved: status does not say so yet, and nothing else may be written before it does; marked: a revision whose marks are to be
-    written before all; verifiers: the pods that are to check; rejection: why the revision that the spec asks for is not released;
-    needs_pods: nothing can be said before the pods are listed; asks: nor before these are asked; look_at: when to look again.
+    has_moved: status does not say so yet, and nothing else may be written before it does; marked: revisions whose marks are to be
+    written before all; verifiers: the pods that are to check; actions: what is remembered of them; rejection: why the revision that the
+    spec asks for is not released; needs_pods: nothing can be said before the pods are listed; asks: nor before these are asked; look_at:
+    when to look again.
     """
 
     stacks: tuple[Stack, ...]
@@ -40,8 +45,9 @@ class Course:
     preview: Lead | None = None
     record: Record | None = None
     has_moved: bool = False
-    marked: Stack | None = None
+    marked: tuple[Stack, ...] = ()
     verifiers: tuple[Verifier, ...] = ()
+    actions: tuple[Entry, ...] = ()
     rejection: Rejection | None = None
     needs_pods: bool = False
     asks: tuple[Query, ...] = ()
@@ -53,10 +59,10 @@ def course_of(facts: Facts, verifier_image: str, now: datetime) -> Course:
     record = record_of(facts.before)
     if record or facts.svc.spec.effective_strategy == "BlueGreen":
         return _blue_green(facts, record, verifier_image, now)
-    return _in_place(facts)
+    return _in_place(facts, now)
 
 
-def _in_place(facts: Facts) -> Course:
+def _in_place(facts: Facts, now: datetime) -> Course:
     """One Deployment replaces its own pods."""
     svc, wanted = facts.svc, facts.wanted
     color = _color_in_use(facts)
@@ -65,13 +71,18 @@ def _in_place(facts: Facts) -> Course:
     rollout = facts.rollout(color)
     is_done = rollout is not None and rollout.revision == wanted.name and rollout.wanted == replicas > 0 and rollout.is_complete
     is_promoted = facts.stable is not None and facts.stable.place.revision == wanted.name
+    ruling = actions.Ruling(entries_of(facts.before), None)
+    if facts.observed.actions:
+        ruling = _judged(facts, None, view_of(facts, NOTHING_HEARD, DEFAULT_REPLICAS), terms_of(svc.spec), now)
     return Course(
         stacks=(_stack(facts, color, revision, replicas), *_idle(facts, other(color))),
         switch=Lead(revision, stack_selector(svc, color)),
         serving=Place(color, rollout.revision) if rollout else None,
         focus=color,
         replicas=replicas,
-        marked=_marked(facts, Place(color, wanted.name), None) if is_done and not is_promoted else None,
+        marked=_promotion(facts, Place(color, wanted.name)) if is_done and not is_promoted and not ruling.is_news else (),
+        has_moved=ruling.is_news,
+        actions=ruling.entries,
     )
 
 
@@ -90,25 +101,31 @@ def _blue_green(facts: Facts, record: Record | None, image: str, now: datetime) 
     known = sampled(facts.svc, record, facts.observed.samples, now) if record and facts.observed.samples else record
     said = heard(facts, known, pods, bool(image))
     view = view_of(facts, said, DEFAULT_REPLICAS)
-    found, look_at, marked = known, None, None
-    needs_pods = facts.observed.pods is None and record is not None and record.step in WATCHED_STEPS
+    before, look_at = entries_of(facts.before), None
+    ruling = _judged(facts, known, view, terms, now)
+    found, view = ruling.record, _asked(view, ruling, known)
+    forgiven = _forgiven(facts, actions.pending_retry(before))
+    marked, failed = forgiven, ""
+    needs_pods = facts.observed.pods is None and record is not None and _depends_on_pods(record, view)
     # Gates that are open already are passed at one go: one record instead of three.
-    for _ in () if needs_pods else Step:
+    for _ in () if needs_pods or forgiven else Step:
         following = step(found, view, terms, now)
         look_at = following.look_at
-        if found and (following.promotes or following.rejects):
-            marked = _marked(facts, found.place, following.rejects)
+        marked = _marked(facts, found.place, following) if found else ()
         if marked:
             break
-        if following.record == found:
+        is_same, found, failed = following.record == found, following.record, following.failed
+        if is_same or failed:
             break
-        found = following.record
         if found and found.step is Step.VERIFY_AFTER:
             break  # what was said until now was not said of its traffic
     if found and record and found.started_at == record.started_at:
         found = replace(found, outcomes=said.outcomes)
         if found.step is Step.VERIFY_AFTER is not record.step:
             found = watched(facts, found, pods)
+    entries = actions.settled(ruling.entries, found, view, facts.rejected_keys(), failed, now)
+    if ruling.is_news:
+        marked = ()  # what was decided is written down first
     wanted, serving = demand(record, view, terms), view.traffic.leads_to
     is_waited_for = found is not None and found.step not in (Step.KEEP, Step.SWITCH_BACK)
     return Course(
@@ -120,14 +137,28 @@ def _blue_green(facts: Facts, record: Record | None, image: str, now: datetime) 
         replicas=view.replicas,
         is_gated=True,
         record=found,
-        has_moved=found != record,
+        has_moved=found != record or entries != before,
         marked=marked,
         verifiers=tuple(pods),
-        rejection=next((r for r in facts.rejections() if r.key == view.key), None),
+        actions=entries,
+        rejection=next((r for r in facts.rejections() if r.key == view.key and r.key in view.rejected), None),
         needs_pods=needs_pods,
         asks=asks,
         look_at=min((moment for moment in (look_at, next_due(facts.svc, found)) if moment), default=None),
     )
+
+
+def _depends_on_pods(record: Record, view: View) -> bool:
+    """Whether it counts where traffic has followed, and how pods do. Not before traffic is led there: the flip waits for no list."""
+    match record.step:
+        case Step.CUTOVER:
+            return view.traffic.leads_to == record.place
+        case Step.SWITCH_BACK:
+            return view.traffic.leads_to == view.stable
+        case Step.VERIFY_AFTER:
+            return view.rollback is None
+        case _:
+            return False
 
 
 def _colored(facts: Facts, record: Record | None, color: str, wanted: release.Stack | None) -> list[Stack]:
@@ -166,11 +197,76 @@ def _lead(facts: Facts, place: Place | None) -> Lead:
     return Lead(revision if revision and revision.fields else facts.wanted, selector(facts.svc, place))
 
 
-def _marked(facts: Facts, place: Place, rejection: Rejection | None) -> Stack | None:
-    """The place's revision with one more rejection, or else promoted; None where nothing is left of it that could be marked."""
+def _marked(facts: Facts, place: Place, following: Next) -> tuple[Stack, ...]:
+    """The revisions that a move marks, the rejected one first: what was promoted last is stable."""
+    rejects = _rejection(facts, place, following.rejects) if following.rejects else ()
+    return (*rejects, *(_promotion(facts, place) if following.promotes else ()))
+
+
+def _promotion(facts: Facts, place: Place) -> tuple[Stack, ...]:
     revision = facts.revision(place.revision, place.color)
     if revision is None or not revision.fields:
-        return None
+        return ()
     stack = _stack(facts, place.color, revision, 0)
-    number = 1 + (facts.stable.promotion if facts.stable else 0)
-    return replace(stack, marks=stack.marks.rejected(rejection) if rejection else stack.marks.promoted(number))
+    return (replace(stack, marks=stack.marks.promoted(1 + (facts.stable.promotion if facts.stable else 0))),)
+
+
+def _rejection(facts: Facts, place: Place, rejection: Rejection) -> tuple[Stack, ...]:
+    color = place.color if rejection.revision == place.revision else other(place.color)
+    revision = facts.revision(rejection.revision, color)
+    if revision is None or not revision.fields:
+        return ()
+    stack = _stack(facts, color, revision, 0)
+    return (replace(stack, marks=stack.marks.rejected(rejection)),)
+
+
+def _forgiven(facts: Facts, key: str) -> tuple[Stack, ...]:
+    """What is marked as rejected under a key that somebody wants to be tried again."""
+    names = [r.revision for r in facts.rejections() if r.key == key and facts.kept.named(r.revision)]
+    found = [revision for name in names if (revision := facts.revision(name, COLORS[0]))]
+    stacks = [_stack(facts, COLORS[0], revision, 0) for revision in found]
+    return tuple(replace(stack, marks=stack.marks.forgiven(key)) for stack in stacks)
+
+
+# ---- by hand
+
+
+def _judged(facts: Facts, record: Record | None, view: View, terms: Terms, now: datetime) -> actions.Ruling:
+    owner, entries = action_owner(facts.svc), entries_of(facts.before)
+    mine = [live for live in facts.observed.actions if concerns(live, owner)]
+    present = {live["metadata"]["name"] for live in mine}
+    return actions.judged(actions.unseen(mine, entries), entries, _stakes(facts, record, view, terms), now, present)
+
+
+def _asked(view: View, ruling: actions.Ruling, record: Record | None) -> View:
+    """The view with what is asked for by hand, and not done yet."""
+    key = actions.pending_retry(ruling.entries)
+    return replace(
+        view,
+        rollback=actions.pending_rollback(ruling.entries),
+        abort=actions.pending_abort(ruling.entries, record),
+        rejected=view.rejected - {key},
+    )
+
+
+def _stakes(facts: Facts, record: Record | None, view: View, terms: Terms) -> Stakes:
+    def key(revision: str) -> str:
+        return key_of(revision, facts.svc.spec)
+
+    def targets() -> list[Target]:
+        kept = [(stored(live), marks_of(live, revision_of(live))) for live in facts.kept.revisions]
+        # To a worker, which has no ports, no Service could lead.
+        found = [Target(r.name, m.promotion) for r, m in kept if r and m.promotion and r.fields.get("ports")]
+        return sorted((t for t in found if key(t.revision) not in view.rejected), key=lambda t: -t.promotion)
+
+    schema = facts.observed.crd_schema
+    is_deaf = schema.isdecimal() and int(schema) < int(names.SCHEMA_REVISION)
+    return Stakes(record, view, terms, targets, key, _obstacle(facts), is_deaf)
+
+
+def _obstacle(facts: Facts) -> str:
+    if facts.svc.spec.suspend:
+        return "spec.suspend is true: nothing is changed until it is false"
+    if facts.svc.spec.effective_strategy != "BlueGreen":
+        return f"with the strategy {facts.svc.spec.effective_strategy} nothing is done by hand: change the spec"
+    return ""

@@ -42,9 +42,11 @@ def _conditions(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator
 def _release(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Announcement]:
     old, new = before.get("release") or {}, after.get("release") or {}
     stable = after.get("stable") or {}
-    if new and new.get("startedAt") != old.get("startedAt"):
+    if new and new.get("startedAt") != old.get("startedAt") and new.get("rollback"):
+        yield Announcement("Warning", "RollingBack", f"revision {new['revision']} is gone back to, in {new['color']}")
+    elif new and new.get("startedAt") != old.get("startedAt"):
         yield Announcement("Normal", "ReleaseStarted", f"revision {new['revision']} comes up in {new['color']}")
-    if new.get("cutoverAt") and new.get("cutoverAt") != old.get("cutoverAt"):
+    if new.get("cutoverAt") and new.get("cutoverAt") != old.get("cutoverAt") and not new.get("rollback"):
         yield Announcement("Normal", "SwitchedOver", f"revision {new['revision']} in {new['color']} takes the requests, and is watched")
     if new.get("step") == "SwitchBack" != old.get("step"):
         yield Announcement("Warning", "SwitchingBack", f"requests are led away from revision {new['revision']} in {new['color']}")

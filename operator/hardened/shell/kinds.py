@@ -56,6 +56,7 @@ LEASE = Kind("coordination.k8s.io", "v1", "leases", "Lease")
 #: Cluster-scoped: its namespace is None.
 CUSTOM_RESOURCE_DEFINITION = Kind("apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition")
 HARDENED_SERVICE = Kind(names.GROUP, names.VERSION, names.PLURAL, names.KIND)
+HARDENED_SERVICE_ACTION = Kind(names.GROUP, names.VERSION, names.ACTION_PLURAL, names.ACTION_KIND)
 
 #: Every kind, by the `kind` of its manifest.
 KINDS: Mapping[str, Kind] = {
@@ -74,5 +75,6 @@ KINDS: Mapping[str, Kind] = {
         ENDPOINT_SLICE,
         LEASE,
         HARDENED_SERVICE,
+        HARDENED_SERVICE_ACTION,
     )
 }

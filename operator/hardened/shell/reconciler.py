@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from hardened.api import names
+from hardened.core.action_answers import answers
 from hardened.core.compare import difference
 from hardened.core.manifest import ChildKey, digest, key_of
 from hardened.core.observed import Observed, Trouble
@@ -93,7 +94,7 @@ class Reconciler:
     async def _look(self, key: Key) -> None:
         body = self._cache.get(HARDENED_SERVICE, key.namespace, key.name)
         if body is None:
-            self._gone(key)
+            await self._gone(key)
             return
         observed = Observed.of(self._cache.children(key.namespace, key.name), crd_schema=self._crd_schema())
         decided = Plan()
@@ -122,6 +123,7 @@ class Reconciler:
             self._queue.add_after(key, 0 if is_told else UNKEPT_PAUSE)
         elif decided.requeue_after:
             self._queue.add_after(key, decided.requeue_after.total_seconds())
+        await self._answer(key, decided)
 
     # ---- reading
 
@@ -217,7 +219,14 @@ class Reconciler:
         self._refused[key] = doing
         if is_repeated:
             seen = observed.with_trouble(Trouble(doing, refusal))
-            await self._tell(key, body, plan(body, seen, self._policy, self._now()))
+            decided = plan(body, seen, self._policy, self._now())
+            await self._tell(key, body, decided)
+            await self._answer(key, decided)
+
+    async def _answer(self, key: Key, decided: Plan) -> None:
+        """To actions, after all that was asked for: nothing waits for it. Not before the service's own status says the same."""
+        for answer in () if decided.is_status_first else decided.answers:
+            await self._writer.answer(key.namespace, answer)
 
     def _failed(self, key: Key, failure: ApiFailure) -> None:
         self._metrics.reconcile_errors.labels(failure.reason or type(failure).__name__).inc()
@@ -230,9 +239,14 @@ class Reconciler:
         if waiting:
             self._queue.add(waiting)
 
-    def _gone(self, key: Key) -> None:
-        """No finalizer, nothing to do: the garbage collector removes the children by their owner."""
+    async def _gone(self, key: Key) -> None:
+        """No finalizer, nothing to do: the garbage collector removes the children by their owner. Actions may ask for what never was."""
         self._see_place(key, {})
         self._metrics.set_phase(key, None)
         self._status.pop(key, None)
         self._refused.pop(key, None)
+        found, look_at = answers(Observed.of(self._cache.children(key.namespace, key.name)).actions, (), None, self._now())
+        for answer in found:
+            await self._writer.answer(key.namespace, answer)
+        if look_at:
+            self._queue.add_after(key, max(0.0, (look_at - self._now()).total_seconds()))

@@ -23,6 +23,7 @@ from hardened.shell.kinds import (
     DEPLOYMENT,
     ENDPOINT_SLICE,
     HARDENED_SERVICE,
+    HARDENED_SERVICE_ACTION,
     NETWORK_POLICY,
     PERSISTENT_VOLUME_CLAIM,
     POD,
@@ -49,9 +50,15 @@ CHILDREN: Final = (
     ENDPOINT_SLICE,
     POD,
 )
-WATCHED: Final = (HARDENED_SERVICE, *CHILDREN)
+#: What a cluster may lack whose CRDs are older than this operator.
+OPTIONAL: Final = (HARDENED_SERVICE_ACTION,)
+WATCHED: Final = (HARDENED_SERVICE, *OPTIONAL, *CHILDREN)
 #: What is watched of each kind. Of pods only those that check: the application's are listed when somebody asks.
-SELECTORS: Final = {kind: names.CHILD_SELECTOR for kind in CHILDREN} | {HARDENED_SERVICE: "", POD: names.VERIFIER_SELECTOR}
+SELECTORS: Final = {
+    **dict.fromkeys(CHILDREN, names.CHILD_SELECTOR),
+    **dict.fromkeys((HARDENED_SERVICE, *OPTIONAL), ""),
+    POD: names.VERIFIER_SELECTOR,
+}
 
 #: A watch that is alive is renewed at least this often, which is what the liveness limit of 180 s is measured by.
 WATCH_SECONDS: Final = 120

@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from hardened.api import names
+from hardened.core.action_answers import Answer
 from hardened.core.manifest import ChildKey, key_of
 from hardened.core.ownership import taken_over
 from hardened.core.plan import ENDED_SECONDS, Apply, Delete
 from hardened.errors import ApiFailure, LookAgain, Refused, Vanished
 from hardened.shell.api_server import ApiServer, Body
 from hardened.shell.cache import Cache
-from hardened.shell.kinds import HARDENED_SERVICE, KINDS, PERSISTENT_VOLUME_CLAIM, POD, Kind
+from hardened.shell.kinds import HARDENED_SERVICE, HARDENED_SERVICE_ACTION, KINDS, PERSISTENT_VOLUME_CLAIM, POD, Kind
 from hardened.shell.workqueue import Key
 
 logger = logging.getLogger(__name__)
@@ -134,6 +135,35 @@ class Writer:
             else:
                 self._cache.wrote(HARDENED_SERVICE, live)
                 return live
+
+    # ---- actions
+
+    async def answer(self, namespace: str, answer: Answer) -> None:
+        """Writes on one action what became of it; nothing where it is gone by now."""
+        kind = HARDENED_SERVICE_ACTION
+        with _noted(f"answer {kind} {answer.name}"):
+            try:
+                await self._answer(kind, namespace, answer)
+            except Vanished:
+                self._cache.deleted(kind, namespace, answer.name, answer.uid)
+            except LookAgain as failure:
+                logger.info("%s: another one has its place: %s", answer.name, failure)
+
+    async def _answer(self, kind: Kind, namespace: str, answer: Answer) -> None:
+        meta = {"name": answer.name, "namespace": namespace, "uid": answer.uid}
+        manifest: Body = {"apiVersion": kind.api_version, "kind": kind.name, "metadata": meta}
+        if answer.is_over:
+            self._assert_leading()
+            await self._api.delete(kind, namespace, answer.name, uid=answer.uid, resource_version=answer.resource_version)
+            self._cache.deleted(kind, namespace, answer.name, answer.uid)
+        if answer.owner:
+            self._assert_leading()
+            owned = manifest | {"metadata": meta | {"ownerReferences": [answer.owner]}}
+            self._cache.wrote(kind, kind.named(await self._api.apply(kind, owned, force=True)))
+        if answer.status:
+            self._assert_leading()
+            live = await self._api.apply_status(kind, manifest | {"status": answer.status})
+            self._cache.wrote(kind, kind.named(live))
 
     def _assert_leading(self) -> None:
         if not self._may_write():

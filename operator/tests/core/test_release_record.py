@@ -1,13 +1,14 @@
 """What is written down of a release is what is read again, and what cannot be read is no record."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hardened.core.release import COLORS, Place, Record, Step
+from hardened.core.reasons import Reason
+from hardened.core.release import COLORS, Place, Record, Rejection, Step
 from hardened.core.release_record import record_of, written
 
 MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))
@@ -25,6 +26,11 @@ RECORDS = st.builds(
     keep_until=MAYBE,
     confirmed_at=MAYBE,
     is_rejected=st.booleans(),
+    is_rollback=st.booleans(),
+    left=st.none() | st.builds(Rejection, st.text(), st.text(), st.sampled_from(Reason), st.text(), st.booleans()),
+    is_approved=st.booleans(),
+    paused_at=MAYBE,
+    remaining=st.none() | st.integers(0, 10**9).map(lambda ms: timedelta(milliseconds=ms)),
 )
 GOOD = written(Record(Place("blue", "abc"), "def", Step.CUTOVER, datetime(2026, 1, 1, tzinfo=UTC)))
 
@@ -46,6 +52,7 @@ def test_what_cannot_be_read_is_no_record(field: str, value: Any) -> None:
 @pytest.mark.parametrize("deadline", ["soon", "2026-01-01T00:00:00", 5])
 def test_a_time_that_is_none_spoils_the_record(deadline: Any) -> None:
     assert record_of({"release": GOOD | {"deadline": deadline}}) is None
+    assert record_of({"release": GOOD | {"remaining": deadline}}) is None
 
 
 @pytest.mark.parametrize("status", [{}, {"release": None}, {"release": []}, {"release": "Cutover"}])

@@ -12,7 +12,7 @@ from tests.shell import virtual_time
 
 from hardened.core.policy import Policy
 from hardened.shell.cache import Cache
-from hardened.shell.kinds import HARDENED_SERVICE, Kind
+from hardened.shell.kinds import HARDENED_SERVICE, HARDENED_SERVICE_ACTION, Kind
 from hardened.shell.metrics import Metrics
 from hardened.shell.reconciler import Reconciler
 from hardened.shell.recorder import Recorder
@@ -244,3 +244,18 @@ def release(image: str, **more: Any) -> Callable[[World], Any]:
 #: A good version; one that never comes up; one that fails once it is led to; the good one again, with more pods.
 RELEASES = (create_released, release("web:2"), release("dead:1"), release("doomed:1"), release("web:2", replicas=3))
 FLOW = (create, edit, retire_ports, recreate)
+
+
+def asks(action: str, name: str = "a", **spec: Any) -> Callable[[World], Any]:
+    """Somebody makes an action."""
+
+    async def make(world: World) -> None:
+        manifest = {
+            "apiVersion": "hardened.dev/v1alpha1",
+            "kind": "HardenedServiceAction",
+            "metadata": {"name": name, "namespace": "shop"},
+            "spec": {"service": "web", "action": action, "requestedBy": "jane", "reason": "p99 doubled", **spec},
+        }
+        await world.people.create(HARDENED_SERVICE_ACTION, manifest)
+
+    return make

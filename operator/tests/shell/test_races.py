@@ -5,12 +5,13 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import pytest
 from tests.memory.api_server import Call
 from tests.shell import virtual_time
 from tests.shell.operator_world import Operator, World, create, service
 
-from hardened.errors import Refused
-from hardened.shell.kinds import DEPLOYMENT, HARDENED_SERVICE, SERVICE, Kind
+from hardened.errors import ApiFailure, Refused, Vanished
+from hardened.shell.kinds import DEPLOYMENT, HARDENED_SERVICE, HARDENED_SERVICE_ACTION, SERVICE, Kind
 from hardened.shell.sync import Sync
 
 #: How long after a change the watch tells of it: longer than a write and its reply take.
@@ -133,3 +134,18 @@ def test_a_namespace_that_may_not_be_read_does_not_hold_up_the_others() -> None:
         assert [key.name for key in operator.cache.services()] == ["web"]
 
     virtual_time.run(scenario())
+
+
+@pytest.mark.parametrize("failure", [Vanished("no such kind", status=404), Refused("forbidden", status=403)], ids=["no CRD", "no right"])
+def test_without_the_kind_of_actions_everything_else_is_worked_on(failure: ApiFailure) -> None:
+    async def scenario(world: World) -> None:
+        def lack(call: Call) -> None:
+            if call.kind == HARDENED_SERVICE_ACTION:
+                raise failure
+
+        world.server.before = lack
+        await create(world)
+        await world.until_quiet()
+        assert image_of(world) == "web:1"
+
+    play(World(), scenario)
