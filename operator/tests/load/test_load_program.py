@@ -59,7 +59,8 @@ def test_a_pass_and_its_report() -> None:
     assert ended.status == 0
     assert (ended.report["verdict"], ended.report["reasons"]) == ("Passed", [])
     measured = ended.report["figures"]
-    assert (measured["requests"], measured["statuses"], measured["connections"]) == (10, {"200": 10}, 2)
+    assert (measured["requests"], measured["statuses"]) == (10, {"200": 10})
+    assert measured["connections"] >= 2, "more are opened while all are busy"
     assert measured["marks"]["v7"]["replies"] == 10
     assert (measured["dueBySecond"], measured["failedBySecond"], len(measured["slowest"])) == ([10], [0], 10)
     assert "10 requests in 0.2 s" in ended.err
