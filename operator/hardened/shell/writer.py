@@ -1,7 +1,6 @@
 """Every write for a service: by the leader only, and in the cache as soon as the server has taken it."""
 
 import contextlib
-import logging
 import re
 from collections.abc import Callable, Iterator
 from typing import Final
@@ -15,8 +14,6 @@ from hardened.shell.api_server import ApiServer, Body
 from hardened.shell.cache import Cache
 from hardened.shell.kinds import HARDENED_SERVICE, KINDS, PERSISTENT_VOLUME_CLAIM, Kind
 from hardened.shell.workqueue import Key
-
-logger = logging.getLogger(__name__)
 
 #: No object has this resourceVersion: the first that a server writes has a higher one.
 NO_VERSION: Final = "1"
@@ -84,8 +81,17 @@ class Writer:
             try:
                 await self._api.delete(kind, key.namespace, unwanted.key.name, uid=unwanted.uid, resource_version=unwanted.resource_version)
             except Vanished:
-                logger.debug("%s: %s was gone already", key, unwanted.key)
+                await self._see_that_it_is_gone(kind, key, unwanted)
         self._cache.deleted(kind, key.namespace, unwanted.key.name, unwanted.uid)
+
+    async def _see_that_it_is_gone(self, kind: Kind, key: Key, unwanted: Delete) -> None:
+        """A deletion that is believed and was none would never be made up for: nobody would tell of the object again. Raises LookAgain."""
+        try:
+            live = await self._api.get(kind, key.namespace, unwanted.key.name)
+        except Vanished:
+            return
+        if live["metadata"]["uid"] == unwanted.uid and "deletionTimestamp" not in live["metadata"]:
+            raise LookAgain(f"{unwanted.key} is still there")
 
     # ---- the service itself
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from tests.memory.api_server import Call
 from tests.shell import virtual_time
-from tests.shell.operator_world import Operator, World, create, service
+from tests.shell.operator_world import Operator, World, create, retire_ports, service
 
-from hardened.errors import Refused
+from hardened.errors import Refused, Vanished
 from hardened.shell.kinds import DEPLOYMENT, HARDENED_SERVICE, SERVICE, Kind
 from hardened.shell.sync import Sync
 
@@ -133,3 +133,23 @@ def test_a_namespace_that_may_not_be_read_does_not_hold_up_the_others() -> None:
         assert [key.name for key in operator.cache.services()] == ["web"]
 
     virtual_time.run(scenario())
+
+
+def test_a_deletion_that_was_wrongly_said_to_be_done_is_made_up_for() -> None:
+    world, struck = World(), []
+
+    def lie(call: Call) -> None:
+        if call.verb == "delete" and call.kind == SERVICE and not struck:
+            struck.append(call)
+            raise Vanished("not found", status=404, reason="NotFound")
+
+    async def scenario(world: World) -> None:
+        await create(world)
+        await world.until_quiet()
+        world.server.before = lie
+        await retire_ports(world)
+        await asyncio.sleep(60)
+        assert struck
+        assert world.server.all(SERVICE) == []
+
+    play(world, scenario)
