@@ -85,8 +85,17 @@ class Writer:
             try:
                 await self._api.delete(kind, key.namespace, unwanted.key.name, uid=unwanted.uid, resource_version=unwanted.resource_version)
             except Vanished:
-                logger.debug("%s: %s was gone already", key, unwanted.key)
+                await self._see_that_it_is_gone(kind, key, unwanted)
         self._cache.deleted(kind, key.namespace, unwanted.key.name, unwanted.uid)
+
+    async def _see_that_it_is_gone(self, kind: Kind, key: Key, unwanted: Delete) -> None:
+        """A deletion that is believed and was none would never be made up for: nobody would tell of the object again. Raises LookAgain."""
+        try:
+            live = await self._api.get(kind, key.namespace, unwanted.key.name)
+        except Vanished:
+            return
+        if live["metadata"]["uid"] == unwanted.uid and "deletionTimestamp" not in live["metadata"]:
+            raise LookAgain(f"{unwanted.key} is still there")
 
     async def end(self, key: Key, pod: ChildKey) -> Body:
         """Ends a verifier pod of the service `key`. It stays, with what it reported."""

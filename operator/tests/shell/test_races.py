@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.memory.api_server import Call
 from tests.shell import virtual_time
-from tests.shell.operator_world import Operator, World, create, service
+from tests.shell.operator_world import Operator, World, create, retire_ports, service
 
 from hardened.errors import ApiFailure, Refused, Vanished
 from hardened.shell.kinds import DEPLOYMENT, HARDENED_SERVICE, HARDENED_SERVICE_ACTION, SERVICE, Kind
@@ -149,3 +149,23 @@ def test_without_the_kind_of_actions_everything_else_is_worked_on(failure: ApiFa
         assert image_of(world) == "web:1"
 
     play(World(), scenario)
+
+
+def test_a_deletion_that_was_wrongly_said_to_be_done_is_made_up_for() -> None:
+    world, struck = World(), []
+
+    def lie(call: Call) -> None:
+        if call.verb == "delete" and call.kind == SERVICE and not struck:
+            struck.append(call)
+            raise Vanished("not found", status=404, reason="NotFound")
+
+    async def scenario(world: World) -> None:
+        await create(world)
+        await world.until_quiet()
+        world.server.before = lie
+        await retire_ports(world)
+        await asyncio.sleep(60)
+        assert struck
+        assert world.server.all(SERVICE) == []
+
+    play(world, scenario)
