@@ -28,7 +28,8 @@ lint: $(READY)
 unit: $(READY)
 	$(BIN)/pytest -n 2
 
-test: check ## check, and every test that needs a real cluster
+test: check ## check, the whole of what it samples, and one case of every promise on a real cluster
+	$(BIN)/pytest -n 2 -m exhaustive
 	$(BIN)/pytest -m "cluster and not full"
 
 e2e: $(READY) ## the promises at full size, on a cluster of their own

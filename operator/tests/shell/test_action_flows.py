@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from tests.shell import virtual_time
+from tests.shell.enumerations import turns
 from tests.shell.operator_world import RELEASED, World, asks, create_released, release, service
 from tests.shell.test_release_flows import Watchman
 from tests.shell.test_rollback_flows import end_the_same
@@ -74,8 +75,9 @@ def test_a_release_waits_for_its_promotion_and_an_abort_rejects_it_until_it_is_r
         pytest.param((create_released, release("web:2", **MANUAL), names_wanted("Abort", "a")), id="an abort"),
     ],
 )
-def test_killed_at_any_write_of_it_it_ends_the_same(steps: tuple[Step, ...]) -> None:
-    end_the_same(steps)
+@pytest.mark.parametrize("turn", turns(1))
+def test_killed_at_any_write_of_it_it_ends_the_same(steps: tuple[Step, ...], turn: slice) -> None:
+    end_the_same(steps, turn)
 
 
 def test_a_paused_release_takes_up_nothing_until_it_is_resumed() -> None:

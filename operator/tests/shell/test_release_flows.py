@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from tests.shell import virtual_time
+from tests.shell.enumerations import turns
 from tests.shell.operator_world import RELEASES, Killed, Strike, World
 
 from hardened.core.desired.service import NOBODY
@@ -88,10 +89,14 @@ def _ends_the_same(nth: int, error: Callable[[], BaseException], *, is_after: bo
     assert state == clean()[1][done - 1], f"write {nth}"
 
 
-@pytest.mark.parametrize("is_after", [False, True], ids=["before it took effect", "after it took effect"])
-@pytest.mark.parametrize("turn", range(4))
-def test_killed_at_any_single_write_of_a_release_it_ends_the_same(turn: int, is_after: bool) -> None:
-    for nth in range(1 + turn, clean()[0][-1] + 1, 4):
+#: When a fault strikes.
+MOMENTS = pytest.mark.parametrize("is_after", [False, True], ids=["before it took effect", "after it took effect"])
+
+
+@MOMENTS
+@pytest.mark.parametrize("turn", turns(4))
+def test_killed_at_any_single_write_of_a_release_it_ends_the_same(turn: slice, is_after: bool) -> None:
+    for nth in range(1, clean()[0][-1] + 1)[turn]:
         _ends_the_same(nth, Killed, is_after=is_after)
 
 
@@ -103,8 +108,9 @@ ERRORS: dict[str, Callable[[], BaseException]] = {
 }
 
 
-@pytest.mark.parametrize("is_after", [False, True], ids=["before it took effect", "after it took effect"])
-@pytest.mark.parametrize(("turn", "answer"), list(enumerate(ERRORS)))
-def test_answered_wrongly_at_a_write_of_a_release_it_ends_the_same(turn: int, answer: str, is_after: bool) -> None:
-    for nth in range(1 + turn, clean()[0][-1] + 1, len(ERRORS)):
+@MOMENTS
+@pytest.mark.parametrize("answer", ERRORS)
+@pytest.mark.parametrize("turn", turns(1))
+def test_answered_wrongly_at_a_write_of_a_release_it_ends_the_same(turn: slice, answer: str, is_after: bool) -> None:
+    for nth in range(1 + list(ERRORS).index(answer), clean()[0][-1] + 1, len(ERRORS))[turn]:
         _ends_the_same(nth, ERRORS[answer], is_after=is_after)
