@@ -10,17 +10,19 @@ import asyncio
 import json
 import os
 import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from e2e.cluster import ClusterError, Provider, choose, tools
 from e2e.cluster.command import Argument, attempt, run
 from e2e.cluster.progress import span
 from e2e.install import ROOT, ensure_image, install
-from e2e.kube import Kube, KubeError, TooLate
+from e2e.kube import Body, Kube, KubeError, TooLate
 from e2e.workloads.build import build
 
 CHART = ROOT / "charts/hardened-service"
@@ -33,11 +35,16 @@ REPAIR_S = 60
 
 @dataclass
 class Tour:
-    """What one step leaves for the next. images: the operator's, the service's versions; token: makes this tour's versions new ones."""
+    """What one step leaves for the next.
+
+    images: the operator's, and those of the service's versions; token: makes this tour's versions new ones;
+    switches: how long each switch of traffic took.
+    """
 
     cluster: Provider
     images: list[str] = field(default_factory=list)
     token: str = field(default_factory=lambda: f"{time.time():.0f}")
+    switches: list[str] = field(default_factory=list)
 
     @property
     def access(self) -> list[Argument]:
@@ -49,6 +56,7 @@ class Tour:
         return run([tools.kubectl(), *self.access, "--namespace", NAMESPACE, *arguments], timeout=60).rstrip()
 
 
+Result = TypeVar("Result")
 Step = Callable[[Tour], str]
 """Does it, and says what came of it."""
 
@@ -165,12 +173,50 @@ def start_load(tour: Tour) -> str:
 
 def release(tour: Tour, version: str, env: dict[str, str], exit_status: int) -> str:
     """One version, and what became of it, as hardenctl tells it. Raises ClusterError where that is not what was to come."""
-    deploy(tour, version, env, wait=False)
     watch = [sys.executable, "-m", "hardenctl", "status", SERVICE, "-w", "--namespace", NAMESPACE, "--timeout=90s", "--no-color"]
-    done = attempt([*watch, *tour.access], timeout=120)
+
+    def follow() -> subprocess.CompletedProcess[str]:
+        deploy(tour, version, env, wait=False)
+        return attempt([*watch, *tour.access], timeout=120)
+
+    done, switches = asyncio.run(watching_switches(tour.cluster.kubeconfig, follow))
     if done.returncode != exit_status:
         raise ClusterError(f"hardenctl status -w ended with {done.returncode}, not {exit_status}:\n{done.stdout}{done.stderr}")
+    tour.switches += [f"{said} {version} in {seconds * 1000:.0f} ms" for said, seconds in switches]
     return "\n".join(line for line in done.stderr.splitlines() if line.strip())
+
+
+async def watching_switches(kubeconfig: Path, follow: Callable[[], Result]) -> tuple[Result, list[tuple[str, float]]]:
+    """What `follow` returns; and each switch of traffic meanwhile, with its seconds until every endpoint has followed."""
+    found: list[tuple[str, float]] = []
+
+    async def watch(kube: Kube) -> None:
+        doing, since = "", time.monotonic()
+        async for live in kube.states("HardenedService", SERVICE, NAMESPACE):
+            now = switching(live)
+            if now != doing:
+                found.extend([(doing, time.monotonic() - since)] if doing else [])
+                doing, since = now, time.monotonic()
+
+    async with Kube(kubeconfig) as kube:
+        watcher = asyncio.create_task(watch(kube))
+        try:
+            return await asyncio.to_thread(follow), found
+        finally:
+            watcher.cancel()
+            await asyncio.gather(watcher, return_exceptions=True)
+
+
+def switching(live: Body | None) -> str:
+    """What traffic is being led to or from just now, or ""."""
+    release = ((live or {}).get("status") or {}).get("release") or {}
+    match release.get("step"):
+        case "Cutover":
+            return "to"
+        case "SwitchBack" if "confirmedAt" not in release:
+            return "back from"
+        case _:
+            return ""
 
 
 def release_good(tour: Tour) -> str:
@@ -199,7 +245,7 @@ def end_load(tour: Tour) -> str:
     said = f"{figures['requests']} requests sent: {versions}\n{figures['failed']} requests failed"
     if figures["failed"]:
         raise ClusterError(f"{said}: {figures['failures']} {figures['statuses']}")
-    return said
+    return f"{said}\ntraffic was switched {', '.join(tour.switches)}"
 
 
 STEPS: tuple[tuple[str, Step], ...] = (

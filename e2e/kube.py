@@ -155,7 +155,7 @@ class Kube:
         last: list[Body | None] = [None]
         try:
             async with asyncio.timeout(within):
-                async for live in self._states(kind, name, namespace):
+                async for live in self.states(kind, name, namespace):
                     last[0] = live
                     if holds(live):
                         return live, time.monotonic() - begun
@@ -163,7 +163,8 @@ class Kube:
             raise TooLate(f"waited {within:g} s for {kind} {namespace}/{name}; it is now:\n{_short(last[0])}") from error
         raise AssertionError("unreachable: the states never end")
 
-    async def _states(self, kind: str, name: str, namespace: str | None) -> AsyncIterator[Body | None]:
+    async def states(self, kind: str, name: str, namespace: str | None) -> AsyncIterator[Body | None]:
+        """The object as it is now, and at each change from then on, by watch; None while it is absent. Never ends."""
         while True:
             found = await self.call("GET", path_of(kind, namespace), fieldSelector=f"metadata.name={name}")
             yield {"kind": kind, **found["items"][0]} if found["items"] else None

@@ -1,4 +1,4 @@
-"""The tour: it can be taken again at any time, and the second time it takes less than a minute."""
+"""The tour: it can be taken again at any time, and the second time it takes less than two minutes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from e2e.rig import MERCY, ROOT
 
 CLUSTER = "tour"
 #: Seconds that the second tour is promised to take at most.
-PROMISED_S = 60.0
+PROMISED_S = 120.0
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(3600)]
 
@@ -56,14 +56,15 @@ def answer(said: str) -> dict[str, str]:
 
 
 @pytest.mark.usefixtures("state")
-def test_the_tour_ends_with_an_answer_and_its_second_time_takes_under_a_minute() -> None:
+def test_the_tour_ends_with_an_answer_and_its_second_time_takes_under_two_minutes() -> None:
     first, first_s = tour()
     second, second_s = tour()
     repaired = [int(found[1]) for said in (first, second) if (found := re.search(r"there again after (\d+) ms", said))]
     figures("demo", first_seconds=first_s, second_seconds=second_s, promised_seconds=PROMISED_S, repaired_ms=max(repaired, default=None))
     for said in (first, second):
         assert answer(said)["version"] == "v1"
-        assert answer(said)["pod"].startswith("web-blue-")
+        assert "\n     0 requests failed\n" in said
+        assert re.search(r"traffic was switched to v2 in \d+ ms, to v3 in \d+ ms, back from v3 in \d+ ms", said)
         assert all(f"{number}/{len(STEPS)}  " in said for number in range(1, len(STEPS) + 1))
         assert "export KUBECONFIG=" in said
         assert f"make down CLUSTER={CLUSTER}" in said
