@@ -14,13 +14,15 @@ from pathlib import Path
 import pytest
 
 from e2e.cluster import choose
-from e2e.demo import STEPS
+from e2e.demo import STEPS, Tour, bring_up, deploy, install_operator, load_images, release_bad, release_worse
 from e2e.figures import figures
 from e2e.rig import MERCY, ROOT
 
 CLUSTER = "tour"
 #: Seconds that the second tour is promised to take at most.
 PROMISED_S = 120.0
+#: How often the bad versions are released.
+TURNS = 20
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(3600)]
 
@@ -70,3 +72,24 @@ def test_the_tour_ends_with_an_answer_and_its_second_time_takes_under_two_minute
         assert f"make down CLUSTER={CLUSTER}" in said
     assert len(repaired) == 2
     assert second_s < PROMISED_S * MERCY
+
+
+@pytest.mark.full
+@pytest.mark.timeout(7200)
+@pytest.mark.usefixtures("state")
+def test_the_bad_versions_end_the_same_twenty_times_in_a_row() -> None:
+    tour = Tour(choose(CLUSTER))
+    for step in (bring_up, load_images, install_operator):
+        step(tour)
+    deploy(tour, "v1", {}, wait=True)
+    outcomes = []
+    for turn in range(TURNS):
+        for bad in (release_bad, release_worse):
+            tour.token = f"{turn}"
+            bad(tour)  # it raises where hardenctl tells another end than a rejection
+            pin = json.loads(tour.kubectl("get", "hs", "web", "--output=jsonpath={.status.pin}"))
+            serving = tour.kubectl("get", "hs", "web", "--output=jsonpath={.status.serving.image}")
+            outcomes.append((bad.__name__, pin["reason"], pin.get("afterCutover", False), serving))
+    figures("bad versions", outcomes=sorted({str(outcome) for outcome in outcomes}), turns=TURNS, switches=tour.switches)
+    assert outcomes == [outcomes[0], outcomes[1]] * TURNS
+    assert [after for _, _, after, _ in outcomes[:2]] == [False, True]
