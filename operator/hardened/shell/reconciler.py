@@ -188,14 +188,11 @@ class Reconciler:
         if before == decided.status or (written and written.wanted == wanted and written.stored == before):
             return False
         try:
-            live = await self._writer.apply_status(key, body["metadata"]["uid"], decided.status)
+            live = await self._writer.apply_status(key, body, decided.status)
         except Vanished:
             await self._see_whether_it_is_gone(key, body)
             raise
         self._status[key] = _Written(wanted, live.get("status"))
-        if live["metadata"].get("generation") != body["metadata"].get("generation"):
-            # The reply has brought a newer spec into the cache: the watch's word of it is no news any more.
-            self._queue.add(key)
         for event in announcements(before or {}, decided.status):
             self._recorder.record(body, event.type, event.reason, event.message)
         return True

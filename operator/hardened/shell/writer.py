@@ -124,12 +124,14 @@ class Writer:
             raise LookAgain(f"{key} was made anew")
         return fresh
 
-    async def apply_status(self, key: Key, uid: str, status: Body) -> Body:
+    async def apply_status(self, key: Key, body: Body, status: Body) -> Body:
         """Writes the status, less what an older CRD does not know: for one such field the server refuses all of it.
 
-        The service afterwards; Vanished when it is gone.
+        body: the service that it was decided on; the status of a custom resource is written whatever uid it comes with, so that only the
+        resourceVersion keeps what is said of a deleted service from the one that took its name. The service afterwards; LookAgain when
+        it has changed since, and the cache has it then; Vanished when it is gone.
         """
-        meta = {"name": key.name, "namespace": key.namespace, "uid": uid}
+        meta = {"name": key.name, "namespace": key.namespace, "resourceVersion": body["metadata"]["resourceVersion"]}
         while True:
             self._assert_leading()
             try:
@@ -141,6 +143,10 @@ class Writer:
                 if not unknown or unknown[1] not in status or unknown[1] == "conditions":
                     raise
                 status = {name: value for name, value in status.items() if name != unknown[1]}
+            except LookAgain:
+                # The watch may be late, or silent: the next look is to see what this one did not.
+                self._cache.wrote(HARDENED_SERVICE, await self._api.get(HARDENED_SERVICE, key.namespace, key.name))
+                raise
             else:
                 self._cache.wrote(HARDENED_SERVICE, live)
                 return live

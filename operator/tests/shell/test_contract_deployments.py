@@ -1,11 +1,11 @@
 """What the code relies on from an API server: Deployments are defaulted and merged; scale and status are written apart from the rest."""
 
 import pytest
-from tests.shell.contract import Check, Promises, World, hold_in_memory, hold_on_a_cluster, is_kind, raised
+from tests.shell.contract import ELSE, Check, Promises, World, hold_in_memory, hold_on_a_cluster, is_kind, raised
 
 from hardened.errors import LookAgain, Refused, Vanished
 from hardened.shell.api_server import Body
-from hardened.shell.kinds import CONFIG_MAP, DEPLOYMENT
+from hardened.shell.kinds import CONFIG_MAP, DEPLOYMENT, HARDENED_SERVICE
 
 promise = Promises()
 
@@ -247,6 +247,22 @@ async def a_status_is_written_by_its_subresource_alone(w: World) -> None:
     assert told["metadata"]["generation"] == made["metadata"]["generation"]
     after = await w.api.apply(DEPLOYMENT, body, force=True)
     assert after["status"]["collisionCount"] == 3
+
+
+@promise
+async def the_status_of_a_custom_resource_is_held_to_its_version_and_not_to_its_uid(w: World) -> None:
+    head = {"apiVersion": HARDENED_SERVICE.api_version, "kind": HARDENED_SERVICE.name}
+    made = await w.api.create(HARDENED_SERVICE, {**head, "metadata": w.meta(), "spec": {"image": "web:1", "suspend": True}})
+    said = {"status": {"phase": "Suspended"}}
+    told = await w.api.apply_status(HARDENED_SERVICE, {**head, "metadata": w.meta(uid=ELSE), **said})
+    assert (told["status"]["phase"], told["metadata"]["uid"]) == ("Suspended", made["metadata"]["uid"])
+    old, new = made["metadata"]["resourceVersion"], told["metadata"]["resourceVersion"]
+    error = await raised(w.api.apply_status(HARDENED_SERVICE, {**head, "metadata": w.meta(resourceVersion=old), **said}))
+    assert is_kind(error, LookAgain, 409, "Conflict")
+    await w.api.apply_status(HARDENED_SERVICE, {**head, "metadata": w.meta(resourceVersion=new), **said})
+    await w.api.delete(HARDENED_SERVICE, w.namespace, w.name, uid=made["metadata"]["uid"])
+    error = await raised(w.api.apply_status(HARDENED_SERVICE, {**head, "metadata": w.meta(resourceVersion=new), **said}))
+    assert is_kind(error, Vanished, 404, "NotFound")
 
 
 @promise

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from tests.memory.api_server import Call
+from tests.memory.ownership import Manager
 from tests.shell import virtual_time
 from tests.shell.operator_world import Operator, World, create, retire_ports, service
 
@@ -65,6 +66,31 @@ def test_an_edit_right_before_our_own_status_write_is_not_swallowed() -> None:
         await world.people.merge_patch(HARDENED_SERVICE, "shop", "web", {"spec": budget})
         await asyncio.sleep(5)
         assert image_of(world) == "web:3"
+
+    play(World(), scenario)
+
+
+def test_what_is_said_of_a_deleted_service_is_not_said_of_the_one_that_took_its_name() -> None:
+    async def scenario(world: World) -> None:
+        await create(world)
+        await world.until_quiet()
+        (old,) = world.server.all(HARDENED_SERVICE)
+        store, done = world.server.store, []
+
+        def made_anew(call: Call) -> None:
+            if call.verb == "status" and not done:
+                done.append(call)
+                store.remove(HARDENED_SERVICE, "shop", "web")
+                world.server.collect_garbage()
+                store.create(HARDENED_SERVICE, service(image="web:9", replicas=1), Manager("kubectl", "Update"))
+
+        world.server.before = made_anew
+        await world.people.merge_patch(HARDENED_SERVICE, "shop", "web", {"spec": {"image": "web:2"}})
+        await asyncio.sleep(30)
+        (new,) = world.server.all(HARDENED_SERVICE)
+        assert done
+        assert new["metadata"]["uid"] != old["metadata"]["uid"]
+        assert [entry["image"] for entry in new["status"]["history"]] == ["web:9"]
 
     play(World(), scenario)
 
