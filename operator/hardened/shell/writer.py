@@ -162,23 +162,30 @@ class Writer:
             except Vanished:
                 self._cache.deleted(kind, namespace, answer.name, answer.uid)
             except LookAgain as failure:
+                live = kind.named(await self._api.get(kind, namespace, answer.name))
+                self._cache.wrote(kind, live)
+                if live["metadata"]["uid"] == answer.uid:
+                    raise
                 logger.info("%s: another one has its place: %s", answer.name, failure)
 
     async def _answer(self, kind: Kind, namespace: str, answer: Answer) -> None:
-        meta = {"name": answer.name, "namespace": namespace, "uid": answer.uid}
-        manifest: Body = {"apiVersion": kind.api_version, "kind": kind.name, "metadata": meta}
+        meta, version = {"name": answer.name, "namespace": namespace}, answer.resource_version
+        manifest: Body = {"apiVersion": kind.api_version, "kind": kind.name}
         if answer.is_over:
             self._assert_leading()
             await self._api.delete(kind, namespace, answer.name, uid=answer.uid, resource_version=answer.resource_version)
             self._cache.deleted(kind, namespace, answer.name, answer.uid)
         if answer.owner:
             self._assert_leading()
-            owned = manifest | {"metadata": meta | {"ownerReferences": [answer.owner]}}
-            self._cache.wrote(kind, kind.named(await self._api.apply(kind, owned, force=True)))
+            owned = manifest | {"metadata": meta | {"uid": answer.uid, "ownerReferences": [answer.owner]}}
+            live = kind.named(await self._api.apply(kind, owned, force=True))
+            self._cache.wrote(kind, live)
+            version = live["metadata"]["resourceVersion"]
         if answer.status:
             self._assert_leading()
-            live = await self._api.apply_status(kind, manifest | {"status": answer.status})
-            self._cache.wrote(kind, kind.named(live))
+            # Its version, since the server does not look at the uid; see apply_status.
+            told = manifest | {"metadata": meta | {"resourceVersion": version}, "status": answer.status}
+            self._cache.wrote(kind, kind.named(await self._api.apply_status(kind, told)))
 
     def _assert_leading(self) -> None:
         if not self._may_write():

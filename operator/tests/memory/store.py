@@ -12,7 +12,7 @@ from tests.memory.ownership import Conflicts, Manager, Owners
 from hardened.api import names
 from hardened.errors import ApiFailure, LookAgain, Refused, Vanished
 from hardened.shell.api_server import EXCEEDED_QUOTA, NAMESPACE_TERMINATING
-from hardened.shell.kinds import HARDENED_SERVICE, Kind
+from hardened.shell.kinds import Kind
 
 Id = tuple[str, str, str]  # kind, namespace, name
 OnEvent = Callable[[str, Kind, Body], None]
@@ -91,7 +91,7 @@ class Store:
                 raise conflict(kind, meta["name"], said)
             return self._make(kind, wanted, me)
         # The status of a custom resource is written whatever uid comes with it: all but the status is the stored object's own.
-        is_blind = me.subresource == "status" and kind == HARDENED_SERVICE
+        is_blind = me.subresource == "status" and kind.group == names.GROUP
         _hold_preconditions(kind, {**meta, "uid": None} if is_blind else meta, known.body["metadata"])
         live = known.body | {"metadata": {key: value for key, value in known.body["metadata"].items() if key != "managedFields"}}
         wanted["metadata"] = {key: value for key, value in wanted["metadata"].items() if key not in ("uid", "resourceVersion")}
