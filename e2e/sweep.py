@@ -89,8 +89,9 @@ def _target(call: Call) -> tuple[str, str, str, str, str]:
 
 
 def differences(clean: Outcome, results: Results) -> list[str]:
-    """What ended otherwise than in the clean run, and what should never have been, one line each."""
-    return [f"{name}: {line}" for name, result in results.items() for line in _differences(clean, result)]
+    """What ended otherwise than in the clean run, and what should never have been, in the clean run neither, one line each."""
+    unprovoked = [f"without a fault: {line}" for line in clean.wrongs]
+    return unprovoked + [f"{name}: {line}" for name, result in results.items() for line in _differences(clean, result)]
 
 
 def _differences(clean: Outcome, result: Outcome | BaseException) -> list[str]:

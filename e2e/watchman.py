@@ -145,7 +145,7 @@ def _replicas(stack: Body | None) -> tuple[int, int]:
 
 
 def _is_switch(body: Body) -> bool:
-    return body["kind"] == "Service" and body["metadata"]["name"] == SWITCH
+    return _identity(body) == ("Service", SWITCH)
 
 
 def _identity(body: Body) -> tuple[str, str]:

@@ -16,19 +16,8 @@ from e2e.candidates import candidate, terms_in, until_leads
 from e2e.cluster.local.cluster import LocalCluster
 from e2e.faults import Call, Fault, Hold, Moment, Plan, answer_plans, kill_plans, signal_plans, targets
 from e2e.kube import Kube
-from e2e.release_flow import (
-    FLOW_SECONDS,
-    PROMOTED,
-    REJECTED,
-    REPLACED,
-    ROLLED_BACK,
-    TAKEN_BACK,
-    Flow,
-    Stage,
-    measure,
-    run_clean,
-    run_struck,
-)
+from e2e.release_flow import FLOW_SECONDS, PROMOTED, REJECTED, REPLACED, ROLLED_BACK, TAKEN_BACK, Flow
+from e2e.release_run import Stage, measure, run_clean, run_struck
 from e2e.rig import ACCOUNT, SYSTEM, Run, fresh_namespace, subfolder
 from e2e.sweep import (
     LANES,
@@ -73,9 +62,8 @@ async def _sweep(stage: Stage, flows: Sequence[Flow], enumerate_plans: Enumerate
     chosen = [plan.name for plan in choose(replace(plan, name=name) for name, (_, plan) in plans.items())]
     jobs = [functools.partial(run_struck, stage, flow, clean[flow.name], plan) for flow, plan in (plans[name] for name in chosen)]
     results = dict(zip(chosen, await gather_limited(LANES, jobs), strict=True))
-    wrong = [f"{name} without a fault: {line}" for name, outcome in clean.items() for line in outcome.wrongs]
-    for name, result in results.items():
-        wrong += differences(clean[plans[name][0].name], {name: result})
+    of_flow = {flow.name: {name: result for name, result in results.items() if plans[name][0] is flow} for flow in flows}
+    wrong = [line for flow in flows for line in differences(clean[flow.name], of_flow[flow.name])]
     return sum(outcome.seconds for outcome in clean.values()), results, wrong
 
 

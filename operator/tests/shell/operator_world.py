@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import random
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,7 +13,7 @@ from tests.shell import virtual_time
 
 from hardened.core.policy import Policy
 from hardened.shell.cache import Cache
-from hardened.shell.kinds import HARDENED_SERVICE, HARDENED_SERVICE_ACTION, Kind
+from hardened.shell.kinds import EVENT, HARDENED_SERVICE, HARDENED_SERVICE_ACTION, Kind
 from hardened.shell.metrics import Metrics
 from hardened.shell.reconciler import Reconciler
 from hardened.shell.recorder import Recorder
@@ -37,7 +38,7 @@ class Operator:
         self.cache = Cache()
         rng = random.Random(1)
         self.queue = WorkQueue(virtual_time.now, rng)
-        recorder = Recorder(server.outsider("events"), "operator", clock=virtual_time.now, today=today)
+        self.recorder = recorder = Recorder(server.outsider("events"), "operator", clock=virtual_time.now, today=today)
         self.sync = Sync(server, self.cache, self.queue, namespaces=(), period=300, rng=rng)
         self.reconciler = Reconciler(
             server,
@@ -57,13 +58,13 @@ class Operator:
         try:
             await self.sync.first(lambda _: None)
             working = asyncio.create_task(self.queue.run(self._work, 4))
-            resync = asyncio.create_task(self.sync.run(lambda _: None))
+            others = [working, asyncio.create_task(self.sync.run(lambda _: None)), asyncio.create_task(self.recorder.run())]
             try:
                 await self.death
             finally:
-                for task in (working, resync):
+                for task in others:
                     task.cancel()
-                await asyncio.gather(working, resync, return_exceptions=True)
+                await asyncio.gather(*others, return_exceptions=True)
         finally:
             self.server.on_event.remove(self._seen)
 
@@ -138,8 +139,16 @@ class World:
                 quiet_since, pause = virtual_time.now(), 0.5
 
     def state(self) -> dict[str, Any]:
-        """Everything that exists, without ids and times."""
-        return {f"{kind} {name}": _stable(stored.body) for (kind, _, name), stored in sorted(self.server.store.objects.items())}
+        """Everything that exists, without ids and times. What was told on the way is no part of it."""
+        found = sorted(self.server.store.objects.items())
+        return {f"{kind} {name}": _stable(stored.body) for (kind, _, name), stored in found if kind != EVENT.name}
+
+    def told(self) -> Counter[str]:
+        """How often each reason was told of."""
+        found: Counter[str] = Counter()
+        for event in self.server.all(EVENT):
+            found[event["reason"]] += event["count"]
+        return found
 
 
 _VOLATILE = frozenset({"uid", "resourceVersion", "generation", "creationTimestamp", "managedFields"})
