@@ -31,14 +31,18 @@ class Killed(BaseException):
 
 
 class Operator:
-    """One operator process over `server`. `run` ends with Killed when a hook of the server kills it."""
+    """One operator process over `server`. `run` ends with Killed when a hook of the server kills it.
 
-    def __init__(self, server: MemoryApiServer) -> None:
+    events: where Events are sent, apart from all else, so that one more or less changes nothing; None: they are not sent.
+    """
+
+    def __init__(self, server: MemoryApiServer, events: MemoryApiServer | None = None) -> None:
         self.server = server
+        self.tells = events is not None
         self.cache = Cache()
         rng = random.Random(1)
         self.queue = WorkQueue(virtual_time.now, rng)
-        self.recorder = recorder = Recorder(server.outsider("events"), "operator", clock=virtual_time.now, today=today)
+        self.recorder = recorder = Recorder(events or server.outsider("events"), "operator", clock=virtual_time.now, today=today)
         self.sync = Sync(server, self.cache, self.queue, namespaces=(), period=300, rng=rng)
         self.reconciler = Reconciler(
             server,
@@ -58,7 +62,9 @@ class Operator:
         try:
             await self.sync.first(lambda _: None)
             working = asyncio.create_task(self.queue.run(self._work, 4))
-            others = [working, asyncio.create_task(self.sync.run(lambda _: None)), asyncio.create_task(self.recorder.run())]
+            others = [working, asyncio.create_task(self.sync.run(lambda _: None))]
+            if self.tells:
+                others.append(asyncio.create_task(self.recorder.run()))
             try:
                 await self.death
             finally:
@@ -97,6 +103,7 @@ class World:
         self.server.store.dead.add("dead:1")
         self.server.store.doomed.add("doomed:1")
         self.people = self.server.outsider("kubectl")
+        self.events = MemoryApiServer(["shop"], today=today)
         self.kills = 0
 
     async def play(self, *steps: Callable[["World"], Any], is_enough: Callable[[], bool] = lambda: False) -> int:
@@ -119,7 +126,7 @@ class World:
     async def _supervise(self) -> None:
         while True:
             try:
-                await Operator(self.server).run()
+                await Operator(self.server, self.events).run()
             except Killed:
                 self.kills += 1
 
@@ -139,14 +146,13 @@ class World:
                 quiet_since, pause = virtual_time.now(), 0.5
 
     def state(self) -> dict[str, Any]:
-        """Everything that exists, without ids and times. What was told on the way is no part of it."""
-        found = sorted(self.server.store.objects.items())
-        return {f"{kind} {name}": _stable(stored.body) for (kind, _, name), stored in found if kind != EVENT.name}
+        """Everything that exists, without ids and times."""
+        return {f"{kind} {name}": _stable(stored.body) for (kind, _, name), stored in sorted(self.server.store.objects.items())}
 
     def told(self) -> Counter[str]:
         """How often each reason was told of."""
         found: Counter[str] = Counter()
-        for event in self.server.all(EVENT):
+        for event in self.events.all(EVENT):
             found[event["reason"]] += event["count"]
         return found
 
