@@ -21,6 +21,7 @@ Body = dict[str, Any]
 #: kind -> path of its API group, and its plural.
 KINDS: Mapping[str, tuple[str, str]] = {
     "HardenedService": ("apis/hardened.dev/v1alpha1", "hardenedservices"),
+    "HardenedServiceAction": ("apis/hardened.dev/v1alpha1", "hardenedserviceactions"),
     "Deployment": ("apis/apps/v1", "deployments"),
     "ReplicaSet": ("apis/apps/v1", "replicasets"),
     "ControllerRevision": ("apis/apps/v1", "controllerrevisions"),

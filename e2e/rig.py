@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import socket
 import sys
 import time
@@ -225,9 +226,11 @@ def stable(live: Body) -> Body:
     meta = {k: v for k, v in live["metadata"].items() if k not in _VOLATILE}
     for owner in meta.get("ownerReferences", []):
         owner.pop("uid")
-    # Its digest covers the owner's uid, and a Deployment controller's own counter comes and goes with every rollout.
-    for key in ("hardened.dev/applied", "deployment.kubernetes.io/revision"):
+    # Its digest covers the owner's uid, an epoch is a time, and a Deployment controller's own counter comes and goes with every rollout.
+    for key in ("hardened.dev/applied", "hardened.dev/serving-epoch", "deployment.kubernetes.io/revision"):
         meta.get("annotations", {}).pop(key, None)
+    if "hardened.dev/rejected" in meta.get("annotations", {}):
+        meta["annotations"]["hardened.dev/rejected"] = _without_messages(meta["annotations"]["hardened.dev/rejected"])
     spec = {k: v for k, v in (live.get("spec") or {}).items() if k not in ("clusterIP", "clusterIPs")}
     rest = {k: v for k, v in live.items() if k not in ("apiVersion", "kind", "metadata", "status")}
     stable = {**rest, "metadata": {**meta, "namespace": "X"}, "spec": spec}
@@ -241,3 +244,8 @@ def stable(live: Body) -> Body:
             "conditions": {c["type"]: (c["status"], c["reason"]) for c in status.get("conditions", [])},
         }
     return stable
+
+
+def _without_messages(rejections: str) -> list[Body]:
+    """What is marked as rejected, without the sentences: they tell how many requests a check has made."""
+    return [{key: value for key, value in each.items() if key != "message"} for each in json.loads(rejections)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +13,9 @@ import pytest
 from e2e.damage import CLAIM, EDITS, repair_seconds
 from e2e.faults import Plan, SilenceWatch, watch_plans
 from e2e.figures import figures
-from e2e.flow import Choose, choose_part, choose_sample, gather_limited
 from e2e.kube import KINDS, Kube
 from e2e.rig import MERCY, Run, canary, fresh_namespace, is_seen, operator_behind, running, serve, web
+from e2e.sweep import LANES, Choose, choose_part, choose_sample, gather_limited
 
 #: Seconds from a fault's end until what changed meanwhile is handled; and until a watch that says nothing is given up.
 BACK_SECONDS = 5.0
@@ -25,7 +24,6 @@ RESTART_SECONDS = 5.0
 SILENT_SECONDS = 70.0
 #: How many tests all breaks are cut into: whoever runs them over hours may be interrupted.
 PARTS = 4
-LANES = int(os.environ.get("HARDENED_LANES", "4"))
 KIND_OF = {plural: kind for kind, (_, plural) in KINDS.items()}
 
 pytestmark = pytest.mark.usefixtures("rights")

@@ -144,7 +144,11 @@ class LocalCluster:
 
     def run_in_node(self, index: int, argv: Sequence[Argument], *, timeout: float = 60) -> subprocess.CompletedProcess[str]:
         """Runs a program of this machine in the node's network: it reaches pods and Services by address, and nothing outside."""
-        return attempt(["nsenter", f"--net={network.NETNS / self._node_netns(index)}", "--", *argv], timeout=timeout)
+        return attempt(self.in_node(index, argv), timeout=timeout)
+
+    def in_node(self, index: int, argv: Sequence[Argument]) -> list[str]:
+        """How to call a program of this machine so that it runs in the node's network."""
+        return ["nsenter", f"--net={network.NETNS / self._node_netns(index)}", "--", *(str(word) for word in argv)]
 
     def _node_netns(self, index: int) -> str:
         return faults.node(self.layout, index).netns

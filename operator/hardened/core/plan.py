@@ -47,6 +47,12 @@ class Apply:
     is_new: bool = False
     repairs: str = ""
 
+    @property
+    def wish(self) -> Manifest:
+        """The manifest without the version that it was decided on, which is a condition of the write, and moves on with it."""
+        meta = {key: value for key, value in self.manifest["metadata"].items() if key != "resourceVersion"}
+        return {**self.manifest, "metadata": meta}
+
 
 @dataclass(frozen=True)
 class Delete:
@@ -132,7 +138,8 @@ class _Planner:
         if course.asks:
             return Plan(ask=course.asks)
         if course.has_moved and not course.marked:
-            return Plan(status=self._status(self._trouble()), is_status_first=True)
+            # With why the revision is pinned: told as if it were over, and anew after the next look, it would be told twice.
+            return Plan(status=self._status(self._trouble() or self._pinned()), is_status_first=True)
         wanted = [stored_revision(self.svc, each) for each in course.marked] if course.marked else self._wanted()
         look = self._unread(wanted)
         if look:

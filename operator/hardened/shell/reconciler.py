@@ -161,7 +161,7 @@ class Reconciler:
                 unread = frozenset(key_of(s.manifest) for s in decided.apply if s.is_new) - observed.children.keys()
                 return body, await self._read(key, observed, unread)
             observed = observed.with_child(live)
-            contested = difference(step.manifest, live)
+            contested = difference(step.wish, live)
             if contested:
                 observed = observed.with_contested(key_of(step.manifest), contested)
             elif step.repairs:

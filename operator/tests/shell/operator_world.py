@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import random
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,7 +13,7 @@ from tests.shell import virtual_time
 
 from hardened.core.policy import Policy
 from hardened.shell.cache import Cache
-from hardened.shell.kinds import HARDENED_SERVICE, HARDENED_SERVICE_ACTION, Kind
+from hardened.shell.kinds import EVENT, HARDENED_SERVICE, HARDENED_SERVICE_ACTION, Kind
 from hardened.shell.metrics import Metrics
 from hardened.shell.reconciler import Reconciler
 from hardened.shell.recorder import Recorder
@@ -30,14 +31,18 @@ class Killed(BaseException):
 
 
 class Operator:
-    """One operator process over `server`. `run` ends with Killed when a hook of the server kills it."""
+    """One operator process over `server`. `run` ends with Killed when a hook of the server kills it.
 
-    def __init__(self, server: MemoryApiServer) -> None:
+    events: where Events are sent, apart from all else, so that one more or less changes nothing; None: they are not sent.
+    """
+
+    def __init__(self, server: MemoryApiServer, events: MemoryApiServer | None = None) -> None:
         self.server = server
+        self.tells = events is not None
         self.cache = Cache()
         rng = random.Random(1)
         self.queue = WorkQueue(virtual_time.now, rng)
-        recorder = Recorder(server.outsider("events"), "operator", clock=virtual_time.now, today=today)
+        self.recorder = recorder = Recorder(events or server.outsider("events"), "operator", clock=virtual_time.now, today=today)
         self.sync = Sync(server, self.cache, self.queue, namespaces=(), period=300, rng=rng)
         self.reconciler = Reconciler(
             server,
@@ -57,13 +62,15 @@ class Operator:
         try:
             await self.sync.first(lambda _: None)
             working = asyncio.create_task(self.queue.run(self._work, 4))
-            resync = asyncio.create_task(self.sync.run(lambda _: None))
+            others = [working, asyncio.create_task(self.sync.run(lambda _: None))]
+            if self.tells:
+                others.append(asyncio.create_task(self.recorder.run()))
             try:
                 await self.death
             finally:
-                for task in (working, resync):
+                for task in others:
                     task.cancel()
-                await asyncio.gather(working, resync, return_exceptions=True)
+                await asyncio.gather(*others, return_exceptions=True)
         finally:
             self.server.on_event.remove(self._seen)
 
@@ -96,6 +103,7 @@ class World:
         self.server.store.dead.add("dead:1")
         self.server.store.doomed.add("doomed:1")
         self.people = self.server.outsider("kubectl")
+        self.events = MemoryApiServer(["shop"], today=today)
         self.kills = 0
 
     async def play(self, *steps: Callable[["World"], Any], is_enough: Callable[[], bool] = lambda: False) -> int:
@@ -118,7 +126,7 @@ class World:
     async def _supervise(self) -> None:
         while True:
             try:
-                await Operator(self.server).run()
+                await Operator(self.server, self.events).run()
             except Killed:
                 self.kills += 1
 
@@ -140,6 +148,13 @@ class World:
     def state(self) -> dict[str, Any]:
         """Everything that exists, without ids and times."""
         return {f"{kind} {name}": _stable(stored.body) for (kind, _, name), stored in sorted(self.server.store.objects.items())}
+
+    def told(self) -> Counter[str]:
+        """How often each reason was told of."""
+        found: Counter[str] = Counter()
+        for event in self.events.all(EVENT):
+            found[event["reason"]] += event["count"]
+        return found
 
 
 _VOLATILE = frozenset({"uid", "resourceVersion", "generation", "creationTimestamp", "managedFields"})

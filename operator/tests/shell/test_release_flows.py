@@ -1,5 +1,6 @@
 """Releases over the in-memory cluster in virtual time: killed at any write they end the same, and nothing that serves is taken down."""
 
+from collections import Counter
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -14,6 +15,8 @@ from hardened.errors import LookAgain, Refused, TryAgain
 from hardened.shell.kinds import DEPLOYMENT, HARDENED_SERVICE, SERVICE, Kind
 
 Body = dict[str, Any]
+#: What tells of a turn of a release: a fault may keep such an Event from being sent, and never has it sent again.
+TOLD_ONCE = frozenset({"ReleaseStarted", "SwitchedOver", "SwitchingBack", "Promoted", "Rejected", "RolledBack"})
 
 
 class Watchman:
@@ -43,25 +46,26 @@ class Watchman:
 
 
 @cache
-def clean() -> tuple[list[int], list[Body], list[str]]:
-    """Played once: the writes until the end of each step, the state then, and what the switch Service has led to."""
+def clean() -> tuple[list[int], list[Body], list[str], list[Counter[str]]]:
+    """Played once: the writes until the end of each step, the state then, what the switch Service has led to, and what was told by then."""
 
-    async def play() -> tuple[list[int], list[Body], list[str]]:
+    async def play() -> tuple[list[int], list[Body], list[str], list[Counter[str]]]:
         world = World()
         watchman = Watchman(world)
-        writes, states = [], []
+        writes, states, told = [], [], []
         for step in RELEASES:
             await world.play(step)
             writes.append(len(world.server.writes))
             states.append(world.state())
+            told.append(world.told())
         assert watchman.wrongs == []
-        return writes, states, watchman.selected
+        return writes, states, watchman.selected, told
 
     return virtual_time.run(play())
 
 
 def test_the_flow_is_what_it_says() -> None:
-    writes, states, selected = clean()
+    writes, states, selected, _ = clean()
     phases = [state["HardenedService web"]["status"]["phase"] for state in states]
     assert phases == ["Healthy", "Healthy", "Rejected", "RolledBack", "Healthy"]
     # Nobody, the first, the second; the dead one never; the doomed one and back.
@@ -70,10 +74,18 @@ def test_the_flow_is_what_it_says() -> None:
     assert writes[-1] < 150
 
 
+def test_each_turn_of_a_release_is_told_once_and_nothing_that_is_not_so() -> None:
+    # A first release, a good one, one that is rejected, one that is taken back, and a change of nothing but the size.
+    assert clean()[3][-1] == {
+        "RollingOut": 4, "ReleaseStarted": 4, "SwitchedOver": 2, "Promoted": 2, "Healthy": 3, "Rejected": 1, "SwitchingBack": 1,
+        "RolledBack": 1,
+    }  # fmt: skip
+
+
 def _ends_the_same(nth: int, error: Callable[[], BaseException], *, is_after: bool) -> None:
     strike = Strike(nth, error)
 
-    async def play() -> tuple[int, Body, list[str]]:
+    async def play() -> tuple[int, Body, list[str], Counter[str]]:
         world = World()
         watchman = Watchman(world)
         if is_after:
@@ -81,12 +93,14 @@ def _ends_the_same(nth: int, error: Callable[[], BaseException], *, is_after: bo
         else:
             world.server.before = strike
         done = await world.play(*RELEASES, is_enough=lambda: strike.has_struck)
-        return done, world.state(), watchman.wrongs
+        return done, world.state(), watchman.wrongs, world.told()
 
-    done, state, wrongs = virtual_time.run(play())
+    done, state, wrongs, told = virtual_time.run(play())
     assert strike.has_struck
     assert wrongs == [], f"write {nth}"
     assert state == clean()[1][done - 1], f"write {nth}"
+    again = {reason: count for reason, count in told.items() if reason in TOLD_ONCE and count > clean()[3][done - 1][reason]}
+    assert again == {}, f"write {nth}"
 
 
 #: When a fault strikes.
