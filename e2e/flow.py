@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import os
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
@@ -12,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from e2e.faults import Call, Fault, Plan
-from e2e.figures import commit
 from e2e.kube import Kube, is_ready
 from e2e.rig import Run, fresh_namespace, operator_behind, snapshot, web
+from e2e.samples import number_of, sample
 
 #: Seconds for one step of a flow to end in Ready, faults and restarts included: the longest single fault is a Retry-After of 30 s.
 STEP_SECONDS = 120.0
@@ -121,14 +119,9 @@ Choose = Callable[[Iterable[Plan]], list[Plan]]
 
 def choose_sample(count: int) -> Choose:
     """Chooses `count` plans by the commit: over time all are run, and a failure can be run again."""
-    seed = os.environ.get("HARDENED_SAMPLE", commit())
-    return lambda plans: sorted(plans, key=lambda plan: _number(f"{seed}{plan.name}"))[:count]
+    return lambda plans: sample(plans, count, by=lambda plan: plan.name)
 
 
 def choose_part(part: int, parts: int) -> Choose:
     """Chooses one part of all plans. A plan is always in the same one, whatever else a run has enumerated."""
-    return lambda plans: [plan for plan in plans if _number(plan.name) % parts == part]
-
-
-def _number(text: str) -> int:
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
+    return lambda plans: [plan for plan in plans if number_of(plan.name) % parts == part]
