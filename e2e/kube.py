@@ -63,17 +63,23 @@ class TooLate(AssertionError):
 
 
 class Kube:
-    """Use as an async context manager. Reads one kubeconfig file with certificates, or a token, inside it."""
+    """Use as an async context manager. Reads one kubeconfig file with certificates, or a token, inside it.
 
-    def __init__(self, kubeconfig: Path, *, token: str | None = None) -> None:
+    acting_as: a user whose rights count instead, which takes the right to impersonate.
+    """
+
+    def __init__(self, kubeconfig: Path, *, token: str | None = None, acting_as: str | None = None) -> None:
         document = yaml.safe_load(kubeconfig.read_text())
         context = _named(document["contexts"], document["current-context"])["context"]
         self._cluster: Body = _named(document["clusters"], context["cluster"])["cluster"]
         self._user: Body = {"token": token} if token else _named(document["users"], context["user"])["user"]
         self.server: str = self._cluster["server"]
+        self._acting_as = acting_as
 
     async def __aenter__(self) -> Kube:
         headers = {"Authorization": f"Bearer {self._user['token']}"} if "token" in self._user else {}
+        if self._acting_as:
+            headers["Impersonate-User"] = self._acting_as
         connector = aiohttp.TCPConnector(ssl=self._tls())
         self._session = aiohttp.ClientSession(connector=connector, headers=headers, read_bufsize=2**21)
         return self
@@ -93,6 +99,12 @@ class Kube:
         return context
 
     # ---- one call
+
+    async def username(self) -> str:
+        """Who this is, as the API server knows them."""
+        review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+        found = await self.call("POST", "apis/authentication.k8s.io/v1/selfsubjectreviews", review)
+        return str(found["status"]["userInfo"]["username"])
 
     async def call(self, method: str, path: str, body: Any = None, *, content_type: str = "application/json", **query: str) -> Body:
         """One request. Raises KubeError for any code from 300 on."""

@@ -90,7 +90,7 @@ async def measure(
     told = await _told_at_last(run, told_before, flow, is_all=_is_all_told(run, faults))
     hits = sum(run.proxy.hits(fault) for fault in faults)
     seen = watchman.wrongs(replicas=TERMS["replicas"], keep=flow.keep)
-    wrongs = (*seen, *_selected(flow, watchman.selected), *told, *_answered(flow, traffic.result()))
+    wrongs = (*seen, *_selected(flow, watchman.selected), *told, *_answered(flow, traffic.sent))
     return Outcome({END: state}, run.proxy.calls[since:], time.monotonic() - begun, hits, len(run.operator.exits), wrongs)
 
 

@@ -20,9 +20,29 @@ TERMS: dict[str, Any] = {
 }
 
 
+#: The steps that each release of `slow` comes to.
+STEPS = ("Preview", "VerifyBefore", "Approval", "ScaleUp", "Cutover", "VerifyAfter", "Keep")
+
+
 def released(namespace: str, version: str, **spec: Any) -> Body:
     """A service that is released blue-green, with short times."""
     return web(namespace, version, **{**TERMS, **spec})
+
+
+def slow(namespace: str, version: str, *, expect: str = "", **spec: Any) -> Body:
+    """The same, with every step long enough to be met. expect: what its answers are checked for before the cutover."""
+    smoke = {"path": "/", "expectBody": expect or version, "count": 4, "interval": "1s", "failureLimit": 3}
+    terms: dict[str, Any] = {
+        "release": {**TERMS["release"], "promotion": "Manual", "autoPromoteAfter": "5s"},
+        "verify": {"beforeCutover": [{"name": "smoke", "http": smoke}], "afterCutover": {"window": "10s"}},
+        "env": [{"name": "LINGER", "value": "0"}, {"name": "START_DELAY", "value": "3"}],
+    }
+    return released(namespace, version, **{**terms, **spec})
+
+
+def unsized(manifest: Body) -> Body:
+    """The same without a number of replicas, as a team writes it whose service is scaled by something else."""
+    return {**manifest, "spec": {name: value for name, value in manifest["spec"].items() if name != "replicas"}}
 
 
 def leads_to(color: str) -> Callable[[Body | None], bool]:
@@ -52,10 +72,34 @@ async def until_step(run: Run, *steps: str, within: float = 60) -> str:
     return step_of(live)
 
 
+async def until_no_release(run: Run, *, within: float = 60) -> None:
+    """Waits until no release is at work, and no previous colour is kept."""
+    await until_step(run, "", within=within)
+
+
+async def scale(run: Run, replicas: int) -> None:
+    """What an autoscaler does."""
+    await run.kube.patch("HardenedService", "web", run.namespace, {"spec": {"replicas": replicas}}, "scale")
+
+
+def serving_color(live: Body | None) -> str:
+    """Where clients' traffic goes, by the status; "" for nowhere."""
+    return str((((live or {}).get("status") or {}).get("serving") or {}).get("color", ""))
+
+
 async def pods_of(run: Run, color: str) -> list[Body]:
     """The application's pods of a colour that are not ending."""
     found = await run.kube.list("Pod", run.namespace, f"hardened.dev/service=web,hardened.dev/color={color}")
     return [pod for pod in found if not pod["metadata"].get("deletionTimestamp")]
+
+
+async def until_gone(run: Run, color: str, *, within: float) -> None:
+    """Waits until a colour has no pod any more, not even one that is ending."""
+    async with asyncio.timeout(within):
+        while True:
+            if not await run.kube.list("Pod", run.namespace, f"hardened.dev/service=web,hardened.dev/color={color}"):
+                return
+            await asyncio.sleep(0.5)  # the pace at which a list is asked for again
 
 
 async def until_none_is_ready(run: Run, pods: Iterable[Body], *, within: float) -> float:

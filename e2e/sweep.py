@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -11,7 +10,8 @@ from typing import Any
 
 from e2e.faults import Call, Plan
 from e2e.faults.plans import name_pattern
-from e2e.figures import commit, figures
+from e2e.figures import figures
+from e2e.samples import number_of, sample
 
 #: Runs side by side: each is one Python process that mostly waits.
 LANES = int(os.environ.get("HARDENED_LANES", "4"))
@@ -52,17 +52,12 @@ async def gather_limited(limit: int, jobs: list[Callable[[], Awaitable[Any]]]) -
 
 def choose_sample(count: int) -> Choose:
     """Chooses `count` plans by the commit: over time all are run, and a failure can be run again."""
-    seed = os.environ.get("HARDENED_SAMPLE", commit())
-    return lambda plans: sorted(plans, key=lambda plan: _number(f"{seed}{plan.name}"))[:count]
+    return lambda plans: sample(plans, count, by=lambda plan: plan.name)
 
 
 def choose_part(part: int, parts: int) -> Choose:
     """Chooses one part of all plans. A plan is always in the same one, whatever else a run has enumerated."""
-    return lambda plans: [plan for plan in plans if _number(plan.name) % parts == part]
-
-
-def _number(text: str) -> int:
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
+    return lambda plans: [plan for plan in plans if number_of(plan.name) % parts == part]
 
 
 def certain(calls: tuple[Call, ...], *, status_writes: int, reads: int) -> list[Call]:

@@ -5,7 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
+import signal
 import sys
+import time
+from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -13,71 +17,97 @@ from typing import Any
 from e2e.cluster.local.cluster import LocalCluster
 from e2e.kube import Kube
 
-#: Seconds after which traffic ends by itself that was to be sent until further notice.
-MOST_SECONDS = 1800.0
+#: Seconds that a generator may take to begin, and that it goes on at most: as long as a pytest run of this machine may.
+START_S, MOST_S = 30, 7200
+#: Seconds after which a request has failed: so long before the end of the sending it is known of all of them.
+TIMEOUT_S = 5
 
 
 @dataclass(frozen=True)
 class Sent:
-    """requests: all that were due; failed: those without a whole reply, or with a status of 400 and above.
+    """began: when the first was due, on the monotonic clock; requests: all that were due; failed: those without a whole reply, or with a
+    status of 400 and above. What was under way at the end is neither.
 
     versions: by the version in the reply, {replies, first, last}: seconds since the first request until the first reply was there, and
     until the last request was sent that got it.
     """
 
+    began: float
     requests: int
     failed: int
     versions: dict[str, dict[str, Any]]
     figures: dict[str, Any]
 
+    def failed_between(self, since: float, until: float) -> int:
+        """Those that failed of what was due in the whole seconds between two moments of the monotonic clock."""
+        first, last = math.ceil(since - self.began), math.floor(until - self.began)
+        return sum(self.figures["failedBySecond"][max(0, first) : max(0, last)])
 
-async def send(
-    local: LocalCluster, kube: Kube, namespace: str, *, rate: int, seconds: float, connections: int = 0, name: str = "web"
-) -> Sent:
-    """Sends to port 80 of the Service `web`. connections: kept alive and used in turn; 0: a new one for each request."""
-    argv = await _arguments(kube, namespace, rate, seconds, connections)
-    done = await asyncio.to_thread(local.run_in_node, 0, argv, timeout=seconds + 60)
-    return _sent(done.stdout)
+    def last_of(self, version: str) -> float:
+        """When the last request was sent that this version answered, on the monotonic clock."""
+        return self.began + float(self.versions[version]["last"])
+
+
+@dataclass
+class Sending:
+    """Requests on their way. began: as in Sent."""
+
+    began: float
+    _sent: Sent | None = None
+
+    @property
+    def sent(self) -> Sent:
+        """What became of them, once the block is over."""
+        assert self._sent, "the requests are still being sent"
+        return self._sent
 
 
 @contextlib.asynccontextmanager
 async def sending(
-    local: LocalCluster, kube: Kube, namespace: str, *, rate: int, connections: int = 0
-) -> AsyncIterator[asyncio.Future[Sent]]:
-    """Sends until the end of the block; then the future has what was sent. Connections as for `send`."""
-    argv = local.in_node(0, await _arguments(kube, namespace, rate, MOST_SECONDS, connections))
-    pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(*argv, stdin=asyncio.subprocess.DEVNULL, stdout=pipe, stderr=pipe)
-    sent: asyncio.Future[Sent] = asyncio.get_running_loop().create_future()
-    try:
-        assert process.stderr
-        await process.stderr.readline()  # it says that it begins
-        yield sent
-        process.terminate()
-        printed, said = await asyncio.wait_for(process.communicate(), 60)
-        assert printed, f"the generator said: {said.decode()}"
-        sent.set_result(_sent(printed.decode()))
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-
-
-async def _arguments(kube: Kube, namespace: str, rate: int, seconds: float, connections: int) -> list[str]:
-    service = await kube.get("Service", "web", namespace)
-    assert service, "there is no Service web"
+    local: LocalCluster, kube: Kube, namespace: str, *, rate: float, connections: int = 0, name: str = "web"
+) -> AsyncIterator[Sending]:
+    """Sends to port 80 of a Service for the block, from before it begins. connections: kept alive and used in turn; 0: always new ones."""
+    service = await kube.get("Service", name, namespace)
+    assert service, f"there is no Service {name}"
     argv = [
-        sys.executable, "-m", "hardened.load", "--host", service["spec"]["clusterIP"], "--port", "80", "--rate", rate,
-        "--duration", f"{seconds:g}s", "--mark-json", "version", "--connections", connections, "--timeout", "5s", "--brief",
+        sys.executable, "-m", "hardened.load", "--host", service["spec"]["clusterIP"], "--port", "80", "--rate", str(rate),
+        "--duration", f"{MOST_S}s", "--mark-json", "version", "--connections", str(connections), "--timeout", f"{TIMEOUT_S}s",
     ]  # fmt: skip
     if connections:
         # As HTTP has it: a kept connection that is closed without an answer tells nothing of the request.
         argv.append("--retry-idle-close")
-    return [str(arg) for arg in argv]
+    process = await asyncio.create_subprocess_exec(*local.argv_in_node(0, argv), stdout=PIPE, stderr=PIPE)
+    try:
+        found = Sending(await _begun(process))
+        yield found
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signal.SIGTERM)
+        said, complaint = await process.communicate()
+    assert said, f"the generator ended without a word: {complaint.decode(errors='replace')}"
+    found._sent = sent_of(json.loads(said), found.began)
 
 
-def _sent(report: str) -> Sent:
-    found = json.loads(report)
-    figures = found["figures"]
-    assert figures is not None, found["reasons"]
-    return Sent(figures["requests"], figures["failed"], figures["marks"], figures)
+async def _begun(process: Process) -> float:
+    """The moment at which it says that it begins: it does so with its first request."""
+    assert process.stderr
+    line = await asyncio.wait_for(process.stderr.readline(), START_S)
+    assert b"requests in" in line, f"the generator did not begin: {line.decode(errors='replace')}"
+    return time.monotonic()
+
+
+def sent_of(report: dict[str, Any], began: float) -> Sent:
+    """A report of the generator. A run that was stopped has figures as any other."""
+    figures = report["figures"]
+    assert figures is not None, report["reasons"]
+    return Sent(began, figures["requests"], figures["failed"], figures["marks"], figures)
+
+
+@contextlib.asynccontextmanager
+async def load(local: LocalCluster, kube: Kube, namespace: str, *, rate: float) -> AsyncIterator[tuple[Sending, Sending]]:
+    """So many requests a second for the block, half of them on new connections and half on kept ones."""
+    async with (
+        sending(local, kube, namespace, rate=rate / 2) as new,
+        sending(local, kube, namespace, rate=rate / 2, connections=20) as kept,
+    ):
+        yield new, kept

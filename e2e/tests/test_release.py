@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Awaitable
 from pathlib import Path
 
 import pytest
@@ -12,38 +10,26 @@ import pytest
 from e2e.cluster.local.cluster import LocalCluster
 from e2e.figures import figures
 from e2e.kube import Body, condition, is_ready
-from e2e.releases import TERMS, end, leads_to, pods_of, ready_reason, released, until_led_to, until_none_is_ready
-from e2e.rig import MERCY, Run, running, serve
-from e2e.traffic import Sent, send
+from e2e.releases import TERMS, leads_to, ready_reason, released, until_gone, until_no_release
+from e2e.rig import running, serve
+from e2e.traffic import load
 
 RATE = 200
-#: Seconds from the last ready pod of a new version gone until the Service leads back.
-BACK_SECONDS = 2.0
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("rights")]
 
 
-async def under_load(local: LocalCluster, run: Run, doing: Awaitable[None], *, seconds: float) -> list[Sent]:
-    """Does something while requests are sent, half of them on new connections and half on kept ones."""
-    sending = [
-        asyncio.create_task(send(local, run.kube, run.namespace, rate=RATE // 2, seconds=seconds, connections=kept)) for kept in (0, 20)
-    ]
-    await asyncio.sleep(1)  # the generators start before the release does
-    await doing
-    return list(await asyncio.gather(*sending))
-
-
 def test_a_good_version_goes_live_and_no_request_is_lost(local: LocalCluster, tmp_path: Path) -> None:
-    async def release(run: Run) -> None:
-        await run.kube.apply(released(run.namespace, "v2"))
-        await run.kube.until("HardenedService", "web", run.namespace, is_ready, within=60)
-
     async def all_of_it() -> None:
         async with running(local.kubeconfig, tmp_path, name="release") as run:
             await serve(run, released(run.namespace, "v1"))
-            # Until the previous pods are gone: connections that are kept alive stay with them until then.
-            sent = await under_load(local, run, release(run), seconds=50)
-            live = await run.kube.get("HardenedService", "web", run.namespace)
+            async with load(local, run.kube, run.namespace, rate=RATE) as under_way:
+                await run.kube.apply(released(run.namespace, "v2"))
+                live, _ = await run.kube.until("HardenedService", "web", run.namespace, is_ready, within=60)
+                # Until the previous pods are gone: connections that are kept alive stay with them until then.
+                await until_no_release(run)
+                await until_gone(run, "blue", within=60)
+            sent = [each.sent for each in under_way]
             assert live
             assert live["status"]["serving"]["color"] == "green"
             figures(
@@ -71,36 +57,6 @@ def test_a_version_that_never_comes_up_is_rejected_and_nothing_was_switched(loca
             assert condition(live, "Available")["status"] == "True"
             assert live["status"]["serving"]["color"] == "blue"
             assert leads_to("blue")(await run.kube.get("Service", "web", run.namespace))
-
-    asyncio.run(all_of_it())
-
-
-@pytest.mark.parametrize(
-    ("how", "after"),
-    [
-        pytest.param(how, after, marks=[] if (how, after) == ("deleted", 0) else pytest.mark.full)
-        for how in ("deleted", "crashing", "hanging")
-        for after in (0, 1, 5, 20)
-    ],
-)
-def test_a_version_that_dies_after_the_cutover_is_taken_back(local: LocalCluster, tmp_path: Path, how: str, after: float) -> None:
-    async def all_of_it() -> None:
-        async with running(local.kubeconfig, tmp_path, name="back") as run:
-            await serve(run, released(run.namespace, "v1"))
-            await run.kube.apply(released(run.namespace, "v2", verify={"afterCutover": {"window": "60s"}}))
-            await until_led_to(run, "green", within=60)
-            await asyncio.sleep(after)  # the moment of the case
-            pods = await pods_of(run, "green")
-            back = asyncio.create_task(until_led_to(run, "blue", within=60))
-            begun = time.monotonic()
-            await end(local, run, pods, how)
-            gone = await until_none_is_ready(run, pods, within=60)
-            seconds = begun + await back - gone
-            live, _ = await run.kube.until("HardenedService", "web", run.namespace, ready_reason("RolledBack"), within=60)
-            figures("from the last ready pod gone to the switch back", how=how, after=after, seconds=seconds)
-            assert live
-            assert condition(live, "Available")["status"] == "True"
-            assert seconds <= MERCY * BACK_SECONDS
 
     asyncio.run(all_of_it())
 
