@@ -160,6 +160,12 @@ class Reconciler:
                     raise
                 unread = frozenset(key_of(s.manifest) for s in decided.apply if s.is_new) - observed.children.keys()
                 return body, await self._read(key, observed, unread)
+            except (Refused, TryAgain) as failure:
+                if not step.is_optional:
+                    raise
+                logger.info("%s: done without it: %s", key, failure)
+                observed = observed.with_refused(key_of(step.manifest))
+                continue
             observed = observed.with_child(live)
             contested = difference(step.manifest, live)
             if contested:
