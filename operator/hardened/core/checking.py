@@ -190,8 +190,9 @@ def watched(facts: Facts, record: Record, wanted: Sequence[Verifier]) -> Record:
 
 
 def unheard(facts: Facts, wanted: Sequence[Verifier]) -> frozenset[ChildKey]:
-    """Verifiers that will never say anything: to be removed, so that they are made anew."""
-    return frozenset(v.key for v in wanted if v.key in facts.observed.children and isinstance(_report(facts, v), NoData))
+    """Verifiers that will never say anything: to be removed, so that they are made anew. One that is optional is not."""
+    needed = [v for v in wanted if not v.is_optional and v.key in facts.observed.children]
+    return frozenset(v.key for v in needed if isinstance(_report(facts, v), NoData))
 
 
 def is_verifier(live: Manifest) -> bool:

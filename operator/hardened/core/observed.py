@@ -35,8 +35,9 @@ class Observed:
     children: by key, everything that carries the service's label or was read by name; absent: wanted children that were read by name and
     are not there; fresh: children as they were read or written in this pass; pods: the service's pods, or None if nobody has listed them;
     troubles: what failed in this pass; refused: what could not be made in it, and is done without; contested: children that came back from
-    our own write in this pass without what was written, and the field; crd_schema: the schema revision of the CRD on the cluster, "" if unknown; has_place: fewer releases of other services are at work
-    than may be; samples: what queries gave, by the check, None if nobody has asked; actions: what was asked for by hand.
+    our own write in this pass without what was written, and the field; crd_schema: the schema revision of the CRD on the cluster, "" if
+    unknown; has_place: fewer releases of other services are at work than may be; samples: what queries gave, by the check, None if nobody
+    has asked; actions: what was asked for by hand.
     """
 
     children: Mapping[ChildKey, Manifest] = field(default_factory=lambda: MappingProxyType({}))

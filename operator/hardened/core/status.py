@@ -210,12 +210,9 @@ def unparsed_status(body: Mapping[str, Any], finding: Finding, rollout: Rollout 
         _drifted(None),
     ]
     generation = int(body["metadata"].get("generation", 0))
+    kept = ("selector", "serving", "history", "stable", "release", "proof", "pin", "actions")
     return {
-        **{
-            name: before[name]
-            for name in ("selector", "serving", "history", "stable", "release", "proof", "pin", "actions")
-            if name in before
-        },
+        **{name: before[name] for name in kept if name in before},
         "observedGeneration": generation,
         "phase": "Degraded",
         "replicas": total,

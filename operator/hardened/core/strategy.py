@@ -32,9 +32,9 @@ class Course:
     stacks, switch, preview: see desired_children; serving: where clients' traffic goes; focus: the colour whose pods are waited for;
     replicas: what is wanted of the stack that serves; is_gated: nothing serves before it was released; record: the release at work;
     has_moved: status does not say so yet, and nothing else may be written before it does; marked: revisions whose marks are to be
-    written before all; verifiers: the pods that are to check; proof: what was counted of lost requests; actions: what is remembered of
-    them; rejection: why the revision that the spec asks for is not released; needs_pods: nothing can be said before the pods are listed; asks: nor before these are asked; look_at:
-    when to look again.
+    written before all; verifiers: the pods that are to check; proof: what is known of lost requests; actions: what is remembered of them;
+    rejection: why the revision that the spec asks for is not released; needs_pods: nothing can be said before the pods are listed; asks:
+    nor before these are asked; look_at: when to look again.
     """
 
     stacks: tuple[Stack, ...]
