@@ -37,6 +37,7 @@ class Operator:
         self.cache = Cache()
         rng = random.Random(1)
         self.queue = WorkQueue(virtual_time.now, rng)
+        self.metrics = Metrics()
         recorder = Recorder(server.outsider("events"), "operator", clock=virtual_time.now, today=today)
         self.sync = Sync(server, self.cache, self.queue, namespaces=(), period=300, rng=rng)
         self.reconciler = Reconciler(
@@ -44,7 +45,7 @@ class Operator:
             self.cache,
             self.queue,
             policy=Policy(verifier_image="hardened:1"),
-            metrics=Metrics(),
+            metrics=self.metrics,
             recorder=recorder,
             now=today,
             may_write=lambda: True,
@@ -97,6 +98,7 @@ class World:
         self.server.store.doomed.add("doomed:1")
         self.people = self.server.outsider("kubectl")
         self.kills = 0
+        self.operators: list[Operator] = []
 
     async def play(self, *steps: Callable[["World"], Any], is_enough: Callable[[], bool] = lambda: False) -> int:
         """Does the steps one after the other, each until the world is quiet, until `is_enough`. How many were done."""
@@ -118,7 +120,8 @@ class World:
     async def _supervise(self) -> None:
         while True:
             try:
-                await Operator(self.server).run()
+                self.operators.append(Operator(self.server))
+                await self.operators[-1].run()
             except Killed:
                 self.kills += 1
 
