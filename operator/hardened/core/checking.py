@@ -179,6 +179,8 @@ def heard(facts: Facts, record: Record | None, wanted: Sequence[Verifier], has_i
     measured = measuring.verdicts(facts.svc, record)
     asked = [said for (verifier, _), said in zip(reports, verdicts, strict=True) if not verifier.is_probe]
     before, after = [*asked, *measured], [_health(facts, record), *verdicts, *measured]
+    if record.step is Step.QUEUED:
+        before.append((Verdict.UNKNOWN, ""))  # nobody has asked anything yet
     return Heard(nobody or _all(before), nobody or _all(after), _outcomes(record, [report for _, report in reports]))
 
 
