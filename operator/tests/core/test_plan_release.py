@@ -334,6 +334,7 @@ def test_nothing_was_checked_of_a_release_that_waits_for_a_place() -> None:
     cr, world = body(CHECKED), World()
     now = released(cr, world)
     cr = with_spec(cr, image="shop:2")
+    world.mute = True
     now = released(cr, world, now, until="VerifyBefore")
     cr["status"]["release"] |= {"step": "Queued", "startedAt": now.isoformat()}
     decided = decide(cr, world, now)
