@@ -121,7 +121,7 @@ def test_where_the_probe_is_never_let_in_the_release_ends_and_nobody_is_blamed()
     def refuse(call: Call) -> None:
         if call.is_write and "-removal-" in (call.name or ""):
             raise Refused("exceeded quota", status=403)
-        if call.body and call.body["kind"] == "HardenedService":
+        if call.body and call.body.get("kind") == "HardenedService" and "status" in call.body:
             reasons.update(c["reason"] for c in call.body["status"]["conditions"] if c["type"] == "Ready")
 
     world = virtual_time.run(_played(refuse))
