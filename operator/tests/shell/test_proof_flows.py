@@ -96,8 +96,9 @@ def test_killed_at_any_write_around_the_removal_both_probes_are_proof(is_after: 
         assert strike.has_struck
         has_ended(world)
         assert status(world)["proof"]["removal"] == COUNTED, f"write {nth}: {clean()[nth - 1]}"
-        assert counted(world, "hardened_releases_total", result="promoted") == 2
-        assert counted(world, "hardened_probe_requests_total", probe="removal") in (5, 0 if is_after else 5)
+        # Killed after such a write, and before it was counted: a count may be lost, and is never made twice.
+        assert counted(world, "hardened_releases_total", result="promoted") in ((1, 2) if is_after else (2,))
+        assert counted(world, "hardened_probe_requests_total", probe="removal") in ((0, 5) if is_after else (5,))
 
 
 ERRORS: dict[str, Callable[[], BaseException]] = {
