@@ -26,14 +26,28 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Proof:
-    """What the zero-loss probe has counted: requests, and those of them that failed."""
+class Counts:
+    """What a zero-loss probe has counted: requests, and those of them that failed."""
 
     requests: int
     failed: int
 
     def __str__(self) -> str:
-        return f"zero-loss probe: {self.requests} requests, {self.failed} failed"
+        return f"{self.requests} requests, {self.failed} failed"
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What is known of requests that a release lost. cutover, removal: None for no data; is_removing: more is still counted."""
+
+    revision: str
+    cutover: Counts | None = None
+    removal: Counts | None = None
+    is_removing: bool = False
+
+    def __str__(self) -> str:
+        cutover = f"cutover: {self.cutover or 'no data'}"
+        return f"{cutover}; removal of the previous pods: {'is watched' if self.is_removing else self.removal or 'no data'}"
 
 
 @dataclass(frozen=True)
@@ -55,7 +69,6 @@ class ReleaseState:
     window_ends_at: datetime | None = None
     keep_until: datetime | None = None
     checks: tuple[Check, ...] = ()
-    proof: Proof | None = None
 
     def timing(self, now: datetime) -> str:
         """What the step waits for, and how long yet. Example: "9m12s left"."""
@@ -109,8 +122,16 @@ def release_of(live: Live) -> ReleaseState | None:
         window_ends_at=moment(found, "windowEndsAt"),
         keep_until=moment(found, "keepUntil"),
         checks=tuple(_check(each) for each in found.get("checks") or () if isinstance(each, Mapping)),
-        proof=_proof(found.get("proof")),
     )
+
+
+def proof_of(live: Live) -> Proof | None:
+    """What the zero-loss probes of the last release have counted, None where there is none, or none that can be read."""
+    found = _mapping(status(live).get("proof"))
+    if not found.get("revision"):
+        return None
+    revision = " ".join(str(found["revision"]).split())
+    return Proof(revision, _counts(found.get("cutover")), _counts(found.get("removal")), bool(found.get("removedBy")))
 
 
 def pin_of(live: Live) -> Pin | None:
@@ -153,10 +174,10 @@ def _check(found: Mapping[str, Any]) -> Check:
     return Check(name, result, message)
 
 
-def _proof(found: Any) -> Proof | None:
+def _counts(found: Any) -> Counts | None:
     match found:
         case {"requests": int(requests), "failed": int(failed)}:
-            return Proof(requests, failed)
+            return Counts(requests, failed)
         case _:
             return None
 

@@ -64,7 +64,5 @@ def _leaves(live: Mapping[str, Any], revision: str, stacks: Sequence[Stack], now
         timing = release.timing(now)
         yield f"step {release.step}" + (f": {timing}" if timing else "")
         yield from map(str, release.checks)
-        if release.proof:
-            yield str(release.proof)
     if pin and pin.revision == revision:
         yield pin.cause or "the operator does not say why"

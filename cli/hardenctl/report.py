@@ -7,6 +7,7 @@ from typing import Any
 from hardenctl import next_step
 from hardenctl.outcome import Result
 from hardenctl.output import Console, Mark, facts, printable
+from hardenctl.release_state import proof_of
 from hardenctl.release_tree import is_worth_showing, tree
 from hardenctl.resources import CRD_NAME
 from hardenctl.stacks import Stack
@@ -88,6 +89,7 @@ def summary(live: Mapping[str, Any], verdict: Verdict, context_flag: str = "") -
         "release": found.get("release"),
         "stable": found.get("stable"),
         "pin": found.get("pin"),
+        "proof": found.get("proof"),
         "conditions": list(found.get("conditions") or ()),
         "next": next_step.after(verdict, live, context_flag),
     }
@@ -102,6 +104,7 @@ def text(
     wanted_image = (live.get("spec") or {}).get("image", "")
     shown = pods(live)
     phase = found.get("phase") or "Pending"
+    proof = proof_of(live)
     note = "" if is_seen(live) else "  (the operator has not seen the last change yet)"
     lines = [
         f"{console.mark(mark_of(verdict))} {meta.get('namespace', '')}/{meta['name']}   {phase}{note}",
@@ -112,6 +115,7 @@ def text(
                 "Image": serving.get("image") or wanted_image,
                 "Wanted image": wanted_image if serving.get("image") not in (None, wanted_image) else "",
                 "Pods": f"{shown['available']} of {'?' if shown['wanted'] is None else shown['wanted']} available",
+                "Zero loss": f"revision {proof.revision}, {proof}" if proof else "",
                 "Generation": f"{meta.get('generation', 0)}, seen {found.get('observedGeneration', -1)}" if is_wide else "",
                 "Created": meta.get("creationTimestamp", "") if is_wide else "",
             }

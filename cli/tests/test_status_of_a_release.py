@@ -87,15 +87,44 @@ def test_a_rollback_under_way_is_told_from_a_release(run: Any) -> None:
     assert tree(run(world(status, *STACKS), "status", "api"))[0] == f"├─ {NEW}   {NEW_IMAGE}   gone back to"
 
 
-def test_checks_and_proof_are_leaves(run: Any) -> None:
-    status = releasing("VerifyAfter", checks=[*CHECKS, "odd"], proof={"requests": 812, "failed": 0})
-    assert tree(run(world(status, *STACKS), "status", "api"))[1:6] == [
+def test_checks_are_leaves(run: Any) -> None:
+    status = releasing("VerifyAfter", checks=[*CHECKS, "odd"])
+    assert tree(run(world(status, *STACKS), "status", "api"))[1:5] == [
         "│  ├─ green   1 of 2 pods ready",
         "│  ├─ step VerifyAfter",
         "│  ├─ check smoke: Passed: 5 of 5 requests",
-        "│  ├─ check load: not begun",
-        "│  └─ zero-loss probe: 812 requests, 0 failed",
+        "│  └─ check load: not begun",
     ]
+
+
+CUTOVER, REMOVAL = {"requests": 812, "failed": 0}, {"requests": 640, "failed": 2}
+
+
+@pytest.mark.parametrize(
+    ("proof", "said"),
+    [
+        pytest.param(
+            {"cutover": CUTOVER, "removal": REMOVAL},
+            "cutover: 812 requests, 0 failed; removal of the previous pods: 640 requests, 2 failed",
+            id="both",
+        ),
+        pytest.param(
+            {"cutover": CUTOVER, "removedBy": after(seconds=9)},
+            "cutover: 812 requests, 0 failed; removal of the previous pods: is watched",
+            id="while pods leave",
+        ),
+        pytest.param({"cutover": "odd"}, "cutover: no data; removal of the previous pods: no data", id="nothing that can be read"),
+    ],
+)
+def test_the_proof_is_told_once_the_release_has_ended(run: Any, proof: dict[str, Any], said: str) -> None:
+    status = healthy() | {"proof": {"revision": REVISION, "color": "blue", **proof}}
+    shown = run(world(status), "status", "api")
+    assert f"Zero loss revision {REVISION}, {said}" in " ".join(shown.stdout.split())
+    assert json.loads(run(world(status), "status", "api", "-o", "json").stdout)["proof"] == status["proof"]
+
+
+def test_without_a_proof_nothing_is_said_of_it(run: Any) -> None:
+    assert "Zero loss" not in run(world(healthy() | {"proof": []}), "status", "api").stdout
 
 
 def test_what_is_kept_is_told_for_how_long(run: Any) -> None:

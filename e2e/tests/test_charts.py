@@ -103,6 +103,9 @@ def test_an_image_as_the_chart_takes_it(image: str, expected: dict[str, str]) ->
         pytest.param(OPERATOR, "watch.namespaces={A_b}", "/watch/namespaces/0", id="no namespace's name"),
         pytest.param(OPERATOR, "allowedKeys.podLabels={*}", "/allowedKeys/podLabels/0", id="all keys at once"),
         pytest.param(OPERATOR, "networkPolicy.apiServer.port=443", "'port'", id="an unknown field further down"),
+        pytest.param(OPERATOR, "prometheus.url=prometheus:9090", "/prometheus/url", id="an address without a scheme"),
+        pytest.param(OPERATOR, "prometheus.url=http://a:b@c", "/prometheus/url", id="an address with a password"),
+        pytest.param(OPERATOR, "prometheus.shared=yes", "/prometheus/shared", id="a text for a boolean"),
         pytest.param(OPERATOR, "image.tag=latest", "image.tag", id="the operator's image without a version"),
         pytest.param(OPERATOR, "leaderElection.enabled=false", "leaderElection.enabled", id="two that would both lead"),
         pytest.param(OPERATOR, "serviceAccount.create=false", "serviceAccount.name", id="no account"),
@@ -191,6 +194,28 @@ def test_the_operator_may_reach_the_api_server_and_dns_only() -> None:
     assert policy["policyTypes"] == ["Ingress", "Egress"]
     assert [port["port"] for rule in policy["egress"] for port in rule["ports"]] == [443, 6443, 53, 53]
     assert [port["port"] for rule in policy["ingress"] for port in rule["ports"]] == ["health", "metrics"]
+
+
+@pytest.mark.cluster
+@pytest.mark.parametrize(
+    ("values", "ports"),
+    [
+        pytest.param(["prometheus.url=http://a.b:9090/c"], [9090], id="its port"),
+        pytest.param(["prometheus.url=https://a.b"], [443], id="the scheme's"),
+        pytest.param(["prometheus.url=http://[fd00::1]"], [80], id="of an address by number"),
+        pytest.param(
+            ["prometheus.url=http://a", "networkPolicy.prometheus.ports={9090,9091}"], [9090, 9091], id="those behind its Service"
+        ),
+    ],
+)
+def test_the_operator_may_reach_prometheus_where_one_is_named(values: list[str], ports: list[int]) -> None:
+    manifests = _rendered(OPERATOR, *values, "prometheus.shared=true")
+    policy = _named(manifests, "NetworkPolicy", "hardened-operator")["spec"]
+    assert [port["port"] for rule in policy["egress"] for port in rule["ports"]] == [443, 6443, *ports, 53, 53]
+    env = _named(manifests, "Deployment", "hardened-operator")["spec"]["template"]["spec"]["containers"][0]["env"]
+    told = {each["name"]: each.get("value") for each in env}
+    assert told["HARDENED_PROMETHEUS_URL"] == values[0].partition("=")[2]
+    assert told["HARDENED_PROMETHEUS_SHARED"] == "true"
 
 
 @pytest.mark.cluster

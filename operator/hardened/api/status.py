@@ -90,6 +90,26 @@ class ReleaseState(Model):
     remaining: Short | None = Field(None, description="What was left of the deadline when the release was paused.")
 
 
+class ProbeCounts(Model):
+    """What a zero-loss probe has counted."""
+
+    requests: int = Field(description="Requests that it made through the clients' Service.")
+    failed: int = Field(description="Requests of these that were lost, or answered with an error.")
+
+
+class Proof(Model):
+    """What the zero-loss probes of the last release have counted. It stays until the next release has something to say."""
+
+    revision: Short
+    color: Short
+    started_at: When
+    cutover: ProbeCounts | None = Field(None, description="From before the cutover to the end of its window. Left out: no data.")
+    removal: ProbeCounts | None = Field(
+        None, description="From shortly before the previous pods were removed until they were gone. Left out: no data, or not yet."
+    )
+    removed_by: When | None = Field(None, description="While they are being removed: when the last of them is gone.")
+
+
 class HistoryEntry(Model):
     """A revision that the operator keeps."""
 
@@ -126,6 +146,7 @@ class HardenedServiceStatus(Model):
     serving: Serving | None = None
     stable: Stable | None = None
     release: ReleaseState | None = None
+    proof: Proof | None = None
     pin: Pin | None = None
     history: Annotated[list[HistoryEntry], keyed("revision", 128)] | None = None
     actions: Annotated[list[ActionEntry], keyed("name", 64)] | None = None

@@ -16,9 +16,14 @@ _QUERY = r"[A-Za-z0-9._~!$&'()*+,;=:@%?-]"
 # No `//` anywhere: nothing in it can be read as a host.
 _PATH = rf"^/({_PART}(/{_PART})*/?)?(\?{_QUERY}*(/{_QUERY}+)*/?)?$"
 
+#: The name of the zero-loss probe among the results.
+PROBE_NAME = "zero-loss"
+
 CheckPath = Annotated[str, StringConstraints(pattern=_PATH, min_length=1, max_length=1024)]
 Latency = Annotated[timedelta, between("1ms", "1m")]
-CheckPort = Annotated[PortName | None, Field(description="One of the service's own ports, by its name; the main port when left out.")]
+CheckPort = Annotated[
+    PortName | None, Field(description="One of the service's own TCP ports, by its name; the first of them when left out.")
+]
 Threshold = Annotated[float, Field(ge=-(10**15), le=10**15, allow_inf_nan=False)]
 
 
@@ -138,7 +143,15 @@ class PrometheusCheck(Model):
 class Check(Model):
     """One thing to prove, by exactly one means."""
 
-    rules: ClassVar[tuple[Rule, ...]] = (one_of("http", "grpc", "tcp", "job", "load", "prometheus"),)
+    rules: ClassVar[tuple[Rule, ...]] = (
+        one_of("http", "grpc", "tcp", "job", "load", "prometheus"),
+        Rule(
+            cel=f"self.name != '{PROBE_NAME}'",
+            holds=lambda m: m.name != PROBE_NAME,
+            message=f"{PROBE_NAME} is the probe that every release has: results are told apart by name",
+            field=".name",
+        ),
+    )
 
     name: Name
     http: HttpCheck | None = None
@@ -157,6 +170,7 @@ class Check(Model):
 Checks = Annotated[list[Check], keyed("name", 16)]
 
 _CEL_DEFAULTS = {"prometheus.interval": "10s", "load.duration": "30s", "job.deadline": "5m"}
+_REPEATED = ("http", "grpc", "tcp")
 _WINDOW = "duration(has(self.window) ? self.window : '10s')"
 _PROGRESS_DEADLINE = "duration(has(self.release) && has(self.release.progressDeadline) ? self.release.progressDeadline : '10m')"
 
@@ -170,11 +184,20 @@ def _time_taken(check: Check) -> timedelta:
     return check.job.deadline if check.job else timedelta()
 
 
-def _time_taken_cel(check: str, compare: str) -> str:
+def _seconds_asked(check: Check) -> int:
+    """How long the requests of a check take at least, in seconds; its intervals in whole ones, as CEL can count them."""
+    asked = check.http or check.grpc or check.tcp
+    return (asked.count - 1) * (asked.interval // timedelta(seconds=1)) if asked else 0
+
+
+def _time_taken_cel(check: str, compare: str, limit: str) -> str:
     parts = []
+    for kind in (f"{check}.{kind}" for kind in _REPEATED):
+        seconds = f"(has({kind}.interval) ? duration({kind}.interval).getSeconds() : 1)"
+        parts.append(f"(!has({kind}) || !has({kind}.count) || ({kind}.count - 1) * {seconds} {compare} {limit}.getSeconds())")
     for path, default in _CEL_DEFAULTS.items():
         kind, place = f"{check}.{path.partition('.')[0]}", f"{check}.{path}"
-        parts.append(f"(!has({kind}) || duration(has({place}) ? {place} : '{default}') {compare})")
+        parts.append(f"(!has({kind}) || duration(has({place}) ? {place} : '{default}') {compare} {limit})")
     return " && ".join(parts)
 
 
@@ -183,10 +206,10 @@ class AfterCutover(Model):
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            cel=f"!has(self.checks) || self.checks.all(c, {_time_taken_cel('c', f'<= {_WINDOW}')})",
-            holds=lambda m: all(_time_taken(check) <= m.window for check in m.checks or ()),
-            message="a check's interval (10s when left out), duration (30s) or deadline (5m) must not exceed the window (10s when left "
-            "out): it needs a result within it",
+            cel=f"!has(self.checks) || self.checks.all(c, {_time_taken_cel('c', '<=', _WINDOW)})",
+            holds=lambda m: all(_time_taken(c) <= m.window and timedelta(seconds=_seconds_asked(c)) <= m.window for c in m.checks or ()),
+            message="a check's interval (10s when left out), duration (30s), deadline (5m), or count of requests and the intervals between "
+            "them must not exceed the window (10s when left out): it needs a result within it",
             field=".checks",
         ),
     )
@@ -214,21 +237,22 @@ class Verify(Model):
 
 
 def _ports_known(spec: Any, checks: Callable[[Any], list[Check] | None]) -> bool:
-    known = {port.name for port in spec.ports or ()}
+    known = {port.name for port in spec.ports or () if port.protocol == "TCP"}
     targets = [check.target for check in checks(spec.verify) or () if check.target]
     return all(target.port in known if target.port else known for target in targets)
 
 
 def _ports_known_cel(checks: str) -> str:
+    is_tcp = "(!has(p.protocol) || p.protocol == 'TCP')"
     kinds = " && ".join(
-        f"(!has(c.{kind}) || (has(c.{kind}.port) ? self.ports.exists(p, p.name == c.{kind}.port) : self.ports.size() > 0))"
+        f"(!has(c.{kind}) || self.ports.exists(p, {is_tcp} && (!has(c.{kind}.port) || p.name == c.{kind}.port)))"
         for kind in ("http", "grpc", "tcp", "load")
     )
     without = " && ".join(f"!has(c.{kind})" for kind in ("http", "grpc", "tcp", "load"))
     return f"{checks}.all(c, has(self.ports) ? {kinds} : {without})"
 
 
-_PORT_MESSAGE = "a check names a port that `ports` does not have; http, grpc, tcp and load checks need one"
+_PORT_MESSAGE = "a check names a port that `ports` does not have, or not with protocol TCP; http, grpc, tcp and load checks need one"
 
 #: Rules on a HardenedServiceSpec that tie `verify` to its ports and to the deadline of a release.
 CHECK_RULES: tuple[Rule, ...] = (
@@ -247,10 +271,13 @@ CHECK_RULES: tuple[Rule, ...] = (
     ),
     Rule(
         cel="!has(self.verify) || !has(self.verify.beforeCutover) || "
-        f"self.verify.beforeCutover.all(c, {_time_taken_cel('c', f'< {_PROGRESS_DEADLINE}')})",
-        holds=lambda m: all(_time_taken(check) < m.release.progress_deadline for check in m.verify.before_cutover or ()),
-        message="a check's interval (10s when left out), duration (30s) or deadline (5m) must be below release.progressDeadline (10m when "
-        "left out): else the release fails before the check ends",
+        f"self.verify.beforeCutover.all(c, {_time_taken_cel('c', '<', _PROGRESS_DEADLINE)})",
+        holds=lambda m: all(
+            _time_taken(check) < m.release.progress_deadline and _seconds_asked(check) < m.release.progress_deadline // timedelta(seconds=1)
+            for check in m.verify.before_cutover or ()
+        ),
+        message="a check's interval (10s when left out), duration (30s), deadline (5m), or count of requests and the intervals between "
+        "them must be below release.progressDeadline (10m when left out): else the release fails before the check ends",
         field=".verify.beforeCutover",
     ),
 )

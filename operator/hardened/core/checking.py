@@ -11,7 +11,8 @@ from hardened.core import measuring
 from hardened.core.desired.verifier_pod import job_pod, load_pod, verifier_pod
 from hardened.core.facts import Facts
 from hardened.core.manifest import ChildKey, Manifest
-from hardened.core.release import Outcome, Record, Step, Terms, Verdict
+from hardened.core.proof import REMOVAL_LEAD, Removal, duration
+from hardened.core.release import Outcome, Place, Record, Step, Terms, Verdict, other
 from hardened.core.revision import Revision
 from hardened.core.verdicts import NoData, Pending, Reported, Results, health, job_result, load_result, results_of, verdict
 from hardened.core.verification import (
@@ -32,6 +33,10 @@ from hardened.core.verification import (
 #: The steps in which the probe runs. It starts before the flip, and ends when the window has passed.
 _PROBED = frozenset({Step.SCALE_UP, Step.CUTOVER, Step.VERIFY_AFTER})
 _FINE = tuple(range(200, 300))
+#: Kubernetes' own, where a template does not say how long its pods may take to end.
+DEFAULT_GRACE_SECONDS = 30
+#: What it takes until the kubelet knows that a pod is to end.
+_TO_BE_TOLD = timedelta(seconds=2)
 
 
 Reader = Callable[[HardenedService, Manifest], Results]
@@ -41,13 +46,14 @@ Reader = Callable[[HardenedService, Manifest], Results]
 class Verifier:
     """A verifier pod that belongs to a step. names: what it is to report on; reads: what it says, from the live pod.
 
-    has_enough: it is to end now, and to report what it has.
+    has_enough: it is to end now, and to report what it has; is_optional: where it cannot be made, nothing else suffers.
     """
 
     manifest: Manifest
     names: tuple[str, ...]
     reads: Reader
     has_enough: bool = False
+    is_optional: bool = False
 
     @property
     def key(self) -> ChildKey:
@@ -78,7 +84,7 @@ def verifiers(facts: Facts, record: Record | None, terms: Terms, image: str, now
     # What is gone back to has passed before: nothing waits for a check of it.
     if record is None or record.is_rollback or revision is None or not revision.fields or not image:
         return []
-    maker = _Maker(facts.svc, revision, record, image)
+    maker = _Maker(facts.svc, revision, record.place, record.started_at, image)
     spec, wait = facts.svc.spec.verify, terms.progress_deadline
     found: list[Verifier] = []
     if record.step in (Step.PREVIEW, Step.VERIFY_BEFORE):
@@ -89,15 +95,38 @@ def verifiers(facts: Facts, record: Record | None, terms: Terms, image: str, now
     # Before the first release there is nothing to lose.
     if facts.stable and (record.step in _PROBED or is_next):
         is_over = record.window_ends_at is not None and now >= record.window_ends_at
-        found += maker.probe(terms.window + 2 * terms.progress_deadline, wait, has_enough=is_over)
+        purpose = Purpose.WINDOW if record.is_probed_anew else Purpose.CUTOVER
+        found += maker.probe(purpose, terms.window + 2 * terms.progress_deadline, wait, has_enough=is_over)
     return found
+
+
+def removal_verifiers(facts: Facts, removal: Removal | None, image: str) -> list[Verifier]:
+    """The probe of a removal: at most one, and none where it could not ask."""
+    revision = facts.revision(removal.place.revision, removal.place.color) if removal else None
+    if removal is None or revision is None or not revision.fields or not image:
+        return []
+    maker = _Maker(facts.svc, revision, removal.place, removal.started_at, image)
+    lasts = duration(grace_of(facts, other(removal.place.color)))
+    return [replace(v, is_optional=True) for v in maker.probe(Purpose.REMOVAL, lasts, REMOVAL_LEAD, has_enough=removal.is_over)]
+
+
+def grace_of(facts: Facts, color: str) -> timedelta:
+    """How long a colour's pods may take until they are gone, from the moment when they are not wanted any more."""
+    live = facts.deployments.get(color)
+    seconds = live["spec"]["template"]["spec"].get("terminationGracePeriodSeconds") if live else None
+    return timedelta(seconds=DEFAULT_GRACE_SECONDS if seconds is None else seconds) + _TO_BE_TOLD
+
+
+def said_of_removal(facts: Facts, wanted: Sequence[Verifier]) -> Results | None:
+    """What the probe of a removal says; None where there is none."""
+    return next((_report(facts, verifier) for verifier in wanted), None)
 
 
 class _Maker:
     """Makes the verifiers of one release."""
 
-    def __init__(self, svc: HardenedService, revision: Revision, record: Record, image: str) -> None:
-        self._svc, self._revision, self._record, self._image = svc, revision, record, image
+    def __init__(self, svc: HardenedService, revision: Revision, place: Place, started_at: datetime, image: str) -> None:
+        self._svc, self._revision, self._place, self._started_at, self._image = svc, revision, place, started_at, image
 
     def checks(self, checks: Sequence[verify.Check], purpose: Purpose, wait: timedelta) -> Iterator[Verifier]:
         """One pod for all checks by requests; one for each that sends load or runs a command."""
@@ -111,12 +140,11 @@ class _Maker:
             if check.job:
                 yield self._running(check.name, check.job, purpose)
 
-    def probe(self, duration: timedelta, wait: timedelta, *, has_enough: bool) -> Iterator[Verifier]:
+    def probe(self, purpose: Purpose, duration: timedelta, wait: timedelta, *, has_enough: bool) -> Iterator[Verifier]:
         """The zero-loss probe; none for a service without a TCP port of clients."""
         task = probe_task(self._svc, self._revision, duration, wait)
         if task:
-            made = self._asking(task, Purpose.WINDOW if self._record.is_probed_anew else Purpose.CUTOVER, (ZERO_LOSS,))
-            yield replace(made, has_enough=has_enough)
+            yield replace(self._asking(task, purpose, (ZERO_LOSS,)), has_enough=has_enough)
 
     def _asking(self, task: Manifest, purpose: Purpose, names: tuple[str, ...]) -> Verifier:
         pod = verifier_pod(self._svc, self._name(purpose), task, image=self._image, seconds=task_seconds(task))
@@ -131,12 +159,12 @@ class _Maker:
 
     def _running(self, name: str, check: verify.JobCheck, purpose: Purpose) -> Verifier:
         image, seconds = check.image or self._revision.image, math.ceil(check.deadline.total_seconds())
-        env = told(self._svc, self._record.place, purpose)
+        env = told(self._svc, self._place, purpose)
         pod = job_pod(self._svc, self._name(purpose, name), check.command, env, image=image, seconds=seconds)
         return Verifier(pod, (name,), lambda svc, live: job_result(svc, live, name))
 
     def _name(self, purpose: Purpose, check: str = "") -> str:
-        return pod_name(self._svc, self._record.place, self._record.started_at, purpose, check)
+        return pod_name(self._svc, self._place, self._started_at, purpose, check)
 
 
 def heard(facts: Facts, record: Record | None, wanted: Sequence[Verifier], has_image: bool) -> Heard:
@@ -151,6 +179,8 @@ def heard(facts: Facts, record: Record | None, wanted: Sequence[Verifier], has_i
     measured = measuring.verdicts(facts.svc, record)
     asked = [said for (verifier, _), said in zip(reports, verdicts, strict=True) if not verifier.is_probe]
     before, after = [*asked, *measured], [_health(facts, record), *verdicts, *measured]
+    if record.step is Step.QUEUED:
+        before.append((Verdict.UNKNOWN, ""))  # nobody has asked anything yet
     return Heard(nobody or _all(before), nobody or _all(after), _outcomes(record, [report for _, report in reports]))
 
 
@@ -162,8 +192,9 @@ def watched(facts: Facts, record: Record, wanted: Sequence[Verifier]) -> Record:
 
 
 def unheard(facts: Facts, wanted: Sequence[Verifier]) -> frozenset[ChildKey]:
-    """Verifiers that will never say anything: to be removed, so that they are made anew."""
-    return frozenset(v.key for v in wanted if v.key in facts.observed.children and isinstance(_report(facts, v), NoData))
+    """Verifiers that will never say anything: to be removed, so that they are made anew. One that is optional is not."""
+    needed = [v for v in wanted if not v.is_optional and v.key in facts.observed.children]
+    return frozenset(v.key for v in needed if isinstance(_report(facts, v), NoData))
 
 
 def is_verifier(live: Manifest) -> bool:

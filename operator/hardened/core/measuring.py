@@ -28,10 +28,10 @@ class Sample:
 
 
 def measured_checks(svc: HardenedService, record: Record | None) -> list[tuple[str, PrometheusCheck]]:
-    """The checks by query of the record's step."""
+    """The checks by query of the record's step; in Preview, those that are to be asked next: until then nothing is known of them."""
     spec = svc.spec.verify
     checks: Sequence[Check] = ()
-    if record and record.step is Step.VERIFY_BEFORE:
+    if record and record.step in (Step.PREVIEW, Step.VERIFY_BEFORE):
         checks = spec.before_cutover or ()
     if record and record.step is Step.VERIFY_AFTER:
         checks = spec.after_cutover.checks or ()
@@ -40,7 +40,7 @@ def measured_checks(svc: HardenedService, record: Record | None) -> list[tuple[s
 
 def due(svc: HardenedService, record: Record | None, now: datetime) -> tuple[Query, ...]:
     """The queries to ask now: those never asked for this release, and those whose interval has passed."""
-    if record is None:
+    if record is None or record.step is Step.PREVIEW:
         return ()
     known = {outcome.name: outcome for outcome in record.outcomes}
     found = []
@@ -106,4 +106,7 @@ def _verdict(name: str, check: PrometheusCheck, outcome: Outcome | None) -> tupl
         return Verdict.UNKNOWN, f"check {name}: {outcome.message if outcome else 'not asked yet'}"
     if outcome.failed > check.failure_limit:
         return Verdict.FAILED, f"check {name} failed: {outcome.message}; {outcome.failed} of {outcome.requests} times"
+    if outcome.failed == outcome.requests:
+        # Borne so far; but nothing passes before one number was within its bounds.
+        return Verdict.UNKNOWN, f"check {name}: {outcome.message}"
     return Verdict.PASSED, ""

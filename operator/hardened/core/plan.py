@@ -41,11 +41,15 @@ OBSTACLE_WAIT = timedelta(seconds=20)
 
 @dataclass(frozen=True)
 class Apply:
-    """Apply this manifest. is_new: it is not there, so nothing may be taken over; repairs: the field that somebody else changed, or ""."""
+    """Apply this manifest. is_new: it is not there, so nothing may be taken over; repairs: the field that somebody else changed, or "".
+
+    is_optional: where that fails, the rest goes on without it.
+    """
 
     manifest: Manifest
     is_new: bool = False
     repairs: str = ""
+    is_optional: bool = False
 
     @property
     def wish(self) -> Manifest:
@@ -193,11 +197,13 @@ class _Planner:
     def _applies(self, wanted: Iterable[Manifest]) -> tuple[list[Apply], Finding | None]:
         """What differs, in order, up to the first child that must not be touched."""
         found: list[Apply] = []
+        optional = {verifier.key for verifier in self.course.verifiers if verifier.is_optional}
         for manifest in wanted:
             key = key_of(manifest)
             live = self.observed.children.get(key)
             if live is None:
-                found.append(Apply(manifest, is_new=True))
+                if key not in self.observed.refused:
+                    found.append(Apply(manifest, is_new=True, is_optional=key in optional))
                 continue
             blocker = self._blocker(key, live)
             if blocker:
@@ -364,6 +370,7 @@ class _Planner:
             history=entries,
             crd_schema=self.observed.crd_schema,
             actions=course.actions,
+            proof=course.proof,
         )
         return status_of(self.svc, situation, self.before, self.now)
 

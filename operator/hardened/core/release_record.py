@@ -11,6 +11,7 @@ from typing import Any
 
 from hardened.api.duration import duration, duration_text
 from hardened.core.manifest import Manifest, without_none
+from hardened.core.proof import Counts, Proof
 from hardened.core.reasons import Reason
 from hardened.core.release import COLORS, Outcome, Place, Record, Rejection, Step
 
@@ -99,6 +100,32 @@ def stable_of(status: Mapping[str, Any]) -> Stable | None:
             return None
 
 
+def proof_written(proof: Proof) -> Manifest:
+    """As status.proof."""
+    return without_none(
+        revision=proof.place.revision,
+        color=proof.place.color,
+        startedAt=_stamp(proof.started_at),
+        cutover=_counted(proof.cutover),
+        removal=_counted(proof.removal),
+        removedBy=_stamp(proof.removed_by),
+    )
+
+
+def proof_of(status: Mapping[str, Any]) -> Proof | None:
+    """The proof that a status holds, or None where it holds none that can be used."""
+    match status.get("proof"):
+        case {"revision": str(revision), "color": str(color), "startedAt": str(started), **rest} if color in COLORS:
+            try:
+                started_at, removed_by = _moment(started), _moment(rest.get("removedBy"))
+            except (ValueError, TypeError):
+                return None
+            assert started_at, "it is a text"
+            return Proof(Place(color, revision), started_at, _counts(rest.get("cutover")), _counts(rest.get("removal")), removed_by)
+        case _:
+            return None
+
+
 def rejection_written(rejection: Rejection) -> Manifest:
     """As status.pin, which says why what the spec asks for is not released, and as status.release.left."""
     return {
@@ -116,6 +143,18 @@ def rejection_of(found: Any) -> Rejection | None:
         case {"revision": str(revision), "rejectedKey": str(key), "reason": str(reason), "message": str(message), **rest}:
             is_known = reason in {str(each) for each in Reason}
             return Rejection(revision, key, Reason(reason), message, rest.get("afterCutover") is True) if is_known else None
+        case _:
+            return None
+
+
+def _counted(counts: Counts | None) -> Manifest | None:
+    return {"requests": counts.requests, "failed": counts.failed} if counts else None
+
+
+def _counts(found: Any) -> Counts | None:
+    match found:
+        case {"requests": int(requests), "failed": int(failed)}:
+            return Counts(requests, failed)
         case _:
             return None
 

@@ -12,9 +12,10 @@ from hardened.core.conditions import Condition, merge
 from hardened.core.diagnosis import Finding
 from hardened.core.hardening import gaps
 from hardened.core.manifest import Manifest
+from hardened.core.proof import Proof
 from hardened.core.reasons import Reason
 from hardened.core.release import Place, Record, Rejection, Step
-from hardened.core.release_record import Stable, rejection_written, stable_written, written
+from hardened.core.release_record import Stable, proof_written, rejection_written, stable_written, written
 from hardened.core.rollout import Rollout
 
 
@@ -26,7 +27,7 @@ class Situation:
     the Deployment of the serving colour in numbers, None while there is none; finding: the cause that stands in the way, if any; drift:
     what is not as it should be and cannot be repaired; history: as it is written; is_gated: nothing serves before it was released;
     record: the release at work; rejection: why the revision is not released; crd_schema: the schema revision of the CRD on the cluster, ""
-    if unknown; actions: what is remembered of them.
+    if unknown; actions: what is remembered of them; proof: what was counted of lost requests.
     """
 
     revision: str
@@ -45,6 +46,7 @@ class Situation:
     rejection: Rejection | None = None
     crd_schema: str = ""
     actions: Sequence[Entry] = ()
+    proof: Proof | None = None
 
 
 def status_of(svc: HardenedService, situation: Situation, before: Mapping[str, Any], now: datetime) -> Manifest:
@@ -77,6 +79,8 @@ def status_of(svc: HardenedService, situation: Situation, before: Mapping[str, A
         status["stable"] = stable_written(situation.stable)
     if situation.record:
         status["release"] = written(situation.record)
+    if situation.proof:
+        status["proof"] = proof_written(situation.proof)
     if situation.rejection:
         status["pin"] = rejection_written(situation.rejection)
     if situation.actions:
@@ -206,8 +210,9 @@ def unparsed_status(body: Mapping[str, Any], finding: Finding, rollout: Rollout 
         _drifted(None),
     ]
     generation = int(body["metadata"].get("generation", 0))
+    kept = ("selector", "serving", "history", "stable", "release", "proof", "pin", "actions")
     return {
-        **{name: before[name] for name in ("selector", "serving", "history", "stable", "release", "pin", "actions") if name in before},
+        **{name: before[name] for name in kept if name in before},
         "observedGeneration": generation,
         "phase": "Degraded",
         "replicas": total,

@@ -1,22 +1,23 @@
 """How a service gets from one revision to another: what its stacks and Services should be like now, by its release strategy."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from hardened.api import names
 from hardened.core import actions, release
 from hardened.core.action_answers import concerns
 from hardened.core.action_entry import Entry, entries_of
 from hardened.core.actions import Stakes, Target
-from hardened.core.checking import NOTHING_HEARD, Verifier, heard, verifiers, watched
+from hardened.core.checking import NOTHING_HEARD, Verifier, grace_of, heard, removal_verifiers, said_of_removal, verifiers, watched
 from hardened.core.children import Lead, Stack
 from hardened.core.desired.metadata import action_owner, stack_selector
 from hardened.core.desired.service import selector
 from hardened.core.facts import Facts
 from hardened.core.marks import marks_of
 from hardened.core.measuring import Query, due, next_due, sampled
+from hardened.core.proof import Proof, look_at, proven, removal
 from hardened.core.release import COLORS, Next, Place, Record, Rejection, Step, Terms, View, demand, other, step
-from hardened.core.release_record import record_of
+from hardened.core.release_record import proof_of, record_of
 from hardened.core.release_view import key_of, terms_of, view_of
 from hardened.core.revision import Revision, revision_of, stored
 
@@ -31,9 +32,9 @@ class Course:
     stacks, switch, preview: see desired_children; serving: where clients' traffic goes; focus: the colour whose pods are waited for;
     replicas: what is wanted of the stack that serves; is_gated: nothing serves before it was released; record: the release at work;
     has_moved: status does not say so yet, and nothing else may be written before it does; marked: revisions whose marks are to be
-    written before all; verifiers: the pods that are to check; actions: what is remembered of them; rejection: why the revision that the
-    spec asks for is not released; needs_pods: nothing can be said before the pods are listed; asks: nor before these are asked; look_at:
-    when to look again.
+    written before all; verifiers: the pods that are to check; proof: what is known of lost requests; actions: what is remembered of them;
+    rejection: why the revision that the spec asks for is not released; needs_pods: nothing can be said before the pods are listed; asks:
+    nor before these are asked; look_at: when to look again.
     """
 
     stacks: tuple[Stack, ...]
@@ -47,6 +48,7 @@ class Course:
     has_moved: bool = False
     marked: tuple[Stack, ...] = ()
     verifiers: tuple[Verifier, ...] = ()
+    proof: Proof | None = None
     actions: tuple[Entry, ...] = ()
     rejection: Rejection | None = None
     needs_pods: bool = False
@@ -57,9 +59,23 @@ class Course:
 def course_of(facts: Facts, verifier_image: str, now: datetime) -> Course:
     """By the strategy of the spec; a blue-green release that is at work comes to its end first."""
     record = record_of(facts.before)
-    if record or facts.svc.spec.effective_strategy == "BlueGreen":
-        return _blue_green(facts, record, verifier_image, now)
-    return _in_place(facts, now)
+    is_blue_green = record is not None or facts.svc.spec.effective_strategy == "BlueGreen"
+    course = _blue_green(facts, record, verifier_image, now) if is_blue_green else _in_place(facts, now)
+    return _proven(facts, record, course, verifier_image, now)
+
+
+def _proven(facts: Facts, record: Record | None, course: Course, image: str, now: datetime) -> Course:
+    """The course with the probe of a removal, and with what the probes have counted. Nothing else depends on it."""
+    before = proof_of(facts.before)
+    probe = removal_verifiers(facts, removal(record, before, now), image)
+    grace = grace_of(facts, other(record.place.color)) if record else timedelta()
+    times = [moment for moment in (course.look_at, look_at(record, before, now)) if moment]
+    return replace(
+        course,
+        proof=proven(before, record, course.record, said_of_removal(facts, probe), grace, now),
+        verifiers=(*course.verifiers, *probe),
+        look_at=min(times, default=None),
+    )
 
 
 def _in_place(facts: Facts, now: datetime) -> Course:

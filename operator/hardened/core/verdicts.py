@@ -33,9 +33,10 @@ class CheckResult:
 
 @dataclass(frozen=True)
 class Pending:
-    """The verifier has not ended. message: what it waits for."""
+    """The verifier has not ended. message: what it waits for; is_final: which will not come, unless somebody changes something."""
 
     message: str = "the verifier pod has not ended yet"
+    is_final: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,11 +105,16 @@ def load_result(svc: HardenedService, pod: Mapping[str, Any], name: str) -> Resu
 
 
 def job_result(svc: HardenedService, pod: Mapping[str, Any], name: str) -> Results:
-    """What came of a command of the team's: its exit code. Nothing that it printed is read: it may hold what is secret."""
+    """What came of a command of the team's: its exit code. Nothing that it printed is read: it may hold what is secret.
+
+    An image that cannot be used at all fails it at once; one that does not come, at its deadline: a registry may be away for a moment.
+    """
     status, pod_name = pod.get("status") or {}, pod["metadata"]["name"]
     if status.get("reason") == "DeadlineExceeded" and owner_of(pod, svc.name, svc.uid) is Owner.OURS:
-        return Reported((CheckResult(name, False, "ran longer than its deadline", 1, 1),))
+        return Reported((CheckResult(name, False, _too_late(pod), 1, 1),))
     ended = _ended(svc, pod, takes_failures=True)
+    if isinstance(ended, Pending) and ended.is_final:
+        return Reported((CheckResult(name, False, _printable(ended.message), 1, 1),))
     if not isinstance(ended, Mapping):
         return ended
     code = ended.get("exitCode")
@@ -118,7 +124,19 @@ def job_result(svc: HardenedService, pod: Mapping[str, Any], name: str) -> Resul
 
 def _pending(pod: Mapping[str, Any]) -> Pending:
     cause = diagnosis.of_pods([dict(pod)]) if pod.get("status", {}).get("phase") == "Pending" else None
-    return Pending(cause.message) if cause else Pending()
+    return Pending(cause.message, cause.is_final) if cause else Pending()
+
+
+def _too_late(pod: Mapping[str, Any]) -> str:
+    """Why a command was not done by its deadline. The kubelet has forgotten by then what it waited for, but not what it never had."""
+    found: Mapping[str, Any] = next(iter((pod.get("status") or {}).get("containerStatuses") or ()), {})
+    state = found.get("state") or {}
+    if "running" in state or (state.get("terminated") or {}).get("startedAt"):
+        return "ran longer than its deadline"
+    if found and not found.get("imageID"):
+        image = pod["spec"]["containers"][0]["image"]
+        return f"did not begin by its deadline: image {image} was not pulled; check its name, and imagePullSecrets"
+    return f"did not begin by its deadline: kubectl describe pod {pod['metadata']['name']}"
 
 
 def read(message: str) -> Reported | None:

@@ -13,7 +13,7 @@ from enum import StrEnum
 from hardened.api import names
 from hardened.api.container import Port, Probe, TcpSocket
 from hardened.api.parse import HardenedService
-from hardened.api.verify import LoadCheck
+from hardened.api.verify import PROBE_NAME, LoadCheck
 from hardened.core.desired.service import preview_name
 from hardened.core.manifest import Manifest, digest, without_none
 from hardened.core.release import Place
@@ -25,7 +25,7 @@ PROBE_RATE = 20
 BURST_FAILURES = 10
 BURST_SECONDS = 2
 #: The name of the probe among the results.
-ZERO_LOSS = "zero-loss"
+ZERO_LOSS = PROBE_NAME
 #: What a request may take; the verifier's own bound.
 _TIMEOUT_SECONDS = 2
 

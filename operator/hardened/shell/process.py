@@ -74,6 +74,8 @@ class Process:
                 frozenset(settings.pod_annotation_keys),
                 frozenset(settings.service_account_annotation_keys),
                 settings.verifier_image,
+                # In namespaces of its own, a team asks for what is its own anyway.
+                allows_queries=bool(settings.namespaces) or settings.prometheus_shared,
             ),
             metrics=measured,
             recorder=self.recorder,

@@ -77,7 +77,9 @@ class Reconciler:
         """Counts the releases at work that the cache knows of. To be called before the first reconcile of a leader."""
         for key in self._cache.services():
             body = self._cache.get(HARDENED_SERVICE, *key)
-            self._see_place(key, (body or {}).get("status") or {})
+            status = (body or {}).get("status") or {}
+            self._see_place(key, status)
+            self._metrics.releases.saw(key, status, self._now())
 
     async def reconcile(self, key: Key) -> None:
         """Looks at one service until nothing is left to do, and puts it back into the queue where that is later."""
@@ -160,6 +162,12 @@ class Reconciler:
                     raise
                 unread = frozenset(key_of(s.manifest) for s in decided.apply if s.is_new) - observed.children.keys()
                 return body, await self._read(key, observed, unread)
+            except (Refused, TryAgain) as failure:
+                if not step.is_optional:
+                    raise
+                logger.info("%s: done without it: %s", key, failure)
+                observed = observed.with_refused(key_of(step.manifest))
+                continue
             observed = observed.with_child(live)
             contested = difference(step.wish, live)
             if contested:
@@ -181,6 +189,7 @@ class Reconciler:
             return False
         self._metrics.set_phase(key, decided.status["phase"])
         before = body.get("status")
+        self._metrics.releases.saw(key, before or {}, self._now())
         written = self._status.get(key)
         wanted = digest(decided.status, 64)
         # Taken before the status is written: while that is under way, others are planned.
@@ -193,6 +202,7 @@ class Reconciler:
             await self._see_whether_it_is_gone(key, body)
             raise
         self._status[key] = _Written(wanted, live.get("status"))
+        self._metrics.releases.saw(key, live.get("status") or {}, self._now())
         for event in announcements(before or {}, decided.status):
             self._recorder.record(body, event.type, event.reason, event.message)
         return True
@@ -240,6 +250,7 @@ class Reconciler:
         """No finalizer, nothing to do: the garbage collector removes the children by their owner. Actions may ask for what never was."""
         self._see_place(key, {})
         self._metrics.set_phase(key, None)
+        self._metrics.releases.forget(key, self._now())
         self._status.pop(key, None)
         self._refused.pop(key, None)
         found, look_at = answers(Observed.of(self._cache.children(key.namespace, key.name)).actions, (), None, self._now())

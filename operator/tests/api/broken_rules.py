@@ -49,6 +49,7 @@ def _after(window: str = "1m", **check: Any) -> dict[str, Any]:
 
 
 PORTS = [{"name": "http", "containerPort": 8080}]
+UDP = {"ports": [{"name": "game", "containerPort": 7000, "protocol": "UDP"}, *PORTS]}
 HEADLESS = {"service": {"type": "Headless"}}
 QUERY = {"query": "up", "min": 1}
 EMPTY = {"emptyDir": {}}
@@ -214,6 +215,18 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
         spec(ports=[], verify={"afterCutover": {"checks": [{"name": "a", "http": {}}]}}), "spec.verify.afterCutover.checks"),
     "a worker's check by gRPC": (spec(verify={"afterCutover": {"checks": [{"name": "a", "grpc": {}}]}}), "spec.verify.afterCutover.checks"),
     "a worker's check of a connection": (spec(verify={"afterCutover": {"checks": [{"name": "a", "tcp": {}}]}}), "spec.verify.afterCutover.checks"),
+    "a check of a port without TCP": (_before(http={"port": "game"}) | UDP, "spec.verify.beforeCutover"),
+    "load on a port without TCP": (_after(load={"rate": 1, "port": "game"}) | UDP, "spec.verify.afterCutover.checks"),
+    "a check where no port takes connections": (
+        _after(grpc={}) | {"ports": [{**PORTS[0], "protocol": "SCTP"}]}, "spec.verify.afterCutover.checks"),
+    "a check with the name of the probe": (_before("zero-loss", http={}), "spec.verify.beforeCutover[0].name"),
+    "more requests than the window has time for": (_after("8s", http={"count": 10}), "spec.verify.afterCutover.checks"),
+    "more requests than the window by default has time for": (
+        spec(ports=PORTS, verify={"afterCutover": {"checks": [{"name": "a", "tcp": {"count": 7, "interval": "2s"}}]}}),
+        "spec.verify.afterCutover.checks"),
+    "more requests than the release has time for": (_before(grpc={"count": 11, "interval": "1m"}), "spec.verify.beforeCutover"),
+    "as many requests as the release has seconds for": (
+        _before(http={"count": 11}) | {"release": {"progressDeadline": "10s"}}, "spec.verify.beforeCutover"),
     "load on a port that is not there": (_after(load={"rate": 1, "port": "admin"}), "spec.verify.afterCutover.checks"),
     "a job as long as the release may take": (
         _before(job={"command": ["a"], "deadline": "10m"}), "spec.verify.beforeCutover"),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.api.broken_rules import HEADLESS, PORTS, QUERY, spec
+from tests.api.broken_rules import HEADLESS, PORTS, QUERY, UDP, spec
 
 from hardened.api.duration import duration, duration_text
 from hardened.api.parse import parse_spec
@@ -116,6 +116,20 @@ def test_it_is_refused(value: Any) -> None:
 @pytest.mark.parametrize("verify", [{}, {"afterCutover": {"checks": [{"name": "a", "http": {}}]}}])
 def test_every_strategy_is_taken_where_nothing_speaks_against_it(release: Any, verify: Any) -> None:
     assert is_taken(spec(ports=PORTS, release=release, verify=verify))
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        pytest.param({"http": {}}, id="the first port with TCP is meant"),
+        pytest.param({"http": {"count": 11}}, id="requests that just fit into the window"),
+        pytest.param({"grpc": {"count": 100, "interval": "100ms"}}, id="many requests in short"),
+        pytest.param({"tcp": {"interval": "1m"}}, id="one request has no interval"),
+        pytest.param({"http": {"port": "http"}}, id="a port among others"),
+    ],
+)
+def test_a_check_beside_other_ports_and_within_its_time_is_taken(check: dict[str, Any]) -> None:
+    assert is_taken(spec(verify={"afterCutover": {"window": "10s", "checks": [{"name": "a", **check}]}}) | UDP)
 
 
 def _claim(**more: Any) -> dict[str, Any]:

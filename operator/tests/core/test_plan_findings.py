@@ -48,6 +48,20 @@ def test_a_key_that_the_platform_team_does_not_allow_is_an_invalid_spec() -> Non
     assert "example.org/x" not in decided.status["conditions"][0]["message"]
 
 
+def test_a_query_is_an_invalid_spec_where_it_could_ask_for_what_is_not_the_teams() -> None:
+    check = {"name": "errors", "prometheus": {"query": "up", "min": 1}}
+    other = {"name": "smoke", "http": {}}
+    spec = {**WEB, "release": {}, "verify": {"beforeCutover": [other, check], "afterCutover": {"checks": [check | {"name": "late"}]}}}
+    decided = plan(body(spec), Observed.of([]), Policy(allows_queries=False), NOW)
+    assert decided.status
+    assert not decided.has_writes
+    assert condition(decided.status, "Stalled") == ("True", "InvalidSpec")
+    said = decided.status["conditions"][0]["message"]
+    assert "spec.verify.beforeCutover[1].prometheus" in said
+    assert "spec.verify.afterCutover.checks[0].prometheus" in said
+    assert "set prometheus.shared" in said
+
+
 def test_pods_are_asked_only_once_they_are_late() -> None:
     cr, world = running()
     world.run_pods(ready=0, since=NOW)

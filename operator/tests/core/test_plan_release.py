@@ -151,7 +151,8 @@ def checks(cr: Manifest) -> dict[str, str]:
 
 
 def pods(world: World) -> list[str]:
-    return [key.name for key in world.objects if key.kind == "Pod"]
+    """Of the checks and of the cutover's probe. The one of a removal goes on for a while."""
+    return [key.name for key in world.objects if key.kind == "Pod" and "-removal-" not in key.name]
 
 
 def test_a_revision_that_passes_its_checks_goes_live_and_no_verifier_is_left() -> None:
@@ -301,6 +302,76 @@ def test_no_data_neither_passes_nor_fails_until_its_deadline(sample: Sample) -> 
     released(cr, world, now + timedelta(minutes=11))
     assert condition(cr["status"], "Ready") == ("False", "RolledBack")
     assert "NoData" in cr["status"]["pin"]["reason"]
+
+
+@pytest.mark.parametrize("path", ["beforeCutover", "afterCutover"])
+def test_nothing_passes_before_one_number_was_within_its_bounds(path: str) -> None:
+    check = {"name": "errors", "prometheus": {**QUERY, "failureLimit": 3}}
+    verify = {"beforeCutover": [check]} if path == "beforeCutover" else {"afterCutover": {"window": "2s", "checks": [check]}}
+    cr, world = body({**SPEC, "verify": verify}), World()
+    world.samples["errors"] = Sample(0.5)
+    now = released(cr, world, until="VerifyBefore" if path == "beforeCutover" else "VerifyAfter")
+    step = cr["status"]["release"]["step"]
+    for _ in range(2):
+        now += 2 * SECOND
+        settle(cr, world, now)
+        world.follow(now)
+    assert cr["status"]["release"]["step"] == step
+    world.samples["errors"] = Sample(0.0)
+    released(cr, world, now)
+    assert condition(cr["status"], "Ready") == ("True", "Healthy")
+
+
+def test_a_query_that_cannot_work_rejects_before_the_cutover() -> None:
+    cr, world = body({**SPEC, "verify": {"beforeCutover": [{"name": "errors", "prometheus": QUERY}]}}), World()
+    world.samples["errors"] = Sample(None, "the query does not work: parse error", is_final=True)
+    released(cr, world)
+    assert condition(cr["status"], "Ready") == ("False", "Rejected")
+    assert "check errors failed: the query does not work: parse error" in cr["status"]["pin"]["message"]
+
+
+def test_nothing_was_checked_of_a_release_that_waits_for_a_place() -> None:
+    cr, world = body(CHECKED), World()
+    now = released(cr, world)
+    cr = with_spec(cr, image="shop:2")
+    world.mute = True
+    now = released(cr, world, now, until="VerifyBefore")
+    cr["status"]["release"] |= {"step": "Queued", "startedAt": now.isoformat()}
+    decided = decide(cr, world, now)
+    assert decided.status
+    assert decided.status["release"]["step"] == "VerifyBefore", "its pods are there already, and are to be checked"
+
+
+# ---- commands of the team's
+
+JOB = {**SPEC, "verify": {"beforeCutover": [{"name": "contract", "job": {"image": "tests:1", "command": ["check"]}}]}}
+NEVER_PULLED = {"phase": "Failed", "reason": "DeadlineExceeded", "containerStatuses": [{"name": "verifier", "imageID": "", "state": {}}]}
+ENDLESS = {**NEVER_PULLED, "containerStatuses": [{"name": "verifier", "state": {"running": {"startedAt": "2026-01-02T03:04:05Z"}}}]}
+PULLING = {
+    "phase": "Pending",
+    "containerStatuses": [{"name": "verifier", "state": {"waiting": {"reason": "ErrImagePull", "message": "no such image"}}}],
+}
+
+
+@pytest.mark.parametrize(
+    ("pod", "reason", "says"),
+    [
+        pytest.param(NEVER_PULLED, "CheckFailed", "image tests:1 was not pulled", id="its image never came"),
+        pytest.param(ENDLESS, "CheckFailed", "check contract failed: ran longer than its deadline", id="endless"),
+        pytest.param(PULLING, "ProgressDeadlineExceeded", "no such image", id="its image does not come until the release's own deadline"),
+    ],
+)
+def test_a_command_that_cannot_end_rejects_with_its_cause(pod: Manifest, reason: str, says: str) -> None:
+    cr, world = body(JOB), World()
+    settle(cr, world)
+    world.run_pods()
+    (job,) = [live for key, live in world.objects.items() if key.kind == "Pod"]
+    job["status"] = pod
+    for at in (1, 2, 700, 701):
+        settle(cr, world, NOW + at * SECOND)
+    assert condition(cr["status"], "Ready") == ("False", "Rejected")
+    assert cr["status"]["pin"]["reason"] == reason
+    assert says in cr["status"]["pin"]["message"]
 
 
 def test_a_query_that_cannot_work_fails_at_once() -> None:

@@ -24,14 +24,36 @@ def report(*results: Result) -> str:
     return rendered(results, NOW, NOW + timedelta(seconds=9)).decode()
 
 
-def ended(message: str = "", code: int = 0, reason: str = "Completed") -> dict[str, Any]:
-    return {"containerStatuses": [{"name": "verifier", "state": {"terminated": {"exitCode": code, "reason": reason, "message": message}}}]}
+def ended(message: str = "", code: int = 0, reason: str = "Completed", **state: Any) -> dict[str, Any]:
+    found = {"exitCode": code, "reason": reason, "message": message, **state}
+    return {"containerStatuses": [{"name": "verifier", "state": {"terminated": found}}]}
+
+
+def never_begun(**more: Any) -> dict[str, Any]:
+    """As the kubelet leaves a container that waited until the pod's deadline had passed."""
+    state = {"exitCode": 137, "reason": "ContainerStatusUnknown", "message": "The container could not be located", "startedAt": None}
+    return {
+        "phase": "Failed",
+        "reason": "DeadlineExceeded",
+        "containerStatuses": [{"name": "verifier", "state": {"terminated": state}, **more}],
+    }
 
 
 RUNNING = {"phase": "Running", "containerStatuses": [{"name": "verifier", "state": {"running": {"startedAt": "2026-01-02T03:04:05Z"}}}]}
 PULLING = {
     "phase": "Pending",
     "containerStatuses": [{"name": "verifier", "state": {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}}],
+}
+AS_ROOT = {
+    "phase": "Pending",
+    "containerStatuses": [
+        {
+            "name": "verifier",
+            "state": {
+                "waiting": {"reason": "CreateContainerConfigError", "message": "container has runAsNonRoot and image will run as root"}
+            },
+        }
+    ],
 }
 DISRUPTED = {"conditions": [{"type": "DisruptionTarget", "status": "True"}]}
 DELETED = {"deletionTimestamp": "2026-01-02T03:04:05Z"}
@@ -260,8 +282,20 @@ def test_load_passes_fails_or_proves_nothing(message: str, outcome: Verdict, say
             live({"phase": "Failed"} | ended("secret", 3, "Error")), Verdict.FAILED, "exit code 3 (Error): kubectl logs", id="failed"
         ),
         pytest.param(
-            live({"phase": "Failed", "reason": "DeadlineExceeded"} | ended("", 137)), Verdict.FAILED, "its deadline", id="endless"
+            live({"phase": "Failed", "reason": "DeadlineExceeded"} | ended("", 137, startedAt="2026-01-02T03:04:05Z")),
+            Verdict.FAILED,
+            "ran longer than its deadline",
+            id="endless",
         ),
+        pytest.param(
+            live(RUNNING | {"phase": "Failed", "reason": "DeadlineExceeded"}), Verdict.FAILED, "ran longer than", id="endless, and told so"
+        ),
+        pytest.param(live(never_begun(imageID="")), Verdict.FAILED, "image hardened:1 was not pulled; check", id="its image never came"),
+        pytest.param(live(never_begun(imageID="sha256:0")), Verdict.FAILED, "did not begin by its deadline: kubectl", id="it never began"),
+        pytest.param(
+            live({"phase": "Failed", "reason": "DeadlineExceeded"}), Verdict.FAILED, "did not begin by its deadline", id="no container"
+        ),
+        pytest.param(live(AS_ROOT), Verdict.FAILED, "image will run as root; set security.runAsUser", id="its image runs as root"),
         pytest.param(live({"phase": "Failed", "reason": "Evicted"}), Verdict.UNKNOWN, "was lost", id="evicted"),
         pytest.param(live(PULLING), Verdict.UNKNOWN, "no such image", id="its image does not come"),
         pytest.param(

@@ -42,6 +42,7 @@ class Operator:
         self.cache = Cache()
         rng = random.Random(1)
         self.queue = WorkQueue(virtual_time.now, rng)
+        self.metrics = Metrics()
         self.recorder = recorder = Recorder(events or server.outsider("events"), "operator", clock=virtual_time.now, today=today)
         self.sync = Sync(server, self.cache, self.queue, namespaces=(), period=300, rng=rng)
         self.reconciler = Reconciler(
@@ -49,7 +50,7 @@ class Operator:
             self.cache,
             self.queue,
             policy=Policy(verifier_image="hardened:1"),
-            metrics=Metrics(),
+            metrics=self.metrics,
             recorder=recorder,
             now=today,
             may_write=lambda: True,
@@ -105,6 +106,7 @@ class World:
         self.people = self.server.outsider("kubectl")
         self.events = MemoryApiServer(["shop"], today=today)
         self.kills = 0
+        self.operators: list[Operator] = []
 
     async def play(self, *steps: Callable[["World"], Any], is_enough: Callable[[], bool] = lambda: False) -> int:
         """Does the steps one after the other, each until the world is quiet, until `is_enough`. How many were done."""
@@ -126,7 +128,8 @@ class World:
     async def _supervise(self) -> None:
         while True:
             try:
-                await Operator(self.server, self.events).run()
+                self.operators.append(Operator(self.server, self.events))
+                await self.operators[-1].run()
             except Killed:
                 self.kills += 1
 
