@@ -163,7 +163,8 @@ def settled(
 
 def _settled(entry: Entry, record: Record | None, view: View, marked: Collection[str], failed: str, now: datetime) -> Entry:
     stable = view.stable.revision if view.stable else ""
-    is_quiet = record is None or record.step is Step.KEEP or (record.step is Step.SWITCH_BACK and record.confirmed_at is not None)
+    is_back = record is not None and record.step is Step.SWITCH_BACK and record.confirmed_at is not None
+    is_quiet = record is None or record.step in (Step.KEEP, Step.UNDO) or is_back
     match entry.action:
         case "Retry" if entry.key not in marked:
             return entry.ended("Succeeded", f"revision {entry.revision} is released anew", now)
@@ -251,7 +252,7 @@ def _promote(revision: str, s: Stakes, _: datetime) -> _Ruled:
 
 def _abort(revision: str, s: Stakes, _: datetime) -> _Ruled:
     record = s.record
-    if record is None or s.step in (Step.KEEP, Step.SWITCH_BACK):
+    if record is None or s.step in (Step.KEEP, Step.SWITCH_BACK, Step.UNDO):
         return _Refused("no release is at work" if s.step is not Step.KEEP else "the release was promoted: roll back instead")
     if record.place.revision != revision:
         return _Refused(f"revision {record.place.revision} is being released, not {revision}")

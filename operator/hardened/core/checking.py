@@ -41,13 +41,14 @@ Reader = Callable[[HardenedService, Manifest], Results]
 class Verifier:
     """A verifier pod that belongs to a step. names: what it is to report on; reads: what it says, from the live pod.
 
-    has_enough: it is to end now, and to report what it has.
+    has_enough: it is to end now, and to report what it has; is_once: it is never made again, whatever it says.
     """
 
     manifest: Manifest
     names: tuple[str, ...]
     reads: Reader
     has_enough: bool = False
+    is_once: bool = False
 
     @property
     def key(self) -> ChildKey:
@@ -163,7 +164,7 @@ def watched(facts: Facts, record: Record, wanted: Sequence[Verifier]) -> Record:
 
 def unheard(facts: Facts, wanted: Sequence[Verifier]) -> frozenset[ChildKey]:
     """Verifiers that will never say anything: to be removed, so that they are made anew."""
-    return frozenset(v.key for v in wanted if v.key in facts.observed.children and isinstance(_report(facts, v), NoData))
+    return frozenset(v.key for v in wanted if v.key in facts.observed.children and not v.is_once and isinstance(_report(facts, v), NoData))
 
 
 def is_verifier(live: Manifest) -> bool:
