@@ -41,7 +41,8 @@ class Stakes:
     """What actions are judged by.
 
     targets: finds them, the last promoted first; key: of a revision, see Record; obstacle: why nothing can be done by hand; is_deaf: what
-    is decided could not be written down, under an older CRD.
+    is decided could not be written down, under an older CRD; crosses: finds a revision whose migration ran since another was promoted, ""
+    for none.
     """
 
     record: Record | None
@@ -51,6 +52,7 @@ class Stakes:
     key: Callable[[str], str]
     obstacle: str = ""
     is_deaf: bool = False
+    crosses: Callable[[str], str] = lambda _: ""
 
     @property
     def step(self) -> Step | None:
@@ -215,7 +217,15 @@ def _ruled(action: HardenedServiceAction, stakes: Stakes, under_way: str, now: d
         return _Refused(stakes.obstacle)
     if under_way == "Rollback" and action.spec.action != "Abort":
         return _Refused("a rollback is under way: wait for its end, or abort it before its cutover")
-    return _VERBS[action.spec.action](action.spec.revision or "", stakes, now)
+    ruled = _VERBS[action.spec.action](action.spec.revision or "", stakes, now)
+    if isinstance(ruled, _Begun) and action.spec.action == "Rollback" and not action.spec.across_migration:
+        crossed = stakes.crosses(ruled.revision)
+        if crossed:
+            return _Refused(
+                f"the migration of revision {crossed} ran since revision {ruled.revision} was promoted, and is not undone by a rollback: "
+                f"where {ruled.revision} can work with what it left, ask with acrossMigration"
+            )
+    return ruled
 
 
 def _rollback(revision: str, s: Stakes, _: datetime) -> _Ruled:

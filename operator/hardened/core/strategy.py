@@ -284,9 +284,17 @@ def _stakes(facts: Facts, record: Record | None, view: View, terms: Terms) -> St
         found = [Target(r.name, m.promotion) for r, m in kept if r and m.promotion and r.fields.get("ports")]
         return sorted((t for t in found if key(t.revision) not in view.rejected), key=lambda t: -t.promotion)
 
+    def crosses(revision: str) -> str:
+        kept = [(revision_of(live), marks_of(live, revision_of(live))) for live in facts.kept.revisions]
+        promoted = next((marks.promotion for name, marks in kept if name == revision), 0)
+        later = [name for name, marks in kept if marks.migrated and marks.promotion > promoted]
+        serves = record is not None and record.step in (Step.CUTOVER, Step.VERIFY_AFTER) and record.migration is Migration.DONE
+        is_undone = view.hooks.undoes_late and view.hooks.undo_within is not None
+        return record.place.revision if record and serves and not is_undone else next(iter(later), "")
+
     schema = facts.observed.crd_schema
     is_deaf = schema.isdecimal() and int(schema) < int(names.SCHEMA_REVISION)
-    return Stakes(record, view, terms, targets, key, _obstacle(facts), is_deaf)
+    return Stakes(record, view, terms, targets, key, _obstacle(facts), is_deaf, crosses)
 
 
 def _obstacle(facts: Facts) -> str:
