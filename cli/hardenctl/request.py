@@ -91,8 +91,8 @@ def manifest(request: Request, suffix: str) -> Manifest:
         "namespace": request.namespace,
         "ownerReferences": [{"apiVersion": names.API_VERSION, "kind": names.KIND, "name": request.service, "uid": request.uid}],
     }
-    spec = {"service": request.service, "action": request.action, "requestedBy": request.by}
-    optional = {"revision": request.revision, "reason": request.reason, "acrossMigration": request.across_migration}
+    spec: Manifest = {"service": request.service, "action": request.action, "requestedBy": request.by}
+    optional: Manifest = {"revision": request.revision, "reason": request.reason, "acrossMigration": request.across_migration}
     spec |= {name: value for name, value in optional.items() if value}
     return {"apiVersion": names.API_VERSION, "kind": names.ACTION_KIND, "metadata": meta, "spec": spec}
 
