@@ -48,7 +48,8 @@ MORE = (
 class Wish:
     """What is asked for at the prompt.
 
-    revision: "" where the one at stake is meant; span: seconds to wait, None for not at all; likely: what the operator should choose.
+    revision: "" where the one at stake is meant; span: seconds to wait, None for not at all; likely: what the operator should choose;
+    across_migration: of a rollback, see the API.
     """
 
     action: str
@@ -57,6 +58,7 @@ class Wish:
     reason: str = ""
     span: float | None = None
     likely: str = ""
+    across_migration: bool = False
 
     @property
     def verb(self) -> str:
@@ -124,7 +126,8 @@ def service_of(session: Session, name: str) -> Manifest:
 def _asked(session: Session, live: Manifest, wanted: Wish, ask: Ask, add: Addition) -> Ended:
     meta = live["metadata"]
     by = user_name(session)
-    request = Request(meta["namespace"], wanted.name, str(meta.get("uid", "")), wanted.action, ask.revision, wanted.reason, by)
+    uid, across = str(meta.get("uid", "")), wanted.across_migration
+    request = Request(meta["namespace"], wanted.name, uid, wanted.action, ask.revision, wanted.reason, by, across)
     made = make(session, request)
     name = str(made["metadata"]["name"])
     session.console.progress(f"    0s  asked for, as {name} by {printable(by)}")

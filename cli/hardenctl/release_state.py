@@ -86,6 +86,10 @@ class ReleaseState:
                 return f"the previous colour is kept for {left} more" if left else ""
             case "SwitchBack":
                 return "traffic is led back"
+            case "Preflight":
+                return "waits for what it depends on"
+            case "Undo":
+                return "its migration is undone"
         left = remaining(self.deadline, now)
         return f"{left} left" if left else ""
 

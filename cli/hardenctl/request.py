@@ -27,7 +27,8 @@ FINAL = frozenset({"Succeeded", "Failed", "Refused"})
 
 @dataclass(frozen=True)
 class Request:
-    """One request to a service. action: as the API names it; revision: the one that is meant, "" where none is; by: who asks."""
+    """One request to a service. action: as the API names it; revision: the one that is meant, "" where none is; by: who asks;
+    across_migration: see the API."""
 
     namespace: str
     service: str
@@ -36,6 +37,7 @@ class Request:
     revision: str
     reason: str
     by: str
+    across_migration: bool = False
 
     @property
     def verb(self) -> str:
@@ -89,8 +91,8 @@ def manifest(request: Request, suffix: str) -> Manifest:
         "namespace": request.namespace,
         "ownerReferences": [{"apiVersion": names.API_VERSION, "kind": names.KIND, "name": request.service, "uid": request.uid}],
     }
-    spec = {"service": request.service, "action": request.action, "requestedBy": request.by}
-    optional = {"revision": request.revision, "reason": request.reason}
+    spec: Manifest = {"service": request.service, "action": request.action, "requestedBy": request.by}
+    optional: Manifest = {"revision": request.revision, "reason": request.reason, "acrossMigration": request.across_migration}
     spec |= {name: value for name, value in optional.items() if value}
     return {"apiVersion": names.API_VERSION, "kind": names.ACTION_KIND, "metadata": meta, "spec": spec}
 

@@ -11,6 +11,7 @@ from hardenctl.verdict import Live, is_paused
 
 _BEFORE_APPROVAL = frozenset({"Preflight", "Queued", "Backup", "Migrate", "Preview", "VerifyBefore", "Approval"})
 _BEFORE_CUTOVER = _BEFORE_APPROVAL | {"ScaleUp"}
+_BACK = ("SwitchBack", "Undo")
 _FOLLOW = "status {name} -w"
 
 
@@ -59,7 +60,7 @@ def promote(live: Live, revision: str) -> Stakes:
         return Already(stable, f"revision {_shown(live, stable)} is promoted already")
     if revision not in ("", release.revision):
         return _another(live, release, revision)
-    if release.step == "SwitchBack":
+    if release.step in _BACK:
         return Nothing(f"revision {_shown(live, release.revision)} is being taken back", "status {name} -w")
     if release.is_approved or release.step not in _BEFORE_APPROVAL:
         text = f"revision {_shown(live, release.revision)} is promoted already, and in step {release.step}"
@@ -76,7 +77,7 @@ def abort(live: Live, revision: str) -> Stakes:
         return Nothing("no release is under way", "rollback {name}")
     if revision not in ("", release.revision):
         return _another(live, release, revision)
-    if release.step == "SwitchBack":
+    if release.step in _BACK:
         return Already(release.revision, f"revision {_shown(live, release.revision)} is being taken back already", _FOLLOW)
     return Ask(release.revision, _released(live, release))
 
@@ -120,7 +121,7 @@ def rollback(live: Live, revision: str) -> Stakes:
     """revision: where to, "" for the one promoted before the one that serves."""
     release, serving = release_of(live), serving_of(live)
     is_beside = release is not None and release.step in _BEFORE_CUTOVER and not release.is_rollback
-    is_leaving = release is not None and release.revision != revision and release.step not in _BEFORE_CUTOVER | {"Keep"}
+    is_leaving = release is not None and release.revision != revision and release.step not in _BEFORE_CUTOVER | {"Undo", "Keep"}
     if revision and revision == serving and not is_leaving:
         text = f"revision {_shown(live, revision)} serves already"
         return (

@@ -63,6 +63,8 @@ NEXT = {
     "resume": "hardenctl status api -n shop -w",
 }
 NAMED = {"promote", "abort", "retry"}
+
+
 VERBS = pytest.mark.parametrize("verb", list(BEFORE))
 
 
@@ -400,3 +402,9 @@ def test_a_service_that_is_not_there_is_named(run: Any) -> None:
     shown = run(world(kept()), "rollback", "apii")
     assert shown.exit_code == 1
     assert "did you mean api?" in shown.stderr
+
+
+def test_a_rollback_across_a_migration_says_so(run: Any) -> None:
+    cluster = world(kept(), RUNNING, DONE)
+    assert run(cluster, "rollback", "api", "--across-migration").exit_code == 0
+    assert cluster.asked[0]["spec"]["acrossMigration"] is True

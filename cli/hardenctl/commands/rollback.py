@@ -37,6 +37,9 @@ def run(
     to_revision: Annotated[
         str, typer.Option("--to-revision", metavar="R", help="Where to: its number, its name, or the first digits of its name.")
     ] = "",
+    across_migration: Annotated[
+        bool, typer.Option("--across-migration", help="Also where a migration ran since; what it changed stays changed.")
+    ] = False,
     reason: Reason = "",
     wait: Wait = True,
     timeout: Timeout = "",
@@ -55,7 +58,9 @@ def run(
         return _leftovers(next((references_of(each.fields) for each in kept if each.revision == target and each.fields), None))
 
     wanted = replace(
-        wish("Rollback", name, revision, reason, wait, timeout), likely=f"{likely.revision} ({likely.image})" if likely else ""
+        wish("Rollback", name, revision, reason, wait, timeout),
+        likely=f"{likely.revision} ({likely.image})" if likely else "",
+        across_migration=across_migration,
     )
     return perform(session, live, wanted, leftovers)
 

@@ -36,6 +36,9 @@ class HardenedServiceActionSpec(Model):
     revision: RevisionName | None = Field(
         None, description="The revision that is meant; of a Rollback where to, the one promoted before when left out."
     )
+    across_migration: bool = Field(
+        False, description="Of a Rollback: also where a migration ran since that revision was promoted. What it changed stays changed."
+    )
     reason: OneLine | None = None
     requested_by: Annotated[OneLine, StringConstraints(min_length=1)] = Field(
         description="The user who asks, as the API server knows them; the chart's admission policy refuses any other name."

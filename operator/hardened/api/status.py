@@ -72,7 +72,10 @@ class ReleaseState(Model):
     revision: Short
     color: Short
     key: Short
-    step: Literal["Queued", "Preview", "VerifyBefore", "Approval", "ScaleUp", "Cutover", "VerifyAfter", "SwitchBack", "Keep"]
+    step: Literal[
+        "Preflight", "Queued", "Migrate", "Preview", "VerifyBefore", "Approval", "ScaleUp",
+        "Cutover", "VerifyAfter", "SwitchBack", "Undo", "Keep",
+    ]  # fmt: skip
     replicas: int | None = Field(None, description="The size to reach before the cutover.")
     started_at: When
     deadline: When | None = None
@@ -88,6 +91,8 @@ class ReleaseState(Model):
     approved: bool | None = Field(None, description="True once somebody promoted the revision.")
     paused_at: When | None = None
     remaining: Short | None = Field(None, description="What was left of the deadline when the release was paused.")
+    migration: Literal["Made", "Done", "Undoing", "NotUndone"] | None = None
+    undo_problem: Line | None = Field(None, description="Why the migration was not undone.")
 
 
 class ProbeCounts(Model):

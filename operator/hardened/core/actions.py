@@ -41,7 +41,8 @@ class Stakes:
     """What actions are judged by.
 
     targets: finds them, the last promoted first; key: of a revision, see Record; obstacle: why nothing can be done by hand; is_deaf: what
-    is decided could not be written down, under an older CRD.
+    is decided could not be written down, under an older CRD; crosses: finds a revision whose migration ran since another was promoted, ""
+    for none.
     """
 
     record: Record | None
@@ -51,6 +52,7 @@ class Stakes:
     key: Callable[[str], str]
     obstacle: str = ""
     is_deaf: bool = False
+    crosses: Callable[[str], str] = lambda _: ""
 
     @property
     def step(self) -> Step | None:
@@ -163,7 +165,8 @@ def settled(
 
 def _settled(entry: Entry, record: Record | None, view: View, marked: Collection[str], failed: str, now: datetime) -> Entry:
     stable = view.stable.revision if view.stable else ""
-    is_quiet = record is None or record.step is Step.KEEP or (record.step is Step.SWITCH_BACK and record.confirmed_at is not None)
+    is_back = record is not None and record.step is Step.SWITCH_BACK and record.confirmed_at is not None
+    is_quiet = record is None or record.step in (Step.KEEP, Step.UNDO) or is_back
     match entry.action:
         case "Retry" if entry.key not in marked:
             return entry.ended("Succeeded", f"revision {entry.revision} is released anew", now)
@@ -214,7 +217,15 @@ def _ruled(action: HardenedServiceAction, stakes: Stakes, under_way: str, now: d
         return _Refused(stakes.obstacle)
     if under_way == "Rollback" and action.spec.action != "Abort":
         return _Refused("a rollback is under way: wait for its end, or abort it before its cutover")
-    return _VERBS[action.spec.action](action.spec.revision or "", stakes, now)
+    ruled = _VERBS[action.spec.action](action.spec.revision or "", stakes, now)
+    if isinstance(ruled, _Begun) and action.spec.action == "Rollback" and not action.spec.across_migration:
+        crossed = stakes.crosses(ruled.revision)
+        if crossed:
+            return _Refused(
+                f"the migration of revision {crossed} ran since revision {ruled.revision} was promoted, and is not undone by a rollback: "
+                f"where {ruled.revision} can work with what it left, ask with acrossMigration"
+            )
+    return ruled
 
 
 def _rollback(revision: str, s: Stakes, _: datetime) -> _Ruled:
@@ -251,7 +262,7 @@ def _promote(revision: str, s: Stakes, _: datetime) -> _Ruled:
 
 def _abort(revision: str, s: Stakes, _: datetime) -> _Ruled:
     record = s.record
-    if record is None or s.step in (Step.KEEP, Step.SWITCH_BACK):
+    if record is None or s.step in (Step.KEEP, Step.SWITCH_BACK, Step.UNDO):
         return _Refused("no release is at work" if s.step is not Step.KEEP else "the release was promoted: roll back instead")
     if record.place.revision != revision:
         return _Refused(f"revision {record.place.revision} is being released, not {revision}")

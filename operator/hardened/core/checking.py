@@ -12,7 +12,7 @@ from hardened.core.desired.verifier_pod import job_pod, load_pod, verifier_pod
 from hardened.core.facts import Facts
 from hardened.core.manifest import ChildKey, Manifest
 from hardened.core.proof import REMOVAL_LEAD, Removal, duration
-from hardened.core.release import Outcome, Place, Record, Step, Terms, Verdict, other
+from hardened.core.release import WITHOUT_PODS, Outcome, Place, Record, Step, Terms, Verdict, other
 from hardened.core.revision import Revision
 from hardened.core.verdicts import NoData, Pending, Reported, Results, health, job_result, load_result, results_of, verdict
 from hardened.core.verification import (
@@ -46,7 +46,8 @@ Reader = Callable[[HardenedService, Manifest], Results]
 class Verifier:
     """A verifier pod that belongs to a step. names: what it is to report on; reads: what it says, from the live pod.
 
-    has_enough: it is to end now, and to report what it has; is_optional: where it cannot be made, nothing else suffers.
+    has_enough: it is to end now, and to report what it has; is_optional: where it cannot be made, nothing else suffers; is_once: it is
+    never made again, whatever it says.
     """
 
     manifest: Manifest
@@ -54,6 +55,7 @@ class Verifier:
     reads: Reader
     has_enough: bool = False
     is_optional: bool = False
+    is_once: bool = False
 
     @property
     def key(self) -> ChildKey:
@@ -179,7 +181,7 @@ def heard(facts: Facts, record: Record | None, wanted: Sequence[Verifier], has_i
     measured = measuring.verdicts(facts.svc, record)
     asked = [said for (verifier, _), said in zip(reports, verdicts, strict=True) if not verifier.is_probe]
     before, after = [*asked, *measured], [_health(facts, record), *verdicts, *measured]
-    if record.step is Step.QUEUED:
+    if record.step in WITHOUT_PODS:
         before.append((Verdict.UNKNOWN, ""))  # nobody has asked anything yet
     return Heard(nobody or _all(before), nobody or _all(after), _outcomes(record, [report for _, report in reports]))
 
@@ -192,8 +194,8 @@ def watched(facts: Facts, record: Record, wanted: Sequence[Verifier]) -> Record:
 
 
 def unheard(facts: Facts, wanted: Sequence[Verifier]) -> frozenset[ChildKey]:
-    """Verifiers that will never say anything: to be removed, so that they are made anew. One that is optional is not."""
-    needed = [v for v in wanted if not v.is_optional and v.key in facts.observed.children]
+    """Verifiers that will never say anything: to be removed, so that they are made anew, but for those of which there is one at most."""
+    needed = [v for v in wanted if not (v.is_optional or v.is_once) and v.key in facts.observed.children]
     return frozenset(v.key for v in needed if isinstance(_report(facts, v), NoData))
 
 

@@ -27,9 +27,9 @@ class Facts:
         self.kept = Kept.of(self.ours)
         self.wanted = self._wanted()
         self._revisions: dict[tuple[str, str], Revision | None] = {}  # reading a stored one takes a third of a millisecond
-        self.deployments = {color: live for color in COLORS if (live := self._mine("Deployment", self.stack_name(color)))}
-        self.switch = self._mine("Service", svc.name)
-        self.preview = self._mine("Service", preview_name(svc))
+        self.deployments = {color: live for color in COLORS if (live := self.mine("Deployment", self.stack_name(color)))}
+        self.switch = self.mine("Service", svc.name)
+        self.preview = self.mine("Service", preview_name(svc))
         self.stable = self._stable()
 
     def stack_name(self, color: str) -> str:
@@ -42,6 +42,10 @@ class Facts:
     def rollout(self, color: str) -> Rollout | None:
         live = self.deployments.get(color)
         return rollout_of(live) if live else None
+
+    def mine(self, kind: str, name: str) -> Manifest | None:
+        """The service's own child of this kind and name."""
+        return next((c for c in self.ours if c["kind"] == kind and c["metadata"]["name"] == name), None)
 
     def marks(self, revision: str) -> Marks:
         """The marks of a stored revision; those that status remembers, where what stored it was deleted."""
@@ -108,9 +112,6 @@ class Facts:
         return found
 
     # ---- inside
-
-    def _mine(self, kind: str, name: str) -> Manifest | None:
-        return next((c for c in self.ours if c["kind"] == kind and c["metadata"]["name"] == name), None)
 
     def _wanted(self) -> Revision:
         live = self.kept.named(revision_name(self.svc.spec))

@@ -37,7 +37,7 @@ class Observed:
     troubles: what failed in this pass; refused: what could not be made in it, and is done without; contested: children that came back from
     our own write in this pass without what was written, and the field; crd_schema: the schema revision of the CRD on the cluster, "" if
     unknown; has_place: fewer releases of other services are at work than may be; samples: what queries gave, by the check, None if nobody
-    has asked; actions: what was asked for by hand.
+    has asked; actions: what was asked for by hand; services: those that it depends on, by name, as far as they are there.
     """
 
     children: Mapping[ChildKey, Manifest] = field(default_factory=lambda: MappingProxyType({}))
@@ -51,6 +51,7 @@ class Observed:
     has_place: bool = True
     samples: Mapping[str, Sample] | None = None
     actions: tuple[Manifest, ...] = ()
+    services: Mapping[str, Manifest] = field(default_factory=lambda: MappingProxyType({}))
 
     @classmethod
     def of(cls, children: Iterable[Manifest], *, crd_schema: str = "") -> "Observed":

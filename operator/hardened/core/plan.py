@@ -19,10 +19,11 @@ from hardened.core.facts import Facts
 from hardened.core.history import revision_label
 from hardened.core.manifest import ChildKey, Manifest, key_of
 from hardened.core.measuring import Query
+from hardened.core.migrating import is_at_work
 from hardened.core.observed import Observed, Owner, is_deleting, owner_of
 from hardened.core.policy import Policy
 from hardened.core.reasons import Reason
-from hardened.core.release import COLORS, WATCHED_STEPS
+from hardened.core.release import COLORS, POLLED_STEPS, Migration
 from hardened.core.revision import stored
 from hardened.core.rollout import Rollout, rollout_of
 from hardened.core.status import Situation, status_of, unparsed_status
@@ -154,7 +155,7 @@ class _Planner:
         look = self._unsure(apply)
         if look:
             return Plan(look=look)
-        obstacle = self._trouble() or blocker or self._pinned() or self._pods_finding()
+        obstacle = self._trouble() or blocker or self._not_undone() or self._pinned() or self._pods_finding()
         if self._wants_pods(obstacle):
             return Plan(look_at_pods=True)
         return Plan(
@@ -247,7 +248,7 @@ class _Planner:
         if self.course.rejection and not self.course.record:
             # What has failed is kept to be looked at, until the next release.
             verifiers = [live for live in verifiers if (live.get("status") or {}).get("phase") not in ("Succeeded", "Failed")]
-        unwanted |= {key_of(child) for child in verifiers} - pods
+        unwanted |= {key_of(child) for child in verifiers if not is_at_work(child)} - pods
         for child in self.facts.ours:
             if key_of(child) in unwanted and not is_deleting(child):
                 meta = child["metadata"]
@@ -268,6 +269,13 @@ class _Planner:
             named.add(self.course.record.place.revision)
         named |= {entry.revision for entry in self.course.actions if entry.phase == "Running"}
         return frozenset({self.facts.wanted.name, *running, *named, *(s.revision.name for s in self.course.stacks)})
+
+    def _not_undone(self) -> Finding | None:
+        record = self.course.record
+        if record is None or record.migration is not Migration.NOT_UNDONE:
+            return None
+        text = f"the migration of revision {record.place.revision} was not undone, and is not tried again: {record.undo_problem}"
+        return Finding(Reason.MIGRATION_NOT_UNDONE, f"{text}; put the data right by hand, then change the spec, or retry", is_final=True)
 
     def _pinned(self) -> Finding | None:
         rejection = self.course.rejection
@@ -321,7 +329,8 @@ class _Planner:
             return OBSTACLE_WAIT
         rollout = self._rollout()
         waits = [LOOK_AGAIN if self._is_late() else PATIENCE] if rollout and not rollout.is_complete else []
-        if self.course.record and self.course.record.step in WATCHED_STEPS:
+        record = self.course.record
+        if record and (self.course.waits_for or (record.step in POLLED_STEPS and record.migration is not Migration.NOT_UNDONE)):
             waits.append(PATIENCE)
         if self.course.look_at:
             waits.append(max(self.course.look_at - self.now, timedelta()))
@@ -363,6 +372,7 @@ class _Planner:
             rollout=self.facts.rollout(course.serving.color) if course.serving else None,
             is_gated=course.is_gated,
             record=course.record,
+            waits_for=course.waits_for,
             stable=self.facts.stable,
             rejection=course.rejection,
             finding=finding,

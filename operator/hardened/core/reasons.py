@@ -42,6 +42,9 @@ class Reason(StrEnum):
     SELECTOR_CHANGED = "SelectorChanged"
     ABORTED = "Aborted"
     PAUSED = "Paused"
+    WAITING_FOR_DEPENDENCIES = "WaitingForDependencies"
+    MIGRATION_FAILED = "MigrationFailed"
+    MIGRATION_NOT_UNDONE = "MigrationNotUndone"
 
 
 MEANING: dict[Reason, str] = {
@@ -80,5 +83,8 @@ MEANING: dict[Reason, str] = {
     Reason.NO_DATA: "Nobody could say how the new revision does, within its deadline.",
     Reason.ABORTED: "Somebody ended the release by hand; the message says who, and why.",
     Reason.PAUSED: "Somebody holds the release; it goes on once it is resumed.",
+    Reason.WAITING_FOR_DEPENDENCIES: "What the revision depends on is not there; it is waited for, however long that takes.",
+    Reason.MIGRATION_FAILED: "The migration of the new revision failed; no pod of it was started.",
+    Reason.MIGRATION_NOT_UNDONE: "The migration of a release that ended before its time was not undone; it is not tried again.",
     Reason.SELECTOR_CHANGED: "Somebody else changed the switch Service in the middle of a release; it was led back.",
 }

@@ -1,6 +1,8 @@
 """The release state machine: what is to happen next with a new revision of a service, and what everything should be like meanwhile.
 
+    Preflight     what the revision depends on is not there: it is waited for
     Queued        as many releases are at work as may be: it waits for one of them to end
+    Migrate       its migration runs, once, before its first pod
     Preview       the idle colour runs the new revision, beside the one that serves
     VerifyBefore  checks against it
     Approval      a person promotes it
@@ -9,6 +11,7 @@
     VerifyAfter   it is watched under live traffic
     Keep          promoted; the previous colour stays up, to be gone back to at once
     SwitchBack    it failed after the cutover: the switch Service is led back, and every endpoint has followed
+    Undo          the release is over, and its migration is not: its end is waited for, and it is undone
 
 `step` is what moves: it takes the record of an earlier look (status.release) and what is seen now, and gives the record to write. `demand`
 says what the two colours and the switch Service should be like under a record. A process that is killed between the two, or between any two
@@ -35,7 +38,9 @@ LEAST_KEEP_REJECTED = timedelta(seconds=5)
 class Step(StrEnum):
     """Where a release is."""
 
+    PREFLIGHT = "Preflight"
     QUEUED = "Queued"
+    MIGRATE = "Migrate"
     PREVIEW = "Preview"
     VERIFY_BEFORE = "VerifyBefore"
     APPROVAL = "Approval"
@@ -43,15 +48,19 @@ class Step(StrEnum):
     CUTOVER = "Cutover"
     VERIFY_AFTER = "VerifyAfter"
     SWITCH_BACK = "SwitchBack"
+    UNDO = "Undo"
     KEEP = "Keep"
 
 
 #: The steps in which the switch Service leads to stable, and in which a newer spec simply takes over.
-BEFORE_CUTOVER = frozenset({Step.QUEUED, Step.PREVIEW, Step.VERIFY_BEFORE, Step.APPROVAL, Step.SCALE_UP})
+BEFORE_CUTOVER = frozenset({Step.PREFLIGHT, Step.QUEUED, Step.MIGRATE, Step.PREVIEW, Step.VERIFY_BEFORE, Step.APPROVAL, Step.SCALE_UP})
 #: The steps that hold one of the operator's places for releases at work.
-WORKING = frozenset({Step.PREVIEW, Step.VERIFY_BEFORE, Step.SCALE_UP, Step.CUTOVER, Step.VERIFY_AFTER, Step.SWITCH_BACK})
-#: The steps in which the pods are looked at from time to time: a restart that is over quickly leaves no event of its own.
-WATCHED_STEPS = frozenset({Step.CUTOVER, Step.VERIFY_AFTER, Step.SWITCH_BACK})
+WORKING = frozenset({Step.MIGRATE, Step.PREVIEW, Step.VERIFY_BEFORE, Step.SCALE_UP, Step.CUTOVER, Step.VERIFY_AFTER, Step.SWITCH_BACK})
+#: The steps in which no pod of the new revision is wanted.
+WITHOUT_PODS = frozenset({Step.PREFLIGHT, Step.QUEUED, Step.MIGRATE, Step.UNDO})
+#: The steps in which the world is looked at from time to time: a restart that is over quickly leaves no event of its own, nor does the
+#: end of a pod of the application.
+POLLED_STEPS = frozenset({Step.MIGRATE, Step.CUTOVER, Step.VERIFY_AFTER, Step.SWITCH_BACK, Step.UNDO})
 #: The steps that must get further within the progress deadline.
 _TIMED = frozenset({Step.PREVIEW, Step.VERIFY_BEFORE, Step.SCALE_UP, Step.CUTOVER})
 
@@ -90,6 +99,15 @@ class Rejection:
     after_cutover: bool = False
 
 
+class Migration(StrEnum):
+    """How far the migration of a release has come. Before its pod is made there is none."""
+
+    MADE = "Made"  # its pod was made, and is never made again
+    DONE = "Done"
+    UNDOING = "Undoing"  # the pod that undoes it was made, and is never made again
+    NOT_UNDONE = "NotUndone"
+
+
 @dataclass(frozen=True)
 class Record:
     """status.release. Times are moments in UTC.
@@ -103,6 +121,8 @@ class Record:
     By hand: is_rollback: the place is gone back to, without checks, whatever the spec asks for (its key is ""); left: the revision that
     traffic leaves for it, to be marked once it has; is_approved: somebody promoted the revision; paused_at: nothing moves since then, and
     remaining is what was left of the deadline.
+
+    migration: how far it has come, None before it begins; undo_problem: why it was not undone.
     """
 
     place: Place
@@ -123,11 +143,14 @@ class Record:
     is_approved: bool = False
     paused_at: datetime | None = None
     remaining: timedelta | None = None
+    migration: Migration | None = None
+    undo_problem: str = ""
 
 
 @dataclass(frozen=True)
 class Terms:
-    """What the spec says about releases. preview_replicas: the size while checks run; auto_promote_after: None for never."""
+    """What the spec says about releases. preview_replicas: the size while checks run; auto_promote_after: None for never; migrates_within:
+    None where there is no migration."""
 
     preview_replicas: int = 1
     is_manual: bool = False
@@ -136,6 +159,7 @@ class Terms:
     keep_previous: timedelta = timedelta(minutes=5)
     window: timedelta = timedelta(seconds=10)
     has_checks_before: bool = False
+    migrates_within: timedelta | None = None
 
 
 @dataclass(frozen=True)
@@ -179,13 +203,39 @@ class Rollback:
 
 
 @dataclass(frozen=True)
+class Hooks:
+    """What a release waits for, and what it runs once.
+
+    waits_for: what the revision depends on and is not there, in words, "" for nothing; is_busy: a migration runs that no record tells of.
+
+    Of the record's release: is_marked: its revision tells how its migration is undone, as must be before it begins; is_made, is_undo_made:
+    the pods are there; migrated, undone: what came of them, with a sentence; undo_within: how long it may take to undo it, None where
+    nothing does; undoes_late: after the cutover, too.
+    """
+
+    waits_for: str = ""
+    is_busy: bool = False
+    is_marked: bool = False
+    is_made: bool = False
+    migrated: tuple[Verdict, str] = (Verdict.UNKNOWN, "")
+    undo_within: timedelta | None = None
+    undoes_late: bool = False
+    is_undo_made: bool = False
+    undone: tuple[Verdict, str] = (Verdict.UNKNOWN, "")
+
+
+#: Of a release that has none.
+NO_HOOKS = Hooks()
+
+
+@dataclass(frozen=True)
 class View:
     """All that a step depends on.
 
     wanted: the revision that the spec asks for; key: see Record; replicas: spec.replicas; stable: the last promoted place, if any; stacks:
     by colour; rejected: the keys of revisions that were rejected; before, after: what the checks of VerifyBefore, and everything that is
     looked at in VerifyAfter, say of the record's revision, with a sentence; has_place: fewer other releases are at work than may be.
-    rollback, abort: asked for by hand, and not done yet; of an abort of the record's revision, who and why.
+    rollback, abort: asked for by hand, and not done yet; of an abort of the record's revision, who and why. hooks: see there.
     """
 
     wanted: str
@@ -200,11 +250,13 @@ class View:
     has_place: bool = True
     rollback: Rollback | None = None
     abort: str | None = None
+    hooks: Hooks = NO_HOOKS
 
 
 @dataclass(frozen=True)
 class Next:
-    """What follows. record: None where no release is at work; promotes (a revision), rejects: to be marked before the record is written.
+    """What follows. record: None where no release is at work; promotes (a revision), rejects, migrates: to be marked before the record is
+    written, the last of them how the record's migration is undone.
 
     look_at: when to look again if nothing happens before; failed: why the rollback by hand that was at work has ended without success.
     """
@@ -214,6 +266,7 @@ class Next:
     rejects: Rejection | None = None
     look_at: datetime | None = None
     failed: str = ""
+    migrates: bool = False
 
 
 @dataclass(frozen=True)
@@ -235,6 +288,10 @@ def other(color: str) -> str:
 
 def step(record: Record | None, view: View, terms: Terms, now: datetime) -> Next:
     """At most one move. The same record where nothing moves: then `demand` is what is to be done."""
+    if record and record.step is Step.MIGRATE and record.migration is None and view.hooks.is_made:
+        return Next(replace(record, migration=Migration.MADE))
+    if record and record.step is Step.UNDO:
+        return _undo(record, view, terms, now)  # first of all: what was begun by hand or by a newer spec would find half a migration
     asked = _aborted(record, view) or _rolled_back(record, view, terms, now)
     if asked:
         return asked
@@ -254,7 +311,7 @@ def step(record: Record | None, view: View, terms: Terms, now: datetime) -> Next
 def demand(record: Record | None, view: View, terms: Terms) -> Demand:
     """What the record asks for. The stack that serves always follows spec.replicas; the other one too, from ScaleUp to the end of Keep."""
     stacks = {view.stable.color: Stack(view.stable.revision, view.replicas)} if view.stable else {}
-    if record is None or record.step is Step.QUEUED:
+    if record is None or record.step in WITHOUT_PODS:
         return Demand(stacks, view.stable)
     if record.step is Step.KEEP:
         previous = other(record.place.color)
@@ -294,11 +351,11 @@ def _begin(record: Record | None, view: View, terms: Terms, now: datetime) -> Ne
         # A status was lost in the middle of a release. Nobody knows which gates were passed: back, as slowly as from any other stack.
         return Next(Record(led, "", Step.SWITCH_BACK, now))
     is_wanted = view.wanted != (view.stable.revision if view.stable else "") and view.key not in view.rejected and view.replicas > 0
+    is_wanted = is_wanted and not view.hooks.is_busy
     may_begin = record is None or record.cutover_at is None or now >= record.cutover_at + LEAST_KEEP
     if is_wanted and may_begin:
         color = other(view.stable.color) if view.stable else COLORS[0]
-        # The first one does not wait: nothing serves before it.
-        first = Step.PREVIEW if view.has_place or view.stable is None else Step.QUEUED
+        first = Step.PREFLIGHT if view.hooks.waits_for else _after_preflight(view, terms)
         return Next(_enter(Record(Place(color, view.wanted), view.key, first, now), first, terms, now))
     if record is None:
         return Next(None)
@@ -316,32 +373,41 @@ def _runs_beside_stable(place: Place, view: View) -> bool:
 
 def _before_cutover(record: Record, view: View, terms: Terms, now: datetime) -> Next:
     if record.key in view.rejected:
-        return Next(None)  # marked, and the process ended before it wrote this
-    if record.paused_at:
-        return Next(None if view.stable and view.wanted == view.stable.revision else record)
+        return Next(_left(record, view))  # marked, and the process ended before it wrote this
+    if record.paused_at and record.step is not Step.MIGRATE:
+        return Next(_left(record, view) if view.stable and view.wanted == view.stable.revision else record)
     if view.key != record.key and not record.is_rollback:
         # Back to stable, or a newer spec, or other checks: this one is over, and not rejected.
-        return _begin(None, view, terms, now)
+        left = _left(record, view)
+        return Next(left) if left else _begin(None, view, terms, now)
     if view.replicas == 0:
-        return Next(None, failed="0 replicas are wanted" if record.is_rollback else "")
+        return Next(_left(record, view), failed="0 replicas are wanted" if record.is_rollback else "")
     stack = view.stacks.get(record.place.color, Stack(""))
     is_there = stack.revision == record.place.revision and stack.is_settled
     match record.step:
+        case Step.PREFLIGHT if not view.hooks.waits_for:
+            return Next(_enter(record, _after_preflight(view, terms), terms, now, view))
         case Step.QUEUED if view.has_place:
-            return Next(_enter(record, Step.PREVIEW, terms, now, view))
+            return Next(_enter(record, _after_queued(terms), terms, now, view))
+        case Step.MIGRATE:
+            return _migrate(record, view, terms, now)
         case Step.PREVIEW if is_there and stack.available >= _preview_size(view, terms):
             return Next(_enter(record, _after_preview(terms), terms, now, view))
         case Step.VERIFY_BEFORE if view.before[0] is Verdict.PASSED:
             return Next(_enter(record, Step.APPROVAL if terms.is_manual else Step.SCALE_UP, terms, now, view))
         case Step.VERIFY_BEFORE if view.before[0] is Verdict.FAILED:
-            return _abandoned(record, Reason.CHECK_FAILED, view.before[1])
+            return _abandoned(record, view, Reason.CHECK_FAILED, view.before[1])
         case Step.APPROVAL if view.has_place and (record.is_approved or not terms.is_manual or _has_passed(record.deadline, now)):
             return Next(_enter(record, Step.SCALE_UP, terms, now, view))
+        case Step.SCALE_UP if view.hooks.waits_for and not record.is_rollback:
+            return Next(replace(record, deadline=None))  # as long as it takes: it is not the revision's fault
         case Step.SCALE_UP if is_there and stack.available >= _least(record, view):
             return Next(_enter(record, Step.CUTOVER, terms, now, view))
+        case Step.SCALE_UP if record.deadline is None:
+            return Next(replace(record, deadline=now + terms.progress_deadline))
     if record.step in _TIMED and record.deadline is not None and now >= record.deadline:
         said = f": {view.before[1]}" if record.step is Step.VERIFY_BEFORE and view.before[1] else ""
-        return _abandoned(record, Reason.PROGRESS_DEADLINE_EXCEEDED, f"{record.step} did not end within its deadline{said}")
+        return _abandoned(record, view, Reason.PROGRESS_DEADLINE_EXCEEDED, f"{record.step} did not end within its deadline{said}")
     return Next(record, look_at=record.deadline)
 
 
@@ -358,7 +424,7 @@ def _cutover(record: Record, view: View, terms: Terms, now: datetime) -> Next:
     stack = view.stacks.get(record.place.color, Stack(""))
     if view.traffic.leads_to != record.place:
         if is_late:
-            return _abandoned(record, Reason.PROGRESS_DEADLINE_EXCEEDED, "the cutover did not begin within its deadline")
+            return _abandoned(record, view, Reason.PROGRESS_DEADLINE_EXCEEDED, "the cutover did not begin within its deadline")
         if stack.revision != record.place.revision or stack.available < _least(record, view):
             return Next(_enter(record, Step.SCALE_UP, terms, now, view))
         return Next(record, look_at=record.deadline)
@@ -406,7 +472,58 @@ def _switch_back(record: Record, view: View, now: datetime) -> Next:
     if not is_back:
         return Next(replace(record, confirmed_at=None))
     ends = record.confirmed_at + (LEAST_KEEP_REJECTED if record.is_rejected else LEAST_KEEP)
-    return Next(None) if now >= ends else Next(record, look_at=ends)
+    return Next(_left(record, view) if view.hooks.undoes_late else None) if now >= ends else Next(record, look_at=ends)
+
+
+# ---- migrations
+
+
+def _migrate(record: Record, view: View, terms: Terms, now: datetime) -> Next:
+    """A pod that was made is never made again. So what it is to be known by is written down before it is, and that it was right after."""
+    verdict, said = view.hooks.migrated
+    if record.migration is None:
+        return Next(record, migrates=not view.hooks.is_marked and not record.paused_at)
+    if verdict is Verdict.PASSED and record.migration is Migration.MADE:
+        return Next(replace(record, migration=Migration.DONE))
+    if record.migration is Migration.DONE:
+        return Next(record if record.paused_at else _enter(record, Step.PREVIEW, terms, now, view))
+    if verdict is Verdict.FAILED or _has_passed(record.deadline, now):
+        return _abandoned(replace(record, migration=None), view, Reason.MIGRATION_FAILED, f"the migration failed: {said}")
+    return Next(record, look_at=record.deadline)
+
+
+def _left(record: Record, view: View) -> Record | None:
+    """What is left of a release that is over: its migration runs, or is to be undone."""
+    match record.migration:
+        case Migration.MADE:
+            return replace(record, step=Step.UNDO, paused_at=None, remaining=None)
+        case Migration.DONE if view.hooks.undo_within is not None:
+            return replace(record, step=Step.UNDO, deadline=None, paused_at=None, remaining=None)
+        case _:
+            return None
+
+
+def _undo(record: Record, view: View, terms: Terms, now: datetime) -> Next:
+    hooks, late = view.hooks, _has_passed(record.deadline, now)
+    match record.migration:
+        case Migration.MADE if hooks.migrated[0] is Verdict.PASSED:
+            return Next(replace(record, migration=Migration.DONE, deadline=None))
+        case Migration.MADE if hooks.migrated[0] is Verdict.FAILED or late:
+            return Next(None)  # it did not come to its end, and nothing says how far it came
+        case Migration.DONE if hooks.undo_within is None:
+            return Next(None)
+        case Migration.DONE if hooks.undo_within is not None and hooks.is_undo_made:
+            return Next(replace(record, migration=Migration.UNDOING, deadline=now + hooks.undo_within))
+        case Migration.UNDOING if hooks.undone[0] is Verdict.PASSED:
+            return Next(None)
+        case Migration.UNDOING if hooks.undone[0] is Verdict.FAILED or late:
+            return Next(replace(record, migration=Migration.NOT_UNDONE, undo_problem=hooks.undone[1], deadline=None))
+        case Migration.NOT_UNDONE:
+            following = step(None, view, terms, now)
+            return following if following.record else Next(record)  # said until something else begins
+        case None:
+            return Next(None)
+    return Next(record, look_at=record.deadline)
 
 
 # ---- by hand
@@ -431,7 +548,7 @@ def _aborted(record: Record | None, view: View) -> Next | None:
     if record.key in view.rejected:
         return None
     if record.step in BEFORE_CUTOVER:
-        return _abandoned(record, Reason.ABORTED, view.abort)
+        return _abandoned(record, view, Reason.ABORTED, view.abort)
     return _leave(record, rejection)
 
 
@@ -445,6 +562,8 @@ def _rolled_back(record: Record | None, view: View, terms: Terms, now: datetime)
     led = view.traffic.leads_to
     if asked.to == stable.revision or (record is None and led is not None and _runs_beside_stable(led, view)):
         return None
+    if record and record.step in BEFORE_CUTOVER and (left := _left(record, view)):
+        return Next(left)
     target = Record(Place(other(stable.color), asked.to), "", Step.SCALE_UP, now, replicas=view.replicas, is_rollback=True, left=asked.left)
     stack = view.stacks.get(target.place.color, Stack(""))
     if stack.revision == asked.to and stack.is_settled and stack.available >= _least(target, view):
@@ -469,12 +588,23 @@ def _enter(record: Record, entered: Step, terms: Terms, now: datetime, view: Vie
     deadline = now + terms.progress_deadline if entered in _TIMED else None
     if entered is Step.APPROVAL and terms.auto_promote_after is not None:
         deadline = now + terms.auto_promote_after
+    if entered is Step.MIGRATE and terms.migrates_within is not None:
+        deadline = now + terms.migrates_within
     replicas = view.replicas if view is not None and entered is Step.SCALE_UP else record.replicas
     return replace(record, step=entered, deadline=deadline, replicas=replicas)
 
 
 def _has_passed(deadline: datetime | None, now: datetime) -> bool:
     return deadline is not None and now >= deadline
+
+
+def _after_preflight(view: View, terms: Terms) -> Step:
+    """The first release does not wait for a place: nothing serves before it."""
+    return _after_queued(terms) if view.has_place or view.stable is None else Step.QUEUED
+
+
+def _after_queued(terms: Terms) -> Step:
+    return Step.MIGRATE if terms.migrates_within is not None else Step.PREVIEW
 
 
 def _after_preview(terms: Terms) -> Step:
@@ -498,11 +628,11 @@ def _least(record: Record, view: View) -> int:
     return max(1, min(view.replicas, view.replicas if record.replicas is None else record.replicas))
 
 
-def _abandoned(record: Record, reason: Reason, message: str) -> Next:
+def _abandoned(record: Record, view: View, reason: Reason, message: str) -> Next:
     """Rejected while stable serves: nothing has to be switched back. A revision that was to be gone back to is not: it served once."""
     if record.is_rollback:
         return Next(None, failed=message)
-    return Next(None, rejects=Rejection(record.place.revision, record.key, reason, message))
+    return Next(_left(record, view), rejects=Rejection(record.place.revision, record.key, reason, message))
 
 
 def _rejected_before(record: Record) -> Next:

@@ -13,7 +13,7 @@ from hardened.api.duration import duration, duration_text
 from hardened.core.manifest import Manifest, without_none
 from hardened.core.proof import Counts, Proof
 from hardened.core.reasons import Reason
-from hardened.core.release import COLORS, Outcome, Place, Record, Rejection, Step
+from hardened.core.release import COLORS, Migration, Outcome, Place, Record, Rejection, Step
 
 _TIMES = {
     "startedAt": "started_at",
@@ -24,6 +24,7 @@ _TIMES = {
     "confirmedAt": "confirmed_at",
     "pausedAt": "paused_at",
 }
+_LINE_LIMIT = 512
 
 
 def written(record: Record) -> Manifest:
@@ -42,6 +43,8 @@ def written(record: Record) -> Manifest:
         left=rejection_written(record.left) if record.left else None,
         approved=True if record.is_approved else None,
         remaining=duration_text(record.remaining) if record.remaining is not None else None,
+        migration=str(record.migration) if record.migration else None,
+        undoProblem=record.undo_problem[:_LINE_LIMIT] or None,
         **times,
     )
 
@@ -54,7 +57,7 @@ def record_of(status: Mapping[str, Any]) -> Record | None:
     try:
         times = {field: _moment(found.get(name)) for name, field in _TIMES.items()}
         started_at = times.pop("started_at")
-        replicas, remaining = found.get("replicas"), found.get("remaining")
+        replicas, remaining, migration = found.get("replicas"), found.get("remaining"), found.get("migration")
         revision, color, key = found["revision"], found["color"], found["key"]
         is_sound = color in COLORS and isinstance(revision, str) and isinstance(key, str) and (replicas is None or type(replicas) is int)
         if started_at is None or not is_sound:
@@ -72,6 +75,8 @@ def record_of(status: Mapping[str, Any]) -> Record | None:
             left=rejection_of(found.get("left")),
             is_approved=found.get("approved") is True,
             remaining=duration(remaining) if remaining is not None else None,
+            migration=Migration(migration) if migration is not None else None,
+            undo_problem=str(found.get("undoProblem", "")),
             **times,
         )
     except (KeyError, ValueError, TypeError):

@@ -8,6 +8,7 @@ from hardened.core.checking import Heard
 from hardened.core.desired.service import is_strange, leads_to
 from hardened.core.facts import Facts
 from hardened.core.manifest import Manifest, digest
+from hardened.core.migrating import START
 from hardened.core.release import COLORS, Place, Stack, Terms, Traffic, View
 from hardened.core.rollout import Rollout
 
@@ -25,6 +26,7 @@ def terms_of(spec: HardenedServiceSpec) -> Terms:
         keep_previous=release.keep_previous,
         window=after.window,
         has_checks_before=bool(spec.verify.before_cutover),
+        migrates_within=release.migrate.deadline + START if release.migrate else None,
     )
 
 

@@ -10,13 +10,16 @@ from hardened.core.action_entry import Entry, entries_of
 from hardened.core.actions import Stakes, Target
 from hardened.core.checking import NOTHING_HEARD, Verifier, grace_of, heard, removal_verifiers, said_of_removal, verifiers, watched
 from hardened.core.children import Lead, Stack
+from hardened.core.dependencies import dependency_pods, waits_for
 from hardened.core.desired.metadata import action_owner, stack_selector
 from hardened.core.desired.service import selector
 from hardened.core.facts import Facts
 from hardened.core.marks import marks_of
 from hardened.core.measuring import Query, due, next_due, sampled
+from hardened.core.migrating import mark_of, migration_of, migration_pods
+from hardened.core.migrating import needs_pods as needs_emptiness
 from hardened.core.proof import Proof, look_at, proven, removal
-from hardened.core.release import COLORS, Next, Place, Record, Rejection, Step, Terms, View, demand, other, step
+from hardened.core.release import COLORS, Migration, Next, Place, Record, Rejection, Step, Terms, View, demand, other, step
 from hardened.core.release_record import proof_of, record_of
 from hardened.core.release_view import key_of, terms_of, view_of
 from hardened.core.revision import Revision, revision_of, stored
@@ -34,7 +37,7 @@ class Course:
     has_moved: status does not say so yet, and nothing else may be written before it does; marked: revisions whose marks are to be
     written before all; verifiers: the pods that are to check; proof: what is known of lost requests; actions: what is remembered of them;
     rejection: why the revision that the spec asks for is not released; needs_pods: nothing can be said before the pods are listed; asks:
-    nor before these are asked; look_at: when to look again.
+    nor before these are asked; waits_for: what is not there that the revision depends on, and waits for; look_at: when to look again.
     """
 
     stacks: tuple[Stack, ...]
@@ -53,6 +56,7 @@ class Course:
     rejection: Rejection | None = None
     needs_pods: bool = False
     asks: tuple[Query, ...] = ()
+    waits_for: str = ""
     look_at: datetime | None = None
 
 
@@ -116,7 +120,9 @@ def _blue_green(facts: Facts, record: Record | None, image: str, now: datetime) 
     asks = due(facts.svc, record, now) if facts.observed.samples is None else ()
     known = sampled(facts.svc, record, facts.observed.samples, now) if record and facts.observed.samples else record
     said = heard(facts, known, pods, bool(image))
-    view = view_of(facts, said, DEFAULT_REPLICAS)
+    once, asked = migration_pods(facts, record), dependency_pods(facts, record, image)
+    hooks = replace(migration_of(facts, record, now), waits_for=waits_for(facts, asked, image))
+    view = replace(view_of(facts, said, DEFAULT_REPLICAS), hooks=hooks)
     before, look_at = entries_of(facts.before), None
     ruling = _judged(facts, known, view, terms, now)
     found, view = ruling.record, _asked(view, ruling, known)
@@ -127,7 +133,7 @@ def _blue_green(facts: Facts, record: Record | None, image: str, now: datetime) 
     for _ in () if needs_pods or forgiven else Step:
         following = step(found, view, terms, now)
         look_at = following.look_at
-        marked = _marked(facts, found.place, following) if found else ()
+        marked = _marked(facts, found, following) if found else ()
         if marked:
             break
         is_same, found, failed = following.record == found, following.record, following.failed
@@ -135,6 +141,8 @@ def _blue_green(facts: Facts, record: Record | None, image: str, now: datetime) 
             break
         if found and found.step is Step.VERIFY_AFTER:
             break  # what was said until now was not said of its traffic
+        if found and ((found.step is Step.MIGRATE and found.migration is None) or found.migration is Migration.NOT_UNDONE):
+            break  # nor of its migration; and what was not undone is told before anything else begins
     if found and record and found.started_at == record.started_at:
         found = replace(found, outcomes=said.outcomes)
         if found.step is Step.VERIFY_AFTER is not record.step:
@@ -142,6 +150,7 @@ def _blue_green(facts: Facts, record: Record | None, image: str, now: datetime) 
     entries = actions.settled(ruling.entries, found, view, facts.rejected_keys(), failed, now)
     if ruling.is_news:
         marked = ()  # what was decided is written down first
+    missing = hooks.waits_for if found and _waits(found) else ""
     wanted, serving = demand(record, view, terms), view.traffic.leads_to
     is_waited_for = found is not None and found.step not in (Step.KEEP, Step.SWITCH_BACK)
     return Course(
@@ -155,11 +164,12 @@ def _blue_green(facts: Facts, record: Record | None, image: str, now: datetime) 
         record=found,
         has_moved=found != record or entries != before,
         marked=marked,
-        verifiers=tuple(pods),
+        verifiers=(*pods, *once, *asked),
         actions=entries,
         rejection=next((r for r in facts.rejections() if r.key == view.key and r.key in view.rejected), None),
         needs_pods=needs_pods,
         asks=asks,
+        waits_for=missing,
         look_at=min((moment for moment in (look_at, next_due(facts.svc, found)) if moment), default=None),
     )
 
@@ -174,7 +184,13 @@ def _depends_on_pods(record: Record, view: View) -> bool:
         case Step.VERIFY_AFTER:
             return view.rollback is None
         case _:
-            return False
+            return needs_emptiness(record)
+
+
+def _waits(record: Record) -> bool:
+    """Whether the release waits for what it depends on, and for nothing else."""
+    is_late = record.step is Step.SCALE_UP and record.deadline is None and not record.is_rollback
+    return record.paused_at is None and (record.step is Step.PREFLIGHT or is_late)
 
 
 def _colored(facts: Facts, record: Record | None, color: str, wanted: release.Stack | None) -> list[Stack]:
@@ -213,10 +229,19 @@ def _lead(facts: Facts, place: Place | None) -> Lead:
     return Lead(revision if revision and revision.fields else facts.wanted, selector(facts.svc, place))
 
 
-def _marked(facts: Facts, place: Place, following: Next) -> tuple[Stack, ...]:
+def _marked(facts: Facts, record: Record, following: Next) -> tuple[Stack, ...]:
     """The revisions that a move marks, the rejected one first: what was promoted last is stable."""
-    rejects = _rejection(facts, place, following.rejects) if following.rejects else ()
-    return (*rejects, *(_promotion(facts, place) if following.promotes else ()))
+    rejects = _rejection(facts, record.place, following.rejects) if following.rejects else ()
+    migrates = _migration(facts, record) if following.migrates else ()
+    return (*rejects, *migrates, *(_promotion(facts, record.place) if following.promotes else ()))
+
+
+def _migration(facts: Facts, record: Record) -> tuple[Stack, ...]:
+    revision = facts.revision(record.place.revision, record.place.color)
+    if revision is None or not revision.fields:
+        return ()
+    stack = _stack(facts, record.place.color, revision, 0)
+    return (replace(stack, marks=replace(stack.marks, migrated=mark_of(facts, record))),)
 
 
 def _promotion(facts: Facts, place: Place) -> tuple[Stack, ...]:
@@ -275,9 +300,17 @@ def _stakes(facts: Facts, record: Record | None, view: View, terms: Terms) -> St
         found = [Target(r.name, m.promotion) for r, m in kept if r and m.promotion and r.fields.get("ports")]
         return sorted((t for t in found if key(t.revision) not in view.rejected), key=lambda t: -t.promotion)
 
+    def crosses(revision: str) -> str:
+        kept = [(revision_of(live), marks_of(live, revision_of(live))) for live in facts.kept.revisions]
+        promoted = next((marks.promotion for name, marks in kept if name == revision), 0)
+        later = [name for name, marks in kept if marks.migrated and marks.promotion > promoted]
+        serves = record is not None and record.step in (Step.CUTOVER, Step.VERIFY_AFTER) and record.migration is Migration.DONE
+        is_undone = view.hooks.undoes_late and view.hooks.undo_within is not None
+        return record.place.revision if record and serves and not is_undone else next(iter(later), "")
+
     schema = facts.observed.crd_schema
     is_deaf = schema.isdecimal() and int(schema) < int(names.SCHEMA_REVISION)
-    return Stakes(record, view, terms, targets, key, _obstacle(facts), is_deaf)
+    return Stakes(record, view, terms, targets, key, _obstacle(facts), is_deaf, crosses)
 
 
 def _obstacle(facts: Facts) -> str:

@@ -6,18 +6,21 @@ Whoever may write a pod's status can forge its message: nothing of it is trusted
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from hardened.api.parse import HardenedService
 from hardened.core import diagnosis
 from hardened.core.manifest import Manifest
 from hardened.core.observed import Owner, is_deleting, owner_of
+from hardened.core.reasons import Reason
 from hardened.core.release import Verdict
 
 #: Characters of a message that are kept.
 _MESSAGE_LIMIT = 400
 _MOST_RESULTS = 64
+#: A registry may be away for a moment.
+IMAGE_PATIENCE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,25 @@ def job_result(svc: HardenedService, pod: Mapping[str, Any], name: str) -> Resul
     code = ended.get("exitCode")
     said = f"ended with exit code {code} ({ended.get('reason', 'Completed')}): kubectl logs {pod_name}"
     return Reported((CheckResult(name, code == 0, said, 1, int(code != 0)),))
+
+
+def once_result(svc: HardenedService, pod: Mapping[str, Any], now: datetime) -> tuple[Verdict, str]:
+    """How a pod ended that is not made again: what is not known to have ended well has failed. Until it has ended, nothing is known."""
+    phase = (pod.get("status") or {}).get("phase")
+    if phase == "Succeeded":
+        return Verdict.PASSED, ""
+    if phase == "Failed":
+        match job_result(svc, pod, pod["metadata"]["name"]):
+            case Pending(message=message) | NoData(message=message):
+                return Verdict.FAILED, message
+            case Reported(results=(result, *_)):
+                return (Verdict.PASSED if result.has_passed else Verdict.FAILED), result.message
+    cause = diagnosis.of_pods([dict(pod)]) if phase == "Pending" else None
+    if cause is None:
+        return Verdict.UNKNOWN, f"pod {pod['metadata']['name']} has not ended"
+    is_late = now - datetime.fromisoformat(pod["metadata"]["creationTimestamp"]) >= IMAGE_PATIENCE
+    is_hopeless = cause.reason is Reason.INVALID_IMAGE or (cause.reason is Reason.IMAGE_PULL_FAILED and is_late)
+    return (Verdict.FAILED if is_hopeless else Verdict.UNKNOWN), cause.message
 
 
 def _pending(pod: Mapping[str, Any]) -> Pending:

@@ -38,6 +38,10 @@ class Purpose(StrEnum):
     CUTOVER = "cutover"  # the probe from before the flip to the end of VerifyAfter
     WINDOW = "window"  # the probe of VerifyAfter, where the one before ended early
     REMOVAL = "removal"  # the probe around the removal of the old pods
+    DEPENDS = "depends"  # whether what it depends on is there, before its first pod
+    DEPENDS_STILL = "depends-still"  # the same, right before the cutover
+    MIGRATE = "migrate"
+    UNDO = "undo"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,8 @@ from hardened.shell.recorder import EventType
 
 #: A condition's type -> whether its being true is bad news.
 _TOLD = {"Ready": False, "Stalled": True, "Drifted": True}
+#: Why a service may not be Ready, and all is well.
+_NO_NEWS = ("RollingOut", "WaitingForDependencies")
 
 
 class Announcement(NamedTuple):
@@ -35,7 +37,7 @@ def _conditions(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator
         is_true = condition["status"] == "True"
         if not is_true and _TOLD[kind]:
             continue  # that something bad has ended is told by Ready
-        is_warning = is_true if _TOLD[kind] else not is_true and condition["reason"] != "RollingOut"
+        is_warning = is_true if _TOLD[kind] else not is_true and condition["reason"] not in _NO_NEWS
         yield Announcement("Warning" if is_warning else "Normal", condition["reason"], condition["message"])
 
 

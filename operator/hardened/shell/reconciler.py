@@ -10,6 +10,7 @@ from typing import Any, Final
 from hardened.api import names
 from hardened.core.action_answers import answers
 from hardened.core.compare import difference
+from hardened.core.dependencies import named_services
 from hardened.core.manifest import ChildKey, digest, key_of
 from hardened.core.observed import Observed, Trouble
 from hardened.core.plan import Apply, Plan, plan
@@ -99,6 +100,7 @@ class Reconciler:
             await self._gone(key)
             return
         observed = Observed.of(self._cache.children(key.namespace, key.name), crd_schema=self._crd_schema())
+        observed = replace(observed, services=self._dependencies(key, body))
         decided = Plan()
         for _ in range(ROUNDS):
             # Asked for right before each plan: the places are all services'.
@@ -128,6 +130,10 @@ class Reconciler:
         await self._answer(key, decided)
 
     # ---- reading
+
+    def _dependencies(self, key: Key, body: Body) -> dict[str, Body]:
+        found = {name: self._cache.get(HARDENED_SERVICE, key.namespace, name) for name in named_services(body)}
+        return {name: live for name, live in found.items() if live}
 
     async def _read(self, key: Key, observed: Observed, wanted: frozenset[ChildKey]) -> Observed:
         """Wanted children that the caches lack: they may be there, unlabelled, or made a moment ago."""

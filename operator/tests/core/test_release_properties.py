@@ -11,6 +11,7 @@ from hardened.core.release import (
     COLORS,
     LEAST_KEEP,
     LEAST_KEEP_REJECTED,
+    Demand,
     Place,
     Record,
     Stack,
@@ -85,8 +86,9 @@ class World:
                 yield
             self.record = found.record
             yield
-        view = self.view()
-        wanted = demand(self.record, view, TERMS)
+        yield from self._bring(demand(self.record, self.view(), TERMS))
+
+    def _bring(self, wanted: Demand) -> Iterator[None]:
         for color in COLORS:
             mine, live = wanted.stacks.get(color, Stack("")), self.stacks.get(color)
             if live is None and not mine.revision:

@@ -88,13 +88,15 @@ class World:
     failing: set[str] = field(default_factory=set)  # checks that fail
     mute: bool = False  # verifiers are lost, and say nothing
     has_place: bool = True  # see Observed
+    ready: set[str] = field(default_factory=set)  # other services that are Ready
     samples: dict[str, Sample] = field(default_factory=dict)  # what Prometheus answers, by the check
     asked: list[str] = field(default_factory=list)  # what it was asked
 
     def seen(self, service: str = "shop") -> Observed:
         """What the caches show: what carries the service's label."""
         labelled = [o for o in self.objects.values() if (o["metadata"].get("labels") or {}).get(names.SERVICE_LABEL) == service]
-        return replace(Observed.of(labelled), has_place=self.has_place)
+        services = {name: {"status": {"conditions": [{"type": "Ready", "status": "True"}]}} for name in self.ready}
+        return replace(Observed.of(labelled), has_place=self.has_place, services=services)
 
     def write(self, decided: Plan) -> None:
         for step in decided.apply:
@@ -125,7 +127,7 @@ class World:
                 self.run_pods(key.name, ready=ready)
                 self.pods += [_pod(live, number, is_ready=number < ready) for number in range(live["spec"]["replicas"])]
         for key, live in list(self.objects.items()):
-            if key.kind == "Pod" and (live.get("status") or {}).get("phase") != "Succeeded":
+            if key.kind == "Pod" and (live.get("status") or {}).get("phase") not in ("Succeeded", "Failed"):
                 live["status"] = {"phase": "Failed", "reason": "Evicted"} if self.mute else _verified(live, self.failing, now)
         for key, live in list(self.objects.items()):
             if key.kind == "Service":
@@ -144,7 +146,11 @@ class World:
 
 
 def _verified(pod: Manifest, failing: set[str], now: datetime) -> Manifest:
-    """The status of a verifier: checks end at once, the probe once it is told to."""
+    """The status of a verifier: checks and migrations end at once, the probe once it is told to."""
+    if names.ONCE_ANNOTATION in pod["metadata"]["annotations"]:
+        code = int(pod["spec"]["containers"][0]["command"][0] in failing)
+        ended = {"name": "verifier", "state": {"terminated": {"exitCode": code, "reason": "Error" if code else "Completed"}}}
+        return {"phase": "Failed" if code else "Succeeded", "containerStatuses": [ended]}
     task = json.loads(pod["spec"]["containers"][0]["env"][0]["value"])
     items = [*task.get("checks", ()), *task.get("probes", ())]
     has_failed = any(item["name"] in failing for item in items)

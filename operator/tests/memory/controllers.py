@@ -114,15 +114,23 @@ def _is_verifier(body: Body) -> bool:
 
 
 def _verifiers(store: Store) -> int:
-    """Checks pass at once; the probe ends when it is told to."""
+    """Checks pass at once, and so do commands but `false`; the probe ends when it is told to."""
     changed = 0
     for pod in store.bodies(POD, None):
-        if not _is_verifier(pod) or (pod.get("status") or {}).get("phase") == "Succeeded":
+        if not _is_verifier(pod) or (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
             continue
         if "status" not in pod:
             _store(store, POD, fields.copy(pod) | {"status": {"phase": "Running"}})
             changed += 1
-        task = json.loads(pod["spec"]["containers"][0]["env"][0]["value"])
+        container = pod["spec"]["containers"][0]
+        if container["command"] in (["true"], ["false"]):
+            code = int(container["command"] == ["false"])
+            ended = {"name": container["name"], "state": {"terminated": {"exitCode": code}}}
+            phase = "Failed" if code else "Succeeded"
+            _store(store, POD, fields.copy(pod) | {"status": {"phase": phase, "containerStatuses": [ended]}})
+            changed += 1
+            continue
+        task = json.loads(container["env"][0]["value"])
         if "probes" in task and pod["spec"]["activeDeadlineSeconds"] != 1:
             continue
         results = [{"name": item["name"], "result": "Passed", "requests": 5} for item in (*task.get("checks", ()), *task.get("probes", ()))]

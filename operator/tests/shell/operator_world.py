@@ -165,9 +165,8 @@ _VOLATILE = frozenset({"uid", "resourceVersion", "generation", "creationTimestam
 
 def _stable(body: Body) -> Body:
     meta = {k: v for k, v in body["metadata"].items() if k not in _VOLATILE}
-    meta["annotations"] = {
-        k: v for k, v in (meta.get("annotations") or {}).items() if k not in ("hardened.dev/applied", "hardened.dev/serving-epoch")
-    }
+    volatile = ("hardened.dev/applied", "hardened.dev/serving-epoch", "hardened.dev/migration")
+    meta["annotations"] = {k: v for k, v in (meta.get("annotations") or {}).items() if k not in volatile}
     meta["ownerReferences"] = [{k: v for k, v in r.items() if k != "uid"} for r in meta.get("ownerReferences") or ()]
     stable = {k: v for k, v in body.items() if k not in ("metadata", "status")} | {"metadata": meta}
     stable["spec"] = {k: v for k, v in (body.get("spec") or {}).items() if k not in ("clusterIP", "clusterIPs")}

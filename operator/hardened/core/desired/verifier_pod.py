@@ -1,12 +1,14 @@
 """The pods that check a new revision, in the service's own namespace: they send requests or load, or run a command of the team's."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from hardened.api import names
 from hardened.api.parse import HardenedService
-from hardened.core.desired.container import resources
+from hardened.core.desired.container import as_manifest, resources
 from hardened.core.desired.metadata import labels, metadata
 from hardened.core.manifest import Manifest, canonical
+from hardened.core.revision import Revision
 
 #: Seconds beyond the task itself: to be scheduled, to pull the image, and to answer the last request.
 START_SECONDS = 120
@@ -60,6 +62,22 @@ def job_pod(svc: HardenedService, name: str, command: Sequence[str], env: Mappin
         spec["imagePullSecrets"] = [{"name": secret.name} for secret in svc.spec.image_pull_secrets]
     if security.run_as_user:
         spec["securityContext"]["runAsUser"] = security.run_as_user
+    return pod
+
+
+def once_pod(
+    svc: HardenedService, revision: Revision, name: str, command: Sequence[str], told: Mapping[str, str], *, seconds: int
+) -> Manifest:
+    """A pod that runs a command with a revision's image and environment, as itself and as often as it is made. told: what it is told of
+    the service; seconds: how long it may run."""
+    spec = revision.spec
+    pod = job_pod(replace(svc, spec=spec), name, command, told, image=revision.image, seconds=seconds)
+    container = pod["spec"]["containers"][0]
+    container["env"] = [*(as_manifest(var) for var in spec.env or () if var.name not in told), *container["env"]]
+    if spec.env_from:
+        container["envFrom"] = [as_manifest(source) for source in spec.env_from]
+    container["resources"] = resources(spec.resources)
+    pod["metadata"]["annotations"] = {names.ONCE_ANNOTATION: "true"}
     return pod
 
 

@@ -1,0 +1,125 @@
+"""Migrations in the small world of releases: whatever happens, none is made twice, and none is left that should be undone."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.core.test_release_properties import EVENTS, REVISIONS, TERMS, World, happen
+
+from hardened.core.release import Hooks, Migration, Place, Record, Stack, Step, Verdict, View, demand, step
+
+MIGRATING = replace(TERMS, migrates_within=timedelta(minutes=5))
+#: The migration of `stuck` fails.
+ALL = (*REVISIONS, "stuck")
+_Release = tuple[str, str]
+
+
+def release_of(record: Record) -> _Release:
+    return record.place.revision, record.started_at.isoformat()
+
+
+@dataclass
+class MigratingWorld(World):
+    """marked, running, ended: releases whose migration is marked, runs, or has ended; undone: those whose migration was; served: those
+    that traffic was led to."""
+
+    marked: set[_Release] = field(default_factory=set)
+    running: set[_Release] = field(default_factory=set)
+    ended: set[_Release] = field(default_factory=set)
+    undone: set[_Release] = field(default_factory=set)
+    served: set[_Release] = field(default_factory=set)
+
+    def view(self) -> View:
+        seen = super().view()
+        if self.record is None:
+            return replace(seen, hooks=Hooks(is_busy=bool(self.running)))
+        mine = release_of(self.record)
+        migrated = (Verdict.FAILED if mine[0] == "stuck" else Verdict.PASSED) if mine in self.ended else Verdict.UNKNOWN
+        is_made = mine in self.running | self.ended
+        if self.record.migration and not is_made:
+            migrated = Verdict.FAILED
+        return replace(
+            seen,
+            hooks=Hooks(
+                is_marked=mine in self.marked,
+                is_made=is_made,
+                migrated=(migrated, ""),
+                undo_within=timedelta(minutes=5) if mine in self.marked else None,
+                is_undo_made=mine in self.undone,
+                undone=(Verdict.PASSED, ""),
+            ),
+        )
+
+    def writes(self) -> Iterator[None]:
+        self.now += timedelta(milliseconds=1)  # no two releases begin at the same moment
+        for _ in range(16):
+            found = step(self.record, self.view(), MIGRATING, self.now)
+            if found.migrates:
+                assert self.record
+                self.marked.add(release_of(self.record))
+                yield
+                continue
+            if found.record == self.record:
+                break
+            if found.promotes:
+                self.promoted.append(found.promotes)
+                yield
+            if found.rejects:
+                self.rejected.add(found.rejects.key)
+                yield
+            self.record = found.record
+            yield
+        yield from self._make()
+        yield from self._bring(demand(self.record, self.view(), MIGRATING))
+
+    def _make(self) -> Iterator[None]:
+        record = self.record
+        if record is None:
+            return
+        mine, stack = release_of(record), self.stacks.get(record.place.color, Stack(""))
+        if record.step is Step.MIGRATE and record.migration is None and mine in self.marked and mine not in self.running | self.ended:
+            assert not self.running, "two migrations at a time"
+            self.running.add(mine)
+            yield
+        is_empty = stack.revision != record.place.revision or stack.wanted == 0
+        if record.step is Step.UNDO and record.migration is Migration.DONE and is_empty and mine not in self.undone:
+            assert mine in self.ended
+            self.undone.add(mine)
+            yield
+
+    def _change(self, color: str, live: Stack | None, after: Stack) -> None:
+        if after.wanted and after.revision not in self.promoted:
+            assert self.record
+            assert self.record.migration is Migration.DONE, "pods before their migration has ended"
+        super()._change(color, live, after)
+
+    def _flip(self, to: Place | None) -> None:
+        if self.record and to == self.record.place:
+            self.served.add(release_of(self.record))
+        super()._flip(to)
+
+    def pods(self) -> None:
+        super().pods()
+        self.ended |= self.running
+        self.running.clear()
+
+
+@given(st.lists(st.one_of(EVENTS.filter(lambda e: e[0] != "led by hand"), st.tuples(st.just("spec"), st.sampled_from(ALL))), max_size=40))
+@settings(max_examples=150, deadline=None)
+def test_whatever_happens_no_migration_is_left_half_done(events: list[tuple[str, object]]) -> None:
+    world = MigratingWorld()
+    for what, how in events:
+        happen(world, what, how)
+        assert len(world.running) <= 1
+    world.calm()
+    assert world.record is None
+    assert not world.running
+    assert world.selector == world.stable
+    if ("status lost", None) not in events:
+        done = {release for release in world.ended if release[0] != "stuck"}
+        kept = {release for release in done if release[0] in world.promoted} | world.served
+        assert done - kept <= world.undone
+    assert "stuck" not in {revision for revision, _ in world.undone}
+    assert "stuck" not in world.promoted
