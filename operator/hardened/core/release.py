@@ -24,6 +24,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
+from hardened.api.release import Strategy
 from hardened.core.reasons import Reason
 
 #: What a promoted stack is kept for at least, once traffic has left it: proxies and ingress controllers follow at their own pace.
@@ -103,6 +104,8 @@ class Record:
     By hand: is_rollback: the place is gone back to, without checks, whatever the spec asks for (its key is ""); left: the revision that
     traffic leaves for it, to be marked once it has; is_approved: somebody promoted the revision; paused_at: nothing moves since then, and
     remaining is what was left of the deadline.
+
+    strategy: the spec's when the release began; of others than BlueGreen `in_place` says what happens.
     """
 
     place: Place
@@ -123,6 +126,7 @@ class Record:
     is_approved: bool = False
     paused_at: datetime | None = None
     remaining: timedelta | None = None
+    strategy: Strategy = "BlueGreen"
 
 
 @dataclass(frozen=True)
