@@ -121,6 +121,9 @@ def _cutover(record: Record, view: InPlace, terms: Terms, now: datetime) -> Next
             return Next(record, promotes=record.place.revision, rejects=record.left)
         ends = now + terms.window
         return Next(replace(record, step=Step.VERIFY_AFTER, deadline=None, cutover_at=now, window_ends_at=ends))
+    stack = view.stacks.get(record.place.color, Stack(""))
+    if view.has_clients and view.traffic.leads_to == record.place and stack.is_settled and stack.available == 0:
+        return _failed(record, view, Reason.NO_PODS_AVAILABLE, "no pod of the new revision was ready after the cutover")
     if record.deadline is not None and now >= record.deadline:
         left = "the pods of the previous revision are not all gone" if not view.is_clear else "not all of its pods were available"
         return _failed(record, view, Reason.PROGRESS_DEADLINE_EXCEEDED, f"the cutover did not end within its deadline: {left}")
