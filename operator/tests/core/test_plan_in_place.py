@@ -1,5 +1,6 @@
 """Releases in which one Deployment replaces its pods, as they are planned: what is written, and what status says meanwhile."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -155,3 +156,12 @@ def test_the_record_is_written_before_the_template(first: tuple[Manifest, World]
     cr, world = first
     decided = decide(with_spec(cr, image="shop:2"), world)
     assert (decided.is_status_first, decided.has_writes) == (True, False)
+
+
+@pytest.mark.parametrize(("kind", "port"), [("ClusterIP", 80), ("Headless", 8080)])
+def test_the_probe_asks_where_clients_do(kind: str, port: int) -> None:
+    cr, world = running({**WEB, "ports": [{"name": "http", "containerPort": 8080, "port": 80}], "service": {"type": kind}})
+    settle(with_spec(cr, image="shop:2"), world)
+    (pod,) = [live for key, live in world.objects.items() if key.kind == "Pod"]
+    (probe,) = json.loads(pod["spec"]["containers"][0]["env"][0]["value"])["probes"]
+    assert probe["port"] == port
