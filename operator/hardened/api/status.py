@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from hardened.api.fields import Model, keyed
+from hardened.api.release import Strategy
 
 Short = Annotated[str, StringConstraints(max_length=63)]
 Line = Annotated[str, StringConstraints(max_length=512)]
@@ -72,6 +73,7 @@ class ReleaseState(Model):
     revision: Short
     color: Short
     key: Short
+    strategy: Strategy | None = None
     step: Literal[
         "Preflight", "Queued", "Migrate", "Preview", "VerifyBefore", "Approval", "ScaleUp",
         "Cutover", "VerifyAfter", "SwitchBack", "Undo", "Keep",

@@ -94,8 +94,9 @@ def verifiers(facts: Facts, record: Record | None, terms: Terms, image: str, now
     if record.step is Step.VERIFY_AFTER:
         found += maker.checks(spec.after_cutover.checks or (), Purpose.AFTER, wait)
     is_next = record.step is Step.PREVIEW and not terms.has_checks_before and not terms.is_manual
-    # Before the first release there is nothing to lose.
-    if facts.stable and (record.step in _PROBED or is_next):
+    # Before the first release there is nothing to lose, and while one revision waits for the end of the other nothing is there.
+    is_away = record.strategy == "Recreate" and record.step is not Step.VERIFY_AFTER
+    if facts.stable and not is_away and (record.step in _PROBED or is_next):
         is_over = record.window_ends_at is not None and now >= record.window_ends_at
         purpose = Purpose.WINDOW if record.is_probed_anew else Purpose.CUTOVER
         found += maker.probe(purpose, terms.window + 2 * terms.progress_deadline, wait, has_enough=is_over)

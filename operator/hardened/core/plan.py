@@ -221,7 +221,8 @@ class _Planner:
     def _pinned_to(self, manifest: Manifest, live: Manifest) -> Manifest:
         """The manifest for this very object; where traffic or pods depend on it, for the state that it was decided on."""
         seen = {"uid": live["metadata"]["uid"]}
-        if manifest["kind"] == "Service" or (manifest["kind"] == "Deployment" and self._takes_pods_away(Apply(manifest))):
+        is_risky = manifest["kind"] == "Deployment" and (self.course.is_exclusive or self._takes_pods_away(Apply(manifest)))
+        if manifest["kind"] == "Service" or is_risky:
             seen["resourceVersion"] = live["metadata"]["resourceVersion"]
         return {**manifest, "metadata": {**manifest["metadata"], **seen}}
 

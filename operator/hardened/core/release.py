@@ -27,6 +27,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
+from hardened.api.release import Strategy
 from hardened.core.reasons import Reason
 
 #: What a promoted stack is kept for at least, once traffic has left it: proxies and ingress controllers follow at their own pace.
@@ -122,7 +123,8 @@ class Record:
     traffic leaves for it, to be marked once it has; is_approved: somebody promoted the revision; paused_at: nothing moves since then, and
     remaining is what was left of the deadline.
 
-    migration: how far it has come, None before it begins; undo_problem: why it was not undone.
+    migration: how far it has come, None before it begins; undo_problem: why it was not undone; strategy: the spec's when the release began;
+    of others than BlueGreen `in_place` says what happens.
     """
 
     place: Place
@@ -145,6 +147,7 @@ class Record:
     remaining: timedelta | None = None
     migration: Migration | None = None
     undo_problem: str = ""
+    strategy: Strategy = "BlueGreen"
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,10 @@ release begins anew.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_args
 
 from hardened.api.duration import duration, duration_text
+from hardened.api.release import Strategy
 from hardened.core.manifest import Manifest, without_none
 from hardened.core.proof import Counts, Proof
 from hardened.core.reasons import Reason
@@ -34,6 +35,7 @@ def written(record: Record) -> Manifest:
         revision=record.place.revision,
         color=record.place.color,
         key=record.key,
+        strategy=record.strategy,
         step=str(record.step),
         replicas=record.replicas,
         rejected=True if record.is_rejected else None,
@@ -59,8 +61,9 @@ def record_of(status: Mapping[str, Any]) -> Record | None:
         started_at = times.pop("started_at")
         replicas, remaining, migration = found.get("replicas"), found.get("remaining"), found.get("migration")
         revision, color, key = found["revision"], found["color"], found["key"]
+        strategy = found.get("strategy", "BlueGreen")
         is_sound = color in COLORS and isinstance(revision, str) and isinstance(key, str) and (replicas is None or type(replicas) is int)
-        if started_at is None or not is_sound:
+        if started_at is None or not is_sound or strategy not in get_args(Strategy):
             return None
         return Record(
             Place(color, revision),
@@ -77,6 +80,7 @@ def record_of(status: Mapping[str, Any]) -> Record | None:
             remaining=duration(remaining) if remaining is not None else None,
             migration=Migration(migration) if migration is not None else None,
             undo_problem=str(found.get("undoProblem", "")),
+            strategy=strategy,
             **times,
         )
     except (KeyError, ValueError, TypeError):

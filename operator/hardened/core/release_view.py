@@ -38,9 +38,11 @@ def key_of(revision: str, spec: HardenedServiceSpec) -> str:
 
 
 def view_of(facts: Facts, heard: Heard, replicas: int) -> View:
-    """The view of a blue-green release. replicas: where neither the spec nor a Deployment says how many are wanted."""
+    """The view of a release. replicas: where neither the spec nor a Deployment says how many are wanted."""
     stable = facts.stable.place if facts.stable else None
     traffic = _traffic(facts)
+    if traffic.leads_to is None and not traffic.is_strange and serves_nobody(facts, stable):
+        traffic = Traffic(stable, has_followed=True)
     color = (stable or traffic.leads_to or Place(COLORS[0], "")).color
     return View(
         wanted=facts.wanted.name,
@@ -70,6 +72,12 @@ def _traffic(facts: Facts) -> Traffic:
     mine = {pod["metadata"]["uid"] for pod in facts.pods_at(place)} if place else set()
     ready = sum(uid in mine and is_ready for uid, is_ready in endpoints)
     return Traffic(place, is_strange(facts.switch, facts.svc), ready, all(uid in mine for uid, _ in endpoints))
+
+
+def serves_nobody(facts: Facts, place: Place | None) -> bool:
+    """Whether this is a worker, to which no Service leads. Until a revision with ports has passed, its clients are led to nobody."""
+    revision = facts.revision(place.revision, place.color) if place else None
+    return revision is not None and bool(revision.fields) and not revision.fields.get("ports")
 
 
 def _endpoints(children: Iterable[Manifest], service: str) -> Iterable[tuple[str, bool]]:

@@ -4,24 +4,43 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from hardened.api import names
-from hardened.core import actions, release
+from hardened.api.release import Strategy
+from hardened.core import actions, in_place, release
 from hardened.core.action_answers import concerns
 from hardened.core.action_entry import Entry, entries_of
 from hardened.core.actions import Stakes, Target
-from hardened.core.checking import NOTHING_HEARD, Verifier, grace_of, heard, removal_verifiers, said_of_removal, verifiers, watched
+from hardened.core.checking import Heard, Verifier, grace_of, heard, removal_verifiers, said_of_removal, verifiers, watched
 from hardened.core.children import Lead, Stack
 from hardened.core.dependencies import dependency_pods, waits_for
 from hardened.core.desired.metadata import action_owner, stack_selector
 from hardened.core.desired.service import selector
 from hardened.core.facts import Facts
+from hardened.core.in_place import InPlace
+from hardened.core.in_place_view import epoch_of, in_place_view_of, needs_pods
 from hardened.core.marks import marks_of
 from hardened.core.measuring import Query, due, next_due, sampled
 from hardened.core.migrating import mark_of, migration_of, migration_pods
 from hardened.core.migrating import needs_pods as needs_emptiness
 from hardened.core.proof import Proof, look_at, proven, removal
-from hardened.core.release import COLORS, Migration, Next, Place, Record, Rejection, Step, Terms, View, demand, other, step
+from hardened.core.release import (
+    BEFORE_CUTOVER,
+    COLORS,
+    LEAST_KEEP,
+    Demand,
+    Migration,
+    Next,
+    Place,
+    Record,
+    Rejection,
+    Step,
+    Terms,
+    View,
+    demand,
+    other,
+    step,
+)
 from hardened.core.release_record import proof_of, record_of
-from hardened.core.release_view import key_of, terms_of, view_of
+from hardened.core.release_view import key_of, serves_nobody, terms_of, view_of
 from hardened.core.revision import Revision, revision_of, stored
 
 #: Where nothing says how many replicas are wanted.
@@ -37,7 +56,8 @@ class Course:
     has_moved: status does not say so yet, and nothing else may be written before it does; marked: revisions whose marks are to be
     written before all; verifiers: the pods that are to check; proof: what is known of lost requests; actions: what is remembered of them;
     rejection: why the revision that the spec asks for is not released; needs_pods: nothing can be said before the pods are listed; asks:
-    nor before these are asked; waits_for: what is not there that the revision depends on, and waits for; look_at: when to look again.
+    nor before these are asked; waits_for: what is not there that the revision depends on, and waits for; look_at: when to look again;
+    is_exclusive: a stack may only grow as long as nothing has changed since it was looked at.
     """
 
     stacks: tuple[Stack, ...]
@@ -58,13 +78,13 @@ class Course:
     asks: tuple[Query, ...] = ()
     waits_for: str = ""
     look_at: datetime | None = None
+    is_exclusive: bool = False
 
 
 def course_of(facts: Facts, verifier_image: str, now: datetime) -> Course:
-    """By the strategy of the spec; a blue-green release that is at work comes to its end first."""
+    """By the strategy of the release that is at work; of the spec, where none is."""
     record = record_of(facts.before)
-    is_blue_green = record is not None or facts.svc.spec.effective_strategy == "BlueGreen"
-    course = _blue_green(facts, record, verifier_image, now) if is_blue_green else _in_place(facts, now)
+    course = _course(facts, None if record and _makes_way(facts, record, now) else record, verifier_image, now)
     return _proven(facts, record, course, verifier_image, now)
 
 
@@ -82,56 +102,51 @@ def _proven(facts: Facts, record: Record | None, course: Course, image: str, now
     )
 
 
-def _in_place(facts: Facts, now: datetime) -> Course:
-    """One Deployment replaces its own pods."""
-    svc, wanted = facts.svc, facts.wanted
-    color = _color_in_use(facts)
-    replicas = facts.replicas(color, DEFAULT_REPLICAS)
-    revision = facts.revision(wanted.name, color) or wanted
-    rollout = facts.rollout(color)
-    is_done = rollout is not None and rollout.revision == wanted.name and rollout.wanted == replicas > 0 and rollout.is_complete
-    is_promoted = facts.stable is not None and facts.stable.place.revision == wanted.name
-    ruling = actions.Ruling(entries_of(facts.before), None)
-    if facts.observed.actions:
-        ruling = _judged(facts, None, view_of(facts, NOTHING_HEARD, DEFAULT_REPLICAS), terms_of(svc.spec), now)
-    return Course(
-        stacks=(_stack(facts, color, revision, replicas), *_idle(facts, other(color))),
-        switch=Lead(revision, stack_selector(svc, color)),
-        serving=Place(color, rollout.revision) if rollout else None,
-        focus=color,
-        replicas=replicas,
-        marked=_promotion(facts, Place(color, wanted.name)) if is_done and not is_promoted and not ruling.is_news else (),
-        has_moved=ruling.is_news,
-        actions=ruling.entries,
-    )
+def _makes_way(facts: Facts, record: Record, now: datetime) -> bool:
+    """Whether a blue-green release is over since the spec asks for another revision, and for another strategy."""
+    if record.strategy != "BlueGreen" or facts.svc.spec.effective_strategy == "BlueGreen":
+        return False
+    if record.is_rollback or record.paused_at or record.migration:
+        return False  # a migration is to be undone first
+    if record.step is Step.KEEP:
+        is_kept = record.cutover_at is not None and now < record.cutover_at + LEAST_KEEP
+        return facts.wanted.name != record.place.revision and not is_kept
+    return record.step in BEFORE_CUTOVER and facts.wanted.name != record.place.revision
 
 
-def _color_in_use(facts: Facts) -> str:
-    """Where traffic goes, whatever the selector says beside the colour; else where stable is, or was."""
-    found = ((facts.switch or {}).get("spec", {}).get("selector") or {}).get(names.COLOR_LABEL)
-    if found in COLORS:
-        return str(found)
-    return facts.stable.place.color if facts.stable else next(iter(facts.deployments), COLORS[0])
+def _viewed(facts: Facts, record: Record | None, said: Heard) -> View:
+    if (record.strategy if record else facts.svc.spec.effective_strategy) == "BlueGreen":
+        return view_of(facts, said, DEFAULT_REPLICAS)
+    return in_place_view_of(facts, record, said, DEFAULT_REPLICAS)
 
 
-def _blue_green(facts: Facts, record: Record | None, image: str, now: datetime) -> Course:
+def _step(record: Record | None, view: View, terms: Terms, now: datetime) -> Next:
+    return in_place.step(record, view, terms, now) if isinstance(view, InPlace) else step(record, view, terms, now)
+
+
+def _demand(record: Record | None, view: View, terms: Terms) -> Demand:
+    return in_place.demand(record, view) if isinstance(view, InPlace) else demand(record, view, terms)
+
+
+def _course(facts: Facts, record: Record | None, image: str, now: datetime) -> Course:
     terms = terms_of(facts.svc.spec)
+    strategy = record.strategy if record else facts.svc.spec.effective_strategy
     pods = verifiers(facts, record, terms, image, now)
     asks = due(facts.svc, record, now) if facts.observed.samples is None else ()
     known = sampled(facts.svc, record, facts.observed.samples, now) if record and facts.observed.samples else record
     said = heard(facts, known, pods, bool(image))
     once, asked = migration_pods(facts, record), dependency_pods(facts, record, image)
     hooks = replace(migration_of(facts, record, now), waits_for=waits_for(facts, asked, image))
-    view = replace(view_of(facts, said, DEFAULT_REPLICAS), hooks=hooks)
+    view = replace(_viewed(facts, known, said), hooks=hooks)
     before, look_at = entries_of(facts.before), None
     ruling = _judged(facts, known, view, terms, now)
     found, view = ruling.record, _asked(view, ruling, known)
     forgiven = _forgiven(facts, actions.pending_retry(before))
     marked, failed = forgiven, ""
-    needs_pods = facts.observed.pods is None and record is not None and _depends_on_pods(record, view)
+    needs_pods = facts.observed.pods is None and _depends_on_pods(facts, record, view)
     # Gates that are open already are passed at one go: one record instead of three.
     for _ in () if needs_pods or forgiven else Step:
-        following = step(found, view, terms, now)
+        following = _step(found, view, terms, now)
         look_at = following.look_at
         marked = _marked(facts, found, following) if found else ()
         if marked:
@@ -139,6 +154,8 @@ def _blue_green(facts: Facts, record: Record | None, image: str, now: datetime) 
         is_same, found, failed = following.record == found, following.record, following.failed
         if is_same or failed:
             break
+        if found is None and strategy != facts.svc.spec.effective_strategy:
+            break  # what follows is seen with other eyes
         if found and found.step is Step.VERIFY_AFTER:
             break  # what was said until now was not said of its traffic
         if found and ((found.step is Step.MIGRATE and found.migration is None) or found.migration is Migration.NOT_UNDONE):
@@ -151,18 +168,20 @@ def _blue_green(facts: Facts, record: Record | None, image: str, now: datetime) 
     if ruling.is_news:
         marked = ()  # what was decided is written down first
     missing = hooks.waits_for if found and _waits(found) else ""
-    wanted, serving = demand(record, view, terms), view.traffic.leads_to
+    wanted = _demand(record, view, terms)
+    serving = _serving(facts, view, wanted)
     is_waited_for = found is not None and found.step not in (Step.KEEP, Step.SWITCH_BACK)
     return Course(
         stacks=tuple(each for color in COLORS for each in _colored(facts, record, color, wanted.stacks.get(color))),
-        switch=_lead(facts, wanted.leads_to),
-        preview=_lead(facts, wanted.previews),
+        switch=_lead(facts, wanted.leads_to, view.stable, strategy),
+        # Where nothing is previewed any more it leads to nobody, and goes with the next promotion.
+        preview=_lead(facts, wanted.previews, view.stable) if strategy == "BlueGreen" or (facts.preview and record) else None,
         serving=serving,
         focus=found.place.color if found and is_waited_for else serving.color if serving else COLORS[0],
         replicas=view.replicas,
         is_gated=True,
         record=found,
-        has_moved=found != record or entries != before,
+        has_moved=found != record_of(facts.before) or entries != before,
         marked=marked,
         verifiers=(*pods, *once, *asked),
         actions=entries,
@@ -171,11 +190,27 @@ def _blue_green(facts: Facts, record: Record | None, image: str, now: datetime) 
         asks=asks,
         waits_for=missing,
         look_at=min((moment for moment in (look_at, next_due(facts.svc, found)) if moment), default=None),
+        is_exclusive=strategy == "Recreate",
     )
 
 
-def _depends_on_pods(record: Record, view: View) -> bool:
+def _serving(facts: Facts, view: View, wanted: Demand) -> Place | None:
+    """Where clients' traffic goes; what works, where it has no clients."""
+    led = wanted.leads_to
+    if not isinstance(view, InPlace):
+        return view.traffic.leads_to
+    rollout = facts.rollout(led.color) if led else None
+    if led is None or rollout is None or (view.has_clients and facts.switch):
+        return view.traffic.leads_to
+    return Place(led.color, rollout.revision)
+
+
+def _depends_on_pods(facts: Facts, record: Record | None, view: View) -> bool:
     """Whether it counts where traffic has followed, and how pods do. Not before traffic is led there: the flip waits for no list."""
+    if isinstance(view, InPlace):
+        return needs_pods(facts, record, view)
+    if record is None:
+        return False
     match record.step:
         case Step.CUTOVER:
             return view.traffic.leads_to == record.place
@@ -194,17 +229,18 @@ def _waits(record: Record) -> bool:
 
 
 def _colored(facts: Facts, record: Record | None, color: str, wanted: release.Stack | None) -> list[Stack]:
+    epoch = epoch_of(record) or _epoch(record, color)
     if wanted is None:
-        return _idle(facts, color)
+        return _idle(facts, color, epoch)
     revision = facts.revision(wanted.revision, color)
-    return [_stack(facts, color, revision, wanted.wanted, _epoch(record, color))] if revision else []
+    return [_stack(facts, color, revision, wanted.wanted, epoch)] if revision else []
 
 
-def _idle(facts: Facts, color: str) -> list[Stack]:
+def _idle(facts: Facts, color: str, epoch: str) -> list[Stack]:
     """A colour that nobody needs: its Deployment stays, without pods, for a warm start."""
     rollout = facts.rollout(color)
     revision = facts.revision(rollout.revision, color) if rollout else None
-    return [_stack(facts, color, revision, 0)] if revision else []
+    return [_stack(facts, color, revision, 0, epoch)] if revision else []
 
 
 def _stack(facts: Facts, color: str, revision: Revision, replicas: int, epoch: str = "") -> Stack:
@@ -214,7 +250,7 @@ def _stack(facts: Facts, color: str, revision: Revision, replicas: int, epoch: s
 
 def _epoch(record: Record | None, color: str) -> str:
     """What says on a Deployment that this release leads traffic to it; "" where it does not."""
-    if record is None:
+    if record is None or record.strategy != "BlueGreen":
         return ""
     started = record.started_at.isoformat(timespec="milliseconds")
     if record.step is Step.CUTOVER and color == record.place.color:
@@ -222,11 +258,13 @@ def _epoch(record: Record | None, color: str) -> str:
     return f"{started} back" if record.step is Step.SWITCH_BACK and color != record.place.color else ""
 
 
-def _lead(facts: Facts, place: Place | None) -> Lead:
-    """To a place; to nobody with the ports of what serves, or of what will."""
-    at = place or (facts.stable.place if facts.stable else None)
-    revision = facts.revision(at.revision, at.color) if at else None
-    return Lead(revision if revision and revision.fields else facts.wanted, selector(facts.svc, place))
+def _lead(facts: Facts, place: Place | None, stable: Place | None, strategy: Strategy = "BlueGreen") -> Lead:
+    """To a place; to nobody with the ports of what serves, or of what will. As long as one of them has ports, a Service is there."""
+    known = [facts.revision(each.revision, each.color) for each in (place, stable) if each]
+    ports = next((revision for revision in known if revision and revision.fields.get("ports")), facts.wanted)
+    if place == stable and serves_nobody(facts, stable) and ports.fields.get("ports"):
+        return Lead(ports, selector(facts.svc, None))
+    return Lead(ports, stack_selector(facts.svc, place.color) if place and strategy == "RollingUpdate" else selector(facts.svc, place))
 
 
 def _marked(facts: Facts, record: Record, following: Next) -> tuple[Stack, ...]:
@@ -296,8 +334,9 @@ def _stakes(facts: Facts, record: Record | None, view: View, terms: Terms) -> St
 
     def targets() -> list[Target]:
         kept = [(stored(live), marks_of(live, revision_of(live))) for live in facts.kept.revisions]
-        # To a worker, which has no ports, no Service could lead.
-        found = [Target(r.name, m.promotion) for r, m in kept if r and m.promotion and r.fields.get("ports")]
+        # To a worker, which has no ports, no Service could be switched.
+        is_possible = facts.svc.spec.effective_strategy != "BlueGreen"
+        found = [Target(r.name, m.promotion) for r, m in kept if r and m.promotion and (is_possible or r.fields.get("ports"))]
         return sorted((t for t in found if key(t.revision) not in view.rejected), key=lambda t: -t.promotion)
 
     def crosses(revision: str) -> str:
@@ -314,8 +353,4 @@ def _stakes(facts: Facts, record: Record | None, view: View, terms: Terms) -> St
 
 
 def _obstacle(facts: Facts) -> str:
-    if facts.svc.spec.suspend:
-        return "spec.suspend is true: nothing is changed until it is false"
-    if facts.svc.spec.effective_strategy != "BlueGreen":
-        return f"with the strategy {facts.svc.spec.effective_strategy} nothing is done by hand: change the spec"
-    return ""
+    return "spec.suspend is true: nothing is changed until it is false" if facts.svc.spec.suspend else ""

@@ -92,7 +92,7 @@ def checks_task(svc: HardenedService, revision: Revision, checks: Sequence[Check
     """
     host = preview_host(svc) if purpose is Purpose.BEFORE else clients_host(svc)
     ports = [(check, _port_of(revision, check.port)) for check in checks]
-    entries = [_check(check, host, port.port or port.container_port) for check, port in ports if port]
+    entries = [_check(check, host, _number(svc, port)) for check, port in ports if port]
     return {"authority": svc.name, "waitSeconds": wait.total_seconds(), "checks": entries}
 
 
@@ -101,7 +101,7 @@ def probe_task(svc: HardenedService, revision: Revision, duration: timedelta, wa
 
     It asks as the readiness probe does where that is possible through the Service, and else for a TCP connection.
     """
-    asked = _readiness(revision)
+    asked = _readiness(svc, revision)
     if asked is None:
         return None
     probe = {
@@ -123,7 +123,7 @@ def load_arguments(svc: HardenedService, revision: Revision, check: LoadCheck, p
     limits = {"mean": check.max_mean, "p50": check.max_p50, "p95": check.max_p95, "p99": check.max_p99}
     told = {
         "--host": preview_host(svc) if purpose is Purpose.BEFORE else clients_host(svc),
-        "--port": str(port.port or port.container_port),
+        "--port": str(_number(svc, port)),
         "--path": check.path,
         "--header": f"Host: {svc.name}",
         "--rate": str(check.rate),
@@ -183,6 +183,11 @@ def _port_of(revision: Revision, wanted: str | int | None) -> Port | None:
     return next((port for port in ports if wanted in (port.name, port.container_port)), None)
 
 
+def _number(svc: HardenedService, port: Port) -> int:
+    """Where clients connect to: without a cluster address they reach the pods themselves."""
+    return port.container_port if svc.spec.service.type == "Headless" or port.port is None else port.port
+
+
 def _kind(check: Check) -> str:
     match check:
         case HttpCheck():
@@ -214,14 +219,14 @@ def _check(check: Check, host: str, port: int) -> Manifest:
     return common | own
 
 
-def _readiness(revision: Revision) -> Manifest | None:
+def _readiness(svc: HardenedService, revision: Revision) -> Manifest | None:
     """What the zero-loss probe asks, and at which of the Service's ports."""
     probes = revision.spec.probes
     given = (probes and probes.readiness) or Probe(tcp_socket=TcpSocket())
     http, grpc = given.http_get, given.grpc
     if http and http.scheme != "HTTPS" and (port := _port_of(revision, http.port)):
-        return {"kind": "http", "port": port.port or port.container_port, "path": http.path}
+        return {"kind": "http", "port": _number(svc, port), "path": http.path}
     if grpc and (port := _port_of(revision, grpc.port)):
-        return {"kind": "grpc", "port": port.port or port.container_port, "service": grpc.service or ""}
+        return {"kind": "grpc", "port": _number(svc, port), "service": grpc.service or ""}
     main = _port_of(revision, None)
-    return {"kind": "tcp", "port": main.port or main.container_port} if main else None
+    return {"kind": "tcp", "port": _number(svc, main)} if main else None

@@ -148,9 +148,10 @@ def _bring(store: Store, kind: Kind, wanted: dict[tuple[str, str], Body], compar
         if _is_verifier(body):
             continue
         place = (body["metadata"]["namespace"], body["metadata"]["name"])
-        if place not in wanted:
-            store.remove(kind, *place)
-            changed += 1
+        if place in wanted or (kind == POD and body["metadata"]["labels"].get("hardened.dev/revision") in store.lingering):
+            continue
+        store.remove(kind, *place)
+        changed += 1
     for place, body in wanted.items():
         known = store.get(kind, *place)
         if known is None:
