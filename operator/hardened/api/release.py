@@ -8,8 +8,8 @@ from pydantic import Field
 
 from hardened.api.duration import between
 from hardened.api.fields import Model, Rule, Text, atomic
+from hardened.api.strategy import Strategy
 
-Strategy = Literal["BlueGreen", "RollingUpdate", "Recreate"]
 Command = Annotated[list[Text], atomic(64, least=1)]
 
 

@@ -23,7 +23,8 @@ from hardened.api.fields import (
 from hardened.api.names import GROUP
 from hardened.api.network import Dependency, Network, ServiceSettings
 from hardened.api.placement import Scheduling
-from hardened.api.release import STRATEGY_RULES, Release, Strategy, effective_strategy
+from hardened.api.release import STRATEGY_RULES, Release, effective_strategy
+from hardened.api.strategy import Strategy
 from hardened.api.verify import CHECK_RULES, Verify
 from hardened.api.volume import Files, Volume
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from hardened.api.fields import Model, keyed
-from hardened.api.release import Strategy
+from hardened.api.strategy import Strategy
 
 Short = Annotated[str, StringConstraints(max_length=63)]
 Line = Annotated[str, StringConstraints(max_length=512)]

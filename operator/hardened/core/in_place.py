@@ -16,7 +16,7 @@ left; no step and no memory is needed for it.
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from hardened.api.release import Strategy
+from hardened.api.strategy import Strategy
 from hardened.core.reasons import Reason
 from hardened.core.release import COLORS, Demand, Next, Place, Record, Rejection, Stack, Step, Terms, Verdict, View, other
 

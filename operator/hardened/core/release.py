@@ -27,7 +27,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
-from hardened.api.release import Strategy
+from hardened.api.strategy import Strategy
 from hardened.core.reasons import Reason
 
 #: What a promoted stack is kept for at least, once traffic has left it: proxies and ingress controllers follow at their own pace.

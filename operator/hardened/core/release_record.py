@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, get_args
 
 from hardened.api.duration import duration, duration_text
-from hardened.api.release import Strategy
+from hardened.api.strategy import Strategy
 from hardened.core.manifest import Manifest, without_none
 from hardened.core.proof import Counts, Proof
 from hardened.core.reasons import Reason

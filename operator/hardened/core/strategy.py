@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from hardened.api import names
-from hardened.api.release import Strategy
+from hardened.api.strategy import Strategy
 from hardened.core import actions, in_place, release
 from hardened.core.action_answers import concerns
 from hardened.core.action_entry import Entry, entries_of
