@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.core.test_release_properties import EVENTS, REVISIONS, TERMS, World, happen
 
-from hardened.core.release import Hooks, Migration, Place, Record, Stack, Step, Verdict, View, demand, step
+from hardened.core.release import Hooks, Migration, Record, Stack, Step, Verdict, View, demand, step
 
 MIGRATING = replace(TERMS, migrates_within=timedelta(minutes=5))
 #: The migration of `stuck` fails.
@@ -23,7 +23,7 @@ def release_of(record: Record) -> _Release:
 @dataclass
 class MigratingWorld(World):
     """marked, running, ended: releases whose migration is marked, runs, or has ended; undone: those whose migration was; served: those
-    that traffic was led to."""
+    that traffic was led to, as far as anybody can tell: from the record of the cutover on."""
 
     marked: set[_Release] = field(default_factory=set)
     running: set[_Release] = field(default_factory=set)
@@ -70,6 +70,8 @@ class MigratingWorld(World):
                 self.rejected.add(found.rejects.key)
                 yield
             self.record = found.record
+            if self.record and self.record.step is Step.CUTOVER:
+                self.served.add(release_of(self.record))
             yield
         yield from self._make()
         yield from self._bring(demand(self.record, self.view(), MIGRATING))
@@ -94,11 +96,6 @@ class MigratingWorld(World):
             assert self.record
             assert self.record.migration is Migration.DONE, "pods before their migration has ended"
         super()._change(color, live, after)
-
-    def _flip(self, to: Place | None) -> None:
-        if self.record and to == self.record.place:
-            self.served.add(release_of(self.record))
-        super()._flip(to)
 
     def pods(self) -> None:
         super().pods()
