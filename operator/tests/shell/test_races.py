@@ -53,7 +53,7 @@ def once_before(world: World, verb: str, spec: Body) -> None:
 
 
 def image_of(world: World) -> str:
-    (live,) = world.server.all(DEPLOYMENT)
+    (live,) = (found for found in world.server.all(DEPLOYMENT) if found["spec"]["replicas"])
     return str(live["spec"]["template"]["spec"]["containers"][0]["image"])
 
 
@@ -64,7 +64,7 @@ def test_an_edit_right_before_our_own_status_write_is_not_swallowed() -> None:
         once_before(world, "status", {"image": "web:3"})
         budget = {"availability": {"disruptionBudget": {"maxUnavailable": 2}}}
         await world.people.merge_patch(HARDENED_SERVICE, "shop", "web", {"spec": budget})
-        await asyncio.sleep(5)
+        await world.until_quiet()
         assert image_of(world) == "web:3"
 
     play(World(), scenario)
@@ -190,7 +190,7 @@ def test_a_deletion_that_was_wrongly_said_to_be_done_is_made_up_for() -> None:
         await world.until_quiet()
         world.server.before = lie
         await retire_ports(world)
-        await asyncio.sleep(60)
+        await world.until_quiet()
         assert struck
         assert world.server.all(SERVICE) == []
 
