@@ -48,6 +48,7 @@ def web(namespace: str, version: str = "v1", **spec: Any) -> Body:
             "files": [{"mountPath": "/etc/web", "data": {"settings.toml": "greeting = 'hello'\n"}}],
             "probes": {"readiness": {"httpGet": {"path": "/health/ready"}, "periodSeconds": 1}},
             "shutdown": {"drainSeconds": 0, "graceSeconds": 5},
+            "verify": {"afterCutover": {"window": "1s"}},
             **({} if "volumes" in spec else {"release": {"strategy": "RollingUpdate"}}),
             **spec,
         },
