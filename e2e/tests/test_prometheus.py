@@ -120,14 +120,14 @@ def test_no_series_is_no_data(server: Server) -> None:
     ("query", "says"),
     [
         pytest.param("errors_ratio{", "parse error", id="no PromQL"),
-        pytest.param("errors_ratio[1m]", "2 series|range|series", id="a range"),
+        pytest.param("errors_ratio[1m]", "a range of values", id="a range"),
         pytest.param('{__name__=~"errors_ratio|latency_seconds"}', "gave 2 series", id="two series"),
     ],
 )
 def test_a_query_that_can_never_work_is_final(server: Server, query: str, says: str) -> None:
     found = server.asked(query)
     assert (found.value, found.is_final) == (None, True)
-    assert any(word in found.problem for word in says.split("|"))
+    assert says in found.problem
 
 
 def test_an_answer_without_the_part_that_could_not_be_read_is_no_data(server: Server) -> None:

@@ -74,6 +74,8 @@ def _sample(result: Any) -> Sample:
         return Sample(float(result[1]))  # a scalar: [time, "value"]
     if not result:
         return Sample(None, "the query gave no series")
+    if "values" in result[0]:
+        return Sample(None, "the query gave a range of values, and should give one: use rate() or max_over_time()", is_final=True)
     if len(result) > 1:
         return Sample(None, f"the query gave {len(result)} series, and should give one: use sum() or max()", is_final=True)
     return Sample(float(result[0]["value"][1]))
