@@ -40,6 +40,10 @@ class InPlace(View):
     is_free: bool = True
 
 
+#: The steps in which nothing has begun yet.
+WAITING = frozenset({Step.PREFLIGHT, Step.QUEUED})
+
+
 def target(record: Record | None, stable: Place | None) -> Place | None:
     """What is to run."""
     return record.place if record is not None and record.step in (Step.CUTOVER, Step.VERIFY_AFTER) else stable
@@ -52,7 +56,7 @@ def step(record: Record | None, view: InPlace, terms: Terms, now: datetime) -> N
     asked = _aborted(record, view) or _rolled_back(record, view, terms, now)
     if asked:
         return asked
-    if record is None or record.step is Step.QUEUED:
+    if record is None or record.step in WAITING:
         return _begin(record, view, terms, now)
     if view.replicas == 0:
         return Next(None, failed="0 replicas are wanted" if record.is_rollback else "")
@@ -98,12 +102,18 @@ def _begin(record: Record | None, view: InPlace, terms: Terms, now: datetime) ->
     if not is_wanted or view.strategy == "BlueGreen" or (record is not None and record.strategy != view.strategy):
         return Next(None)
     if record is not None and record.key == view.key:
-        return Next(record if record.paused_at or not view.has_place else _entered(record, view, terms, now))
+        return Next(record if record.paused_at else _admitted(record, view, terms, now))
     if stable and view.strategy == "RollingUpdate" and view.traffic.is_strange:
         return Next(None)  # a selector of one revision goes first: the pods that come would get no traffic
     begun = Record(_free_place(view, view.wanted), view.key, Step.QUEUED, now, strategy=view.strategy)
-    # The first one does not wait: nothing serves before it.
-    return Next(_entered(begun, view, terms, now) if view.has_place or stable is None else begun)
+    return Next(_admitted(begun, view, terms, now))
+
+
+def _admitted(record: Record, view: InPlace, terms: Terms, now: datetime) -> Record:
+    """In Cutover, or waiting: for what it depends on, then for its place. The first one waits for none: nothing serves before it."""
+    if view.hooks.waits_for:
+        return replace(record, step=Step.PREFLIGHT)
+    return _entered(record, view, terms, now) if view.has_place or view.stable is None else replace(record, step=Step.QUEUED)
 
 
 def _free_place(view: InPlace, revision: str) -> Place:
@@ -198,7 +208,7 @@ def _rolled_back(record: Record | None, view: InPlace, terms: Terms, now: dateti
     asked, stable = view.rollback, view.stable
     if asked is None or stable is None or (record is not None and (record.is_rollback or record.step is Step.SWITCH_BACK)):
         return None
-    if record is not None and record.step is not Step.QUEUED:
+    if record is not None and record.step not in WAITING:
         # Stable first, for an older one as well: what is left must be marked by then.
         return Next(record, rejects=asked.left) if asked.left.key not in view.rejected else Next(_leaving(record, view, is_rejected=True))
     if asked.to == stable.revision or view.strategy == "BlueGreen" or (view.strategy == "RollingUpdate" and view.traffic.is_strange):

@@ -7,7 +7,7 @@ from hardened.core.checking import Heard
 from hardened.core.desired.metadata import stack_selector
 from hardened.core.desired.service import NOBODY
 from hardened.core.facts import Facts
-from hardened.core.in_place import InPlace, target
+from hardened.core.in_place import WAITING, InPlace, target
 from hardened.core.release import COLORS, Place, Record, Step, Traffic, View, other
 from hardened.core.release_view import serves_nobody, view_of
 from hardened.core.rollout import Rollout
@@ -36,7 +36,7 @@ def needs_pods(facts: Facts, record: Record | None, view: InPlace) -> bool:
     if (record.strategy if record else view.strategy) == "RollingUpdate":
         return record is not None and record.step is Step.VERIFY_AFTER
     place = target(record, view.stable)
-    if place is None or (record is not None and record.step is not Step.QUEUED):
+    if place is None or (record is not None and record.step not in WAITING):
         return record is not None
     rollout = facts.rollout(place.color)
     return rollout is None or rollout.revision != place.revision or rollout.wanted < view.replicas

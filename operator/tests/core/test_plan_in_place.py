@@ -50,6 +50,18 @@ def test_until_the_first_revision_has_come_up_nobody_is_led_to_it() -> None:
     assert condition(cr["status"], "Available")[0] == "True"
 
 
+def test_what_a_revision_depends_on_is_waited_for_before_its_first_pod() -> None:
+    cr, world = body({**body()["spec"], "dependsOn": [{"service": "database"}]}), World()
+    settle(cr, world)
+    settle(cr, world, NOW + timedelta(days=1))
+    assert cr["status"]["release"]["step"] == "Preflight"
+    assert condition(cr["status"], "Ready") == ("False", "WaitingForDependencies")
+    assert sizes(world) == {}
+    world.ready.add("database")
+    played(cr, world, NOW + timedelta(days=1))
+    assert condition(cr["status"], "Ready") == ("True", "Healthy")
+
+
 def test_it_is_ready_once_it_was_watched_for_its_window(first: tuple[Manifest, World]) -> None:
     cr, world = first
     cr = with_spec(cr, image="shop:2")
