@@ -11,7 +11,7 @@ from e2e.cluster.local.cluster import LocalCluster
 from e2e.figures import figures
 from e2e.hand_edits import EDITS, OF_SERVICE, OF_SERVING, PROMOTED, REJECTED, edit_and_await_repair, end_of, ends_after
 from e2e.kube import condition, is_ready
-from e2e.releases import STEPS, leads_to, pods_of, released, slow, until_no_release, until_step
+from e2e.releases import STEPS, leads_to, released, slow, until_gone, until_no_release, until_step
 from e2e.rig import Run, running, serve
 from e2e.samples import sampled
 from e2e.traffic import sending
@@ -50,10 +50,9 @@ def test_an_edit_in_a_good_release_is_repaired_and_the_release_ends_as_it_should
             serving, idle = ("green", "blue") if ended == PROMOTED else ("blue", "green")
             assert leads_to(serving)(await run.kube.get("Service", "web", run.namespace))
             await until_no_release(run)
-            live, _ = await run.kube.until(
-                "Deployment", f"web-{idle}", run.namespace, lambda d: d is None or not d["spec"]["replicas"], within=30
-            )
-            assert live is None or not await pods_of(run, idle), "a stack that nobody keeps has no pods"
+            # A stack that nobody keeps has no pods.
+            await run.kube.until("Deployment", f"web-{idle}", run.namespace, lambda d: d is None or not d["spec"]["replicas"], within=30)
+            await until_gone(run, idle, within=30)
             assert not run.operator.exits
 
     asyncio.run(all_of_it())
