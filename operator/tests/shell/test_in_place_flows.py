@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from tests.shell import virtual_time
+from tests.shell.enumerations import turns
 from tests.shell.operator_world import RELEASED, Killed, Strike, World, asks, release, service
 from tests.shell.test_rollback_flows import state
 
@@ -84,12 +85,12 @@ def test_the_flow_is_what_it_says(strategy: str) -> None:
     assert {each["release"] for each in states} == {None}
 
 
-@pytest.mark.parametrize("turn", range(4))
+@pytest.mark.parametrize("turn", turns(4))
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_killed_at_any_single_write_it_ends_the_same(strategy: str, turn: int) -> None:
+def test_killed_at_any_single_write_it_ends_the_same(strategy: str, turn: slice) -> None:
     """Killed after a write was taken is killed before the next."""
     writes, states = clean(strategy)
-    for nth in range(1 + turn, writes[-1] + 1, 4):
+    for nth in range(1, writes[-1] + 1)[turn]:
         strike = Strike(nth, Killed)
 
         async def play(strike: Strike = strike) -> tuple[int, Body, list[str]]:

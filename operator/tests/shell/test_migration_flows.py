@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from tests.shell import virtual_time
+from tests.shell.enumerations import turns
 from tests.shell.operator_world import RELEASED, Killed, Strike, World, create_released, release, service
 from tests.shell.test_release_flows import Watchman
 
@@ -72,9 +73,10 @@ def test_it_runs_once_and_is_undone_where_its_revision_fails(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", list(STEPS))
-def test_killed_at_any_write_of_it_it_ends_the_same(name: str) -> None:
+@pytest.mark.parametrize("turn", turns(1))
+def test_killed_at_any_write_of_it_it_ends_the_same(name: str, turn: slice) -> None:
     before, writes, expected, made = clean(name)
-    for nth in range(before + 1, writes + 1):
+    for nth in range(before + 1, writes + 1)[turn]:
         strike = Strike(nth, Killed)
 
         async def play(strike: Strike = strike) -> tuple[Body, Counter[str], list[str]]:

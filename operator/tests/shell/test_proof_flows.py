@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from tests.memory.api_server import Call
 from tests.shell import virtual_time
+from tests.shell.enumerations import turns
 from tests.shell.operator_world import Killed, Strike, World, create_released, release
 from tests.shell.test_release_flows import Watchman
 
@@ -89,8 +90,9 @@ def test_the_proof_stays_once_the_release_has_ended() -> None:
 
 
 @pytest.mark.parametrize("is_after", [False, True], ids=["before it took effect", "after it took effect"])
-def test_killed_at_any_write_around_the_removal_both_probes_are_proof(is_after: bool) -> None:
-    for nth in around_the_removal():
+@pytest.mark.parametrize("turn", turns(1))
+def test_killed_at_any_write_around_the_removal_both_probes_are_proof(turn: slice, is_after: bool) -> None:
+    for nth in around_the_removal()[turn]:
         strike = Strike(nth, Killed)
         world = virtual_time.run(_played(strike, is_after=is_after))
         assert strike.has_struck
@@ -109,10 +111,11 @@ ERRORS: dict[str, Callable[[], BaseException]] = {
 }
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("is_after", [False, True], ids=["before it took effect", "after it took effect"])
 @pytest.mark.parametrize(("turn", "answer"), list(enumerate(ERRORS)))
 def test_answered_wrongly_at_a_write_around_the_removal_the_release_ends(turn: int, answer: str, is_after: bool) -> None:
-    for nth in list(around_the_removal())[turn :: len(ERRORS)]:
+    for nth in around_the_removal()[turn :: len(ERRORS)]:
         has_ended(virtual_time.run(_played(Strike(nth, ERRORS[answer]), is_after=is_after)))
 
 
