@@ -14,7 +14,7 @@ from hardened.core.manifest import ChildKey, Manifest
 from hardened.core.proof import REMOVAL_LEAD, Removal, duration
 from hardened.core.release import WITHOUT_PODS, Outcome, Place, Record, Step, Terms, Verdict, other
 from hardened.core.revision import Revision
-from hardened.core.verdicts import NoData, Pending, Reported, Results, health, job_result, load_result, results_of, verdict
+from hardened.core.verdicts import NoData, Pending, Reported, Results, health, job_result, load_result, probe_result, results_of, verdict
 from hardened.core.verification import (
     ZERO_LOSS,
     Check,
@@ -32,6 +32,8 @@ from hardened.core.verification import (
 
 #: The steps in which the probe runs. It starts before the flip, and ends when the window has passed.
 _PROBED = frozenset({Step.SCALE_UP, Step.CUTOVER, Step.VERIFY_AFTER})
+#: What a probe that was made late gets to start, and to ask.
+_LEAST_PROBE = timedelta(seconds=5)
 _FINE = tuple(range(200, 300))
 #: Kubernetes' own, where a template does not say how long its pods may take to end.
 DEFAULT_GRACE_SECONDS = 30
@@ -97,10 +99,20 @@ def verifiers(facts: Facts, record: Record | None, terms: Terms, image: str, now
     # Before the first release there is nothing to lose, and while one revision waits for the end of the other nothing is there.
     is_away = record.strategy == "Recreate" and record.step is not Step.VERIFY_AFTER
     if facts.stable and not is_away and (record.step in _PROBED or is_next):
-        is_over = record.window_ends_at is not None and now >= record.window_ends_at
         purpose = Purpose.WINDOW if record.is_probed_anew else Purpose.CUTOVER
-        found += maker.probe(purpose, terms.window + 2 * terms.progress_deadline, wait, has_enough=is_over)
+        probe = maker.probe(purpose, terms.window + 2 * terms.progress_deadline, wait)
+        found += [replace(each, has_enough=_has_enough(facts, each, record, terms, now)) for each in probe]
     return found
+
+
+def _has_enough(facts: Facts, probe: Verifier, record: Record, terms: Terms, now: datetime) -> bool:
+    """Whether the window has passed; for a probe that was made in it, or after it, as long again: nobody else has looked."""
+    live = facts.observed.children.get(probe.key)
+    if live is None or record.window_ends_at is None or record.cutover_at is None:
+        return False
+    made_at = datetime.fromisoformat(live["metadata"]["creationTimestamp"])
+    ends = record.window_ends_at
+    return now >= (ends if made_at <= record.cutover_at else max(ends, made_at + max(terms.window, _LEAST_PROBE)))
 
 
 def removal_verifiers(facts: Facts, removal: Removal | None, image: str) -> list[Verifier]:
@@ -110,7 +122,7 @@ def removal_verifiers(facts: Facts, removal: Removal | None, image: str) -> list
         return []
     maker = _Maker(facts.svc, revision, removal.place, removal.started_at, image)
     lasts = duration(grace_of(facts, other(removal.place.color)))
-    return [replace(v, is_optional=True) for v in maker.probe(Purpose.REMOVAL, lasts, REMOVAL_LEAD, has_enough=removal.is_over)]
+    return [replace(v, is_optional=True, has_enough=removal.is_over) for v in maker.probe(Purpose.REMOVAL, lasts, REMOVAL_LEAD)]
 
 
 def grace_of(facts: Facts, color: str) -> timedelta:
@@ -143,11 +155,11 @@ class _Maker:
             if check.job:
                 yield self._running(check.name, check.job, purpose)
 
-    def probe(self, purpose: Purpose, duration: timedelta, wait: timedelta, *, has_enough: bool) -> Iterator[Verifier]:
+    def probe(self, purpose: Purpose, duration: timedelta, wait: timedelta) -> Iterator[Verifier]:
         """The zero-loss probe; none for a service without a TCP port of clients."""
         task = probe_task(self._svc, self._revision, duration, wait)
         if task:
-            yield replace(self._asking(task, purpose, (ZERO_LOSS,)), has_enough=has_enough)
+            yield replace(self._asking(task, purpose, (ZERO_LOSS,)), reads=probe_result)
 
     def _asking(self, task: Manifest, purpose: Purpose, names: tuple[str, ...]) -> Verifier:
         pod = verifier_pod(self._svc, self._name(purpose), task, image=self._image, seconds=task_seconds(task))

@@ -72,6 +72,13 @@ def results_of(svc: HardenedService, pod: Mapping[str, Any]) -> Results:
     return found or NoData(f"verifier pod {pod['metadata']['name']} left no report that can be read")
 
 
+def probe_result(svc: HardenedService, pod: Mapping[str, Any]) -> Results:
+    """As `results_of`. A probe that was told to end before anybody accepted its first connection says nothing, and is to be made anew."""
+    found = results_of(svc, pod)
+    is_empty = isinstance(found, Reported) and not found.results
+    return NoData(f"verifier pod {pod['metadata']['name']} has made no request") if is_empty else found
+
+
 def _ended(svc: HardenedService, pod: Mapping[str, Any], *, takes_failures: bool = False) -> Mapping[str, Any] | Pending | NoData:
     """How the pod's container ended by itself; else why nothing is known."""
     name, status = pod["metadata"]["name"], pod.get("status") or {}

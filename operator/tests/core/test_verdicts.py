@@ -11,7 +11,19 @@ from tests.core.worlds import NOW, OTHER_UID, WEB, live_sample, service
 
 from hardened.core.desired.verifier_pod import verifier_pod
 from hardened.core.release import Verdict
-from hardened.core.verdicts import NoData, Pending, Reported, Results, health, job_result, load_result, read, results_of, verdict
+from hardened.core.verdicts import (
+    NoData,
+    Pending,
+    Reported,
+    Results,
+    health,
+    job_result,
+    load_result,
+    probe_result,
+    read,
+    results_of,
+    verdict,
+)
 from hardened.verifier.report import Result, rendered
 
 SHOP = service(WEB)
@@ -255,6 +267,12 @@ def test_pods_of_a_real_cluster_are_understood() -> None:
 
 def load_report(verdict: str = "Passed", *reasons: str, requests: int = 100) -> str:
     return json.dumps({"verdict": verdict, "reasons": reasons, "figures": {"requests": requests, "failed": 3} if requests else None})
+
+
+def test_a_probe_that_made_no_request_says_nothing_and_is_made_anew() -> None:
+    empty = live({"phase": "Failed", "reason": "DeadlineExceeded"} | ended(report()))
+    assert isinstance(results_of(SHOP, empty), Reported)
+    assert isinstance(probe_result(SHOP, empty), NoData)
 
 
 @pytest.mark.parametrize(
