@@ -16,7 +16,7 @@ from e2e.cluster.lock import locked
 from e2e.cluster.paths import cache_root
 from hardened.api.action import HardenedServiceActionSpec
 from hardened.api.parse import parse
-from hardened.core.children import desired_children
+from hardened.core.children import at_rest
 from hardened.core.revision import render
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -284,6 +284,6 @@ def test_a_scanner_finds_nothing_in_the_children_of_a_service(checkov: Path, tmp
     body = _sample("web.yaml")
     body["spec"]["image"] = f"docker.io/hardened/web-python@{DIGEST}"
     service = parse(body)
-    failed, passed = _failed(checkov, desired_children(service, render(service), 1, 3), tmp_path)
+    failed, passed = _failed(checkov, at_rest(service, render(service), 3), tmp_path)
     assert not failed
     assert passed > 80

@@ -93,15 +93,15 @@ async def do_everything(run: Run) -> None:
     await repair_seconds(run, "PodDisruptionBudget", None)
     for number in range(11):
         files = [{"mountPath": "/etc/web", "data": {"n": str(number)}}]
-        await serve(run, web(run.namespace, replicas=0, files=files, volumes=[CLAIM]))  # delete of revisions and files
-    worker = web(run.namespace, replicas=0)
+        await serve(run, web(run.namespace, files=files, volumes=[CLAIM]))  # delete of revisions and files
+    worker = web(run.namespace)
     del worker["spec"]["ports"], worker["spec"]["probes"]
     await serve(run, worker)  # delete of services
     await run.kube.apply(web(run.namespace, "no-such-version"))
     await run.kube.until(
         "HardenedService", "web", run.namespace, lambda live: condition(live, "Ready").get("reason") == "ImagePullFailed", within=60
     )  # list of pods
-    await serve(run, web(run.namespace, replicas=0))
+    await serve(run, web(run.namespace))
     await until_event(run, "Repaired")
     await run.operator.kill()
     await run.operator.wait_run(1)

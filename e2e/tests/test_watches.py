@@ -63,7 +63,7 @@ async def _survive(kube: Kube, kubeconfig: Path, folder: Path, plan: Plan) -> He
         operator_behind(kube, kubeconfig, folder, plan.faults, namespace=namespace) as run,
     ):
         # Its children are the events behind which a stream breaks.
-        await serve(run, web(namespace, replicas=0, volumes=[CLAIM]), within=60 + patience)
+        await serve(run, web(namespace, volumes=[CLAIM]), within=60 + patience)
         await run.proxy.until(lambda call: bool(call.fault), within=30)
         change = await _change(run, fault.where.resource or "", patience)
         heard = await canary(kube, namespace, within=patience)
