@@ -152,7 +152,9 @@ RATE = 100
 def start_load(tour: Tour) -> str:
     """A pod that sends requests to the Service, on new connections, until it is told to end."""
     tour.kubectl("delete", "pod", LOAD, "--ignore-not-found", "--wait")
-    words = ["--host", SERVICE, "--port", "80", "--rate", str(RATE), "--duration", "300s", "--mark-json", "version", "--brief"]
+    # By its address: for as long as DNS caches it, its name may lead to the Service that was deleted by hand a moment ago.
+    address = tour.kubectl("get", "service", SERVICE, "--output=jsonpath={.spec.clusterIP}")
+    words = ["--host", address, "--port", "80", "--rate", str(RATE), "--duration", "300s", "--mark-json", "version", "--brief"]
     command = ["/opt/hardened/bin/python", "-I", "-m", "hardened.load", *words, "--report", "/dev/termination-log"]
     restricted = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}, "readOnlyRootFilesystem": True}
     pod = {
