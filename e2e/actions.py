@@ -14,13 +14,13 @@ OF_A_REVISION = ("Promote", "Abort", "Retry")
 _OVER = ("Succeeded", "Failed", "Refused")
 
 
-def action(namespace: str, verb: str, *, by: str, service: str = "web", revision: str = "") -> Body:
-    """A HardenedServiceAction of a name that no other one has. by: who asks."""
+def action(namespace: str, verb: str, *, by: str, service: str = "web", revision: str = "", ttl: str = "24h") -> Body:
+    """A HardenedServiceAction of a name that no other one has. by: who asks; ttl: how long it stays after its end."""
     return {
         "apiVersion": "hardened.dev/v1alpha1",
         "kind": "HardenedServiceAction",
         "metadata": {"name": f"{verb.lower()}-{uuid.uuid4().hex[:8]}", "namespace": namespace},
-        "spec": {"service": service, "action": verb, "requestedBy": by, **({"revision": revision} if revision else {})},
+        "spec": {"service": service, "action": verb, "requestedBy": by, "ttl": ttl, **({"revision": revision} if revision else {})},
     }
 
 
