@@ -191,6 +191,7 @@ def release(tour: Tour, version: str, env: dict[str, str], exit_status: int) -> 
 async def watching_switches(kubeconfig: Path, follow: Callable[[], Result]) -> tuple[Result, list[tuple[str, float]]]:
     """What `follow` returns; and each switch of traffic meanwhile, with its seconds until every endpoint has followed."""
     found: list[tuple[str, float]] = []
+    at_rest = asyncio.Event()
 
     async def watch(kube: Kube) -> None:
         doing, since = "", time.monotonic()
@@ -199,11 +200,15 @@ async def watching_switches(kubeconfig: Path, follow: Callable[[], Result]) -> t
             if now != doing:
                 found.extend([(doing, time.monotonic() - since)] if doing else [])
                 doing, since = now, time.monotonic()
+            (at_rest.clear if doing else at_rest.set)()
 
     async with Kube(kubeconfig) as kube:
         watcher = asyncio.create_task(watch(kube))
         try:
-            return await asyncio.to_thread(follow), found
+            result = await asyncio.to_thread(follow)
+            # That a version was taken back is told before the last endpoint has followed.
+            await asyncio.wait_for(at_rest.wait(), READY_S)
+            return result, found
         finally:
             watcher.cancel()
             await asyncio.gather(watcher, return_exceptions=True)
