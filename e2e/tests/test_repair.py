@@ -221,8 +221,9 @@ async def _blocked_by(run: Run, model: Body) -> str:
     before = await run.kube.get(kind, name, run.namespace)
     manifest = web(run.namespace, volumes=[CLAIM])
     await run.kube.apply({**manifest, "metadata": {**manifest["metadata"], "name": service}})
-    live, _ = await run.kube.until("HardenedService", service, run.namespace, is_seen, within=15)
+    await run.kube.until("HardenedService", service, run.namespace, is_seen, within=15)
     await run.proxy.until_quiet(1, within=30)
+    live = await run.kube.get("HardenedService", service, run.namespace)
     after = await run.kube.get(kind, name, run.namespace)
     touched = [c for c in run.proxy.writes if (c.resource, c.name) == (KINDS[kind][1], name)]
     stalled, ready = condition(live, "Stalled"), condition(live, "Ready")

@@ -33,7 +33,7 @@ from hardened.core.verification import (
 #: The steps in which the probe runs. It starts before the flip, and ends when the window has passed.
 _PROBED = frozenset({Step.SCALE_UP, Step.CUTOVER, Step.VERIFY_AFTER})
 #: What a probe that was made late gets to start, and to ask.
-_LEAST_PROBE = timedelta(seconds=5)
+_LEAST_PROBE = timedelta(seconds=3)
 _FINE = tuple(range(200, 300))
 #: Kubernetes' own, where a template does not say how long its pods may take to end.
 DEFAULT_GRACE_SECONDS = 30
@@ -96,8 +96,9 @@ def verifiers(facts: Facts, record: Record | None, terms: Terms, image: str, now
     if record.step is Step.VERIFY_AFTER:
         found += maker.checks(spec.after_cutover.checks or (), Purpose.AFTER, wait)
     is_next = record.step is Step.PREVIEW and not terms.has_checks_before and not terms.is_manual
-    # Before the first release there is nothing to lose, and while one revision waits for the end of the other nothing is there.
-    is_away = record.strategy == "Recreate" and record.step is not Step.VERIFY_AFTER
+    # Before the first release there is nothing to lose. In place, pods come and go until the cutover is over, and what is lost by then may
+    # be the old revision's: it is asked after that.
+    is_away = record.strategy != "BlueGreen" and record.step is not Step.VERIFY_AFTER
     if facts.stable and not is_away and (record.step in _PROBED or is_next):
         purpose = Purpose.WINDOW if record.is_probed_anew else Purpose.CUTOVER
         probe = maker.probe(purpose, terms.window + 2 * terms.progress_deadline, wait)

@@ -173,7 +173,10 @@ def test_the_record_is_written_before_the_template(first: tuple[Manifest, World]
 @pytest.mark.parametrize(("kind", "port"), [("ClusterIP", 80), ("Headless", 8080)])
 def test_the_probe_asks_where_clients_do(kind: str, port: int) -> None:
     cr, world = running({**WEB, "ports": [{"name": "http", "containerPort": 8080, "port": 80}], "service": {"type": kind}})
-    settle(with_spec(cr, image="shop:2"), world)
+    cr = with_spec(cr, image="shop:2")
+    settle(cr, world)
+    assert not [key for key in world.objects if key.kind == "Pod"], "while pods come and go nobody asks"
+    played(cr, world, until="VerifyAfter")
     (pod,) = [live for key, live in world.objects.items() if key.kind == "Pod"]
     (probe,) = json.loads(pod["spec"]["containers"][0]["env"][0]["value"])["probes"]
     assert probe["port"] == port
