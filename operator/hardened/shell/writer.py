@@ -118,8 +118,7 @@ class Writer:
             version = body["metadata"]["resourceVersion"]
             await self._api.set_scale(HARDENED_SERVICE, key.namespace, key.name, replicas, resource_version=version)
         # The reply is a Scale; the object itself has a new generation, which the status must carry.
-        fresh = await self._api.get(HARDENED_SERVICE, key.namespace, key.name)
-        self._cache.wrote(HARDENED_SERVICE, fresh)
+        fresh = await self._read(key)
         if fresh["metadata"]["uid"] != body["metadata"]["uid"]:
             raise LookAgain(f"{key} was made anew")
         return fresh
@@ -145,11 +144,17 @@ class Writer:
                 status = {name: value for name, value in status.items() if name != unknown[1]}
             except LookAgain:
                 # The watch may be late, or silent: the next look is to see what this one did not.
-                self._cache.wrote(HARDENED_SERVICE, await self._api.get(HARDENED_SERVICE, key.namespace, key.name))
+                await self._read(key)
                 raise
             else:
                 self._cache.wrote(HARDENED_SERVICE, live)
                 return live
+
+    async def _read(self, key: Key) -> Body:
+        """The service as it is now, which the next look sees too."""
+        fresh = await self._api.get(HARDENED_SERVICE, key.namespace, key.name)
+        self._cache.wrote(HARDENED_SERVICE, fresh)
+        return fresh
 
     # ---- actions
 
