@@ -11,7 +11,7 @@ from hardened.core.history import Kept
 from hardened.core.manifest import ChildKey, Manifest
 from hardened.core.marks import Marks, marks_of
 from hardened.core.observed import Observed, Owner, owner_of
-from hardened.core.ownership import applied_fields
+from hardened.core.ownership import applied_fields, is_edited
 from hardened.core.release import COLORS, Place, Rejection
 from hardened.core.release_record import Stable, rejection_of, stable_of
 from hardened.core.revision import Revision, render, revision_name, revision_of, stored
@@ -118,9 +118,12 @@ class Facts:
         return (live and stored(live)) or render(self.svc)
 
     def _running_template(self, name: str, color: str) -> Manifest | None:
-        """The template that a Deployment runs. One from a newer renderer would restart pods that nobody asked to restart."""
+        """The template that a Deployment runs. One from a newer renderer would restart pods that nobody asked to restart.
+
+        None where somebody edited it: nothing tells what it was.
+        """
         live = self.deployments.get(color)
-        if live is None or rollout_of(live).revision != name:
+        if live is None or rollout_of(live).revision != name or is_edited(live, names.MANAGER, "spec", "template", "spec"):
             return None
         template = ((applied_fields(live, names.MANAGER) or {}).get("spec") or {}).get("template")
         if not template:

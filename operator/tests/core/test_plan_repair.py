@@ -151,6 +151,21 @@ def test_the_serving_revision_is_rebuilt_from_its_deployment_not_from_this_rende
     assert rebuilt["renderer"] == RENDERER
 
 
+def test_a_revision_that_goes_while_its_deployment_is_edited_is_rebuilt_as_it_was() -> None:
+    cr, world = running()
+    key = next(k for k in world.objects if k.kind == "ControllerRevision")
+    before, stored = copy.deepcopy(world.objects[DEPLOYMENT]["spec"]), world.objects.pop(key)
+    live = world.objects[DEPLOYMENT]
+    live["spec"]["template"]["spec"]["automountServiceAccountToken"] = True
+    (mine,) = live["metadata"]["managedFields"]
+    del mine["fieldsV1"]["f:spec"]["f:template"]["f:spec"]["f:automountServiceAccountToken"]
+    theirs = {"f:spec": {"f:template": {"f:spec": {"f:automountServiceAccountToken": {}}}}}
+    live["metadata"]["managedFields"].append({"manager": "kubectl-edit", "operation": "Update", "fieldsV1": theirs})
+    settle(cr, world)
+    assert world.objects[key]["data"] == stored["data"]
+    assert world.objects[DEPLOYMENT]["spec"] == before
+
+
 @pytest.mark.parametrize(
     "forged",
     [
