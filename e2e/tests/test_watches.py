@@ -58,7 +58,7 @@ async def _change(run: Run, resource: str, within: float) -> float:
             await run.kube.patch(kind, "web", run.namespace, {"spec": {"token": "changed"}})
             await run.kube.until(kind, "web", run.namespace, is_seen, within=within)
         case "HardenedServiceAction":
-            await ask(run, "Retry", within=within)
+            await ask(run, "Resume", within=within)
         case "Pod" | "EndpointSlice":  # a release hears its verifiers, and where traffic goes
             await serve(run, web(run.namespace, "v2", volumes=[CLAIM]), within=RELEASE_SECONDS + within)
             return max(0.0, time.monotonic() - begun - RELEASE_SECONDS)
@@ -76,7 +76,7 @@ async def _survive(kube: Kube, kubeconfig: Path, folder: Path, plan: Plan) -> He
     ):
         # These are the events behind which a stream breaks.
         await serve(run, web(namespace, volumes=[CLAIM]), within=60 + patience)
-        await ask(run, "Retry", within=patience)
+        await ask(run, "Resume", within=patience)
         await run.proxy.until(lambda call: bool(call.fault), within=30)
         change = await _change(run, fault.where.resource or "", patience)
         heard = await canary(kube, namespace, within=patience)
