@@ -62,6 +62,7 @@ def test_a_rejected_spec_stays_rejected_until_it_is_retried_or_has_something_els
                 assert releases_in(states) == [bad, worse]
                 done = await ask(run, "Retry", revision=bad)
                 assert phase_of(done) == "Succeeded", done["status"]
+                await until_step(run, "VerifyBefore")
                 await until(run, "Rejected")
                 assert releases_in(states) == [bad, worse, bad]
                 await serve(run, checked(run.namespace, "v2", expect="v2", replicas=3))

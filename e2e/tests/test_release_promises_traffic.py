@@ -1,4 +1,4 @@
-"""What clients are promised while versions change: enough pods, a way back, no mixture of versions, and one writer. See docs/promises.md."""
+"""What clients are promised while versions change: enough pods, a way back, no mixture, and one writer. See docs/promises.md."""
 
 from __future__ import annotations
 

@@ -226,7 +226,7 @@ def _depends_on_pods(facts: Facts, record: Record | None, view: View) -> bool:
 
 
 def _is_half_switched(record: Record | None) -> bool:
-    """Whether clients may be led to a revision that is not proven: what is suspended then comes to its promotion or its switch-back first."""
+    """Whether clients may be led to a revision that is not proven: suspended then, it comes to its promotion or its switch-back first."""
     steps = (Step.CUTOVER, Step.VERIFY_AFTER, Step.SWITCH_BACK)
     return record is not None and record.strategy == "BlueGreen" and record.step in steps
 
