@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
 
 from e2e.cluster.local.cluster import LocalCluster
@@ -80,6 +81,32 @@ async def until_no_release(run: Run, *, within: float = 60) -> None:
 async def scale(run: Run, replicas: int) -> None:
     """What an autoscaler does."""
     await run.kube.patch("HardenedService", "web", run.namespace, {"spec": {"replicas": replicas}}, "scale")
+
+
+@contextlib.asynccontextmanager
+async def following(run: Run) -> AsyncIterator[list[Body]]:
+    """Every state of the service from the begin of the block to its end, as they come."""
+    states = run.kube.states("HardenedService", "web", run.namespace)
+    found: list[Body] = [first for first in [await anext(states)] if first]
+
+    async def follow() -> None:
+        async for live in states:
+            if live:
+                found.append(live)
+
+    task = asyncio.create_task(follow())
+    try:
+        yield found
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+def releases_in(states: Iterable[Body]) -> list[str]:
+    """The revisions that were released in these states of a service, one after the other."""
+    found = [(live.get("status") or {}).get("release") or {} for live in states]
+    return list({each["startedAt"]: str(each["revision"]) for each in found if each}.values())
 
 
 def serving_color(live: Body | None) -> str:

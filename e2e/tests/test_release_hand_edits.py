@@ -35,7 +35,7 @@ async def until_ended(run: Run) -> str:
 
 
 @pytest.mark.parametrize(("step", "edit"), sampled(GOOD, 1))
-def test_an_edit_in_a_good_release_is_repaired_and_the_release_ends_as_it_should(
+def test_an_edit_in_a_good_release_is_repaired_toward_stable_and_it_ends_as_it_should(
     local: LocalCluster, tmp_path: Path, step: str, edit: str
 ) -> None:
     async def all_of_it() -> None:
@@ -59,7 +59,9 @@ def test_an_edit_in_a_good_release_is_repaired_and_the_release_ends_as_it_should
 
 
 @pytest.mark.parametrize(("step", "edit"), sampled(BAD, 1))
-def test_an_edit_leads_no_client_to_a_version_that_fails_its_check(local: LocalCluster, tmp_path: Path, step: str, edit: str) -> None:
+def test_an_edit_skips_no_gate_and_leads_no_client_to_a_version_that_fails_its_check(
+    local: LocalCluster, tmp_path: Path, step: str, edit: str
+) -> None:
     async def all_of_it() -> None:
         async with running(local.kubeconfig, tmp_path, name="edits") as run:
             await serve(run, released(run.namespace, "v1"))

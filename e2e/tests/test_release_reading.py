@@ -9,7 +9,7 @@ import pytest
 from e2e.hand_edits import BEFORE_CUTOVER, EDITS, PROMOTED, REJECTED, TAKEN_BACK, end_of, ends_after, leads_after, selector
 from e2e.kube import Body
 from e2e.pod_count import Watched, is_counted, most
-from e2e.releases import STEPS, released, unsized
+from e2e.releases import STEPS, released, releases_in, unsized
 from e2e.samples import sample, sampled
 from e2e.traffic import sent_of
 from hardened.api.parse import parse
@@ -142,3 +142,10 @@ def test_an_unsized_service_says_all_but_its_size() -> None:
     manifest = released("shop", "v1")
     assert {**unsized(manifest)["spec"], "replicas": 2} == manifest["spec"]
     assert "replicas" not in unsized(manifest)["spec"]
+
+
+def test_releases_are_told_apart_by_their_begin() -> None:
+    def at(revision: str, second: int) -> Body:
+        return {"status": {"release": {"revision": revision, "startedAt": f"2030-01-01T00:00:{second:02}Z"}}}
+
+    assert releases_in([{}, at("a", 1), at("a", 1), {"status": {}}, at("b", 2), at("a", 3), at("a", 3)]) == ["a", "b", "a"]

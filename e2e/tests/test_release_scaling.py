@@ -41,7 +41,7 @@ async def autoscale(run: Run) -> None:
 
 
 @pytest.mark.parametrize("step", sampled([(step,) for step in STEPS], 1))
-def test_a_release_that_is_scaled_in_one_of_its_steps_completes_at_that_size(local: LocalCluster, tmp_path: Path, step: str) -> None:
+def test_scaling_in_any_step_neither_stops_a_release_nor_is_undone_by_it(local: LocalCluster, tmp_path: Path, step: str) -> None:
     async def all_of_it() -> None:
         async with running(local.kubeconfig, tmp_path, name="scaling") as run:
             await serve(run, unsized(released(run.namespace, "v1")))

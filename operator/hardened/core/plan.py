@@ -134,7 +134,7 @@ class _Planner:
 
     def plan(self) -> Plan:
         course = self.course
-        if self.svc.spec.suspend:
+        if course.is_suspended:
             finding = Finding(Reason.SUSPENDED, "spec.suspend is true: nothing is changed until it is false")
             is_told = course.actions == entries_of(self.before)
             return Plan(status=self._status(finding), is_status_first=not is_told, answers=self.answers, requeue_after=self._answer_wait())

@@ -57,7 +57,7 @@ class Course:
     written before all; verifiers: the pods that are to check; proof: what is known of lost requests; actions: what is remembered of them;
     rejection: why the revision that the spec asks for is not released; needs_pods: nothing can be said before the pods are listed; asks:
     nor before these are asked; waits_for: what is not there that the revision depends on, and waits for; look_at: when to look again;
-    is_exclusive: a stack may only grow as long as nothing has changed since it was looked at.
+    is_exclusive: a stack may only grow as long as nothing has changed since it was looked at; is_suspended: nothing is to be changed.
     """
 
     stacks: tuple[Stack, ...]
@@ -79,6 +79,7 @@ class Course:
     waits_for: str = ""
     look_at: datetime | None = None
     is_exclusive: bool = False
+    is_suspended: bool = False
 
 
 def course_of(facts: Facts, verifier_image: str, now: datetime) -> Course:
@@ -144,8 +145,9 @@ def _course(facts: Facts, record: Record | None, image: str, now: datetime) -> C
     forgiven = _forgiven(facts, actions.pending_retry(before))
     marked, failed = forgiven, ""
     needs_pods = facts.observed.pods is None and _depends_on_pods(facts, record, view)
+    is_suspended = facts.svc.spec.suspend and not _is_half_switched(record)
     # Gates that are open already are passed at one go: one record instead of three.
-    for _ in () if needs_pods or forgiven else Step:
+    for _ in () if needs_pods or forgiven or is_suspended else Step:
         following = _step(found, view, terms, now)
         look_at = following.look_at
         marked = _marked(facts, found, following) if found else ()
@@ -191,6 +193,7 @@ def _course(facts: Facts, record: Record | None, image: str, now: datetime) -> C
         waits_for=missing,
         look_at=min((moment for moment in (look_at, next_due(facts.svc, found)) if moment), default=None),
         is_exclusive=strategy == "Recreate",
+        is_suspended=is_suspended,
     )
 
 
@@ -220,6 +223,12 @@ def _depends_on_pods(facts: Facts, record: Record | None, view: View) -> bool:
             return view.rollback is None
         case _:
             return needs_emptiness(record)
+
+
+def _is_half_switched(record: Record | None) -> bool:
+    """Whether clients may be led to a revision that is not proven: suspended then, it comes to its promotion or its switch-back first."""
+    steps = (Step.CUTOVER, Step.VERIFY_AFTER, Step.SWITCH_BACK)
+    return record is not None and record.strategy == "BlueGreen" and record.step in steps
 
 
 def _waits(record: Record) -> bool:
