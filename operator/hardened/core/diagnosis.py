@@ -45,6 +45,17 @@ def of_deployment(live: Mapping[str, Any]) -> Finding | None:
     return None
 
 
+def of_room(live: Mapping[str, Any], pods: Iterable[Manifest]) -> Finding | None:
+    """Why the cluster has no room for a Deployment's pods: a quota is full, or no node takes them. None where a pod shows another fault."""
+    shown = [finding for finding in _of_present(pods) if not finding.believed_after]
+    if any(finding.reason is not Reason.UNSCHEDULABLE for finding in shown):
+        return None
+    refused = of_deployment(live)
+    if refused:
+        return refused if refused.reason is Reason.QUOTA_EXCEEDED else None
+    return next(iter(shown), None)
+
+
 def has_passed_its_deadline(live: Mapping[str, Any]) -> bool:
     """True once the Deployment has given up progressing."""
     conditions = (live.get("status") or {}).get("conditions") or ()
@@ -61,8 +72,11 @@ def _refused_pods(text: str) -> Finding:
 
 def of_pods(pods: Iterable[Manifest]) -> Finding | None:
     """The first cause that any pod shows, the most telling kind first."""
-    found = [finding for pod in pods if not pod["metadata"].get("deletionTimestamp") for finding in _of_pod(pod)]
-    return min(found, key=lambda f: _RANK.index(f.reason), default=None)
+    return min(_of_present(pods), key=lambda f: _RANK.index(f.reason), default=None)
+
+
+def _of_present(pods: Iterable[Manifest]) -> list[Finding]:
+    return [finding for pod in pods if not pod["metadata"].get("deletionTimestamp") for finding in _of_pod(pod)]
 
 
 _RANK = (
