@@ -30,10 +30,11 @@ class Trouble:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a release finds in its namespace. quotas: all; config_maps: those that were asked for, by name, as far as they are there."""
+    """What a release finds in its namespace. quotas: all; config_maps: those that were asked for, by name, as far as they are there; None
+    where nobody can say."""
 
     quotas: tuple[Manifest, ...] = ()
-    config_maps: Mapping[str, Manifest] = field(default_factory=lambda: MappingProxyType({}))
+    config_maps: Mapping[str, Manifest] | None = None
 
 
 @dataclass(frozen=True)

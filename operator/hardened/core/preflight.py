@@ -52,8 +52,10 @@ def shortfall(facts: Facts, view: View, terms: Terms) -> Shortfall:
     seen = facts.observed.surroundings
     if seen is None:
         return NOTHING
-    wanted = [each for each in references(facts.wanted.template) if each.name in config_maps(facts)]
-    short, absent = shortages(seen.quotas, _growth(facts, view, terms)), missing(wanted, seen.config_maps)
+    names = config_maps(facts)
+    wanted = [each for each in references(facts.wanted.template) if each.name in names]
+    short = shortages(seen.quotas, _growth(facts, view, terms))
+    absent = missing(wanted, seen.config_maps) if seen.config_maps is not None else []
     remedy = "raise the ResourceQuota or free some of it"
     return Shortfall(
         Finding(Reason.QUOTA_EXCEEDED, f"{'; '.join(short)}; {remedy}") if short else None,

@@ -91,7 +91,7 @@ def _shortages(quota: Manifest, growth: Growth) -> Iterator[str]:
         except ValueError:
             continue
         if needed > left:
-            yield f"ResourceQuota {quota['metadata']['name']} leaves {quantity(left)} of {resource}, and {quantity(needed)} more is needed"
+            yield f"ResourceQuota {quota['metadata']['name']} leaves {quantity(left)} of {resource}, and {quantity(needed)} are needed"
 
 
 def _matches(term: Mapping[str, Any], pod: Manifest) -> bool:

@@ -1,0 +1,299 @@
+"""What a release needs before its first pod, and pods that find no room, as it is planned: what is written, and what status says meanwhile."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.core.test_plan_release import SECOND, SPEC, released, sizes
+from tests.core.worlds import NOW, WEB, World, body, condition, decide, live_sample, revision, settle, with_spec
+
+from hardened.api import names
+from hardened.core.manifest import ChildKey, Manifest
+from hardened.core.plan import plan
+
+HOUR = timedelta(hours=1)
+CHECKED = {"beforeCutover": [{"name": "smoke", "http": {}}]}
+HOMELESS: Manifest = live_sample("pods")["homeless"]
+FULL = {"type": "ReplicaFailure", "status": "True", "message": 'pods "x" is forbidden: exceeded quota: small, limited: pods=2'}
+
+
+def quota(left: int, resource: str = "pods") -> Manifest:
+    """A quota that leaves so much."""
+    counted = {"hard": {resource: str(10 + left)}, "used": {resource: "10"}}
+    return {"metadata": {"name": "small"}, "spec": {"hard": counted["hard"]}, "status": counted}
+
+
+def ready(cr: Manifest) -> str:
+    """What Ready says."""
+    return str(next(c["message"] for c in cr["status"]["conditions"] if c["type"] == "Ready"))
+
+
+def in_place(strategy: str) -> Manifest:
+    return {**WEB, "replicas": 4, "release": {"strategy": strategy}}
+
+
+def blue_green(**more: Any) -> Manifest:
+    return {**SPEC, "replicas": 4, **more}
+
+
+@pytest.mark.parametrize(
+    ("spec", "first", "second"),
+    [
+        pytest.param(blue_green(), 4, 4, id="BlueGreen: as many as serve"),
+        pytest.param(blue_green(verify=CHECKED), 4, 4, id="BlueGreen: the preview first, and then as many as serve"),
+        pytest.param(in_place("RollingUpdate"), 4, 1, id="RollingUpdate: its surge"),
+        pytest.param(in_place("Recreate"), 4, 0, id="Recreate: no pod"),
+    ],
+)
+def test_each_strategy_waits_for_the_room_that_it_needs(spec: Manifest, first: int, second: int) -> None:
+    cr, world = body(spec), World()
+    now = NOW
+    for needed, image in ((first, "shop:1"), (second, "shop:2")):
+        cr = {**with_spec(cr, image=image), **({"status": cr["status"]} if "status" in cr else {})}
+        before = sizes(world)
+        if needed:
+            world.quotas = [quota(needed - 1)]
+            settle(cr, world, now)
+            assert cr["status"]["release"]["step"] == "Preflight"
+            assert sizes(world) == before
+            said = f"ResourceQuota small leaves {needed - 1} of pods, and {needed} are needed; raise the ResourceQuota"
+            assert ready(cr).startswith(f"Preflight: revision {revision(cr)} waits for room: {said}")
+            assert condition(cr["status"], "Ready") == ("False", "QuotaExceeded")
+            assert condition(cr["status"], "Stalled")[0] == "False"
+        world.quotas = [quota(needed)]
+        now = released(cr, world, now)
+        assert condition(cr["status"], "Ready") == ("True", "Healthy")
+        now += HOUR
+
+
+def test_larger_pods_of_a_recreated_service_need_the_difference() -> None:
+    cr, world = body(in_place("Recreate")), World()
+    now = released(cr, world)
+    cr = with_spec(cr, resources={"requests": {"cpu": "150m"}})  # 50m by default
+    world.quotas = [quota(0, "requests.cpu")]
+    settle(cr, world, now)
+    assert "leaves 0 of requests.cpu, and 400m are needed" in ready(cr)
+
+
+def test_it_is_waited_for_without_a_deadline_and_looked_at_again_soon() -> None:
+    cr, world = body(SPEC), World()
+    world.quotas = [quota(1)]
+    settle(cr, world)
+    decided = settle(cr, world, NOW + timedelta(days=1))
+    assert cr["status"]["release"]["step"] == "Preflight"
+    assert "deadline" not in cr["status"]["release"]
+    assert decided.requeue_after == timedelta(seconds=5)
+    assert sizes(world) == {}
+    assert world.writes == [w for w in world.writes if "Pod" not in w.split()[1:2]]
+
+
+def test_the_previous_colour_of_a_kept_release_makes_room() -> None:
+    cr, world = body(blue_green()), World()
+    now = released(cr, world)
+    cr = with_spec(cr, image="shop:2")
+    now = released(cr, world, now, until="Keep") + 40 * SECOND
+    cr = {**with_spec(cr, image="shop:3"), "status": cr["status"]}
+    world.quotas = [quota(0)]
+    settle(cr, world, now)
+    assert cr["status"]["release"]["step"] == "Preflight", "its pods cannot be replaced one by one"
+    assert sizes(world) == {"shop-blue": 0, "shop-green": 4}
+    world.quotas = [quota(4)]
+    released(cr, world, now)
+    assert condition(cr["status"], "Ready") == ("True", "Healthy")
+
+
+def test_the_quota_is_asked_once() -> None:
+    cr, world = body(SPEC), World()
+    settle(cr, world)
+    assert cr["status"]["release"]["step"] == "Preview"
+    world.quotas = [quota(-10)]
+    released(cr, world)
+    assert condition(cr["status"], "Ready") == ("True", "Healthy")
+
+
+def test_where_no_release_begins_nobody_looks() -> None:
+    cr, world = body(SPEC), World()
+    assert plan_of(cr, world).look_around == frozenset()
+    settle(cr, world)
+    assert plan_of(cr, world).look_around is None
+    released(cr, world)
+    assert plan_of(cr, world, NOW + HOUR).look_around is None
+
+
+def plan_of(cr: Manifest, world: World, now: Any = NOW) -> Any:
+    """The first plan of a look."""
+    from tests.core.worlds import ANY_KEY
+
+    return plan(cr, world.seen(), ANY_KEY, now)
+
+
+def test_a_rollback_by_hand_is_held_up_by_nothing() -> None:
+    cr, world = body({**SPEC, "envFrom": [{"configMapRef": {"name": "settings"}}]}), World()
+    world.config_maps = {"settings": {}}
+    now = released(cr, world)
+    cr = with_spec(cr, image="shop:2")
+    now = released(cr, world, now)
+    world.quotas, world.config_maps = [quota(-10)], {}
+    meta = {"name": "back", "namespace": "market", "uid": "b", "resourceVersion": "1", "labels": {names.SERVICE_LABEL: "shop"}}
+    spec = {"service": "shop", "action": "Rollback", "requestedBy": "jane"}
+    action = {"apiVersion": names.API_VERSION, "kind": names.ACTION_KIND, "metadata": meta, "spec": spec}
+    world.objects[ChildKey(names.ACTION_KIND, "back")] = action
+    settle(cr, world, now)
+    assert cr["status"]["release"]["step"] == "ScaleUp"
+    assert sizes(world) == {"shop-blue": 2, "shop-green": 2}
+
+
+VARIABLE = {"name": "LEVEL", "valueFrom": {"configMapKeyRef": {"name": "settings", "key": "level"}}}
+
+
+@pytest.mark.parametrize("spec", [SPEC, in_place("RollingUpdate"), in_place("Recreate")], ids=["BlueGreen", "RollingUpdate", "Recreate"])
+def test_a_config_map_that_is_missing_stalls_the_release_until_it_is_there(spec: Manifest) -> None:
+    cr, world = body({**spec, "env": [VARIABLE]}), World()
+    decided = settle(cr, world)
+    assert condition(cr["status"], "Ready") == condition(cr["status"], "Stalled")[:0] + ("False", "ConfigMissing")
+    assert condition(cr["status"], "Stalled") == ("True", "ConfigMissing")
+    assert "ConfigMap settings is not there: make it" in ready(cr)
+    assert (sizes(world), decided.requeue_after) == ({}, timedelta(seconds=5))
+    world.config_maps = {"settings": {"data": {}}}
+    settle(cr, world, NOW + HOUR)
+    assert "ConfigMap settings has no key level: add it" in ready(cr)
+    assert condition(cr["status"], "Stalled") == ("True", "ConfigMissing")
+    world.config_maps = {"settings": {"data": {"level": "info"}}}
+    released(cr, world, NOW + HOUR)
+    assert condition(cr["status"], "Ready") == ("True", "Healthy")
+    assert condition(cr["status"], "Stalled") == ("False", "InStep")
+
+
+def test_nothing_is_written_in_the_name_of_a_missing_config_map_that_says_otherwise() -> None:
+    cr, world = body({**SPEC, "env": [VARIABLE]}), World()
+    decided = decide(cr, world)
+    assert decided.is_status_first
+    assert decided.status
+    assert condition(decided.status, "Ready") == ("False", "ConfigMissing")
+
+
+def test_the_files_of_the_revision_itself_are_not_asked_for() -> None:
+    cr, world = body({**SPEC, "files": [{"mountPath": "/etc/shop", "data": {"a": "b"}}]}), World()
+    settle(cr, world)
+    assert cr["status"]["release"]["step"] == "Preview"
+
+
+# ---- pods without room
+
+
+def homeless(world: World, color: str, number: int = 0) -> None:
+    """The pod of a colour that no node takes."""
+    labels = world.objects[ChildKey("Deployment", f"shop-{color}")]["spec"]["template"]["metadata"]["labels"]
+    world.pods = [{**HOMELESS, "metadata": {"name": f"homeless-{number}", "uid": str(number), "labels": labels}}]
+
+
+def crowded(*, is_full: bool, verify: Manifest | None = None) -> tuple[Manifest, World, Any]:
+    """A service whose second revision finds no room in Preview."""
+    cr, world = body(SPEC if verify is None else {**SPEC, "verify": verify}), World()
+    now = released(cr, world)
+    cr = with_spec(cr, image="shop:2")
+    settle(cr, world, now)
+    world.dead.add("shop-green")
+    world.follow(now)
+    crowd(world, is_full=is_full)
+    return cr, world, now
+
+
+def crowd(world: World, *, is_full: bool) -> None:
+    if is_full:
+        world.pods = []
+        world.objects[ChildKey("Deployment", "shop-green")]["status"]["conditions"].append(FULL)
+    else:
+        homeless(world, "green")
+
+
+REASONS = [pytest.param(True, "QuotaExceeded", id="a quota"), pytest.param(False, "Unschedulable", id="the nodes")]
+
+
+@pytest.mark.parametrize(("is_full", "reason"), REASONS)
+def test_while_pods_find_no_room_no_deadline_runs(is_full: bool, reason: str) -> None:
+    cr, world, now = crowded(is_full=is_full)
+    for later in (now + 20 * SECOND, now + HOUR, now + 24 * HOUR):
+        settle(cr, world, later)
+        assert cr["status"]["release"]["step"] == "Preview"
+        assert "deadline" not in cr["status"]["release"]
+        assert condition(cr["status"], "Ready") == ("False", reason)
+        assert ready(cr).startswith(f"Preview: revision {revision(cr)} waits for room: ")
+        assert condition(cr["status"], "Stalled")[0] == "False"
+        assert sizes(world) == {"shop-blue": 2, "shop-green": 2}
+
+
+@pytest.mark.parametrize(("is_full", "reason"), REASONS)
+def test_nobody_looked_in_time_and_still_it_is_not_the_revisions_fault(is_full: bool, reason: str) -> None:
+    cr, world, now = crowded(is_full=is_full)
+    settle(cr, world, now + HOUR)
+    assert cr["status"]["release"]["step"] == "Preview"
+    assert condition(cr["status"], "Ready") == ("False", reason)
+
+
+def test_it_does_not_stall_once_the_deployment_gives_up() -> None:
+    cr, world, now = crowded(is_full=False)
+    world.run_pods("shop-green", ready=0, reason="ProgressDeadlineExceeded", since=now)
+    settle(cr, world, now + HOUR)
+    assert condition(cr["status"], "Ready") == ("False", "Unschedulable")
+    assert condition(cr["status"], "Stalled")[0] == "False"
+
+
+@pytest.mark.parametrize(("is_full", "reason"), REASONS)
+def test_with_room_the_deadline_runs_anew(is_full: bool, reason: str) -> None:
+    cr, world, now = crowded(is_full=is_full)
+    now += HOUR
+    settle(cr, world, now)
+    world.follow(now)
+    settle(cr, world, now)
+    assert cr["status"]["release"]["deadline"].startswith((now + timedelta(minutes=10)).strftime("%Y-%m-%dT%H:%M:%S"))
+    settle(cr, world, now + timedelta(minutes=10))
+    assert condition(cr["status"], "Ready") == ("False", "Rejected")
+
+
+def test_with_room_it_goes_on() -> None:
+    cr, world, now = crowded(is_full=False)
+    settle(cr, world, now + HOUR)
+    world.dead.clear()
+    released(cr, world, now + HOUR)
+    assert condition(cr["status"], "Ready") == ("True", "Healthy")
+
+
+def test_in_scale_up_too() -> None:
+    cr, world = body({**SPEC, "verify": CHECKED}), World()
+    now = released(cr, world)
+    cr = with_spec(cr, image="shop:2")
+    now = released(cr, world, now, until="ScaleUp")
+    settle(cr, world, now)
+    world.run_pods("shop-green", ready=1)
+    homeless(world, "green")
+    settle(cr, world, now + HOUR)
+    assert cr["status"]["release"]["step"] == "ScaleUp"
+    assert condition(cr["status"], "Ready") == ("False", "Unschedulable")
+    assert ready(cr).startswith("ScaleUp: ")
+
+
+@pytest.mark.parametrize("fault", ["crash", "pull", "badname"])
+def test_a_pod_with_another_fault_is_the_revisions_own(fault: str) -> None:
+    cr, world, now = crowded(is_full=False)
+    labels = world.pods[0]["metadata"]["labels"]
+    world.pods.append({**live_sample("pods")[fault], "metadata": {"name": "own", "uid": "own", "labels": labels}})
+    settle(cr, world, now + HOUR)
+    assert condition(cr["status"], "Ready") == ("False", "Rejected")
+
+
+@pytest.mark.parametrize(
+    "labels", [{names.REVISION_LABEL: "other"}, {names.COLOR_LABEL: "blue"}], ids=["another revision", "another colour"]
+)
+def test_pods_of_another_place_say_nothing(labels: dict[str, str]) -> None:
+    cr, world, now = crowded(is_full=False)
+    world.pods[0]["metadata"]["labels"] = {**world.pods[0]["metadata"]["labels"], **labels}
+    settle(cr, world, now + HOUR)
+    assert condition(cr["status"], "Ready") == ("False", "Rejected")
+
+
+def test_what_no_list_of_this_moment_says_is_not_believed() -> None:
+    cr, world, now = crowded(is_full=False)
+    settle(cr, world, now + HOUR)
+    assert "deadline" not in cr["status"]["release"]
+    assert plan_of(cr, world, now + HOUR).look_at_pods
