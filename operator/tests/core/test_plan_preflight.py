@@ -260,7 +260,7 @@ def test_in_scale_up_too() -> None:
     cr, world = body({**SPEC, "verify": CHECKED}), World()
     now = released(cr, world)
     cr = with_spec(cr, image="shop:2")
-    now = released(cr, world, now, until="VerifyBefore")
+    now = released(cr, world, now, until="Preview")
     settle(cr, world, now)
     world.run_pods("shop-green", ready=1)
     homeless(world, "green")
