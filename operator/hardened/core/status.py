@@ -115,7 +115,7 @@ def _ready(s: Situation) -> Condition:
 
 
 _DOING = {
-    Step.PREFLIGHT: "waits for what it depends on",
+    Step.PREFLIGHT: "waits for what it needs",
     Step.MIGRATE: "waits for its migration",
     Step.QUEUED: "waits until fewer releases are at work",
     Step.PREVIEW: "comes up beside what serves",
