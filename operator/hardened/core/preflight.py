@@ -19,7 +19,6 @@ from hardened.core.release import COLORS, Record, Step, Terms, View, other, prev
 
 #: Nobody tells when a quota is raised, or a ConfigMap made: they are not watched.
 WAIT = timedelta(seconds=5)
-_NOT_BEGUN = frozenset({Step.SWITCH_BACK, Step.UNDO})
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ NOTHING = Shortfall()
 
 def is_due(before: Record | None, after: Record | None) -> bool:
     """Whether a release begins with this move, or is still held in Preflight. By hand nothing is held up."""
-    if after is None or after.is_rollback or after.paused_at or after.step in _NOT_BEGUN:
+    if after is None or after.is_rollback or after.paused_at or after.step is Step.SWITCH_BACK:
         return False
     is_new = before is None or (before.place, before.key, before.started_at) != (after.place, after.key, after.started_at)
     return is_new or (before is not None and before.step is Step.PREFLIGHT)

@@ -30,7 +30,7 @@ def lack_of_room(facts: Facts, record: Record | None) -> Finding | None:
 def _incomplete(facts: Facts, record: Record) -> Manifest | None:
     """The Deployment of a step that waits for pods, where some of them are not there."""
     rollout = facts.rollout(record.place.color)
-    if record.step not in (Step.PREVIEW, Step.SCALE_UP) or record.is_rollback or record.paused_at or rollout is None:
+    if record.step not in (Step.PREVIEW, Step.SCALE_UP) or record.paused_at or rollout is None:
         return None
     is_its_own = rollout.is_current and rollout.revision == record.place.revision
     return facts.deployments[record.place.color] if is_its_own and not rollout.is_complete else None

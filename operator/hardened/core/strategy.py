@@ -158,9 +158,11 @@ def _course(facts: Facts, record: Record | None, image: str, now: datetime) -> C
     # Gates that are open already are passed at one go: one record instead of three.
     for _ in () if needs_pods or forgiven else Step:
         following = _step(found, view, terms, now)
-        if facts.observed.surroundings is None and preflight.is_due(found, following.record):
-            surroundings = preflight.config_maps(facts)
-            break
+        if preflight.is_due(found, following.record):
+            if facts.observed.surroundings is None:
+                surroundings = preflight.config_maps(facts)
+                break
+            view = replace(view, hooks=replace(view.hooks, has_no_room=False))  # that was said of another release's pods
         look_at = following.look_at
         marked = _marked(facts, found, following) if found else ()
         if marked:

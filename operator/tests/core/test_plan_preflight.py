@@ -101,6 +101,41 @@ def test_the_previous_colour_of_a_kept_release_makes_room() -> None:
     assert condition(cr["status"], "Ready") == ("True", "Healthy")
 
 
+def test_a_preview_takes_the_place_of_previous_pods() -> None:
+    cr, world = body(blue_green(verify=CHECKED)), World()
+    now = released(cr, world)
+    cr = with_spec(cr, image="shop:2")
+    now = released(cr, world, now, until="Keep") + 40 * SECOND
+    cr = {**with_spec(cr, image="shop:3"), "status": cr["status"]}
+    world.quotas = [quota(0)]
+    settle(cr, world, now)
+    assert cr["status"]["release"]["step"] == "Preview"
+
+
+def test_a_release_that_begins_anew_needs_nothing_for_the_pods_that_it_has() -> None:
+    cr, world = body(blue_green()), World()
+    now = released(cr, world)
+    cr = with_spec(cr, image="shop:2")
+    settle(cr, world, now)
+    world.dead.add("shop-green")
+    world.follow(now)
+    cr = {**with_spec(cr, verify=CHECKED), "status": cr["status"]}
+    world.quotas = [quota(0)]
+    settle(cr, world, now)
+    assert cr["status"]["release"]["step"] == "Preview"
+
+
+def test_traffic_is_led_back_without_a_look_around() -> None:
+    cr, world = body(SPEC), World()
+    now = released(cr, world)
+    cr = with_spec(cr, image="shop:2")
+    now = released(cr, world, now, until="VerifyAfter")
+    del cr["status"]["release"]
+    found = plan_of(cr, world, now)
+    assert found.look_around is None
+    assert found.status["release"]["step"] == "SwitchBack"
+
+
 def test_the_quota_is_asked_once() -> None:
     cr, world = body(SPEC), World()
     settle(cr, world)
@@ -124,6 +159,13 @@ def plan_of(cr: Manifest, world: World, now: Any = NOW) -> Any:
     return plan(cr, world.seen(), ANY_KEY, now)
 
 
+def rollback() -> Manifest:
+    """Somebody asks for the revision before."""
+    meta = {"name": "back", "namespace": "market", "uid": "b", "resourceVersion": "1", "labels": {names.SERVICE_LABEL: "shop"}}
+    spec = {"service": "shop", "action": "Rollback", "requestedBy": "jane"}
+    return {"apiVersion": names.API_VERSION, "kind": names.ACTION_KIND, "metadata": meta, "spec": spec}
+
+
 def test_a_rollback_by_hand_is_held_up_by_nothing() -> None:
     cr, world = body({**SPEC, "envFrom": [{"configMapRef": {"name": "settings"}}]}), World()
     world.config_maps = {"settings": {}}
@@ -131,10 +173,8 @@ def test_a_rollback_by_hand_is_held_up_by_nothing() -> None:
     cr = with_spec(cr, image="shop:2")
     now = released(cr, world, now)
     world.quotas, world.config_maps = [quota(-10)], {}
-    meta = {"name": "back", "namespace": "market", "uid": "b", "resourceVersion": "1", "labels": {names.SERVICE_LABEL: "shop"}}
-    spec = {"service": "shop", "action": "Rollback", "requestedBy": "jane"}
-    action = {"apiVersion": names.API_VERSION, "kind": names.ACTION_KIND, "metadata": meta, "spec": spec}
-    world.objects[ChildKey(names.ACTION_KIND, "back")] = action
+    world.objects[ChildKey(names.ACTION_KIND, "back")] = rollback()
+    assert plan_of(cr, world, now).look_around is None
     settle(cr, world, now)
     assert cr["status"]["release"]["step"] == "ScaleUp"
     assert sizes(world) == {"shop-blue": 2, "shop-green": 2}
@@ -294,3 +334,29 @@ def test_what_no_list_of_this_moment_says_is_not_believed() -> None:
     settle(cr, world, now + HOUR)
     assert "deadline" not in cr["status"]["release"]
     assert plan_of(cr, world, now + HOUR).look_at_pods
+
+
+def test_what_was_said_of_another_revision_is_not_said_of_this_one() -> None:
+    cr, world, now = crowded(is_full=True)
+    settle(cr, world, now)
+    cr = {**with_spec(cr, image="shop:3"), "status": cr["status"]}
+    cr["status"] = decide(cr, world, now).status
+    assert cr["status"]["release"]["deadline"]
+    assert decide(cr, world, now).has_writes
+
+
+def test_a_rollback_by_hand_that_finds_no_room_ends_at_its_deadline() -> None:
+    cr, world = body(SPEC), World()
+    now = released(cr, world)
+    cr = with_spec(cr, image="shop:2")
+    now = released(cr, world, now)
+    world.objects[ChildKey(names.ACTION_KIND, "back")] = rollback()
+    settle(cr, world, now)
+    world.dead.add("shop-blue")
+    world.follow(now)
+    homeless(world, "blue")
+    settle(cr, world, now + 20 * SECOND)
+    assert cr["status"]["release"]["deadline"]
+    settle(cr, world, now + HOUR)
+    assert "release" not in cr["status"]
+    assert cr["status"]["actions"][0]["phase"] == "Failed"
