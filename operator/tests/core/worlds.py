@@ -92,7 +92,7 @@ class World:
     samples: dict[str, Sample] = field(default_factory=dict)  # what Prometheus answers, by the check
     asked: list[str] = field(default_factory=list)  # what it was asked
     quotas: list[Manifest] = field(default_factory=list)
-    config_maps: dict[str, Manifest] = field(default_factory=dict)  # of others, by name
+    config_maps: dict[str, Manifest] | None = field(default_factory=dict)  # of others, by name; None for whatever is asked for
 
     def seen(self, service: str = "shop") -> Observed:
         """What the caches show: what carries the service's label."""
@@ -192,8 +192,7 @@ def decide(service: Manifest, world: World, now: datetime = NOW, policy: Policy 
         if decided.look_at_pods:
             observed = observed.with_pods(world.pods)
         elif decided.look_around is not None:
-            maps = {name: world.config_maps[name] for name in decided.look_around & world.config_maps.keys()}
-            observed = replace(observed, surroundings=Surroundings(tuple(world.quotas), maps))
+            observed = replace(observed, surroundings=Surroundings(tuple(world.quotas), world.config_maps))
         elif decided.ask:
             observed = replace(observed, samples={query.name: world.samples[query.name] for query in decided.ask})
             world.asked += [query.text for query in decided.ask]
