@@ -87,7 +87,7 @@ class ReleaseState:
             case "SwitchBack":
                 return "traffic is led back"
             case "Preflight":
-                return "waits for what it depends on"
+                return "waits for what it needs"
             case "Undo":
                 return "its migration is undone"
         left = remaining(self.deadline, now)

@@ -111,7 +111,7 @@ def _begin(record: Record | None, view: InPlace, terms: Terms, now: datetime) ->
 
 def _admitted(record: Record, view: InPlace, terms: Terms, now: datetime) -> Record:
     """In Cutover, or waiting: for what it depends on, then for its place. The first one waits for none: nothing serves before it."""
-    if view.hooks.waits_for:
+    if view.hooks.waits_for or view.hooks.is_held:
         return replace(record, step=Step.PREFLIGHT)
     return _entered(record, view, terms, now) if view.has_place or view.stable is None else replace(record, step=Step.QUEUED)
 

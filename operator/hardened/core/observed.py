@@ -29,6 +29,15 @@ class Trouble:
 
 
 @dataclass(frozen=True)
+class Surroundings:
+    """What a release finds in its namespace. quotas: all; config_maps: those that were asked for, by name, as far as they are there; None
+    where nobody can say."""
+
+    quotas: tuple[Manifest, ...] = ()
+    config_maps: Mapping[str, Manifest] | None = None
+
+
+@dataclass(frozen=True)
 class Observed:
     """What is known of the world at one moment.
 
@@ -37,7 +46,8 @@ class Observed:
     troubles: what failed in this pass; refused: what could not be made in it, and is done without; contested: children that came back from
     our own write in this pass without what was written, and the field; crd_schema: the schema revision of the CRD on the cluster, "" if
     unknown; has_place: fewer releases of other services are at work than may be; samples: what queries gave, by the check, None if nobody
-    has asked; actions: what was asked for by hand; services: those that it depends on, by name, as far as they are there.
+    has asked; actions: what was asked for by hand; services: those that it depends on, by name, as far as they are there; surroundings:
+    None if nobody has looked at them.
     """
 
     children: Mapping[ChildKey, Manifest] = field(default_factory=lambda: MappingProxyType({}))
@@ -52,6 +62,7 @@ class Observed:
     samples: Mapping[str, Sample] | None = None
     actions: tuple[Manifest, ...] = ()
     services: Mapping[str, Manifest] = field(default_factory=lambda: MappingProxyType({}))
+    surroundings: Surroundings | None = None
 
     @classmethod
     def of(cls, children: Iterable[Manifest], *, crd_schema: str = "") -> "Observed":

@@ -70,9 +70,11 @@ class Delete:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to do next. `look` comes first: when it is not empty, or `look_at_pods` is true, or `ask` is not empty, nothing else is decided.
+    """What to do next. `look` comes first: when it is not empty, or `look_at_pods` is true, or `ask` is not empty, or `look_around` is not
+    None, nothing else is decided.
 
-    look: children to read by name, one after the other; ask: Prometheus; seed_replicas: what to set spec.replicas to, by /scale; apply,
+    look: children to read by name, one after the other; look_around: ConfigMaps to read by name, beside the quotas; ask: Prometheus;
+    seed_replicas: what to set spec.replicas to, by /scale; apply,
     delete, end: in this order, stopping at the first failure; end: pods that are to end now, and to stay; status: the whole status as it
     should be once nothing is left to write, None to leave it; is_status_first: the rest depends on that status, and is planned once it is
     written; answers: to actions, after all else; requeue_after: when to look again if nothing happens before.
@@ -80,6 +82,7 @@ class Plan:
 
     look: frozenset[ChildKey] = frozenset()
     look_at_pods: bool = False
+    look_around: frozenset[str] | None = None
     ask: tuple[Query, ...] = ()
     seed_replicas: int | None = None
     apply: tuple[Apply, ...] = ()
@@ -134,7 +137,7 @@ class _Planner:
 
     def plan(self) -> Plan:
         course = self.course
-        if course.is_suspended:
+        if self.svc.spec.suspend:
             finding = Finding(Reason.SUSPENDED, "spec.suspend is true: nothing is changed until it is false")
             is_told = course.actions == entries_of(self.before)
             return Plan(status=self._status(finding), is_status_first=not is_told, answers=self.answers, requeue_after=self._answer_wait())
@@ -142,9 +145,11 @@ class _Planner:
             return Plan(look_at_pods=True)
         if course.asks:
             return Plan(ask=course.asks)
+        if course.surroundings is not None:
+            return Plan(look_around=course.surroundings)
         if course.has_moved and not course.marked:
             # With why the revision is pinned: told as if it were over, and anew after the next look, it would be told twice.
-            return Plan(status=self._status(self._trouble() or self._pinned()), is_status_first=True)
+            return Plan(status=self._status(self._trouble() or self._pinned() or course.config), is_status_first=True)
         wanted = [stored_revision(self.svc, each) for each in course.marked] if course.marked else self._wanted()
         look = self._unread(wanted)
         if look:
@@ -155,7 +160,7 @@ class _Planner:
         look = self._unsure(apply)
         if look:
             return Plan(look=look)
-        obstacle = self._trouble() or blocker or self._not_undone() or self._pinned() or self._pods_finding()
+        obstacle = self._trouble() or blocker or self._not_undone() or self._pinned() or course.config or self._pods_finding()
         if self._wants_pods(obstacle):
             return Plan(look_at_pods=True)
         return Plan(
@@ -304,7 +309,7 @@ class _Planner:
 
     def _pods_finding(self) -> Finding | None:
         rollout = self._rollout()
-        if not self.deployment or not rollout or rollout.is_complete:
+        if not self.deployment or not rollout or rollout.is_complete or self.course.room:
             return None
         finding = diagnosis.of_deployment(self.deployment) or diagnosis.of_pods(self._new_pods())
         if finding and not self._has_stood_still(finding.believed_after):
@@ -374,6 +379,7 @@ class _Planner:
             is_gated=course.is_gated,
             record=course.record,
             waits_for=course.waits_for,
+            room=course.room,
             stable=self.facts.stable,
             rejection=course.rejection,
             finding=finding,

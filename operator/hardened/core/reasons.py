@@ -60,7 +60,7 @@ MEANING: dict[Reason, str] = {
     Reason.WAITING_FOR_GARBAGE_COLLECTION: "Children of a deleted service of the same name are still there.",
     Reason.APPLY_REFUSED: "The API server refused a child as invalid.",
     Reason.FORBIDDEN: "The operator, or a policy of the cluster, does not allow a write.",
-    Reason.QUOTA_EXCEEDED: "A ResourceQuota of the namespace is full.",
+    Reason.QUOTA_EXCEEDED: "A ResourceQuota of the namespace has no room for what is to be made.",
     Reason.NAMESPACE_TERMINATING: "The namespace is being deleted.",
     Reason.POD_SECURITY: "The namespace's pod security level refuses the pods.",
     Reason.PODS_REFUSED: "The API server refuses the pods.",

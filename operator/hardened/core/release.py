@@ -1,6 +1,6 @@
 """The release state machine: what is to happen next with a new revision of a service, and what everything should be like meanwhile.
 
-    Preflight     what the revision depends on is not there: it is waited for
+    Preflight     what the revision depends on, or what its pods need, is not there: it is waited for
     Queued        as many releases are at work as may be: it waits for one of them to end
     Migrate       its migration runs, once, before its first pod
     Preview       the idle colour runs the new revision, beside the one that serves
@@ -209,7 +209,8 @@ class Rollback:
 class Hooks:
     """What a release waits for, and what it runs once.
 
-    waits_for: what the revision depends on and is not there, in words, "" for nothing; is_busy: a migration runs that no record tells of.
+    waits_for: what the revision depends on and is not there, in words, "" for nothing; is_held: what its first pod needs is not there;
+    has_no_room: its pods wait for the cluster, and for nothing of their own; is_busy: a migration runs that no record tells of.
 
     Of the record's release: is_marked: its revision tells how its migration is undone, as must be before it begins; is_made, is_undo_made:
     the pods are there; migrated, undone: what came of them, with a sentence; undo_within: how long it may take to undo it, None where
@@ -217,6 +218,8 @@ class Hooks:
     """
 
     waits_for: str = ""
+    is_held: bool = False
+    has_no_room: bool = False
     is_busy: bool = False
     is_marked: bool = False
     is_made: bool = False
@@ -322,7 +325,7 @@ def demand(record: Record | None, view: View, terms: Terms) -> Demand:
             stacks[previous] = Stack(view.stacks[previous].revision, view.replicas)
         return Demand(stacks, view.stable)
     is_small = record.step in BEFORE_CUTOVER and record.step is not Step.SCALE_UP
-    beside = Stack(record.place.revision, _preview_size(view, terms) if is_small else view.replicas)
+    beside = Stack(record.place.revision, preview_size(view, terms) if is_small else view.replicas)
     if record.paused_at:
         beside = view.stacks.get(record.place.color, Stack(""))  # as it is, and not as the step asks for
     if beside.revision:
@@ -339,8 +342,8 @@ def _destination(record: Record, view: View) -> Place | None:
     return view.stable
 
 
-def _preview_size(view: View, terms: Terms) -> int:
-    """The live size at once where nothing is looked at before the cutover: one wait for pods, not two."""
+def preview_size(view: View, terms: Terms) -> int:
+    """While checks run; the live size at once where nothing is looked at before the cutover: one wait for pods, not two."""
     return min(terms.preview_replicas, view.replicas) if terms.has_checks_before or terms.is_manual else view.replicas
 
 
@@ -358,7 +361,7 @@ def _begin(record: Record | None, view: View, terms: Terms, now: datetime) -> Ne
     may_begin = record is None or record.cutover_at is None or now >= record.cutover_at + LEAST_KEEP
     if is_wanted and may_begin:
         color = other(view.stable.color) if view.stable else COLORS[0]
-        first = Step.PREFLIGHT if view.hooks.waits_for else _after_preflight(view, terms)
+        first = Step.PREFLIGHT if view.hooks.waits_for or view.hooks.is_held else _after_preflight(view, terms)
         return Next(_enter(Record(Place(color, view.wanted), view.key, first, now), first, terms, now))
     if record is None:
         return Next(None)
@@ -388,13 +391,13 @@ def _before_cutover(record: Record, view: View, terms: Terms, now: datetime) -> 
     stack = view.stacks.get(record.place.color, Stack(""))
     is_there = stack.revision == record.place.revision and stack.is_settled
     match record.step:
-        case Step.PREFLIGHT if not view.hooks.waits_for:
+        case Step.PREFLIGHT if not (view.hooks.waits_for or view.hooks.is_held):
             return Next(_enter(record, _after_preflight(view, terms), terms, now, view))
         case Step.QUEUED if view.has_place:
             return Next(_enter(record, _after_queued(terms), terms, now, view))
         case Step.MIGRATE:
             return _migrate(record, view, terms, now)
-        case Step.PREVIEW if is_there and stack.available >= _preview_size(view, terms):
+        case Step.PREVIEW if is_there and stack.available >= preview_size(view, terms):
             return Next(_enter(record, _after_preview(terms), terms, now, view))
         case Step.VERIFY_BEFORE if view.before[0] is Verdict.PASSED:
             return Next(_enter(record, Step.APPROVAL if terms.is_manual else Step.SCALE_UP, terms, now, view))
@@ -406,7 +409,9 @@ def _before_cutover(record: Record, view: View, terms: Terms, now: datetime) -> 
             return Next(replace(record, deadline=None))  # as long as it takes: it is not the revision's fault
         case Step.SCALE_UP if is_there and stack.available >= _least(record, view):
             return Next(_enter(record, Step.CUTOVER, terms, now, view))
-        case Step.SCALE_UP if record.deadline is None:
+        case Step.PREVIEW | Step.SCALE_UP if view.hooks.has_no_room and not record.is_rollback:
+            return Next(replace(record, deadline=None))  # the same
+        case Step.PREVIEW | Step.SCALE_UP if record.deadline is None:
             return Next(replace(record, deadline=now + terms.progress_deadline))
     if record.step in _TIMED and record.deadline is not None and now >= record.deadline:
         said = f": {view.before[1]}" if record.step is Step.VERIFY_BEFORE and view.before[1] else ""

@@ -26,9 +26,9 @@ class Situation:
     revision, image: what the spec asks for; serving: where clients' traffic goes, None for nowhere; selector: of the pods there; rollout:
     the Deployment of the serving colour in numbers, None while there is none; finding: the cause that stands in the way, if any; drift:
     what is not as it should be and cannot be repaired; history: as it is written; is_gated: nothing serves before it was released;
-    record: the release at work; waits_for: what it depends on and is not there; rejection: why the revision is not released; crd_schema:
-    the schema revision of the CRD on the cluster, "" if unknown; actions: what is remembered of them; proof: what was counted of lost
-    requests.
+    record: the release at work; waits_for: what it depends on and is not there; room: what room its pods wait for; rejection: why the
+    revision is not released; crd_schema: the schema revision of the CRD on the cluster, "" if unknown; actions: what is remembered of
+    them; proof: what was counted of lost requests.
     """
 
     revision: str
@@ -44,6 +44,7 @@ class Situation:
     is_gated: bool = False
     record: Record | None = None
     waits_for: str = ""
+    room: Finding | None = None
     stable: Stable | None = None
     rejection: Rejection | None = None
     crd_schema: str = ""
@@ -99,6 +100,9 @@ def _ready(s: Situation) -> Condition:
     if s.record and s.waits_for:
         text = f"{s.record.step}: revision {s.record.place.revision} waits for what it depends on: {s.waits_for}"
         return Condition("Ready", False, Reason.WAITING_FOR_DEPENDENCIES, text)
+    if s.record and s.room:
+        text = f"{s.record.step}: revision {s.record.place.revision} waits for room: {s.room.message}"
+        return Condition("Ready", False, s.room.reason, text)
     if s.record and s.record.step is not Step.KEEP:
         return Condition("Ready", False, Reason.ROLLING_OUT, _released(s.record, s))
     if s.is_gated and s.replicas == 0 and (not s.rollout or s.rollout.total == 0):
@@ -111,7 +115,7 @@ def _ready(s: Situation) -> Condition:
 
 
 _DOING = {
-    Step.PREFLIGHT: "waits for what it depends on",
+    Step.PREFLIGHT: "waits for what it needs",
     Step.MIGRATE: "waits for its migration",
     Step.QUEUED: "waits until fewer releases are at work",
     Step.PREVIEW: "comes up beside what serves",

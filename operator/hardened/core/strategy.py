@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from hardened.api import names
 from hardened.api.strategy import Strategy
-from hardened.core import actions, in_place, release
+from hardened.core import actions, in_place, preflight, release
 from hardened.core.action_answers import concerns
 from hardened.core.action_entry import Entry, entries_of
 from hardened.core.actions import Stakes, Target
@@ -14,6 +14,7 @@ from hardened.core.children import Lead, Stack
 from hardened.core.dependencies import dependency_pods, waits_for
 from hardened.core.desired.metadata import action_owner, stack_selector
 from hardened.core.desired.service import selector
+from hardened.core.diagnosis import Finding
 from hardened.core.facts import Facts
 from hardened.core.in_place import InPlace
 from hardened.core.in_place_view import epoch_of, in_place_view_of, needs_pods
@@ -42,6 +43,8 @@ from hardened.core.release import (
 from hardened.core.release_record import proof_of, record_of
 from hardened.core.release_view import key_of, serves_nobody, terms_of, view_of
 from hardened.core.revision import Revision, revision_of, stored
+from hardened.core.room import lack_of_room
+from hardened.core.room import needs_pods as needs_word_of_pods
 
 #: Where nothing says how many replicas are wanted.
 DEFAULT_REPLICAS = 2
@@ -56,8 +59,10 @@ class Course:
     has_moved: status does not say so yet, and nothing else may be written before it does; marked: revisions whose marks are to be
     written before all; verifiers: the pods that are to check; proof: what is known of lost requests; actions: what is remembered of them;
     rejection: why the revision that the spec asks for is not released; needs_pods: nothing can be said before the pods are listed; asks:
-    nor before these are asked; waits_for: what is not there that the revision depends on, and waits for; look_at: when to look again;
-    is_exclusive: a stack may only grow as long as nothing has changed since it was looked at; is_suspended: nothing is to be changed.
+    nor before these are asked; surroundings: nor before these ConfigMaps are read, and the quotas listed, None for not needed; waits_for:
+    what is not there that the revision depends on, and waits for; room: what room its pods wait for; config: what it cannot begin without,
+    and somebody has to make; look_at: when to look again; is_exclusive: a stack may only grow as long as nothing has changed since it was
+    looked at.
     """
 
     stacks: tuple[Stack, ...]
@@ -76,10 +81,12 @@ class Course:
     rejection: Rejection | None = None
     needs_pods: bool = False
     asks: tuple[Query, ...] = ()
+    surroundings: frozenset[str] | None = None
     waits_for: str = ""
+    room: Finding | None = None
+    config: Finding | None = None
     look_at: datetime | None = None
     is_exclusive: bool = False
-    is_suspended: bool = False
 
 
 def course_of(facts: Facts, verifier_image: str, now: datetime) -> Course:
@@ -138,17 +145,24 @@ def _course(facts: Facts, record: Record | None, image: str, now: datetime) -> C
     said = heard(facts, known, pods, bool(image))
     once, asked = migration_pods(facts, record), dependency_pods(facts, record, image)
     hooks = replace(migration_of(facts, record, now), waits_for=waits_for(facts, asked, image))
-    view = replace(_viewed(facts, known, said), hooks=hooks)
+    view = _viewed(facts, known, said)
+    short, crowded = preflight.shortfall(facts, view, terms), lack_of_room(facts, record)
+    view = replace(view, hooks=replace(hooks, is_held=short != preflight.NOTHING, has_no_room=crowded is not None))
     before, look_at = entries_of(facts.before), None
     ruling = _judged(facts, known, view, terms, now)
     found, view = ruling.record, _asked(view, ruling, known)
     forgiven = _forgiven(facts, actions.pending_retry(before))
     marked, failed = forgiven, ""
-    needs_pods = facts.observed.pods is None and _depends_on_pods(facts, record, view)
-    is_suspended = facts.svc.spec.suspend and not _is_half_switched(record)
+    needs_pods = facts.observed.pods is None and _depends_on_pods(facts, record, view, now)
+    surroundings = None
     # Gates that are open already are passed at one go: one record instead of three.
-    for _ in () if needs_pods or forgiven or is_suspended else Step:
+    for _ in () if needs_pods or forgiven else Step:
         following = _step(found, view, terms, now)
+        if preflight.is_due(found, following.record):
+            if facts.observed.surroundings is None:
+                surroundings = preflight.config_maps(facts)
+                break
+            view = replace(view, hooks=replace(view.hooks, has_no_room=False))  # that was said of another release's pods
         look_at = following.look_at
         marked = _marked(facts, found, following) if found else ()
         if marked:
@@ -170,6 +184,9 @@ def _course(facts: Facts, record: Record | None, image: str, now: datetime) -> C
     if ruling.is_news:
         marked = ()  # what was decided is written down first
     missing = hooks.waits_for if found and _waits(found) else ""
+    is_held = found is not None and found.step is Step.PREFLIGHT and not found.paused_at and view.hooks.is_held
+    is_crowded = found is not None and record is not None and found.step is record.step and found.deadline is None
+    times = [look_at, next_due(facts.svc, found), now + preflight.WAIT if is_held else None]
     wanted = _demand(record, view, terms)
     serving = _serving(facts, view, wanted)
     is_waited_for = found is not None and found.step not in (Step.KEEP, Step.SWITCH_BACK)
@@ -190,10 +207,12 @@ def _course(facts: Facts, record: Record | None, image: str, now: datetime) -> C
         rejection=next((r for r in facts.rejections() if r.key == view.key and r.key in view.rejected), None),
         needs_pods=needs_pods,
         asks=asks,
+        surroundings=surroundings,
         waits_for=missing,
-        look_at=min((moment for moment in (look_at, next_due(facts.svc, found)) if moment), default=None),
+        room=short.room if is_held else crowded if is_crowded else None,
+        config=short.config if is_held else None,
+        look_at=min((moment for moment in times if moment), default=None),
         is_exclusive=strategy == "Recreate",
-        is_suspended=is_suspended,
     )
 
 
@@ -208,7 +227,7 @@ def _serving(facts: Facts, view: View, wanted: Demand) -> Place | None:
     return Place(led.color, rollout.revision)
 
 
-def _depends_on_pods(facts: Facts, record: Record | None, view: View) -> bool:
+def _depends_on_pods(facts: Facts, record: Record | None, view: View, now: datetime) -> bool:
     """Whether it counts where traffic has followed, and how pods do. Not before traffic is led there: the flip waits for no list."""
     if isinstance(view, InPlace):
         return needs_pods(facts, record, view)
@@ -222,13 +241,7 @@ def _depends_on_pods(facts: Facts, record: Record | None, view: View) -> bool:
         case Step.VERIFY_AFTER:
             return view.rollback is None
         case _:
-            return needs_emptiness(record)
-
-
-def _is_half_switched(record: Record | None) -> bool:
-    """Whether clients may be led to a revision that is not proven: suspended then, it comes to its promotion or its switch-back first."""
-    steps = (Step.CUTOVER, Step.VERIFY_AFTER, Step.SWITCH_BACK)
-    return record is not None and record.strategy == "BlueGreen" and record.step in steps
+            return needs_emptiness(record) or needs_word_of_pods(facts, record, now)
 
 
 def _waits(record: Record) -> bool:

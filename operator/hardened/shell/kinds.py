@@ -48,6 +48,7 @@ SERVICE_ACCOUNT = Kind("", "v1", "serviceaccounts", "ServiceAccount")
 CONFIG_MAP = Kind("", "v1", "configmaps", "ConfigMap")
 PERSISTENT_VOLUME_CLAIM = Kind("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
 POD = Kind("", "v1", "pods", "Pod")
+RESOURCE_QUOTA = Kind("", "v1", "resourcequotas", "ResourceQuota")
 EVENT = Kind("", "v1", "events", "Event")
 POD_DISRUPTION_BUDGET = Kind("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget")
 ENDPOINT_SLICE = Kind("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")
@@ -69,6 +70,7 @@ KINDS: Mapping[str, Kind] = {
         CONFIG_MAP,
         PERSISTENT_VOLUME_CLAIM,
         POD,
+        RESOURCE_QUOTA,
         EVENT,
         POD_DISRUPTION_BUDGET,
         NETWORK_POLICY,

@@ -24,6 +24,7 @@ from hardened.shell.metrics import Metrics
 from hardened.shell.places import Places
 from hardened.shell.prometheus import Prometheus
 from hardened.shell.recorder import Recorder
+from hardened.shell.surroundings import Lookout
 from hardened.shell.workqueue import Key, WorkQueue
 from hardened.shell.writer import LostLeadership, Writer
 
@@ -68,7 +69,7 @@ class Reconciler:
         self._api, self._cache, self._queue = api, cache, queue
         self._policy, self._metrics, self._recorder = policy, metrics, recorder
         self._now, self._crd_schema = now, crd_schema
-        self._writer = Writer(api, cache, may_write)
+        self._writer, self._lookout = Writer(api, cache, may_write), Lookout(api)
         self._places = Places(releases)
         self._prometheus = prometheus or Prometheus("")
         self._status: dict[Key, _Written] = {}
@@ -110,6 +111,8 @@ class Reconciler:
             elif decided.ask:
                 answers = await asyncio.gather(*(self._prometheus.ask(query) for query in decided.ask))
                 observed = replace(observed, samples={q.name: s for q, s in zip(decided.ask, answers, strict=True)})
+            elif decided.look_around is not None:
+                observed = replace(observed, surroundings=await self._lookout.look(key.namespace, decided.look_around))
             elif decided.look_at_pods:
                 observed = observed.with_pods(await self._pods(key))
             elif decided.has_writes:

@@ -1,5 +1,6 @@
 """What one step finds wrong, and tells: in the spec, in the pods, and in what the API server refuses."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 from tests.core.worlds import ANY_KEY, NOW, WEB, body, condition, decide, live_sample, revision, running, with_spec
 
 from hardened.core.manifest import ChildKey
-from hardened.core.observed import Observed, Trouble
+from hardened.core.observed import Observed, Surroundings, Trouble
 from hardened.core.plan import LOOK_AGAIN, PATIENCE, plan
 from hardened.core.policy import Policy
 from hardened.errors import Refused
@@ -124,7 +125,7 @@ def test_a_refused_write_is_in_status_while_the_previous_version_serves() -> Non
     cr, world = running()
     cr = with_spec(cr, image="shop:2")
     seen = decide(cr, world)
-    observed = world.seen()
+    observed = replace(world.seen(), surroundings=Surroundings())
     for step in seen.apply:
         observed = observed.without_child(ChildKey(step.manifest["kind"], step.manifest["metadata"]["name"])) if step.is_new else observed
     for key in (ChildKey("Deployment", "shop-blue"), ChildKey("Service", "shop")):

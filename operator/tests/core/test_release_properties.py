@@ -12,6 +12,7 @@ from hardened.core.release import (
     LEAST_KEEP,
     LEAST_KEEP_REJECTED,
     Demand,
+    Hooks,
     Place,
     Record,
     Stack,
@@ -45,6 +46,7 @@ class World:
     has_followed: bool = True
     left: dict[Place, datetime] = field(default_factory=dict)
     is_by_hand: bool = False  # somebody else led the switch to where it leads
+    has_room: bool = True  # for more pods
 
     @property
     def stable(self) -> Place | None:
@@ -63,7 +65,7 @@ class World:
         after = Verdict.FAILED if target == "worse" else Verdict.PASSED
         return View(
             self.wanted, self.wanted, self.replicas, self.stable, self.stacks, traffic,
-            frozenset(self.rejected), (before, ""), (after, ""),
+            frozenset(self.rejected), (before, ""), (after, ""), hooks=Hooks(has_no_room=not self.has_room),
         )  # fmt: skip
 
     # ---- the operator
@@ -82,6 +84,8 @@ class World:
                 self.promoted.append(found.promotes)
                 yield
             if found.rejects:
+                is_waiting = self.record is not None and self.record.step in (Step.PREVIEW, Step.SCALE_UP)
+                assert self.has_room or not is_waiting, "rejected for what the cluster lacks"
                 self.rejected.add(found.rejects.key)
                 yield
             self.record = found.record
@@ -130,7 +134,7 @@ class World:
     def pods(self) -> None:
         """Pods come up, where they can."""
         for color, stack in self.stacks.items():
-            if stack.revision != "dead":
+            if stack.revision != "dead" and self.has_room:
                 self.stacks[color] = replace(stack, available=stack.wanted)
 
     def follow(self) -> None:
@@ -150,7 +154,8 @@ class World:
                 return
 
     def calm(self) -> None:
-        """Nothing more happens but what the cluster does by itself."""
+        """Nothing more happens but what the cluster does by itself. Sooner or later there is room."""
+        self.has_room = True
         for _ in range(400):
             self.pods()
             self.look()
@@ -166,6 +171,7 @@ EVENTS = st.one_of(
     st.tuples(st.just("pods"), st.none()),
     st.tuples(st.just("follow"), st.none()),
     st.tuples(st.just("kill pods"), st.none()),
+    st.tuples(st.just("room"), st.booleans()),
     st.tuples(st.just("selector"), st.none()),
     st.tuples(st.just("led by hand"), st.sampled_from(COLORS)),
     st.tuples(st.just("status lost"), st.none()),
@@ -191,6 +197,8 @@ def happen(world: World, what: str, how: object) -> None:
             world.follow()
         case "kill pods":
             world.kill_pods()
+        case "room":
+            world.has_room = how is True
         case "selector":
             world.selector, world.has_followed = "strange", True
         case "led by hand":

@@ -17,7 +17,7 @@ from hardened.api import names
 from hardened.api.parse import HardenedService, parse
 from hardened.core.manifest import ChildKey, Manifest, key_of
 from hardened.core.measuring import Sample
-from hardened.core.observed import Observed
+from hardened.core.observed import Observed, Surroundings
 from hardened.core.plan import ENDED_SECONDS, Plan, plan
 from hardened.core.policy import Policy
 from hardened.core.revision import revision_name
@@ -91,6 +91,8 @@ class World:
     ready: set[str] = field(default_factory=set)  # other services that are Ready
     samples: dict[str, Sample] = field(default_factory=dict)  # what Prometheus answers, by the check
     asked: list[str] = field(default_factory=list)  # what it was asked
+    quotas: list[Manifest] = field(default_factory=list)
+    config_maps: dict[str, Manifest] | None = field(default_factory=dict)  # of others, by name; None for whatever is asked for
 
     def seen(self, service: str = "shop") -> Observed:
         """What the caches show: what carries the service's label."""
@@ -189,6 +191,8 @@ def decide(service: Manifest, world: World, now: datetime = NOW, policy: Policy 
         decided = plan(service, observed, policy, now)
         if decided.look_at_pods:
             observed = observed.with_pods(world.pods)
+        elif decided.look_around is not None:
+            observed = replace(observed, surroundings=Surroundings(tuple(world.quotas), world.config_maps))
         elif decided.ask:
             observed = replace(observed, samples={query.name: world.samples[query.name] for query in decided.ask})
             world.asked += [query.text for query in decided.ask]

@@ -8,19 +8,20 @@ from tests.memory.fields import Body
 from tests.memory.ownership import Manager
 from tests.memory.store import Store
 
-from hardened.shell.kinds import DEPLOYMENT, ENDPOINT_SLICE, KINDS, POD, SERVICE, Kind
+from hardened.shell.kinds import DEPLOYMENT, ENDPOINT_SLICE, KINDS, POD, RESOURCE_QUOTA, SERVICE, Kind
 
 CONTROLLER = Manager("kube-controller-manager", "Update", "status")
 _FOREGROUND = "foregroundDeletion"
+_HOMELESS = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/2 nodes are available"}
 
 
 def settle(store: Store) -> int:
     """Each Deployment gets all its replicas, updated and ready, unless it is in store.stuck: then no more ready ones than it has already.
 
-    Then each Service gets its endpoints. The number of objects that changed.
+    Then each Service gets its endpoints, and each quota is counted. The number of objects that changed.
     """
     changed = _deployments(store)
-    return changed + _pods(store) + _endpoints(store) + _verifiers(store)
+    return changed + _pods(store) + _endpoints(store) + _verifiers(store) + _quotas(store)
 
 
 def _deployments(store: Store) -> int:
@@ -46,7 +47,7 @@ def _is_dead(store: Store, deployment: Body) -> bool:
         labels = template["metadata"]["labels"]
         selectors = [s["spec"].get("selector") or {} for s in store.bodies(SERVICE, None) if not s["metadata"]["name"].endswith("-preview")]
         return any(selector.items() <= labels.items() for selector in selectors)
-    return image in store.dead
+    return image in store.dead | store.homeless
 
 
 def _available(body: Body, before: Body, now: str, *, is_stuck: bool, is_dead: bool) -> Body:
@@ -75,12 +76,27 @@ def _pods(store: Store) -> int:
         for number in range(deployment["spec"]["replicas"]):
             name = f"{meta['name']}-{template['metadata']['labels'].get('hardened.dev/revision', '')}-{number}"
             status = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True" if number < ready else "False"}]}
+            if template["spec"]["containers"][0]["image"] in store.homeless:
+                status = {"phase": "Pending", "conditions": [_HOMELESS]}
             owner = {"apiVersion": "apps/v1", "kind": "Deployment", "name": meta["name"], "uid": meta["uid"], "controller": True}
             pod_meta = {
                 "name": name, "namespace": meta["namespace"], "labels": template["metadata"]["labels"], "ownerReferences": [owner],
             }  # fmt: skip
             wanted[meta["namespace"], name] = {"apiVersion": "v1", "kind": "Pod", "metadata": pod_meta, "status": status}
     return _bring(store, POD, wanted, "status")
+
+
+def _quotas(store: Store) -> int:
+    """Counts pods; of anything else a quota counts nothing here."""
+    changed = 0
+    for quota in store.bodies(RESOURCE_QUOTA, None):
+        hard = quota["spec"]["hard"]
+        pods = str(len(store.bodies(POD, quota["metadata"]["namespace"])))
+        status = {"hard": hard, "used": {name: pods if name == "pods" else "0" for name in hard}}
+        if quota.get("status") != status:
+            _store(store, RESOURCE_QUOTA, fields.copy(quota) | {"status": status})
+            changed += 1
+    return changed
 
 
 def _endpoints(store: Store) -> int:

@@ -38,7 +38,7 @@ class Store:
 
     quota: (namespace, kind) -> how many objects may be; creations beyond are refused. stuck: Deployments (namespace, name) that never
     become available. dead: images whose containers are never ready; doomed: images that fail as soon as a Service leads to them.
-    lingering: revisions whose pods never go.
+    homeless: images whose pods no node takes; lingering: revisions whose pods never go.
     defaults: kind -> what fills in its defaults, such as those of the CRD's schema.
     """
 
@@ -51,6 +51,7 @@ class Store:
     stuck: set[tuple[str, str]] = field(default_factory=set)
     dead: set[str] = field(default_factory=set)
     doomed: set[str] = field(default_factory=set)
+    homeless: set[str] = field(default_factory=set)
     lingering: set[str] = field(default_factory=set)
     version: int = 1000
     born: int = 0
