@@ -38,6 +38,9 @@ ENDED_SECONDS = 1
 GARBAGE_WAIT = timedelta(seconds=2)
 #: Nobody tells when a foreign object goes that has the name of a child.
 OBSTACLE_WAIT = timedelta(seconds=20)
+#: What a process that was paused must not bring back to what it was, once others have gone on: which stack serves, what runs in it, and
+#: which revision is stable or rejected.
+_DECISIVE = ("Service", "Deployment", "ControllerRevision")
 
 
 @dataclass(frozen=True)
@@ -219,10 +222,12 @@ class _Planner:
         return found, None
 
     def _pinned_to(self, manifest: Manifest, live: Manifest) -> Manifest:
-        """The manifest for this very object; where traffic or pods depend on it, for the state that it was decided on."""
+        """The manifest for this very object; where traffic or pods depend on it, for the state that it was decided on.
+
+        Each apply of a Deployment is one of its template and size, whatever it is about, and each one of a revision one of all its marks.
+        """
         seen = {"uid": live["metadata"]["uid"]}
-        is_risky = manifest["kind"] == "Deployment" and (self.course.is_exclusive or self._takes_pods_away(Apply(manifest)))
-        if manifest["kind"] == "Service" or is_risky:
+        if manifest["kind"] in _DECISIVE:
             seen["resourceVersion"] = live["metadata"]["resourceVersion"]
         return {**manifest, "metadata": {**manifest["metadata"], **seen}}
 
