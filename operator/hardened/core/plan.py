@@ -24,10 +24,11 @@ from hardened.core.observed import Observed, Owner, is_deleting, owner_of
 from hardened.core.policy import Policy
 from hardened.core.reasons import Reason
 from hardened.core.release import COLORS, POLLED_STEPS, Migration
+from hardened.core.release_record import record_of
 from hardened.core.revision import stored
 from hardened.core.rollout import Rollout, rollout_of
 from hardened.core.status import Situation, status_of, unparsed_status
-from hardened.core.strategy import course_of
+from hardened.core.strategy import course_of, is_suspended
 from hardened.errors import InvalidSpec
 
 #: Pods get this long to come up before anybody asks why they do not, and then they are looked at this often.
@@ -137,7 +138,7 @@ class _Planner:
 
     def plan(self) -> Plan:
         course = self.course
-        if self.svc.spec.suspend:
+        if is_suspended(self.svc, record_of(self.before)):
             finding = Finding(Reason.SUSPENDED, "spec.suspend is true: nothing is changed until it is false")
             is_told = course.actions == entries_of(self.before)
             return Plan(status=self._status(finding), is_status_first=not is_told, answers=self.answers, requeue_after=self._answer_wait())

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from hardened.api import names
+from hardened.api.parse import HardenedService
 from hardened.api.strategy import Strategy
 from hardened.core import actions, in_place, release
 from hardened.core.action_answers import concerns
@@ -26,6 +27,7 @@ from hardened.core.release import (
     BEFORE_CUTOVER,
     COLORS,
     LEAST_KEEP,
+    UNPROVEN,
     Demand,
     Migration,
     Next,
@@ -36,7 +38,9 @@ from hardened.core.release import (
     Terms,
     View,
     demand,
+    held,
     other,
+    resumed,
     step,
 )
 from hardened.core.release_record import proof_of, record_of
@@ -82,6 +86,8 @@ class Course:
 def course_of(facts: Facts, verifier_image: str, now: datetime) -> Course:
     """By the strategy of the release that is at work; of the spec, where none is."""
     record = record_of(facts.before)
+    if record and record.remaining is not None and not (record.paused_at or facts.svc.spec.suspend):
+        record = resumed(record, now)
     course = _course(facts, None if record and _makes_way(facts, record, now) else record, verifier_image, now)
     return _proven(facts, record, course, verifier_image, now)
 
@@ -104,7 +110,7 @@ def _makes_way(facts: Facts, record: Record, now: datetime) -> bool:
     """Whether a blue-green release is over since the spec asks for another revision, and for another strategy."""
     if record.strategy != "BlueGreen" or facts.svc.spec.effective_strategy == "BlueGreen":
         return False
-    if record.is_rollback or record.paused_at or record.migration:
+    if record.is_rollback or record.paused_at or record.migration or facts.svc.spec.suspend:
         return False  # a migration is to be undone first
     if record.step is Step.KEEP:
         is_kept = record.cutover_at is not None and now < record.cutover_at + LEAST_KEEP
@@ -115,7 +121,15 @@ def _makes_way(facts: Facts, record: Record, now: datetime) -> bool:
 def _viewed(facts: Facts, record: Record | None, said: Heard) -> View:
     if (record.strategy if record else facts.svc.spec.effective_strategy) == "BlueGreen":
         return view_of(facts, said, DEFAULT_REPLICAS)
-    return in_place_view_of(facts, record, said, DEFAULT_REPLICAS)
+    view = in_place_view_of(facts, record, said, DEFAULT_REPLICAS)
+    if facts.svc.spec.suspend and record and not record.is_rollback:
+        return replace(view, wanted=record.place.revision, key=record.key)  # nothing new takes over
+    return view
+
+
+def is_suspended(svc: HardenedService, record: Record | None) -> bool:
+    """Whether nothing is changed any more. What has come to its cutover by then comes to its end first."""
+    return svc.spec.suspend and (record is None or record.step not in UNPROVEN)
 
 
 def _step(record: Record | None, view: View, terms: Terms, now: datetime) -> Next:
@@ -144,6 +158,8 @@ def _course(facts: Facts, record: Record | None, image: str, now: datetime) -> C
     needs_pods = facts.observed.pods is None and _depends_on_pods(facts, record, view)
     # Gates that are open already are passed at one go: one record instead of three.
     for _ in () if needs_pods or forgiven else Step:
+        if is_suspended(facts.svc, found):
+            break
         following = _step(found, view, terms, now)
         look_at = following.look_at
         marked = _marked(facts, found, following) if found else ()
@@ -162,6 +178,8 @@ def _course(facts: Facts, record: Record | None, image: str, now: datetime) -> C
         found = replace(found, outcomes=said.outcomes)
         if found.step is Step.VERIFY_AFTER is not record.step:
             found = watched(facts, found, pods)
+    if found and is_suspended(facts.svc, found):
+        found = held(found, now)
     entries = actions.settled(ruling.entries, found, view, facts.rejected_keys(), failed, now)
     if ruling.is_news:
         marked = ()  # what was decided is written down first

@@ -135,6 +135,58 @@ def test_without_replicas_nothing_is_released() -> None:
     assert condition(cr["status"], "Ready") == ("True", "ScaledToZero")
 
 
+# ---- suspended
+
+
+def suspended(cr: Manifest, *, is_so: bool = True, **changes: Any) -> Manifest:
+    return {**with_spec(cr, suspend=is_so, **changes), "status": cr["status"]}
+
+
+def test_while_it_is_suspended_no_release_begins(first: tuple[Manifest, World, Any]) -> None:
+    cr, world, now = first
+    still = suspended(cr, image="shop:2")
+    settle(still, world, now)
+    settle(still, world, now + timedelta(hours=1))
+    assert (still["status"]["phase"], "release" in still["status"]) == ("Suspended", False)
+    again = suspended(still, is_so=False)
+    released(again, world, now + timedelta(hours=1), until="Keep")
+    assert condition(again["status"], "Ready") == ("True", "Healthy")
+
+
+def test_while_it_is_suspended_no_deadline_comes_nearer(first: tuple[Manifest, World, Any]) -> None:
+    cr, world, now = first
+    cr = with_spec(cr, image="shop:2")
+    settle(cr, world, now)
+    later = now + timedelta(minutes=4)
+    still = suspended(cr)
+    settle(still, world, later)
+    settle(still, world, later + timedelta(hours=1))
+    assert (still["status"]["release"]["step"], still["status"]["release"]["remaining"]) == ("Preview", "6m")
+    again, world.dead = suspended(still, is_so=False), {"shop-green"}
+    later += timedelta(hours=2)
+    settle(again, world, later)
+    settle(again, world, later + timedelta(minutes=6) - SECOND)
+    assert again["status"]["release"]["step"] == "Preview"
+    settle(again, world, later + timedelta(minutes=6))
+    assert condition(again["status"], "Ready") == ("False", "Rejected")
+
+
+@pytest.mark.parametrize(("dead", "color"), [({"shop-green"}, "blue"), (set(), "green")], ids=["taken back", "promoted"])
+def test_suspended_under_live_traffic_it_comes_to_its_end_first(first: tuple[Manifest, World, Any], dead: set[str], color: str) -> None:
+    cr, world, now = first
+    cr = with_spec(cr, image="shop:2")
+    now = released(cr, world, now, until="VerifyAfter")
+    still, world.dead = suspended(cr), dead
+    world.follow(now)
+    for _ in range(20):
+        settle(still, world, now)
+        world.follow(now)
+        now += 10 * SECOND
+    assert (lead(world)["color"], still["status"]["phase"]) == (color, "Suspended")
+    assert still["status"]["stable"]["color"] == color
+    assert sizes(world) == {"shop-blue": 2, "shop-green": 2}, "what is over is put away once it is not suspended any more"
+
+
 # ---- checks
 
 CHECKED = {
