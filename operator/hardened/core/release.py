@@ -64,6 +64,8 @@ WITHOUT_PODS = frozenset({Step.PREFLIGHT, Step.QUEUED, Step.MIGRATE, Step.UNDO})
 #: The steps in which the world is looked at from time to time: a restart that is over quickly leaves no event of its own, nor does the
 #: end of a pod of the application.
 POLLED_STEPS = frozenset({Step.MIGRATE, Step.CUTOVER, Step.VERIFY_AFTER, Step.SWITCH_BACK, Step.UNDO})
+#: Why a rollback ends where nothing is to serve.
+_NO_REPLICAS = "0 replicas are wanted"
 #: The steps that must get further within the progress deadline.
 _TIMED = frozenset({Step.PREVIEW, Step.VERIFY_BEFORE, Step.SCALE_UP, Step.CUTOVER})
 
@@ -385,7 +387,7 @@ def _before_cutover(record: Record, view: View, terms: Terms, now: datetime) -> 
         left = _left(record, view)
         return Next(left) if left else _begin(None, view, terms, now)
     if view.replicas == 0:
-        return Next(_left(record, view), failed="0 replicas are wanted" if record.is_rollback else "")
+        return Next(_left(record, view), failed=_NO_REPLICAS if record.is_rollback else "")
     stack = view.stacks.get(record.place.color, Stack(""))
     is_there = stack.revision == record.place.revision and stack.is_settled
     match record.step:
@@ -424,6 +426,8 @@ def _cutover(record: Record, view: View, terms: Terms, now: datetime) -> Next:
         return _back(record, Reason.SELECTOR_CHANGED, "somebody else changed the selector of the switch Service in the cutover")
     if view.wanted == (view.stable.revision if view.stable else "") and not record.is_rollback:
         return _back(record)
+    if view.replicas == 0:
+        return _back(record, message=_NO_REPLICAS)
     is_late = record.deadline is not None and now >= record.deadline
     stack = view.stacks.get(record.place.color, Stack(""))
     if view.traffic.leads_to != record.place:
@@ -451,9 +455,9 @@ def _verify_after(record: Record, view: View, terms: Terms, now: datetime) -> Ne
         return _rejected_before(record)
     if view.traffic.is_strange or view.traffic.leads_to != record.place:
         return _back(record, Reason.SELECTOR_CHANGED, "somebody else changed the selector of the switch Service")
-    if view.wanted == (view.stable.revision if view.stable else ""):
-        return _back(record)
-    if view.traffic.ready == 0 and view.replicas > 0:
+    if view.wanted == (view.stable.revision if view.stable else "") or view.replicas == 0:
+        return _back(record)  # of no pods nothing is ever known
+    if view.traffic.ready == 0:
         return _back(record, Reason.NO_PODS_AVAILABLE, "no pod of the new revision is ready")
     verdict, said = view.after
     if verdict is Verdict.FAILED:

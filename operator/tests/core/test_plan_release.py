@@ -135,6 +135,19 @@ def test_without_replicas_nothing_is_released() -> None:
     assert condition(cr["status"], "Ready") == ("True", "ScaledToZero")
 
 
+@pytest.mark.parametrize("until", ["Cutover", "VerifyAfter"])
+def test_what_is_scaled_to_nothing_under_live_traffic_is_not_rejected(first: tuple[Manifest, World, Any], until: str) -> None:
+    cr, world, now = first
+    cr = with_spec(cr, image="shop:2")
+    now = released(cr, world, now, until=until)
+    none = {**with_spec(cr, replicas=0), "status": cr["status"]}
+    now = released(none, world, now)
+    assert condition(none["status"], "Ready") == ("True", "ScaledToZero")
+    again = {**with_spec(none, replicas=2), "status": none["status"]}
+    released(again, world, now, until="Keep")
+    assert condition(again["status"], "Ready") == ("True", "Healthy")
+
+
 # ---- suspended
 
 
