@@ -96,6 +96,17 @@ def test_the_switch_is_recorded_before_it_is_made(first: tuple[Manifest, World, 
     assert all("resourceVersion" in a.manifest["metadata"] for a in decided.apply if a.manifest["kind"] == "Service")
 
 
+def test_a_pod_with_two_addresses_is_one_pod(first: tuple[Manifest, World, Any]) -> None:
+    cr, world, now = first
+    cr = with_spec(cr, image="shop:2")
+    now = released(cr, world, now, until="Cutover")
+    first_family = world.objects[ChildKey("EndpointSlice", "shop-x")]
+    del first_family["endpoints"][1:]
+    world.objects[ChildKey("EndpointSlice", "shop-y")] = {**first_family, "metadata": {**first_family["metadata"], "name": "shop-y"}}
+    settle(cr, world, now)
+    assert cr["status"]["release"]["step"] == "Cutover"
+
+
 def test_a_version_whose_pods_all_go_is_taken_back_and_stays_rejected(first: tuple[Manifest, World, Any]) -> None:
     cr, world, now = first
     cr = with_spec(cr, image="shop:2")
