@@ -201,12 +201,19 @@ def _course(facts: Facts, record: Record | None, image: str, now: datetime) -> C
         marked=marked,
         verifiers=(*pods, *once, *asked),
         actions=entries,
-        rejection=next((r for r in facts.rejections() if r.key == view.key and r.key in view.rejected), None),
+        rejection=_pin(facts, view),
         needs_pods=needs_pods,
         asks=asks,
         waits_for=missing,
         look_at=min((moment for moment in (look_at, next_due(facts.svc, found)) if moment), default=None),
     )
+
+
+def _pin(facts: Facts, view: View) -> Rejection | None:
+    """Why what the spec asks for is not released. What is stable by now is never pending, also where it once failed the same checks."""
+    if view.stable and view.wanted == view.stable.revision:
+        return None
+    return next((r for r in facts.rejections() if r.key == view.key and r.key in view.rejected), None)
 
 
 def _serving(facts: Facts, view: View, wanted: Demand) -> Place | None:

@@ -139,6 +139,20 @@ def test_a_version_that_never_comes_up_is_rejected_and_nothing_was_switched(firs
     assert cr["status"]["phase"] == "Rejected"
 
 
+def test_what_is_stable_is_healthy_although_it_was_rejected_under_the_same_checks_before(first: tuple[Manifest, World, Any]) -> None:
+    cr, world, now = first
+    world.failing.add("smoke")
+    cr = with_spec(cr, image="shop:2", verify={"beforeCutover": [{"name": "smoke", "http": {}}]})
+    now = released(cr, world, now)
+    assert condition(cr["status"], "Ready") == ("False", "Rejected")
+    other = {**with_spec(cr, verify=None), "status": cr["status"]}
+    now = released(other, world, now)
+    again = {**with_spec(other, verify=cr["spec"]["verify"]), "status": other["status"]}
+    released(again, world, now)
+    assert condition(again["status"], "Ready") == ("True", "Healthy")
+    assert "pin" not in again["status"]
+
+
 def test_without_replicas_nothing_is_released() -> None:
     cr, world = body({**SPEC, "replicas": 0}), World()
     settle(cr, world)
