@@ -175,7 +175,7 @@ class _Planner:
     def _wanted(self) -> list[Manifest]:
         children = desired_children(self.svc, self.course.stacks, self.course.switch, self.course.preview)
         lost = unheard(self.facts, self.course.verifiers)
-        return [*children, *(signed(v.manifest) for v in self.course.verifiers if v.key not in lost)]
+        return [*children, *(signed(v.manifest) for v in self.course.verifiers if v.key not in lost and not v.is_early)]
 
     def _unread(self, wanted: Iterable[Manifest]) -> frozenset[ChildKey]:
         """What has to be read by name before anything is written: wanted children that the caches lack, and what is to be rebuilt."""

@@ -455,6 +455,7 @@ def test_a_command_that_cannot_end_rejects_with_its_cause(pod: Manifest, reason:
     cr, world = body(JOB), World()
     settle(cr, world)
     world.run_pods()
+    settle(cr, world)
     (job,) = [live for key, live in world.objects.items() if key.kind == "Pod"]
     job["status"] = pod
     for at in (1, 2, 700, 701):
@@ -462,6 +463,20 @@ def test_a_command_that_cannot_end_rejects_with_its_cause(pod: Manifest, reason:
     assert condition(cr["status"], "Ready") == ("False", "Rejected")
     assert cr["status"]["pin"]["reason"] == reason
     assert says in cr["status"]["pin"]["message"]
+
+
+def test_load_and_commands_begin_once_somebody_can_answer_them() -> None:
+    before = [*JOB["verify"]["beforeCutover"], {"name": "busy", "load": {"rate": 5, "duration": "5s"}}, {"name": "smoke", "http": {}}]
+    cr, world = body({**SPEC, "verify": {"beforeCutover": before}}), World()
+
+    def made() -> list[str]:
+        return sorted(key.name.split("-")[2] for key in world.objects if key.kind == "Pod")
+
+    settle(cr, world)
+    assert (cr["status"]["release"]["step"], made()) == ("Preview", ["before"])
+    world.run_pods()
+    settle(cr, world)
+    assert (cr["status"]["release"]["step"], made()) == ("VerifyBefore", ["before", "busy", "contract"])
 
 
 def test_a_query_that_cannot_work_fails_at_once() -> None:
