@@ -14,6 +14,7 @@ from hardened.core.checking import is_verifier, unheard
 from hardened.core.children import desired_children, signed, stored_revision
 from hardened.core.compare import difference
 from hardened.core.desired.metadata import action_owner
+from hardened.core.desired.service import is_strange, leads_to
 from hardened.core.diagnosis import Finding
 from hardened.core.facts import Facts
 from hardened.core.history import revision_label
@@ -23,7 +24,7 @@ from hardened.core.migrating import is_at_work
 from hardened.core.observed import Observed, Owner, is_deleting, owner_of
 from hardened.core.policy import Policy
 from hardened.core.reasons import Reason
-from hardened.core.release import COLORS, POLLED_STEPS, Migration
+from hardened.core.release import COLORS, POLLED_STEPS, Migration, Step
 from hardened.core.release_record import record_of
 from hardened.core.revision import stored
 from hardened.core.rollout import Rollout, rollout_of
@@ -142,6 +143,8 @@ class _Planner:
             finding = Finding(Reason.SUSPENDED, "spec.suspend is true: nothing is changed until it is false")
             is_told = course.actions == entries_of(self.before)
             return Plan(status=self._status(finding), is_status_first=not is_told, answers=self.answers, requeue_after=self._answer_wait())
+        if self._doubts_the_switch():
+            return Plan(look=frozenset({ChildKey("Service", self.svc.name)}))
         if course.needs_pods:
             return Plan(look_at_pods=True)
         if course.asks:
@@ -171,6 +174,16 @@ class _Planner:
             answers=self.answers,
             requeue_after=self._requeue(obstacle),
         )
+
+    def _doubts_the_switch(self) -> bool:
+        """Whether the switch Service, as far as is known, leads where nobody led it. A list can be older than the record of the flip."""
+        record, key = record_of(self.before), ChildKey("Service", self.svc.name)
+        if record is None or record.strategy != "BlueGreen" or record.step not in (Step.CUTOVER, Step.VERIFY_AFTER):
+            return False
+        live, stable = self.facts.switch, self.facts.stable
+        known = {record.place, stable.place if stable else None} if record.step is Step.CUTOVER else {record.place}
+        is_as_recorded = live is not None and leads_to(live, self.svc) in known and not is_strange(live, self.svc)
+        return not is_as_recorded and key not in self.observed.fresh | self.observed.absent
 
     def _wanted(self) -> list[Manifest]:
         children = desired_children(self.svc, self.course.stacks, self.course.switch, self.course.preview)

@@ -9,6 +9,7 @@ from tests.core.worlds import ANY_KEY, NOW, WEB, World, body, condition, decide,
 
 from hardened.core.manifest import ChildKey, Manifest
 from hardened.core.measuring import Sample
+from hardened.core.plan import plan
 
 SPEC = {**WEB, "release": {"strategy": "BlueGreen", "keepPrevious": "1m"}}
 SECOND = timedelta(seconds=1)
@@ -94,6 +95,20 @@ def test_the_switch_is_recorded_before_it_is_made(first: tuple[Manifest, World, 
     kinds = [(a.manifest["kind"], a.manifest["metadata"]["name"]) for a in decided.apply]
     assert kinds == [("Deployment", "shop-green"), ("Service", "shop"), ("Service", "shop-preview")]
     assert all("resourceVersion" in a.manifest["metadata"] for a in decided.apply if a.manifest["kind"] == "Service")
+
+
+def test_what_is_known_of_the_switch_is_read_anew_before_a_release_is_rejected_for_it(first: tuple[Manifest, World, Any]) -> None:
+    cr, world, now = first
+    switch = ChildKey("Service", "shop")
+    old = world.objects[switch]
+    cr = with_spec(cr, image="shop:2")
+    now = released(cr, world, now, until="VerifyAfter")
+    new, world.objects[switch] = world.objects[switch], old
+    stale = world.seen()
+    assert plan(cr, stale, ANY_KEY, now).look == {switch}
+    decided = plan(cr, stale.with_child(new).with_pods(world.pods), ANY_KEY, now)
+    assert decided.status
+    assert decided.status["release"]["step"] == "VerifyAfter"
 
 
 def test_a_pod_with_two_addresses_is_one_pod(first: tuple[Manifest, World, Any]) -> None:
