@@ -49,7 +49,7 @@ class Verifier:
     """A verifier pod that belongs to a step. names: what it is to report on; reads: what it says, from the live pod.
 
     has_enough: it is to end now, and to report what it has; is_optional: where it cannot be made, nothing else suffers; is_once: it is
-    never made again, whatever it says.
+    never made again, whatever it says; is_early: it is not to be made yet, since nobody could answer it.
     """
 
     manifest: Manifest
@@ -58,6 +58,7 @@ class Verifier:
     has_enough: bool = False
     is_optional: bool = False
     is_once: bool = False
+    is_early: bool = False
 
     @property
     def key(self) -> ChildKey:
@@ -92,7 +93,9 @@ def verifiers(facts: Facts, record: Record | None, terms: Terms, image: str, now
     spec, wait = facts.svc.spec.verify, terms.progress_deadline
     found: list[Verifier] = []
     if record.step in (Step.PREVIEW, Step.VERIFY_BEFORE):
-        found += maker.checks(spec.before_cutover or (), Purpose.BEFORE, wait)
+        checks = maker.checks(spec.before_cutover or (), Purpose.BEFORE, wait)
+        # Those that ask wait for the first connection; load and commands begin at once.
+        found += [replace(each, is_early=record.step is Step.PREVIEW and each.reads is not results_of) for each in checks]
     if record.step is Step.VERIFY_AFTER:
         found += maker.checks(spec.after_cutover.checks or (), Purpose.AFTER, wait)
     is_next = record.step is Step.PREVIEW and not terms.has_checks_before and not terms.is_manual

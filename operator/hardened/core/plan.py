@@ -14,6 +14,7 @@ from hardened.core.checking import is_verifier, unheard
 from hardened.core.children import desired_children, signed, stored_revision
 from hardened.core.compare import difference
 from hardened.core.desired.metadata import action_owner
+from hardened.core.desired.service import is_strange, leads_to
 from hardened.core.diagnosis import Finding
 from hardened.core.facts import Facts
 from hardened.core.history import revision_label
@@ -23,11 +24,12 @@ from hardened.core.migrating import is_at_work
 from hardened.core.observed import Observed, Owner, is_deleting, owner_of
 from hardened.core.policy import Policy
 from hardened.core.reasons import Reason
-from hardened.core.release import COLORS, POLLED_STEPS, Migration
+from hardened.core.release import COLORS, POLLED_STEPS, Migration, Step
+from hardened.core.release_record import record_of
 from hardened.core.revision import stored
 from hardened.core.rollout import Rollout, rollout_of
 from hardened.core.status import Situation, status_of, unparsed_status
-from hardened.core.strategy import course_of
+from hardened.core.strategy import course_of, is_suspended
 from hardened.errors import InvalidSpec
 
 #: Pods get this long to come up before anybody asks why they do not, and then they are looked at this often.
@@ -38,6 +40,9 @@ ENDED_SECONDS = 1
 GARBAGE_WAIT = timedelta(seconds=2)
 #: Nobody tells when a foreign object goes that has the name of a child.
 OBSTACLE_WAIT = timedelta(seconds=20)
+#: What a process that was paused must not bring back to what it was, once others have gone on: which stack serves, what runs in it, and
+#: which revision is stable or rejected.
+_DECISIVE = ("Service", "Deployment", "ControllerRevision")
 
 
 @dataclass(frozen=True)
@@ -137,10 +142,12 @@ class _Planner:
 
     def plan(self) -> Plan:
         course = self.course
-        if self.svc.spec.suspend:
+        if is_suspended(self.svc, record_of(self.before)):
             finding = Finding(Reason.SUSPENDED, "spec.suspend is true: nothing is changed until it is false")
             is_told = course.actions == entries_of(self.before)
             return Plan(status=self._status(finding), is_status_first=not is_told, answers=self.answers, requeue_after=self._answer_wait())
+        if self._doubts_the_switch():
+            return Plan(look=frozenset({ChildKey("Service", self.svc.name)}))
         if course.needs_pods:
             return Plan(look_at_pods=True)
         if course.asks:
@@ -173,10 +180,20 @@ class _Planner:
             requeue_after=self._requeue(obstacle),
         )
 
+    def _doubts_the_switch(self) -> bool:
+        """Whether the switch Service, as far as is known, leads where nobody led it. A list can be older than the record of the flip."""
+        record, key = record_of(self.before), ChildKey("Service", self.svc.name)
+        if record is None or record.strategy != "BlueGreen" or record.step not in (Step.CUTOVER, Step.VERIFY_AFTER):
+            return False
+        live, stable = self.facts.switch, self.facts.stable
+        known = {record.place, stable.place if stable else None} if record.step is Step.CUTOVER else {record.place}
+        is_as_recorded = live is not None and leads_to(live, self.svc) in known and not is_strange(live, self.svc)
+        return not is_as_recorded and key not in self.observed.fresh | self.observed.absent
+
     def _wanted(self) -> list[Manifest]:
         children = desired_children(self.svc, self.course.stacks, self.course.switch, self.course.preview)
         lost = unheard(self.facts, self.course.verifiers)
-        return [*children, *(signed(v.manifest) for v in self.course.verifiers if v.key not in lost)]
+        return [*children, *(signed(v.manifest) for v in self.course.verifiers if v.key not in lost and not v.is_early)]
 
     def _unread(self, wanted: Iterable[Manifest]) -> frozenset[ChildKey]:
         """What has to be read by name before anything is written: wanted children that the caches lack, and what is to be rebuilt."""
@@ -224,10 +241,12 @@ class _Planner:
         return found, None
 
     def _pinned_to(self, manifest: Manifest, live: Manifest) -> Manifest:
-        """The manifest for this very object; where traffic or pods depend on it, for the state that it was decided on."""
+        """The manifest for this very object; where traffic or pods depend on it, for the state that it was decided on.
+
+        Each apply of a Deployment is one of its template and size, whatever it is about, and each one of a revision one of all its marks.
+        """
         seen = {"uid": live["metadata"]["uid"]}
-        is_risky = manifest["kind"] == "Deployment" and (self.course.is_exclusive or self._takes_pods_away(Apply(manifest)))
-        if manifest["kind"] == "Service" or is_risky:
+        if manifest["kind"] in _DECISIVE:
             seen["resourceVersion"] = live["metadata"]["resourceVersion"]
         return {**manifest, "metadata": {**manifest["metadata"], **seen}}
 

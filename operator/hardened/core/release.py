@@ -57,11 +57,15 @@ class Step(StrEnum):
 BEFORE_CUTOVER = frozenset({Step.PREFLIGHT, Step.QUEUED, Step.MIGRATE, Step.PREVIEW, Step.VERIFY_BEFORE, Step.APPROVAL, Step.SCALE_UP})
 #: The steps that hold one of the operator's places for releases at work.
 WORKING = frozenset({Step.MIGRATE, Step.PREVIEW, Step.VERIFY_BEFORE, Step.SCALE_UP, Step.CUTOVER, Step.VERIFY_AFTER, Step.SWITCH_BACK})
+#: The steps in which traffic is led to a revision that has not passed its gate: they come to their end also where the service is suspended.
+UNPROVEN = frozenset({Step.CUTOVER, Step.VERIFY_AFTER, Step.SWITCH_BACK})
 #: The steps in which no pod of the new revision is wanted.
 WITHOUT_PODS = frozenset({Step.PREFLIGHT, Step.QUEUED, Step.MIGRATE, Step.UNDO})
 #: The steps in which the world is looked at from time to time: a restart that is over quickly leaves no event of its own, nor does the
 #: end of a pod of the application.
 POLLED_STEPS = frozenset({Step.MIGRATE, Step.CUTOVER, Step.VERIFY_AFTER, Step.SWITCH_BACK, Step.UNDO})
+#: Why a rollback ends where nothing is to serve.
+_NO_REPLICAS = "0 replicas are wanted"
 #: The steps that must get further within the progress deadline.
 _TIMED = frozenset({Step.PREVIEW, Step.VERIFY_BEFORE, Step.SCALE_UP, Step.CUTOVER})
 
@@ -117,11 +121,10 @@ class Record:
     the cutover, as it was wanted when ScaleUp began; deadline: when the step must have got further (Approval: is promoted by itself);
     confirmed_at: in SwitchBack, when traffic had left; is_rejected: in SwitchBack, that the revision failed, and was not just unwanted;
     is_probed_anew: the zero-loss probe that began before the cutover ended before it, too; outcomes: of its checks, as far as they have
-    ended.
+    ended; remaining: what was left of the deadline when the release was paused, or the service suspended.
 
     By hand: is_rollback: the place is gone back to, without checks, whatever the spec asks for (its key is ""); left: the revision that
-    traffic leaves for it, to be marked once it has; is_approved: somebody promoted the revision; paused_at: nothing moves since then, and
-    remaining is what was left of the deadline.
+    traffic leaves for it, to be marked once it has; is_approved: somebody promoted the revision; paused_at: nothing moves since then.
 
     migration: how far it has come, None before it begins; undo_problem: why it was not undone; strategy: the spec's when the release began;
     of others than BlueGreen `in_place` says what happens.
@@ -387,7 +390,7 @@ def _before_cutover(record: Record, view: View, terms: Terms, now: datetime) -> 
         left = _left(record, view)
         return Next(left) if left else _begin(None, view, terms, now)
     if view.replicas == 0:
-        return Next(_left(record, view), failed="0 replicas are wanted" if record.is_rollback else "")
+        return Next(_left(record, view), failed=_NO_REPLICAS if record.is_rollback else "")
     stack = view.stacks.get(record.place.color, Stack(""))
     is_there = stack.revision == record.place.revision and stack.is_settled
     match record.step:
@@ -428,6 +431,8 @@ def _cutover(record: Record, view: View, terms: Terms, now: datetime) -> Next:
         return _back(record, Reason.SELECTOR_CHANGED, "somebody else changed the selector of the switch Service in the cutover")
     if view.wanted == (view.stable.revision if view.stable else "") and not record.is_rollback:
         return _back(record)
+    if view.replicas == 0:
+        return _back(record, message=_NO_REPLICAS)
     is_late = record.deadline is not None and now >= record.deadline
     stack = view.stacks.get(record.place.color, Stack(""))
     if view.traffic.leads_to != record.place:
@@ -455,9 +460,9 @@ def _verify_after(record: Record, view: View, terms: Terms, now: datetime) -> Ne
         return _rejected_before(record)
     if view.traffic.is_strange or view.traffic.leads_to != record.place:
         return _back(record, Reason.SELECTOR_CHANGED, "somebody else changed the selector of the switch Service")
-    if view.wanted == (view.stable.revision if view.stable else ""):
-        return _back(record)
-    if view.traffic.ready == 0 and view.replicas > 0:
+    if view.wanted == (view.stable.revision if view.stable else "") or view.replicas == 0:
+        return _back(record)  # of no pods nothing is ever known
+    if view.traffic.ready == 0:
         return _back(record, Reason.NO_PODS_AVAILABLE, "no pod of the new revision is ready")
     verdict, said = view.after
     if verdict is Verdict.FAILED:
@@ -539,8 +544,12 @@ def _undo(record: Record, view: View, terms: Terms, now: datetime) -> Next:
 
 def paused(record: Record, now: datetime) -> Record:
     """The record of a release that nothing happens in until it is resumed."""
-    remaining = max(record.deadline - now, timedelta()) if record.deadline else None
-    return replace(record, paused_at=now, remaining=remaining, deadline=None)
+    return replace(held(record, now), paused_at=now)
+
+
+def held(record: Record, now: datetime) -> Record:
+    """The record of a release whose time stands still, as that of a suspended service does."""
+    return replace(record, remaining=max(record.deadline - now, timedelta()), deadline=None) if record.deadline else record
 
 
 def resumed(record: Record, now: datetime) -> Record:

@@ -70,8 +70,9 @@ def _traffic(facts: Facts) -> Traffic:
     place = leads_to(facts.switch, facts.svc)
     endpoints = list(_endpoints(facts.observed.children.values(), facts.svc.name))
     mine = {pod["metadata"]["uid"] for pod in facts.pods_at(place)} if place else set()
-    ready = sum(uid in mine and is_ready for uid, is_ready in endpoints)
-    return Traffic(place, is_strange(facts.switch, facts.svc), ready, all(uid in mine for uid, _ in endpoints))
+    # A pod with addresses of two families has an endpoint in a slice of each.
+    ready = mine & {uid for uid, is_ready in endpoints if is_ready}
+    return Traffic(place, is_strange(facts.switch, facts.svc), len(ready), all(uid in mine for uid, _ in endpoints))
 
 
 def serves_nobody(facts: Facts, place: Place | None) -> bool:

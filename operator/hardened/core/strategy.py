@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from hardened.api import names
+from hardened.api.parse import HardenedService
 from hardened.api.strategy import Strategy
 from hardened.core import actions, in_place, preflight, release
 from hardened.core.action_answers import concerns
@@ -27,6 +28,7 @@ from hardened.core.release import (
     BEFORE_CUTOVER,
     COLORS,
     LEAST_KEEP,
+    UNPROVEN,
     Demand,
     Migration,
     Next,
@@ -37,7 +39,9 @@ from hardened.core.release import (
     Terms,
     View,
     demand,
+    held,
     other,
+    resumed,
     step,
 )
 from hardened.core.release_record import proof_of, record_of
@@ -61,8 +65,7 @@ class Course:
     rejection: why the revision that the spec asks for is not released; needs_pods: nothing can be said before the pods are listed; asks:
     nor before these are asked; surroundings: nor before these ConfigMaps are read, and the quotas listed, None for not needed; waits_for:
     what is not there that the revision depends on, and waits for; room: what room its pods wait for; config: what it cannot begin without,
-    and somebody has to make; look_at: when to look again; is_exclusive: a stack may only grow as long as nothing has changed since it was
-    looked at.
+    and somebody has to make; look_at: when to look again.
     """
 
     stacks: tuple[Stack, ...]
@@ -86,12 +89,13 @@ class Course:
     room: Finding | None = None
     config: Finding | None = None
     look_at: datetime | None = None
-    is_exclusive: bool = False
 
 
 def course_of(facts: Facts, verifier_image: str, now: datetime) -> Course:
     """By the strategy of the release that is at work; of the spec, where none is."""
     record = record_of(facts.before)
+    if record and record.remaining is not None and not (record.paused_at or facts.svc.spec.suspend):
+        record = resumed(record, now)
     course = _course(facts, None if record and _makes_way(facts, record, now) else record, verifier_image, now)
     return _proven(facts, record, course, verifier_image, now)
 
@@ -114,7 +118,7 @@ def _makes_way(facts: Facts, record: Record, now: datetime) -> bool:
     """Whether a blue-green release is over since the spec asks for another revision, and for another strategy."""
     if record.strategy != "BlueGreen" or facts.svc.spec.effective_strategy == "BlueGreen":
         return False
-    if record.is_rollback or record.paused_at or record.migration:
+    if record.is_rollback or record.paused_at or record.migration or facts.svc.spec.suspend:
         return False  # a migration is to be undone first
     if record.step is Step.KEEP:
         is_kept = record.cutover_at is not None and now < record.cutover_at + LEAST_KEEP
@@ -125,7 +129,15 @@ def _makes_way(facts: Facts, record: Record, now: datetime) -> bool:
 def _viewed(facts: Facts, record: Record | None, said: Heard) -> View:
     if (record.strategy if record else facts.svc.spec.effective_strategy) == "BlueGreen":
         return view_of(facts, said, DEFAULT_REPLICAS)
-    return in_place_view_of(facts, record, said, DEFAULT_REPLICAS)
+    view = in_place_view_of(facts, record, said, DEFAULT_REPLICAS)
+    if facts.svc.spec.suspend and record and not record.is_rollback:
+        return replace(view, wanted=record.place.revision, key=record.key)  # nothing new takes over
+    return view
+
+
+def is_suspended(svc: HardenedService, record: Record | None) -> bool:
+    """Whether nothing is changed any more. What has come to its cutover by then comes to its end first."""
+    return svc.spec.suspend and (record is None or record.step not in UNPROVEN)
 
 
 def _step(record: Record | None, view: View, terms: Terms, now: datetime) -> Next:
@@ -157,6 +169,8 @@ def _course(facts: Facts, record: Record | None, image: str, now: datetime) -> C
     surroundings = None
     # Gates that are open already are passed at one go: one record instead of three.
     for _ in () if needs_pods or forgiven else Step:
+        if is_suspended(facts.svc, found):
+            break
         following = _step(found, view, terms, now)
         if preflight.is_due(found, following.record):
             if facts.observed.surroundings is None:
@@ -180,6 +194,8 @@ def _course(facts: Facts, record: Record | None, image: str, now: datetime) -> C
         found = replace(found, outcomes=said.outcomes)
         if found.step is Step.VERIFY_AFTER is not record.step:
             found = watched(facts, found, pods)
+    if found and is_suspended(facts.svc, found):
+        found = held(found, now)
     entries = actions.settled(ruling.entries, found, view, facts.rejected_keys(), failed, now)
     if ruling.is_news:
         marked = ()  # what was decided is written down first
@@ -204,7 +220,7 @@ def _course(facts: Facts, record: Record | None, image: str, now: datetime) -> C
         marked=marked,
         verifiers=(*pods, *once, *asked),
         actions=entries,
-        rejection=next((r for r in facts.rejections() if r.key == view.key and r.key in view.rejected), None),
+        rejection=_pin(facts, view),
         needs_pods=needs_pods,
         asks=asks,
         surroundings=surroundings,
@@ -212,8 +228,14 @@ def _course(facts: Facts, record: Record | None, image: str, now: datetime) -> C
         room=short.room if is_held else crowded if is_crowded else None,
         config=short.config if is_held else None,
         look_at=min((moment for moment in times if moment), default=None),
-        is_exclusive=strategy == "Recreate",
     )
+
+
+def _pin(facts: Facts, view: View) -> Rejection | None:
+    """Why what the spec asks for is not released. What is stable by now is never pending, also where it once failed the same checks."""
+    if view.stable and view.wanted == view.stable.revision:
+        return None
+    return next((r for r in facts.rejections() if r.key == view.key and r.key in view.rejected), None)
 
 
 def _serving(facts: Facts, view: View, wanted: Demand) -> Place | None:

@@ -98,8 +98,11 @@ def _ended(svc: HardenedService, pod: Mapping[str, Any], *, takes_failures: bool
 
 
 def load_result(svc: HardenedService, pod: Mapping[str, Any], name: str) -> Results:
-    """What came of a load check. A run that proves nothing, since the generator itself was late or nobody was asked, is no data."""
-    ended = _ended(svc, pod)
+    """What came of a load check. A run that proves nothing, since the generator itself was late or nobody was asked, is no data.
+
+    The report says it, as long as the exit code does not say otherwise: a failed check ends with one of its own.
+    """
+    ended = _ended(svc, pod, takes_failures=True)
     if not isinstance(ended, Mapping):
         return ended
     try:
@@ -109,7 +112,7 @@ def load_result(svc: HardenedService, pod: Mapping[str, Any], name: str) -> Resu
     except (ValueError, TypeError, KeyError, RecursionError):
         return NoData(f"load pod {pod['metadata']['name']} left no report that can be read")
     message = _printable("; ".join(reasons))
-    if word not in ("Passed", "Failed") or not requests:
+    if word not in ("Passed", "Failed") or not requests or (word == "Passed" and ended.get("exitCode") != 0):
         return NoData(f"the load proves nothing: {message or 'no request was made'}")
     return Reported((CheckResult(name, word == "Passed", message or f"{requests} requests", requests, failed),))
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import requests
 from prometheus_api_client import PrometheusApiClientException, PrometheusConnect
+from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
 from hardened.core.measuring import Query, Sample
@@ -17,6 +18,8 @@ logger = logging.getLogger(__name__)
 
 #: Seconds for one answer, connecting included. The thread of one that comes later ends by itself a moment after.
 DEADLINE: Final = 5.0
+#: Bytes of an answer that are read. One number takes a few hundred; what a team's query can ask for has no end.
+ANSWER_LIMIT: Final = 1 << 20
 _STATUS: Final = re.compile(r"HTTP Status Code (\d+) \((.*)\)", re.S)
 #: Bad requests: the query does not parse, or cannot be carried out. Asking again cannot help.
 _FINAL: Final = frozenset({400, 422})
@@ -26,6 +29,24 @@ Ask = Callable[[Query], Any]
 
 class _Partial(Exception):
     """An answer that Prometheus itself calls incomplete."""
+
+
+class _TooLarge(requests.RequestException):
+    """An answer that is not read to its end."""
+
+
+class _Bounded(HTTPAdapter):
+    """Reads no more than ANSWER_LIMIT bytes of an answer."""
+
+    def send(self, *args: Any, **kwargs: Any) -> requests.Response:
+        response, body = super().send(*args, **{**kwargs, "stream": True}), bytearray()
+        for chunk in response.iter_content(65536):
+            body += chunk
+            if len(body) > ANSWER_LIMIT:
+                response.close()
+                raise _TooLarge
+        response._content = bytes(body)
+        return response
 
 
 class Prometheus:
@@ -47,6 +68,8 @@ class Prometheus:
             return _refused(str(error))
         except _Partial as error:
             return Sample(None, f"the answer is incomplete: {error}")
+        except _TooLarge:
+            return Sample(None, "the query gave far more than one number: use sum() or max()", is_final=True)
         except (requests.RequestException, ValueError, KeyError, TypeError) as error:
             # Neither the address nor the answer goes on: both may hold what is secret.
             logger.warning("the query of check %s: %s", query.name, type(error).__name__)
@@ -58,8 +81,10 @@ def _client(url: str) -> PrometheusConnect:
     session.trust_env = False
     session.max_redirects = 0
     session.hooks["response"].append(_refuse_partial)
+    client = PrometheusConnect(url=url.rstrip("/"), session=session, timeout=DEADLINE)
     # No attempts of its own: when to ask again is decided elsewhere, and its pauses would outlast the deadline.
-    return PrometheusConnect(url=url.rstrip("/"), session=session, retry=Retry(total=0), timeout=DEADLINE)
+    session.mount(client.url, _Bounded(max_retries=Retry(total=0)))
+    return client
 
 
 def _refuse_partial(response: requests.Response, *_: Any, **__: Any) -> None:

@@ -48,7 +48,12 @@ class Writer:
         """
         kind = KINDS[step.manifest["kind"]]
         with _noted(f"apply {key_of(step.manifest)}"):
-            live = await self._apply(kind, step)
+            try:
+                live = await self._apply(kind, step)
+            except LookAgain:
+                if not step.is_new:
+                    await self._see(kind, step.manifest)
+                raise
         live = kind.named(live)
         self._cache.wrote(kind, live)
         return live
@@ -62,6 +67,14 @@ class Writer:
                 raise
             self._assert_leading()
             return await self._api.apply(kind, step.manifest, force=True)
+
+    async def _see(self, kind: Kind, manifest: Body) -> None:
+        """The watch may be late, or silent: the next look is to see what this one did not."""
+        meta = manifest["metadata"]
+        try:
+            self._cache.wrote(kind, kind.named(await self._api.get(kind, meta["namespace"], meta["name"])))
+        except Vanished:
+            self._cache.deleted(kind, meta["namespace"], meta["name"], meta["uid"])
 
     async def _take_over(self, kind: Kind, manifest: Body) -> bool:
         """Takes the fields that others set in a child's spec, where they may be why the child is refused; False when there are none."""

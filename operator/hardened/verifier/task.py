@@ -19,6 +19,10 @@ from hardened.errors import HardenedError
 
 #: Seconds that a request may take, connection and body included.
 TIMEOUT = 2.0
+#: Seconds that a task may wait for somebody to ask, and that a probe may ask: the longest deadline of a release, and two of them with the
+#: longest window.
+MOST_WAIT = 86_400
+MOST_DURATION = 2 * MOST_WAIT + 3600
 #: Checks and probes of one task: their names and verdicts alone always fit into the report.
 MOST_ITEMS = 32
 
@@ -92,7 +96,7 @@ def parse(text: str) -> Task:
     fields = _Fields(document, "")
     task = Task(
         authority=fields.text("authority", _HOST),
-        wait=fields.number("waitSeconds", 0, 3600, default=0),
+        wait=fields.number("waitSeconds", 0, MOST_WAIT, default=0),
         checks=tuple(_check(item) for item in fields.items("checks")),
         probes=tuple(_probe(item) for item in fields.items("probes")),
     )
@@ -122,7 +126,7 @@ def _probe(fields: "_Fields") -> Probe:
         name=fields.text("name", _NAME, default="zero-loss"),
         target=_target(fields, TIMEOUT),
         rate=fields.number("rate", 1, 200, default=20),
-        duration=fields.number("durationSeconds", 0.01, 86_400),
+        duration=fields.number("durationSeconds", 0.01, MOST_DURATION),
         burst_failures=burst.whole("failures", 1, 10_000),
         burst_seconds=burst.number("seconds", 0.01, 3600),
     )
@@ -179,7 +183,7 @@ class _Fields:
         values = self._left.pop(name, None)
         if values is None:
             return None
-        if not isinstance(values, list) or not values or any(type(v) is not int or not 200 <= v <= 599 for v in values):
+        if not isinstance(values, list) or not values or any(type(v) is not int or not 100 <= v <= 599 for v in values):
             raise self._wrong(name)
         return frozenset(values)
 

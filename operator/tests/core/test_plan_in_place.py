@@ -151,17 +151,20 @@ def test_nothing_is_released_at_no_replicas(first: tuple[Manifest, World]) -> No
     assert template(world) == revision(cr)
 
 
-def test_a_suspended_release_stays_where_it_is(first: tuple[Manifest, World]) -> None:
+def test_a_suspended_service_is_not_left_with_what_has_not_passed(first: tuple[Manifest, World]) -> None:
     cr, world = first
+    old = revision(cr)
     cr = with_spec(cr, image="shop:2")
-    played(cr, world, until="VerifyAfter")
+    now = played(cr, world, until="VerifyAfter")
     world.dead.add("shop-blue")
-    world.follow()
-    still = {**with_spec(cr, suspend=True), "status": cr["status"]}
-    decided = decide(still, world, NOW + timedelta(hours=1))
-    assert not decided.has_writes
-    assert decided.status
-    assert decided.status["release"] == cr["status"]["release"]
+    world.follow(now)
+    still = {**with_spec(cr, suspend=True, image="shop:3"), "status": cr["status"]}
+    settle(still, world, now)
+    assert (still["status"]["release"]["step"], template(world)) == ("SwitchBack", old)
+    world.dead.clear()
+    played(still, world, now)
+    assert still["status"]["phase"] == "Suspended"
+    assert not decide(still, world, now + timedelta(hours=1)).has_writes
 
 
 def test_the_record_is_written_before_the_template(first: tuple[Manifest, World]) -> None:

@@ -9,6 +9,7 @@ from tests.core.worlds import ANY_KEY, NOW, WEB, World, body, condition, decide,
 
 from hardened.core.manifest import ChildKey, Manifest
 from hardened.core.measuring import Sample
+from hardened.core.plan import plan
 
 SPEC = {**WEB, "release": {"strategy": "BlueGreen", "keepPrevious": "1m"}}
 SECOND = timedelta(seconds=1)
@@ -96,6 +97,31 @@ def test_the_switch_is_recorded_before_it_is_made(first: tuple[Manifest, World, 
     assert all("resourceVersion" in a.manifest["metadata"] for a in decided.apply if a.manifest["kind"] == "Service")
 
 
+def test_what_is_known_of_the_switch_is_read_anew_before_a_release_is_rejected_for_it(first: tuple[Manifest, World, Any]) -> None:
+    cr, world, now = first
+    switch = ChildKey("Service", "shop")
+    old = world.objects[switch]
+    cr = with_spec(cr, image="shop:2")
+    now = released(cr, world, now, until="VerifyAfter")
+    new, world.objects[switch] = world.objects[switch], old
+    stale = world.seen()
+    assert plan(cr, stale, ANY_KEY, now).look == {switch}
+    decided = plan(cr, stale.with_child(new).with_pods(world.pods), ANY_KEY, now)
+    assert decided.status
+    assert decided.status["release"]["step"] == "VerifyAfter"
+
+
+def test_a_pod_with_two_addresses_is_one_pod(first: tuple[Manifest, World, Any]) -> None:
+    cr, world, now = first
+    cr = with_spec(cr, image="shop:2")
+    now = released(cr, world, now, until="Cutover")
+    first_family = world.objects[ChildKey("EndpointSlice", "shop-x")]
+    del first_family["endpoints"][1:]
+    world.objects[ChildKey("EndpointSlice", "shop-y")] = {**first_family, "metadata": {**first_family["metadata"], "name": "shop-y"}}
+    settle(cr, world, now)
+    assert cr["status"]["release"]["step"] == "Cutover"
+
+
 def test_a_version_whose_pods_all_go_is_taken_back_and_stays_rejected(first: tuple[Manifest, World, Any]) -> None:
     cr, world, now = first
     cr = with_spec(cr, image="shop:2")
@@ -128,11 +154,90 @@ def test_a_version_that_never_comes_up_is_rejected_and_nothing_was_switched(firs
     assert cr["status"]["phase"] == "Rejected"
 
 
+def test_what_is_stable_is_healthy_although_it_was_rejected_under_the_same_checks_before(first: tuple[Manifest, World, Any]) -> None:
+    cr, world, now = first
+    world.failing.add("smoke")
+    cr = with_spec(cr, image="shop:2", verify={"beforeCutover": [{"name": "smoke", "http": {}}]})
+    now = released(cr, world, now)
+    assert condition(cr["status"], "Ready") == ("False", "Rejected")
+    other = {**with_spec(cr, verify=None), "status": cr["status"]}
+    now = released(other, world, now)
+    again = {**with_spec(other, verify=cr["spec"]["verify"]), "status": other["status"]}
+    released(again, world, now)
+    assert condition(again["status"], "Ready") == ("True", "Healthy")
+    assert "pin" not in again["status"]
+
+
 def test_without_replicas_nothing_is_released() -> None:
     cr, world = body({**SPEC, "replicas": 0}), World()
     settle(cr, world)
     assert sizes(world) == {}
     assert condition(cr["status"], "Ready") == ("True", "ScaledToZero")
+
+
+@pytest.mark.parametrize("until", ["Cutover", "VerifyAfter"])
+def test_what_is_scaled_to_nothing_under_live_traffic_is_not_rejected(first: tuple[Manifest, World, Any], until: str) -> None:
+    cr, world, now = first
+    cr = with_spec(cr, image="shop:2")
+    now = released(cr, world, now, until=until)
+    none = {**with_spec(cr, replicas=0), "status": cr["status"]}
+    now = released(none, world, now)
+    assert condition(none["status"], "Ready") == ("True", "ScaledToZero")
+    again = {**with_spec(none, replicas=2), "status": none["status"]}
+    released(again, world, now, until="Keep")
+    assert condition(again["status"], "Ready") == ("True", "Healthy")
+
+
+# ---- suspended
+
+
+def suspended(cr: Manifest, *, is_so: bool = True, **changes: Any) -> Manifest:
+    return {**with_spec(cr, suspend=is_so, **changes), "status": cr["status"]}
+
+
+def test_while_it_is_suspended_no_release_begins(first: tuple[Manifest, World, Any]) -> None:
+    cr, world, now = first
+    still = suspended(cr, image="shop:2")
+    settle(still, world, now)
+    settle(still, world, now + timedelta(hours=1))
+    assert (still["status"]["phase"], "release" in still["status"]) == ("Suspended", False)
+    again = suspended(still, is_so=False)
+    released(again, world, now + timedelta(hours=1), until="Keep")
+    assert condition(again["status"], "Ready") == ("True", "Healthy")
+
+
+def test_while_it_is_suspended_no_deadline_comes_nearer(first: tuple[Manifest, World, Any]) -> None:
+    cr, world, now = first
+    cr = with_spec(cr, image="shop:2")
+    settle(cr, world, now)
+    later = now + timedelta(minutes=4)
+    still = suspended(cr)
+    settle(still, world, later)
+    settle(still, world, later + timedelta(hours=1))
+    assert (still["status"]["release"]["step"], still["status"]["release"]["remaining"]) == ("Preview", "6m")
+    again, world.dead = suspended(still, is_so=False), {"shop-green"}
+    later += timedelta(hours=2)
+    settle(again, world, later)
+    settle(again, world, later + timedelta(minutes=6) - SECOND)
+    assert again["status"]["release"]["step"] == "Preview"
+    settle(again, world, later + timedelta(minutes=6))
+    assert condition(again["status"], "Ready") == ("False", "Rejected")
+
+
+@pytest.mark.parametrize(("dead", "color"), [({"shop-green"}, "blue"), (set(), "green")], ids=["taken back", "promoted"])
+def test_suspended_under_live_traffic_it_comes_to_its_end_first(first: tuple[Manifest, World, Any], dead: set[str], color: str) -> None:
+    cr, world, now = first
+    cr = with_spec(cr, image="shop:2")
+    now = released(cr, world, now, until="VerifyAfter")
+    still, world.dead = suspended(cr), dead
+    world.follow(now)
+    for _ in range(20):
+        settle(still, world, now)
+        world.follow(now)
+        now += 10 * SECOND
+    assert (lead(world)["color"], still["status"]["phase"]) == (color, "Suspended")
+    assert still["status"]["stable"]["color"] == color
+    assert sizes(world) == {"shop-blue": 2, "shop-green": 2}, "what is over is put away once it is not suspended any more"
 
 
 # ---- checks
@@ -365,6 +470,7 @@ def test_a_command_that_cannot_end_rejects_with_its_cause(pod: Manifest, reason:
     cr, world = body(JOB), World()
     settle(cr, world)
     world.run_pods()
+    settle(cr, world)
     (job,) = [live for key, live in world.objects.items() if key.kind == "Pod"]
     job["status"] = pod
     for at in (1, 2, 700, 701):
@@ -372,6 +478,20 @@ def test_a_command_that_cannot_end_rejects_with_its_cause(pod: Manifest, reason:
     assert condition(cr["status"], "Ready") == ("False", "Rejected")
     assert cr["status"]["pin"]["reason"] == reason
     assert says in cr["status"]["pin"]["message"]
+
+
+def test_load_and_commands_begin_once_somebody_can_answer_them() -> None:
+    before = [*JOB["verify"]["beforeCutover"], {"name": "busy", "load": {"rate": 5, "duration": "5s"}}, {"name": "smoke", "http": {}}]
+    cr, world = body({**SPEC, "verify": {"beforeCutover": before}}), World()
+
+    def made() -> list[str]:
+        return sorted(key.name.split("-")[2] for key in world.objects if key.kind == "Pod")
+
+    settle(cr, world)
+    assert (cr["status"]["release"]["step"], made()) == ("Preview", ["before"])
+    world.run_pods()
+    settle(cr, world)
+    assert (cr["status"]["release"]["step"], made()) == ("VerifyBefore", ["before", "busy", "contract"])
 
 
 def test_a_query_that_cannot_work_fails_at_once() -> None:

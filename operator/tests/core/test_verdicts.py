@@ -24,6 +24,8 @@ from hardened.core.verdicts import (
     results_of,
     verdict,
 )
+from hardened.load.__main__ import exit_status
+from hardened.load.verdict import Failed, Invalid
 from hardened.verifier.report import Result, rendered
 
 SHOP = service(WEB)
@@ -275,19 +277,24 @@ def test_a_probe_that_made_no_request_says_nothing_and_is_made_anew() -> None:
     assert isinstance(probe_result(SHOP, empty), NoData)
 
 
+FAILED_LOAD, INVALID_LOAD = exit_status(Failed(())), exit_status(Invalid(""))
+
+
 @pytest.mark.parametrize(
-    ("message", "outcome", "says"),
+    ("message", "code", "outcome", "says"),
     [
-        pytest.param(load_report(), Verdict.PASSED, "1 checks passed", id="passed"),
-        pytest.param(load_report("Failed", "p95 is 2 s"), Verdict.FAILED, "check load failed: p95 is 2 s", id="failed"),
-        pytest.param(load_report("Invalid", "it was late"), Verdict.UNKNOWN, "proves nothing: it was late", id="invalid"),
-        pytest.param(load_report(requests=0), Verdict.UNKNOWN, "no request was made", id="nobody was asked"),
-        pytest.param("{}", Verdict.UNKNOWN, "no report", id="no report"),
-        pytest.param("[" * 9000, Verdict.UNKNOWN, "no report", id="no JSON"),
+        pytest.param(load_report(), 0, Verdict.PASSED, "1 checks passed", id="passed"),
+        pytest.param(load_report("Failed", "p95 is 2 s"), FAILED_LOAD, Verdict.FAILED, "check load failed: p95 is 2 s", id="failed"),
+        pytest.param(load_report("Invalid", "it was late"), INVALID_LOAD, Verdict.UNKNOWN, "proves nothing: it was late", id="invalid"),
+        pytest.param(load_report(requests=0), 0, Verdict.UNKNOWN, "no request was made", id="nobody was asked"),
+        pytest.param(load_report(), 137, Verdict.UNKNOWN, "proves nothing", id="killed"),
+        pytest.param("{}", 0, Verdict.UNKNOWN, "no report", id="no report"),
+        pytest.param("[" * 9000, 0, Verdict.UNKNOWN, "no report", id="no JSON"),
     ],
 )
-def test_load_passes_fails_or_proves_nothing(message: str, outcome: Verdict, says: str) -> None:
-    found, sentence = verdict(load_result(SHOP, live({"phase": "Succeeded"} | ended(message)), "load"), ["load"])
+def test_load_passes_fails_or_proves_nothing(message: str, code: int, outcome: Verdict, says: str) -> None:
+    pod = live({"phase": "Failed" if code else "Succeeded"} | ended(message, code))
+    found, sentence = verdict(load_result(SHOP, pod, "load"), ["load"])
     assert found is outcome
     assert says in sentence
 

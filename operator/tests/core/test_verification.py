@@ -17,6 +17,7 @@ from hardened.core.desired.network_policy import network_policy
 from hardened.core.desired.service import selector, switch_service
 from hardened.core.desired.verifier_pod import START_SECONDS, job_pod, verifier_labels, verifier_pod
 from hardened.core.release import Place
+from hardened.core.release_view import terms_of
 from hardened.core.revision import render
 from hardened.core.verification import (
     GrpcCheck,
@@ -166,6 +167,16 @@ def test_the_verifier_reads_the_task_that_its_pod_carries() -> None:
     assert [check.name for check in found.checks] == ["smoke", "health", "open"]
     assert found.checks[0].target.expect_body == b"$(HOME) ok"
     assert container["command"][-2:] == ["-m", "hardened.verifier"]
+
+
+def test_the_verifier_reads_what_the_longest_deadline_and_window_and_the_strangest_status_make_of_a_task() -> None:
+    after = {"window": "1h", "checks": [{"name": "odd", "http": {"expectStatus": [100, 599], "count": 100, "maxLatency": "1m"}}]}
+    terms = terms_of(service({**SPEC, "release": {"progressDeadline": "24h"}, "verify": {"afterCutover": after}}).spec)
+    probe = probe_task(SHOP, render(SHOP), terms.window + 2 * terms.progress_deadline, terms.progress_deadline)
+    odd = HttpCheck(name="odd", expect_status=(100, 599), count=100, max_latency=60 * SECOND)
+    asked = checks_task(SHOP, render(SHOP), [odd], Purpose.AFTER, terms.progress_deadline)
+    assert parse(json.dumps(probe)).probes[0].duration == 49 * 3600
+    assert parse(json.dumps(asked)).wait == 24 * 3600
 
 
 def test_a_verifier_pod_is_restricted_bounded_and_ends() -> None:
