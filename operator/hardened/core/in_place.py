@@ -123,11 +123,13 @@ def demand(record: Record | None, view: InPlace) -> Demand:
 def _begin(record: Record | None, view: InPlace, terms: Terms, now: datetime) -> Next:
     """A new release. record: the one that waits for its place, or makes way."""
     stable = view.stable
+    if record is not None and record.paused_at and record.step in WAITING and record.key not in view.rejected:
+        return Next(None if stable and view.wanted == stable.revision else record)
     is_wanted = view.wanted != (stable.revision if stable else "") and view.key not in view.rejected and view.replicas > 0
     if not is_wanted or view.hooks.is_busy or view.strategy == "BlueGreen" or (record is not None and record.strategy != view.strategy):
         return Next(None)
     if record is not None and record.key == view.key:
-        return Next(record if record.paused_at else _admitted(record, view, terms, now))
+        return Next(_admitted(record, view, terms, now))
     if stable and view.strategy == "RollingUpdate" and view.traffic.is_strange:
         return Next(None)  # a selector of one revision goes first: the pods that come would get no traffic
     begun = Record(_free_place(view, view.wanted), view.key, Step.QUEUED, now, strategy=view.strategy)

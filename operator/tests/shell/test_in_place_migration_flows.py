@@ -1,4 +1,4 @@
-"""Migrations of services whose revisions replace each other, in virtual time: killed at any write, none runs twice, and all ends the same."""
+"""Migrations of services whose revisions replace each other, in virtual time: killed at any write, all ends the same."""
 
 import asyncio
 from collections import Counter
