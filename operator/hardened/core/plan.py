@@ -219,10 +219,12 @@ class _Planner:
         return found, None
 
     def _pinned_to(self, manifest: Manifest, live: Manifest) -> Manifest:
-        """The manifest for this very object; where traffic or pods depend on it, for the state that it was decided on."""
+        """The manifest for this very object; where traffic or pods depend on it, for the state that it was decided on.
+
+        Each write of a Deployment carries the whole template: what only meant to grow would bring back one that was replaced meanwhile.
+        """
         seen = {"uid": live["metadata"]["uid"]}
-        is_risky = manifest["kind"] == "Deployment" and (self.course.is_exclusive or self._takes_pods_away(Apply(manifest)))
-        if manifest["kind"] == "Service" or is_risky:
+        if manifest["kind"] in ("Service", "Deployment"):
             seen["resourceVersion"] = live["metadata"]["resourceVersion"]
         return {**manifest, "metadata": {**manifest["metadata"], **seen}}
 

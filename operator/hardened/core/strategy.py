@@ -56,8 +56,7 @@ class Course:
     has_moved: status does not say so yet, and nothing else may be written before it does; marked: revisions whose marks are to be
     written before all; verifiers: the pods that are to check; proof: what is known of lost requests; actions: what is remembered of them;
     rejection: why the revision that the spec asks for is not released; needs_pods: nothing can be said before the pods are listed; asks:
-    nor before these are asked; waits_for: what is not there that the revision depends on, and waits for; look_at: when to look again;
-    is_exclusive: a stack may only grow as long as nothing has changed since it was looked at.
+    nor before these are asked; waits_for: what is not there that the revision depends on, and waits for; look_at: when to look again.
     """
 
     stacks: tuple[Stack, ...]
@@ -78,7 +77,6 @@ class Course:
     asks: tuple[Query, ...] = ()
     waits_for: str = ""
     look_at: datetime | None = None
-    is_exclusive: bool = False
 
 
 def course_of(facts: Facts, verifier_image: str, now: datetime) -> Course:
@@ -190,7 +188,6 @@ def _course(facts: Facts, record: Record | None, image: str, now: datetime) -> C
         asks=asks,
         waits_for=missing,
         look_at=min((moment for moment in (look_at, next_due(facts.svc, found)) if moment), default=None),
-        is_exclusive=strategy == "Recreate",
     )
 
 
