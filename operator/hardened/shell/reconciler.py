@@ -248,8 +248,7 @@ class Reconciler:
         logger.info("%s: %s; again in %.1f s", key, failure, seconds)
 
     def _see_place(self, key: Key, status: Body) -> None:
-        waiting = self._places.saw(key, status)
-        if waiting:
+        for waiting in self._places.saw(key, status):
             self._queue.add(waiting)
 
     async def _gone(self, key: Key) -> None:

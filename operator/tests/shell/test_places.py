@@ -14,7 +14,7 @@ def at(step: str) -> dict[str, Any]:
 
 def test_who_works_keeps_its_place_and_others_get_what_is_left() -> None:
     places = Places(2)
-    assert places.saw(A, at("Preview")) is None
+    assert places.saw(A, at("Preview")) == ()
     assert places.has_place(B)
     places.saw(B, at("Cutover"))
     assert places.has_place(A)
@@ -25,24 +25,39 @@ def test_who_waits_is_woken_in_turn() -> None:
     places = Places(1)
     places.saw(A, at("Preview"))
     for key in (B, C, B):
-        assert places.saw(key, at("Queued")) is None
-    assert places.saw(A, at("Keep")) == B
+        assert places.saw(key, at("Queued")) == ()
+    assert places.saw(A, at("Keep")) == (B,)
     places.saw(B, at("Preview"))
-    assert places.forget(B) == C
+    assert places.forget(B) == (C,)
     places.saw(C, {})
-    assert places.forget(C) is None
+    assert places.forget(C) == ()
 
 
 def test_one_that_is_to_be_approved_holds_no_place_and_waits_for_one() -> None:
     places = Places(1)
     places.saw(A, at("Preview"))
-    assert places.saw(A, at("Approval")) is None
+    assert places.saw(A, at("Approval")) == ()
     assert places.has_place(B)
     places.saw(B, at("ScaleUp"))
-    assert places.saw(B, {}) == A
+    assert places.saw(B, {}) == (A,)
 
 
 def test_what_cannot_be_read_holds_no_place() -> None:
     places = Places(1)
     places.saw(A, {"release": "Preview"})
     assert places.has_place(B)
+
+
+def test_who_takes_no_place_does_not_keep_it_from_others() -> None:
+    places = Places(1)
+    places.saw(A, at("Preview"))
+    places.saw(B, at("Approval"))
+    for key in (C, D):
+        places.saw(key, at("Queued"))
+    assert places.saw(A, {}) == (B, C), "nobody knows here whether B was approved"
+    assert places.saw(C, {}) == (B, D), "it was not wanted any more"
+    places.saw(D, at("Preview"))
+    paused = {"release": {**at("Queued")["release"], "pausedAt": "2026-01-02T03:04:05Z"}}
+    places.saw(A, paused)
+    places.saw(B, at("Queued") | {"phase": "Suspended"})
+    assert places.saw(D, {}) == ()
