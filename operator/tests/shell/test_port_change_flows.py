@@ -1,6 +1,5 @@
 """A worker gets its first ports, and a service loses them, over the in-memory cluster in virtual time."""
 
-import asyncio
 from typing import Any
 
 import pytest
