@@ -139,12 +139,6 @@ STRATEGY_RULES: tuple[Rule, ...] = (
         ".release.preview", "has(self.release) && has(self.release.preview)", lambda m: m.release.preview is not None, "leave it out"
     ),
     _needs_blue_green(
-        ".release.migrate",
-        "has(self.release) && has(self.release.migrate)",
-        lambda m: m.release.migrate is not None,
-        "run it before you change the spec",
-    ),
-    _needs_blue_green(
         ".verify.beforeCutover",
         "has(self.verify) && has(self.verify.beforeCutover) && self.verify.beforeCutover.size() > 0",
         lambda m: bool(m.verify.before_cutover),

@@ -1,13 +1,14 @@
 """Releases in which the new revision takes the place of the old one: RollingUpdate and Recreate.
 
-    Queued       as in `release`
+    Preflight, Queued, Migrate, Undo: as in `release`
     Cutover      RollingUpdate: the one Deployment replaces its pods. Recreate: the old colour's pods go; once all of them are gone, the
                  other colour comes up, and the switch Service follows
     VerifyAfter  nothing else runs any more: it is watched
     SwitchBack   it failed, or is no longer wanted: stable comes back by the same path
 
 `step` and `demand` are what they are in `release`, and share its record. Nothing runs beside what serves, so there is nothing to keep, and
-nothing that a newer spec would have to wait for: it takes over in every step.
+nothing that a newer spec would have to wait for: it takes over in every step. Only a migration that is to be undone is undone first; from
+Cutover on, where it is to be undone then, too, stable comes back before that.
 
 With Recreate no two revisions ever run at once. That is held by `demand` alone, which lets no pod come up while one of another place may be
 left; no step and no memory is needed for it.
@@ -18,7 +19,25 @@ from datetime import datetime, timedelta
 
 from hardened.api.strategy import Strategy
 from hardened.core.reasons import Reason
-from hardened.core.release import COLORS, Demand, Next, Place, Record, Rejection, Stack, Step, Terms, Verdict, View, other
+from hardened.core.release import (
+    BEFORE_CUTOVER,
+    COLORS,
+    Demand,
+    Next,
+    Place,
+    Record,
+    Rejection,
+    Stack,
+    Step,
+    Terms,
+    Verdict,
+    View,
+    abandoned,
+    begun_migration,
+    left_of,
+    migrate,
+    other,
+)
 
 #: How often it is looked whether the last pod of the other revision has gone: nobody tells of a pod, and meanwhile nothing serves.
 GONE_WAIT = timedelta(seconds=1)
@@ -51,6 +70,9 @@ def target(record: Record | None, stable: Place | None) -> Place | None:
 
 def step(record: Record | None, view: InPlace, terms: Terms, now: datetime) -> Next:
     """At most one move. The same record where nothing moves: then `demand` is what is to be done."""
+    begun = begun_migration(record, view, now, lambda: step(None, view, terms, now))
+    if begun:
+        return begun
     if record is not None and record.step is not Step.SWITCH_BACK and view.stable == record.place:
         return Next(None)  # marked as promoted, and the process ended before it wrote this
     asked = _aborted(record, view) or _rolled_back(record, view, terms, now)
@@ -58,12 +80,14 @@ def step(record: Record | None, view: InPlace, terms: Terms, now: datetime) -> N
         return asked
     if record is None or record.step in WAITING:
         return _begin(record, view, terms, now)
+    if record.step is Step.MIGRATE:
+        return _migrate(record, view, terms, now)
     if view.replicas == 0:
-        return Next(None, failed="0 replicas are wanted" if record.is_rollback else "")
+        return Next(_over(record, view), failed="0 replicas are wanted" if record.is_rollback else "")
     if record.key in view.rejected and record.step is not Step.SWITCH_BACK:
         return Next(_leaving(record, view, is_rejected=True))  # marked, and the process ended before it wrote this
     if view.wanted != record.place.revision and not record.is_rollback:
-        newer = _begin(record, view, terms, now)
+        newer = Next(None) if _over(record, view) else _begin(record, view, terms, now)
         if newer.record or record.step is not Step.SWITCH_BACK:
             return newer if newer.record else Next(_leaving(record, view))
     match record.step:
@@ -72,7 +96,8 @@ def step(record: Record | None, view: InPlace, terms: Terms, now: datetime) -> N
         case Step.VERIFY_AFTER:
             return _verify_after(record, view, terms, now)
         case _:
-            return Next(None) if view.stable is None or _is_up(view.stable, view.replicas, view) else _waiting(record, view, now)
+            is_back = view.stable is None or _is_up(view.stable, view.replicas, view)
+            return Next(_over(record, view)) if is_back else _waiting(record, view, now)
 
 
 def demand(record: Record | None, view: InPlace) -> Demand:
@@ -98,11 +123,13 @@ def demand(record: Record | None, view: InPlace) -> Demand:
 def _begin(record: Record | None, view: InPlace, terms: Terms, now: datetime) -> Next:
     """A new release. record: the one that waits for its place, or makes way."""
     stable = view.stable
+    if record is not None and record.paused_at and record.step in WAITING and record.key not in view.rejected:
+        return Next(None if stable and view.wanted == stable.revision else record)
     is_wanted = view.wanted != (stable.revision if stable else "") and view.key not in view.rejected and view.replicas > 0
-    if not is_wanted or view.strategy == "BlueGreen" or (record is not None and record.strategy != view.strategy):
+    if not is_wanted or view.hooks.is_busy or view.strategy == "BlueGreen" or (record is not None and record.strategy != view.strategy):
         return Next(None)
     if record is not None and record.key == view.key:
-        return Next(record if record.paused_at else _admitted(record, view, terms, now))
+        return Next(_admitted(record, view, terms, now))
     if stable and view.strategy == "RollingUpdate" and view.traffic.is_strange:
         return Next(None)  # a selector of one revision goes first: the pods that come would get no traffic
     begun = Record(_free_place(view, view.wanted), view.key, Step.QUEUED, now, strategy=view.strategy)
@@ -110,10 +137,14 @@ def _begin(record: Record | None, view: InPlace, terms: Terms, now: datetime) ->
 
 
 def _admitted(record: Record, view: InPlace, terms: Terms, now: datetime) -> Record:
-    """In Cutover, or waiting: for what it depends on, then for its place. The first one waits for none: nothing serves before it."""
+    """At work, or waiting: for what it depends on, then for its place. The first one waits for none: nothing serves before it."""
     if view.hooks.waits_for or view.hooks.is_held:
         return replace(record, step=Step.PREFLIGHT)
-    return _entered(record, view, terms, now) if view.has_place or view.stable is None else replace(record, step=Step.QUEUED)
+    if not view.has_place and view.stable is not None:
+        return replace(record, step=Step.QUEUED)
+    if terms.migrates_within is not None:
+        return replace(record, step=Step.MIGRATE, deadline=now + terms.migrates_within)
+    return _entered(record, view, terms, now)
 
 
 def _free_place(view: InPlace, revision: str) -> Place:
@@ -123,6 +154,14 @@ def _free_place(view: InPlace, revision: str) -> Place:
 
 def _entered(record: Record, view: InPlace, terms: Terms, now: datetime) -> Record:
     return replace(record, step=Step.CUTOVER, deadline=now + terms.progress_deadline, replicas=view.replicas)
+
+
+def _migrate(record: Record, view: InPlace, terms: Terms, now: datetime) -> Next:
+    """Stable serves meanwhile."""
+    if view.key == record.key and view.key not in view.rejected and view.replicas > 0:
+        return migrate(record, view, now, lambda: _entered(record, view, terms, now))
+    left = left_of(record, view)
+    return Next(left) if left else _begin(record, view, terms, now)
 
 
 def _cutover(record: Record, view: InPlace, terms: Terms, now: datetime) -> Next:
@@ -184,16 +223,28 @@ def _least(record: Record | None, view: InPlace) -> int:
 
 def _failed(record: Record, view: InPlace, reason: Reason, message: str) -> Next:
     """Rejected, and back to stable. A revision that was to be gone back to is not rejected: it served once."""
+    if record.step in BEFORE_CUTOVER:
+        return abandoned(record, view, reason, message)
     if record.is_rollback:
         return Next(_leaving(record, view), failed=message)
-    # Before the first release nobody is led to it until it has come up.
-    has_served = view.stable is not None or record.step is Step.VERIFY_AFTER
-    return Next(record, rejects=Rejection(record.place.revision, record.key, reason, message, after_cutover=has_served))
+    rejection = Rejection(record.place.revision, record.key, reason, message, after_cutover=_has_served(record, view))
+    return Next(record, rejects=rejection)
+
+
+def _has_served(record: Record, view: InPlace) -> bool:
+    """From Cutover on. Before the first release nobody is led to it until it has come up."""
+    return view.stable is not None or record.step is not Step.CUTOVER
 
 
 def _leaving(record: Record, view: InPlace, *, is_rejected: bool = False) -> Record | None:
-    """The record in SwitchBack; None where there is nothing to go back to."""
-    return replace(record, step=Step.SWITCH_BACK, deadline=None, left=None, is_rejected=is_rejected) if view.stable else None
+    """The record in SwitchBack; what is left of it where there is nothing to go back to."""
+    back = replace(record, step=Step.SWITCH_BACK, deadline=None, left=None, is_rejected=is_rejected)
+    return back if view.stable else _over(record, view)
+
+
+def _over(record: Record, view: InPlace) -> Record | None:
+    """What is left of a release that is over from Cutover on: its migration, where it is to be undone then, too."""
+    return left_of(record, view) if view.hooks.undoes_late or not _has_served(record, view) else None
 
 
 def _aborted(record: Record | None, view: InPlace) -> Next | None:
@@ -208,7 +259,9 @@ def _rolled_back(record: Record | None, view: InPlace, terms: Terms, now: dateti
     asked, stable = view.rollback, view.stable
     if asked is None or stable is None or (record is not None and (record.is_rollback or record.step is Step.SWITCH_BACK)):
         return None
-    if record is not None and record.step not in WAITING:
+    if record is not None and record.step is Step.MIGRATE and (left := left_of(record, view)):
+        return Next(left)
+    if record is not None and record.step not in BEFORE_CUTOVER:
         # Stable first, for an older one as well: what is left must be marked by then.
         return Next(record, rejects=asked.left) if asked.left.key not in view.rejected else Next(_leaving(record, view, is_rejected=True))
     if asked.to == stable.revision or view.strategy == "BlueGreen" or (view.strategy == "RollingUpdate" and view.traffic.is_strange):

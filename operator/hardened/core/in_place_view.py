@@ -7,8 +7,9 @@ from hardened.core.checking import Heard
 from hardened.core.desired.metadata import stack_selector
 from hardened.core.desired.service import NOBODY
 from hardened.core.facts import Facts
-from hardened.core.in_place import WAITING, InPlace, target
-from hardened.core.release import COLORS, Place, Record, Step, Traffic, View, other
+from hardened.core.in_place import InPlace, target
+from hardened.core.migrating import needs_pods as needs_emptiness
+from hardened.core.release import COLORS, WITHOUT_PODS, Place, Record, Step, Traffic, View, other
 from hardened.core.release_view import serves_nobody, view_of
 from hardened.core.rollout import Rollout
 
@@ -33,10 +34,12 @@ def in_place_view_of(facts: Facts, record: Record | None, heard: Heard, replicas
 
 def needs_pods(facts: Facts, record: Record | None, view: InPlace) -> bool:
     """Whether nothing can be said before the pods were listed."""
+    if record is not None and needs_emptiness(record):
+        return True
     if (record.strategy if record else view.strategy) == "RollingUpdate":
         return record is not None and record.step is Step.VERIFY_AFTER
     place = target(record, view.stable)
-    if place is None or (record is not None and record.step not in WAITING):
+    if place is None or (record is not None and record.step not in WITHOUT_PODS):
         return record is not None
     rollout = facts.rollout(place.color)
     return rollout is None or rollout.revision != place.revision or rollout.wanted < view.replicas

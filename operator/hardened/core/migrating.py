@@ -115,4 +115,7 @@ def _result(facts: Facts, record: Record, purpose: Purpose, now: datetime) -> tu
 
 
 def _is_empty(facts: Facts, record: Record) -> bool:
-    return facts.observed.pods is not None and not facts.pods_at(record.place)
+    """Whether no pod of the revision is left, nor can one come of what its Deployment was asked for last."""
+    rollout, place = facts.rollout(record.place.color), record.place
+    may_come = rollout is not None and (not rollout.is_current or (rollout.revision == place.revision and rollout.wanted > 0))
+    return facts.observed.pods is not None and not may_come and not facts.pods_at(place)

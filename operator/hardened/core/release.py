@@ -21,7 +21,7 @@ A record is written before what it demands: the flip follows the record `Cutover
 before the record that follows from it, so that a lost status can be made again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -297,10 +297,9 @@ def other(color: str) -> str:
 
 def step(record: Record | None, view: View, terms: Terms, now: datetime) -> Next:
     """At most one move. The same record where nothing moves: then `demand` is what is to be done."""
-    if record and record.step is Step.MIGRATE and record.migration is None and view.hooks.is_made:
-        return Next(replace(record, migration=Migration.MADE))
-    if record and record.step is Step.UNDO:
-        return _undo(record, view, terms, now)  # first of all: what was begun by hand or by a newer spec would find half a migration
+    begun = begun_migration(record, view, now, lambda: step(None, view, terms, now))
+    if begun:
+        return begun
     asked = _aborted(record, view) or _rolled_back(record, view, terms, now)
     if asked:
         return asked
@@ -382,15 +381,15 @@ def _runs_beside_stable(place: Place, view: View) -> bool:
 
 def _before_cutover(record: Record, view: View, terms: Terms, now: datetime) -> Next:
     if record.key in view.rejected:
-        return Next(_left(record, view))  # marked, and the process ended before it wrote this
+        return Next(left_of(record, view))  # marked, and the process ended before it wrote this
     if record.paused_at and record.step is not Step.MIGRATE:
-        return Next(_left(record, view) if view.stable and view.wanted == view.stable.revision else record)
+        return Next(left_of(record, view) if view.stable and view.wanted == view.stable.revision else record)
     if view.key != record.key and not record.is_rollback:
         # Back to stable, or a newer spec, or other checks: this one is over, and not rejected.
-        left = _left(record, view)
+        left = left_of(record, view)
         return Next(left) if left else _begin(None, view, terms, now)
     if view.replicas == 0:
-        return Next(_left(record, view), failed=_NO_REPLICAS if record.is_rollback else "")
+        return Next(left_of(record, view), failed=_NO_REPLICAS if record.is_rollback else "")
     stack = view.stacks.get(record.place.color, Stack(""))
     is_there = stack.revision == record.place.revision and stack.is_settled
     match record.step:
@@ -399,13 +398,13 @@ def _before_cutover(record: Record, view: View, terms: Terms, now: datetime) -> 
         case Step.QUEUED if view.has_place:
             return Next(_enter(record, _after_queued(terms), terms, now, view))
         case Step.MIGRATE:
-            return _migrate(record, view, terms, now)
+            return migrate(record, view, now, lambda: _enter(record, Step.PREVIEW, terms, now, view))
         case Step.PREVIEW if is_there and stack.available >= preview_size(view, terms):
             return Next(_enter(record, _after_preview(terms), terms, now, view))
         case Step.VERIFY_BEFORE if view.before[0] is Verdict.PASSED:
             return Next(_enter(record, Step.APPROVAL if terms.is_manual else Step.SCALE_UP, terms, now, view))
         case Step.VERIFY_BEFORE if view.before[0] is Verdict.FAILED:
-            return _abandoned(record, view, Reason.CHECK_FAILED, view.before[1])
+            return abandoned(record, view, Reason.CHECK_FAILED, view.before[1])
         case Step.APPROVAL if view.has_place and (record.is_approved or not terms.is_manual or _has_passed(record.deadline, now)):
             return Next(_enter(record, Step.SCALE_UP, terms, now, view))
         case Step.SCALE_UP if view.hooks.waits_for and not record.is_rollback:
@@ -418,7 +417,7 @@ def _before_cutover(record: Record, view: View, terms: Terms, now: datetime) -> 
             return Next(replace(record, deadline=now + terms.progress_deadline))
     if record.step in _TIMED and record.deadline is not None and now >= record.deadline:
         said = f": {view.before[1]}" if record.step is Step.VERIFY_BEFORE and view.before[1] else ""
-        return _abandoned(record, view, Reason.PROGRESS_DEADLINE_EXCEEDED, f"{record.step} did not end within its deadline{said}")
+        return abandoned(record, view, Reason.PROGRESS_DEADLINE_EXCEEDED, f"{record.step} did not end within its deadline{said}")
     return Next(record, look_at=record.deadline)
 
 
@@ -437,7 +436,7 @@ def _cutover(record: Record, view: View, terms: Terms, now: datetime) -> Next:
     stack = view.stacks.get(record.place.color, Stack(""))
     if view.traffic.leads_to != record.place:
         if is_late:
-            return _abandoned(record, view, Reason.PROGRESS_DEADLINE_EXCEEDED, "the cutover did not begin within its deadline")
+            return abandoned(record, view, Reason.PROGRESS_DEADLINE_EXCEEDED, "the cutover did not begin within its deadline")
         if stack.revision != record.place.revision or stack.available < _least(record, view):
             return Next(_enter(record, Step.SCALE_UP, terms, now, view))
         return Next(record, look_at=record.deadline)
@@ -485,27 +484,38 @@ def _switch_back(record: Record, view: View, now: datetime) -> Next:
     if not is_back:
         return Next(replace(record, confirmed_at=None))
     ends = record.confirmed_at + (LEAST_KEEP_REJECTED if record.is_rejected else LEAST_KEEP)
-    return Next(_left(record, view) if view.hooks.undoes_late else None) if now >= ends else Next(record, look_at=ends)
+    return Next(left_of(record, view) if view.hooks.undoes_late else None) if now >= ends else Next(record, look_at=ends)
 
 
 # ---- migrations
 
 
-def _migrate(record: Record, view: View, terms: Terms, now: datetime) -> Next:
-    """A pod that was made is never made again. So what it is to be known by is written down before it is, and that it was right after."""
+def begun_migration(record: Record | None, view: View, now: datetime, anew: Callable[[], Next]) -> Next | None:
+    """What comes before all else: what was begun by hand or by a newer spec would find half a migration. anew: what begins without a
+    record."""
+    if record and record.step is Step.MIGRATE and record.migration is None and view.hooks.is_made:
+        return Next(replace(record, migration=Migration.MADE))
+    return _undo(record, view, now, anew) if record and record.step is Step.UNDO else None
+
+
+def migrate(record: Record, view: View, now: datetime, entered: Callable[[], Record]) -> Next:
+    """A pod that was made is never made again. So what it is to be known by is written down before it is, and that it was right after.
+
+    entered: the record in the step that follows.
+    """
     verdict, said = view.hooks.migrated
     if record.migration is None:
         return Next(record, migrates=not view.hooks.is_marked and not record.paused_at)
     if verdict is Verdict.PASSED and record.migration is Migration.MADE:
         return Next(replace(record, migration=Migration.DONE))
     if record.migration is Migration.DONE:
-        return Next(record if record.paused_at else _enter(record, Step.PREVIEW, terms, now, view))
+        return Next(record if record.paused_at else entered())
     if verdict is Verdict.FAILED or _has_passed(record.deadline, now):
-        return _abandoned(replace(record, migration=None), view, Reason.MIGRATION_FAILED, f"the migration failed: {said}")
+        return abandoned(replace(record, migration=None), view, Reason.MIGRATION_FAILED, f"the migration failed: {said}")
     return Next(record, look_at=record.deadline)
 
 
-def _left(record: Record, view: View) -> Record | None:
+def left_of(record: Record, view: View) -> Record | None:
     """What is left of a release that is over: its migration runs, or is to be undone."""
     match record.migration:
         case Migration.MADE:
@@ -516,7 +526,7 @@ def _left(record: Record, view: View) -> Record | None:
             return None
 
 
-def _undo(record: Record, view: View, terms: Terms, now: datetime) -> Next:
+def _undo(record: Record, view: View, now: datetime, anew: Callable[[], Next]) -> Next:
     hooks, late = view.hooks, _has_passed(record.deadline, now)
     match record.migration:
         case Migration.MADE if hooks.migrated[0] is Verdict.PASSED:
@@ -532,7 +542,7 @@ def _undo(record: Record, view: View, terms: Terms, now: datetime) -> Next:
         case Migration.UNDOING if hooks.undone[0] is Verdict.FAILED or late:
             return Next(replace(record, migration=Migration.NOT_UNDONE, undo_problem=hooks.undone[1], deadline=None))
         case Migration.NOT_UNDONE:
-            following = step(None, view, terms, now)
+            following = anew()
             return following if following.record else Next(record)  # said until something else begins
         case None:
             return Next(None)
@@ -565,7 +575,7 @@ def _aborted(record: Record | None, view: View) -> Next | None:
     if record.key in view.rejected:
         return None
     if record.step in BEFORE_CUTOVER:
-        return _abandoned(record, view, Reason.ABORTED, view.abort)
+        return abandoned(record, view, Reason.ABORTED, view.abort)
     return _leave(record, rejection)
 
 
@@ -579,7 +589,7 @@ def _rolled_back(record: Record | None, view: View, terms: Terms, now: datetime)
     led = view.traffic.leads_to
     if asked.to == stable.revision or (record is None and led is not None and _runs_beside_stable(led, view)):
         return None
-    if record and record.step in BEFORE_CUTOVER and (left := _left(record, view)):
+    if record and record.step in BEFORE_CUTOVER and (left := left_of(record, view)):
         return Next(left)
     target = Record(Place(other(stable.color), asked.to), "", Step.SCALE_UP, now, replicas=view.replicas, is_rollback=True, left=asked.left)
     stack = view.stacks.get(target.place.color, Stack(""))
@@ -645,11 +655,11 @@ def _least(record: Record, view: View) -> int:
     return max(1, min(view.replicas, view.replicas if record.replicas is None else record.replicas))
 
 
-def _abandoned(record: Record, view: View, reason: Reason, message: str) -> Next:
+def abandoned(record: Record, view: View, reason: Reason, message: str) -> Next:
     """Rejected while stable serves: nothing has to be switched back. A revision that was to be gone back to is not: it served once."""
     if record.is_rollback:
         return Next(None, failed=message)
-    return Next(_left(record, view), rejects=Rejection(record.place.revision, record.key, reason, message))
+    return Next(left_of(record, view), rejects=Rejection(record.place.revision, record.key, reason, message))
 
 
 def _rejected_before(record: Record) -> Next:

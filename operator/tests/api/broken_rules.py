@@ -182,7 +182,6 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "a promotion by hand on a claim of one node": (
         _release(promotion="Manual") | {"volumes": [_volume(claim={"size": "1Gi"})]}, "spec.release.promotion"),
     "a preview of a rolling update": (_release(strategy="RollingUpdate", preview={}), "spec.release.preview"),
-    "a migration of a rolling update": (_release(strategy="RollingUpdate", migrate={"command": ["a"]}), "spec.release.migrate"),
     "a preview of a worker": (spec(release={"preview": {"replicas": 2}}), "spec.release.preview"),
     "a preview where one version ends first": (_release(strategy="Recreate", preview={"replicas": 1}), "spec.release.preview"),
     "checks of a worker before its cutover": (

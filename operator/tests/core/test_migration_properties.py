@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.core.test_release_properties import EVENTS, REVISIONS, TERMS, World, happen
 
-from hardened.core.release import Hooks, Migration, Record, Stack, Step, Verdict, View, demand, step
+from hardened.core.release import Demand, Hooks, Migration, Next, Place, Record, Stack, Step, Verdict, View, demand, step
 
 MIGRATING = replace(TERMS, migrates_within=timedelta(minutes=5))
 #: The migration of `stuck` fails.
@@ -23,70 +23,81 @@ def release_of(record: Record) -> _Release:
 @dataclass
 class MigratingWorld(World):
     """marked, running, ended: releases whose migration is marked, runs, or has ended; undone: those whose migration was; served: those
-    that traffic was led to, as far as anybody can tell: from the record of the cutover on."""
+    that traffic was led to, as far as anybody can tell: from the record of the cutover on; is_late: they are undone then, too."""
 
     marked: set[_Release] = field(default_factory=set)
     running: set[_Release] = field(default_factory=set)
     ended: set[_Release] = field(default_factory=set)
     undone: set[_Release] = field(default_factory=set)
     served: set[_Release] = field(default_factory=set)
+    is_late: bool = False
 
     def view(self) -> View:
-        seen = super().view()
+        return replace(super().view(), hooks=self.hooks())
+
+    def hooks(self) -> Hooks:
         if self.record is None:
-            return replace(seen, hooks=Hooks(is_busy=bool(self.running)))
+            return Hooks(is_busy=bool(self.running))
         mine = release_of(self.record)
         migrated = (Verdict.FAILED if mine[0] == "stuck" else Verdict.PASSED) if mine in self.ended else Verdict.UNKNOWN
         is_made = mine in self.running | self.ended
         if self.record.migration and not is_made:
             migrated = Verdict.FAILED
-        return replace(
-            seen,
-            hooks=Hooks(
-                is_marked=mine in self.marked,
-                is_made=is_made,
-                migrated=(migrated, ""),
-                undo_within=timedelta(minutes=5) if mine in self.marked else None,
-                is_undo_made=mine in self.undone,
-                undone=(Verdict.PASSED, ""),
-            ),
+        return Hooks(
+            is_marked=mine in self.marked,
+            is_made=is_made,
+            migrated=(migrated, ""),
+            undo_within=timedelta(minutes=5) if mine in self.marked else None,
+            undoes_late=self.is_late,
+            is_undo_made=mine in self.undone,
+            undone=(Verdict.PASSED, ""),
         )
+
+    def next(self) -> Next:
+        return step(self.record, self.view(), MIGRATING, self.now)
+
+    def demand(self) -> Demand:
+        return demand(self.record, self.view(), MIGRATING)
+
+    def is_empty(self, place: Place) -> bool:
+        """Whether no pod of a place is left."""
+        stack = self.stacks.get(place.color, Stack(""))
+        return stack.revision != place.revision or stack.wanted == 0
 
     def writes(self) -> Iterator[None]:
         self.now += timedelta(milliseconds=1)  # no two releases begin at the same moment
         for _ in range(16):
-            found = step(self.record, self.view(), MIGRATING, self.now)
+            found = self.next()
             if found.migrates:
                 assert self.record
                 self.marked.add(release_of(self.record))
                 yield
                 continue
-            if found.record == self.record:
-                break
             if found.promotes:
                 self.promoted.append(found.promotes)
                 yield
             if found.rejects:
                 self.rejected.add(found.rejects.key)
                 yield
+            if found.record == self.record and not found.promotes and not found.rejects:
+                break
             self.record = found.record
             if self.record and self.record.step is Step.CUTOVER:
                 self.served.add(release_of(self.record))
             yield
         yield from self._make()
-        yield from self._bring(demand(self.record, self.view(), MIGRATING))
+        yield from self._bring(self.demand())
 
     def _make(self) -> Iterator[None]:
         record = self.record
         if record is None:
             return
-        mine, stack = release_of(record), self.stacks.get(record.place.color, Stack(""))
+        mine = release_of(record)
         if record.step is Step.MIGRATE and record.migration is None and mine in self.marked and mine not in self.running | self.ended:
             assert not self.running, "two migrations at a time"
             self.running.add(mine)
             yield
-        is_empty = stack.revision != record.place.revision or stack.wanted == 0
-        if record.step is Step.UNDO and record.migration is Migration.DONE and is_empty and mine not in self.undone:
+        if record.step is Step.UNDO and record.migration is Migration.DONE and self.is_empty(record.place) and mine not in self.undone:
             assert mine in self.ended
             self.undone.add(mine)
             yield

@@ -108,6 +108,18 @@ def test_a_migration_is_undone_once_no_pod_of_the_rejected_revision_is_left() ->
     assert cr["status"]["pin"]["reason"] == "CheckFailed"
 
 
+def test_a_migration_is_not_undone_while_a_pod_of_its_revision_may_still_come() -> None:
+    cr, world, now = second(**UNDO)
+    cr["spec"]["verify"] = {"beforeCutover": [{"name": "smoke", "http": {}}]}
+    now = released(cr, world, now, until="Preview")
+    world.pods = [pod for pod in world.pods if "shop-green" not in pod["metadata"]["name"]]
+    back = {**with_spec(cr, image=SPEC["image"], env=None, release=SPEC["release"], verify=None), "status": cr["status"]}
+    settle(back, world, now)
+    assert (back["status"]["release"]["step"], runs(world)) == ("Undo", ["migrate"]), "its Deployment was told just now"
+    released(back, world, now + SECOND)
+    assert runs(world) == ["migrate", "undo"]
+
+
 @pytest.mark.parametrize(("late", "expected"), [(False, ["migrate"]), (True, ["migrate", "undo"])])
 def test_after_the_cutover_it_is_undone_only_where_the_spec_says_so(late: bool, expected: list[str]) -> None:
     cr, world, now = second(undo={**UNDO["undo"], "afterCutover": late})

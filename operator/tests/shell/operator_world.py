@@ -33,18 +33,21 @@ class Killed(BaseException):
 class Operator:
     """One operator process over `server`. `run` ends with Killed when a hook of the server kills it.
 
-    events: where Events are sent, apart from all else, so that one more or less changes nothing; None: they are not sent.
+    events: where Events are sent, apart from all else, so that one more or less changes nothing; None: they are not sent; namespaces: those
+    that it watches, () for all; releases: how many may be at work at a time.
     """
 
-    def __init__(self, server: MemoryApiServer, events: MemoryApiServer | None = None) -> None:
-        self.server = server
+    def __init__(
+        self, server: MemoryApiServer, events: MemoryApiServer | None = None, *, namespaces: tuple[str, ...] = (), releases: int = 1000
+    ) -> None:
+        self.server, self.namespaces = server, namespaces
         self.tells = events is not None
         self.cache = Cache()
         rng = random.Random(1)
         self.queue = WorkQueue(virtual_time.now, rng)
         self.metrics = Metrics()
         self.recorder = recorder = Recorder(events or server.outsider("events"), "operator", clock=virtual_time.now, today=today)
-        self.sync = Sync(server, self.cache, self.queue, namespaces=(), period=300, rng=rng)
+        self.sync = Sync(server, self.cache, self.queue, namespaces=namespaces, period=300, rng=rng)
         self.reconciler = Reconciler(
             server,
             self.cache,
@@ -54,6 +57,7 @@ class Operator:
             recorder=recorder,
             now=today,
             may_write=lambda: True,
+            releases=releases,
         )
         self.death: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -62,6 +66,7 @@ class Operator:
         self.server.on_event.append(self._seen)
         try:
             await self.sync.first(lambda _: None)
+            self.reconciler.resume()
             working = asyncio.create_task(self.queue.run(self._work, 4))
             others = [working, asyncio.create_task(self.sync.run(lambda _: None))]
             if self.tells:
@@ -84,7 +89,7 @@ class Operator:
             await asyncio.Event().wait()  # a killed process runs no further line
 
     def _seen(self, event: str, kind: Kind, obj: Body) -> None:
-        if kind.name == "CustomResourceDefinition":
+        if kind.name == "CustomResourceDefinition" or (self.namespaces and obj["metadata"]["namespace"] not in self.namespaces):
             return
         key = self.cache.see(kind, event, obj)
         if key:
