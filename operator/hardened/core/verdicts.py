@@ -105,14 +105,17 @@ def load_result(svc: HardenedService, pod: Mapping[str, Any], name: str) -> Resu
     ended = _ended(svc, pod, takes_failures=True)
     if not isinstance(ended, Mapping):
         return ended
+    exited = f"exit code {ended.get('exitCode')} ({ended.get('reason', 'Completed')})"
     try:
         report = json.loads(str(ended.get("message") or ""))
         word, reasons, figures = report["verdict"], [str(reason) for reason in report["reasons"]], report["figures"]
         requests, failed = (_count(figures["requests"]), _count(figures["failed"])) if figures else (0, 0)
     except (ValueError, TypeError, KeyError, RecursionError):
-        return NoData(f"load pod {pod['metadata']['name']} left no report that can be read")
+        return NoData(f"load pod {pod['metadata']['name']} left no report that can be read: {exited}")
     message = _printable("; ".join(reasons))
-    if word not in ("Passed", "Failed") or not requests or (word == "Passed" and ended.get("exitCode") != 0):
+    if word == "Passed" and ended.get("exitCode") != 0:
+        return NoData(f"the load proves nothing: it says that it passed, and ended with {exited}")
+    if word not in ("Passed", "Failed") or not requests:
         return NoData(f"the load proves nothing: {message or 'no request was made'}")
     return Reported((CheckResult(name, word == "Passed", message or f"{requests} requests", requests, failed),))
 

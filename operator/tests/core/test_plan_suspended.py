@@ -23,12 +23,15 @@ def suspended_in(step: str) -> tuple[Manifest, World, Any]:
 @pytest.mark.parametrize("step", ["Preview", "VerifyBefore", "Approval", "ScaleUp", "Keep"])
 def test_nothing_moves(step: str) -> None:
     cr, world, now = suspended_in(step)
+    before = cr["status"]["release"]
     for seconds in (0, 1, 3600):
-        decided = decide(cr, world, now + seconds * SECOND)
+        decided = settle(cr, world, now + seconds * SECOND)
+        after = cr["status"]["release"]
         assert not decided.has_writes
-        assert decided.status
-        assert decided.status["release"] == cr["status"]["release"]
-        assert decided.status["phase"] == "Suspended"
+        assert cr["status"]["phase"] == "Suspended"
+        assert ("remaining" in after) == ("deadline" in before), "its time stands still"
+        assert after.keys() - {"remaining"} == before.keys() - {"deadline"}
+        assert all(before[name] == value for name, value in after.items() if name != "remaining")
 
 
 @pytest.mark.parametrize("step", ["Cutover", "VerifyAfter"])

@@ -70,18 +70,3 @@ def test_what_cannot_be_read_holds_no_place() -> None:
     places = Places(1)
     places.saw(A, {"release": "Preview"})
     assert places.has_place(B)
-
-
-def test_who_takes_no_place_does_not_keep_it_from_others() -> None:
-    places = Places(1)
-    places.saw(A, at("Preview"))
-    places.saw(B, at("Approval"))
-    for key in (C, D):
-        places.saw(key, at("Queued"))
-    assert places.saw(A, {}) == (B, C), "nobody knows here whether B was approved"
-    assert places.saw(C, {}) == (B, D), "it was not wanted any more"
-    places.saw(D, at("Preview"))
-    paused = {"release": {**at("Queued")["release"], "pausedAt": "2026-01-02T03:04:05Z"}}
-    places.saw(A, paused)
-    places.saw(B, at("Queued") | {"phase": "Suspended"})
-    assert places.saw(D, {}) == ()
