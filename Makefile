@@ -15,7 +15,7 @@ help: ## this list
 demo: $(READY) ## a cluster, the operator, a service that is released and taken back: the tour
 	$(PY) -m e2e.demo
 
-check: $(READY) ## everything that needs no cluster: style, types, layers, generated files, unit tests; about a minute
+check: $(READY) ## everything that needs no cluster: style, types, layers, generated files, unit tests; about two minutes
 	$(MAKE) --no-print-directory --jobs=2 lint unit
 
 lint: $(READY)

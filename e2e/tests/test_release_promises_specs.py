@@ -10,7 +10,7 @@ import pytest
 
 from e2e.actions import ask, phase_of
 from e2e.cluster.local.cluster import LocalCluster
-from e2e.kube import Body, is_ready
+from e2e.kube import Body, condition, is_ready
 from e2e.releases import (
     TERMS,
     following,
@@ -171,6 +171,7 @@ def test_a_rollback_before_the_cutover_ends_the_release_first(local: LocalCluste
             assert phase_of(done) == "Succeeded", done["status"]
             assert live
             assert live["status"]["stable"]["revision"] == first
+            assert condition(live, "Ready")["reason"] == "Rejected", "or what the spec asks for would begin anew"
             assert watchman.selected == ("green", "blue")
 
     asyncio.run(all_of_it())

@@ -34,6 +34,7 @@ from hardened.core.release import (
     View,
     abandoned,
     begun_migration,
+    left_for_another,
     left_of,
     migrate,
     other,
@@ -259,6 +260,8 @@ def _rolled_back(record: Record | None, view: InPlace, terms: Terms, now: dateti
     asked, stable = view.rollback, view.stable
     if asked is None or stable is None or (record is not None and (record.is_rollback or record.step is Step.SWITCH_BACK)):
         return None
+    if abandons := left_for_another(record, view):
+        return abandons
     if record is not None and record.step is Step.MIGRATE and (left := left_of(record, view)):
         return Next(left)
     if record is not None and record.step not in BEFORE_CUTOVER:

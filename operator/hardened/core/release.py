@@ -589,6 +589,8 @@ def _rolled_back(record: Record | None, view: View, terms: Terms, now: datetime)
     led = view.traffic.leads_to
     if asked.to == stable.revision or (record is None and led is not None and _runs_beside_stable(led, view)):
         return None
+    if abandons := left_for_another(record, view):
+        return abandons
     if record and record.step in BEFORE_CUTOVER and (left := left_of(record, view)):
         return Next(left)
     target = Record(Place(other(stable.color), asked.to), "", Step.SCALE_UP, now, replicas=view.replicas, is_rollback=True, left=asked.left)
@@ -600,6 +602,16 @@ def _rolled_back(record: Record | None, view: View, terms: Terms, now: datetime)
         if now < free_at and stack.revision != asked.to:
             return Next(record, look_at=free_at)
     return Next(_enter(target, Step.SCALE_UP, terms, now, view))
+
+
+def left_for_another(record: Record | None, view: View) -> Next | None:
+    """Before its cutover a release is abandoned for a rollback: rejected, since it would begin anew behind it. None once it is."""
+    asked = view.rollback
+    if asked is None or record is None or record.step not in BEFORE_CUTOVER or record.key in view.rejected:
+        return None
+    if record.place.revision == asked.to:
+        return None
+    return Next(record, rejects=Rejection(record.place.revision, record.key, Reason.ABORTED, asked.left.message))
 
 
 def _leave(record: Record, left: Rejection) -> Next:

@@ -35,6 +35,7 @@ def back(at: Step, **more: Any) -> Record:
 
 
 UP = Stack("old", 2, 2)
+ABANDONED = frozenset({"key of new"})
 KEPT = record(Step.KEEP, BLUE, cutover_at=NOW - 10 * SECOND, keep_until=NOW + 290 * SECOND)
 
 FIRST = [
@@ -45,8 +46,10 @@ FIRST = [
     pytest.param(replace(KEPT, cutover_at=NOW - 30 * SECOND), view("old", green=Stack("other", 2, 2)), back(Step.SCALE_UP),
                  id="and then it is"),
     pytest.param(None, view("old"), back(Step.SCALE_UP), id="it is down: brought up first"),
-    pytest.param(record(Step.VERIFY_BEFORE), view("old", green=Stack("new", 1, 1)), back(Step.SCALE_UP), id="a release is abandoned"),
-    pytest.param(paused(record(Step.PREVIEW), NOW), view("old"), back(Step.SCALE_UP), id="a paused one, too"),
+    pytest.param(record(Step.VERIFY_BEFORE), view("old", green=Stack("new", 1, 1), rejected=ABANDONED), back(Step.SCALE_UP),
+                 id="a release is abandoned, and marked by now"),
+    pytest.param(paused(record(Step.PREVIEW), NOW), view("old", rejected=ABANDONED), back(Step.SCALE_UP), id="a paused one, too"),
+    pytest.param(record(Step.PREVIEW, Place("green", "old")), view("old"), back(Step.SCALE_UP), id="a release of the very same one"),
     pytest.param(record(Step.VERIFY_AFTER), view("last", leads_to=GREEN), record(Step.SWITCH_BACK, is_rejected=True, left=LEFT),
                  id="watched: traffic is led back to stable"),
     pytest.param(record(Step.CUTOVER), view("old", leads_to=GREEN), record(Step.SWITCH_BACK, is_rejected=True, left=LEFT),
@@ -61,6 +64,11 @@ FIRST = [
 def test_the_first_move(before: Record | None, seen: View, after: Record | None) -> None:
     found = step(before, seen, TERMS, NOW)
     assert (found.record, found.promotes, found.rejects, found.failed) == (after, "", None, "")
+
+
+@pytest.mark.parametrize("at", [record(Step.PREFLIGHT), record(Step.APPROVAL), paused(record(Step.PREVIEW), NOW)])
+def test_a_release_that_is_abandoned_for_it_is_rejected_first_or_it_would_begin_anew(at: Record) -> None:
+    assert step(at, view("old"), TERMS, NOW) == Next(at, rejects=Rejection("new", "key of new", Reason.ABORTED, "jane"))
 
 
 OLD = Place("green", "old")
