@@ -14,6 +14,7 @@ PROMOTED, REJECTED, TAKEN_BACK = "promoted", "rejected", "taken back"
 PATCHES: dict[str, Body] = {
     "color-stripped": {"spec": {"selector": {"hardened.dev/color": None}}},
     "selector-stripped": {"spec": {"selector": None}},
+    "service-labels-stripped": {"metadata": {"labels": None}},
     "port-edited": {"spec": {"ports": [{"name": "http", "port": 8888, "targetPort": 9999}]}},
 }
 #: Of the Service, as Git has it: applied server-side by a manager that takes what others own.
@@ -87,7 +88,9 @@ async def _of_service(run: Run, edit: str, colors: frozenset[str]) -> float:
     selectors = [selector(color, revisions[color]) for color in colors & revisions.keys()]
 
     def is_whole(now: Body | None) -> bool:
-        return now is not None and now["spec"].get("selector") in selectors and now["spec"]["ports"] == was["spec"]["ports"]
+        if now is None or now["spec"].get("selector") not in selectors or now["spec"]["ports"] != was["spec"]["ports"]:
+            return False
+        return was["metadata"]["labels"].keys() <= (now["metadata"].get("labels") or {}).keys()
 
     _, seconds = await run.kube.until("Service", "web", run.namespace, is_whole, within=MERCY * REPAIR_SECONDS)
     return seconds

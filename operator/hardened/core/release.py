@@ -191,13 +191,15 @@ class Traffic:
     """The switch Service as it is. leads_to: None where its selector matches nobody, as before the first promotion.
 
     is_strange: its selector is none that this operator writes; ready: ready endpoints of the place that it leads to;
-    has_followed: no endpoint is left of any other revision.
+    has_followed: no endpoint is left of any other revision; is_told: there is an EndpointSlice of it, as there always is, also one without
+    endpoints, unless somebody took its labels.
     """
 
     leads_to: Place | None = None
     is_strange: bool = False
     ready: int = 0
     has_followed: bool = False
+    is_told: bool = True
 
 
 @dataclass(frozen=True)
@@ -461,7 +463,7 @@ def _verify_after(record: Record, view: View, terms: Terms, now: datetime) -> Ne
         return _back(record, Reason.SELECTOR_CHANGED, "somebody else changed the selector of the switch Service")
     if view.wanted == (view.stable.revision if view.stable else "") or view.replicas == 0:
         return _back(record)  # of no pods nothing is ever known
-    if view.traffic.ready == 0:
+    if view.traffic.ready == 0 and view.traffic.is_told:
         return _back(record, Reason.NO_PODS_AVAILABLE, "no pod of the new revision is ready")
     verdict, said = view.after
     if verdict is Verdict.FAILED:

@@ -68,11 +68,13 @@ def _traffic(facts: Facts) -> Traffic:
     if facts.switch is None:
         return Traffic()
     place = leads_to(facts.switch, facts.svc)
-    endpoints = list(_endpoints(facts.observed.children.values(), facts.svc.name))
+    slices = [live for live in facts.observed.children.values() if _is_slice_of(live, facts.svc.name)]
+    endpoints = list(_endpoints(slices))
     mine = {pod["metadata"]["uid"] for pod in facts.pods_at(place)} if place else set()
     # A pod with addresses of two families has an endpoint in a slice of each.
     ready = mine & {uid for uid, is_ready in endpoints if is_ready}
-    return Traffic(place, is_strange(facts.switch, facts.svc), len(ready), all(uid in mine for uid, _ in endpoints))
+    has_followed = bool(slices) and all(uid in mine for uid, _ in endpoints)
+    return Traffic(place, is_strange(facts.switch, facts.svc), len(ready), has_followed, is_told=bool(slices))
 
 
 def serves_nobody(facts: Facts, place: Place | None) -> bool:
@@ -81,10 +83,13 @@ def serves_nobody(facts: Facts, place: Place | None) -> bool:
     return revision is not None and bool(revision.fields) and not revision.fields.get("ports")
 
 
-def _endpoints(children: Iterable[Manifest], service: str) -> Iterable[tuple[str, bool]]:
-    """(uid of the pod, whether it takes new connections) of every endpoint of a Service."""
-    for live in children:
-        if live["kind"] == "EndpointSlice" and (live["metadata"].get("labels") or {}).get(_SLICE_OF) == service:
-            for endpoint in live.get("endpoints") or ():
-                target: Mapping[str, Any] = endpoint.get("targetRef") or {}
-                yield str(target.get("uid", "")), (endpoint.get("conditions") or {}).get("ready") is not False
+def _is_slice_of(live: Manifest, service: str) -> bool:
+    return live["kind"] == "EndpointSlice" and (live["metadata"].get("labels") or {}).get(_SLICE_OF) == service
+
+
+def _endpoints(slices: Iterable[Manifest]) -> Iterable[tuple[str, bool]]:
+    """(uid of the pod, whether it takes new connections) of every endpoint."""
+    for live in slices:
+        for endpoint in live.get("endpoints") or ():
+            target: Mapping[str, Any] = endpoint.get("targetRef") or {}
+            yield str(target.get("uid", "")), (endpoint.get("conditions") or {}).get("ready") is not False

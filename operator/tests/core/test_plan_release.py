@@ -122,6 +122,16 @@ def test_a_pod_with_two_addresses_is_one_pod(first: tuple[Manifest, World, Any])
     assert cr["status"]["release"]["step"] == "Cutover"
 
 
+def test_where_no_endpoint_slice_is_known_nobody_says_that_no_pod_is_ready(first: tuple[Manifest, World, Any]) -> None:
+    cr, world, now = first
+    cr = with_spec(cr, image="shop:2")
+    now = released(cr, world, now, until="VerifyAfter")
+    for key in [key for key in world.objects if key.kind == "EndpointSlice"]:
+        del world.objects[key]  # they lose their labels with their Service
+    settle(cr, world, now)
+    assert cr["status"]["release"]["step"] == "VerifyAfter"
+
+
 def test_a_version_whose_pods_all_go_is_taken_back_and_stays_rejected(first: tuple[Manifest, World, Any]) -> None:
     cr, world, now = first
     cr = with_spec(cr, image="shop:2")
