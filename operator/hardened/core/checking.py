@@ -34,6 +34,8 @@ from hardened.core.verification import (
 _PROBED = frozenset({Step.SCALE_UP, Step.CUTOVER, Step.VERIFY_AFTER})
 #: What a probe that was made late gets to start, and to ask.
 _LEAST_PROBE = timedelta(seconds=3)
+#: A pod that ends without a word at once would end so again.
+MADE_ANEW_AFTER = timedelta(seconds=10)
 _FINE = tuple(range(200, 300))
 #: Kubernetes' own, where a template does not say how long its pods may take to end.
 DEFAULT_GRACE_SECONDS = 30
@@ -114,9 +116,13 @@ def _has_enough(facts: Facts, probe: Verifier, record: Record, terms: Terms, now
     live = facts.observed.children.get(probe.key)
     if live is None or record.window_ends_at is None or record.cutover_at is None:
         return False
-    made_at = datetime.fromisoformat(live["metadata"]["creationTimestamp"])
+    made_at = _made_at(live)
     ends = record.window_ends_at
     return now >= (ends if made_at <= record.cutover_at else max(ends, made_at + max(terms.window, _LEAST_PROBE)))
+
+
+def _made_at(live: Manifest) -> datetime:
+    return datetime.fromisoformat(live["metadata"]["creationTimestamp"])
 
 
 def removal_verifiers(facts: Facts, removal: Removal | None, image: str) -> list[Verifier]:
@@ -210,10 +216,11 @@ def watched(facts: Facts, record: Record, wanted: Sequence[Verifier]) -> Record:
     return replace(record, is_probed_anew=ended, outcomes=outcomes)
 
 
-def unheard(facts: Facts, wanted: Sequence[Verifier]) -> frozenset[ChildKey]:
-    """Verifiers that will never say anything: to be removed, so that they are made anew, but for those of which there is one at most."""
+def unheard(facts: Facts, wanted: Sequence[Verifier]) -> dict[ChildKey, datetime]:
+    """Verifiers that will never say anything, but for those of which there is one at most: when each is to be removed, to be made anew."""
     needed = [v for v in wanted if not (v.is_optional or v.is_once) and v.key in facts.observed.children]
-    return frozenset(v.key for v in needed if isinstance(_report(facts, v), NoData))
+    silent = [v.key for v in needed if isinstance(_report(facts, v), NoData)]
+    return {key: _made_at(facts.observed.children[key]) + MADE_ANEW_AFTER for key in silent}
 
 
 def is_verifier(live: Manifest) -> bool:

@@ -137,6 +137,7 @@ class _Planner:
         self.svc, self.before, self.observed, self.now = svc, before, observed, now
         self.facts = Facts(svc, before, observed)
         self.course = course_of(self.facts, policy.verifier_image, now)
+        self.unheard = unheard(self.facts, self.course.verifiers)
         self.deployment = self.facts.deployments.get(self.course.focus)
         self.answers, self.answer_at = answers(observed.actions, entries_of(before), action_owner(svc), now)
 
@@ -192,7 +193,7 @@ class _Planner:
 
     def _wanted(self) -> list[Manifest]:
         children = desired_children(self.svc, self.course.stacks, self.course.switch, self.course.preview)
-        lost = unheard(self.facts, self.course.verifiers)
+        lost = {key for key, at in self.unheard.items() if at <= self.now}
         return [*children, *(signed(v.manifest) for v in self.course.verifiers if v.key not in lost and not v.is_early)]
 
     def _unread(self, wanted: Iterable[Manifest]) -> frozenset[ChildKey]:
@@ -359,6 +360,7 @@ class _Planner:
             waits.append(PATIENCE)
         if self.course.look_at:
             waits.append(max(self.course.look_at - self.now, timedelta()))
+        waits += [at - self.now for at in self.unheard.values() if at > self.now]
         waits += [wait for wait in [self._answer_wait()] if wait is not None]
         return min(waits, default=None)
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.core import worlds
 from tests.core.test_plan_release import CHECKED, SECOND, SPEC, lead, released, sizes
-from tests.core.worlds import NOW, body, condition, revision, settle, with_spec
+from tests.core.worlds import NOW, body, condition, decide, revision, settle, with_spec
 
 from hardened.core.manifest import ChildKey, Manifest
 from hardened.core.plan import Plan
@@ -204,6 +204,21 @@ def test_a_load_that_proves_nothing_passes_nothing(status: Manifest, says: str) 
     assert cr["status"]["pin"]["reason"] == "ProgressDeadlineExceeded"
     assert says in cr["status"]["pin"]["message"]
     assert colors == {"blue"}
+
+
+def test_a_pod_that_ends_without_a_word_is_not_made_anew_at_once() -> None:
+    cr, world = body(SPEC), World()
+    now = released(cr, world)
+    cr = with_spec(cr, image="shop:2", verify={"beforeCutover": [LOAD]})
+    now = released_until(cr, world, now, "VerifyBefore")
+    settle(cr, world, now)
+    (key,) = (key for key in world.objects if key.kind == "Pod")
+    world.objects[key]["status"] = ended(127)
+    world.objects[key]["metadata"]["creationTimestamp"] = now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    soon = decide(cr, world, now + 9 * SECOND)
+    assert (soon.delete, soon.requeue_after) == ((), SECOND)
+    (gone,) = decide(cr, world, now + 10 * SECOND).delete
+    assert gone.key == key
 
 
 def test_a_load_that_proves_something_passes() -> None:
