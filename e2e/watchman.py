@@ -17,6 +17,8 @@ SWITCH = "web"
 COLOR, REVISION = "hardened.dev/color", "hardened.dev/revision"
 #: Seconds by which an event may reach us later than another one: what was kept is measured from here.
 LATENESS = 0.5
+#: Seconds within which an event reaches us.
+PATIENCE = 10.0
 #: Seconds until a watch that has ended is opened again.
 REOPEN = 0.1
 
@@ -46,6 +48,12 @@ class Watchman:
         selectors = [body["spec"].get("selector") or {} for bodies in states for body in bodies if _is_switch(body)]
         return tuple(color for color, _ in groupby(selector.get(COLOR, "nobody") for selector in selectors))
 
+    def knows(self, body: Body) -> bool:
+        """Whether an object was seen as it is here, or later."""
+        known = [*self.first, *(change.body for change in self.changes)]
+        versions = [int(each["metadata"]["resourceVersion"]) for each in known if _identity(each) == _identity(body)]
+        return max(versions, default=0) >= int(body["metadata"]["resourceVersion"])
+
     def wrongs(self, *, replicas: int, keep: Mapping[str, float]) -> list[str]:
         """See the function of this name."""
         return wrongs(self.first, self.changes, replicas=replicas, keep=keep)
@@ -53,8 +61,8 @@ class Watchman:
 
 @contextlib.asynccontextmanager
 async def watching(run: Run) -> AsyncIterator[Watchman]:
-    """Looks on until the end of the block. Raises what the watches failed with."""
-    watchman, clock = Watchman(), asyncio.get_running_loop().time
+    """Looks on until the end of the block, and until it has heard of all that is there by then. Raises what the watches failed with."""
+    watchman, news, clock = Watchman(), asyncio.Event(), asyncio.get_running_loop().time
     versions = {}
     for kind in ("Deployment", "Service"):
         found = await run.kube.call("GET", path_of(kind, run.namespace))
@@ -65,10 +73,19 @@ async def watching(run: Run) -> AsyncIterator[Watchman]:
         async for event in _events(run.kube, kind, run.namespace, version):
             body = {"kind": kind, **event["object"]}
             watchman.changes.append(Change(int(body["metadata"]["resourceVersion"]), clock(), body, event["type"] == "DELETED"))
+            news.set()
+
+    async def catch_up(kind: str) -> None:
+        for body in await run.kube.list(kind, run.namespace):
+            while not watchman.knows({"kind": kind, **body}):
+                news.clear()
+                await asyncio.wait_for(news.wait(), PATIENCE)
 
     following = [asyncio.create_task(follow(kind, version)) for kind, version in versions.items()]
     try:
         yield watchman
+        for kind in versions:
+            await catch_up(kind)
     finally:
         for task in following:
             task.cancel()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import uuid
 from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any
@@ -96,7 +97,7 @@ def test_no_version_is_asked_before_traffic_is_led_to_it_nor_after_it_was_led_aw
 
 async def touch(run: Run, kind: str, name: str) -> None:
     """A change that nobody has to set back, so that the object is not any more as it was when something was decided on it."""
-    await run.kube.patch(kind, name, run.namespace, {"metadata": {"annotations": {"example.com/touched": "yes"}}})
+    await run.kube.patch(kind, name, run.namespace, {"metadata": {"annotations": {"example.com/touched": uuid.uuid4().hex}}})
 
 
 async def refused_if_late(run: Run, kind: str, name: str, cause: Awaitable[Any] | None = None) -> None:
