@@ -17,7 +17,7 @@ from e2e.rig import Run, running, serve
 HUGE: dict[str, Any] = {"requests": {"cpu": "900"}, "limits": {"memory": "1Gi"}}
 LEVEL = {"name": "LEVEL", "valueFrom": {"configMapKeyRef": {"name": "settings", "key": "level"}}}
 
-pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("rights")]
+pytestmark = [pytest.mark.cluster, pytest.mark.sampled(1), pytest.mark.usefixtures("rights")]
 
 
 async def until_reason(run: Run, reason: str, *words: str) -> Body:

@@ -32,7 +32,7 @@ RATE = 50
 #: Seconds for which a stack that was promoted is kept at least once traffic has left it.
 KEPT_S = 30.0
 
-pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("rights")]
+pytestmark = [pytest.mark.cluster, pytest.mark.sampled(2), pytest.mark.usefixtures("rights")]
 
 
 def checked(namespace: str, version: str, *, expect: str, **spec: Any) -> Body:
@@ -157,7 +157,6 @@ def _moments(watchman: Watchman) -> tuple[float, float]:
     )
 
 
-@pytest.mark.full  # two releases before it, and the time that the first is kept for
 def test_a_rollback_before_the_cutover_ends_the_release_first(local: LocalCluster, tmp_path: Path) -> None:
     async def all_of_it() -> None:
         async with running(local.kubeconfig, tmp_path, name="back") as run:

@@ -34,7 +34,7 @@ def pod_template(svc, revision):
     return found
 """
 
-pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("rights")]
+pytestmark = [pytest.mark.cluster, pytest.mark.sampled(3), pytest.mark.usefixtures("rights")]
 
 
 async def suspend(run: Run, is_suspended: bool) -> None:

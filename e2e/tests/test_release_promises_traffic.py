@@ -28,7 +28,7 @@ RATE = 100
 #: Seconds after the confirmed cutover from which on the previous version is asked by nobody: kube-proxy says nothing of what it has done.
 PROXIES_S = 2.0
 
-pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("rights")]
+pytestmark = [pytest.mark.cluster, pytest.mark.sampled(1), pytest.mark.usefixtures("rights")]
 
 
 def test_traffic_always_leads_to_enough_ready_pods_and_what_it_left_is_kept_for_its_time(local: LocalCluster, tmp_path: Path) -> None:
