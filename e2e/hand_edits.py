@@ -90,7 +90,7 @@ async def _of_service(run: Run, edit: str, colors: frozenset[str]) -> float:
     def is_whole(now: Body | None) -> bool:
         if now is None or now["spec"].get("selector") not in selectors or now["spec"]["ports"] != was["spec"]["ports"]:
             return False
-        return was["metadata"]["labels"].keys() <= (now["metadata"].get("labels") or {}).keys()
+        return set(was["metadata"]["labels"]) <= set(now["metadata"].get("labels") or {})
 
     _, seconds = await run.kube.until("Service", "web", run.namespace, is_whole, within=MERCY * REPAIR_SECONDS)
     return seconds

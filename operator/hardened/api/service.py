@@ -277,7 +277,9 @@ class HardenedServiceSpec(Model):
     availability: Availability | None = None
     release: Release = Field(default_factory=lambda: Release())
     verify: Verify = Field(default_factory=lambda: Verify())
-    suspend: bool = Field(False, description="Nothing is changed any more while this is true.")
+    suspend: bool = Field(
+        False, description="Nothing is changed any more while this is true; a release that has come to its cutover comes to its end first."
+    )
 
     @property
     def effective_strategy(self) -> Strategy:

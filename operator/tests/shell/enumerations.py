@@ -1,10 +1,15 @@
-"""Every case of an enumeration for `make test`, and a few of them for `make check`, which is to take a minute."""
+"""Every case of an enumeration for `make test`, and a few of them for `make check`, for which people wait."""
+
+from collections.abc import Iterable
+from typing import Any
 
 import pytest
 from _pytest.mark import ParameterSet
 
 #: The sample of a slice: so many cases that a broken flow is seen at once, so few that nobody waits for them.
 _FIRST, _STRIDE = 3, 24
+#: The same of cases that are tests of their own.
+_ONE_OF = 7
 
 
 def turns(parts: int) -> list[ParameterSet]:
@@ -14,3 +19,8 @@ def turns(parts: int) -> list[ParameterSet]:
     """
     whole = [pytest.param(slice(n, None, parts), id=f"part {n + 1}", marks=pytest.mark.exhaustive) for n in range(parts)]
     return [pytest.param(slice(_FIRST, None, _STRIDE), id="sample"), *whole]
+
+
+def one_of_seven(cases: Iterable[tuple[Any, ...]]) -> list[ParameterSet]:
+    """The cases as values for `parametrize`, of which all but each seventh are marked `exhaustive`."""
+    return [pytest.param(*case, marks=[] if n % _ONE_OF == 0 else pytest.mark.exhaustive) for n, case in enumerate(cases)]

@@ -3,11 +3,12 @@
 import asyncio
 from collections import Counter
 from functools import cache
+from itertools import product
 from typing import Any
 
 import pytest
 from tests.shell import virtual_time
-from tests.shell.enumerations import turns
+from tests.shell.enumerations import one_of_seven, turns
 from tests.shell.operator_world import RELEASED, Killed, Strike, asks, release, service
 from tests.shell.test_in_place_flows import STRATEGIES, Watchman
 from tests.shell.test_migration_flows import FAILS, OK, Counted
@@ -109,8 +110,7 @@ def clean(strategy: str, case: str) -> tuple[int, int, Body, Counter[str]]:
     return virtual_time.run(play())
 
 
-@pytest.mark.parametrize("case", list(CASES))
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize(("strategy", "case"), one_of_seven(product(STRATEGIES, CASES)))
 def test_it_runs_once_before_its_revision_and_is_undone_once_that_is_gone(strategy: str, case: str) -> None:
     _, _, state, made = clean(strategy, case)
     status = state["HardenedService web"]["status"]
@@ -119,8 +119,7 @@ def test_it_runs_once_before_its_revision_and_is_undone_once_that_is_gone(strate
 
 
 @pytest.mark.parametrize("turn", turns(1))
-@pytest.mark.parametrize("case", list(CASES))
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize(("strategy", "case"), one_of_seven(product(STRATEGIES, CASES)))
 def test_killed_at_any_write_of_it_it_ends_the_same(strategy: str, case: str, turn: slice) -> None:
     before, writes, expected, made = clean(strategy, case)
     for nth in range(before + 1, writes + 1)[turn]:

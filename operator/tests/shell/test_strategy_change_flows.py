@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from tests.shell import virtual_time
-from tests.shell.enumerations import turns
+from tests.shell.enumerations import one_of_seven, turns
 from tests.shell.operator_world import RELEASED, Killed, Strike, World, release, service
 from tests.shell.test_in_place_flows import STRATEGIES
 
@@ -138,7 +138,7 @@ def played(of: str, to: str, step: str, image: str | None, strike: Strike | None
 
 
 @pytest.mark.parametrize("image", [None, "web:3"], ids=["alone", "with another version"])
-@pytest.mark.parametrize(("of", "to", "step"), CHANGES)
+@pytest.mark.parametrize(("of", "to", "step"), one_of_seven(CHANGES))
 def test_a_changed_strategy_takes_effect_with_the_next_release_and_nobody_is_left_without_an_answer(
     of: str, to: str, step: str, image: str | None
 ) -> None:
@@ -148,12 +148,14 @@ def test_a_changed_strategy_takes_effect_with_the_next_release_and_nobody_is_lef
 @pytest.mark.parametrize("turn", turns(1))
 @pytest.mark.parametrize(
     ("of", "to", "step"),
-    [
-        ("BlueGreen", "Recreate", "Keep"),
-        ("BlueGreen", "RollingUpdate", "VerifyAfter"),
-        ("RollingUpdate", "BlueGreen", "Cutover"),
-        ("Recreate", "RollingUpdate", "VerifyAfter"),
-    ],
+    one_of_seven(
+        [
+            ("BlueGreen", "Recreate", "Keep"),
+            ("BlueGreen", "RollingUpdate", "VerifyAfter"),
+            ("RollingUpdate", "BlueGreen", "Cutover"),
+            ("Recreate", "RollingUpdate", "VerifyAfter"),
+        ]
+    ),
 )
 def test_killed_at_any_write_of_it_it_ends_the_same(of: str, to: str, step: str, turn: slice) -> None:
     before, until = played(of, to, step, "web:3")
