@@ -1,4 +1,4 @@
-"""Every case of an enumeration for `make test`, and a few of them for `make check`, for which people wait."""
+"""Every case of an enumeration for `make test` or `make e2e`, and a few of them for `make check`, for which people wait."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -12,12 +12,12 @@ _FIRST, _STRIDE = 3, 24
 _ONE_OF = 7
 
 
-def turns(parts: int) -> list[ParameterSet]:
-    """Values for `parametrize`: slices that share out all cases among parts, marked `exhaustive`, and one that samples them.
+def turns(parts: int, *, at: pytest.MarkDecorator = pytest.mark.exhaustive) -> list[ParameterSet]:
+    """Values for `parametrize`: slices that share out all cases among parts, marked with `at`, and one that samples them.
 
     Example: turns(2) -> slice(3, None, 24), slice(0, None, 2), slice(1, None, 2)
     """
-    whole = [pytest.param(slice(n, None, parts), id=f"part {n + 1}", marks=pytest.mark.exhaustive) for n in range(parts)]
+    whole = [pytest.param(slice(n, None, parts), id=f"part {n + 1}", marks=at) for n in range(parts)]
     return [pytest.param(slice(_FIRST, None, _STRIDE), id="sample"), *whole]
 
 

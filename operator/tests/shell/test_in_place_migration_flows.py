@@ -118,7 +118,7 @@ def test_it_runs_once_before_its_revision_and_is_undone_once_that_is_gone(strate
     assert set(made.values()) == {1}
 
 
-@pytest.mark.parametrize("turn", turns(1))
+@pytest.mark.parametrize("turn", turns(1, at=pytest.mark.full))
 @pytest.mark.parametrize(("strategy", "case"), one_of_seven(product(STRATEGIES, CASES)))
 def test_killed_at_any_write_of_it_it_ends_the_same(strategy: str, case: str, turn: slice) -> None:
     before, writes, expected, made = clean(strategy, case)

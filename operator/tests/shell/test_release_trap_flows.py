@@ -84,7 +84,7 @@ def test_the_previous_stack_is_kept_for_its_time() -> None:
     assert KEPT <= undisturbed() <= KEPT + SLACK
 
 
-@pytest.mark.parametrize("turn", turns(1))
+@pytest.mark.parametrize("turn", turns(1, at=pytest.mark.full))
 def test_restarted_at_any_second_of_a_release_it_removes_the_previous_stack_neither_early_nor_never(turn: slice) -> None:
     for second in range(LASTS)[turn]:
         world, clockwork = played(second + 0.5)

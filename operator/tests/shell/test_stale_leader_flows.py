@@ -100,7 +100,7 @@ EDITS: dict[str, Callable[[str], Any]] = {
 }
 
 
-@pytest.mark.parametrize("turn", turns(1))
+@pytest.mark.parametrize("turn", turns(1, at=pytest.mark.full))
 @pytest.mark.parametrize("edit", list(EDITS))
 @pytest.mark.parametrize("strategy", ["BlueGreen", "RollingUpdate", "Recreate"])
 def test_what_its_successor_serves_is_neither_scaled_nor_overwritten(strategy: str, edit: str, turn: slice) -> None:

@@ -145,7 +145,7 @@ def test_a_changed_strategy_takes_effect_with_the_next_release_and_nobody_is_lef
     played(of, to, step, image)
 
 
-@pytest.mark.parametrize("turn", turns(1))
+@pytest.mark.parametrize("turn", turns(1, at=pytest.mark.full))
 @pytest.mark.parametrize(
     ("of", "to", "step"),
     one_of_seven(
