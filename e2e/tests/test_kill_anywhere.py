@@ -51,12 +51,12 @@ def _check(name: str, kubeconfig: Path, folder: Path, enumerate_plans: Enumerate
 
 @pytest.mark.cluster
 def test_killed_around_sampled_writes_it_ends_the_same(kubeconfig: Path, tmp_path: Path) -> None:
-    _check("killed around sampled writes", kubeconfig, tmp_path, kill_plans, choose_sample(8))
+    _check("killed around sampled writes", kubeconfig, tmp_path, kill_plans, choose_sample(4))
 
 
 @pytest.mark.cluster
 def test_sampled_calls_answered_wrongly_once_it_ends_the_same(kubeconfig: Path, tmp_path: Path) -> None:
-    _check("sampled calls answered wrongly", kubeconfig, tmp_path, answer_plans, choose_sample(8))
+    _check("sampled calls answered wrongly", kubeconfig, tmp_path, answer_plans, choose_sample(4))
 
 
 # In parts, since whoever runs all of them over hours may be interrupted.

@@ -78,13 +78,13 @@ def _check(name: str, local: LocalCluster, folder: Path, flows: Sequence[Flow], 
 @pytest.mark.cluster
 @pytest.mark.usefixtures("rights")
 def test_killed_around_sampled_writes_of_releases_they_end_the_same(local: LocalCluster, tmp_path: Path) -> None:
-    _check("releases killed around sampled writes", local, tmp_path, KILLED, kill_plans, choose_sample(8))
+    _check("releases killed around sampled writes", local, tmp_path, KILLED, kill_plans, choose_sample(4))
 
 
 @pytest.mark.cluster
 @pytest.mark.usefixtures("rights")
 def test_sampled_calls_of_releases_answered_wrongly_once_they_end_the_same(local: LocalCluster, tmp_path: Path) -> None:
-    _check("sampled calls of releases answered wrongly", local, tmp_path, ANSWERED, answer_plans, choose_sample(8))
+    _check("sampled calls of releases answered wrongly", local, tmp_path, ANSWERED, answer_plans, choose_sample(4))
 
 
 # In parts, since whoever runs all of them over hours may be interrupted.
