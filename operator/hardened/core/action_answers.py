@@ -49,8 +49,9 @@ def answers(
         if goes_at and goes_at <= now:
             found.append(Answer(meta["name"], meta["uid"], meta["resourceVersion"], is_over=True))
             continue
-        later.append(goes_at or (None if owner else _refused_at(body)))
         status = _status(body, entries, now) if owner else _orphaned(body, now)
+        # Our own write is heard of by nobody: when what ends with it goes is known now.
+        later.append(_goes_at({**body, "status": status} if status else body) or (None if owner else _refused_at(body)))
         missing = owner if owner and all(r.get("uid") != owner["uid"] for r in meta.get("ownerReferences") or ()) else None
         status = status if status != body.get("status") else None
         if status or (missing and not _is_unanswered(body)):
