@@ -15,7 +15,7 @@ help: ## this list
 demo: $(READY) ## a cluster, the operator, a service that is released and taken back: the tour
 	$(PY) -m e2e.demo
 
-check: $(READY) ## everything that needs no cluster: style, types, layers, generated files, unit tests; about a minute
+check: $(READY) ## everything that needs no cluster: style, types, layers, generated files, unit tests; about two minutes
 	$(MAKE) --no-print-directory --jobs=2 lint unit
 
 lint: $(READY)
@@ -28,8 +28,9 @@ lint: $(READY)
 unit: $(READY)
 	$(BIN)/pytest -n 2
 
-test: check ## check, and every test that needs a real cluster
-	$(BIN)/pytest -m cluster
+test: check ## check, the whole of what it samples, and one case of every promise on a real cluster
+	$(BIN)/pytest -n 2 -m exhaustive
+	$(BIN)/pytest -m "cluster and not full"
 
 e2e: $(READY) ## the promises at full size, on a cluster of their own
 	$(PY) -m e2e.run

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,24 @@ import pytest
 from e2e.cluster import Provider, choose
 from e2e.cluster.local.cluster import LocalCluster
 from e2e.install import install
+from e2e.samples import sample
 from e2e.workloads.build import build
 
 CLUSTER = os.environ.get("CLUSTER", "test")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of a file whose tests are `sampled`, all but the sample are `full`. Before pytest chooses by marks."""
+    marked = [item for item in items if item.get_closest_marker("sampled")]
+    for _, group in groupby(marked, key=lambda item: item.path):
+        cases = list(group)
+        mark = cases[0].get_closest_marker("sampled")
+        assert mark
+        chosen = sample(cases, mark.args[0], by=lambda item: item.nodeid)
+        for item in cases:
+            if item not in chosen:
+                item.add_marker("full")
 
 
 @pytest.fixture(scope="session")

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
-import os
 import time
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
-from e2e.faults import Call, Fault, Plan
-from e2e.figures import commit
+from e2e.faults import Fault, Plan
 from e2e.kube import Kube, is_ready
 from e2e.rig import Run, fresh_namespace, operator_behind, snapshot, web
+from e2e.sweep import Outcome
 
 #: Seconds for one step of a flow to end in Ready, faults and restarts included: the longest single fault is a Retry-After of 30 s.
 STEP_SECONDS = 120.0
@@ -62,17 +57,6 @@ async def _ready(run: Run) -> None:
 FLOW: tuple[Step, ...] = (create, edit, retire_ports, recreate)
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """How one run of the flow ended. states: by the step's index, see rig.snapshot; seconds: of the run; hits: of its faults."""
-
-    states: dict[int, dict[str, Any]]
-    calls: tuple[Call, ...]
-    seconds: float
-    hits: int
-    exits: int
-
-
 async def run_clean(kube: Kube, kubeconfig: Path, folder: Path) -> Outcome:
     """Runs the whole flow without a fault: each step until it is quiet, and what the world is then."""
     return await _run(kube, kubeconfig, folder, (), lambda _: True, lambda _: False)
@@ -94,41 +78,12 @@ async def _run(kube: Kube, kubeconfig: Path, folder: Path, faults: tuple[Fault, 
     begun = time.monotonic()
     async with fresh_namespace(kube, "flow") as namespace, operator_behind(kube, kubeconfig, folder, faults, namespace=namespace) as run:
         states = {}
-        for number, step in enumerate(FLOW):
+        for step in FLOW:
             await step(run)
             if is_looked_at(run):
                 await run.proxy.until_quiet(QUIET_SECONDS, within=STEP_SECONDS)
-                states[number] = await snapshot(kube, namespace)
+                states[step.__name__] = await snapshot(kube, namespace)
             if is_enough(run):
                 break
         hits = sum(run.proxy.hits(fault) for fault in faults)
         return Outcome(states, run.proxy.calls, time.monotonic() - begun, hits, len(run.operator.exits))
-
-
-async def gather_limited(limit: int, jobs: list[Callable[[], Awaitable[Any]]]) -> list[Any]:
-    """Runs jobs, at most `limit` at a time; the results, exceptions among them, in order."""
-    gate = asyncio.Semaphore(limit)
-
-    async def one(job: Callable[[], Awaitable[Any]]) -> Any:
-        async with gate:
-            return await job()
-
-    return await asyncio.gather(*(one(job) for job in jobs), return_exceptions=True)
-
-
-Choose = Callable[[Iterable[Plan]], list[Plan]]
-
-
-def choose_sample(count: int) -> Choose:
-    """Chooses `count` plans by the commit: over time all are run, and a failure can be run again."""
-    seed = os.environ.get("HARDENED_SAMPLE", commit())
-    return lambda plans: sorted(plans, key=lambda plan: _number(f"{seed}{plan.name}"))[:count]
-
-
-def choose_part(part: int, parts: int) -> Choose:
-    """Chooses one part of all plans. A plan is always in the same one, whatever else a run has enumerated."""
-    return lambda plans: [plan for plan in plans if _number(plan.name) % parts == part]
-
-
-def _number(text: str) -> int:
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")

@@ -21,6 +21,7 @@ Body = dict[str, Any]
 #: kind -> path of its API group, and its plural.
 KINDS: Mapping[str, tuple[str, str]] = {
     "HardenedService": ("apis/hardened.dev/v1alpha1", "hardenedservices"),
+    "HardenedServiceAction": ("apis/hardened.dev/v1alpha1", "hardenedserviceactions"),
     "Deployment": ("apis/apps/v1", "deployments"),
     "ReplicaSet": ("apis/apps/v1", "replicasets"),
     "ControllerRevision": ("apis/apps/v1", "controllerrevisions"),
@@ -35,6 +36,7 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "PersistentVolume": ("api/v1", "persistentvolumes"),
     "Namespace": ("api/v1", "namespaces"),
     "PodDisruptionBudget": ("apis/policy/v1", "poddisruptionbudgets"),
+    "EndpointSlice": ("apis/discovery.k8s.io/v1", "endpointslices"),
     "NetworkPolicy": ("apis/networking.k8s.io/v1", "networkpolicies"),
     "Lease": ("apis/coordination.k8s.io/v1", "leases"),
     "CustomResourceDefinition": ("apis/apiextensions.k8s.io/v1", "customresourcedefinitions"),
@@ -61,17 +63,23 @@ class TooLate(AssertionError):
 
 
 class Kube:
-    """Use as an async context manager. Reads one kubeconfig file with certificates, or a token, inside it."""
+    """Use as an async context manager. Reads one kubeconfig file with certificates, or a token, inside it.
 
-    def __init__(self, kubeconfig: Path, *, token: str | None = None) -> None:
+    acting_as: a user whose rights count instead, which takes the right to impersonate.
+    """
+
+    def __init__(self, kubeconfig: Path, *, token: str | None = None, acting_as: str | None = None) -> None:
         document = yaml.safe_load(kubeconfig.read_text())
         context = _named(document["contexts"], document["current-context"])["context"]
         self._cluster: Body = _named(document["clusters"], context["cluster"])["cluster"]
         self._user: Body = {"token": token} if token else _named(document["users"], context["user"])["user"]
         self.server: str = self._cluster["server"]
+        self._acting_as = acting_as
 
     async def __aenter__(self) -> Kube:
         headers = {"Authorization": f"Bearer {self._user['token']}"} if "token" in self._user else {}
+        if self._acting_as:
+            headers["Impersonate-User"] = self._acting_as
         connector = aiohttp.TCPConnector(ssl=self._tls())
         self._session = aiohttp.ClientSession(connector=connector, headers=headers, read_bufsize=2**21)
         return self
@@ -91,6 +99,12 @@ class Kube:
         return context
 
     # ---- one call
+
+    async def username(self) -> str:
+        """Who this is, as the API server knows them."""
+        review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+        found = await self.call("POST", "apis/authentication.k8s.io/v1/selfsubjectreviews", review)
+        return str(found["status"]["userInfo"]["username"])
 
     async def call(self, method: str, path: str, body: Any = None, *, content_type: str = "application/json", **query: str) -> Body:
         """One request. Raises KubeError for any code from 300 on."""
@@ -154,7 +168,7 @@ class Kube:
         last: list[Body | None] = [None]
         try:
             async with asyncio.timeout(within):
-                async for live in self._states(kind, name, namespace):
+                async for live in self.states(kind, name, namespace):
                     last[0] = live
                     if holds(live):
                         return live, time.monotonic() - begun
@@ -162,7 +176,8 @@ class Kube:
             raise TooLate(f"waited {within:g} s for {kind} {namespace}/{name}; it is now:\n{_short(last[0])}") from error
         raise AssertionError("unreachable: the states never end")
 
-    async def _states(self, kind: str, name: str, namespace: str | None) -> AsyncIterator[Body | None]:
+    async def states(self, kind: str, name: str, namespace: str | None) -> AsyncIterator[Body | None]:
+        """The object as it is now, and at each change from then on, by watch; None while it is absent. Never ends."""
         while True:
             found = await self.call("GET", path_of(kind, namespace), fieldSelector=f"metadata.name={name}")
             yield {"kind": kind, **found["items"][0]} if found["items"] else None

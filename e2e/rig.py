@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import socket
 import sys
 import time
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from e2e.faults import Fault, FaultProxy, Operator, Upstream
+from e2e.install import image_name
 from e2e.kube import Body, Kube, is_ready
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -33,7 +35,7 @@ _VOLATILE = frozenset({"uid", "resourceVersion", "generation", "creationTimestam
 
 
 def web(namespace: str, version: str = "v1", **spec: Any) -> Body:
-    """A small service that starts and ends at once, with a child of every kind but a claim."""
+    """A small service that starts and ends at once, with a child of every kind but a claim. Its pods are replaced in place."""
     return {
         "apiVersion": "hardened.dev/v1alpha1",
         "kind": "HardenedService",
@@ -46,6 +48,8 @@ def web(namespace: str, version: str = "v1", **spec: Any) -> Body:
             "files": [{"mountPath": "/etc/web", "data": {"settings.toml": "greeting = 'hello'\n"}}],
             "probes": {"readiness": {"httpGet": {"path": "/health/ready"}, "periodSeconds": 1}},
             "shutdown": {"drainSeconds": 0, "graceSeconds": 5},
+            "verify": {"afterCutover": {"window": "1s"}},
+            **({} if "volumes" in spec else {"release": {"strategy": "RollingUpdate"}}),
             **spec,
         },
     }
@@ -147,6 +151,7 @@ async def operator_behind(
             "HARDENED_LEADER_ELECT": "false",
             "HARDENED_HEALTH_PORT": str(free_port()),
             "HARDENED_METRICS_PORT": str(free_port()),
+            "HARDENED_VERIFIER_IMAGE": image_name(),
             **(settings or {}),
         }
         operator = Operator([sys.executable, "-m", "hardened.shell"], env=env, log=folder / f"{namespace}.log", restarts=restarts)
@@ -222,9 +227,11 @@ def stable(live: Body) -> Body:
     meta = {k: v for k, v in live["metadata"].items() if k not in _VOLATILE}
     for owner in meta.get("ownerReferences", []):
         owner.pop("uid")
-    # Its digest covers the owner's uid, and a Deployment controller's own counter comes and goes with every rollout.
-    for key in ("hardened.dev/applied", "deployment.kubernetes.io/revision"):
+    # Its digest covers the owner's uid, an epoch is a time, and a Deployment controller's own counter comes and goes with every rollout.
+    for key in ("hardened.dev/applied", "hardened.dev/serving-epoch", "deployment.kubernetes.io/revision"):
         meta.get("annotations", {}).pop(key, None)
+    if "hardened.dev/rejected" in meta.get("annotations", {}):
+        meta["annotations"]["hardened.dev/rejected"] = _without_messages(meta["annotations"]["hardened.dev/rejected"])
     spec = {k: v for k, v in (live.get("spec") or {}).items() if k not in ("clusterIP", "clusterIPs")}
     rest = {k: v for k, v in live.items() if k not in ("apiVersion", "kind", "metadata", "status")}
     stable = {**rest, "metadata": {**meta, "namespace": "X"}, "spec": spec}
@@ -238,3 +245,8 @@ def stable(live: Body) -> Body:
             "conditions": {c["type"]: (c["status"], c["reason"]) for c in status.get("conditions", [])},
         }
     return stable
+
+
+def _without_messages(rejections: str) -> list[Body]:
+    """What is marked as rejected, without the sentences: they tell how many requests a check has made."""
+    return [{key: value for key, value in each.items() if key != "message"} for each in json.loads(rejections)]

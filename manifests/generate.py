@@ -1,4 +1,4 @@
-"""Writes the files that come from code: the chart's CRD and the plain manifests. `--check` writes nothing, and says what differs."""
+"""Writes the files that come from code: the chart's CRDs and the plain manifests. `--check` writes nothing, and says what differs."""
 
 import argparse
 import sys
@@ -13,7 +13,7 @@ import yaml  # noqa: E402
 from e2e.cluster import tools  # noqa: E402
 from e2e.cluster.command import run  # noqa: E402
 from e2e.cluster.errors import ClusterError  # noqa: E402
-from hardened.api.crd import custom_resource_definition  # noqa: E402
+from hardened.api.crd import action_definition, custom_resource_definition  # noqa: E402
 from manifests.reference import reference  # noqa: E402
 
 CHART = ROOT / "charts/hardened-operator"
@@ -30,9 +30,10 @@ metadata:
 """
 
 
-def crd() -> str:
-    """The CustomResourceDefinition, from the models."""
-    return _NOTICE + yaml.safe_dump(custom_resource_definition(), sort_keys=False, width=140, allow_unicode=True)
+def crds() -> str:
+    """The CustomResourceDefinitions, from the models."""
+    both = [custom_resource_definition(), action_definition()]
+    return _NOTICE + yaml.safe_dump_all(both, sort_keys=False, width=140, allow_unicode=True)
 
 
 def install() -> str:
@@ -42,8 +43,8 @@ def install() -> str:
 
 
 FILES: Mapping[str, Callable[[], str]] = {
-    "charts/hardened-operator/files/crd.yaml": crd,
-    "manifests/crds.yaml": crd,
+    "charts/hardened-operator/files/crds.yaml": crds,
+    "manifests/crds.yaml": crds,
     "docs/reference.md": reference,
 }
 HELM_FILES: Mapping[str, Callable[[], str]] = {"manifests/install.yaml": install}

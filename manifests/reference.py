@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from typing import Any
 
-from hardened.api.crd import root_schema
+from hardened.api.crd import action_schema, root_schema
+from hardened.api.duration import DURATION_PATTERN
 from hardened.api.service import REVISION_FIELDS
 from hardened.core.desired.container import DEFAULT_LIMITS, DEFAULT_REQUESTS
-from hardened.core.history import LIMIT
-from hardened.core.plan import DEFAULT_REPLICAS
 from hardened.core.reasons import MEANING
+from hardened.core.strategy import DEFAULT_REPLICAS
 
 Schema = dict[str, Any]
 
@@ -30,7 +30,7 @@ a TCP readiness probe on that port; 5 s of preStop sleep and 30 s of grace; a di
 closes every other port. The `Hardened` condition lists what is left for the team to do.
 
 A change of any of these makes a new revision: {", ".join(f"`{name}`" for name in REVISION_FIELDS)}.
-Everything else applies at once. The newest {LIMIT} revisions are kept.
+Everything else applies at once.
 
 ## Fields of `spec`
 
@@ -38,6 +38,14 @@ Everything else applies at once. The newest {LIMIT} revisions are kept.
 |---|---|---|---|
 """
 _RULES = "\n## Rules that span fields\n\n"
+_ACTION = """
+## Fields of `spec` of a HardenedServiceAction
+
+It asks for one thing, once, and never changes.
+
+| field | type | bounds | |
+|---|---|---|---|
+"""
 _REASONS = "\n## Condition reasons\n\n| reason | meaning |\n|---|---|\n"
 _EXITS = """
 ## Exit codes of hardenctl
@@ -47,7 +55,8 @@ _EXITS = """
 | 0 | ok |
 | 1 | failed, degraded, or findings |
 | 2 | wrong usage, or an invalid file |
-| 4 | refused by the cluster |
+| 3 | the new version was rejected or taken back, and the previous one serves |
+| 4 | refused by the cluster, or by the operator |
 | 124 | the wait timed out |
 | 130 | interrupted |
 """
@@ -64,10 +73,14 @@ _BOUNDS = (
 def reference() -> str:
     """The whole page."""
     spec = root_schema()["properties"]["spec"]
-    fields = "".join(f"| `{path}` | {_type(node)} | {_bounds(node)} | {node.get('description', '')} |\n" for path, node in _walk("", spec))
+    action = action_schema()["properties"]["spec"]
     rules = "".join(f"- `spec{path}`: {text}\n" for path, text in _rules("", spec))
     reasons = "".join(f"| `{reason}` | {meaning} |\n" for reason, meaning in MEANING.items())
-    return _HEAD + fields + _RULES + rules + _REASONS + reasons + _EXITS
+    return _HEAD + _fields(spec) + _RULES + rules + _ACTION + _fields(action) + _REASONS + reasons + _EXITS
+
+
+def _fields(spec: Schema) -> str:
+    return "".join(f"| `{path}` | {_type(node)} | {_bounds(node)} | {node.get('description', '')} |\n" for path, node in _walk("", spec))
 
 
 def _walk(path: str, node: Schema) -> Iterator[tuple[str, Schema]]:
@@ -82,8 +95,8 @@ def _walk(path: str, node: Schema) -> Iterator[tuple[str, Schema]]:
 
 def _rules(path: str, node: Schema) -> Iterator[tuple[str, str]]:
     for rule in node.get("x-kubernetes-validations") or ():
-        if rule["message"].startswith("keys must match"):
-            continue  # the pattern of a map's keys: every map has one
+        if rule["message"].startswith("keys must match") or node["type"] == "string":
+            continue  # the pattern of a map's keys: every map has one; the bounds of a duration: they stand with the field
         yield path + rule.get("fieldPath", ""), rule["message"]
     for name, child in (node.get("properties") or {}).items():
         yield from _rules(f"{path}.{name}", child)
@@ -94,6 +107,8 @@ def _rules(path: str, node: Schema) -> Iterator[tuple[str, str]]:
 def _type(node: Schema) -> str:
     if "x-kubernetes-int-or-string" in node:
         return "integer or string"
+    if node.get("pattern") == DURATION_PATTERN:
+        return "duration"
     if "enum" in node:
         return "one of " + ", ".join(f"`{value}`" for value in node["enum"])
     if node.get("type") == "array":
@@ -104,4 +119,6 @@ def _type(node: Schema) -> str:
 
 
 def _bounds(node: Schema) -> str:
+    if node.get("pattern") == DURATION_PATTERN:
+        return str(node["x-kubernetes-validations"][0]["message"]).removeprefix("must be from ")
     return ", ".join(f"{node.get(low, 0)} to {node[high]}{unit}" for low, high, unit in _BOUNDS if high in node)

@@ -15,6 +15,13 @@ from hardenctl.program import PROG
 VERBS = {
     "deploy": "Deploy an image, or a file's services, and wait for them.",
     "status": "Show how a service is, or wait for it.",
+    "history": "List the revisions of a service, and what became of each.",
+    "rollback": "Go back to a revision that was promoted before.",
+    "promote": "Let a release that waits for a person take over.",
+    "abort": "End a release before it is promoted.",
+    "retry": "Release a revision again that was rejected or taken back.",
+    "pause": "Hold a release before its next step.",
+    "resume": "Let a paused release go on.",
     "render": "Print what the operator would make of a file, without a cluster.",
     "check": "Check cluster, rights, CRD, operator and metrics API.",
     "version": "Show the versions of hardenctl, operator, CRD and cluster.",
@@ -51,8 +58,10 @@ app = typer.Typer(
       {PROG} deploy shop --image registry.example/shop:1.4 --port 8080
       {PROG} deploy -f shop.yaml
       {PROG} status shop
+      {PROG} rollback shop
     """,
-    epilog="Exit codes: 0 ok, 1 failed or degraded, 2 usage or an invalid file, 4 refused by the server, 124 timed out, 130 interrupted.",
+    epilog="Exit codes: 0 ok, 1 failed or degraded, 2 usage or an invalid file, 3 the new version was rejected, the previous one serves, "
+    "4 refused, 124 timed out, 130 interrupted.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,

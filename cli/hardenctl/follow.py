@@ -1,4 +1,4 @@
-"""Follows one HardenedService by the API's watch, over cut connections and expired versions, until a deadline.
+"""Follows one object of ours by the API's watch, over cut connections and expired versions, until a deadline.
 
 Without the right to watch, by reading it every few seconds.
 """
@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from hardenctl import replies
 from hardenctl.cluster import Cluster, Manifest
 from hardenctl.duration import Deadline
-from hardenctl.resources import service, services, with_query
+from hardenctl.resources import collection, one, with_query
+from hardened.api import names
 from hardened.errors import Refused, TryAgain, Vanished
 
 #: A watch is asked to end after this time: a connection that died without a word is noticed by then.
@@ -30,7 +31,7 @@ class WaitTimedOut(Exception):
 
 @dataclass
 class Follower:
-    """The states of one service. trace: is told of each reconnection; pause: waits some seconds before a retry."""
+    """The states of one object. trace: is told of each reconnection; pause: waits some seconds before a retry; plural: its kind."""
 
     cluster: Cluster
     namespace: str
@@ -38,6 +39,7 @@ class Follower:
     deadline: Deadline
     trace: Callable[[str], None] = lambda _: None
     pause: Callable[[float], None] = time.sleep
+    plural: str = names.PLURAL
 
     def states(self, first: Manifest) -> Iterator[Manifest | None]:
         """`first`, then each newer state as it comes; None once it is gone, and then nothing more.
@@ -90,13 +92,13 @@ class Follower:
                 self._hold(error, failures)
 
     def _listed(self) -> tuple[Manifest | None, str]:
-        """The service as it is now, None if it is gone, and the version to watch from.
+        """The object as it is now, None if it is gone, and the version to watch from.
 
         A list's version is the server's newest. The object's own may be older than all that the server remembers: it would
         answer a watch from there with 410 each time.
         """
         try:
-            found = self.cluster.get(with_query(services(self.namespace), fieldSelector=f"metadata.name={self.name}"))
+            found = self.cluster.get(with_query(self._collection, fieldSelector=f"metadata.name={self.name}"))
         except Vanished:
             return None, ""
         live = next((item for item in found.get("items") or () if item["metadata"]["name"] == self.name), None)
@@ -105,7 +107,7 @@ class Follower:
     def _watch(self, version: str) -> Iterator[tuple[str, Manifest]]:
         span = max(1.0, self.deadline.within(WATCH_SECONDS))
         path = with_query(
-            services(self.namespace),
+            self._collection,
             watch=True,
             fieldSelector=f"metadata.name={self.name}",
             resourceVersion=version,
@@ -125,7 +127,7 @@ class Follower:
         seen, failures = _version(first), 0
         while True:
             try:
-                live = self.cluster.get(service(self.namespace, self.name))
+                live = self.cluster.get(one(self._collection, self.name))
                 failures = 0
                 if _version(live) != seen:
                     seen = _version(live)
@@ -147,6 +149,10 @@ class Follower:
         self.trace(f"following it was cut short ({error}); trying again")
         wanted = error.retry_after or min(_LONGEST_PAUSE, 0.25 * 2 ** min(failures, 10)) * random.uniform(0.5, 1.0)
         self.pause(self.deadline.within(wanted))
+
+    @property
+    def _collection(self) -> str:
+        return collection(self.namespace, self.plural)
 
     def _check_time(self) -> None:
         if self.deadline.has_passed:

@@ -5,7 +5,7 @@ from typing import Any
 
 from hardenctl.outcome import Result
 from hardenctl.program import PROG
-from hardenctl.verdict import Verdict, status
+from hardenctl.verdict import Verdict, is_paused, status
 from hardened.api import names
 from hardened.core.reasons import Reason
 
@@ -42,6 +42,10 @@ def _template(verdict: Verdict, live: Mapping[str, Any]) -> str:
             return "{prog} check" if not status(live).get("conditions") else "{prog} status {name} -n {namespace} -w"
         case Result.PROGRESSING:
             return "{prog} status {name} -n {namespace} -w"
+        case Result.PAUSED:
+            return "{prog} resume {name} -n {namespace}" if is_paused(live) else "{prog} promote {name} -n {namespace}"
+        case Result.REJECTED | Result.ROLLED_BACK:
+            return "{prog} deploy {name} -n {namespace} --image IMAGE"
         case Result.SUSPENDED:
             return 'kubectl patch {singular} {name} -n {namespace} --type merge -p \'{{"spec":{{"suspend":false}}}}\''
     try:

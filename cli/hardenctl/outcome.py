@@ -11,6 +11,7 @@ class Exit(IntEnum):
     OK = 0
     FAILED = 1
     USAGE = 2
+    REJECTED = 3
     REFUSED = 4
     TIMED_OUT = 124
     INTERRUPTED = 130
@@ -27,10 +28,15 @@ class Result(StrEnum):
     PENDING = "pending"
     PROGRESSING = "progressing"
     SUSPENDED = "suspended"
+    PAUSED = "paused"
     DEGRADED = "degraded"
+    REJECTED = "rejected"
+    ROLLED_BACK = "rolledback"
     FAILED = "failed"
     DELETED = "deleted"
     APPLIED = "applied"
+    REQUESTED = "requested"
+    UNCHANGED = "unchanged"
     NOT_FOUND = "notfound"
     INVALID = "invalid"
     REFUSED = "refused"

@@ -86,8 +86,17 @@ class Console:
         """The sign, coloured on a terminal, plain where the encoding lacks it."""
         stream = stream or self.out
         sign, plain, color = mark.value
-        encoding = (getattr(stream, "encoding", None) or "utf-8").lower().replace("-", "")
-        return self.colored(sign if encoding == "utf8" else plain, color, stream)
+        return self.colored(sign if _has_signs(stream) else plain, color, stream)
+
+    def branch(self, is_last: bool) -> str:
+        """What a line of a tree begins with, two columns wide."""
+        if not _has_signs(self.out):
+            return "`-" if is_last else "|-"
+        return "└─" if is_last else "├─"
+
+    def trunk(self, is_last: bool) -> str:
+        """What stands above the branches of a line of a tree, two columns wide. is_last: the line was the last of its own branch."""
+        return "  " if is_last else "│ " if _has_signs(self.out) else "| "
 
     def colored(self, text: str, color: str, stream: TextIO) -> str:
         """Text in an ANSI colour, on a terminal only."""
@@ -104,6 +113,11 @@ class Console:
     def _tell(self, text: str) -> None:
         self.err.write(text + "\n")
         self.err.flush()
+
+
+def _has_signs(stream: TextIO) -> bool:
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    return encoding.lower().replace("-", "") == "utf8"
 
 
 def as_json(value: Any) -> str:

@@ -1,7 +1,7 @@
 """What the operator would do, by its own core: nothing here writes."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,13 +9,14 @@ from hardenctl.cluster import Cluster, Manifest
 from hardenctl.resources import CHILD_COLLECTIONS, children, with_query
 from hardened.api import names
 from hardened.api.parse import parse
-from hardened.core.children import desired_children
+from hardened.core.children import at_rest
 from hardened.core.hardening import gaps
 from hardened.core.manifest import ChildKey, key_of
-from hardened.core.observed import Observed
-from hardened.core.plan import DEFAULT_REPLICAS, plan
+from hardened.core.observed import Observed, Surroundings
+from hardened.core.plan import plan
 from hardened.core.policy import Policy
 from hardened.core.revision import render, revision_name
+from hardened.core.strategy import DEFAULT_REPLICAS
 from hardened.errors import Vanished
 
 #: Stands in for the uid that only the API server can give.
@@ -48,7 +49,7 @@ def wanted(body: Mapping[str, Any], namespace: str) -> list[Manifest]:
     """Every child of a service that is made anew. namespace: where the body has none. Raises InvalidSpec."""
     svc = parse(_complete(body, namespace))
     replicas = DEFAULT_REPLICAS if svc.spec.replicas is None else svc.spec.replicas
-    return desired_children(svc, render(svc), 1, replicas)
+    return at_rest(svc, render(svc), replicas)
 
 
 def preview(body: Mapping[str, Any], namespace: str, cluster: Cluster | None = None) -> Preview:
@@ -58,12 +59,18 @@ def preview(body: Mapping[str, Any], namespace: str, cluster: Cluster | None = N
     observed = Observed.of(_children(cluster, svc.namespace, svc.name) if cluster else ())
     now = datetime.now(UTC)
     found = plan(body, observed, _ANY_KEY, now)
-    while found.look or found.look_at_pods:
+    while found.look or found.look_at_pods or found.look_around is not None or found.ask or found.is_status_first:
         for key in found.look:
             live = _child(cluster, svc.namespace, key) if cluster else None
             observed = observed.with_child(live) if live else observed.without_child(key)
         if found.look_at_pods:
             observed = observed.with_pods(())
+        if found.look_around is not None:
+            observed = replace(observed, surroundings=_surroundings(cluster, svc.namespace, found.look_around))
+        if found.ask:
+            observed = replace(observed, samples={})
+        if found.is_status_first:
+            body = {**body, "status": found.status}
         found = plan(body, observed, _ANY_KEY, now)
     applied = [
         Change("create" if a.is_new else "update", key_of(a.manifest), _field(a.manifest, observed, a.is_new), a.manifest)
@@ -71,6 +78,14 @@ def preview(body: Mapping[str, Any], namespace: str, cluster: Cluster | None = N
     ]
     deleted = [Change("delete", d.key, "", {}) for d in found.delete]
     return Preview(revision_name(svc.spec), (*applied, *deleted), tuple(gaps(svc)), _obstacle(found.status))
+
+
+def _surroundings(cluster: Cluster | None, namespace: str, config_maps: Iterable[str]) -> Surroundings:
+    """Without the quotas, which are waited for: what is written once there is room is what is asked for here."""
+    if cluster is None:
+        return Surroundings()
+    found = {name: _child(cluster, namespace, ChildKey("ConfigMap", name)) for name in config_maps}
+    return Surroundings(config_maps={name: live for name, live in found.items() if live})
 
 
 def _complete(body: Mapping[str, Any], namespace: str) -> dict[str, Any]:

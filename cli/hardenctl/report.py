@@ -1,20 +1,28 @@
 """How a service is shown: as text, as data, and by its name alone."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from hardenctl import next_step
 from hardenctl.outcome import Result
 from hardenctl.output import Console, Mark, facts, printable
+from hardenctl.release_state import proof_of
+from hardenctl.release_tree import is_worth_showing, tree
 from hardenctl.resources import CRD_NAME
+from hardenctl.stacks import Stack
 from hardenctl.verdict import Verdict, is_seen, status
+from hardened.api import names
 
 _MARKS = {
     Result.HEALTHY: Mark.GOOD,
     Result.AVAILABLE: Mark.GOOD,
     Result.PENDING: Mark.BUSY,
     Result.PROGRESSING: Mark.BUSY,
+    Result.PAUSED: Mark.BUSY,
     Result.SUSPENDED: Mark.WARNING,
+    Result.REJECTED: Mark.WARNING,
+    Result.ROLLED_BACK: Mark.WARNING,
     Result.DEGRADED: Mark.WARNING,
 }
 #: Conditions where False is the good news, and what True is then.
@@ -23,7 +31,7 @@ _BAD_NEWS = {"Stalled": Mark.BAD, "Drifted": Mark.WARNING, "Progressing": Mark.B
 _NEUTRAL = frozenset({"Progressing", "Reconciling"})
 #: Conditions where False is worth a look, but nothing is broken.
 _MILD = frozenset({"Hardened", "BackedUp"})
-_MILD_REASONS = frozenset({"ScaledToZero", "RollingOut", "Suspended"})
+_MILD_REASONS = frozenset({"ScaledToZero", "RollingOut", "Suspended", "Paused"})
 
 
 def mark_of(verdict: Verdict) -> Mark:
@@ -46,6 +54,11 @@ def mark_of_condition(condition: Mapping[str, Any]) -> Mark:
 def full_name(live: Mapping[str, Any]) -> str:
     """As `kubectl get -o name` prints it. Example: hardenedservice.hardened.dev/shop."""
     return f"{CRD_NAME.replace('hardenedservices', 'hardenedservice', 1)}/{live['metadata']['name']}"
+
+
+def action_name(name: str) -> str:
+    """As `kubectl get -o name` prints an action."""
+    return f"{names.ACTION_SINGULAR}.{names.GROUP}/{name}"
 
 
 def pods(live: Mapping[str, Any]) -> dict[str, int | None]:
@@ -73,18 +86,25 @@ def summary(live: Mapping[str, Any], verdict: Verdict, context_flag: str = "") -
         "pods": pods(live),
         "generation": meta.get("generation", 0),
         "observedGeneration": found.get("observedGeneration", -1),
+        "release": found.get("release"),
+        "stable": found.get("stable"),
+        "pin": found.get("pin"),
+        "proof": found.get("proof"),
         "conditions": list(found.get("conditions") or ()),
         "next": next_step.after(verdict, live, context_flag),
     }
 
 
-def text(console: Console, live: Mapping[str, Any], verdict: Verdict, *, is_wide: bool = False) -> str:
-    """A service in a few lines: the verdict, what runs, each condition."""
+def text(
+    console: Console, live: Mapping[str, Any], verdict: Verdict, stacks: Sequence[Stack], now: datetime, *, is_wide: bool = False
+) -> str:
+    """A service in a few lines: the verdict, what runs, the release as a tree, each condition."""
     meta, found = live["metadata"], status(live)
     serving = found.get("serving") or {}
     wanted_image = (live.get("spec") or {}).get("image", "")
     shown = pods(live)
     phase = found.get("phase") or "Pending"
+    proof = proof_of(live)
     note = "" if is_seen(live) else "  (the operator has not seen the last change yet)"
     lines = [
         f"{console.mark(mark_of(verdict))} {meta.get('namespace', '')}/{meta['name']}   {phase}{note}",
@@ -95,11 +115,13 @@ def text(console: Console, live: Mapping[str, Any], verdict: Verdict, *, is_wide
                 "Image": serving.get("image") or wanted_image,
                 "Wanted image": wanted_image if serving.get("image") not in (None, wanted_image) else "",
                 "Pods": f"{shown['available']} of {'?' if shown['wanted'] is None else shown['wanted']} available",
+                "Zero loss": f"revision {proof.revision}, {proof}" if proof else "",
                 "Generation": f"{meta.get('generation', 0)}, seen {found.get('observedGeneration', -1)}" if is_wide else "",
                 "Created": meta.get("creationTimestamp", "") if is_wide else "",
             }
         ),
         "",
+        *([*tree(console, live, stacks, now), ""] if is_wide or is_worth_showing(live, stacks) else ()),
         *_conditions(console, found, is_wide),
         *(_history(found) if is_wide else ()),
     ]

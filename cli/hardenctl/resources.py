@@ -12,6 +12,7 @@ VERSION = "/version"
 CRD = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{CRD_NAME}"
 GROUP = f"/apis/{names.API_VERSION}"
 METRICS = "/apis/metrics.k8s.io/v1beta1"
+SELF_REVIEWS = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 ACCESS_REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 ALL_DEPLOYMENTS = "/apis/apps/v1/deployments"
 ALL_SERVICES = f"{GROUP}/{names.PLURAL}"
@@ -31,12 +32,27 @@ CHILD_COLLECTIONS = {
 
 def services(namespace: str) -> str:
     """The HardenedServices of a namespace."""
-    return f"{GROUP}/namespaces/{quote(namespace, safe='')}/{names.PLURAL}"
+    return collection(namespace, names.PLURAL)
 
 
 def service(namespace: str, name: str) -> str:
     """One HardenedService."""
-    return f"{services(namespace)}/{quote(name, safe='')}"
+    return one(services(namespace), name)
+
+
+def actions(namespace: str) -> str:
+    """The HardenedServiceActions of a namespace."""
+    return collection(namespace, names.ACTION_PLURAL)
+
+
+def collection(namespace: str, plural: str) -> str:
+    """The objects of one of our kinds in a namespace. plural: the kind, as names.PLURAL is."""
+    return f"{GROUP}/namespaces/{quote(namespace, safe='')}/{plural}"
+
+
+def one(collection: str, name: str) -> str:
+    """One object of a collection."""
+    return f"{collection}/{quote(name, safe='')}"
 
 
 def children(kind: str, namespace: str) -> str:

@@ -18,12 +18,20 @@ class Verdict:
     @property
     def is_final(self) -> bool:
         """Nothing changes by waiting. Degraded is not final: the cause may pass."""
-        return self.result in (Result.HEALTHY, Result.FAILED, Result.SUSPENDED, Result.DELETED)
+        return self.result in (Result.HEALTHY, Result.FAILED, Result.SUSPENDED, Result.DELETED) or self.is_taken_back
+
+    @property
+    def is_taken_back(self) -> bool:
+        """The new version was rejected, or taken back, and the previous one serves."""
+        return self.result in (Result.REJECTED, Result.ROLLED_BACK)
 
     @property
     def code(self) -> Exit:
         """Healthy, and on its way there, are no failure."""
-        return Exit.OK if self.result in (Result.HEALTHY, Result.PENDING, Result.PROGRESSING) else Exit.FAILED
+        if self.is_taken_back:
+            return Exit.REJECTED
+        is_good = self.result in (Result.HEALTHY, Result.PENDING, Result.PROGRESSING, Result.PAUSED)
+        return Exit.OK if is_good else Exit.FAILED
 
 
 Live = Mapping[str, Any]
@@ -47,6 +55,18 @@ def is_true(live: Live, kind: str) -> bool:
     return condition(live, kind).get("status") == "True"
 
 
+def is_paused(live: Live) -> bool:
+    """A person holds the release."""
+    release = status(live).get("release")
+    return status(live).get("phase") == "Paused" or (isinstance(release, Mapping) and bool(release.get("pausedAt")))
+
+
+def waits_for_approval(live: Live) -> bool:
+    """The release goes on when a person promotes it."""
+    release = status(live).get("release")
+    return isinstance(release, Mapping) and release.get("step") == "Approval"
+
+
 def is_seen(live: Live) -> bool:
     """The operator has looked at the spec as it is now."""
     return int(status(live).get("observedGeneration") or -1) >= int(live["metadata"].get("generation") or 0)
@@ -68,6 +88,14 @@ def _suspended(live: Live) -> Verdict | None:
     return _from_ready(live, Result.SUSPENDED) if status(live).get("phase") == "Suspended" else None
 
 
+def _taken_back(live: Live) -> Verdict | None:
+    result = _TAKEN_BACK.get(str(status(live).get("phase")))
+    if result is None or not is_true(live, "Stalled") or not is_true(live, "Available"):
+        return None
+    found = condition(live, "Stalled")
+    return Verdict(result, str(found.get("message", "")), str(found.get("reason", "")))
+
+
 def _stalled(live: Live) -> Verdict | None:
     if not is_true(live, "Stalled"):
         return None
@@ -79,6 +107,10 @@ def _ready(live: Live) -> Verdict | None:
     return _from_ready(live, Result.HEALTHY) if is_true(live, "Ready") else None
 
 
+def _paused(live: Live) -> Verdict | None:
+    return _from_ready(live, Result.PAUSED) if is_paused(live) or waits_for_approval(live) else None
+
+
 def _degraded(live: Live) -> Verdict | None:
     return _from_ready(live, Result.DEGRADED) if status(live).get("phase") == "Degraded" else None
 
@@ -88,8 +120,10 @@ def _from_ready(live: Live, result: Result) -> Verdict:
     return Verdict(result, str(found.get("message", "")), str(found.get("reason", "")))
 
 
+_TAKEN_BACK = {"Rejected": Result.REJECTED, "RolledBack": Result.ROLLED_BACK}
+
 #: The first that applies decides.
-CHECKS: tuple[Check, ...] = (_leaving, _unseen, _suspended, _stalled, _ready, _degraded)
+CHECKS: tuple[Check, ...] = (_leaving, _unseen, _suspended, _taken_back, _stalled, _ready, _degraded, _paused)
 
 
 def verdict_of(live: Live) -> Verdict:

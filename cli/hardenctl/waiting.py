@@ -1,15 +1,17 @@
 """Waits for a service, and tells of each change on the way."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hardenctl import moments
 from hardenctl.duration import Deadline, shown
 from hardenctl.failures import explained
 from hardenctl.follow import Follower, WaitTimedOut
 from hardenctl.outcome import Exit, Result, Stop
 from hardenctl.output import printable
+from hardenctl.release_state import ReleaseState, release_of
 from hardenctl.session import Session
 from hardenctl.verdict import Verdict, is_available, verdict_of
 from hardened.errors import Refused
@@ -27,8 +29,8 @@ class Waited:
     code: Exit
 
 
-def wait(session: Session, first: dict[str, Any], goal: str, deadline: Deadline, began: float, prefix: str = "") -> Waited:
-    """Until the service is as `goal` says (`healthy`, `available`, or `final` for any end), or cannot become so, or time is up.
+def wait(session: Session, first: dict[str, Any], goals: Collection[Result], deadline: Deadline, began: float, prefix: str = "") -> Waited:
+    """Until the service is as one of the goals says, or cannot become so, or time is up. No goals: until any end.
 
     A Degraded service may recover and is waited for. Interrupting it raises Stop: the release goes on.
     """
@@ -40,12 +42,12 @@ def wait(session: Session, first: dict[str, Any], goal: str, deadline: Deadline,
         for state in follower.states(first):
             if state is None:
                 gone = Verdict(Result.DELETED, "it was deleted meanwhile")
-                tell(gone)
+                tell(gone, live)
                 return Waited(gone, live, Exit.FAILED)
             live = state
             verdict = verdict_of(live)
-            tell(verdict)
-            ended = _ended(verdict, live, goal)
+            tell(verdict, live)
+            ended = _ended(verdict, live, goals)
             if ended:
                 return ended
     except WaitTimedOut:
@@ -66,27 +68,46 @@ def wait(session: Session, first: dict[str, Any], goal: str, deadline: Deadline,
     return Waited(Verdict(Result.TIMED_OUT, last.message, last.reason), live, Exit.TIMED_OUT)
 
 
-def _ended(verdict: Verdict, live: Mapping[str, Any], goal: str) -> Waited | None:
-    if goal == "available" and is_available(live):
+#: Where these alone are waited for, a healthy service has not begun to be taken back.
+_TAKEN_BACK = frozenset({Result.REJECTED, Result.ROLLED_BACK})
+
+
+def _ended(verdict: Verdict, live: Mapping[str, Any], goals: Collection[Result]) -> Waited | None:
+    if Result.AVAILABLE in goals and is_available(live):
         return Waited(Verdict(Result.AVAILABLE, verdict.message, verdict.reason), live, Exit.OK)
-    return Waited(verdict, live, verdict.code) if verdict.is_final else None
+    if verdict.result in goals:
+        return Waited(verdict, live, Exit.OK)
+    if not verdict.is_final or (verdict.result is Result.HEALTHY and goals and _TAKEN_BACK.issuperset(goals)):
+        return None
+    return Waited(verdict, live, Exit.FAILED if goals and verdict.code == Exit.OK else verdict.code)
 
 
-def _teller(session: Session, began: float, prefix: str) -> Callable[[Verdict], None]:
+def _teller(session: Session, began: float, prefix: str) -> Callable[[Verdict, Mapping[str, Any]], None]:
     # A cause that comes in two wordings by turns (a pull that fails, a pull that is backed off) is told once in each.
-    last, said = ("", ""), set[str]()
+    last, said = ("", "", ""), set[str]()
 
-    def tell(verdict: Verdict) -> None:
+    def tell(verdict: Verdict, live: Mapping[str, Any]) -> None:
         nonlocal last
-        if (verdict.result, verdict.reason) != last:
-            last = (verdict.result, verdict.reason)
+        release = release_of(live)
+        stage = (verdict.result, verdict.reason, release.step if release else "")
+        if stage != last:
+            last = stage
             said.clear()
-        now = f"{verdict.result}: {verdict.message}" if verdict.message else str(verdict.result)
-        if now not in said:
-            said.add(now)
-            session.console.progress(printable(f"{shown(time.monotonic() - began):>6}  {prefix}{_short(now)}"))
+        for line, timing in _happenings(verdict, release):
+            if line not in said:
+                said.add(line)
+                session.console.progress(printable(f"{shown(time.monotonic() - began):>6}  {prefix}{_short(line)}{timing}"))
 
     return tell
+
+
+def _happenings(verdict: Verdict, release: ReleaseState | None) -> Iterator[tuple[str, str]]:
+    """What there is to tell, each with what changes too often to be told by itself."""
+    timing = release.timing(moments.now()) if release and not verdict.is_final else ""
+    head = f"{verdict.result}: {verdict.message}" if verdict.message else str(verdict.result)
+    yield head, f" ({timing})" if timing else ""
+    for check in release.checks if release else ():
+        yield str(check), ""
 
 
 def _short(text: str) -> str:

@@ -6,11 +6,15 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from hardenctl.resources import CHILD_COLLECTIONS
-from hardened.errors import ApiFailure, Vanished
+from hardened.errors import ApiFailure, LookAgain, TryAgain, Vanished
 
 _COLLECTIONS = {template.rpartition("/")[2] for template in CHILD_COLLECTIONS.values()}
+ACTIONS = "/apis/hardened.dev/v1alpha1/namespaces/shop/hardenedserviceactions"
+CHILDREN = "/apis/apps/v1/namespaces/shop"
 SERVICES = "/apis/hardened.dev/v1alpha1/namespaces/shop/hardenedservices"
 REVISION = "4e7bb635c5c3"
+NEW = "9c2d1b0a7e55"
+NEW_IMAGE = "registry.example/api:2.0"
 
 
 def condition(kind: str, status: str, reason: str = "Healthy", message: str = "") -> dict[str, Any]:
@@ -68,6 +72,60 @@ def suspended() -> dict[str, Any]:
     return state("Suspended", condition("Ready", "False", "Suspended", "spec.suspend is true"))
 
 
+def releasing(step: str = "VerifyAfter", *, phase: str = "Progressing", **more: Any) -> dict[str, Any]:
+    """In the middle of a release of NEW, beside REVISION."""
+    text = f"{step}: revision {NEW} ({NEW_IMAGE}) is on its way in green"
+    found = state(phase, condition("Ready", "False", "RollingOut", text), condition("Available", "True", "PodsAvailable"))
+    stable = {"color": "blue", "revision": REVISION, "promotion": 1}
+    release = {"revision": NEW, "color": "green", "key": "k2", "step": step, "startedAt": "2026-01-02T03:04:05Z", **more}
+    return found | {"stable": stable, "release": release}
+
+
+def kept() -> dict[str, Any]:
+    """NEW was promoted; REVISION is still up."""
+    serving = {"color": "green", "revision": NEW, "image": NEW_IMAGE}
+    stable = {"color": "green", "revision": NEW, "promotion": 2}
+    release = {"revision": NEW, "color": "green", "key": "k2", "step": "Keep", "startedAt": "2026-01-02T03:04:05Z"}
+    return healthy() | {"serving": serving, "stable": stable, "release": release}
+
+
+def taken_back(*, after_cutover: bool = True, is_available: bool = True) -> dict[str, Any]:
+    """NEW has failed; REVISION serves."""
+    word, phase, did = ("RolledBack", "RolledBack", "was taken back") if after_cutover else ("Rejected", "Rejected", "was rejected")
+    text = f"revision {NEW} {did}: CheckFailed: check smoke failed: 500"
+    found = state(
+        phase,
+        condition("Ready", "False", word, text),
+        condition("Available", "True" if is_available else "False"),
+        condition("Stalled", "True", word, text),
+    )
+    pin = {"revision": NEW, "rejectedKey": "k2", "reason": "CheckFailed", "message": "check smoke failed: 500"}
+    stable = {"color": "blue", "revision": REVISION, "promotion": 1}
+    return found | {"stable": stable, "pin": {**pin, **({"afterCutover": True} if after_cutover else {})}}
+
+
+def stored(revision: str, number: int, image: str, *, promotion: int = 0, rejected: str = "", **fields: Any) -> dict[str, Any]:
+    """A ControllerRevision. rejected: the annotation, as JSON."""
+    marks = {"hardened.dev/promotion": str(promotion)} if promotion else {}
+    marks |= {"hardened.dev/rejected": rejected} if rejected else {}
+    return {
+        "metadata": {
+            "name": f"api-{revision}",
+            "creationTimestamp": f"2026-01-0{number}T03:04:05Z",
+            "annotations": marks,
+            "ownerReferences": [{"uid": "uid-api", "controller": True}],
+        },
+        "revision": number,
+        "data": {"number": number, "fields": {"image": image, **fields}},
+    }
+
+
+def deployment(color: str, revision: str, ready: int, wanted: int) -> dict[str, Any]:
+    labels = {"hardened.dev/color": color, "hardened.dev/revision": revision}
+    spec = {"replicas": wanted, "template": {"metadata": {"labels": labels}}}
+    return {"metadata": {"name": f"api-{color}", "labels": labels}, "spec": spec, "status": {"readyReplicas": ready}}
+
+
 def modified(live: dict[str, Any]) -> dict[str, Any]:
     return {"type": "MODIFIED", "object": live}
 
@@ -75,7 +133,8 @@ def modified(live: dict[str, Any]) -> dict[str, Any]:
 class FakeCluster:
     """objects: by path; watches: what each watch sends before it ends, or the error with which it fails; refusal: of every apply.
 
-    after_apply: the status that an applied object has when it is read or watched next.
+    answers: the statuses that an action gets, one after the other; user: who asks, or the error that says nobody knows; losses: how many
+    replies to the making of an action are lost after it was made.
     """
 
     context, server, namespace = "test", "https://cluster.example", "shop"
@@ -84,6 +143,10 @@ class FakeCluster:
         self.objects: dict[str, Any] = {f"{SERVICES}/{s['metadata']['name']}": s for s in services}
         self.watches: list[list[dict[str, Any]] | ApiFailure] = []
         self.refusal: ApiFailure | None = None
+        self.answers: list[dict[str, Any]] = []
+        self.user: str | ApiFailure = "bob@example"
+        self.losses = 0
+        self.asked: list[dict[str, Any]] = []
         self.applied: list[tuple[str, dict[str, Any], bool]] = []
 
     def get(self, path: str) -> dict[str, Any]:
@@ -97,6 +160,8 @@ class FakeCluster:
             return self._list(path)
         if plain.rpartition("/")[2] in _COLLECTIONS:
             return {"items": []}
+        if plain == ACTIONS:
+            return {"metadata": {"resourceVersion": "1"}, "items": copy.deepcopy(self.asked)}
         name = plain.rpartition("/")[2]
         raise Vanished(f'hardenedservices.hardened.dev "{name}" not found', status=404, reason="NotFound")
 
@@ -129,10 +194,34 @@ class FakeCluster:
         return copy.deepcopy(after)
 
     def create(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        if body["kind"] == "SelfSubjectReview":
+            if isinstance(self.user, ApiFailure):
+                raise self.user
+            return {"status": {"userInfo": {"username": self.user}}}
+        if body["kind"] == "HardenedServiceAction":
+            return self._ask(path, body)
         verb = body["spec"]["resourceAttributes"]["verb"]
         return {"status": {"allowed": verb not in self.objects.get("denied", ())}}
 
+    def _ask(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        if self.refusal:
+            raise self.refusal
+        name = body["metadata"]["name"]
+        if any(each["metadata"]["name"] == name for each in self.asked):
+            raise LookAgain(f'"{name}" already exists', status=409, reason="AlreadyExists")
+        live = copy.deepcopy(dict(body))
+        live["metadata"]["resourceVersion"] = "1"
+        self.asked.append(live)
+        self.objects[f"{path}/{name}"] = live
+        if self.losses:
+            self.losses -= 1
+            raise TryAgain("Connection reset")
+        return copy.deepcopy(live)
+
     def watch(self, path: str, timeout: float) -> Iterator[dict[str, Any]]:
+        if path.partition("?")[0] == ACTIONS:
+            yield from self._answered()
+            return
         script = self.watches.pop(0) if self.watches else []
         if isinstance(script, ApiFailure):
             raise script
@@ -141,3 +230,10 @@ class FakeCluster:
             if event["type"] == "MODIFIED":
                 self.objects[f"{SERVICES}/{live['metadata']['name']}"] = live
             yield copy.deepcopy(event)
+
+    def _answered(self) -> Iterator[dict[str, Any]]:
+        while self.answers:
+            live = self.asked[-1]
+            live["status"] = self.answers.pop(0)
+            live["metadata"]["resourceVersion"] = str(int(live["metadata"]["resourceVersion"]) + 1)
+            yield {"type": "MODIFIED", "object": copy.deepcopy(live)}

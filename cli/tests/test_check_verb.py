@@ -7,6 +7,7 @@ import pytest
 from hardenctl_world import FakeCluster
 
 from hardenctl.resources import ALL_DEPLOYMENTS, CRD, GROUP, METRICS, VERSION
+from hardened.api.names import SCHEMA_REVISION
 from hardened.errors import Refused, TryAgain, Vanished
 
 NO = Refused("forbidden", status=403)
@@ -21,7 +22,7 @@ def operator(available: int = 2) -> dict[str, Any]:
     }
 
 
-def crd(revision: str = "1") -> dict[str, Any]:
+def crd(revision: str = SCHEMA_REVISION) -> dict[str, Any]:
     meta = {"name": "hardenedservices.hardened.dev", "annotations": {"hardened.dev/schema-revision": revision}}
     return {"metadata": meta, "status": {"conditions": [{"type": "Established", "status": "True"}]}}
 
@@ -66,7 +67,7 @@ def test_versions_are_shown(run: Any) -> None:
         "result": "ok",
         "client": "0.1.0",
         "operator": "0.1.0",
-        "crd": "schema revision 1",
+        "crd": f"schema revision {SCHEMA_REVISION}",
         "cluster": "v1.36.0",
     }
 

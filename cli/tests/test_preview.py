@@ -35,3 +35,20 @@ class Stored(FakeCluster):
 def test_a_deployment_without_managed_fields_is_read_once() -> None:
     found = preview(BODY, "shop", Stored())
     assert "ControllerRevision" in [change.key.kind for change in found.changes if change.action == "create"]
+
+
+CONFIGURED = {**BODY, "spec": {**BODY["spec"], "envFrom": [{"configMapRef": {"name": "settings"}}]}}
+
+
+def test_without_a_cluster_what_it_would_find_there_is_taken_for_granted() -> None:
+    found = preview(CONFIGURED, "shop")
+    assert "Deployment" in [change.key.kind for change in found.changes]
+    assert found.obstacle == ""
+
+
+def test_a_config_map_that_is_missing_on_the_cluster_is_an_obstacle() -> None:
+    cluster = Stored()
+    cluster.children = []
+    assert "ConfigMap settings is not there" in preview(CONFIGURED, "shop", cluster).obstacle
+    cluster.children = [{"kind": "ConfigMap", "metadata": {"name": "settings", "labels": {}}}]
+    assert preview(CONFIGURED, "shop", cluster).obstacle == ""

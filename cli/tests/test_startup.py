@@ -10,6 +10,9 @@ import pytest
 HEAVY = {"pydantic", "pykube", "kubernetes", "kopf", "rich", "requests", "hardened.shell", "hardened.api.service"}
 
 
+NO_MODELS = {"pydantic", "kubernetes", "kopf", "rich", "hardened.shell", "hardened.api.service"}
+
+
 def _loaded(code: str) -> set[str]:
     program = f"import sys\nsys.argv = ['hardenctl']\n{code}\nprint('\\n'.join(sys.modules), file=sys.stderr)"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
@@ -20,7 +23,10 @@ def _loaded(code: str) -> set[str]:
 RUN = "from hardenctl.app import app\ntry:\n    app(args={args!r}, prog_name='hardenctl')\nexcept SystemExit:\n    pass"
 
 
-@pytest.mark.parametrize("args", [["--help"], ["status", "--help"], ["deploy", "--help"], ["version", "--client"]])
+@pytest.mark.parametrize(
+    "args",
+    [["--help"], ["status", "--help"], ["deploy", "--help"], ["rollback", "--help"], ["history", "--help"], ["version", "--client"]],
+)
 def test_help_loads_nothing_heavy(args: list[str]) -> None:
     assert not _loaded(RUN.format(args=args)) & HEAVY
 
@@ -32,4 +38,14 @@ def test_status_loads_one_client_and_no_models() -> None:
     )
     loaded = _loaded(fake + RUN.format(args=["status", "api"]))
     assert "hardenctl.report" in loaded
-    assert not loaded & {"pydantic", "kubernetes", "kopf", "rich", "hardened.shell", "hardened.api.service"}
+    assert not loaded & NO_MODELS
+
+
+@pytest.mark.parametrize("verb", ["rollback", "promote", "abort", "retry", "pause", "resume", "history"])
+def test_the_verbs_of_releases_load_no_models(verb: str) -> None:
+    fake = (
+        "import hardenctl_world as w, hardenctl.cluster as c\n"
+        "live = w.FakeCluster(w.service(status=w.releasing('Approval')))\n"
+        "live.answers = [{'phase': 'Succeeded'}]\nc.connect = lambda **_: live\n"
+    )
+    assert not _loaded(fake + RUN.format(args=[verb, "api"])) & NO_MODELS

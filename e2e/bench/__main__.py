@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from e2e.bench import available, command_line, fleet
+from e2e.bench import available, command_line, fleet, release
 from e2e.bench.report import FILE, Figure, keep, lines_of, machine, table
 from e2e.bench.world import World, world
 from e2e.cluster import ClusterError
@@ -18,7 +18,7 @@ from e2e.kube import KubeError, TooLate
 
 Bench = Callable[..., list[Figure]]
 
-BENCHES: dict[str, Bench] = {"available": available.run, "cli": command_line.run, "fleet": fleet.run}
+BENCHES: dict[str, Bench] = {"available": available.run, "cli": command_line.run, "fleet": fleet.run, "release": release.run}
 
 
 def command(

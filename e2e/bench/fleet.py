@@ -16,9 +16,9 @@ from e2e.bench.moments import moments
 from e2e.bench.operators import Running, looked_at, operator
 from e2e.bench.report import Figure
 from e2e.bench.world import KWOK_NODES, World
-from e2e.flow import gather_limited
 from e2e.kube import Kube, is_ready
 from e2e.rig import fresh_namespace
+from e2e.sweep import gather_limited
 
 SIZES, QUICK_SIZES = (1, 100, 1000), (1, 100)
 REST_S, QUICK_REST_S = 120.0, 30.0

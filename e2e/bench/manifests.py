@@ -7,7 +7,7 @@ from typing import Any
 from e2e.kube import Body
 from hardened.api import names
 from hardened.api.parse import parse
-from hardened.core.children import desired_children
+from hardened.core.children import at_rest
 from hardened.core.revision import render
 
 #: Where pods really run, and where they are only said to.
@@ -45,7 +45,7 @@ def service(name: str, namespace: str, *, scheduling: Body, **spec: Any) -> Body
 def bare(manifest: Body) -> tuple[Body, Body]:
     """The Deployment that the operator would make of this service, and the account of its pods, as a person would apply them."""
     svc = parse(manifest)
-    children = desired_children(svc, render(svc), 1, svc.spec.replicas or 1)
+    children = at_rest(svc, render(svc), svc.spec.replicas or 1)
     for child in children:
         child["metadata"] = {key: child["metadata"][key] for key in ("name", "namespace")}
     by_kind = {child["kind"]: child for child in children}

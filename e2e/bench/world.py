@@ -51,7 +51,7 @@ def world(name: str) -> Iterator[World]:
     was_there = bool(cluster.status())
     try:
         cluster.up()
-        cluster.load([build("static")])
+        cluster.load([build("static", version) for version in ("v1", "v2")])
         # Its rights and its CRD; the image is never pulled.
         install(cluster, "docker.io/hardened/operator:none", ("--set", "replicas=0"))
         asyncio.run(_until_served(cluster.kubeconfig))

@@ -23,7 +23,9 @@ BUILD_TIMEOUT_S = 3600.0
 
 @dataclass(frozen=True)
 class Program:
-    """What to build: `packages` of a module at a version, or the main package in `source` (a folder with its own go.mod and go.sum)."""
+    """What to build: `packages` of a module at a version; or the main package in `source`, a folder with its own go.mod and go.sum, or
+    those `packages` of others that its go.mod names.
+    """
 
     name: str
     version: str
@@ -77,7 +79,7 @@ def _build(program: Program, folder: Path) -> None:
     env = {"CGO_ENABLED": "0", "GOBIN": str(folder), "GOWORK": "off"}
     with step(f"building {program.name} {program.version}"):
         if program.source:
-            command = ["go", "build", *flags, "-mod=readonly", "-o", str(folder / program.name), "."]
+            command = ["go", "build", *flags, "-mod=readonly", "-o", str(folder / program.name), *(program.packages or ["."])]
             run(command, env=env, cwd=program.source, timeout=BUILD_TIMEOUT_S, log=log)
         else:
             packages = [f"{package}@{program.version}" for package in program.packages]

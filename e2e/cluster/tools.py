@@ -41,6 +41,13 @@ KWOK = Program(
         )
     ),
 )
+PROMETHEUS = Program(
+    name="prometheus",
+    version="v3.15.0",
+    source=_HERE.parent / "workloads/prometheus",
+    packages=("github.com/prometheus/prometheus/cmd/prometheus",),
+    tags="netgo,remove_all_sd",
+)
 HELM = Program(name="helm", version="v4.3.1", packages=("helm.sh/helm/v4/cmd/helm",))
 
 
@@ -62,3 +69,8 @@ def kwok_dir() -> Path:
 def bin_dir() -> Path:
     """A folder with kubectl, for PATH."""
     return golang.ensure(KUBERNETES)
+
+
+def prometheus() -> Path:
+    """The Prometheus server, without service discovery and without its pages. About 5 minutes the first time on two cores."""
+    return golang.ensure(PROMETHEUS) / "prometheus"

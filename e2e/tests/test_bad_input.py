@@ -23,7 +23,7 @@ from e2e.kube import Body, Kube, KubeError
 from hardened.api import names
 from hardened.api.crd import custom_resource_definition
 from hardened.api.parse import parse
-from hardened.core.children import desired_children
+from hardened.core.children import at_rest
 from hardened.core.compare import difference
 from hardened.core.revision import render
 from hardened.errors import InvalidSpec
@@ -243,7 +243,7 @@ def namespace(access: Path) -> Iterator[str]:
 @pytest.mark.parametrize("count", [30, pytest.param(600, marks=pytest.mark.full)])
 def test_the_server_takes_what_parse_takes_and_every_child_of_it_as_it_is(access: Path, namespace: str, count: int) -> None:
     services = [service(spec, namespace, uid=UID, generation=1) for spec in (largest(), *generated(count))]
-    children = [child for svc in map(parse, services) for child in desired_children(svc, render(svc), 1, 2)]
+    children = [child for svc in map(parse, services) for child in at_rest(svc, render(svc), 2)]
     bodies = [*({**body, "metadata": {"name": "edge", "namespace": namespace}} for body in services), *children]
     said = zip(bodies, ask(access, bodies, fieldValidation="Strict"), strict=True)
     assert len(services) > count

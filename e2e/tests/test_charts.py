@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
@@ -14,8 +14,9 @@ from e2e.cluster import tools
 from e2e.cluster.command import attempt, run
 from e2e.cluster.lock import locked
 from e2e.cluster.paths import cache_root
+from hardened.api.action import HardenedServiceActionSpec
 from hardened.api.parse import parse
-from hardened.core.children import desired_children
+from hardened.core.children import at_rest
 from hardened.core.revision import render
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,6 +25,8 @@ SERVICE = ROOT / "charts/hardened-service"
 SAMPLES = sorted((ROOT / "manifests/samples").glob("*.yaml"))
 TABLE: dict[str, list[dict[str, Any]]] = yaml.safe_load((OPERATOR / "files/rules.yaml").read_text())
 DIGEST = "sha256:" + "ab" * 32
+
+ACTIONS = HardenedServiceActionSpec.model_fields["action"].annotation
 
 Manifest = dict[str, Any]
 
@@ -64,9 +67,15 @@ def test_no_right_is_a_wildcard_nor_reaches_secrets_or_further_rights() -> None:
             assert not forbidden & {*rule["apiGroups"], *rule["resources"], *rule["verbs"]}, rule
 
 
+def test_who_may_edit_a_service_may_do_every_action_on_it() -> None:
+    allowed = {resource for rule in TABLE["edit"] if "create" in rule["verbs"] for resource in rule["resources"]}
+    assert {f"hardenedservices/{action.lower()}" for action in get_args(ACTIONS)} == {r for r in allowed if "/" in r}
+
+
 def test_the_operator_deletes_nothing_but_what_holds_no_data() -> None:
     deletable = {resource for rule in TABLE["services"] if "delete" in rule["verbs"] for resource in rule["resources"]}
-    assert deletable == {"services", "configmaps", "controllerrevisions"}
+    # Pods: verifiers, that are to ask again.
+    assert deletable == {"services", "configmaps", "controllerrevisions", "hardenedserviceactions", "pods"}
 
 
 @pytest.mark.parametrize(
@@ -95,6 +104,9 @@ def test_an_image_as_the_chart_takes_it(image: str, expected: dict[str, str]) ->
         pytest.param(OPERATOR, "watch.namespaces={A_b}", "/watch/namespaces/0", id="no namespace's name"),
         pytest.param(OPERATOR, "allowedKeys.podLabels={*}", "/allowedKeys/podLabels/0", id="all keys at once"),
         pytest.param(OPERATOR, "networkPolicy.apiServer.port=443", "'port'", id="an unknown field further down"),
+        pytest.param(OPERATOR, "prometheus.url=prometheus:9090", "/prometheus/url", id="an address without a scheme"),
+        pytest.param(OPERATOR, "prometheus.url=http://a:b@c", "/prometheus/url", id="an address with a password"),
+        pytest.param(OPERATOR, "prometheus.shared=yes", "/prometheus/shared", id="a text for a boolean"),
         pytest.param(OPERATOR, "image.tag=latest", "image.tag", id="the operator's image without a version"),
         pytest.param(OPERATOR, "leaderElection.enabled=false", "leaderElection.enabled", id="two that would both lead"),
         pytest.param(OPERATOR, "serviceAccount.create=false", "serviceAccount.name", id="no account"),
@@ -141,13 +153,27 @@ def test_with_namespaces_the_rights_end_at_them() -> None:
 
 
 @pytest.mark.cluster
-def test_the_crd_is_that_of_the_models_and_kept_as_the_values_say() -> None:
-    name = "hardenedservices.hardened.dev"
+def test_the_crds_are_those_of_the_models_and_kept_as_the_values_say() -> None:
     kept, left = _rendered(OPERATOR), _rendered(OPERATOR, "crds.keep=false")
-    generated = yaml.safe_load((ROOT / "manifests/crds.yaml").read_text())
-    assert _named(left, "CustomResourceDefinition", name) == generated
-    assert _named(kept, "CustomResourceDefinition", name)["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+    generated = list(yaml.safe_load_all((ROOT / "manifests/crds.yaml").read_text()))
+    assert [m["metadata"]["name"] for m in generated] == ["hardenedservices.hardened.dev", "hardenedserviceactions.hardened.dev"]
+    for crd in generated:
+        name = crd["metadata"]["name"]
+        assert _named(left, "CustomResourceDefinition", name) == crd
+        assert _named(kept, "CustomResourceDefinition", name)["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
     assert not [m for m in _rendered(OPERATOR, "crds.enabled=false") if m["kind"] == "CustomResourceDefinition"]
+
+
+@pytest.mark.cluster
+def test_who_asks_for_an_action_needs_the_right_to_it_as_the_values_say() -> None:
+    manifests = _rendered(OPERATOR)
+    policy = _named(manifests, "ValidatingAdmissionPolicy", "hardened-operator-actions")["spec"]
+    binding = _named(manifests, "ValidatingAdmissionPolicyBinding", "hardened-operator-actions")["spec"]
+    assert policy["failurePolicy"] == "Fail"
+    assert [rule["resources"] for rule in policy["matchConstraints"]["resourceRules"]] == [["hardenedserviceactions"]]
+    assert binding == {"policyName": "hardened-operator-actions", "validationActions": ["Deny"]}
+    without = {m["kind"] for m in _rendered(OPERATOR, "actionPolicy.enabled=false")}
+    assert without == {m["kind"] for m in manifests} - {"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"}
 
 
 @pytest.mark.cluster
@@ -169,6 +195,28 @@ def test_the_operator_may_reach_the_api_server_and_dns_only() -> None:
     assert policy["policyTypes"] == ["Ingress", "Egress"]
     assert [port["port"] for rule in policy["egress"] for port in rule["ports"]] == [443, 6443, 53, 53]
     assert [port["port"] for rule in policy["ingress"] for port in rule["ports"]] == ["health", "metrics"]
+
+
+@pytest.mark.cluster
+@pytest.mark.parametrize(
+    ("values", "ports"),
+    [
+        pytest.param(["prometheus.url=http://a.b:9090/c"], [9090], id="its port"),
+        pytest.param(["prometheus.url=https://a.b"], [443], id="the scheme's"),
+        pytest.param(["prometheus.url=http://[fd00::1]"], [80], id="of an address by number"),
+        pytest.param(
+            ["prometheus.url=http://a", "networkPolicy.prometheus.ports={9090,9091}"], [9090, 9091], id="those behind its Service"
+        ),
+    ],
+)
+def test_the_operator_may_reach_prometheus_where_one_is_named(values: list[str], ports: list[int]) -> None:
+    manifests = _rendered(OPERATOR, *values, "prometheus.shared=true")
+    policy = _named(manifests, "NetworkPolicy", "hardened-operator")["spec"]
+    assert [port["port"] for rule in policy["egress"] for port in rule["ports"]] == [443, 6443, *ports, 53, 53]
+    env = _named(manifests, "Deployment", "hardened-operator")["spec"]["template"]["spec"]["containers"][0]["env"]
+    told = {each["name"]: each.get("value") for each in env}
+    assert told["HARDENED_PROMETHEUS_URL"] == values[0].partition("=")[2]
+    assert told["HARDENED_PROMETHEUS_SHARED"] == "true"
 
 
 @pytest.mark.cluster
@@ -236,6 +284,6 @@ def test_a_scanner_finds_nothing_in_the_children_of_a_service(checkov: Path, tmp
     body = _sample("web.yaml")
     body["spec"]["image"] = f"docker.io/hardened/web-python@{DIGEST}"
     service = parse(body)
-    failed, passed = _failed(checkov, desired_children(service, render(service), 1, 3), tmp_path)
+    failed, passed = _failed(checkov, at_rest(service, render(service), 3), tmp_path)
     assert not failed
     assert passed > 80

@@ -1,4 +1,4 @@
-"""The tour: it can be taken again at any time, and the second time it takes less than a minute."""
+"""The tour: it can be taken again at any time, and the second time it takes less than two minutes."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ from pathlib import Path
 import pytest
 
 from e2e.cluster import choose
-from e2e.demo import STEPS
+from e2e.demo import STEPS, Tour, bring_up, deploy, install_operator, load_images, release_bad, release_worse
 from e2e.figures import figures
 from e2e.rig import MERCY, ROOT
 
 CLUSTER = "tour"
 #: Seconds that the second tour is promised to take at most.
-PROMISED_S = 60.0
+PROMISED_S = 120.0
+#: How often the bad versions are released.
+TURNS = 20
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(3600)]
 
@@ -56,16 +58,38 @@ def answer(said: str) -> dict[str, str]:
 
 
 @pytest.mark.usefixtures("state")
-def test_the_tour_ends_with_an_answer_and_its_second_time_takes_under_a_minute() -> None:
+def test_the_tour_ends_with_an_answer_and_its_second_time_takes_under_two_minutes() -> None:
     first, first_s = tour()
     second, second_s = tour()
     repaired = [int(found[1]) for said in (first, second) if (found := re.search(r"there again after (\d+) ms", said))]
     figures("demo", first_seconds=first_s, second_seconds=second_s, promised_seconds=PROMISED_S, repaired_ms=max(repaired, default=None))
     for said in (first, second):
         assert answer(said)["version"] == "v1"
-        assert answer(said)["pod"].startswith("web-blue-")
+        assert "\n     0 requests failed\n" in said
+        assert re.search(r"traffic was switched to v2 in \d+ ms, to v3 in \d+ ms, back from v3 in \d+ ms", said)
         assert all(f"{number}/{len(STEPS)}  " in said for number in range(1, len(STEPS) + 1))
         assert "export KUBECONFIG=" in said
         assert f"make down CLUSTER={CLUSTER}" in said
     assert len(repaired) == 2
     assert second_s < PROMISED_S * MERCY
+
+
+@pytest.mark.full
+@pytest.mark.timeout(7200)
+@pytest.mark.usefixtures("state")
+def test_the_bad_versions_end_the_same_twenty_times_in_a_row() -> None:
+    tour = Tour(choose(CLUSTER))
+    for step in (bring_up, load_images, install_operator):
+        step(tour)
+    deploy(tour, "v1", {}, wait=True)
+    outcomes = []
+    for turn in range(TURNS):
+        for bad in (release_bad, release_worse):
+            tour.token = f"{turn}"
+            bad(tour)  # it raises where hardenctl tells another end than a rejection
+            pin = json.loads(tour.kubectl("get", "hs", "web", "--output=jsonpath={.status.pin}"))
+            serving = tour.kubectl("get", "hs", "web", "--output=jsonpath={.status.serving.image}")
+            outcomes.append((bad.__name__, pin["reason"], pin.get("afterCutover", False), serving))
+    figures("bad versions", outcomes=sorted({str(outcome) for outcome in outcomes}), turns=TURNS, switches=tour.switches)
+    assert outcomes == [outcomes[0], outcomes[1]] * TURNS
+    assert [after for _, _, after, _ in outcomes[:2]] == [False, True]

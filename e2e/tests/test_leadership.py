@@ -7,53 +7,23 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import AsyncIterator
-from itertools import groupby
 from pathlib import Path
 
 import pytest
 
+from e2e.candidates import TAKEOVER_SECONDS, candidate, terms, until_leads
 from e2e.cluster.local.cluster import LocalCluster
-from e2e.faults import Call
 from e2e.figures import figures
 from e2e.install import install
 from e2e.kube import Body, Kube
-from e2e.rig import ACCOUNT, MERCY, SYSTEM, Run, canary, fresh_namespace, operator_behind, subfolder
+from e2e.rig import ACCOUNT, MERCY, SYSTEM, canary, fresh_namespace
 
-#: Seconds without a leader after SIGKILL (or a pause), and after SIGTERM.
-TAKEOVER_SECONDS = 20.0
+#: Seconds without a leader after SIGTERM.
 HANDOVER_SECONDS = 3.0
 #: Longer than a Lease lives.
 PAUSE_SECONDS = 20.0
 
 pytestmark = pytest.mark.usefixtures("rights")
-
-
-@contextlib.asynccontextmanager
-async def candidate(kube: Kube, kubeconfig: Path, folder: Path, namespace: str, name: str, *, restarts: int = 5) -> AsyncIterator[Run]:
-    """One of several operators for a namespace, with the real Lease and a proxy of its own."""
-    settings = {"HARDENED_LEADER_ELECT": "true", "HARDENED_IDENTITY": name, "HARDENED_LEASE_NAMESPACE": SYSTEM}
-    async with operator_behind(kube, kubeconfig, subfolder(folder, name), namespace=namespace, settings=settings, restarts=restarts) as run:
-        yield run
-
-
-def holds(name: str) -> object:
-    """Whether the Lease names this candidate."""
-
-    def is_held(lease: Body | None) -> bool:
-        return lease is not None and lease["spec"].get("holderIdentity") == name
-
-    return is_held
-
-
-async def until_leads(kube: Kube, name: str) -> None:
-    await kube.until("Lease", ACCOUNT, SYSTEM, holds(name), within=MERCY * TAKEOVER_SECONDS)  # type: ignore[arg-type]
-
-
-def terms(runs: dict[str, Run]) -> list[str]:
-    """Who wrote, in the order of the writes that took effect, each unbroken row of writes as one name. Events and Leases do not count."""
-    writes: list[tuple[Call, str]] = [(call, name) for name, run in runs.items() for call in run.proxy.writes if call.took_effect]
-    return [name for name, _ in groupby(writer for _, writer in sorted(writes, key=lambda write: write[0].started))]
 
 
 @pytest.mark.cluster

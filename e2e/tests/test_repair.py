@@ -219,10 +219,11 @@ async def _blocked_by(run: Run, model: Body) -> str:
     if kind == "Deployment":
         await run.kube.until(kind, name, run.namespace, lambda d: d is not None and d["status"].get("observedGeneration") == 1, within=20)
     before = await run.kube.get(kind, name, run.namespace)
-    manifest = web(run.namespace, replicas=0, volumes=[CLAIM])
+    manifest = web(run.namespace, volumes=[CLAIM])
     await run.kube.apply({**manifest, "metadata": {**manifest["metadata"], "name": service}})
-    live, _ = await run.kube.until("HardenedService", service, run.namespace, is_seen, within=15)
+    await run.kube.until("HardenedService", service, run.namespace, is_seen, within=15)
     await run.proxy.until_quiet(1, within=30)
+    live = await run.kube.get("HardenedService", service, run.namespace)
     after = await run.kube.get(kind, name, run.namespace)
     touched = [c for c in run.proxy.writes if (c.resource, c.name) == (KINDS[kind][1], name)]
     stalled, ready = condition(live, "Stalled"), condition(live, "Ready")
@@ -235,7 +236,7 @@ async def _blocked_by(run: Run, model: Body) -> str:
 def test_a_foreign_object_with_a_childs_name_is_never_touched(kubeconfig: Path, tmp_path: Path) -> None:
     async def all_of_it() -> list[str]:
         async with running(kubeconfig, tmp_path, name="foreign") as run:
-            await serve(run, web(run.namespace, replicas=0, volumes=[CLAIM]))
+            await serve(run, web(run.namespace, volumes=[CLAIM]))
             models = [await child(run.kube, run.namespace, kind) for kind in CHILDREN]
             return await asyncio.gather(*map(functools.partial(_blocked_by, run), models))
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from e2e.actions import action, phase_of, until_over
 from e2e.audit import Since
 from e2e.cluster.local.cluster import LocalCluster
 from e2e.damage import CLAIM, EDITS, repair_seconds
@@ -91,17 +92,24 @@ async def do_everything(run: Run) -> None:
         await repair_seconds(run, kind, EDITS[kind])  # patch, and create of events
     await repair_seconds(run, "Service", EDITS["Service"])  # patch of events
     await repair_seconds(run, "PodDisruptionBudget", None)
-    for number in range(11):
+    terms = {"strategy": "Recreate", "historyLimit": 2}
+    for number in range(4):
         files = [{"mountPath": "/etc/web", "data": {"n": str(number)}}]
-        await serve(run, web(run.namespace, replicas=0, files=files, volumes=[CLAIM]))  # delete of revisions and files
-    worker = web(run.namespace, replicas=0)
+        # create, patch and delete of verifiers; delete of revisions and files
+        await serve(run, web(run.namespace, files=files, volumes=[CLAIM], release=terms))
+    manifest = action(run.namespace, "Rollback", by=await run.kube.username(), ttl="1m")
+    await run.kube.create(manifest)
+    assert phase_of(await until_over(run.kube, manifest, within=60)) == "Succeeded"  # patch of actions
+    name = manifest["metadata"]["name"]
+    await run.kube.until("HardenedServiceAction", name, run.namespace, lambda live: live is None, within=120)  # delete of actions
+    worker = web(run.namespace)
     del worker["spec"]["ports"], worker["spec"]["probes"]
     await serve(run, worker)  # delete of services
     await run.kube.apply(web(run.namespace, "no-such-version"))
     await run.kube.until(
         "HardenedService", "web", run.namespace, lambda live: condition(live, "Ready").get("reason") == "ImagePullFailed", within=60
     )  # list of pods
-    await serve(run, web(run.namespace, replicas=0))
+    await serve(run, web(run.namespace))
     await until_event(run, "Repaired")
     await run.operator.kill()
     await run.operator.wait_run(1)

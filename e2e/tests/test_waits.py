@@ -55,8 +55,8 @@ def run_check(kubeconfig: Path, folder: Path, check: Callable[[Run, Any], Awaita
 
 
 async def what_runs(run: Run) -> set[tuple[str, bool]]:
-    """(image, is ready) of each pod of `web` that is not ending."""
-    found = await run.kube.list("Pod", run.namespace, "hardened.dev/service=web")
+    """(image, is ready) of each of the application's pods that is not ending."""
+    found = await run.kube.list("Pod", run.namespace, "hardened.dev/service=web,app.kubernetes.io/component=app")
     return {
         (pod["spec"]["containers"][0]["image"].rpartition(":")[2], bool(pod["status"].get("containerStatuses", [{}])[0].get("ready")))
         for pod in found
@@ -99,7 +99,10 @@ def test_helm_waits_for_a_service_and_fails_on_one_that_cannot_start(kubeconfig:
         assert failed.returncode != 0, "it must not take a service for ready whose image is not there"
         assert ("v1", True) in await what_runs(run), "and what ran before still serves"
         assert (await upgrade("v2", "90s")).returncode == 0
-        assert await what_runs(run) == {("v2", True)}
+        live = await run.kube.get("HardenedService", "web", run.namespace)
+        assert live
+        assert live["status"]["serving"]["image"].endswith(":v2"), "the previous version is only kept"
+        assert ("v2", True) in await what_runs(run)
         figures("helm install with --wait", seconds=seconds)
 
     run_check(kubeconfig, tmp_path, check)

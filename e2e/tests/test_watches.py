@@ -1,31 +1,34 @@
-"""A watch can break in fifteen ways on each of nine kinds: nothing stays unheard of."""
+"""A watch can break in fifteen ways on each of twelve kinds: nothing stays unheard of."""
 
 from __future__ import annotations
 
 import asyncio
 import functools
-import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from e2e.actions import ask
 from e2e.damage import CLAIM, EDITS, repair_seconds
 from e2e.faults import Plan, SilenceWatch, watch_plans
 from e2e.figures import figures
-from e2e.flow import Choose, choose_part, choose_sample, gather_limited
 from e2e.kube import KINDS, Kube
 from e2e.rig import MERCY, Run, canary, fresh_namespace, is_seen, operator_behind, running, serve, web
+from e2e.sweep import LANES, Choose, choose_part, choose_sample, gather_limited
 
 #: Seconds from a fault's end until what changed meanwhile is handled; and until a watch that says nothing is given up.
 BACK_SECONDS = 5.0
 #: Some breaks end the process: what its successor may take to start, on a machine that does other things as well.
 RESTART_SECONDS = 5.0
 SILENT_SECONDS = 70.0
+#: What a release takes by itself.
+RELEASE_SECONDS = 30.0
+#: How many kinds are watched.
+WATCHED = 12
 #: How many tests all breaks are cut into: whoever runs them over hours may be interrupted.
 PARTS = 4
-LANES = int(os.environ.get("HARDENED_LANES", "4"))
 KIND_OF = {plural: kind for kind, (_, plural) in KINDS.items()}
 
 pytestmark = pytest.mark.usefixtures("rights")
@@ -43,18 +46,25 @@ class Heard:
 async def _all_plans(kubeconfig: Path, folder: Path) -> list[Plan]:
     """Enumerated from what a clean run watches."""
     async with running(kubeconfig, folder, name="watch") as run:
-        await run.proxy.until(lambda call: call.verb == "watch", count=9, within=30)
+        await run.proxy.until(lambda call: call.verb == "watch", count=WATCHED, within=30)
         return list(watch_plans(run.proxy.calls))
 
 
 async def _change(run: Run, resource: str, within: float) -> float:
-    """A change on the affected kind, and the seconds until it was handled."""
-    kind = KIND_OF[resource]
-    if kind != "HardenedService":
-        return await repair_seconds(run, kind, EDITS[kind], within=within)
-    await run.kube.patch(kind, "web", run.namespace, {"spec": {"token": "changed"}})
-    _, seconds = await run.kube.until(kind, "web", run.namespace, is_seen, within=within)
-    return seconds
+    """A change on the affected kind, and the seconds until it was handled; of a release, those beyond what it takes by itself."""
+    kind, begun = KIND_OF[resource], time.monotonic()
+    match kind:
+        case "HardenedService":
+            await run.kube.patch(kind, "web", run.namespace, {"spec": {"token": "changed"}})
+            await run.kube.until(kind, "web", run.namespace, is_seen, within=within)
+        case "HardenedServiceAction":
+            await ask(run, "Resume", within=within)
+        case "Pod" | "EndpointSlice":  # a release hears its verifiers, and where traffic goes
+            await serve(run, web(run.namespace, "v2", volumes=[CLAIM]), within=RELEASE_SECONDS + within)
+            return max(0.0, time.monotonic() - begun - RELEASE_SECONDS)
+        case _:
+            return await repair_seconds(run, kind, EDITS[kind], within=within)
+    return time.monotonic() - begun
 
 
 async def _survive(kube: Kube, kubeconfig: Path, folder: Path, plan: Plan) -> Heard:
@@ -64,8 +74,9 @@ async def _survive(kube: Kube, kubeconfig: Path, folder: Path, plan: Plan) -> He
         fresh_namespace(kube, "watch") as namespace,
         operator_behind(kube, kubeconfig, folder, plan.faults, namespace=namespace) as run,
     ):
-        # Its children are the events behind which a stream breaks.
-        await serve(run, web(namespace, replicas=0, volumes=[CLAIM]), within=60 + patience)
+        # These are the events behind which a stream breaks.
+        await serve(run, web(namespace, volumes=[CLAIM]), within=60 + patience)
+        await ask(run, "Resume", within=patience)
         await run.proxy.until(lambda call: bool(call.fault), within=30)
         change = await _change(run, fault.where.resource or "", patience)
         heard = await canary(kube, namespace, within=patience)
@@ -76,7 +87,7 @@ async def _survive(kube: Kube, kubeconfig: Path, folder: Path, plan: Plan) -> He
 async def _run_all(kubeconfig: Path, folder: Path, choose: Choose) -> dict[str, Heard | BaseException]:
     async with Kube(kubeconfig) as kube:
         plans = await _all_plans(kubeconfig, folder)
-        assert len(plans) == 15 * 9
+        assert len(plans) == 15 * WATCHED
         plans = choose(plans)
         jobs = [functools.partial(_survive, kube, kubeconfig, folder, plan) for plan in plans]
         return dict(zip((plan.name for plan in plans), await gather_limited(LANES, jobs), strict=True))

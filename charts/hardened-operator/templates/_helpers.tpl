@@ -42,6 +42,12 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
 {{ index ($root.Files.Get "files/rules.yaml" | fromYaml) (last .) | toYaml }}
 {{- end }}
 
+{{/* The port of prometheus.url. */}}
+{{- define "operator.prometheusPort" -}}
+{{- $url := urlParse .Values.prometheus.url -}}
+{{ regexFind ":[0-9]+$" $url.host | trimPrefix ":" | default (eq $url.scheme "https" | ternary "443" "80") }}
+{{- end }}
+
 {{- define "operator.env" -}}
 - name: HARDENED_IDENTITY
   valueFrom: {fieldRef: {fieldPath: metadata.name}}
@@ -54,7 +60,11 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
   "METRICS_PORT" .Values.ports.metrics
   "LOG_LEVEL" .Values.logLevel
   "WORKERS" .Values.workers
+  "MAX_CONCURRENT_RELEASES" .Values.maxConcurrentReleases
   "RESYNC_SECONDS" .Values.resyncSeconds
+  "PROMETHEUS_URL" .Values.prometheus.url
+  "PROMETHEUS_SHARED" (.Values.prometheus.shared | ternary "true" "")
+  "VERIFIER_IMAGE" (include "operator.image" .)
   "NAMESPACES" (.Values.watch.namespaces | join ",")
   "POD_LABEL_KEYS" (.Values.allowedKeys.podLabels | join ",")
   "POD_ANNOTATION_KEYS" (.Values.allowedKeys.podAnnotations | join ",")

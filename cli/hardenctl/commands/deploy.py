@@ -11,6 +11,7 @@ from hardenctl import duration, next_step, release, report
 from hardenctl.cluster import Manifest
 from hardenctl.duration import Deadline
 from hardenctl.outcome import Exit, Result, Stop, usage
+from hardenctl.output import printable
 from hardenctl.program import PROG
 from hardenctl.release import Release
 from hardenctl.resources import service
@@ -25,11 +26,13 @@ EXAMPLES = (
     "deploy shop --image registry.example/shop:1.4 --port 8080  # a new service",
     "deploy -f shop.yaml                                        # all of a file; - reads stdin",
     "deploy -f shop.yaml --dry-run=server                       # what it would change",
+    "deploy shop --image registry.example/shop:1.4 --wait=paused # until somebody has to promote it",
 )
 MORE = (
     "Files are checked first, and every wrong field is named with its line and column; unknown fields are errors. "
     "Writes by server-side apply as field manager hardenctl. Ctrl-C ends the waiting, never the release. "
-    "Exits 0 once healthy, 1 when the release has failed, 2 for a wrong file or flag, 4 when the server refuses it, "
+    "Exits 0 once healthy (with --wait=paused: or waiting to be promoted), 1 when the release has failed, 2 for a wrong file or flag, "
+    "3 when the new version was rejected or taken back and the previous one serves, 4 when the server refuses it, "
     "124 when --timeout is over."
 )
 
@@ -41,14 +44,14 @@ def run(
     files: Annotated[list[str] | None, typer.Option("--filename", "-f", metavar="FILE", help="File with services; - for stdin.")] = None,
     port: Annotated[int | None, typer.Option("--port", help="Port of a new service; none makes a worker.")] = None,
     replicas: Annotated[int | None, typer.Option("--replicas", help="Number of pods.")] = None,
-    wait_for: Annotated[str, typer.Option("--wait", metavar="healthy|none", help="What to wait for.")] = "healthy",
+    wait_for: Annotated[str, typer.Option("--wait", metavar="healthy|paused|none", help="What to wait for.")] = "healthy",
     timeout: Annotated[str, typer.Option("--timeout", metavar="TIME", help="Bound on waiting.")] = "10m",
     dry_run: Annotated[str, typer.Option("--dry-run", metavar="client|server", help="Change nothing; show what would be done.")] = "",
     force_conflicts: Annotated[bool, typer.Option("--force-conflicts", help="Take over fields that others manage.")] = False,
 ) -> Exit:
     """Applies, then waits."""
     span = duration.seconds(timeout, "--timeout")
-    _check_words("--wait", wait_for, ("healthy", "none"))
+    _check_words("--wait", wait_for, (*_GOALS, "none"))
     _check_words("--dry-run", dry_run, ("", "client", "server", "none"))
     releases = _releases(session, name, image, files or [], port, replicas, needs_cluster=dry_run != "client")
     if dry_run in ("client", "server"):
@@ -58,7 +61,11 @@ def run(
     applied = _apply_all(session, releases, force_conflicts)
     if wait_for == "none":
         return _without_waiting(session, applied)
-    return _wait_all(session, applied, span)
+    return _wait_all(session, applied, span, _GOALS[wait_for])
+
+
+#: Healthy is further than paused: a release that asks nobody never pauses.
+_GOALS = {"healthy": (Result.HEALTHY,), "paused": (Result.PAUSED, Result.HEALTHY)}
 
 
 def _check_words(flag: str, given: str, known: Sequence[str]) -> None:
@@ -154,13 +161,13 @@ def _without_waiting(session: Session, applied: Iterable[Applied]) -> Exit:
     return Exit.OK
 
 
-def _wait_all(session: Session, applied: Sequence[Applied], span: float) -> Exit:
+def _wait_all(session: Session, applied: Sequence[Applied], span: float, goals: Sequence[Result]) -> Exit:
     began = time.monotonic()
     deadline = Deadline.after(span)
     ended = []
     for a in applied:
         prefix = f"{a.live['metadata']['name']}: " if len(applied) > 1 else ""
-        ended.append(wait(session, a.live, "healthy", deadline, began, prefix))
+        ended.append(wait(session, a.live, goals, deadline, began, prefix))
     if session.console.output in ("json", "yaml"):
         services = [
             report.summary(w.live, w.verdict, session.context_flag) | {"change": a.change} for w, a in zip(ended, applied, strict=True)
@@ -172,7 +179,7 @@ def _wait_all(session: Session, applied: Sequence[Applied], span: float) -> Exit
     return min((w.code for w in ended), key=_WORST_FIRST.index)
 
 
-_WORST_FIRST = (Exit.FAILED, Exit.TIMED_OUT, Exit.OK)
+_WORST_FIRST = (Exit.FAILED, Exit.REJECTED, Exit.TIMED_OUT, Exit.OK)
 
 
 def _say(session: Session, waited: Waited, span: float) -> None:
@@ -180,10 +187,11 @@ def _say(session: Session, waited: Waited, span: float) -> None:
     name = f"{meta['namespace']}/{meta['name']}"
     if waited.code == Exit.OK:
         if not console.output:
-            console.print(f"{console.mark(report.mark_of(verdict))} {name} is healthy: {verdict.message}")
+            console.print(f"{console.mark(report.mark_of(verdict))} {name} is {verdict.result}: {printable(verdict.message)}")
         elif console.output == "name":
             console.print(report.full_name(waited.live))
-        console.advise(f"{PROG} status {meta['name']} -n {meta['namespace']}{session.context_flag}")
+        step = next_step.after(verdict, waited.live, session.context_flag)
+        console.advise(step or f"{PROG} status {meta['name']} -n {meta['namespace']}{session.context_flag}")
         return
     if verdict.result is Result.TIMED_OUT:
         verdict = verdict_of(waited.live)
@@ -191,8 +199,14 @@ def _say(session: Session, waited: Waited, span: float) -> None:
             f"{name} is {verdict.result} after {duration.shown(span)}: {verdict.message}", "only the waiting ended; the release goes on"
         )
     else:
-        console.complain(f"{name} {_ENDS.get(verdict.result, 'has failed')}: {verdict.message}")
+        hint = f"where the version was not to blame: {PROG} retry {meta['name']} -n {meta['namespace']}" if verdict.is_taken_back else ""
+        console.complain(f"{name} {_ENDS.get(verdict.result, 'has failed')}: {verdict.message}", hint)
     console.advise(next_step.after(verdict, waited.live, session.context_flag))
 
 
-_ENDS = {Result.SUSPENDED: "is suspended", Result.DELETED: "is gone"}
+_ENDS = {
+    Result.SUSPENDED: "is suspended",
+    Result.DELETED: "is gone",
+    Result.REJECTED: "runs its previous version, the new one was rejected",
+    Result.ROLLED_BACK: "runs its previous version, the new one was taken back",
+}

@@ -1,16 +1,18 @@
 """`status`: how one service is."""
 
 import time
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
-from hardenctl import duration, next_step, report
+from hardenctl import duration, moments, next_step, report
 from hardenctl.cluster import Manifest
 from hardenctl.duration import Deadline
 from hardenctl.lookup import find
 from hardenctl.outcome import Exit, Result, usage
 from hardenctl.session import Session
+from hardenctl.stacks import stacks_of
 from hardenctl.verdict import Verdict, verdict_of
 from hardenctl.waiting import Waited, wait
 
@@ -19,28 +21,37 @@ EXAMPLES = (
     "status shop                            # how it is now",
     "status shop -w                         # follow it to its end",
     "status shop --for=healthy --timeout 5m # wait, for scripts",
+    "status shop --for=paused               # wait until somebody has to promote it",
     "status shop -o json                    # with a `result`",
 )
 MORE = (
-    "Exits 0 when the service is healthy or on its way there, 1 when it is degraded, suspended or has failed, or is not there. "
-    "With -w or --for: 0 once it is as wanted, 1 once it cannot become so, 124 when --timeout is over. "
-    "`result` is one of healthy, available, pending, progressing, suspended, degraded, failed, deleted, timeout."
+    "Shows a release as a tree: revisions, their colours with the pods that are ready, the step with the time that is left, checks. "
+    "Exits 0 when the service is healthy or on its way there, 1 when it is degraded, suspended or has failed, or is not there, 3 when "
+    "its new version was rejected or taken back and the previous one serves. "
+    "With -w or --for: 0 once it is as wanted, 1 or 3 once it cannot become so, 124 when --timeout is over. "
+    "`result` is one of healthy, available, pending, progressing, paused, suspended, degraded, rejected, rolledback, failed, deleted, "
+    "timeout."
 )
 
-_GOALS = ("healthy", "available")
+_GOALS = {
+    "healthy": (Result.HEALTHY,),
+    "available": (Result.AVAILABLE,),
+    "paused": (Result.PAUSED,),
+    "rolledback": (Result.REJECTED, Result.ROLLED_BACK),
+}
 _FOR_SECONDS = 600.0
 
 
 def run(
     session: Session,
     name: Annotated[str, typer.Argument(metavar="NAME", help="The service.")],
-    watch: Annotated[bool, typer.Option("--watch", "-w", help="Follow it until it is healthy, has failed or is suspended.")] = False,
-    goal: Annotated[str, typer.Option("--for", metavar="healthy|available", help="Wait for this.")] = "",
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Follow it, a line for each change, until its end.")] = False,
+    goal: Annotated[str, typer.Option("--for", metavar="healthy|available|paused|rolledback", help="Wait for this.")] = "",
     timeout: Annotated[str, typer.Option("--timeout", metavar="TIME", help="Bound on waiting: 10m with --for, none with -w.")] = "",
 ) -> Exit:
     """Shows, and waits where that was asked for."""
     if goal and goal not in _GOALS:
-        raise usage(f"--for={goal} is not known", f"it takes {' or '.join(_GOALS)}")
+        raise usage(f"--for={goal} is not known", f"it takes {', '.join(_GOALS)}")
     if timeout and not (watch or goal):
         raise usage("--timeout needs -w or --for")
     began = time.monotonic()
@@ -51,7 +62,7 @@ def run(
         _show(session, live, verdict)
         return verdict.code
     deadline = Deadline.after(_FOR_SECONDS if span is None and goal else span)
-    waited = wait(session, live, goal or "final", deadline, began)
+    waited = wait(session, live, _GOALS.get(goal, ()), deadline, began)
     _show(session, dict(waited.live), waited.verdict)
     _say_how_it_ended(session, waited, time.monotonic() - began, goal)
     return waited.code
@@ -61,11 +72,12 @@ def _show(session: Session, live: Manifest, verdict: Verdict) -> None:
     console = session.console
     match console.output:
         case "json" | "yaml":
-            console.data(report.summary(live, verdict, session.context_flag))
+            stacks = [asdict(stack) for stack in stacks_of(session, live)]
+            console.data(report.summary(live, verdict, session.context_flag) | {"stacks": stacks})
         case "name":
             console.print(report.full_name(live))
         case form:
-            console.print(report.text(console, live, verdict, is_wide=form == "wide"))
+            console.print(report.text(console, live, verdict, stacks_of(session, live), moments.now(), is_wide=form == "wide"))
             if verdict.result is not Result.TIMED_OUT:
                 console.advise(next_step.after(verdict, live, session.context_flag))
 

@@ -144,10 +144,11 @@ class LocalCluster:
 
     def run_in_node(self, index: int, argv: Sequence[Argument], *, timeout: float = 60) -> subprocess.CompletedProcess[str]:
         """Runs a program of this machine in the node's network: it reaches pods and Services by address, and nothing outside."""
-        return attempt(["nsenter", f"--net={network.NETNS / self._node_netns(index)}", "--", *argv], timeout=timeout)
+        return attempt(self.argv_in_node(index, argv), timeout=timeout)
 
-    def _node_netns(self, index: int) -> str:
-        return faults.node(self.layout, index).netns
+    def argv_in_node(self, index: int, argv: Sequence[Argument]) -> list[Argument]:
+        """The same as words, for whoever starts it. It is that very process: a signal to it reaches the program."""
+        return ["nsenter", f"--net={network.NETNS / faults.node(self.layout, index).netns}", "--", *argv]
 
     def _recorded(self, nodes: int) -> Layout:
         """The cluster's record, written now for a new cluster, or for one that gets more nodes."""

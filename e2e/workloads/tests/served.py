@@ -26,7 +26,8 @@ class Served:
         self.process = subprocess.Popen([*argv], env=base | settings, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.lines: list[dict[str, Any]] = []
         self._incoming: queue.Queue[str] = queue.Queue()
-        threading.Thread(target=self._read, daemon=True).start()
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
         self.port = 0
 
     def _read(self) -> None:
@@ -86,6 +87,7 @@ def serve(argv: Sequence[str], **env: str) -> Iterator[Served]:
     finally:
         served.process.kill()
         served.process.wait()
+        served.reader.join()  # to its end: a pipe is not closed under who reads it
         for pipe in (served.process.stdout, served.process.stderr):
             assert pipe
             pipe.close()

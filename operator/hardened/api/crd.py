@@ -1,9 +1,10 @@
-"""The CustomResourceDefinition, generated from the models by the rules of structural schemas."""
+"""The CustomResourceDefinitions, generated from the models by the rules of structural schemas."""
 
 from functools import cache
 from typing import Any
 
 from hardened.api import names
+from hardened.api.action import HardenedServiceActionSpec, HardenedServiceActionStatus
 from hardened.api.fields import Model
 from hardened.api.service import HardenedServiceSpec
 from hardened.api.status import HardenedServiceStatus
@@ -21,40 +22,66 @@ _COLUMNS = [
     ("Image", "string", ".spec.image", 1),
     ("Message", "string", '.status.conditions[?(@.type=="Ready")].message', 1),
 ]
+_ACTION_COLUMNS = [
+    ("Service", "string", ".spec.service", 0),
+    ("Action", "string", ".spec.action", 0),
+    ("Phase", "string", ".status.phase", 0),
+    ("Requested-By", "string", ".spec.requestedBy", 0),
+    ("Age", "date", ".metadata.creationTimestamp", 0),
+    ("Revision", "string", ".spec.revision", 1),
+    ("Reason", "string", ".spec.reason", 1),
+    ("Message", "string", ".status.message", 1),
+]
 
 
 def custom_resource_definition() -> Schema:
     """The CRD of HardenedService, complete."""
+    called = {
+        "kind": names.KIND,
+        "listKind": f"{names.KIND}List",
+        "plural": names.PLURAL,
+        "singular": names.SINGULAR,
+        "shortNames": ["hs"],
+        "categories": ["all", "hardened"],
+    }
+    scale = {
+        "specReplicasPath": ".spec.replicas",
+        "statusReplicasPath": ".status.replicas",
+        "labelSelectorPath": ".status.selector",
+    }
+    return _definition(called, root_schema(), {"status": {}, "scale": scale}, _COLUMNS)
+
+
+def action_definition() -> Schema:
+    """The CRD of HardenedServiceAction, complete."""
+    called = {
+        "kind": names.ACTION_KIND,
+        "listKind": f"{names.ACTION_KIND}List",
+        "plural": names.ACTION_PLURAL,
+        "singular": names.ACTION_SINGULAR,
+        "shortNames": ["hsa"],
+        "categories": ["hardened"],
+    }
+    return _definition(called, action_schema(), {"status": {}}, _ACTION_COLUMNS)
+
+
+def _definition(called: Schema, schema: Schema, subresources: Schema, columns: list[tuple[str, str, str, int]]) -> Schema:
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{names.PLURAL}.{names.GROUP}", "annotations": {names.SCHEMA_ANNOTATION: names.SCHEMA_REVISION}},
+        "metadata": {"name": f"{called['plural']}.{names.GROUP}", "annotations": {names.SCHEMA_ANNOTATION: names.SCHEMA_REVISION}},
         "spec": {
             "group": names.GROUP,
             "scope": "Namespaced",
-            "names": {
-                "kind": names.KIND,
-                "listKind": f"{names.KIND}List",
-                "plural": names.PLURAL,
-                "singular": names.SINGULAR,
-                "shortNames": ["hs"],
-                "categories": ["all", "hardened"],
-            },
+            "names": called,
             "versions": [
                 {
                     "name": names.VERSION,
                     "served": True,
                     "storage": True,
-                    "schema": {"openAPIV3Schema": root_schema()},
-                    "subresources": {
-                        "status": {},
-                        "scale": {
-                            "specReplicasPath": ".spec.replicas",
-                            "statusReplicasPath": ".status.replicas",
-                            "labelSelectorPath": ".status.selector",
-                        },
-                    },
-                    "additionalPrinterColumns": [_column(*column) for column in _COLUMNS],
+                    "schema": {"openAPIV3Schema": schema},
+                    "subresources": subresources,
+                    "additionalPrinterColumns": [_column(*column) for column in columns],
                 }
             ],
         },
@@ -94,6 +121,25 @@ def root_schema() -> Schema:
     }
 
 
+@cache
+def action_schema() -> Schema:
+    """The OpenAPI schema of a whole HardenedServiceAction; not to be changed."""
+    spec = schema_of(HardenedServiceActionSpec)
+    never_changes = {"rule": "self == oldSelf", "message": "an action never changes: make another one"}
+    return {
+        "type": "object",
+        "description": "One request to a HardenedService, and what came of it.",
+        "required": ["spec"],
+        "properties": {
+            "apiVersion": {"type": "string"},
+            "kind": {"type": "string"},
+            "metadata": {"type": "object"},
+            "spec": {**spec, "x-kubernetes-validations": [*spec["x-kubernetes-validations"], never_changes]},
+            "status": schema_of(HardenedServiceActionStatus),
+        },
+    }
+
+
 def schema_of(model: type[Model]) -> Schema:
     """The structural schema of a model: references inlined, `null` alternatives flattened, rules added as CEL."""
     raw = model.model_json_schema(by_alias=True)
@@ -121,7 +167,7 @@ def _validation(rule: Any) -> Schema:
 _KEPT = (
     "type", "format", "pattern", "minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems", "maxProperties",
     "minProperties", "enum", "description", "required",
-    "x-kubernetes-list-type", "x-kubernetes-list-map-keys", "x-kubernetes-int-or-string",
+    "x-kubernetes-list-type", "x-kubernetes-list-map-keys", "x-kubernetes-int-or-string", "x-kubernetes-validations",
 )  # fmt: skip
 
 

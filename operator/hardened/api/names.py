@@ -8,9 +8,12 @@ API_VERSION = f"{GROUP}/{VERSION}"
 KIND = "HardenedService"
 PLURAL = "hardenedservices"
 SINGULAR = "hardenedservice"
+ACTION_KIND = "HardenedServiceAction"
+ACTION_PLURAL = "hardenedserviceactions"
+ACTION_SINGULAR = "hardenedserviceaction"
 
 #: Written on the CRD and read at start: tells an operator, or a CLI, that the CRD on the cluster is older or newer than itself.
-SCHEMA_REVISION = "1"
+SCHEMA_REVISION = "5"
 SCHEMA_ANNOTATION = f"{GROUP}/schema-revision"
 
 #: The server-side-apply field manager of the operator. The CLI uses `hardenctl`.
@@ -30,6 +33,22 @@ APPLIED_ANNOTATION = f"{GROUP}/applied"
 
 #: Selects, on the server, everything that the operator made.
 CHILD_SELECTOR = f"{MANAGED_BY_LABEL}={MANAGED_BY}"
+
+#: The pods that check new revisions, as a component and as the server selects them.
+VERIFIER = "verifier"
+VERIFIER_SELECTOR = f"{CHILD_SELECTOR},{COMPONENT_LABEL}={VERIFIER}"
+
+#: On a stored revision: the number of its last promotion, and why which of its keys were rejected.
+PROMOTION_ANNOTATION = f"{GROUP}/promotion"
+REJECTED_ANNOTATION = f"{GROUP}/rejected"
+
+#: On a stored revision: the release that ran its migration last, and how that is undone.
+MIGRATION_ANNOTATION = f"{GROUP}/migration"
+#: On a pod that runs a migration, or undoes one: it is never interrupted, and never made twice.
+ONCE_ANNOTATION = f"{GROUP}/runs-once"
+
+#: On a Deployment: the release that last led traffic to it.
+EPOCH_ANNOTATION = f"{GROUP}/serving-epoch"
 
 BLUE = "blue"
 

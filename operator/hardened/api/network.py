@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
-from hardened.api.fields import LabelKey, Model, PortNumber, Rule, at_most, atomic
+from hardened.api.fields import LabelKey, Model, Name, PortNumber, Rule, at_most, atomic, one_of
 from hardened.api.placement import LabelSelector
 
 Cidr = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F.:]+/[0-9]{1,3}$", max_length=49)]
@@ -90,6 +90,20 @@ class Network(Model):
 
     ingress_from: Annotated[list[Peer], atomic(32)] | None = None
     egress_to: Annotated[list[EgressPeer], atomic(32)] | None = None
+
+
+_PORT = "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+# A name without dots is one of the own namespace.
+LocalAddress = Annotated[str, StringConstraints(pattern=rf"^[a-z0-9]([a-z0-9-]{{0,61}}[a-z0-9])?:{_PORT}$", min_length=3, max_length=69)]
+
+
+class Dependency(Model):
+    """What must be there before a release begins; egress to it is allowed."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (one_of("service", "tcp"),)
+
+    service: Name | None = Field(None, description="Another HardenedService of the same namespace, by its name.")
+    tcp: LocalAddress | None = Field(None, description="A Service of the same namespace and its port, such as redis:6379.")
 
 
 class ServiceSettings(Model):

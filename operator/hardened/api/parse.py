@@ -1,12 +1,15 @@
-"""Parses a HardenedService at the door: inside, there are types."""
+"""Parses a HardenedService, or a HardenedServiceAction, at the door: inside, there are types."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from hardened.api.action import HardenedServiceActionSpec
+from hardened.api.fields import Model
 from hardened.api.names import NAME_LIMIT, NAME_MESSAGE, NAME_PATTERN
 from hardened.api.service import HardenedServiceSpec
 from hardened.errors import FieldError, InvalidSpec
@@ -21,6 +24,17 @@ class HardenedService:
     uid: str
     generation: int
     spec: HardenedServiceSpec
+
+
+@dataclass(frozen=True)
+class HardenedServiceAction:
+    """A parsed HardenedServiceAction. created_at: by the API server's clock, in UTC; None for one that it has not seen yet."""
+
+    name: str
+    namespace: str
+    uid: str
+    created_at: datetime | None
+    spec: HardenedServiceActionSpec
 
 
 def parse(body: Mapping[str, Any]) -> HardenedService:
@@ -45,8 +59,28 @@ def parse(body: Mapping[str, Any]) -> HardenedService:
 
 def parse_spec(spec: Any) -> HardenedServiceSpec:
     """The typed form of `spec`. Raises InvalidSpec."""
+    return _validated(HardenedServiceSpec, spec)
+
+
+def parse_action(body: Mapping[str, Any]) -> HardenedServiceAction:
+    """The typed form of a HardenedServiceAction object. Raises InvalidSpec."""
+    meta = body.get("metadata") or {}
+    created = meta.get("creationTimestamp")
+    return HardenedServiceAction(
+        name=str(meta.get("name", "")),
+        namespace=str(meta.get("namespace", "default")),
+        uid=str(meta.get("uid", "")),
+        created_at=datetime.fromisoformat(created) if created else None,
+        spec=_validated(HardenedServiceActionSpec, body.get("spec")),
+    )
+
+
+_M = TypeVar("_M", bound=Model)
+
+
+def _validated(model: type[_M], spec: Any) -> _M:
     try:
-        return HardenedServiceSpec.model_validate(spec, by_alias=True, by_name=False)
+        return model.model_validate(spec, by_alias=True, by_name=False)
     except ValidationError as error:
         raise InvalidSpec(_field_errors(error, spec)) from error
 
@@ -91,6 +125,7 @@ _WORDS = {
     "model_type": "must be an object",
     "dict_type": "must be an object",
     "int_type": "must be a whole number",
+    "float_type": "must be a number",
     "bool_type": "must be true or false",
     "string_type": "must be a string; quote it where YAML would read something else",
     "list_type": "must be a list",

@@ -1,7 +1,7 @@
 """Kubernetes quantities: `500m`, `2`, `1.5Gi`."""
 
 import re
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 
 _FRACTION = r"(\.[0-9]{1,3})?|0\.([1-9][0-9]{0,2}|0[1-9][0-9]?|00[1-9])"
 #: What the schema accepts: more than zero, no sign, no exponent, no NaN, nothing finer than a thousandth and nothing above 2^63,
@@ -32,3 +32,16 @@ def amount(quantity: str) -> Decimal:
     if not match or match[2] not in _SCALE:
         raise ValueError(f"{quantity!r} is not a quantity; write it as 500m, 2, 256Mi or 1.5Gi")
     return Decimal(match[1]) * _SCALE[match[2]]
+
+
+def quantity(number: Decimal) -> str:
+    """A number of cores or bytes, as people read it: rounded up to a thousandth.
+
+    Examples: 0.5 -> "500m"; 536870912 -> "512Mi"; 12 -> "12".
+    """
+    if number != number.to_integral_value():
+        return f"{(number * 1000).to_integral_value(ROUND_CEILING)}m"
+    for suffix in ("Gi", "Mi"):
+        if number and number % _SCALE[suffix] == 0:
+            return f"{int(number / _SCALE[suffix])}{suffix}"
+    return str(int(number))

@@ -21,8 +21,11 @@ from hardened.api.fields import (
     unique,
 )
 from hardened.api.names import GROUP
-from hardened.api.network import Network, ServiceSettings
+from hardened.api.network import Dependency, Network, ServiceSettings
 from hardened.api.placement import Scheduling
+from hardened.api.release import STRATEGY_RULES, Release, effective_strategy
+from hardened.api.strategy import Strategy
+from hardened.api.verify import CHECK_RULES, Verify
 from hardened.api.volume import Files, Volume
 
 UserId = Annotated[int, Field(ge=1, le=2147483647)]
@@ -236,6 +239,8 @@ class HardenedServiceSpec(Model):
             ".ports",
         ),
         Rule(_NAMES_CEL, _names_free, "init containers and sidecars need names of their own, other than app", ".sidecars"),
+        *STRATEGY_RULES,
+        *CHECK_RULES,
     )
 
     # What reaches a pod: together, these fields are a revision.
@@ -260,6 +265,7 @@ class HardenedServiceSpec(Model):
     pod_metadata: PodMetadata | None = None
     service_account: ServiceAccountSettings | None = None
     network: Network | None = None
+    depends_on: Annotated[list[Dependency], atomic(16)] | None = None
     token: Annotated[str, StringConstraints(max_length=256)] | None = Field(
         None, description="Any string; a change makes a revision, e.g. after a secret was rotated."
     )
@@ -269,11 +275,20 @@ class HardenedServiceSpec(Model):
     )
     service: ServiceSettings = Field(default_factory=lambda: ServiceSettings())
     availability: Availability | None = None
-    suspend: bool = Field(False, description="Nothing is changed any more while this is true.")
+    release: Release = Field(default_factory=lambda: Release())
+    verify: Verify = Field(default_factory=lambda: Verify())
+    suspend: bool = Field(
+        False, description="Nothing is changed any more while this is true; a release that has come to its cutover comes to its end first."
+    )
+
+    @property
+    def effective_strategy(self) -> Strategy:
+        """How a new revision takes over: release.strategy, else what claims, ports and the Service allow."""
+        return effective_strategy(self)
 
 
 #: The fields of a revision, by their JSON names. A change of any of them, and of nothing else, makes a new revision.
 REVISION_FIELDS = (
     "image", "command", "args", "env", "envFrom", "ports", "resources", "files", "volumes", "initContainers", "sidecars",
-    "imagePullSecrets", "probes", "shutdown", "security", "scheduling", "podMetadata", "serviceAccount", "network", "token",
+    "imagePullSecrets", "probes", "shutdown", "security", "scheduling", "podMetadata", "serviceAccount", "network", "dependsOn", "token",
 )  # fmt: skip

@@ -50,6 +50,12 @@ class Claim(Model):
             message="ReadWriteOncePod stands alone",
             field=".accessModes",
         ),
+        Rule(
+            cel="!has(self.shared) || !self.shared || !has(self.accessModes) || !('ReadWriteOncePod' in self.accessModes)",
+            holds=lambda m: not m.shared or "ReadWriteOncePod" not in m.access_modes,
+            message="a ReadWriteOncePod claim is mounted by one pod at a time: it cannot be shared",
+            field=".shared",
+        ),
     )
 
     size: Quantity
@@ -107,3 +113,8 @@ class Volume(Model):
     def is_exclusive(self) -> bool:
         """True for a writable claim that only one node, or one pod, can mount: two versions cannot run side by side on it."""
         return self.claim is not None and not self.read_only and not {"ReadWriteMany", "ReadOnlyMany"} & set(self.claim.access_modes)
+
+    @property
+    def is_for_one_version(self) -> bool:
+        """True for a writable claim of which nobody said that two versions may write to it at the same time."""
+        return self.claim is not None and not self.read_only and not self.claim.shared and set(self.claim.access_modes) != {"ReadOnlyMany"}

@@ -1,35 +1,75 @@
 """Everything that should exist for a service, in the order in which it is written."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
 from hardened.api import names
 from hardened.api.parse import HardenedService
 from hardened.core.desired.claims import claims
 from hardened.core.desired.deployment import deployment
 from hardened.core.desired.disruption_budget import disruption_budget
 from hardened.core.desired.files import files
+from hardened.core.desired.metadata import stack_selector
 from hardened.core.desired.network_policy import network_policy
-from hardened.core.desired.service import service
+from hardened.core.desired.service import preview_service, selector, switch_service
 from hardened.core.desired.service_account import service_account
 from hardened.core.manifest import Manifest, digest
+from hardened.core.marks import NO_MARKS, Marks
+from hardened.core.release import COLORS, Place
 from hardened.core.revision import Revision, controller_revision
 
 
-def desired_children(svc: HardenedService, revision: Revision, number: int, replicas: int, color: str = names.BLUE) -> list[Manifest]:
-    """The children of a service that runs one revision in one colour.
+@dataclass(frozen=True)
+class Stack:
+    """One colour as it should be. number: the revision's place in the history; epoch: see `deployment`."""
 
-    number: the revision's place in the history. The order is a promise: a revision is stored before anything runs it,
-    and the policy, the account and the files stand before the pods that need them.
+    color: str
+    revision: Revision
+    number: int
+    replicas: int
+    marks: Marks = NO_MARKS
+    epoch: str = ""
+
+
+@dataclass(frozen=True)
+class Lead:
+    """What a Service should select, and whose ports it should have."""
+
+    revision: Revision
+    selector: Mapping[str, str]
+
+
+def desired_children(svc: HardenedService, stacks: Sequence[Stack], switch: Lead, preview: Lead | None) -> list[Manifest]:
+    """The children of a service, in the order in which they are written.
+
+    The order is a promise: a revision is stored before anything runs it, the policy, the account and the files stand before the pods that
+    need them, and the pods are asked for before a Service leads to them. A stack whose revision is not stored, and cannot be, has its
+    Deployment kept as it is.
     """
+    known = [stack for stack in stacks if stack.revision.fields]
     wanted = [
-        controller_revision(svc, revision, number),
-        files(svc, revision),
+        *(each for s in known for each in (controller_revision(svc, s.revision, s.number, s.marks.annotations()), files(svc, s.revision))),
         service_account(svc),
-        network_policy(svc, revision, color),
-        disruption_budget(svc, color),
+        *(each for s in known for each in (network_policy(svc, s.revision, s.color), disruption_budget(svc, s.color))),
         *claims(svc),
-        deployment(svc, revision, color, replicas),
-        service(svc, revision, color),
+        *(deployment(svc, s.revision, s.color, s.replicas, s.epoch) for s in stacks),
+        switch_service(svc, switch.revision, switch.selector),
+        preview_service(svc, preview.revision, preview.selector) if preview else None,
     ]
     return [signed(manifest) for manifest in wanted if manifest]
+
+
+def at_rest(svc: HardenedService, revision: Revision, replicas: int) -> list[Manifest]:
+    """The children of a service that has one revision and no release at work."""
+    lead = Lead(revision, selector(svc, Place(COLORS[0], revision.name)))
+    if svc.spec.effective_strategy != "BlueGreen":
+        return desired_children(svc, [Stack(COLORS[0], revision, 1, replicas)], Lead(revision, stack_selector(svc, COLORS[0])), None)
+    return desired_children(svc, [Stack(COLORS[0], revision, 1, replicas)], lead, Lead(revision, selector(svc, None)))
+
+
+def stored_revision(svc: HardenedService, stack: Stack) -> Manifest:
+    """The ControllerRevision of a stack's revision."""
+    return signed(controller_revision(svc, stack.revision, stack.number, stack.marks.annotations()))
 
 
 def signed(manifest: Manifest) -> Manifest:

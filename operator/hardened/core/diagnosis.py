@@ -45,10 +45,27 @@ def of_deployment(live: Mapping[str, Any]) -> Finding | None:
     return None
 
 
+def of_room(live: Mapping[str, Any], pods: Iterable[Manifest]) -> Finding | None:
+    """Why the cluster has no room for a Deployment's pods: a quota is full, or no node takes them. None where a pod shows another fault."""
+    pods = tuple(pods)
+    shown = [finding for finding in _of_present(pods) if not finding.believed_after]
+    # Between two crashes a container runs, and shows none.
+    if any(map(_has_restarted, pods)) or any(finding.reason is not Reason.UNSCHEDULABLE for finding in shown):
+        return None
+    refused = of_deployment(live)
+    if refused:
+        return refused if refused.reason is Reason.QUOTA_EXCEEDED else None
+    return next(iter(shown), None)
+
+
 def has_passed_its_deadline(live: Mapping[str, Any]) -> bool:
     """True once the Deployment has given up progressing."""
     conditions = (live.get("status") or {}).get("conditions") or ()
     return any(c.get("type") == "Progressing" and c.get("reason") == "ProgressDeadlineExceeded" for c in conditions)
+
+
+def _has_restarted(pod: Manifest) -> bool:
+    return any(container.get("restartCount") for container in (pod.get("status") or {}).get("containerStatuses") or ())
 
 
 def _refused_pods(text: str) -> Finding:
@@ -61,8 +78,11 @@ def _refused_pods(text: str) -> Finding:
 
 def of_pods(pods: Iterable[Manifest]) -> Finding | None:
     """The first cause that any pod shows, the most telling kind first."""
-    found = [finding for pod in pods if not pod["metadata"].get("deletionTimestamp") for finding in _of_pod(pod)]
-    return min(found, key=lambda f: _RANK.index(f.reason), default=None)
+    return min(_of_present(pods), key=lambda f: _RANK.index(f.reason), default=None)
+
+
+def _of_present(pods: Iterable[Manifest]) -> list[Finding]:
+    return [finding for pod in pods if not pod["metadata"].get("deletionTimestamp") for finding in _of_pod(pod)]
 
 
 _RANK = (

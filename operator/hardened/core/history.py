@@ -6,10 +6,11 @@ from typing import Any
 
 from hardened.api import names
 from hardened.core.manifest import ChildKey, Manifest
+from hardened.core.marks import marks_of
 from hardened.core.revision import number_of, revision_of
 
-#: How many revisions are kept, the serving one among them.
-LIMIT = 10
+#: How many revisions are kept only because they were rejected: what is forgotten would be released again.
+REJECTED_LIMIT = 100
 
 
 @dataclass(frozen=True)
@@ -35,10 +36,12 @@ class Kept:
             return number_of(live)
         return 1 + max((number_of(r) for r in self.revisions), default=0)
 
-    def surplus(self, in_use: frozenset[str]) -> list[Manifest]:
-        """What may go: the oldest beyond the limit, never one that is in use."""
-        spare = [r for r in self.revisions if revision_of(r) not in in_use]
-        return spare[: max(0, len(self.revisions) - LIMIT)]
+    def surplus(self, in_use: frozenset[str], limit: int) -> list[Manifest]:
+        """What may go: the oldest beyond the limit, never one that is in use. Rejected ones do not count, and have a limit of their own."""
+        rejected = [r for r in self.revisions if marks_of(r, revision_of(r)).rejections]
+        others = [r for r in self.revisions if r not in rejected]
+        spare = [r for r in others if revision_of(r) not in in_use][: max(0, len(others) - limit)]
+        return spare + [r for r in rejected if revision_of(r) not in in_use][: max(0, len(rejected) - REJECTED_LIMIT)]
 
 
 def revision_label(live: Mapping[str, Any]) -> str:
@@ -46,7 +49,7 @@ def revision_label(live: Mapping[str, Any]) -> str:
     return str((live["metadata"].get("labels") or {}).get(names.REVISION_LABEL, ""))
 
 
-def entries(kept: Kept, before: Iterable[Mapping[str, Any]]) -> list[Manifest]:
+def entries(kept: Kept, before: Iterable[Mapping[str, Any]], limit: int) -> list[Manifest]:
     """`status.history`, oldest first: what is stored, and what status says was stored but somebody deleted.
 
     A revision that the operator removed itself is not missing: it removes one only when more than the limit are kept.
@@ -55,10 +58,10 @@ def entries(kept: Kept, before: Iterable[Mapping[str, Any]]) -> list[Manifest]:
     lost = [
         {**entry, "missing": True}
         for entry in before
-        if isinstance(entry, Mapping) and entry.get("revision") not in present and len(kept.revisions) < LIMIT
+        if isinstance(entry, Mapping) and entry.get("revision") not in present and len(kept.revisions) < limit
     ]
     known = sorted([*lost, *present.values()], key=lambda e: str(e.get("createdAt", "")))
-    return known[-LIMIT:]
+    return known[-limit:]
 
 
 def _entry(live: Manifest) -> Manifest:

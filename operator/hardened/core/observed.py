@@ -8,6 +8,7 @@ from typing import Any
 
 from hardened.api import names
 from hardened.core.manifest import ChildKey, Manifest, key_of
+from hardened.core.measuring import Sample
 from hardened.errors import ApiFailure
 
 
@@ -28,31 +29,54 @@ class Trouble:
 
 
 @dataclass(frozen=True)
+class Surroundings:
+    """What a release finds in its namespace. quotas: all; config_maps: those that were asked for, by name, as far as they are there; None
+    where nobody can say."""
+
+    quotas: tuple[Manifest, ...] = ()
+    config_maps: Mapping[str, Manifest] | None = None
+
+
+@dataclass(frozen=True)
 class Observed:
     """What is known of the world at one moment.
 
-    children: by key, everything that carries the service's label or was read by name; absent: wanted children that were
-    read by name and are not there; pods: the service's pods, or None if nobody has listed them; troubles: what failed in
-    this pass; contested: children that came back from our own write in this pass without what was written, and the field; crd_schema:
-    the schema revision of the CRD on the cluster, "" if unknown.
+    children: by key, everything that carries the service's label or was read by name; absent: wanted children that were read by name and
+    are not there; fresh: children as they were read or written in this pass; pods: the service's pods, or None if nobody has listed them;
+    troubles: what failed in this pass; refused: what could not be made in it, and is done without; contested: children that came back from
+    our own write in this pass without what was written, and the field; crd_schema: the schema revision of the CRD on the cluster, "" if
+    unknown; has_place: fewer releases of other services are at work than may be; samples: what queries gave, by the check, None if nobody
+    has asked; actions: what was asked for by hand; services: those that it depends on, by name, as far as they are there; surroundings:
+    None if nobody has looked at them.
     """
 
     children: Mapping[ChildKey, Manifest] = field(default_factory=lambda: MappingProxyType({}))
     absent: frozenset[ChildKey] = frozenset()
+    fresh: frozenset[ChildKey] = frozenset()
     pods: tuple[Manifest, ...] | None = None
     troubles: tuple[Trouble, ...] = ()
+    refused: frozenset[ChildKey] = frozenset()
     contested: Mapping[ChildKey, str] = field(default_factory=lambda: MappingProxyType({}))
     crd_schema: str = ""
+    has_place: bool = True
+    samples: Mapping[str, Sample] | None = None
+    actions: tuple[Manifest, ...] = ()
+    services: Mapping[str, Manifest] = field(default_factory=lambda: MappingProxyType({}))
+    surroundings: Surroundings | None = None
 
     @classmethod
     def of(cls, children: Iterable[Manifest], *, crd_schema: str = "") -> "Observed":
-        """A snapshot of these children."""
-        return cls(MappingProxyType({key_of(child): child for child in children}), crd_schema=crd_schema)
+        """A snapshot of these children, and of the actions among them."""
+        found: dict[ChildKey, Manifest] = {key_of(child): child for child in children}
+        actions = tuple(live for key, live in sorted(found.items(), key=lambda item: item[0]) if key.kind == names.ACTION_KIND)
+        others = {key: child for key, child in found.items() if key.kind != names.ACTION_KIND}
+        return cls(MappingProxyType(others), crd_schema=crd_schema, actions=actions)
 
     def with_child(self, child: Manifest) -> "Observed":
         """The same world, with this newer state of one child."""
         key = key_of(child)
-        return replace(self, children=MappingProxyType({**self.children, key: child}), absent=self.absent - {key})
+        children = MappingProxyType({**self.children, key: child})
+        return replace(self, children=children, absent=self.absent - {key}, fresh=self.fresh | {key})
 
     def without_child(self, key: ChildKey) -> "Observed":
         """The same world, where this child is known to be absent."""
@@ -62,6 +86,10 @@ class Observed:
     def with_pods(self, pods: Iterable[Manifest]) -> "Observed":
         """The same world, with the pods listed."""
         return replace(self, pods=tuple(pods))
+
+    def with_refused(self, key: ChildKey) -> "Observed":
+        """The same world, which is done without this child for now."""
+        return replace(self, refused=self.refused | {key})
 
     def with_contested(self, key: ChildKey, path: str) -> "Observed":
         """The same world, in which this field of a child is not as it was just written."""

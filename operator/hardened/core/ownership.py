@@ -19,6 +19,18 @@ def applied_fields(live: Mapping[str, Any], manager: str) -> Manifest | None:
     return None
 
 
+def is_edited(live: Mapping[str, Any], manager: str, *path: str) -> bool:
+    """Whether anyone but `manager` set a field under the path: what `manager` set there may have been changed, and is no longer its own."""
+    others = (e for e in live["metadata"].get("managedFields") or () if e.get("manager") != manager and not e.get("subresource"))
+    return any(_under(entry.get("fieldsV1") or {}, path) for entry in others)
+
+
+def _under(fields: Mapping[str, Any], path: Sequence[str]) -> Mapping[str, Any]:
+    for name in path:
+        fields = fields.get(f"f:{name}") or {}
+    return fields
+
+
 def taken_over(live: Mapping[str, Any], manager: str) -> list[Manifest] | None:
     """managedFields in which `manager` has applied what others set in the spec as well; None where there is nothing to take.
 

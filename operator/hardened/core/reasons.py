@@ -35,6 +35,16 @@ class Reason(StrEnum):
     NO_GAPS = "NoGaps"
     GAPS = "Gaps"
     CRD_MISMATCH = "CrdMismatch"
+    REJECTED = "Rejected"
+    ROLLED_BACK = "RolledBack"
+    CHECK_FAILED = "CheckFailed"
+    NO_DATA = "NoData"
+    SELECTOR_CHANGED = "SelectorChanged"
+    ABORTED = "Aborted"
+    PAUSED = "Paused"
+    WAITING_FOR_DEPENDENCIES = "WaitingForDependencies"
+    MIGRATION_FAILED = "MigrationFailed"
+    MIGRATION_NOT_UNDONE = "MigrationNotUndone"
 
 
 MEANING: dict[Reason, str] = {
@@ -50,7 +60,7 @@ MEANING: dict[Reason, str] = {
     Reason.WAITING_FOR_GARBAGE_COLLECTION: "Children of a deleted service of the same name are still there.",
     Reason.APPLY_REFUSED: "The API server refused a child as invalid.",
     Reason.FORBIDDEN: "The operator, or a policy of the cluster, does not allow a write.",
-    Reason.QUOTA_EXCEEDED: "A ResourceQuota of the namespace is full.",
+    Reason.QUOTA_EXCEEDED: "A ResourceQuota of the namespace has no room for what is to be made.",
     Reason.NAMESPACE_TERMINATING: "The namespace is being deleted.",
     Reason.POD_SECURITY: "The namespace's pod security level refuses the pods.",
     Reason.PODS_REFUSED: "The API server refuses the pods.",
@@ -67,4 +77,14 @@ MEANING: dict[Reason, str] = {
     Reason.NO_GAPS: "Every hardening check passes.",
     Reason.GAPS: "Some hardening is left to be done by the team; the message lists it.",
     Reason.CRD_MISMATCH: "The CRD on the cluster is not the one that this operator was built with.",
+    Reason.REJECTED: "The revision that the spec asks for did not pass its checks; what served before still does.",
+    Reason.ROLLED_BACK: "The revision that the spec asks for was taken back from live traffic, by its checks or by hand.",
+    Reason.CHECK_FAILED: "A check of the new revision failed; the message names it.",
+    Reason.NO_DATA: "Nobody could say how the new revision does, within its deadline.",
+    Reason.ABORTED: "Somebody ended the release by hand; the message says who, and why.",
+    Reason.PAUSED: "Somebody holds the release; it goes on once it is resumed.",
+    Reason.WAITING_FOR_DEPENDENCIES: "What the revision depends on is not there; it is waited for, however long that takes.",
+    Reason.MIGRATION_FAILED: "The migration of the new revision failed; no pod of it was started.",
+    Reason.MIGRATION_NOT_UNDONE: "The migration of a release that ended before its time was not undone; it is not tried again.",
+    Reason.SELECTOR_CHANGED: "Somebody else changed the switch Service in the middle of a release; it was led back.",
 }

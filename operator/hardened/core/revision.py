@@ -88,12 +88,13 @@ def object_name(svc: HardenedService, revision: str) -> str:
     return names.child_name(svc.name, revision)
 
 
-def controller_revision(svc: HardenedService, revision: Revision, number: int) -> Manifest:
-    """The object that stores a revision. number: 1 for the first, rising; its data never changes."""
+def controller_revision(svc: HardenedService, revision: Revision, number: int, annotations: Mapping[str, str]) -> Manifest:
+    """The object that stores a revision. number: 1 for the first, rising; its data never changes, its annotations may."""
+    meta = metadata(svc, object_name(svc, revision.name), "revision", revision=revision.name)
     return {
         "apiVersion": "apps/v1",
         "kind": "ControllerRevision",
-        "metadata": metadata(svc, object_name(svc, revision.name), "revision", revision=revision.name),
+        "metadata": {**meta, "annotations": dict(annotations)} if annotations else meta,
         "revision": number,
         "data": dict(revision.data) if revision.data else _data(revision, number),
     }

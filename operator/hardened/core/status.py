@@ -7,11 +7,15 @@ from typing import Any
 
 from hardened.api import names
 from hardened.api.parse import HardenedService
+from hardened.core.action_entry import Entry, entries_written
 from hardened.core.conditions import Condition, merge
 from hardened.core.diagnosis import Finding
 from hardened.core.hardening import gaps
 from hardened.core.manifest import Manifest
+from hardened.core.proof import Proof
 from hardened.core.reasons import Reason
+from hardened.core.release import Place, Record, Rejection, Step
+from hardened.core.release_record import Stable, proof_written, rejection_written, stable_written, written
 from hardened.core.rollout import Rollout
 
 
@@ -19,26 +23,40 @@ from hardened.core.rollout import Rollout
 class Situation:
     """Everything that status is made from.
 
-    revision, image: what the spec asks for; rollout: the Deployment in numbers, None while there is none; finding: the
-    cause that stands in the way, if any; drift: what is not as it should be and cannot be repaired; history: as it is
-    written; crd_schema: the schema revision of the CRD on the cluster, "" if unknown.
+    revision, image: what the spec asks for; serving: where clients' traffic goes, None for nowhere; selector: of the pods there; rollout:
+    the Deployment of the serving colour in numbers, None while there is none; finding: the cause that stands in the way, if any; drift:
+    what is not as it should be and cannot be repaired; history: as it is written; is_gated: nothing serves before it was released;
+    record: the release at work; waits_for: what it depends on and is not there; room: what room its pods wait for; rejection: why the
+    revision is not released; crd_schema: the schema revision of the CRD on the cluster, "" if unknown; actions: what is remembered of
+    them; proof: what was counted of lost requests.
     """
 
     revision: str
     image: str
+    serving: Place | None
     serving_image: str
+    selector: Mapping[str, str]
     replicas: int
     rollout: Rollout | None
     finding: Finding | None
     drift: Finding | None
     history: Sequence[Manifest]
+    is_gated: bool = False
+    record: Record | None = None
+    waits_for: str = ""
+    room: Finding | None = None
+    stable: Stable | None = None
+    rejection: Rejection | None = None
     crd_schema: str = ""
+    actions: Sequence[Entry] = ()
+    proof: Proof | None = None
 
 
 def status_of(svc: HardenedService, situation: Situation, before: Mapping[str, Any], now: datetime) -> Manifest:
     """The whole status. before: the status as it is, from which only transition times are taken."""
     rollout = situation.rollout
-    available = rollout.available if rollout else 0
+    is_served = rollout is not None and situation.serving is not None and rollout.revision == situation.serving.revision
+    available = rollout.available if rollout and is_served else 0
     ready = _ready(situation)
     conditions = [
         ready,
@@ -54,23 +72,69 @@ def status_of(svc: HardenedService, situation: Situation, before: Mapping[str, A
         "phase": _phase(situation, ready, available),
         "replicas": rollout.total if rollout else 0,
         "availableReplicas": available,
-        "selector": f"{names.SERVICE_LABEL}={svc.name},{names.COLOR_LABEL}={names.BLUE}",
+        "selector": ",".join(f"{key}={value}" for key, value in situation.selector.items()),
         "conditions": merge(before.get("conditions") or (), conditions, svc.generation, now),
         "history": list(situation.history),
     }
-    if rollout and rollout.revision:
-        status["serving"] = {"color": names.BLUE, "revision": rollout.revision, "image": situation.serving_image}
+    if situation.serving and situation.serving.revision:
+        status["serving"] = {"color": situation.serving.color, "revision": situation.serving.revision, "image": situation.serving_image}
+    if situation.stable:
+        status["stable"] = stable_written(situation.stable)
+    if situation.record:
+        status["release"] = written(situation.record)
+    if situation.proof:
+        status["proof"] = proof_written(situation.proof)
+    if situation.rejection:
+        status["pin"] = rejection_written(situation.rejection)
+    if situation.actions:
+        status["actions"] = entries_written(situation.actions)
     return status
 
 
 def _ready(s: Situation) -> Condition:
     if s.finding:
         return Condition("Ready", False, s.finding.reason, s.finding.message)
+    if s.record and s.record.paused_at:
+        text = f"the release of revision {s.record.place.revision} is paused in {s.record.step}: resume, or abort it"
+        return Condition("Ready", False, Reason.PAUSED, text)
+    if s.record and s.waits_for:
+        text = f"{s.record.step}: revision {s.record.place.revision} waits for what it depends on: {s.waits_for}"
+        return Condition("Ready", False, Reason.WAITING_FOR_DEPENDENCIES, text)
+    if s.record and s.room:
+        text = f"{s.record.step}: revision {s.record.place.revision} waits for room: {s.room.message}"
+        return Condition("Ready", False, s.room.reason, text)
+    if s.record and s.record.step is not Step.KEEP:
+        return Condition("Ready", False, Reason.ROLLING_OUT, _released(s.record, s))
+    if s.is_gated and s.replicas == 0 and (not s.rollout or s.rollout.total == 0):
+        return Condition("Ready", True, Reason.SCALED_TO_ZERO, f"0 replicas are wanted; with more, revision {s.revision} is released")
     if not s.rollout or s.rollout.revision != s.revision or s.rollout.wanted != s.replicas or not s.rollout.is_complete:
         return Condition("Ready", False, Reason.ROLLING_OUT, _progress(s))
     if s.replicas == 0:
         return Condition("Ready", True, Reason.SCALED_TO_ZERO, f"revision {s.revision} is in place; 0 replicas are wanted")
     return Condition("Ready", True, Reason.HEALTHY, f"revision {s.revision} serves with {s.rollout.available} of {s.replicas} pods")
+
+
+_DOING = {
+    Step.PREFLIGHT: "waits for what it needs",
+    Step.MIGRATE: "waits for its migration",
+    Step.QUEUED: "waits until fewer releases are at work",
+    Step.PREVIEW: "comes up beside what serves",
+    Step.VERIFY_BEFORE: "is being checked",
+    Step.APPROVAL: "waits to be promoted",
+    Step.SCALE_UP: "grows to the size of what serves",
+    Step.CUTOVER: "takes over",
+    Step.VERIFY_AFTER: "serves, and is watched",
+}
+
+
+def _released(record: Record, s: Situation) -> str:
+    if record.step is Step.SWITCH_BACK:
+        return f"revision {record.place.revision} is taken back"
+    if record.step is Step.UNDO:
+        return f"Undo: the migration of revision {record.place.revision} is waited for, and undone"
+    if record.is_rollback:
+        return f"{record.step}: revision {record.place.revision} is gone back to, in {record.place.color}"
+    return f"{record.step}: revision {record.place.revision} ({s.image}) {_DOING[record.step]} in {record.place.color}"
 
 
 def _progress(s: Situation) -> str:
@@ -130,10 +194,18 @@ def _drifted(drift: Finding | None) -> Condition:
 def _phase(s: Situation, ready: Condition, available: int) -> str:
     if s.finding and s.finding.reason is Reason.SUSPENDED:
         return "Suspended"
+    if s.record and s.record.paused_at:
+        return "Paused"
     if ready.is_true:
         return "Healthy"
+    if s.finding and s.finding.reason is Reason.ROLLED_BACK:
+        return "RolledBack"
+    if s.finding and s.finding.reason is Reason.REJECTED:
+        return "Rejected"
     if s.finding:
         return "Degraded"
+    if s.record and s.record.step is Step.QUEUED:
+        return "Queued"
     return "Progressing" if available or s.rollout else "Pending"
 
 
@@ -151,8 +223,9 @@ def unparsed_status(body: Mapping[str, Any], finding: Finding, rollout: Rollout 
         _drifted(None),
     ]
     generation = int(body["metadata"].get("generation", 0))
+    kept = ("selector", "serving", "history", "stable", "release", "proof", "pin", "actions")
     return {
-        **{name: before[name] for name in ("selector", "serving", "history") if name in before},
+        **{name: before[name] for name in kept if name in before},
         "observedGeneration": generation,
         "phase": "Degraded",
         "replicas": total,

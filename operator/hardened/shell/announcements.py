@@ -1,12 +1,14 @@
 """Which changes of status are worth an Event."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from hardened.shell.recorder import EventType
 
 #: A condition's type -> whether its being true is bad news.
 _TOLD = {"Ready": False, "Stalled": True, "Drifted": True}
+#: Why a service may not be Ready, and all is well.
+_NO_NEWS = ("RollingOut", "WaitingForDependencies")
 
 
 class Announcement(NamedTuple):
@@ -18,9 +20,16 @@ class Announcement(NamedTuple):
 
 
 def announcements(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Announcement]:
-    """An Event for each told condition whose status or reason changed. A repeated look at an unchanged world announces nothing."""
+    """An Event for each told condition whose status or reason changed, and for each turn of a release.
+
+    A repeated look at an unchanged world announces nothing.
+    """
+    found = [*_conditions(before, after), *_release(before, after)]
+    return list(dict.fromkeys(found))
+
+
+def _conditions(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Announcement]:
     known = {c["type"]: (c["status"], c["reason"]) for c in before.get("conditions") or ()}
-    found = []
     for condition in after.get("conditions") or ():
         kind, state = condition["type"], (condition["status"], condition["reason"])
         if kind not in _TOLD or known.get(kind) == state or (kind not in known and condition["status"] == "False"):
@@ -28,6 +37,20 @@ def announcements(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[A
         is_true = condition["status"] == "True"
         if not is_true and _TOLD[kind]:
             continue  # that something bad has ended is told by Ready
-        is_warning = is_true if _TOLD[kind] else not is_true and condition["reason"] != "RollingOut"
-        found.append(Announcement("Warning" if is_warning else "Normal", condition["reason"], condition["message"]))
-    return list(dict.fromkeys(found))
+        is_warning = is_true if _TOLD[kind] else not is_true and condition["reason"] not in _NO_NEWS
+        yield Announcement("Warning" if is_warning else "Normal", condition["reason"], condition["message"])
+
+
+def _release(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Announcement]:
+    old, new = before.get("release") or {}, after.get("release") or {}
+    stable = after.get("stable") or {}
+    if new and new.get("startedAt") != old.get("startedAt") and new.get("rollback"):
+        yield Announcement("Warning", "RollingBack", f"revision {new['revision']} is gone back to, in {new['color']}")
+    elif new and new.get("startedAt") != old.get("startedAt"):
+        yield Announcement("Normal", "ReleaseStarted", f"revision {new['revision']} comes up in {new['color']}")
+    if new.get("cutoverAt") and new.get("cutoverAt") != old.get("cutoverAt") and not new.get("rollback"):
+        yield Announcement("Normal", "SwitchedOver", f"revision {new['revision']} in {new['color']} takes the requests, and is watched")
+    if new.get("step") == "SwitchBack" != old.get("step"):
+        yield Announcement("Warning", "SwitchingBack", f"requests are led away from revision {new['revision']} in {new['color']}")
+    if stable.get("promotion", 0) > (before.get("stable") or {}).get("promotion", 0):
+        yield Announcement("Normal", "Promoted", f"revision {stable['revision']} in {stable['color']} is the one to go back to from now on")

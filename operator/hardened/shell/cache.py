@@ -8,7 +8,7 @@ from typing import Final
 
 from hardened.api import names
 from hardened.shell.api_server import Body
-from hardened.shell.kinds import HARDENED_SERVICE, Kind
+from hardened.shell.kinds import HARDENED_SERVICE, HARDENED_SERVICE_ACTION, Kind
 from hardened.shell.workqueue import Key
 
 #: How many deleted objects are remembered: at 1,000 services, all their children deleted once. About 100 bytes each.
@@ -34,7 +34,7 @@ class Cache:
     """Bodies by kind, namespace and name, and by the service they belong to.
 
     An object belongs to the HardenedService that is its controller, else to the one that its label `hardened.dev/service` names: so a child
-    whose label somebody stripped is still seen, and repaired.
+    whose label somebody stripped is still seen, and repaired. A HardenedServiceAction belongs to the service that its spec names.
 
     An object older (by resourceVersion) than the one known is ignored; so is one that is known to be deleted. Bodies are kept as given,
     less metadata.managedFields, which is half of most objects; what is got out is a copy of its own.
@@ -198,10 +198,13 @@ def _id(kind: Kind, obj: Body) -> _Id:
 
 
 def _key(kind: Kind, obj: Body) -> Key | None:
-    """The service to look at when `obj` changes: itself, its controller, or the one its label names."""
+    """The service to look at when `obj` changes: itself, the one an action names, its controller, or the one its label names."""
     meta = obj["metadata"]
     if kind == HARDENED_SERVICE:
         return Key(meta["namespace"], meta["name"])
+    if kind == HARDENED_SERVICE_ACTION:
+        # Whoever owns it: it is this service that it asks something of.
+        return Key(meta["namespace"], str((obj.get("spec") or {}).get("service", "")))
     for owner in meta.get("ownerReferences") or ():
         if owner.get("controller") and owner.get("kind") == names.KIND and owner.get("apiVersion", "").startswith(f"{names.GROUP}/"):
             return Key(meta["namespace"], owner["name"])

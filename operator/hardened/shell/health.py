@@ -33,6 +33,11 @@ class Signs:
         elif kind in self._seen:
             self._seen[kind] = now
 
+    def leave_out(self, kinds: Iterable[str]) -> None:
+        """These kinds are not on the cluster, and not watched."""
+        for kind in kinds:
+            self._seen.pop(kind, None)
+
     def begin(self, now: float) -> None:
         """Each kind is watched from now on. Until then they are asked for one after the other, and a sign of anything stands for all."""
         self._has_begun = True

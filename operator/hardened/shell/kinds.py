@@ -48,13 +48,16 @@ SERVICE_ACCOUNT = Kind("", "v1", "serviceaccounts", "ServiceAccount")
 CONFIG_MAP = Kind("", "v1", "configmaps", "ConfigMap")
 PERSISTENT_VOLUME_CLAIM = Kind("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
 POD = Kind("", "v1", "pods", "Pod")
+RESOURCE_QUOTA = Kind("", "v1", "resourcequotas", "ResourceQuota")
 EVENT = Kind("", "v1", "events", "Event")
 POD_DISRUPTION_BUDGET = Kind("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget")
+ENDPOINT_SLICE = Kind("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")
 NETWORK_POLICY = Kind("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy")
 LEASE = Kind("coordination.k8s.io", "v1", "leases", "Lease")
 #: Cluster-scoped: its namespace is None.
 CUSTOM_RESOURCE_DEFINITION = Kind("apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition")
 HARDENED_SERVICE = Kind(names.GROUP, names.VERSION, names.PLURAL, names.KIND)
+HARDENED_SERVICE_ACTION = Kind(names.GROUP, names.VERSION, names.ACTION_PLURAL, names.ACTION_KIND)
 
 #: Every kind, by the `kind` of its manifest.
 KINDS: Mapping[str, Kind] = {
@@ -67,10 +70,13 @@ KINDS: Mapping[str, Kind] = {
         CONFIG_MAP,
         PERSISTENT_VOLUME_CLAIM,
         POD,
+        RESOURCE_QUOTA,
         EVENT,
         POD_DISRUPTION_BUDGET,
         NETWORK_POLICY,
+        ENDPOINT_SLICE,
         LEASE,
         HARDENED_SERVICE,
+        HARDENED_SERVICE_ACTION,
     )
 }

@@ -10,6 +10,7 @@ from typing import Any, Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import choose_encoder
 
+from hardened.shell.release_metrics import ReleaseMetrics
 from hardened.shell.workqueue import Key
 
 #: Seconds a scraper may take to send its request, or to read the answer.
@@ -38,6 +39,7 @@ class Metrics:
         self.repairs = Counter("hardened_repairs", "Children put right that somebody else changed or removed.", ["kind"], registry=registry)
         self.leader = Gauge("hardened_leader", "1 while this process leads.", registry=registry)
         self.services = Gauge("hardened_services", "Services by phase.", ["phase"], registry=registry)
+        self.releases = ReleaseMetrics(registry)
         self._phases: dict[Key, str] = {}
 
     def count_call(self, verb: str, resource: str, code: str) -> None:

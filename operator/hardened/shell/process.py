@@ -20,6 +20,7 @@ from hardened.shell.client import Client, Count, connect
 from hardened.shell.health import TICK, Signs
 from hardened.shell.leader import Leader
 from hardened.shell.metrics import Metrics
+from hardened.shell.prometheus import Prometheus
 from hardened.shell.reconciler import Reconciler
 from hardened.shell.recorder import Recorder
 from hardened.shell.settings import Settings
@@ -72,12 +73,17 @@ class Process:
                 frozenset(settings.pod_label_keys),
                 frozenset(settings.pod_annotation_keys),
                 frozenset(settings.service_account_annotation_keys),
+                settings.verifier_image,
+                # In namespaces of its own, a team asks for what is its own anyway.
+                allows_queries=bool(settings.namespaces) or settings.prometheus_shared,
             ),
             metrics=measured,
             recorder=self.recorder,
             now=lambda: datetime.now(UTC),
             may_write=lambda: not settings.leader_elect or self.leader.is_leader,
             crd_schema=lambda: self.sync.crd_schema,
+            releases=settings.max_concurrent_releases,
+            prometheus=Prometheus(settings.prometheus_url),
         )
         measured.watch_queue(self.queue.__len__, self.queue.oldest_seconds)
         measured.watch_leader(lambda: not settings.leader_elect or self.leader.is_leader)
@@ -98,6 +104,7 @@ class Process:
     def _work(self) -> None:
         if self.stop.is_set():
             return
+        self.reconciler.resume()
         for key in self.cache.services():
             self.queue.add(key)
         self.queue.resume()

@@ -3,12 +3,14 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
 from hardened.api import names
+from hardened.core.action_answers import answers
 from hardened.core.compare import difference
+from hardened.core.dependencies import named_services
 from hardened.core.manifest import ChildKey, digest, key_of
 from hardened.core.observed import Observed, Trouble
 from hardened.core.plan import Apply, Plan, plan
@@ -19,7 +21,10 @@ from hardened.shell.api_server import ApiServer, Body
 from hardened.shell.cache import Cache
 from hardened.shell.kinds import HARDENED_SERVICE, KINDS, POD
 from hardened.shell.metrics import Metrics
+from hardened.shell.places import Places
+from hardened.shell.prometheus import Prometheus
 from hardened.shell.recorder import Recorder
+from hardened.shell.surroundings import Lookout
 from hardened.shell.workqueue import Key, WorkQueue
 from hardened.shell.writer import LostLeadership, Writer
 
@@ -27,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 #: Plans in one reconcile: look, look at pods, write, and look at what was written; the rest is for a world that moves meanwhile.
 ROUNDS: Final = 8
+#: Seconds between two attempts at a status that the server does not keep, as under an older CRD.
+UNKEPT_PAUSE: Final = 15.0
 
 
 @dataclass(frozen=True)
@@ -41,7 +48,7 @@ class Reconciler:
     """Brings one service at a time in line. Decides nothing: `core.plan` does.
 
     now: the wall clock, timezone-aware; may_write: asked before each write; crd_schema: the schema revision of the CRD on
-    the cluster, "" if unknown.
+    the cluster, "" if unknown; releases: how many may be at work at a time; prometheus: who is asked.
     """
 
     def __init__(
@@ -56,13 +63,25 @@ class Reconciler:
         now: Callable[[], datetime],
         may_write: Callable[[], bool],
         crd_schema: Callable[[], str] = lambda: "",
+        releases: int = 1000,
+        prometheus: Prometheus | None = None,
     ) -> None:
         self._api, self._cache, self._queue = api, cache, queue
         self._policy, self._metrics, self._recorder = policy, metrics, recorder
         self._now, self._crd_schema = now, crd_schema
-        self._writer = Writer(api, cache, may_write)
+        self._writer, self._lookout = Writer(api, cache, may_write), Lookout(api)
+        self._places = Places(releases)
+        self._prometheus = prometheus or Prometheus("")
         self._status: dict[Key, _Written] = {}
         self._refused: dict[Key, str] = {}
+
+    def resume(self) -> None:
+        """Counts the releases at work that the cache knows of. To be called before the first reconcile of a leader."""
+        for key in self._cache.services():
+            body = self._cache.get(HARDENED_SERVICE, *key)
+            status = (body or {}).get("status") or {}
+            self._see_place(key, status)
+            self._metrics.releases.saw(key, status, self._now())
 
     async def reconcile(self, key: Key) -> None:
         """Looks at one service until nothing is left to do, and puts it back into the queue where that is later."""
@@ -79,14 +98,21 @@ class Reconciler:
     async def _look(self, key: Key) -> None:
         body = self._cache.get(HARDENED_SERVICE, key.namespace, key.name)
         if body is None:
-            self._gone(key)
+            await self._gone(key)
             return
         observed = Observed.of(self._cache.children(key.namespace, key.name), crd_schema=self._crd_schema())
+        observed = replace(observed, services=self._dependencies(key, body))
         decided = Plan()
         for _ in range(ROUNDS):
-            decided = plan(body, observed, self._policy, self._now())
+            # Asked for right before each plan: the places are all services'.
+            decided = plan(body, replace(observed, has_place=self._places.has_place(key)), self._policy, self._now())
             if decided.look:
                 observed = await self._read(key, observed, decided.look)
+            elif decided.ask:
+                answers = await asyncio.gather(*(self._prometheus.ask(query) for query in decided.ask))
+                observed = replace(observed, samples={q.name: s for q, s in zip(decided.ask, answers, strict=True)})
+            elif decided.look_around is not None:
+                observed = replace(observed, surroundings=await self._lookout.look(key.namespace, decided.look_around))
             elif decided.look_at_pods:
                 observed = observed.with_pods(await self._pods(key))
             elif decided.has_writes:
@@ -98,11 +124,19 @@ class Reconciler:
             else:
                 break
         self._refused.pop(key, None)
-        await self._tell(key, body, decided)
-        if decided.requeue_after:
+        is_told = await self._tell(key, body, decided)
+        if decided.is_status_first:
+            # Where the server does not keep the status, as under an older CRD, nothing can follow from it.
+            self._queue.add_after(key, 0 if is_told else UNKEPT_PAUSE)
+        elif decided.requeue_after:
             self._queue.add_after(key, decided.requeue_after.total_seconds())
+        await self._answer(key, decided)
 
     # ---- reading
+
+    def _dependencies(self, key: Key, body: Body) -> dict[str, Body]:
+        found = {name: self._cache.get(HARDENED_SERVICE, key.namespace, name) for name in named_services(body)}
+        return {name: live for name, live in found.items() if live}
 
     async def _read(self, key: Key, observed: Observed, wanted: frozenset[ChildKey]) -> Observed:
         """Wanted children that the caches lack: they may be there, unlabelled, or made a moment ago."""
@@ -120,7 +154,9 @@ class Reconciler:
         return child, KINDS[child.kind].named(live)
 
     async def _pods(self, key: Key) -> list[Body]:
-        return (await self._api.list(POD, key.namespace, f"{names.SERVICE_LABEL}={key.name}")).items
+        # The application's: a verifier pod that has ended says nothing about why the service is not there.
+        selector = f"{names.SERVICE_LABEL}={key.name},{names.COMPONENT_LABEL}=app"
+        return (await self._api.list(POD, key.namespace, selector)).items
 
     # ---- writing
 
@@ -135,8 +171,14 @@ class Reconciler:
                     raise
                 unread = frozenset(key_of(s.manifest) for s in decided.apply if s.is_new) - observed.children.keys()
                 return body, await self._read(key, observed, unread)
+            except (Refused, TryAgain) as failure:
+                if not step.is_optional:
+                    raise
+                logger.info("%s: done without it: %s", key, failure)
+                observed = observed.with_refused(key_of(step.manifest))
+                continue
             observed = observed.with_child(live)
-            contested = difference(step.manifest, live)
+            contested = difference(step.wish, live)
             if contested:
                 observed = observed.with_contested(key_of(step.manifest), contested)
             elif step.repairs:
@@ -144,28 +186,35 @@ class Reconciler:
         for unwanted in decided.delete:
             await self._writer.delete(key, unwanted)
             observed = observed.without_child(unwanted.key)
+        for pod in decided.end:
+            observed = observed.with_child(await self._writer.end(key, pod))
         return body, observed
 
     # ---- telling
 
-    async def _tell(self, key: Key, body: Body, decided: Plan) -> None:
-        """One status write, if it differs."""
+    async def _tell(self, key: Key, body: Body, decided: Plan) -> bool:
+        """One status write, if it differs. Whether there was one."""
         if decided.status is None:
-            return
+            return False
         self._metrics.set_phase(key, decided.status["phase"])
         before = body.get("status")
+        self._metrics.releases.saw(key, before or {}, self._now())
         written = self._status.get(key)
         wanted = digest(decided.status, 64)
+        # Taken before the status is written: while that is under way, others are planned.
+        self._see_place(key, decided.status)
         if before == decided.status or (written and written.wanted == wanted and written.stored == before):
-            return
+            return False
         try:
             live = await self._writer.apply_status(key, body, decided.status)
         except Vanished:
             await self._see_whether_it_is_gone(key, body)
             raise
         self._status[key] = _Written(wanted, live.get("status"))
+        self._metrics.releases.saw(key, live.get("status") or {}, self._now())
         for event in announcements(before or {}, decided.status):
             self._recorder.record(body, event.type, event.reason, event.message)
+        return True
 
     def _tell_of_repair(self, body: Body, step: Apply) -> None:
         kind, name = key_of(step.manifest)
@@ -186,7 +235,14 @@ class Reconciler:
         self._refused[key] = doing
         if is_repeated:
             seen = observed.with_trouble(Trouble(doing, refusal))
-            await self._tell(key, body, plan(body, seen, self._policy, self._now()))
+            decided = plan(body, seen, self._policy, self._now())
+            await self._tell(key, body, decided)
+            await self._answer(key, decided)
+
+    async def _answer(self, key: Key, decided: Plan) -> None:
+        """To actions, after all that was asked for: nothing waits for it. Not before the service's own status says the same."""
+        for answer in () if decided.is_status_first else decided.answers:
+            await self._writer.answer(key.namespace, answer)
 
     def _failed(self, key: Key, failure: ApiFailure) -> None:
         self._metrics.reconcile_errors.labels(failure.reason or type(failure).__name__).inc()
@@ -194,8 +250,19 @@ class Reconciler:
         seconds = self._queue.retry(key, at_least)
         logger.info("%s: %s; again in %.1f s", key, failure, seconds)
 
-    def _gone(self, key: Key) -> None:
-        """No finalizer, nothing to do: the garbage collector removes the children by their owner."""
+    def _see_place(self, key: Key, status: Body) -> None:
+        for waiting in self._places.saw(key, status):
+            self._queue.add(waiting)
+
+    async def _gone(self, key: Key) -> None:
+        """No finalizer, nothing to do: the garbage collector removes the children by their owner. Actions may ask for what never was."""
+        self._see_place(key, {})
         self._metrics.set_phase(key, None)
+        self._metrics.releases.forget(key, self._now())
         self._status.pop(key, None)
         self._refused.pop(key, None)
+        found, look_at = answers(Observed.of(self._cache.children(key.namespace, key.name)).actions, (), None, self._now())
+        for answer in found:
+            await self._writer.answer(key.namespace, answer)
+        if look_at:
+            self._queue.add_after(key, max(0.0, (look_at - self._now()).total_seconds()))

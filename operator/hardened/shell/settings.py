@@ -22,6 +22,10 @@ _ALLOWED_KEY = re.compile(
 )
 
 
+#: Without a query of its own, and without a user: what is in it can be read by who may read the Deployment.
+_URL = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*)?")
+
+
 class BadSetting(HardenedError):
     """A person set something that cannot be used; the message names the variable and the remedy. End the process."""
 
@@ -36,6 +40,7 @@ class Settings:
     """Times in seconds. lease_duration > renew_deadline > retry_period, as client-go demands; 15/10/2 are its defaults.
 
     namespaces: watched namespaces, sorted; empty means the whole cluster. The three allow-lists hold keys, or `prefix/*`.
+    prometheus_shared: services of the whole cluster may ask that address, whatever namespace the answer is about.
     identity: unique among the processes that share the Lease. A pod's name is, and lets a restarted container take its Lease back at once.
     """
 
@@ -54,6 +59,10 @@ class Settings:
     pod_label_keys: tuple[str, ...] = ()
     pod_annotation_keys: tuple[str, ...] = ()
     service_account_annotation_keys: tuple[str, ...] = ()
+    verifier_image: str = ""
+    max_concurrent_releases: int = 10
+    prometheus_url: str = ""
+    prometheus_shared: bool = False
     log_level: LogLevel = "info"
 
     @classmethod
@@ -80,6 +89,10 @@ class Settings:
             pod_label_keys=read.keys("POD_LABEL_KEYS"),
             pod_annotation_keys=read.keys("POD_ANNOTATION_KEYS"),
             service_account_annotation_keys=read.keys("SERVICE_ACCOUNT_ANNOTATION_KEYS"),
+            max_concurrent_releases=read.integer("MAX_CONCURRENT_RELEASES", cls.max_concurrent_releases, 1, 1000),
+            prometheus_url=read.url("PROMETHEUS_URL"),
+            prometheus_shared=read.boolean("PROMETHEUS_SHARED", cls.prometheus_shared),
+            verifier_image=read.text("VERIFIER_IMAGE", cls.verifier_image),
             log_level=read.log_level("LOG_LEVEL", cls.log_level),
         )
         for check in _CHECKS:
@@ -124,6 +137,13 @@ class _Reader:
         value = self.text(field, default)
         if value and not pattern.fullmatch(value):
             raise BadSetting(f"HARDENED_{field}", f"{value!r} is not a Kubernetes name: use lower-case letters, digits and `-`")
+        return value
+
+    def url(self, field: str) -> str:
+        value = self.text(field, "")
+        if value and not _URL.fullmatch(value):
+            remedy = "give an address such as `http://prometheus.monitoring:9090`, without a user or a query"
+            raise BadSetting(f"HARDENED_{field}", f"is no address: {remedy}")
         return value
 
     def items(self, field: str) -> tuple[str, ...]:

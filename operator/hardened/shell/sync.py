@@ -11,7 +11,7 @@ from hardened.errors import ApiFailure, Refused, Vanished
 from hardened.shell.api_server import ApiServer
 from hardened.shell.cache import Cache
 from hardened.shell.kinds import CUSTOM_RESOURCE_DEFINITION, HARDENED_SERVICE, Kind
-from hardened.shell.watches import WATCHED
+from hardened.shell.watches import OPTIONAL, SELECTORS, WATCHED
 from hardened.shell.workqueue import WorkQueue
 
 logger = logging.getLogger(__name__)
@@ -86,8 +86,13 @@ class Sync:
             raise refusals[0]
 
     async def _list(self, kind: Kind, namespace: str | None) -> None:
-        selector = "" if kind == HARDENED_SERVICE else names.CHILD_SELECTOR
-        found = await self._api.list(kind, namespace, selector)
+        try:
+            found = await self._api.list(kind, namespace, SELECTORS[kind])
+        except (Vanished, Refused) as failure:
+            if kind not in OPTIONAL:
+                raise
+            logger.info("%s are left out: %s", kind.plural, failure)
+            return
         listing = self._cache.listing(kind, namespace, found.version)
         for key in listing.take(found.items) | listing.end():
             self._queue.add(key)

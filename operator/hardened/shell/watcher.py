@@ -9,7 +9,7 @@ import kopf
 from kopf._cogs.structs.references import Insights  # what spawn_tasks takes has no public name
 
 from hardened.shell import watches
-from hardened.shell.watches import WATCHED, Login, Watching
+from hardened.shell.watches import OPTIONAL, WATCHED, Login, Watching
 
 logger = logging.getLogger(__name__)
 
@@ -17,6 +17,8 @@ logger = logging.getLogger(__name__)
 KOPF_SECONDS: Final = 2.0
 #: Seconds until the API server is asked again what it has. A CRD takes it moments, and each of several servers its own.
 DISCOVERY_PAUSE: Final = 1.0
+#: The same where only kinds are missing that a cluster with older CRDs lacks. Everything is listed anew each time.
+OPTIONAL_PAUSE: Final = 300.0
 
 
 async def watch(
@@ -57,10 +59,15 @@ async def _watch(
             found = {(resource.group, resource.version, resource.plural) for resource in insights.watched_resources}
             if missing := [kind.plural for kind in WATCHED if (kind.group, kind.version, kind.plural) not in found]:
                 # Without this flag kopf would have the process killed some seconds after its tasks were cancelled.
+                if not {kind.plural for kind in OPTIONAL}.issuperset(missing):
+                    stop.set()
+                    return missing
+                watching.signs.leave_out(missing)
+            complete()
+            done, _ = await asyncio.wait(tasks, timeout=OPTIONAL_PAUSE if missing else None, return_when=asyncio.FIRST_COMPLETED)
+            if not done:
                 stop.set()
                 return missing
-            complete()
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()
         return []

@@ -21,9 +21,12 @@ from hardened.shell.kinds import (
     CONFIG_MAP,
     CONTROLLER_REVISION,
     DEPLOYMENT,
+    ENDPOINT_SLICE,
     HARDENED_SERVICE,
+    HARDENED_SERVICE_ACTION,
     NETWORK_POLICY,
     PERSISTENT_VOLUME_CLAIM,
+    POD,
     POD_DISRUPTION_BUDGET,
     SERVICE,
     SERVICE_ACCOUNT,
@@ -43,8 +46,19 @@ CHILDREN: Final = (
     NETWORK_POLICY,
     PERSISTENT_VOLUME_CLAIM,
     CONTROLLER_REVISION,
+    # The server makes them, with the labels of the Service that they are of.
+    ENDPOINT_SLICE,
+    POD,
 )
-WATCHED: Final = (HARDENED_SERVICE, *CHILDREN)
+#: What a cluster may lack whose CRDs are older than this operator.
+OPTIONAL: Final = (HARDENED_SERVICE_ACTION,)
+WATCHED: Final = (HARDENED_SERVICE, *OPTIONAL, *CHILDREN)
+#: What is watched of each kind. Of pods only those that check: the application's are listed when somebody asks.
+SELECTORS: Final = {
+    **dict.fromkeys(CHILDREN, names.CHILD_SELECTOR),
+    **dict.fromkeys((HARDENED_SERVICE, *OPTIONAL), ""),
+    POD: names.VERIFIER_SELECTOR,
+}
 
 #: A watch that is alive is renewed at least this often, which is what the liveness limit of 180 s is measured by.
 WATCH_SECONDS: Final = 120
@@ -132,7 +146,7 @@ def settings() -> kopf.OperatorSettings:
     chosen.scanning.disabled = True
     chosen.process.ultimate_exiting_timeout = 20
     for kind in CHILDREN:
-        chosen.watching.label_selectors[kind.group, kind.version, kind.plural] = names.CHILD_SELECTOR
+        chosen.watching.label_selectors[kind.group, kind.version, kind.plural] = SELECTORS[kind]
     return chosen
 
 

@@ -1,19 +1,23 @@
 """Every write for a service: by the leader only, and in the cache as soon as the server has taken it."""
 
 import contextlib
+import logging
 import re
 from collections.abc import Callable, Iterator
 from typing import Final
 
 from hardened.api import names
-from hardened.core.manifest import key_of
+from hardened.core.action_answers import Answer
+from hardened.core.manifest import ChildKey, key_of
 from hardened.core.ownership import taken_over
-from hardened.core.plan import Apply, Delete
+from hardened.core.plan import ENDED_SECONDS, Apply, Delete
 from hardened.errors import ApiFailure, LookAgain, Refused, Vanished
 from hardened.shell.api_server import ApiServer, Body
 from hardened.shell.cache import Cache
-from hardened.shell.kinds import HARDENED_SERVICE, KINDS, PERSISTENT_VOLUME_CLAIM, Kind
+from hardened.shell.kinds import HARDENED_SERVICE, HARDENED_SERVICE_ACTION, KINDS, PERSISTENT_VOLUME_CLAIM, POD, Kind
 from hardened.shell.workqueue import Key
+
+logger = logging.getLogger(__name__)
 
 #: No object has this resourceVersion: the first that a server writes has a higher one.
 NO_VERSION: Final = "1"
@@ -44,7 +48,12 @@ class Writer:
         """
         kind = KINDS[step.manifest["kind"]]
         with _noted(f"apply {key_of(step.manifest)}"):
-            live = await self._apply(kind, step)
+            try:
+                live = await self._apply(kind, step)
+            except LookAgain:
+                if not step.is_new:
+                    await self._see(kind, step.manifest)
+                raise
         live = kind.named(live)
         self._cache.wrote(kind, live)
         return live
@@ -58,6 +67,14 @@ class Writer:
                 raise
             self._assert_leading()
             return await self._api.apply(kind, step.manifest, force=True)
+
+    async def _see(self, kind: Kind, manifest: Body) -> None:
+        """The watch may be late, or silent: the next look is to see what this one did not."""
+        meta = manifest["metadata"]
+        try:
+            self._cache.wrote(kind, kind.named(await self._api.get(kind, meta["namespace"], meta["name"])))
+        except Vanished:
+            self._cache.deleted(kind, meta["namespace"], meta["name"], meta["uid"])
 
     async def _take_over(self, kind: Kind, manifest: Body) -> bool:
         """Takes the fields that others set in a child's spec, where they may be why the child is refused; False when there are none."""
@@ -92,6 +109,15 @@ class Writer:
             return
         if live["metadata"]["uid"] == unwanted.uid and "deletionTimestamp" not in live["metadata"]:
             raise LookAgain(f"{unwanted.key} is still there")
+
+    async def end(self, key: Key, pod: ChildKey) -> Body:
+        """Ends a verifier pod of the service `key`. It stays, with what it reported."""
+        self._assert_leading()
+        with _noted(f"end {pod}"):
+            patch = {"spec": {"activeDeadlineSeconds": ENDED_SECONDS}}
+            live = POD.named(await self._api.merge_patch(POD, key.namespace, pod.name, patch))
+        self._cache.wrote(POD, live)
+        return live
 
     # ---- the service itself
 
@@ -142,6 +168,42 @@ class Writer:
         fresh = await self._api.get(HARDENED_SERVICE, key.namespace, key.name)
         self._cache.wrote(HARDENED_SERVICE, fresh)
         return fresh
+
+    # ---- actions
+
+    async def answer(self, namespace: str, answer: Answer) -> None:
+        """Writes on one action what became of it; nothing where it is gone by now."""
+        kind = HARDENED_SERVICE_ACTION
+        with _noted(f"answer {kind} {answer.name}"):
+            try:
+                await self._answer(kind, namespace, answer)
+            except Vanished:
+                self._cache.deleted(kind, namespace, answer.name, answer.uid)
+            except LookAgain as failure:
+                live = kind.named(await self._api.get(kind, namespace, answer.name))
+                self._cache.wrote(kind, live)
+                if live["metadata"]["uid"] == answer.uid:
+                    raise
+                logger.info("%s: another one has its place: %s", answer.name, failure)
+
+    async def _answer(self, kind: Kind, namespace: str, answer: Answer) -> None:
+        meta, version = {"name": answer.name, "namespace": namespace}, answer.resource_version
+        manifest: Body = {"apiVersion": kind.api_version, "kind": kind.name}
+        if answer.is_over:
+            self._assert_leading()
+            await self._api.delete(kind, namespace, answer.name, uid=answer.uid, resource_version=answer.resource_version)
+            self._cache.deleted(kind, namespace, answer.name, answer.uid)
+        if answer.owner:
+            self._assert_leading()
+            owned = manifest | {"metadata": meta | {"uid": answer.uid, "ownerReferences": [answer.owner]}}
+            live = kind.named(await self._api.apply(kind, owned, force=True))
+            self._cache.wrote(kind, live)
+            version = live["metadata"]["resourceVersion"]
+        if answer.status:
+            self._assert_leading()
+            # Its version, since the server does not look at the uid; see apply_status.
+            told = manifest | {"metadata": meta | {"resourceVersion": version}, "status": answer.status}
+            self._cache.wrote(kind, kind.named(await self._api.apply_status(kind, told)))
 
     def _assert_leading(self) -> None:
         if not self._may_write():

@@ -8,6 +8,8 @@ from functools import cache
 from typing import Any
 
 from hardened.api.crd import schema_of
+from hardened.api.duration import DURATION_PATTERN
+from hardened.api.fields import Model
 from hardened.api.service import HardenedServiceSpec
 
 Schema = dict[str, Any]
@@ -45,7 +47,8 @@ _MINIMAL: dict[str, Any] = {
     "cidr": "10.0.0.0/8", "fieldPath": "metadata.name", "resource": "limits.cpu", "path": "a", "secretName": "a", "value": "a",
     "topologyKey": "a", "operator": "Exists", "weight": 1, "labelSelector": {}, "command": ["a"], "data": {"a": "a"},
     "matchExpressions": [{"key": "a", "operator": "Exists"}], "preference": {"matchExpressions": [{"key": "a", "operator": "Exists"}]},
-    "podAffinityTerm": {"labelSelector": {}, "topologyKey": "a"}, "nodeSelectorTerms": [{"matchExpressions": [{"key": "a", "operator": "Exists"}]}],
+    "podAffinityTerm": {"labelSelector": {}, "topologyKey": "a"}, "nodeSelectorTerms": [{"matchExpressions": [{"key": "a", "operator": "Exists"}]}], "rate": 5000, "query": "a",
+    "service": "a", "action": "Rollback", "requestedBy": "a",
 }  # fmt: skip
 _ALTERNATIVES: tuple[dict[str, Any], ...] = (
     {"tcpSocket": {"port": 1}, "httpGet": None, "grpc": None, "exec": None},
@@ -54,12 +57,22 @@ _ALTERNATIVES: tuple[dict[str, Any], ...] = (
     {"emptyDir": {}, "claim": None, "secret": None, "configMap": None},
     {"maxUnavailable": 1, "minAvailable": None},
     {"podSelector": {}, "namespaceSelector": None, "ipBlock": None},
+    {"prometheus": {"query": "a", "max": 1}, "http": None, "grpc": None, "tcp": None, "job": None, "load": None},
+    {"max": 1, "min": None},
+    {"service": "a", "tcp": None},
 )
+#: Field -> what must stand beside it.
+_BESIDE: dict[str, dict[str, Any]] = {
+    "release": {"ports": [{"name": "http", "containerPort": 1}]},
+    "verify": {"ports": [{"name": "http", "containerPort": 1}]},
+    "autoPromoteAfter": {"promotion": "Manual"},
+    "checks": {"window": "1h"},
+}
 
 
 def _item(schema: Schema, chosen: str = "", key: str = "") -> dict[str, Any]:
     """The least that this object needs beside the field `chosen`."""
-    found = {name: _MINIMAL[name] for name in schema.get("required", ()) if name != chosen}
+    found = {name: _MINIMAL[name] for name in schema.get("required", ()) if name != chosen} | _BESIDE.get(chosen, {})
     group = next((a for a in _ALTERNATIVES if a.keys() <= schema["properties"].keys()), {})
     if group and chosen not in group:
         first = next(iter(group))
@@ -68,9 +81,9 @@ def _item(schema: Schema, chosen: str = "", key: str = "") -> dict[str, Any]:
 
 
 @cache
-def fields() -> tuple[Field, ...]:
+def fields(model: type[Model] = HardenedServiceSpec) -> tuple[Field, ...]:
     """Every field of a spec, with a place for its value."""
-    return tuple(_fields(schema_of(HardenedServiceSpec), "spec", '"@"'))
+    return tuple(_fields(schema_of(model), "spec", '"@"'))
 
 
 def _fields(schema: Schema, path: str, around: str) -> Iterator[Field]:
@@ -87,10 +100,10 @@ def _fields(schema: Schema, path: str, around: str) -> Iterator[Field]:
 
 
 @cache
-def bad_specs() -> tuple[Bad, ...]:
+def bad_specs(model: type[Model] = HardenedServiceSpec) -> tuple[Bad, ...]:
     """One case per mistake."""
     found: dict[str, Bad] = {}
-    for field in fields():
+    for field in fields(model):
         for what, value, suffix in _mistakes(field):
             case = Bad(f"{field.path}: {what}", field.holding(value), field.path + suffix, what.startswith("unknown"))
             found.setdefault(case.text, case)
@@ -108,7 +121,14 @@ def _mistakes(field: Field) -> Iterator[Mistake]:
         yield from _wrong_types("", 1, True, [], {})
         yield from (("not in the list", value, "") for value in ("nope", "", "Restricted", schema["enum"][0] + " "))
     else:
-        kinds = {"string": _of_string, "integer": _of_integer, "boolean": _of_boolean, "array": _of_array, "object": _of_object}
+        kinds = {
+            "string": _of_string,
+            "integer": _of_integer,
+            "number": _of_number,
+            "boolean": _of_boolean,
+            "array": _of_array,
+            "object": _of_object,
+        }
         yield from kinds[schema["type"]](schema)
     if "[" in field.path.rpartition(".")[2]:
         yield "null as an item", None, ""
@@ -121,7 +141,8 @@ def _wrong_types(*values: Any) -> Iterator[Mistake]:
 _NOT_NAMES = (
     "", " ", "a b", "-a", "a-", "A", "a.", ".a", "..", "a/../b", "é", "а", "\u202ea", "a\u0000b", "a\nb", "a\r\nb", "a\n", "$(rm)", "{{a}}",
     "`a`", "a" * 70, "/", "../a", "a//b", "%", "1.5.0", "latest", "a:latest", "https://user:pw@example.org/a:1", "host:5000/app",
-    "a@sha256:00", "a/-b", "Registry/A:1", "::1/", "10.0.0.0", "999.0.0.0/8", "spec.hostNetwork", "limits.gpu",
+    "a@sha256:00", "a/-b", "Registry/A:1", "::1/", "10.0.0.0", "999.0.0.0/8", "spec.hostNetwork", "limits.gpu", "1", "-1s", "+1s", "1.5s", "1 s", "1d", "1S", "1us", "s", "1s1s1s1s1s", "100000s",
+    "//a", "/a?b=//c", "a.b:1", "a:0", "a:65536", "a:01", "a:", ":1",
 )  # fmt: skip
 
 
@@ -133,12 +154,20 @@ def _of_string(schema: Schema) -> Iterator[Mistake]:
         yield "too short", "", ""
     pattern = re.compile(schema.get("pattern", "").removesuffix("$"))
     yield from (("bad text", text, "") for text in _NOT_NAMES if schema.get("pattern") and not pattern.fullmatch(text))
+    if schema.get("pattern") == DURATION_PATTERN:
+        yield from (("out of bounds", text, "") for text in ("0s", "0ms", "99999h", "721h"))
 
 
 def _of_integer(schema: Schema) -> Iterator[Mistake]:
     yield from _wrong_types("1", "", True, 1.5, [], {}, "NaN")
     yield from (("too small", value, "") for value in (schema["minimum"] - 1, -(2**31), -(2**63)))
     yield from (("too large", value, "") for value in (schema["maximum"] + 1, 2**31, 2**63, 1e300))
+
+
+def _of_number(schema: Schema) -> Iterator[Mistake]:
+    yield from _wrong_types("1", "", "0.5", True, [], {}, "NaN")
+    yield from (("too small", value, "") for value in (schema["minimum"] - 0.5, -1e16, -1e300))
+    yield from (("too large", value, "") for value in (schema["maximum"] + 0.5, 1e16, 2**63, 1e300))
 
 
 def _of_boolean(_: Schema) -> Iterator[Mistake]:
@@ -163,6 +192,8 @@ def _of_array(schema: Schema) -> Iterator[Mistake]:
         if "properties" in item
         else item["enum"][0]
         if "enum" in item
+        else item["minimum"]
+        if item.get("type") == "integer"
         else "/a"
         if _is_path(item)
         else "a"

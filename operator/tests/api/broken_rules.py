@@ -32,7 +32,26 @@ def _probe(kind: str = "readiness", **probe: Any) -> dict[str, Any]:
     return spec(ports=PORTS, probes={kind: probe})
 
 
+def _release(**release: Any) -> dict[str, Any]:
+    return spec(ports=PORTS, release=release)
+
+
+def _on_claim(strategy: str, **claim: Any) -> dict[str, Any]:
+    return _release(strategy=strategy) | {"volumes": [_volume(claim={"size": "1Gi", **claim})]}
+
+
+def _before(name: str = "a", **check: Any) -> dict[str, Any]:
+    return spec(ports=PORTS, verify={"beforeCutover": [{"name": name, **check}]})
+
+
+def _after(window: str = "1m", **check: Any) -> dict[str, Any]:
+    return spec(ports=PORTS, verify={"afterCutover": {"window": window, "checks": [{"name": "a", **check}]}})
+
+
 PORTS = [{"name": "http", "containerPort": 8080}]
+UDP = {"ports": [{"name": "game", "containerPort": 7000, "protocol": "UDP"}, *PORTS]}
+HEADLESS = {"service": {"type": "Headless"}}
+QUERY = {"query": "up", "min": 1}
 EMPTY = {"emptyDir": {}}
 _NODE = (
     "spec.scheduling.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchExpressions[0].values"
@@ -141,7 +160,87 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "IPv4 within IPv6": (_peer(ipBlock={"cidr": "::ffff:1.2.3.4/96"}), "spec.network.ingressFrom[0].ipBlock.cidr"),
     "a span of ports that ends before it begins": (
         spec(network={"egressTo": [{"podSelector": {}, "ports": [{"port": 80, "endPort": 79}]}]}), "spec.network.egressTo[0].ports[0].endPort"),
+    "a claim of one pod that is shared": (
+        spec(volumes=[_volume(claim={"size": "1Gi", "accessModes": ["ReadWriteOncePod"], "shared": True})]), "spec.volumes[0].claim.shared"),
+    "a dependency on nothing": (spec(dependsOn=[{}]), "spec.dependsOn[0]"),
+    "a dependency on two": (spec(dependsOn=[{"service": "a", "tcp": "a:1"}]), "spec.dependsOn[0]"),
+    "a promotion by time that nobody has to give": (_release(autoPromoteAfter="1m"), "spec.release.autoPromoteAfter"),
+    "a promotion by time that is said to be automatic": (
+        _release(promotion="Automatic", autoPromoteAfter="1m"), "spec.release.autoPromoteAfter"),
+    "BlueGreen without ports": (spec(release={"strategy": "BlueGreen"}), "spec.release.strategy"),
+    "BlueGreen with no ports": (spec(ports=[], release={"strategy": "BlueGreen"}), "spec.release.strategy"),
+    "BlueGreen of a headless service": (_release(strategy="BlueGreen") | HEADLESS, "spec.release.strategy"),
+    "BlueGreen on a claim of one node": (_on_claim("BlueGreen"), "spec.release.strategy"),
+    "BlueGreen on a claim that is said not to be shared": (_on_claim("BlueGreen", shared=False), "spec.release.strategy"),
+    "BlueGreen on a claim of many nodes": (_on_claim("BlueGreen", accessModes=["ReadWriteMany"]), "spec.release.strategy"),
+    "RollingUpdate on a claim of one node": (_on_claim("RollingUpdate"), "spec.release.strategy"),
+    "RollingUpdate on a claim that many may read, and one write": (
+        _on_claim("RollingUpdate", accessModes=["ReadOnlyMany", "ReadWriteOnce"]), "spec.release.strategy"),
+    "a promotion by hand of a rolling update": (_release(strategy="RollingUpdate", promotion="Manual"), "spec.release.promotion"),
+    "a promotion by hand of a worker": (spec(release={"promotion": "Manual"}), "spec.release.promotion"),
+    "a promotion by hand of a headless service": (_release(promotion="Manual") | HEADLESS, "spec.release.promotion"),
+    "a promotion by hand on a claim of one node": (
+        _release(promotion="Manual") | {"volumes": [_volume(claim={"size": "1Gi"})]}, "spec.release.promotion"),
+    "a preview of a rolling update": (_release(strategy="RollingUpdate", preview={}), "spec.release.preview"),
+    "a preview of a worker": (spec(release={"preview": {"replicas": 2}}), "spec.release.preview"),
+    "a preview where one version ends first": (_release(strategy="Recreate", preview={"replicas": 1}), "spec.release.preview"),
+    "checks of a worker before its cutover": (
+        spec(verify={"beforeCutover": [{"name": "a", "prometheus": QUERY}]}), "spec.verify.beforeCutover"),
+    "checks before a rolling update": (
+        _before(http={}) | {"release": {"strategy": "RollingUpdate"}}, "spec.verify.beforeCutover"),
+    "a check of nothing": (_before(), "spec.verify.beforeCutover[0]"),
+    "a check of two": (_after(http={}, tcp={}), "spec.verify.afterCutover.checks[0]"),
+    "a check that cannot fail": (_before(http={"count": 3, "failureLimit": 3}), "spec.verify.beforeCutover[0].http.failureLimit"),
+    "a check of one request that cannot fail": (_before(grpc={"failureLimit": 1}), "spec.verify.beforeCutover[0].grpc.failureLimit"),
+    "a connection that cannot fail": (_after(tcp={"count": 1, "failureLimit": 2}), "spec.verify.afterCutover.checks[0].tcp.failureLimit"),
+    "a job at latest": (_before(job={"image": "shop:latest", "command": ["a"]}), "spec.verify.beforeCutover[0].job.image"),
+    "a job without a tag": (_before(job={"image": "shop", "command": ["a"]}), "spec.verify.beforeCutover[0].job.image"),
+    "more answers than requests": (_before(load={"rate": 10, "minRate": 11}), "spec.verify.beforeCutover[0].load.minRate"),
+    "a query without a bound": (_after(prometheus={"query": "up"}), "spec.verify.afterCutover.checks[0].prometheus"),
+    "bounds with nothing between": (
+        _after(prometheus={"query": "up", "min": 0.02, "max": 0.01}), "spec.verify.afterCutover.checks[0].prometheus.min"),
+    "one name before and after": (
+        _before(http={}) | {"verify": {"beforeCutover": [{"name": "a", "http": {}}], "afterCutover": {"checks": [{"name": "a", "http": {}}]}}},
+        "spec.verify.afterCutover.checks"),
+    "looks that are further apart than the window": (
+        _after("10s", prometheus={**QUERY, "interval": "11s"}), "spec.verify.afterCutover.checks"),
+    "looks that are further apart than a small window": (_after("9s", prometheus=QUERY), "spec.verify.afterCutover.checks"),
+    "looks that are further apart than the window by default": (
+        spec(ports=PORTS, verify={"afterCutover": {"checks": [{"name": "a", "prometheus": {**QUERY, "interval": "11s"}}]}}),
+        "spec.verify.afterCutover.checks"),
+    "load for longer than the window": (_after("29s", load={"rate": 1}), "spec.verify.afterCutover.checks"),
+    "a job for longer than the window": (_after("4m59s", job={"command": ["a"]}), "spec.verify.afterCutover.checks"),
+    "a check of a port that is not there": (_before(http={"port": "admin"}), "spec.verify.beforeCutover"),
+    "a check of a port among no ports": (
+        spec(ports=[], verify={"afterCutover": {"checks": [{"name": "a", "http": {}}]}}), "spec.verify.afterCutover.checks"),
+    "a worker's check by gRPC": (spec(verify={"afterCutover": {"checks": [{"name": "a", "grpc": {}}]}}), "spec.verify.afterCutover.checks"),
+    "a worker's check of a connection": (spec(verify={"afterCutover": {"checks": [{"name": "a", "tcp": {}}]}}), "spec.verify.afterCutover.checks"),
+    "a check of a port without TCP": (_before(http={"port": "game"}) | UDP, "spec.verify.beforeCutover"),
+    "load on a port without TCP": (_after(load={"rate": 1, "port": "game"}) | UDP, "spec.verify.afterCutover.checks"),
+    "a check where no port takes connections": (
+        _after(grpc={}) | {"ports": [{**PORTS[0], "protocol": "SCTP"}]}, "spec.verify.afterCutover.checks"),
+    "a check with the name of the probe": (_before("zero-loss", http={}), "spec.verify.beforeCutover[0].name"),
+    "more requests than the window has time for": (_after("8s", http={"count": 10}), "spec.verify.afterCutover.checks"),
+    "more requests than the window by default has time for": (
+        spec(ports=PORTS, verify={"afterCutover": {"checks": [{"name": "a", "tcp": {"count": 7, "interval": "2s"}}]}}),
+        "spec.verify.afterCutover.checks"),
+    "more requests than the release has time for": (_before(grpc={"count": 11, "interval": "1m"}), "spec.verify.beforeCutover"),
+    "as many requests as the release has seconds for": (
+        _before(http={"count": 11}) | {"release": {"progressDeadline": "10s"}}, "spec.verify.beforeCutover"),
+    "load on a port that is not there": (_after(load={"rate": 1, "port": "admin"}), "spec.verify.afterCutover.checks"),
+    "a job as long as the release may take": (
+        _before(job={"command": ["a"], "deadline": "10m"}), "spec.verify.beforeCutover"),
+    "load for longer than the release may take": (
+        _before(load={"rate": 1}) | {"release": {"progressDeadline": "30s"}}, "spec.verify.beforeCutover"),
+    "looks that are further apart than the release may take": (
+        _before(prometheus=QUERY) | {"release": {"progressDeadline": "10s"}}, "spec.verify.beforeCutover"),
 }  # fmt: skip
+
+#: The same of a HardenedServiceAction.
+BROKEN_ACTIONS: dict[str, tuple[dict[str, Any], str]] = {
+    f"{action} of no revision": ({"service": "shop", "action": action, "requestedBy": "jane"}, "spec.revision")
+    for action in ("Promote", "Abort", "Retry")
+}
 
 #: Field -> value: what a Pod can say and a HardenedService cannot. The API server drops it; told to be strict, it refuses it, as parse does.
 _POD: dict[str, Any] = {
@@ -192,6 +291,15 @@ def _unknown() -> dict[str, tuple[dict[str, Any], str]]:
     found["pods of another namespace"] = (spec(scheduling={"affinity": affinity}), path)
     found["a port of the host"] = (spec(ports=[{**PORTS[0], "hostPort": 80}]), "spec.ports[0].hostPort")
     found["a node port"] = (spec(ports=[{**PORTS[0], "nodePort": 30000}]), "spec.ports[0].nodePort")
+    for kind in ("http", "grpc", "tcp", "load"):
+        for field in ("host", "url", "service" if kind != "grpc" else "namespace"):
+            check = {"rate": 1} if kind == "load" else {}
+            found[f"a check by {kind} with a {field}"] = (
+                _before(**{kind: {**check, field: "a"}}),
+                f"spec.verify.beforeCutover[0].{kind}.{field}",
+            )
+    found["a query of another Prometheus"] = (_after(prometheus={**QUERY, "url": "a"}), "spec.verify.afterCutover.checks[0].prometheus.url")
+    found["a dependency in another namespace"] = (spec(dependsOn=[{"service": "a", "namespace": "b"}]), "spec.dependsOn[0].namespace")
     for field in ("externalIPs", "loadBalancerIP", "externalName", "selector"):
         found[f"a Service's {field}"] = (spec(service={field: "a"}), f"spec.service.{field}")
     return found

@@ -14,6 +14,8 @@ _TEXTS = (
     "10.0.0.0/8", "10.0.0.1/8", "::/0", "0.0.0.0/0", "FD00::/8", "metadata.labels['a.b/c']", "metadata.labels['a/b/c']", "status.podIPs", "limits.memory",
     "requests.ephemeral-storage", "\u202e", "\u0661", "é", "日本", "\U0001f600", "a\tb", "a\nb", "$(A)", "{{ a }}", "%2e%2e", "?a=b", "a.b:1/c/d:1.2-3_4",
     "a__b:1", "a___b:1", "a.:1", "a:1@sha256:" + "a" * 64, "a@sha256:" + "a" * 63, "a:" + "b" * 128, "a:" + "b" * 129,
+    "1ms", "500ms", "999ms", "1s", "30s", "29999ms", "1m", "60s", "5m", "10m", "600001ms", "1h", "59m60s", "24h", "1439m60s", "1s1s", "1s1m", "00030s",
+    "720h", "a:65535", "a:1", "0:1", "/a?b", "/?", "/a/?b/c", "/a;b", "/%0d%0a", "/a b",
 )  # fmt: skip
 
 
@@ -39,6 +41,8 @@ def _values(field: Field) -> Iterator[Any]:
             yield from (schema["minimum"], schema["maximum"])
     elif schema["type"] == "integer":
         yield from (schema["minimum"], schema["maximum"], (schema["minimum"] + schema["maximum"]) // 2)
+    elif schema["type"] == "number":
+        yield from (schema["minimum"], schema["maximum"], 0, 1, 0.001, -0.0)
     elif schema["type"] == "boolean":
         yield from (True, False)
     elif schema["type"] == "array":

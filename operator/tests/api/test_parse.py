@@ -5,16 +5,22 @@ from typing import Any
 
 import pytest
 from tests.api.bad_specs import Bad, bad_specs, fields, is_about
-from tests.api.broken_rules import BROKEN, ESCAPES, spec
+from tests.api.broken_rules import BROKEN, BROKEN_ACTIONS, ESCAPES, spec
 
 from hardened.api.fields import Model
-from hardened.api.parse import field_path, parse, parse_spec
+from hardened.api.parse import field_path, parse, parse_action, parse_spec
 from hardened.errors import InvalidSpec
 
 
 def errors(given: Any) -> list[tuple[str, str]]:
     with pytest.raises(InvalidSpec) as caught:
         parse_spec(given)
+    return [(e.path, e.message) for e in caught.value.errors]
+
+
+def action_errors(given: Any) -> list[tuple[str, str]]:
+    with pytest.raises(InvalidSpec) as caught:
+        parse_action({"spec": given})
     return [(e.path, e.message) for e in caught.value.errors]
 
 
@@ -120,8 +126,15 @@ def test_a_rule_across_fields_is_reported_at_its_field(name: str, case: tuple[di
     assert path in [found for found, _ in errors(given)], name
 
 
+@pytest.mark.parametrize(("name", "case"), BROKEN_ACTIONS.items(), ids=BROKEN_ACTIONS)
+def test_a_rule_of_an_action_is_reported_at_its_field(name: str, case: tuple[dict[str, Any], str]) -> None:
+    given, path = case
+    assert [found for found, _ in action_errors(given)] == [path], name
+
+
 def test_every_rule_of_every_model_is_broken_by_some_case() -> None:
     said = {message for given, _ in BROKEN.values() for _, message in errors(given)}
+    said |= {message for given, _ in BROKEN_ACTIONS.values() for _, message in action_errors(given)}
     assert [(m.__name__, r.message) for m in _models(Model) for r in m.rules if r.message not in said] == []
 
 

@@ -9,7 +9,7 @@ from tests.api.broken_rules import spec
 
 from hardened.api.container import is_pinned
 from hardened.api.parse import parse_spec
-from hardened.api.quantity import amount
+from hardened.api.quantity import amount, quantity
 from hardened.errors import InvalidSpec
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
@@ -285,3 +285,11 @@ def test_no_amounts(text: str) -> None:
 )
 def test_is_pinned(image: str, expected: bool) -> None:
     assert is_pinned(image) is expected
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [("0", "0"), ("12", "12"), ("0.5", "500m"), ("0.0001", "1m"), ("536870912", "512Mi"), ("1073741824", "1Gi"), ("1000000", "1000000")],
+)
+def test_a_quantity_reads_as_people_write_it(number: str, expected: str) -> None:
+    assert quantity(Decimal(number)) == expected

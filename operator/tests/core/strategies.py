@@ -10,8 +10,10 @@ from pydantic import ValidationError
 
 from hardened.api.container import EnvFrom, EnvSource, Probe
 from hardened.api.crd import schema_of
-from hardened.api.network import Peer
+from hardened.api.duration import DURATION_PATTERN
+from hardened.api.network import Dependency, Peer
 from hardened.api.service import DisruptionBudget, HardenedServiceSpec
+from hardened.api.verify import Check, PrometheusCheck
 from hardened.api.volume import Volume
 
 Schema = dict[str, Any]
@@ -27,6 +29,9 @@ _ALTERNATIVES: tuple[frozenset[str], ...] = tuple(
         (Volume, {"emptyDir", "claim", "secret", "configMap"}),
         (DisruptionBudget, {"maxUnavailable", "minAvailable"}),
         (Peer, {"ipBlock", "podSelector"}),
+        (Check, {"http", "grpc", "tcp", "job", "load", "prometheus"}),
+        (PrometheusCheck, {"max", "min"}),
+        (Dependency, {"service", "tcp"}),
     )
 )
 #: Where a pattern alone gives too few valid values.
@@ -36,6 +41,7 @@ _EXAMPLES: dict[str, Values] = {
     "except": st.just([]),
     "priorityClassName": st.sampled_from(["high", "shop.low"]),
 }
+_DURATIONS = st.sampled_from(["1ms", "500ms", "1s", "15s", "30s", "5m", "1h30m"])
 _SMALL, _FIELDS = 3, 6
 
 
@@ -68,7 +74,7 @@ def generated(count: int) -> list[Any]:
 
 
 def _connected(spec: dict[str, Any]) -> dict[str, Any]:
-    """Lets mounts and probes name volumes and ports that are there."""
+    """Lets mounts and probes and checks name volumes and ports that are there."""
     volumes, ports = ([part["name"] for part in spec.get(field, ())] for field in ("volumes", "ports"))
     for helper in (*spec.get("initContainers", ()), *spec.get("sidecars", ())):
         for index, mount in enumerate(helper.get("volumeMounts", ())):
@@ -77,6 +83,11 @@ def _connected(spec: dict[str, Any]) -> dict[str, Any]:
         for kind in probe.keys() & {"httpGet", "tcpSocket"}:
             if ports and isinstance(probe[kind].get("port"), str):
                 probe[kind]["port"] = ports[0]
+    verify = spec.get("verify", {})
+    for check in (*verify.get("beforeCutover", ()), *verify.get("afterCutover", {}).get("checks", ())):
+        for kind in check.keys() & {"http", "grpc", "tcp", "load"}:
+            if ports and "port" in check[kind]:
+                check[kind]["port"] = ports[0]
     return spec
 
 
@@ -127,6 +138,7 @@ def _values(schema: Schema, name: str = "") -> Values:
     kinds: dict[str, Callable[[], Values]] = {
         "string": lambda: _text(schema),
         "integer": lambda: st.integers(schema["minimum"], schema["maximum"]),
+        "number": lambda: st.floats(schema["minimum"], schema["maximum"]),
         "boolean": st.booleans,
         "array": lambda: _list(schema),
         "object": lambda: _object(schema) if "properties" in schema else _map(schema),
@@ -136,6 +148,8 @@ def _values(schema: Schema, name: str = "") -> Values:
 
 def _text(schema: Schema) -> Values:
     longest, least = schema.get("maxLength", 64), schema.get("minLength", 0)
+    if schema.get("pattern") == DURATION_PATTERN:
+        return _DURATIONS
     if "pattern" not in schema:
         return st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=least, max_size=min(longest, 20))
     pattern = schema["pattern"].removesuffix("$").removeprefix("^")

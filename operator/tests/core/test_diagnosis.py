@@ -174,3 +174,35 @@ def test_a_deployment_tells_what_it_knows(live: dict[str, Any], reason: Reason |
 def test_a_deadline_has_passed(reason: str | None, expected: bool) -> None:
     live = {"status": {"conditions": [{"type": "Progressing", "reason": reason}]}}
     assert diagnosis.has_passed_its_deadline(live) is expected
+
+
+QUOTA, PSA = DEPLOYMENTS["quota"], DEPLOYMENTS["psa"]
+
+
+@pytest.mark.parametrize(
+    ("live", "pods", "reason"),
+    [
+        pytest.param({}, ["homeless"], Reason.UNSCHEDULABLE, id="no node takes one"),
+        pytest.param({}, ["healthy", "homeless"], Reason.UNSCHEDULABLE, id="no node takes one of two"),
+        pytest.param({}, ["unready", "homeless"], Reason.UNSCHEDULABLE, id="one that is not ready yet says nothing"),
+        pytest.param({}, ["unmounted", "homeless"], Reason.UNSCHEDULABLE, id="nor does one that is being made"),
+        pytest.param({}, ["crash", "homeless"], None, id="one crashes"),
+        pytest.param({}, ["pull", "homeless"], None, id="an image is missing"),
+        pytest.param({}, ["noconfig", "homeless"], None, id="a Secret is missing"),
+        pytest.param({}, ["unready"], None, id="there is room, and it is not ready"),
+        pytest.param({}, [], None, id="nothing is known"),
+        pytest.param(QUOTA, [], Reason.QUOTA_EXCEEDED, id="a quota is full"),
+        pytest.param(QUOTA, ["healthy", "homeless"], Reason.QUOTA_EXCEEDED, id="a quota is full, and so are the nodes"),
+        pytest.param(QUOTA, ["crash"], None, id="a quota is full, and what is there crashes"),
+        pytest.param(PSA, ["homeless"], None, id="pods are refused for what they are"),
+    ],
+)
+def test_only_what_the_cluster_lacks_is_a_lack_of_room(live: dict[str, Any], pods: list[str], reason: Reason | None) -> None:
+    found = diagnosis.of_room(live, [PODS[name] for name in pods])
+    assert (found and found.reason) == reason
+
+
+def test_a_pod_that_crashed_and_runs_again_is_not_forgotten() -> None:
+    again = container("unready", restartCount=1)
+    assert diagnosis.of_room({}, [again, PODS["homeless"]]) is None
+    assert diagnosis.of_room({}, [container("unready", restartCount=0), PODS["homeless"]])

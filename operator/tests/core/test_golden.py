@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from hardened.api.parse import parse
-from hardened.core.children import desired_children
+from hardened.core.children import at_rest
 from hardened.core.hardening import gaps
 from hardened.core.revision import render
 
@@ -24,7 +24,7 @@ class _Plain(yaml.SafeDumper):
 
 def children(sample: str) -> list[dict[str, Any]]:
     svc = parse(yaml.safe_load((FOLDER / f"{sample}.yaml").read_text()))
-    return desired_children(svc, render(svc), 1, svc.spec.replicas or 0)
+    return at_rest(svc, render(svc), svc.spec.replicas or 0)
 
 
 def text(sample: str) -> str:

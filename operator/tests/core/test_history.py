@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
-from hardened.core.history import LIMIT, Kept, entries, files_key, revision_label
+from hardened.core.history import Kept, entries, files_key, revision_label
 from hardened.core.manifest import ChildKey, Manifest, digest
+
+LIMIT = 10
 
 
 def fields(number: int) -> Manifest:
@@ -71,7 +73,7 @@ def test_numbers(numbers: list[int], revision: str, expected: int) -> None:
     ],
 )
 def test_surplus(count: int, in_use: list[int], expected: list[int]) -> None:
-    found = kept(*range(1, count + 1)).surplus(frozenset(map(name, in_use)))
+    found = kept(*range(1, count + 1)).surplus(frozenset(map(name, in_use)), LIMIT)
     assert [r["revision"] for r in found] == expected
 
 
@@ -97,12 +99,12 @@ FULL = range(2, LIMIT + 2)
     ],
 )  # fmt: skip
 def test_entries(numbers: list[int], before: list[Any], expected: list[Any]) -> None:
-    assert entries(kept(*numbers), before) == expected
+    assert entries(kept(*numbers), before, LIMIT) == expected
 
 
 def test_the_status_list_is_bounded_whatever_a_forged_status_says() -> None:
     forged = [{**entry(n % 60), "revision": f"x{n}"} for n in range(500)]
-    assert len(entries(kept(1, 2), forged)) == LIMIT
+    assert len(entries(kept(1, 2), forged, LIMIT)) == LIMIT
 
 
 def test_files_go_with_their_revision() -> None:

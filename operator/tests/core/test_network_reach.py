@@ -85,6 +85,17 @@ def test_ingress_from(ingress: list[Any], source: End, expected: bool) -> None:
     assert not may_reach(source, pod(), 9090, rules), "a port that is not declared stays closed"
 
 
+@pytest.mark.parametrize("ingress", [[], [FROM_EDGE]], ids=["nobody", "somebody else"])
+def test_its_own_verifier_reaches_a_service_that_lets_nobody_in(ingress: list[Any]) -> None:
+    rules = [policy({**SPEC, "network": {"ingressFrom": ingress}})]
+    own = labels(parse(body(SPEC, name="shop")), "verifier")
+    assert may_reach(End("market", own), pod(), 8080, rules)
+    assert not may_reach(End("market", own), pod(), 9090, rules), "declared ports only"
+    assert not may_reach(End("edge", own), pod(), 8080, rules), "its own namespace only"
+    assert not may_reach(End("market", labels(parse(body(SPEC, name="other")), "verifier")), pod(), 8080, rules)
+    assert not may_reach(pod(color="green"), pod(), 8080, rules)
+
+
 DATABASE = {"podSelector": {"matchLabels": {"app": "neighbour"}}, "ports": [{"port": 5432}]}
 
 

@@ -11,18 +11,19 @@ from tests.core.worlds import (
     WEB,
     WORKER,
     World,
+    begun,
     body,
     condition,
     decide,
     keys,
     live,
+    released,
     revision,
     running,
     settle,
     with_spec,
 )  # fmt: skip
 
-from hardened.core.history import LIMIT
 from hardened.core.manifest import ChildKey
 from hardened.core.observed import Observed
 from hardened.core.plan import Plan, plan
@@ -32,7 +33,9 @@ LATER = NOW + timedelta(minutes=1)
 
 
 def test_a_wanted_child_is_looked_for_by_name_before_it_is_made() -> None:
-    first = plan(body(), Observed.of([]), ANY_KEY, NOW)
+    cr = body()
+    begun(cr, World())
+    first = plan(cr, Observed.of([]), ANY_KEY, NOW)
     assert first == Plan(look=first.look)
     assert {str(k) for k in first.look} >= {"Deployment shop-blue", "Service shop", "NetworkPolicy shop-blue"}
 
@@ -78,7 +81,7 @@ def test_only_what_is_not_known_is_looked_for() -> None:
     ],
 )
 def test_everything_is_made_in_an_order_that_each_child_can_rely_on(spec: dict[str, Any], expected: list[str]) -> None:
-    decided = decide(body(spec), World())
+    decided = begun(body(spec), World())
     assert [step.manifest["kind"] for step in decided.apply] == expected
     assert all(step.is_new and "uid" not in step.manifest["metadata"] for step in decided.apply)
     assert decided.status
@@ -125,30 +128,33 @@ def test_replicas_are_seeded_once(runs: int | None, expected: int) -> None:
         cr, world = running()
         world.objects[DEPLOYMENT]["spec"]["replicas"] = runs
         del cr["spec"]["replicas"]
-    decided = decide(cr, world)
+    decided = begun(cr, world)
     assert decided.seed_replicas == expected
     settle(cr, world)
     assert cr["spec"]["replicas"] == world.objects[DEPLOYMENT]["spec"]["replicas"] == expected
     assert decide(cr, world).seed_replicas is None
 
 
-def test_ports_that_go_take_the_service_with_them() -> None:
+def test_ports_that_go_take_the_service_with_them_once_the_worker_is_promoted() -> None:
     cr, world = running()
-    decided = decide(with_spec(cr, ports=None), world)
-    assert [d.key for d in decided.delete] == [SERVICE]
-    meta = world.objects[SERVICE]["metadata"]
-    assert (decided.delete[0].uid, decided.delete[0].resource_version) == (meta["uid"], meta["resourceVersion"])
+    cr, uid = with_spec(cr, ports=None), world.objects[SERVICE]["metadata"]["uid"]
+    settle(cr, world)
+    assert world.objects[SERVICE]["metadata"]["uid"] == uid
+    released(cr, world)
+    assert condition(cr["status"], "Ready") == ("True", "Healthy")
+    assert SERVICE not in world.objects
 
 
 def test_somebody_elses_service_stays_where_ports_go() -> None:
     cr, world = running()
     world.objects[SERVICE]["metadata"]["ownerReferences"] = [{"kind": "Helm", "name": "x", "uid": "y", "controller": True}]
-    assert not decide(with_spec(cr, ports=None), world).delete
+    released(with_spec(cr, ports=None), world)
+    assert SERVICE in world.objects
 
 
 def test_only_as_many_revisions_as_the_limit_are_kept_and_none_is_missed() -> None:
     cr, world = running({**WEB, "files": [{"mountPath": "/etc/shop", "data": {"a": "b"}}]})
-    for number in range(LIMIT + 3):
+    for number in range(10 + 3):
         cr = with_spec(cr, token=str(number))
         settle(cr, world)
         world.run_pods()
@@ -156,8 +162,8 @@ def test_only_as_many_revisions_as_the_limit_are_kept_and_none_is_missed() -> No
         assert decided.status
         assert condition(decided.status, "Drifted")[0] == "False"
     kinds = [key.kind for key in world.objects]
-    assert (kinds.count("ControllerRevision"), kinds.count("ConfigMap")) == (LIMIT, LIMIT)
-    assert len(cr["status"]["history"]) == LIMIT
+    assert (kinds.count("ControllerRevision"), kinds.count("ConfigMap")) == (10, 10)
+    assert len(cr["status"]["history"]) == 10
 
 
 def test_going_back_to_an_earlier_spec_uses_what_was_stored() -> None:

@@ -1,5 +1,6 @@
 """What one step finds wrong, and tells: in the spec, in the pods, and in what the API server refuses."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 from tests.core.worlds import ANY_KEY, NOW, WEB, body, condition, decide, live_sample, revision, running, with_spec
 
 from hardened.core.manifest import ChildKey
-from hardened.core.observed import Observed, Trouble
+from hardened.core.observed import Observed, Surroundings, Trouble
 from hardened.core.plan import LOOK_AGAIN, PATIENCE, plan
 from hardened.core.policy import Policy
 from hardened.errors import Refused
@@ -46,6 +47,20 @@ def test_a_key_that_the_platform_team_does_not_allow_is_an_invalid_spec() -> Non
     assert decided.status
     assert "spec.podMetadata.labels[team]" in decided.status["conditions"][0]["message"]
     assert "example.org/x" not in decided.status["conditions"][0]["message"]
+
+
+def test_a_query_is_an_invalid_spec_where_it_could_ask_for_what_is_not_the_teams() -> None:
+    check = {"name": "errors", "prometheus": {"query": "up", "min": 1}}
+    other = {"name": "smoke", "http": {}}
+    spec = {**WEB, "release": {}, "verify": {"beforeCutover": [other, check], "afterCutover": {"checks": [check | {"name": "late"}]}}}
+    decided = plan(body(spec), Observed.of([]), Policy(allows_queries=False), NOW)
+    assert decided.status
+    assert not decided.has_writes
+    assert condition(decided.status, "Stalled") == ("True", "InvalidSpec")
+    said = decided.status["conditions"][0]["message"]
+    assert "spec.verify.beforeCutover[1].prometheus" in said
+    assert "spec.verify.afterCutover.checks[0].prometheus" in said
+    assert "set prometheus.shared" in said
 
 
 def test_pods_are_asked_only_once_they_are_late() -> None:
@@ -110,9 +125,11 @@ def test_a_refused_write_is_in_status_while_the_previous_version_serves() -> Non
     cr, world = running()
     cr = with_spec(cr, image="shop:2")
     seen = decide(cr, world)
-    observed = world.seen()
+    observed = replace(world.seen(), surroundings=Surroundings())
     for step in seen.apply:
         observed = observed.without_child(ChildKey(step.manifest["kind"], step.manifest["metadata"]["name"])) if step.is_new else observed
+    for key in (ChildKey("Deployment", "shop-blue"), ChildKey("Service", "shop")):
+        observed = observed.with_child(world.objects[key])
     trouble = Trouble("apply Deployment shop-blue", Refused("spec.x: Invalid value", status=422, reason="Invalid"))
     decided = plan(cr, observed.with_trouble(trouble), ANY_KEY, NOW)
     assert decided.status

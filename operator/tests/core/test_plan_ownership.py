@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tests.core.worlds import NOW, OTHER_UID, STAMP, WEB, World, body, condition, decide, keys, running, settle, with_spec
+from tests.core.worlds import NOW, OTHER_UID, STAMP, WEB, World, begun, body, condition, decide, keys, running, settle, with_spec
 
 from hardened.api import names
 from hardened.core.manifest import ChildKey, key_of
@@ -13,6 +13,7 @@ FULL = {
     **WEB,
     "files": [{"mountPath": "/etc/shop", "data": {"a": "b"}}],
     "volumes": [{"name": "data", "mountPath": "/data", "claim": {"size": "1Gi"}}],
+    "release": {"strategy": "Recreate"},
 }
 KINDS = [
     "ControllerRevision", "ConfigMap", "ServiceAccount", "NetworkPolicy", "PodDisruptionBudget", "PersistentVolumeClaim", "Deployment",
@@ -22,7 +23,7 @@ OWNED = [k for k in KINDS if k != "PersistentVolumeClaim"]
 
 
 def wanted(kind: str) -> dict[str, Any]:
-    return next(step.manifest for step in decide(body(FULL), World()).apply if step.manifest["kind"] == kind)
+    return next(step.manifest for step in begun(body(FULL), World()).apply if step.manifest["kind"] == kind)
 
 
 def somebody_elses(kind: str, **meta: Any) -> dict[str, Any]:
@@ -34,7 +35,7 @@ def somebody_elses(kind: str, **meta: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_foreign_object_is_not_touched_and_stops_what_comes_after_it(kind: str) -> None:
     theirs = somebody_elses(kind)
-    decided = decide(body(FULL), World({key_of(theirs): theirs}))
+    decided = begun(body(FULL), World({key_of(theirs): theirs}))
     assert [step.manifest["kind"] for step in decided.apply] == KINDS[: KINDS.index(kind)]
     assert not decided.delete
     assert decided.status
@@ -46,7 +47,7 @@ def test_a_foreign_object_is_not_touched_and_stops_what_comes_after_it(kind: str
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_object_that_only_claims_our_labels_is_foreign(kind: str) -> None:
     theirs = somebody_elses(kind, labels=wanted(kind)["metadata"]["labels"])
-    decided = decide(body(FULL), World({key_of(theirs): theirs}))
+    decided = begun(body(FULL), World({key_of(theirs): theirs}))
     assert decided.status
     assert condition(decided.status, "Ready") == ("False", "NotOwned")
 
@@ -56,7 +57,7 @@ def test_a_child_of_a_deleted_namesake_is_left_to_the_garbage_collector(kind: st
     cr, world = running(FULL)
     again = {**body(FULL), "metadata": {**cr["metadata"], "uid": OTHER_UID}}
     key = key_of(wanted(kind))
-    decided = decide(again, World({key: world.objects[key]}))
+    decided = begun(again, World({key: world.objects[key]}))
     assert [step.manifest["kind"] for step in decided.apply] == KINDS[: KINDS.index(kind)]
     assert decided.requeue_after == GARBAGE_WAIT
     assert decided.status
@@ -114,7 +115,7 @@ def test_an_object_stripped_of_all_that_ties_it_to_us_is_somebody_elses(kind: st
 def test_a_deleted_service_leaves_nothing_of_its_own_to_its_namesakes_names() -> None:
     other = body({**FULL, "image": "shop:9"}, name="shop-data", uid=OTHER_UID)
     cr, world = running(FULL)
-    decided = decide(other, World(dict(world.objects)))
+    decided = begun(other, World(dict(world.objects)))
     assert decided.status
     assert condition(decided.status, "Ready") == ("False", "RollingOut")
     assert {names.SERVICE_LABEL: "shop-data"}.items() <= decided.apply[0].manifest["metadata"]["labels"].items()

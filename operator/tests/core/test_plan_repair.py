@@ -9,7 +9,7 @@ from tests.core.worlds import WEB, World, condition, decide, keys, live, running
 
 from hardened.api import names
 from hardened.api.parse import parse
-from hardened.core.children import desired_children
+from hardened.core.children import at_rest
 from hardened.core.manifest import ChildKey, Manifest, key_of
 from hardened.core.revision import RENDERER, render, revision_name
 
@@ -87,7 +87,7 @@ def left_by_an_older_renderer() -> tuple[Manifest, World, Manifest]:
     template["spec"]["priorityClassName"] = "of-the-older-renderer"
     del template["spec"]["enableServiceLinks"]
     older = replace(render(svc), template=template, renderer="0")
-    for number, manifest in enumerate(desired_children(svc, older, 1, svc.spec.replicas or 0)):
+    for number, manifest in enumerate(at_rest(svc, older, svc.spec.replicas or 0)):
         world.objects[key_of(manifest)] = live(manifest, number=number)
     world.run_pods()
     return cr, world, copy.deepcopy(world.objects[DEPLOYMENT]["spec"]["template"])
@@ -149,6 +149,21 @@ def test_the_serving_revision_is_rebuilt_from_its_deployment_not_from_this_rende
     assert names.COLOR_LABEL not in rebuilt["template"]["metadata"]["labels"]
     assert world.objects[DEPLOYMENT]["spec"]["template"] == before
     assert rebuilt["renderer"] == RENDERER
+
+
+def test_a_revision_that_goes_while_its_deployment_is_edited_is_rebuilt_as_it_was() -> None:
+    cr, world = running()
+    key = next(k for k in world.objects if k.kind == "ControllerRevision")
+    before, stored = copy.deepcopy(world.objects[DEPLOYMENT]["spec"]), world.objects.pop(key)
+    live = world.objects[DEPLOYMENT]
+    live["spec"]["template"]["spec"]["automountServiceAccountToken"] = True
+    (mine,) = live["metadata"]["managedFields"]
+    del mine["fieldsV1"]["f:spec"]["f:template"]["f:spec"]["f:automountServiceAccountToken"]
+    theirs = {"f:spec": {"f:template": {"f:spec": {"f:automountServiceAccountToken": {}}}}}
+    live["metadata"]["managedFields"].append({"manager": "kubectl-edit", "operation": "Update", "fieldsV1": theirs})
+    settle(cr, world)
+    assert world.objects[key]["data"] == stored["data"]
+    assert world.objects[DEPLOYMENT]["spec"] == before
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,23 @@ from tests.core.worlds import NOW, STAMP, body, condition, service
 from hardened.api.names import SCHEMA_REVISION
 from hardened.core.diagnosis import Finding
 from hardened.core.reasons import MEANING, Reason
+from hardened.core.release import Place
 from hardened.core.rollout import Rollout
 from hardened.core.status import Situation, status_of, unparsed_status
 
 DONE = Rollout(revision="new", wanted=2, total=2, updated=2, available=2, is_current=True, progressed_at=NOW)
-HEALTHY = Situation(revision="new", image="shop:2", serving_image="shop:2", replicas=2, rollout=DONE, finding=None, drift=None, history=[])
+HEALTHY = Situation(
+    revision="new",
+    image="shop:2",
+    serving=Place("blue", "new"),
+    serving_image="shop:2",
+    selector={"hardened.dev/service": "shop", "hardened.dev/color": "blue"},
+    replicas=2,
+    rollout=DONE,
+    finding=None,
+    drift=None,
+    history=[],
+)
 REFUSED = Finding(Reason.APPLY_REFUSED, "apply Deployment shop-blue: no", is_final=True)
 FULL = Finding(Reason.QUOTA_EXCEEDED, "exceeded quota", is_final=False)
 TYPES = ["Ready", "Available", "Progressing", "Reconciling", "Stalled", "Hardened", "Drifted"]
@@ -24,7 +36,8 @@ def status(situation: Situation, before: dict[str, Any] | None = None) -> dict[s
 
 
 def with_rollout(**changes: Any) -> Situation:
-    return replace(HEALTHY, rollout=replace(DONE, **changes))
+    rollout = replace(DONE, **changes)
+    return replace(HEALTHY, rollout=rollout, serving=Place("blue", rollout.revision))
 
 
 @pytest.mark.parametrize(
@@ -102,7 +115,7 @@ def test_the_same_situation_later_gives_the_same_status() -> None:
 
 def test_serving_names_what_the_deployment_runs() -> None:
     assert status(with_rollout(revision="old"))["serving"]["revision"] == "old"
-    assert "serving" not in status(replace(HEALTHY, rollout=None))
+    assert "serving" not in status(replace(HEALTHY, rollout=None, serving=None))
 
 
 def test_scale_reads_the_pods_that_are_there() -> None:

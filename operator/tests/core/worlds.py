@@ -1,8 +1,9 @@
 """Worlds for the tests of decisions: services as the API server holds them, and children as it keeps them once they were applied."""
 
 import copy
+import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -15,8 +16,9 @@ from tests.memory.defaults import DEFAULTS
 from hardened.api import names
 from hardened.api.parse import HardenedService, parse
 from hardened.core.manifest import ChildKey, Manifest, key_of
-from hardened.core.observed import Observed
-from hardened.core.plan import Plan, plan
+from hardened.core.measuring import Sample
+from hardened.core.observed import Observed, Surroundings
+from hardened.core.plan import ENDED_SECONDS, Plan, plan
 from hardened.core.policy import Policy
 from hardened.core.revision import revision_name
 
@@ -24,11 +26,16 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 STAMP = "2026-01-02T03:04:05Z"
 UID = "11111111-1111-4111-8111-111111111111"
 OTHER_UID = "99999999-9999-4999-8999-999999999999"
-ANY_KEY = Policy(frozenset("*"), frozenset("*"), frozenset("*"))
+ANY_KEY = Policy(frozenset("*"), frozenset("*"), frozenset("*"), verifier_image="registry.example/hardened:1")
 _HERE = Path(__file__).parent
 
-#: A web service and a worker, in as few words as possible.
-WEB: Manifest = {"image": "registry.example/shop:1", "ports": [{"name": "http", "containerPort": 8080}], "replicas": 2}
+#: A web service whose one Deployment replaces its own pods, and a worker, in as few words as possible.
+WEB: Manifest = {
+    "image": "registry.example/shop:1",
+    "ports": [{"name": "http", "containerPort": 8080}],
+    "replicas": 2,
+    "release": {"strategy": "RollingUpdate"},
+}
 WORKER: Manifest = {"image": "registry.example/shop:1", "replicas": 1}
 
 
@@ -77,11 +84,21 @@ class World:
     pods: list[Manifest] = field(default_factory=list)
     written: int = 0
     writes: list[str] = field(default_factory=list)
+    dead: set[str] = field(default_factory=set)  # Deployments whose pods are never ready
+    failing: set[str] = field(default_factory=set)  # checks that fail
+    mute: bool = False  # verifiers are lost, and say nothing
+    has_place: bool = True  # see Observed
+    ready: set[str] = field(default_factory=set)  # other services that are Ready
+    samples: dict[str, Sample] = field(default_factory=dict)  # what Prometheus answers, by the check
+    asked: list[str] = field(default_factory=list)  # what it was asked
+    quotas: list[Manifest] = field(default_factory=list)
+    config_maps: dict[str, Manifest] | None = field(default_factory=dict)  # of others, by name; None for whatever is asked for
 
     def seen(self, service: str = "shop") -> Observed:
         """What the caches show: what carries the service's label."""
         labelled = [o for o in self.objects.values() if (o["metadata"].get("labels") or {}).get(names.SERVICE_LABEL) == service]
-        return Observed.of(labelled)
+        services = {name: {"status": {"conditions": [{"type": "Ready", "status": "True"}]}} for name in self.ready}
+        return replace(Observed.of(labelled), has_place=self.has_place, services=services)
 
     def write(self, decided: Plan) -> None:
         for step in decided.apply:
@@ -96,18 +113,75 @@ class World:
             if before and "status" in before:
                 after["status"] = before["status"]
             self.objects[key] = after
+        for pod in decided.end:
+            self.writes.append(f"end {pod}")
+            self.objects[pod]["spec"]["activeDeadlineSeconds"] = ENDED_SECONDS
         for unwanted in decided.delete:
             self.writes.append(f"delete {unwanted.key}")
             del self.objects[unwanted.key]
 
-    def run_pods(self, *, ready: int | None = None, reason: str = "NewReplicaSetAvailable", since: datetime = NOW) -> None:
+    def follow(self, now: datetime = NOW) -> None:
+        """Lets pods and endpoints be as Deployments and Services want them."""
+        self.pods.clear()
+        for key, live in list(self.objects.items()):
+            if key.kind == "Deployment":
+                ready = 0 if key.name in self.dead else live["spec"]["replicas"]
+                self.run_pods(key.name, ready=ready)
+                self.pods += [_pod(live, number, is_ready=number < ready) for number in range(live["spec"]["replicas"])]
+        for key, live in list(self.objects.items()):
+            if key.kind == "Pod" and (live.get("status") or {}).get("phase") not in ("Succeeded", "Failed"):
+                live["status"] = {"phase": "Failed", "reason": "Evicted"} if self.mute else _verified(live, self.failing, now)
+        for key, live in list(self.objects.items()):
+            if key.kind == "Service":
+                self.objects[ChildKey("EndpointSlice", f"{key.name}-x")] = _endpoints(live, self.pods)
+
+    def run_pods(
+        self, name: str = "shop-blue", *, ready: int | None = None, reason: str = "NewReplicaSetAvailable", since: datetime = NOW
+    ) -> None:
         """Lets the Deployment's controller count: all wanted pods are of the last template, and `ready` of them available."""
-        deployment = self.objects[ChildKey("Deployment", "shop-blue")]
+        deployment = self.objects[ChildKey("Deployment", name)]
         wanted = deployment["spec"]["replicas"]
         stamp = since.strftime("%Y-%m-%dT%H:%M:%SZ")
         progress = {"type": "Progressing", "status": "True", "reason": reason, "lastUpdateTime": stamp}
         counts = {"replicas": wanted, "updatedReplicas": wanted, "availableReplicas": wanted if ready is None else ready}
         deployment["status"] = {**counts, "observedGeneration": deployment["metadata"]["generation"], "conditions": [progress]}
+
+
+def _verified(pod: Manifest, failing: set[str], now: datetime) -> Manifest:
+    """The status of a verifier: checks and migrations end at once, the probe once it is told to."""
+    if names.ONCE_ANNOTATION in pod["metadata"]["annotations"]:
+        code = int(pod["spec"]["containers"][0]["command"][0] in failing)
+        ended = {"name": "verifier", "state": {"terminated": {"exitCode": code, "reason": "Error" if code else "Completed"}}}
+        return {"phase": "Failed" if code else "Succeeded", "containerStatuses": [ended]}
+    task = json.loads(pod["spec"]["containers"][0]["env"][0]["value"])
+    items = [*task.get("checks", ()), *task.get("probes", ())]
+    has_failed = any(item["name"] in failing for item in items)
+    if "probes" in task and pod["spec"]["activeDeadlineSeconds"] != ENDED_SECONDS and not has_failed:
+        return {"phase": "Running"}
+    results = [
+        {"name": i["name"], "result": "Failed" if i["name"] in failing else "Passed", "message": "as asked", "requests": 5, "failed": 0}
+        for i in items
+    ]
+    message = json.dumps({"results": results, "finishedAt": now.isoformat()})
+    ended = {"name": "verifier", "state": {"terminated": {"exitCode": 0, "message": message}}}
+    return {"phase": "Succeeded", "containerStatuses": [ended]}
+
+
+def _pod(deployment: Manifest, number: int, *, is_ready: bool) -> Manifest:
+    labels = deployment["spec"]["template"]["metadata"]["labels"]
+    name = f"{deployment['metadata']['name']}-{labels[names.REVISION_LABEL]}-{number}"
+    return {"kind": "Pod", "metadata": {"name": name, "uid": name, "labels": labels}, "status": {"isReady": is_ready}}
+
+
+def _endpoints(service: Manifest, pods: Iterable[Manifest]) -> Manifest:
+    selected = [p for p in pods if service["spec"]["selector"].items() <= p["metadata"]["labels"].items()]
+    endpoints = [{"targetRef": {"uid": p["metadata"]["uid"]}, "conditions": {"ready": p["status"]["isReady"]}} for p in selected]
+    labels = {**service["metadata"]["labels"], "kubernetes.io/service-name": service["metadata"]["name"]}
+    meta = {"name": f"{service['metadata']['name']}-x", "namespace": "market", "labels": labels, "ownerReferences": [SERVICE_OWNER]}
+    return {"kind": "EndpointSlice", "metadata": meta, "endpoints": endpoints}
+
+
+SERVICE_OWNER: Manifest = {"apiVersion": "v1", "kind": "Service", "name": "shop", "uid": "s", "controller": True}
 
 
 def decide(service: Manifest, world: World, now: datetime = NOW, policy: Policy = ANY_KEY) -> Plan:
@@ -117,6 +191,11 @@ def decide(service: Manifest, world: World, now: datetime = NOW, policy: Policy 
         decided = plan(service, observed, policy, now)
         if decided.look_at_pods:
             observed = observed.with_pods(world.pods)
+        elif decided.look_around is not None:
+            observed = replace(observed, surroundings=Surroundings(tuple(world.quotas), world.config_maps))
+        elif decided.ask:
+            observed = replace(observed, samples={query.name: world.samples[query.name] for query in decided.ask})
+            world.asked += [query.text for query in decided.ask]
         elif decided.look:
             for key in decided.look:
                 found = world.objects.get(key)
@@ -125,28 +204,47 @@ def decide(service: Manifest, world: World, now: datetime = NOW, policy: Policy 
             return decided
 
 
-def settle(service: Manifest, world: World, now: datetime = NOW) -> Plan:
-    """Plans and writes until nothing is left to write. Leaves the last plan's status on the service."""
-    for _ in range(5):
+def begun(service: Manifest, world: World, now: datetime = NOW) -> Plan:
+    """The first plan that writes more than status, which is left on the service: that a release has begun is written down before."""
+    decided = decide(service, world, now)
+    while decided.is_status_first:
+        service["status"] = decided.status
         decided = decide(service, world, now)
+    return decided
+
+
+def settle(service: Manifest, world: World, now: datetime = NOW, policy: Policy = ANY_KEY) -> Plan:
+    """Plans and writes until nothing is left to write. Leaves the last plan's status on the service."""
+    for _ in range(12):
+        decided = decide(service, world, now, policy)
         if decided.seed_replicas is not None:
             service["spec"]["replicas"] = decided.seed_replicas
             service["metadata"]["generation"] += 1
-        if not decided.has_writes:
-            service["status"] = decided.status
+        if decided.has_writes:
+            world.write(decided)
+            continue
+        service["status"] = decided.status
+        if not decided.is_status_first:
             return decided
-        world.write(decided)
     raise AssertionError(f"still writing: {decided}")
 
 
 def running(spec: Mapping[str, Any] = WEB) -> tuple[Manifest, World]:
-    """A service that was applied, and whose pods are all available."""
+    """A service whose first revision was released in place, and whose pods are all available."""
     cr, world = body(spec), World()
-    settle(cr, world)
-    world.run_pods()
-    settle(cr, world)
+    released(cr, world)
     world.writes.clear()
     return cr, world
+
+
+def released(cr: Manifest, world: World) -> None:
+    """Lets a release in place come to its end, at NOW. No pod was listed, and no endpoint seen, in the world that is left."""
+    for seconds in range(80, -1, -20):
+        settle(cr, world, NOW - timedelta(seconds=seconds))
+        world.follow(NOW)
+    world.pods.clear()
+    for key in [key for key in world.objects if key.kind == "EndpointSlice"]:
+        del world.objects[key]
 
 
 def with_spec(cr: Manifest, **changes: Any) -> Manifest:

@@ -1,5 +1,6 @@
-"""What the cluster's own controllers do to the objects: Deployments become available, orphans go, namespaces end."""
+"""What the cluster's own controllers do: Deployments get their pods, Services their endpoints, orphans go, namespaces end."""
 
+import json
 from typing import Any
 
 from tests.memory import fields
@@ -7,23 +8,30 @@ from tests.memory.fields import Body
 from tests.memory.ownership import Manager
 from tests.memory.store import Store
 
-from hardened.shell.kinds import DEPLOYMENT, KINDS, Kind
+from hardened.shell.kinds import DEPLOYMENT, ENDPOINT_SLICE, KINDS, POD, RESOURCE_QUOTA, SERVICE, Kind
 
 CONTROLLER = Manager("kube-controller-manager", "Update", "status")
 _FOREGROUND = "foregroundDeletion"
+_HOMELESS = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/2 nodes are available"}
 
 
 def settle(store: Store) -> int:
-    """Each Deployment gets all its replicas, updated and ready, unless it is in store.stuck: then never more than it has already.
+    """Each Deployment gets all its replicas, updated and ready, unless it is in store.stuck: then no more ready ones than it has already.
 
-    The number of Deployments whose status changed.
+    Then each Service gets its endpoints, and each quota is counted. The number of objects that changed.
     """
+    changed = _deployments(store)
+    return changed + _pods(store) + _endpoints(store) + _verifiers(store) + _quotas(store)
+
+
+def _deployments(store: Store) -> int:
     changed = 0
     for (kind, namespace, name), stored in list(store.objects.items()):
         if kind != DEPLOYMENT.name or "deletionTimestamp" in stored.body["metadata"]:
             continue
         before = stored.body.get("status") or {}
-        status = _available(stored.body, before, store.now(), is_stuck=(namespace, name) in store.stuck)
+        is_stuck = (namespace, name) in store.stuck
+        status = _available(stored.body, before, store.now(), is_stuck=is_stuck, is_dead=_is_dead(store, stored.body))
         if status != before:
             new = fields.copy(stored.body) | {"status": status}
             new["metadata"].setdefault("annotations", {}).setdefault("deployment.kubernetes.io/revision", "1")
@@ -32,9 +40,19 @@ def settle(store: Store) -> int:
     return changed
 
 
-def _available(body: Body, before: Body, now: str, *, is_stuck: bool) -> Body:
+def _is_dead(store: Store, deployment: Body) -> bool:
+    template = deployment["spec"]["template"]
+    image = template["spec"]["containers"][0]["image"]
+    if image in store.doomed:
+        labels = template["metadata"]["labels"]
+        selectors = [s["spec"].get("selector") or {} for s in store.bodies(SERVICE, None) if not s["metadata"]["name"].endswith("-preview")]
+        return any(selector.items() <= labels.items() for selector in selectors)
+    return image in store.dead | store.homeless
+
+
+def _available(body: Body, before: Body, now: str, *, is_stuck: bool, is_dead: bool) -> Body:
     wanted = body["spec"]["replicas"]
-    ready = min(wanted, before.get("readyReplicas", 0)) if is_stuck else wanted
+    ready = 0 if is_dead else min(wanted, before.get("readyReplicas", 0)) if is_stuck else wanted
     counts = {"replicas": wanted, "updatedReplicas": wanted, "readyReplicas": ready, "availableReplicas": ready}
     status: Body = {"observedGeneration": body["metadata"]["generation"], **{name: count for name, count in counts.items() if count}}
     if ready < wanted:
@@ -47,6 +65,119 @@ def _available(body: Body, before: Body, now: str, *, is_stuck: bool) -> Body:
         _condition(before, now, "Progressing", "True", progress),
     ]
     return status
+
+
+def _pods(store: Store) -> int:
+    """The pods of each Deployment's last template, at once: none of another one is left."""
+    wanted: dict[tuple[str, str], Body] = {}
+    for deployment in store.bodies(DEPLOYMENT, None):
+        meta, template = deployment["metadata"], deployment["spec"]["template"]
+        ready = (deployment.get("status") or {}).get("readyReplicas", 0)
+        for number in range(deployment["spec"]["replicas"]):
+            name = f"{meta['name']}-{template['metadata']['labels'].get('hardened.dev/revision', '')}-{number}"
+            status = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True" if number < ready else "False"}]}
+            if template["spec"]["containers"][0]["image"] in store.homeless:
+                status = {"phase": "Pending", "conditions": [_HOMELESS]}
+            owner = {"apiVersion": "apps/v1", "kind": "Deployment", "name": meta["name"], "uid": meta["uid"], "controller": True}
+            pod_meta = {
+                "name": name, "namespace": meta["namespace"], "labels": template["metadata"]["labels"], "ownerReferences": [owner],
+            }  # fmt: skip
+            wanted[meta["namespace"], name] = {"apiVersion": "v1", "kind": "Pod", "metadata": pod_meta, "status": status}
+    return _bring(store, POD, wanted, "status")
+
+
+def _quotas(store: Store) -> int:
+    """Counts pods; of anything else a quota counts nothing here."""
+    changed = 0
+    for quota in store.bodies(RESOURCE_QUOTA, None):
+        hard = quota["spec"]["hard"]
+        pods = str(len(store.bodies(POD, quota["metadata"]["namespace"])))
+        status = {"hard": hard, "used": {name: pods if name == "pods" else "0" for name in hard}}
+        if quota.get("status") != status:
+            _store(store, RESOURCE_QUOTA, fields.copy(quota) | {"status": status})
+            changed += 1
+    return changed
+
+
+def _endpoints(store: Store) -> int:
+    """One EndpointSlice for each Service with a selector; it has the Service's labels, as the real ones do."""
+    wanted: dict[tuple[str, str], Body] = {}
+    for service in store.bodies(SERVICE, None):
+        meta, selector = service["metadata"], service["spec"].get("selector")
+        if not selector:
+            continue
+        pods = [
+            p for p in store.bodies(POD, meta["namespace"]) if not _is_verifier(p) and selector.items() <= p["metadata"]["labels"].items()
+        ]
+        endpoints = [
+            {
+                "targetRef": {"kind": "Pod", "name": pod["metadata"]["name"], "uid": pod["metadata"]["uid"]},
+                "conditions": {"ready": pod["status"]["conditions"][0]["status"] == "True"},
+            }
+            for pod in pods
+        ]
+        labels = {**(meta.get("labels") or {}), "kubernetes.io/service-name": meta["name"]}
+        owner = {"apiVersion": "v1", "kind": "Service", "name": meta["name"], "uid": meta["uid"], "controller": True}
+        slice_meta = {"name": f"{meta['name']}-slice", "namespace": meta["namespace"], "labels": labels, "ownerReferences": [owner]}
+        wanted[meta["namespace"], slice_meta["name"]] = {
+            "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "metadata": slice_meta, "endpoints": endpoints,
+        }  # fmt: skip
+    return _bring(store, ENDPOINT_SLICE, wanted, "endpoints")
+
+
+def _is_verifier(body: Body) -> bool:
+    return body["metadata"].get("labels", {}).get("app.kubernetes.io/component") == "verifier"
+
+
+def _verifiers(store: Store) -> int:
+    """Checks pass at once, and so do commands but `false`; the probe ends when it is told to."""
+    changed = 0
+    for pod in store.bodies(POD, None):
+        if not _is_verifier(pod) or (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
+            continue
+        if "status" not in pod:
+            _store(store, POD, fields.copy(pod) | {"status": {"phase": "Running"}})
+            changed += 1
+        container = pod["spec"]["containers"][0]
+        if container["command"] in (["true"], ["false"]):
+            code = int(container["command"] == ["false"])
+            ended = {"name": container["name"], "state": {"terminated": {"exitCode": code}}}
+            phase = "Failed" if code else "Succeeded"
+            _store(store, POD, fields.copy(pod) | {"status": {"phase": phase, "containerStatuses": [ended]}})
+            changed += 1
+            continue
+        task = json.loads(container["env"][0]["value"])
+        if "probes" in task and pod["spec"]["activeDeadlineSeconds"] != 1:
+            continue
+        results = [{"name": item["name"], "result": "Passed", "requests": 5} for item in (*task.get("checks", ()), *task.get("probes", ()))]
+        message = json.dumps({"results": results, "finishedAt": store.now()})
+        ended = {"name": "verifier", "state": {"terminated": {"exitCode": 0, "message": message}}}
+        _store(store, POD, fields.copy(pod) | {"status": {"phase": "Succeeded", "containerStatuses": [ended]}})
+        changed += 1
+    return changed
+
+
+def _bring(store: Store, kind: Kind, wanted: dict[tuple[str, str], Body], compared: str) -> int:
+    """Makes, changes and removes objects of a kind until they are those that are wanted. How many that took."""
+    changed = 0
+    for body in store.bodies(kind, None):
+        if _is_verifier(body):
+            continue
+        place = (body["metadata"]["namespace"], body["metadata"]["name"])
+        if place in wanted or (kind == POD and body["metadata"]["labels"].get("hardened.dev/revision") in store.lingering):
+            continue
+        store.remove(kind, *place)
+        changed += 1
+    for place, body in wanted.items():
+        known = store.get(kind, *place)
+        if known is None:
+            store.create(kind, fields.copy(body), CONTROLLER)
+            known = store.existing(kind, *place)
+            changed += 1
+        if known.body.get(compared) != body[compared]:
+            _store(store, kind, fields.copy(known.body) | {compared: body[compared]})
+            changed += 1
+    return changed
 
 
 def _condition(before: Body, now: str, type_: str, status: str, reason: str) -> Body:

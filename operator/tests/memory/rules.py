@@ -107,6 +107,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
 _FIELDS: dict[str, set[str]] = {
     "ConfigMap": {"data", "binaryData", "immutable"},
     "ControllerRevision": {"data", "revision"},
+    "EndpointSlice": {"addressType", "endpoints", "ports"},
     "ServiceAccount": {"automountServiceAccountToken", "imagePullSecrets", "secrets"},
 }
 

@@ -12,14 +12,14 @@ from tests.memory.ownership import Conflicts, Manager, Owners
 from hardened.api import names
 from hardened.errors import ApiFailure, LookAgain, Refused, Vanished
 from hardened.shell.api_server import EXCEEDED_QUOTA, NAMESPACE_TERMINATING
-from hardened.shell.kinds import HARDENED_SERVICE, Kind
+from hardened.shell.kinds import Kind
 
 Id = tuple[str, str, str]  # kind, namespace, name
 OnEvent = Callable[[str, Kind, Body], None]
 
-HAS_STATUS = {"Deployment", "Service", "Pod", "PodDisruptionBudget", "PersistentVolumeClaim", names.KIND}
+HAS_STATUS = {"Deployment", "Service", "Pod", "PodDisruptionBudget", "PersistentVolumeClaim", names.KIND, names.ACTION_KIND}
 HAS_SCALE = {"Deployment", names.KIND}
-HAS_GENERATION = {"Deployment", "PodDisruptionBudget", "NetworkPolicy", names.KIND}
+HAS_GENERATION = {"Deployment", "PodDisruptionBudget", "NetworkPolicy", names.KIND, names.ACTION_KIND}
 #: A PUT of these must say which resourceVersion it replaces.
 NEEDS_VERSION = {"Lease", "PodDisruptionBudget", names.KIND}
 _NOT_SPEC = ("apiVersion", "kind", "metadata", "status")
@@ -37,7 +37,9 @@ class Store:
     """Shared by all who call the cluster. Bodies that go in and out are the store's own: callers copy them.
 
     quota: (namespace, kind) -> how many objects may be; creations beyond are refused. stuck: Deployments (namespace, name) that never
-    become available. defaults: kind -> what fills in its defaults, such as those of the CRD's schema.
+    become available. dead: images whose containers are never ready; doomed: images that fail as soon as a Service leads to them.
+    homeless: images whose pods no node takes; lingering: revisions whose pods never go.
+    defaults: kind -> what fills in its defaults, such as those of the CRD's schema.
     """
 
     today: Callable[[], datetime]
@@ -47,6 +49,10 @@ class Store:
     on_event: list[OnEvent] = field(default_factory=list)
     quota: dict[tuple[str, str], int] = field(default_factory=dict)
     stuck: set[tuple[str, str]] = field(default_factory=set)
+    dead: set[str] = field(default_factory=set)
+    doomed: set[str] = field(default_factory=set)
+    homeless: set[str] = field(default_factory=set)
+    lingering: set[str] = field(default_factory=set)
     version: int = 1000
     born: int = 0
 
@@ -88,7 +94,7 @@ class Store:
                 raise conflict(kind, meta["name"], said)
             return self._make(kind, wanted, me)
         # The status of a custom resource is written whatever uid comes with it: all but the status is the stored object's own.
-        is_blind = me.subresource == "status" and kind == HARDENED_SERVICE
+        is_blind = me.subresource == "status" and kind.group == names.GROUP
         _hold_preconditions(kind, {**meta, "uid": None} if is_blind else meta, known.body["metadata"])
         live = known.body | {"metadata": {key: value for key, value in known.body["metadata"].items() if key != "managedFields"}}
         wanted["metadata"] = {key: value for key, value in wanted["metadata"].items() if key not in ("uid", "resourceVersion")}

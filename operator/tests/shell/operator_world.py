@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import random
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,7 +13,7 @@ from tests.shell import virtual_time
 
 from hardened.core.policy import Policy
 from hardened.shell.cache import Cache
-from hardened.shell.kinds import HARDENED_SERVICE, Kind
+from hardened.shell.kinds import EVENT, HARDENED_SERVICE, HARDENED_SERVICE_ACTION, Kind
 from hardened.shell.metrics import Metrics
 from hardened.shell.reconciler import Reconciler
 from hardened.shell.recorder import Recorder
@@ -30,17 +31,33 @@ class Killed(BaseException):
 
 
 class Operator:
-    """One operator process over `server`. `run` ends with Killed when a hook of the server kills it."""
+    """One operator process over `server`. `run` ends with Killed when a hook of the server kills it.
 
-    def __init__(self, server: MemoryApiServer) -> None:
-        self.server = server
+    events: where Events are sent, apart from all else, so that one more or less changes nothing; None: they are not sent; namespaces: those
+    that it watches, () for all; releases: how many may be at work at a time.
+    """
+
+    def __init__(
+        self, server: MemoryApiServer, events: MemoryApiServer | None = None, *, namespaces: tuple[str, ...] = (), releases: int = 1000
+    ) -> None:
+        self.server, self.namespaces = server, namespaces
+        self.tells = events is not None
         self.cache = Cache()
         rng = random.Random(1)
         self.queue = WorkQueue(virtual_time.now, rng)
-        recorder = Recorder(server.outsider("events"), "operator", clock=virtual_time.now, today=today)
-        self.sync = Sync(server, self.cache, self.queue, namespaces=(), period=300, rng=rng)
+        self.metrics = Metrics()
+        self.recorder = recorder = Recorder(events or server.outsider("events"), "operator", clock=virtual_time.now, today=today)
+        self.sync = Sync(server, self.cache, self.queue, namespaces=namespaces, period=300, rng=rng)
         self.reconciler = Reconciler(
-            server, self.cache, self.queue, policy=Policy(), metrics=Metrics(), recorder=recorder, now=today, may_write=lambda: True
+            server,
+            self.cache,
+            self.queue,
+            policy=Policy(verifier_image="hardened:1"),
+            metrics=self.metrics,
+            recorder=recorder,
+            now=today,
+            may_write=lambda: True,
+            releases=releases,
         )
         self.death: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -49,14 +66,17 @@ class Operator:
         self.server.on_event.append(self._seen)
         try:
             await self.sync.first(lambda _: None)
+            self.reconciler.resume()
             working = asyncio.create_task(self.queue.run(self._work, 4))
-            resync = asyncio.create_task(self.sync.run(lambda _: None))
+            others = [working, asyncio.create_task(self.sync.run(lambda _: None))]
+            if self.tells:
+                others.append(asyncio.create_task(self.recorder.run()))
             try:
                 await self.death
             finally:
-                for task in (working, resync):
+                for task in others:
                     task.cancel()
-                await asyncio.gather(working, resync, return_exceptions=True)
+                await asyncio.gather(*others, return_exceptions=True)
         finally:
             self.server.on_event.remove(self._seen)
 
@@ -69,7 +89,7 @@ class Operator:
             await asyncio.Event().wait()  # a killed process runs no further line
 
     def _seen(self, event: str, kind: Kind, obj: Body) -> None:
-        if kind.name == "CustomResourceDefinition":
+        if kind.name == "CustomResourceDefinition" or (self.namespaces and obj["metadata"]["namespace"] not in self.namespaces):
             return
         key = self.cache.see(kind, event, obj)
         if key:
@@ -86,8 +106,12 @@ class World:
 
     def __init__(self) -> None:
         self.server = MemoryApiServer(["shop"], today=today)
+        self.server.store.dead.add("dead:1")
+        self.server.store.doomed.add("doomed:1")
         self.people = self.server.outsider("kubectl")
+        self.events = MemoryApiServer(["shop"], today=today)
         self.kills = 0
+        self.operators: list[Operator] = []
 
     async def play(self, *steps: Callable[["World"], Any], is_enough: Callable[[], bool] = lambda: False) -> int:
         """Does the steps one after the other, each until the world is quiet, until `is_enough`. How many were done."""
@@ -109,7 +133,8 @@ class World:
     async def _supervise(self) -> None:
         while True:
             try:
-                await Operator(self.server).run()
+                self.operators.append(Operator(self.server, self.events))
+                await self.operators[-1].run()
             except Killed:
                 self.kills += 1
 
@@ -132,13 +157,21 @@ class World:
         """Everything that exists, without ids and times."""
         return {f"{kind} {name}": _stable(stored.body) for (kind, _, name), stored in sorted(self.server.store.objects.items())}
 
+    def told(self) -> Counter[str]:
+        """How often each reason was told of."""
+        found: Counter[str] = Counter()
+        for event in self.events.all(EVENT):
+            found[event["reason"]] += event["count"]
+        return found
+
 
 _VOLATILE = frozenset({"uid", "resourceVersion", "generation", "creationTimestamp", "managedFields"})
 
 
 def _stable(body: Body) -> Body:
     meta = {k: v for k, v in body["metadata"].items() if k not in _VOLATILE}
-    meta["annotations"] = {k: v for k, v in (meta.get("annotations") or {}).items() if k != "hardened.dev/applied"}
+    volatile = ("hardened.dev/applied", "hardened.dev/serving-epoch", "hardened.dev/migration")
+    meta["annotations"] = {k: v for k, v in (meta.get("annotations") or {}).items() if k not in volatile}
     meta["ownerReferences"] = [{k: v for k, v in r.items() if k != "uid"} for r in meta.get("ownerReferences") or ()]
     stable = {k: v for k, v in body.items() if k not in ("metadata", "status")} | {"metadata": meta}
     stable["spec"] = {k: v for k, v in (body.get("spec") or {}).items() if k not in ("clusterIP", "clusterIPs")}
@@ -206,4 +239,45 @@ async def recreate(world: World) -> None:
     await world.people.create(HARDENED_SERVICE, service(image="web:3", replicas=1))
 
 
+#: A blue-green service; what is kept, and the deadline, end within QUIET.
+RELEASED = {
+    "volumes": None,
+    "replicas": 2,
+    "release": {"strategy": "BlueGreen", "keepPrevious": "30s", "progressDeadline": "10s"},
+    "verify": {"afterCutover": {"window": "2s"}},
+}
+
+
+async def create_released(world: World) -> None:
+    """A team makes a service that is released blue-green."""
+    await world.people.create(HARDENED_SERVICE, service(**RELEASED))
+
+
+def release(image: str, **more: Any) -> Callable[[World], Any]:
+    """A new version."""
+
+    async def edit(world: World) -> None:
+        spec = {**service(**RELEASED)["spec"], "image": image, "files": [{"mountPath": "/etc/web", "data": {"a": image}}], **more}
+        await world.people.merge_patch(HARDENED_SERVICE, "shop", "web", {"spec": spec})
+
+    return edit
+
+
+#: A good version; one that never comes up; one that fails once it is led to; the good one again, with more pods.
+RELEASES = (create_released, release("web:2"), release("dead:1"), release("doomed:1"), release("web:2", replicas=3))
 FLOW = (create, edit, retire_ports, recreate)
+
+
+def asks(action: str, name: str = "a", **spec: Any) -> Callable[[World], Any]:
+    """Somebody makes an action."""
+
+    async def make(world: World) -> None:
+        manifest = {
+            "apiVersion": "hardened.dev/v1alpha1",
+            "kind": "HardenedServiceAction",
+            "metadata": {"name": name, "namespace": "shop"},
+            "spec": {"service": "web", "action": action, "requestedBy": "jane", "reason": "p99 doubled", **spec},
+        }
+        await world.people.create(HARDENED_SERVICE_ACTION, manifest)
+
+    return make

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from hardened.shell.cache import Cache
-from hardened.shell.kinds import CONFIG_MAP, DEPLOYMENT, HARDENED_SERVICE, POD, SERVICE
+from hardened.shell.kinds import CONFIG_MAP, DEPLOYMENT, HARDENED_SERVICE, HARDENED_SERVICE_ACTION, POD, SERVICE
 from hardened.shell.workqueue import Key
 
 WEB = Key("shop", "web")
@@ -73,6 +73,14 @@ def test_children_are_those_of_the_service_and_of_every_kind() -> None:
     cache.see(DEPLOYMENT, "MODIFIED", body(version=2, uid=f"{DEPLOYMENT}web-blue", service="other"))
     assert {child["metadata"]["name"] for child in cache.children("shop", "web")} == {"web"}
     assert {child["metadata"]["name"] for child in cache.children("shop", "other")} == {"x", "web-blue"}
+
+
+def test_an_action_belongs_to_the_service_that_it_names_whoever_owns_it() -> None:
+    cache = Cache()
+    action = body("a", service="other", ownerReferences=owner("another")) | {"kind": "HardenedServiceAction", "spec": {"service": "web"}}
+    assert cache.see(HARDENED_SERVICE_ACTION, "ADDED", action) == WEB
+    assert [live["metadata"]["name"] for live in cache.children(*WEB)] == ["a"]
+    assert cache.see(HARDENED_SERVICE_ACTION, "ADDED", body("b", uid="u2")) == Key("shop", "")
 
 
 def test_our_own_write_is_known_at_once_and_its_echo_is_no_news() -> None:

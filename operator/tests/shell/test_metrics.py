@@ -21,6 +21,9 @@ def test_the_names_are_those_that_are_promised() -> None:
     metrics.repairs.labels("Service").inc()
     metrics.reconcile_errors.labels("Refused").inc()
     metrics.reconcile_seconds.observe(0.1)
+    metrics.releases.releases.labels("promoted").inc()
+    metrics.releases.probe_requests.labels("cutover").inc(812)
+    metrics.releases.probe_failures.labels("cutover").inc(0)
     said = text(metrics)
     for name in (
         "hardened_reconcile_seconds_bucket{",
@@ -32,6 +35,12 @@ def test_the_names_are_those_that_are_promised() -> None:
         'hardened_repairs_total{kind="Service"} 1.0',
         "hardened_leader 0.0",
         'hardened_services{phase="Healthy"} 1.0',
+        'hardened_releases_total{result="promoted"} 1.0',
+        "hardened_release_seconds_bucket{",
+        "hardened_cutover_seconds_bucket{",
+        'hardened_probe_requests_total{probe="cutover"} 812.0',
+        'hardened_probe_failures_total{probe="cutover"} 0.0',
+        "hardened_releases_at_work 0.0",
     ):
         assert name in said
 

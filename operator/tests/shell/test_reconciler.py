@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from tests.memory.api_server import Call
 from tests.shell import virtual_time
+from tests.shell.enumerations import turns
 from tests.shell.operator_world import FLOW, Killed, Operator, Strike, World, create
 
 from hardened.errors import LookAgain, Refused, TryAgain, Vanished
@@ -57,9 +58,10 @@ def _ends_the_same(nth: int, error: Callable[[], BaseException], *, is_after: bo
 
 
 @pytest.mark.parametrize("is_after", [False, True], ids=["before it took effect", "after it took effect"])
-def test_killed_at_any_single_write_it_ends_the_same(is_after: bool) -> None:
+@pytest.mark.parametrize("turn", turns(2))
+def test_killed_at_any_single_write_it_ends_the_same(turn: slice, is_after: bool) -> None:
     assert clean().writes[-1] >= 30
-    for nth in range(1, clean().writes[-1] + 1):
+    for nth in range(1, clean().writes[-1] + 1)[turn]:
         _ends_the_same(nth, Killed, is_after=is_after)
 
 
@@ -75,10 +77,11 @@ ERRORS: dict[str, Callable[[], BaseException]] = {
 
 
 @pytest.mark.parametrize("is_after", [False, True], ids=["before it took effect", "after it took effect"])
-@pytest.mark.parametrize(("turn", "answer"), list(enumerate(ERRORS)))
-def test_answered_wrongly_at_a_write_it_ends_the_same(turn: int, answer: str, is_after: bool) -> None:
+@pytest.mark.parametrize(("start", "answer"), list(enumerate(ERRORS, 1)))
+@pytest.mark.parametrize("turn", turns(1))
+def test_answered_wrongly_at_a_write_it_ends_the_same(turn: slice, start: int, answer: str, is_after: bool) -> None:
     # Every seventh write for each answer, each answer from another one on: together all of them.
-    for nth in range(1 + turn, clean().writes[-1] + 1, len(ERRORS)):
+    for nth in range(start, clean().writes[-1] + 1, len(ERRORS))[turn]:
         _ends_the_same(nth, ERRORS[answer], is_after=is_after)
 
 

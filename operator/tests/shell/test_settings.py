@@ -28,6 +28,9 @@ def test_a_pod_needs_no_setting_at_all() -> None:
         pytest.param(
             {"POD_LABEL_KEYS": "team,example.com/*, a.b/c"}, "pod_label_keys", ("a.b/c", "example.com/*", "team"), id="keys and prefixes"
         ),
+        pytest.param({"PROMETHEUS_URL": "http://a.b:9090/c"}, "prometheus_url", "http://a.b:9090/c", id="an address"),
+        pytest.param({"PROMETHEUS_URL": "https://[fd00::1]:1"}, "prometheus_url", "https://[fd00::1]:1", id="an address by number"),
+        pytest.param({"PROMETHEUS_SHARED": "true"}, "prometheus_shared", True, id="and that it is shared"),
         pytest.param({"LOG_LEVEL": "DEBUG"}, "log_level", "debug", id="the log level in any case"),
     ],
 )
@@ -63,6 +66,11 @@ def test_a_value_is_read(variables: dict[str, str], field: str, expected: Any) -
         ("POD_LABEL_KEYS", "a b"),
         ("POD_ANNOTATION_KEYS", "/x"),
         ("SERVICE_ACCOUNT_ANNOTATION_KEYS", "x/*/y"),
+        ("PROMETHEUS_URL", "prometheus:9090"),
+        ("PROMETHEUS_URL", "ftp://a"),
+        ("PROMETHEUS_URL", "http://user:password@a"),
+        ("PROMETHEUS_URL", "http://a?b"),
+        ("PROMETHEUS_SHARED", "perhaps"),
         ("LOG_LEVEL", "loud"),
     ],
 )

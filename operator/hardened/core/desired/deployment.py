@@ -15,14 +15,21 @@ def deployment_name(svc: HardenedService, color: str) -> str:
     return names.child_name(svc.name, color)
 
 
-def deployment(svc: HardenedService, revision: Revision, color: str, replicas: int) -> Manifest:
-    """The revision's stored template, verbatim, plus the colour. replicas: 0 to 1000."""
+def deployment(svc: HardenedService, revision: Revision, color: str, replicas: int, epoch: str = "") -> Manifest:
+    """The revision's stored template, verbatim, plus the colour. replicas: 0 to 1000.
+
+    epoch: another one before traffic is led to this colour. That changes the object's resourceVersion: whoever still means to take the
+    colour down, as one decided before, is told that it has changed.
+    """
+    marked = metadata(svc, deployment_name(svc, color), "app", color=color, revision=revision.name)
+    if epoch:
+        marked["annotations"] = {names.EPOCH_ANNOTATION: epoch}
     meta = revision.template["metadata"]
     template = {**revision.template, "metadata": {**meta, "labels": {**meta["labels"], names.COLOR_LABEL: color}}}
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": metadata(svc, deployment_name(svc, color), "app", color=color, revision=revision.name),
+        "metadata": marked,
         "spec": {
             "replicas": replicas,
             "revisionHistoryLimit": 2,
@@ -36,6 +43,6 @@ def deployment(svc: HardenedService, revision: Revision, color: str, replicas: i
 
 def _strategy(revision: Revision) -> Manifest:
     # Two versions cannot mount a volume that only one node may write to: the old pods must be gone first.
-    if any(volume.is_exclusive for volume in revision.spec.volumes or ()):
+    if revision.fields and any(volume.is_exclusive for volume in revision.spec.volumes or ()):
         return {"type": "Recreate"}
     return {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": "25%"}}

@@ -17,6 +17,11 @@ def owner_reference(svc: HardenedService) -> Manifest:
     }
 
 
+def action_owner(svc: HardenedService) -> Manifest:
+    """The service as owner of an action, which may have another controller: it goes with the service."""
+    return {"apiVersion": names.API_VERSION, "kind": names.KIND, "name": svc.name, "uid": svc.uid}
+
+
 def labels(svc: HardenedService, component: str, *, color: str | None = None, revision: str | None = None) -> dict[str, str]:
     """The labels of a child. The service's own labels are never copied: a GitOps tool would adopt and prune the child."""
     found = {

@@ -5,6 +5,7 @@ from hardened.api.parse import HardenedService
 from hardened.core.desired.container import as_manifest
 from hardened.core.desired.deployment import deployment_name
 from hardened.core.desired.metadata import metadata, stack_selector
+from hardened.core.desired.verifier_pod import verifier_labels
 from hardened.core.manifest import Manifest
 from hardened.core.revision import Revision
 
@@ -20,21 +21,21 @@ def network_policy(svc: HardenedService, revision: Revision, color: str) -> Mani
         "spec": {
             "podSelector": {"matchLabels": stack_selector(svc, color)},
             "policyTypes": ["Ingress", "Egress"],
-            **_ingress(revision),
+            **_ingress(svc, revision),
             "egress": _egress(revision),
         },
     }
 
 
-def _ingress(revision: Revision) -> Manifest:
+def _ingress(svc: HardenedService, revision: Revision) -> Manifest:
     spec = revision.spec
     if not spec.ports:
         return {}
     rule: Manifest = {"ports": [{"port": p.container_port, "protocol": p.protocol} for p in spec.ports]}
     if spec.network and spec.network.ingress_from is not None:
-        if not spec.network.ingress_from:
-            return {}
-        rule["from"] = [_peer(peer) for peer in spec.network.ingress_from]
+        # Without its own verifier, no release of a service that lets nobody in could ever be checked.
+        verifier = {"podSelector": {"matchLabels": verifier_labels(svc)}}
+        rule["from"] = [*(_peer(peer) for peer in spec.network.ingress_from), verifier]
     return {"ingress": [rule]}
 
 

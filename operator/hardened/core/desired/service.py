@@ -1,35 +1,80 @@
-"""The Service that clients use."""
+"""The Services of a service: the one that clients use, and the one that leads to what is being checked."""
 
+from collections.abc import Mapping
+from typing import Any
+
+from hardened.api import names
 from hardened.api.parse import HardenedService
 from hardened.core.desired.metadata import metadata, stack_selector
 from hardened.core.manifest import Manifest, without_none
+from hardened.core.release import COLORS, Place
 from hardened.core.revision import Revision
 
+#: As a selected revision: no pod has it. A selector that is removed would leave the endpoints of before standing.
+NOBODY = "none"
 
-def service(svc: HardenedService, revision: Revision, color: str) -> Manifest | None:
-    """Leads to one colour; its ports are those of the revision that the colour runs. None for a worker without ports."""
+
+def preview_name(svc: HardenedService) -> str:
+    """The name of the preview Service."""
+    return names.child_name(svc.name, "preview")
+
+
+def selector(svc: HardenedService, place: Place | None) -> dict[str, str]:
+    """Selects the pods of one revision in one colour; None: nobody."""
+    if place is None:
+        return {names.SERVICE_LABEL: svc.name, names.REVISION_LABEL: NOBODY}
+    return {**stack_selector(svc, place.color), names.REVISION_LABEL: place.revision}
+
+
+def leads_to(live: Mapping[str, Any], svc: HardenedService) -> Place | None:
+    """Where a live Service leads, or None where that is nobody, or no place of this service."""
+    found = live["spec"].get("selector") or {}
+    color, revision = found.get(names.COLOR_LABEL), found.get(names.REVISION_LABEL)
+    place = Place(color, revision) if color in COLORS and revision else None
+    return place if found == selector(svc, place) else None
+
+
+def is_strange(live: Mapping[str, Any], svc: HardenedService) -> bool:
+    """Whether a live Service has a selector that is never written here for a release."""
+    found = live["spec"].get("selector") or {}
+    return found not in (selector(svc, leads_to(live, svc)), selector(svc, None))
+
+
+def switch_service(svc: HardenedService, revision: Revision, selects: Mapping[str, str]) -> Manifest | None:
+    """The Service that clients use. Its ports are those of the revision that it leads to. None for a worker without ports."""
+    given = svc.spec.service
+    return _service(svc, svc.name, "service", revision, selects, dict(given.annotations or {}), given.type)
+
+
+def preview_service(svc: HardenedService, revision: Revision, selects: Mapping[str, str]) -> Manifest | None:
+    """The Service that leads to a new revision before clients do: within the cluster alone."""
+    return _service(svc, preview_name(svc), "preview", revision, selects, {}, "ClusterIP")
+
+
+def _service(
+    svc: HardenedService, name: str, component: str, revision: Revision, selects: Mapping[str, str], annotations: dict[str, str], kind: str
+) -> Manifest | None:
     ports = revision.spec.ports
     if not ports:
         return None
-    given = svc.spec.service
-    meta = metadata(svc, svc.name, "service")
-    if given.annotations:
-        meta["annotations"] = dict(given.annotations)
+    meta: dict[str, Any] = metadata(svc, name, component)
+    if annotations:
+        meta["annotations"] = annotations
     return {
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": meta,
         "spec": without_none(
-            type="ClusterIP" if given.type == "Headless" else given.type,
-            clusterIP="None" if given.type == "Headless" else None,
-            selector=stack_selector(svc, color),
+            type="ClusterIP" if kind == "Headless" else kind,
+            clusterIP="None" if kind == "Headless" else None,
+            selector=dict(selects),
             ports=[
                 without_none(
                     name=p.name, port=p.port or p.container_port, targetPort=p.name, protocol=p.protocol, appProtocol=p.app_protocol
                 )
                 for p in ports
             ],
-            sessionAffinity=given.session_affinity,
-            trafficDistribution=given.traffic_distribution,
+            sessionAffinity=svc.spec.service.session_affinity,
+            trafficDistribution=svc.spec.service.traffic_distribution,
         ),
     }

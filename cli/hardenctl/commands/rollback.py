@@ -1,0 +1,85 @@
+"""`rollback`: goes back to a revision that was promoted before."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Annotated, Any
+
+import typer
+
+from hardenctl import asking
+from hardenctl.asking import OUTPUTS, Name, Reason, Timeout, Wait, perform, service_of, wish
+from hardenctl.cluster import Manifest
+from hardenctl.outcome import Exit
+from hardenctl.references import References, references_of
+from hardenctl.release_state import serving_of
+from hardenctl.revisions import DIGITS, Stored, before, named, stored_of
+from hardenctl.session import Session
+from hardened.errors import ApiFailure
+
+__all__ = ["EXAMPLES", "MORE", "OUTPUTS", "run"]
+
+EXAMPLES = (
+    "rollback shop                                 # to the revision promoted before",
+    "rollback shop --to-revision 3                 # to that one, as `history` numbers them",
+    'rollback shop --reason "p99 doubled" --no-wait',
+)
+MORE = (
+    "At once while the previous colour is still up; else the revision is brought up first. It was checked when it was promoted, and is not "
+    "checked again. Its `files` come back with it; secrets, referenced ConfigMaps and the data in claims do not, as the output says. "
+    "The revision that is left is rejected until `retry`, or until the spec changes. "
+) + asking.MORE
+
+
+def run(
+    session: Session,
+    name: Name,
+    to_revision: Annotated[
+        str, typer.Option("--to-revision", metavar="R", help="Where to: its number, its name, or the first digits of its name.")
+    ] = "",
+    across_migration: Annotated[
+        bool, typer.Option("--across-migration", help="Also where a migration ran since; what it changed stays changed.")
+    ] = False,
+    reason: Reason = "",
+    wait: Wait = True,
+    timeout: Timeout = "",
+) -> Exit:
+    """Asks for it, and waits."""
+    wish("Rollback", name, "", reason, wait, timeout)  # wrong flags are told before the cluster is asked for anything
+    live = service_of(session, name)
+    kept = _kept(session, live)
+    revision = to_revision if _is_whole(to_revision) else named(kept, to_revision).revision if to_revision else ""
+    likely = None if revision else before(kept, live)
+
+    def leftovers(after: Manifest) -> tuple[Sequence[str], Mapping[str, Any]]:
+        # A status that still tells of the revision that was left says nothing of where it went.
+        has_moved = serving_of(after) != serving_of(live)
+        target = revision or (serving_of(after) if has_moved else likely.revision if likely else "")
+        return _leftovers(next((references_of(each.fields) for each in kept if each.revision == target and each.fields), None))
+
+    wanted = replace(
+        wish("Rollback", name, revision, reason, wait, timeout),
+        likely=f"{likely.revision} ({likely.image})" if likely else "",
+        across_migration=across_migration,
+    )
+    return perform(session, live, wanted, leftovers)
+
+
+def _is_whole(text: str) -> bool:
+    return re.fullmatch(rf"[0-9a-f]{{{DIGITS}}}", text) is not None
+
+
+def _kept(session: Session, live: Manifest) -> list[Stored]:
+    """What can be read of the revisions: a rollback needs none of it, and does not fail for want of it."""
+    try:
+        return stored_of(session, live, session.console.trace)
+    except ApiFailure as error:
+        session.console.trace(f"the revisions cannot be read: {error}")
+        return []
+
+
+def _leftovers(found: References | None) -> tuple[Sequence[str], Mapping[str, Any]]:
+    if found is None:
+        return ["not rolled back: what secrets, referenced ConfigMaps and claims hold"], {"notRolledBack": None}
+    names = {"secrets": list(found.secrets), "configMaps": list(found.config_maps), "claims": list(found.claims)}
+    return [f"not rolled back: {found}"] if str(found) else [], {"notRolledBack": names}

@@ -1,0 +1,107 @@
+"""The stored revisions of a service: what can be gone back to, and what became of each."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from hardenctl.cluster import Manifest
+from hardenctl.outcome import usage
+from hardenctl.release_state import serving_of
+from hardenctl.resources import children, with_query
+from hardenctl.session import Session
+from hardenctl.verdict import status
+from hardened.api import names
+from hardened.core.marks import NO_MARKS, Marks, marks_of
+from hardened.errors import Refused
+
+#: Digits of a whole revision, and the least that are enough to mean one.
+DIGITS = 12
+_LEAST = 4
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One revision.
+
+    number: 1 for the first, 0 if unknown; name: of its object, "" if unknown; fields: its part of the spec; is_missing: it was deleted.
+    """
+
+    revision: str
+    image: str
+    created_at: str
+    number: int = 0
+    name: str = ""
+    marks: Marks = NO_MARKS
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    is_missing: bool = False
+
+    @property
+    def is_rejected(self) -> bool:
+        """It failed, or was taken back, and nobody has retried it."""
+        return bool(self.marks.rejections)
+
+
+def stored_of(session: Session, live: Mapping[str, Any], tell: Callable[[str], None]) -> list[Stored]:
+    """Every revision that is stored or known of, the newest first. tell: is told where they may not be read.
+
+    Who may not read them gets what status says: no numbers, and not what became of each. Raises ApiFailure.
+    """
+    meta = live["metadata"]
+    path = with_query(children("ControllerRevision", meta["namespace"]), labelSelector=f"{names.SERVICE_LABEL}={meta['name']}")
+    try:
+        items = session.cluster.get(path).get("items") or ()
+    except Refused as error:
+        tell(f"what became of each revision is not known, for want of the right to list controllerrevisions: {error}")
+        items = ()
+    found = {each.revision: each for item in items if _is_of(item, meta) for each in [_stored(item)]}
+    for entry in status(live).get("history") or ():
+        if isinstance(entry, Mapping) and entry.get("revision"):
+            known = Stored(
+                str(entry["revision"]),
+                str(entry.get("image", "")),
+                str(entry.get("createdAt", "")),
+                is_missing=entry.get("missing") is True,
+            )
+            found.setdefault(known.revision, known)
+    return sorted(found.values(), key=lambda s: (s.number, s.created_at, s.revision), reverse=True)
+
+
+def named(kept: list[Stored], text: str) -> Stored:
+    """The revision that somebody means by its number, its name, or the first digits of its name. Raises Stop for none, or several."""
+    if len(text) < _LEAST and text.isdecimal():
+        found = [each for each in kept if each.number == int(text) != 0]
+    else:
+        found = [each for each in kept if len(text) >= _LEAST and each.revision.startswith(text)]
+    if len(found) == 1:
+        return found[0]
+    known = ", ".join(f"{each.number or '?'} ({each.revision})" for each in kept) or "none"
+    raise usage(f"{text} is {'more than one revision' if found else 'no revision'} of this service", f"the revisions are: {known}")
+
+
+def before(kept: list[Stored], live: Mapping[str, Any]) -> Stored | None:
+    """Where a rollback goes that names no target: the last promoted, not rejected revision but the one that serves."""
+    possible = [each for each in kept if each.marks.promotion and not each.is_rejected and not each.is_missing]
+    return max((each for each in possible if each.revision != serving_of(live)), key=lambda each: each.marks.promotion, default=None)
+
+
+def _stored(live: Manifest) -> Stored:
+    data = live.get("data") if isinstance(live.get("data"), Mapping) else {}
+    fields = data.get("fields") if isinstance(data, Mapping) and isinstance(data.get("fields"), Mapping) else {}
+    number = data.get("number") if isinstance(data, Mapping) else None
+    # Labels can be stripped and changed, and `revision` rewritten; a name and `data` cannot.
+    name = str(live["metadata"]["name"])
+    revision = name.rpartition("-")[2]
+    return Stored(
+        revision=revision,
+        name=name,
+        image=str((fields or {}).get("image", "")),
+        created_at=str(live["metadata"].get("creationTimestamp", "")),
+        number=number if isinstance(number, int) else int(live.get("revision") or 0),
+        marks=marks_of(live, revision),
+        fields=fields or {},
+    )
+
+
+def _is_of(child: Manifest, owner: Mapping[str, Any]) -> bool:
+    references = child["metadata"].get("ownerReferences") or ()
+    return not references or any(reference.get("uid") == owner.get("uid") for reference in references)

@@ -1,0 +1,40 @@
+"""Which of many cases are run always: chosen by the commit, so that over time all are, and a failure can be run again."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
+
+import pytest
+
+from e2e.figures import commit
+
+T = TypeVar("T")
+
+
+def sample(cases: Iterable[T], count: int, *, by: Callable[[T], str]) -> list[T]:
+    """So many of them. by: the name of a case; $HARDENED_SAMPLE stands for another commit."""
+    seed = os.environ.get("HARDENED_SAMPLE") or _commit()
+    return sorted(cases, key=lambda case: number_of(f"{seed}{by(case)}"))[:count]
+
+
+def number_of(text: str) -> int:
+    """A number that any text has for good."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
+
+
+def sampled(cases: Sequence[tuple[Any, ...]], count: int) -> list[Any]:
+    """All cases as parameters of a test, of which only a sample is run without `make e2e`. The words of a case are its name."""
+
+    def name(case: tuple[Any, ...]) -> str:
+        return "-".join(str(word) for word in case)
+
+    chosen = sample(cases, count, by=name)
+    return [pytest.param(*case, id=name(case), marks=[] if case in chosen else pytest.mark.full) for case in cases]
+
+
+#: Asked for once: every module with a sample needs it while pytest collects.
+_commit = functools.cache(commit)

@@ -1,0 +1,212 @@
+"""The operator is killed at, and lied to about, each call of a release under traffic: the end is the same, and nobody outside notices."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from signal import SIGSTOP
+
+import pytest
+
+from e2e.candidates import candidate, terms_in, until_leads
+from e2e.cluster.local.cluster import LocalCluster
+from e2e.faults import Call, Fault, Hold, Moment, Plan, answer_plans, kill_plans, signal_plans, targets
+from e2e.kube import Kube
+from e2e.release_flow import FLOW_SECONDS, PROMOTED, REJECTED, REPLACED, ROLLED_BACK, TAKEN_BACK, Flow
+from e2e.release_run import Stage, measure, run_clean, run_struck
+from e2e.rig import ACCOUNT, SYSTEM, Run, fresh_namespace, subfolder
+from e2e.sweep import (
+    LANES,
+    Choose,
+    Enumerate,
+    Outcome,
+    Results,
+    certain,
+    choose_part,
+    choose_sample,
+    differences,
+    gather_limited,
+    tell_and_check,
+)
+
+#: The good release to the end of the previous stack where processes are killed, since times must outlive them; else to its promotion.
+KILLED, ANSWERED = (REPLACED, REJECTED, TAKEN_BACK, ROLLED_BACK), (PROMOTED, REJECTED, TAKEN_BACK, ROLLED_BACK)
+#: How many tests the full enumerations are cut into: each takes some minutes.
+KILL_PARTS, ANSWER_PARTS = 6, 24
+#: Seconds that a leader is paused: less than a Lease lives, a little more, and so long that its successor is done with most of it.
+PAUSES = (5.0, 20.0, 60.0)
+#: What the other leader must not undo: these writes carry the version that they were decided on.
+FENCED = frozenset({"services", "deployments"})
+
+
+def sure(flow: Flow, clean: Outcome) -> list[Call]:
+    """The calls that every run of the flow makes. Whatever is read is read once at least."""
+    return certain(clean.calls, status_writes=flow.status_writes, reads=1)
+
+
+# ---- one operator, killed or answered wrongly
+
+
+async def _sweep(stage: Stage, flows: Sequence[Flow], enumerate_plans: Enumerate, choose: Choose) -> tuple[float, Results, list[str]]:
+    """(seconds of all clean runs, what came of the chosen plans of all flows, what was wrong with them or with a clean run)."""
+    found = await gather_limited(LANES, [functools.partial(run_clean, stage, flow) for flow in flows])
+    failed = [outcome for outcome in found if isinstance(outcome, BaseException)]
+    if failed:
+        raise failed[0]
+    clean: dict[str, Outcome] = {flow.name: outcome for flow, outcome in zip(flows, found, strict=True)}
+    plans = {f"{flow}: {plan.name}": (flow, plan) for flow in flows for plan in enumerate_plans(sure(flow, clean[flow.name]))}
+    chosen = [plan.name for plan in choose(replace(plan, name=name) for name, (_, plan) in plans.items())]
+    jobs = [functools.partial(run_struck, stage, flow, clean[flow.name], plan) for flow, plan in (plans[name] for name in chosen)]
+    results = dict(zip(chosen, await gather_limited(LANES, jobs), strict=True))
+    of_flow = {flow.name: {name: result for name, result in results.items() if plans[name][0] is flow} for flow in flows}
+    wrong = [line for flow in flows for line in differences(clean[flow.name], of_flow[flow.name])]
+    return sum(outcome.seconds for outcome in clean.values()), results, wrong
+
+
+def _check(name: str, local: LocalCluster, folder: Path, flows: Sequence[Flow], enumerate_plans: Enumerate, choose: Choose) -> None:
+    async def all_of_it() -> tuple[float, Results, list[str]]:
+        async with Kube(local.kubeconfig) as kube:
+            return await _sweep(Stage(local, kube, folder), flows, enumerate_plans, choose)
+
+    tell_and_check(name, *asyncio.run(all_of_it()))
+
+
+@pytest.mark.cluster
+@pytest.mark.usefixtures("rights")
+def test_killed_around_sampled_writes_of_releases_they_end_the_same(local: LocalCluster, tmp_path: Path) -> None:
+    _check("releases killed around sampled writes", local, tmp_path, KILLED, kill_plans, choose_sample(4))
+
+
+@pytest.mark.cluster
+@pytest.mark.usefixtures("rights")
+def test_sampled_calls_of_releases_answered_wrongly_once_they_end_the_same(local: LocalCluster, tmp_path: Path) -> None:
+    _check("sampled calls of releases answered wrongly", local, tmp_path, ANSWERED, answer_plans, choose_sample(4))
+
+
+# In parts, since whoever runs all of them over hours may be interrupted.
+
+
+@pytest.mark.full
+@pytest.mark.timeout(3600)
+@pytest.mark.usefixtures("rights")
+@pytest.mark.parametrize("part", range(KILL_PARTS))
+def test_killed_around_every_write_of_releases_they_end_the_same(local: LocalCluster, tmp_path: Path, part: int) -> None:
+    name = f"releases killed around every write, part {part + 1} of {KILL_PARTS}"
+    _check(name, local, tmp_path, KILLED, kill_plans, choose_part(part, KILL_PARTS))
+
+
+@pytest.mark.full
+@pytest.mark.timeout(3600)
+@pytest.mark.usefixtures("rights")
+@pytest.mark.parametrize("part", range(ANSWER_PARTS))
+def test_every_call_of_releases_answered_wrongly_once_they_end_the_same(local: LocalCluster, tmp_path: Path, part: int) -> None:
+    name = f"every call of releases answered wrongly, part {part + 1} of {ANSWER_PARTS}"
+    _check(name, local, tmp_path, ANSWERED, answer_plans, choose_part(part, ANSWER_PARTS))
+
+
+# ---- two operators, of which the leader is paused
+
+
+@dataclass(frozen=True)
+class Paused:
+    """How long the leader sleeps, and where in the release. is_late: the write at which it falls asleep arrives when it wakes up."""
+
+    seconds: float
+    is_late: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.seconds:g} s{', the write comes late' if self.is_late else ''}"
+
+    def plans(self, calls: Iterable[Call]) -> Iterator[Plan]:
+        """One for each write; for a late one, those that are fenced."""
+        if not self.is_late:
+            yield from signal_plans(calls, SIGSTOP, (Moment.AFTER_EFFECT,))
+            return
+        for where in targets(call for call in calls if call.is_write and call.resource in FENCED):
+            fault = Fault(where, Hold(limit=FLOW_SECONDS))
+            yield Plan(str(fault), (fault,))
+
+    async def sleep(self, run: Run, fault: Fault) -> None:
+        """Waits until the fault strikes, and wakes the process up when its time is over."""
+        if isinstance(fault.what, Hold):
+            await asyncio.wait_for(fault.what.reached.wait(), FLOW_SECONDS)
+            await run.operator.pause()
+        else:
+            await run.proxy.until(lambda call: bool(call.fault), within=FLOW_SECONDS)
+        await asyncio.sleep(self.seconds)
+        if isinstance(fault.what, Hold):
+            fault.what.release.set()
+            await run.proxy.until(lambda call: bool(call.fault) and call.finished is not None, within=FLOW_SECONDS)
+        await run.operator.resume()
+
+
+@contextlib.asynccontextmanager
+async def _leader_and_standby(stage: Stage) -> AsyncIterator[dict[str, Run]]:
+    async with fresh_namespace(stage.kube, "pause") as namespace, contextlib.AsyncExitStack() as stack:
+        folder = subfolder(stage.folder, namespace)
+        await stage.kube.delete("Lease", ACCOUNT, SYSTEM)
+        runs = {}
+        for name in ("a", "b"):
+            runs[name] = await stack.enter_async_context(candidate(stage.kube, stage.local.kubeconfig, folder, namespace, name))
+            await until_leads(stage.kube, "a")
+        yield runs
+
+
+async def _pause_once(stage: Stage, paused: Paused, clean: Outcome, plan: Plan) -> Outcome:
+    (fault,) = plan.faults
+    async with _leader_and_standby(stage) as runs:
+        await REPLACED.prepare(runs["a"])
+        outcome = await measure(stage.local, list(runs.values()), REPLACED, clean, plan.faults, paused.sleep(runs["a"], fault))
+        writes = {name: [c for c in run.proxy.writes if (c.resource, c.name) == ("services", "web")] for name, run in runs.items()}
+        return replace(outcome, wrongs=(*outcome.wrongs, *two_writers(writes)))
+
+
+def two_writers(writes: Mapping[str, Iterable[Call]]) -> list[str]:
+    """Whether the switch Service was written in turns: whoever has been followed by another one never writes it again."""
+    found = terms_in(writes)
+    return [] if len(found) == len(set(found)) else [f"the switch Service was written by {', '.join(found)}, one after the other"]
+
+
+async def _pause(stage: Stage, paused: Paused, choose: Choose) -> tuple[float, Results, list[str]]:
+    clean = await run_clean(stage, REPLACED)
+    # One after the other: there is one Lease.
+    results = {}
+    for plan in choose(paused.plans(sure(REPLACED, clean))):
+        (results[plan.name],) = await gather_limited(1, [functools.partial(_pause_once, stage, paused, clean, plan)])
+    return clean.seconds, results, differences(clean, results)
+
+
+def _check_paused(local: LocalCluster, folder: Path, paused: Paused, choose: Choose) -> None:
+    async def all_of_it() -> tuple[float, Results, list[str]]:
+        async with Kube(local.kubeconfig) as kube:
+            return await _pause(Stage(local, kube, folder), paused, choose)
+
+    tell_and_check(f"a release, its leader paused for {paused}", *asyncio.run(all_of_it()))
+
+
+@pytest.mark.cluster
+@pytest.mark.usefixtures("rights")
+def test_a_leader_paused_at_a_sampled_write_of_a_release_does_no_harm(local: LocalCluster, tmp_path: Path) -> None:
+    _check_paused(local, tmp_path, Paused(PAUSES[1]), choose_sample(1))
+
+
+@pytest.mark.full
+@pytest.mark.timeout(7200)
+@pytest.mark.usefixtures("rights")
+@pytest.mark.parametrize("seconds", PAUSES)
+def test_a_leader_paused_at_any_write_of_a_release_does_no_harm(local: LocalCluster, tmp_path: Path, seconds: float) -> None:
+    _check_paused(local, tmp_path, Paused(seconds), choose_part(0, 1))
+
+
+@pytest.mark.full
+@pytest.mark.timeout(3600)
+@pytest.mark.usefixtures("rights")
+@pytest.mark.parametrize("seconds", PAUSES)
+def test_a_write_that_was_decided_before_a_pause_and_arrives_after_it_does_no_harm(
+    local: LocalCluster, tmp_path: Path, seconds: float
+) -> None:
+    _check_paused(local, tmp_path, Paused(seconds, is_late=True), choose_part(0, 1))

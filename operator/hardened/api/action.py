@@ -1,0 +1,56 @@
+"""The HardenedServiceAction: one request to a service, made by a person or a pipeline, and what came of it."""
+
+from datetime import timedelta
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, StringConstraints
+
+from hardened.api.duration import between
+from hardened.api.fields import Model, Rule, at_most
+from hardened.api.names import NAME_LIMIT, NAME_PATTERN
+from hardened.api.status import Line, Short, When
+
+ServiceName = Annotated[str, StringConstraints(pattern=NAME_PATTERN, min_length=1, max_length=NAME_LIMIT)]
+RevisionName = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{12}$", min_length=12, max_length=12)]
+# It ends in logs, Events and tables: one line.
+OneLine = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=512)]
+
+#: Actions on a release under way: they name the revision that they mean.
+_OF_A_REVISION = ("Promote", "Abort", "Retry")
+
+
+class HardenedServiceActionSpec(Model):
+    """What is asked for. It never changes."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel=f"!(self.action in {list(_OF_A_REVISION)}) || has(self.revision)",
+            holds=lambda m: m.action not in _OF_A_REVISION or m.revision is not None,
+            message="Promote, Abort and Retry name the revision that they mean: nobody approves what they did not see",
+            field=".revision",
+        ),
+    )
+
+    service: ServiceName = Field(description="The HardenedService, in the same namespace.")
+    action: Literal["Rollback", "Promote", "Abort", "Retry", "Pause", "Resume"]
+    revision: RevisionName | None = Field(
+        None, description="The revision that is meant; of a Rollback where to, the one promoted before when left out."
+    )
+    across_migration: bool = Field(
+        False, description="Of a Rollback: also where a migration ran since that revision was promoted. What it changed stays changed."
+    )
+    reason: OneLine | None = None
+    requested_by: Annotated[OneLine, StringConstraints(min_length=1)] = Field(
+        description="The user who asks, as the API server knows them; the chart's admission policy refuses any other name."
+    )
+    ttl: Annotated[timedelta, between("1m", "720h")] = Field(timedelta(hours=24), description="Removed this long after its end.")
+
+
+class HardenedServiceActionStatus(Model):
+    """What came of it."""
+
+    phase: Literal["Pending", "Running", "Succeeded", "Failed", "Refused"] | None = None
+    message: Annotated[str, StringConstraints(max_length=4096)] | None = None
+    started_at: When | None = None
+    finished_at: When | None = None
+    result: Annotated[dict[Short, Line], at_most(16)] | None = None

@@ -1,0 +1,147 @@
+"""How a new revision takes the place of the one that serves: `spec.release`."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from hardened.api.duration import between
+from hardened.api.fields import Model, Rule, Text, atomic
+from hardened.api.strategy import Strategy
+
+Command = Annotated[list[Text], atomic(64, least=1)]
+
+
+class Preview(Model):
+    """The new revision while it is checked, before it takes over."""
+
+    replicas: Annotated[int, Field(ge=1, le=1000)] = 1
+
+
+class Undo(Model):
+    """Takes a migration back when its release ends before the cutover, with the migration's image and deadline."""
+
+    command: Command
+    after_cutover: bool = Field(
+        False,
+        description="Also after the cutover, once no pod of the new revision is left: until then live writes may need its schema.",
+    )
+
+
+class Migrate(Model):
+    """Runs once in a Job with the new revision's image, before its first pod. It is never interrupted, and never tried twice."""
+
+    command: Command
+    deadline: Annotated[timedelta, between("10s", "24h")] = timedelta(minutes=10)
+    undo: Undo | None = None
+
+
+class Release(Model):
+    """How a new revision takes over."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="!has(self.autoPromoteAfter) || (has(self.promotion) && self.promotion == 'Manual')",
+            holds=lambda m: m.auto_promote_after is None or m.promotion == "Manual",
+            message="autoPromoteAfter needs promotion Manual: Automatic waits for nobody",
+            field=".autoPromoteAfter",
+        ),
+    )
+
+    strategy: Strategy | None = Field(
+        None,
+        description="When left out: Recreate with a writable claim that is not shared, else BlueGreen with ports, "
+        "else, and with a Headless service, RollingUpdate.",
+    )
+    preview: Preview | None = None
+    promotion: Literal["Automatic", "Manual"] = "Automatic"
+    auto_promote_after: Annotated[timedelta, between("1s", "720h")] | None = Field(
+        None, description="A Manual promotion that nobody gave or refused within this time is given. Left out: never."
+    )
+    progress_deadline: Annotated[timedelta, between("10s", "24h")] = Field(
+        timedelta(minutes=10), description="A step that got no further within this time has failed."
+    )
+    keep_previous: Annotated[timedelta, between("30s", "24h")] = Field(
+        timedelta(minutes=5),
+        description="The previous revision stays at full size this long after the cutover, to be gone back to at once.",
+    )
+    history_limit: Annotated[int, Field(ge=2, le=100)] = Field(10, description="How many revisions are kept to go back to.")
+    migrate: Migrate | None = None
+
+    @property
+    def preview_replicas(self) -> int:
+        """The size of the preview while it is checked: 1 when left out."""
+        return self.preview.replicas if self.preview else 1
+
+
+def effective_strategy(spec: Any) -> Strategy:
+    """How revisions of this HardenedServiceSpec are released: what it says, else what its claims, ports and Service allow."""
+    if spec.release.strategy:
+        return spec.release.strategy  # type: ignore[no-any-return]
+    if _has_one_version_claim(spec):
+        return "Recreate"
+    return "BlueGreen" if spec.ports and spec.service.type != "Headless" else "RollingUpdate"
+
+
+def _has_one_version_claim(spec: Any) -> bool:
+    return any(volume.is_for_one_version for volume in spec.volumes or ())
+
+
+_HAS_PORTS = "(has(self.ports) && self.ports.size() > 0)"
+_IS_HEADLESS = "(has(self.service) && has(self.service.type) && self.service.type == 'Headless')"
+_HAS_ONE_VERSION_CLAIM = (
+    "(has(self.volumes) && self.volumes.exists(v, has(v.claim) && !(has(v.readOnly) && v.readOnly) && "
+    "!(has(v.claim.shared) && v.claim.shared) && (!has(v.claim.accessModes) || v.claim.accessModes.exists(m, m != 'ReadOnlyMany'))))"
+)
+_SAYS_STRATEGY = "(has(self.release) && has(self.release.strategy))"
+_SAYS_BLUE_GREEN = f"({_SAYS_STRATEGY} && self.release.strategy == 'BlueGreen')"
+_IS_BLUE_GREEN = f"({_SAYS_STRATEGY} ? self.release.strategy == 'BlueGreen' : {_HAS_PORTS} && !{_IS_HEADLESS} && !{_HAS_ONE_VERSION_CLAIM})"
+
+
+def _needs_blue_green(field: str, cel: str, is_said: Callable[[Any], bool], otherwise: str) -> Rule:
+    return Rule(
+        cel=f"!({cel}) || {_IS_BLUE_GREEN}",
+        holds=lambda m: not is_said(m) or effective_strategy(m) == "BlueGreen",
+        message=f"{field.rpartition('.')[2]} needs release.strategy BlueGreen (the default with ports, unless the service is Headless or "
+        f"a writable claim is not shared): with the others nothing runs beside what serves; {otherwise}",
+        field=field,
+    )
+
+
+#: Rules on a HardenedServiceSpec that tie `release` to its ports, claims and checks.
+STRATEGY_RULES: tuple[Rule, ...] = (
+    Rule(
+        cel=f"!{_SAYS_BLUE_GREEN} || {_HAS_PORTS}",
+        holds=lambda m: m.release.strategy != "BlueGreen" or bool(m.ports),
+        message="BlueGreen needs ports: without them there is no traffic to switch; use RollingUpdate",
+        field=".release.strategy",
+    ),
+    Rule(
+        cel=f"!{_SAYS_BLUE_GREEN} || !{_IS_HEADLESS}",
+        holds=lambda m: m.release.strategy != "BlueGreen" or m.service.type != "Headless",
+        message="clients of a Headless service connect to pods themselves, so that no switch reaches them: use RollingUpdate or Recreate",
+        field=".release.strategy",
+    ),
+    Rule(
+        cel=f"!{_SAYS_STRATEGY} || self.release.strategy == 'Recreate' || !{_HAS_ONE_VERSION_CLAIM}",
+        holds=lambda m: m.release.strategy in (None, "Recreate") or not _has_one_version_claim(m),
+        message="two revisions would write to one claim: use Recreate, or say `shared: true` on the claim if they may",
+        field=".release.strategy",
+    ),
+    _needs_blue_green(
+        ".release.promotion",
+        "has(self.release) && has(self.release.promotion) && self.release.promotion == 'Manual'",
+        lambda m: m.release.promotion == "Manual",
+        "use Automatic",
+    ),
+    _needs_blue_green(
+        ".release.preview", "has(self.release) && has(self.release.preview)", lambda m: m.release.preview is not None, "leave it out"
+    ),
+    _needs_blue_green(
+        ".verify.beforeCutover",
+        "has(self.verify) && has(self.verify.beforeCutover) && self.verify.beforeCutover.size() > 0",
+        lambda m: bool(m.verify.before_cutover),
+        "use afterCutover",
+    ),
+)

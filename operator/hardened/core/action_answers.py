@@ -1,0 +1,123 @@
+"""What is written on the actions themselves: their status, their owner, and their end."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from hardened.api import names
+from hardened.api.duration import duration
+from hardened.api.parse import parse_action
+from hardened.core.action_entry import FINAL, Entry
+from hardened.core.conditions import timestamp
+from hardened.core.manifest import Manifest, without_none
+from hardened.core.rollout import instant
+from hardened.errors import InvalidSpec
+
+#: An action whose service is not there is refused after this long: both may be made at the same moment.
+ORPHAN_PATIENCE = timedelta(minutes=5)
+_DEFAULT_TTL = timedelta(hours=24)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What to write on one action. uid, resource_version: of the action as it was seen; owner: the reference that it lacks, None if it has
+    it; status: None to leave it; is_over: it is to be deleted, and nothing else."""
+
+    name: str
+    uid: str
+    resource_version: str
+    owner: Manifest | None = None
+    status: Manifest | None = None
+    is_over: bool = False
+
+
+def answers(
+    bodies: Iterable[Mapping[str, Any]], entries: Sequence[Entry], owner: Manifest | None, now: datetime
+) -> tuple[tuple[Answer, ...], datetime | None]:
+    """What is to be written on these actions of one service, and when to look again.
+
+    entries: as status.actions has them, for an action never says what the service's status does not; owner: a reference to the service,
+    None where there is no such service. A status that says how the action ended is never written again.
+    """
+    found, later = [], []
+    for body in bodies:
+        if not concerns(body, owner):
+            continue
+        goes_at = _goes_at(body)
+        meta = body["metadata"]
+        if goes_at and goes_at <= now:
+            found.append(Answer(meta["name"], meta["uid"], meta["resourceVersion"], is_over=True))
+            continue
+        status = _status(body, entries, now) if owner else _orphaned(body, now)
+        # Our own write is heard of by nobody: when what ends with it goes is known now.
+        later.append(_goes_at({**body, "status": status} if status else body) or (None if owner else _refused_at(body)))
+        missing = owner if owner and all(r.get("uid") != owner["uid"] for r in meta.get("ownerReferences") or ()) else None
+        status = status if status != body.get("status") else None
+        if status or (missing and not _is_unanswered(body)):
+            found.append(Answer(meta["name"], meta["uid"], meta["resourceVersion"], missing, status))
+    return tuple(found), min((at for at in later if at), default=None)
+
+
+def concerns(body: Mapping[str, Any], owner: Manifest | None) -> bool:
+    """Whether an action is to be looked at: not one that is being deleted, nor one of a service that had the same name before."""
+    refs = [r for r in body["metadata"].get("ownerReferences") or () if r.get("kind") == names.KIND]
+    is_of_another = owner is not None and refs and all(r.get("uid") != owner["uid"] for r in refs)
+    return not is_of_another and not body["metadata"].get("deletionTimestamp")
+
+
+def _is_unanswered(body: Mapping[str, Any]) -> bool:
+    return not (body.get("status") or {}).get("phase")
+
+
+def _status(body: Mapping[str, Any], entries: Sequence[Entry], now: datetime) -> Manifest | None:
+    if (body.get("status") or {}).get("phase") in FINAL:
+        return None
+    meta = body["metadata"]
+    entry = next((e for e in entries if e.name == meta["name"]), None)
+    if entry is None:
+        try:
+            parse_action(body)
+        except InvalidSpec as error:
+            return _refused(str(error)[:4096], now)
+        return None
+    if entry.uid != meta["uid"]:
+        return _refused("an action of this name was there before, and an action never runs again: give it another name", now)
+    result = without_none(revision=entry.revision or None, left=entry.left or None)
+    return without_none(
+        phase=entry.phase,
+        message=entry.message,
+        startedAt=timestamp(entry.started_at),
+        finishedAt=timestamp(entry.finished_at) if entry.finished_at else None,
+        result=result if result and entry.phase == "Succeeded" else None,
+    )
+
+
+def _orphaned(body: Mapping[str, Any], now: datetime) -> Manifest | None:
+    refused_at = _refused_at(body)
+    if (body.get("status") or {}).get("phase") in FINAL or refused_at is None or now < refused_at:
+        return None
+    return _refused(f"there is no HardenedService {body['spec'].get('service')} in this namespace", now)
+
+
+def _refused_at(body: Mapping[str, Any]) -> datetime | None:
+    """When an action of a service that is not there is refused."""
+    created = instant(body["metadata"].get("creationTimestamp"))
+    return created + ORPHAN_PATIENCE if created else None
+
+
+def _refused(message: str, now: datetime) -> Manifest:
+    return {"phase": "Refused", "message": message, "startedAt": timestamp(now), "finishedAt": timestamp(now)}
+
+
+def _goes_at(body: Mapping[str, Any]) -> datetime | None:
+    """When an action that is over is removed."""
+    status = body.get("status") or {}
+    if status.get("phase") not in FINAL:
+        return None
+    try:
+        finished_at = instant(status.get("finishedAt"))
+        ttl = (body.get("spec") or {}).get("ttl")
+        return finished_at + (duration(ttl) if ttl else _DEFAULT_TTL) if finished_at else None
+    except (ValueError, TypeError):
+        return None

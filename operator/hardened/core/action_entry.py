@@ -1,0 +1,87 @@
+"""status.actions: what is remembered of actions, how it is written down, and read again."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from hardened.core.conditions import timestamp
+from hardened.core.manifest import Manifest, without_none
+from hardened.core.rollout import instant
+
+#: How many actions are remembered: a name that is among them does not run again.
+LIMIT = 32
+#: The bounds of a message and of who asked for what reason, as the schema has them.
+MESSAGE_LIMIT = 1024
+BY_LIMIT = 512
+
+PHASES = ("Running", "Succeeded", "Failed", "Refused")
+FINAL = PHASES[1:]
+_TEXTS = ("name", "uid", "action", "phase", "message")
+_OPTIONAL = ("revision", "key", "left", "by")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One action. revision: the one that is meant; of a rollback where to, and left, key: the revision that traffic leaves, and its key
+    (see Record); of an abort or a retry key is the revision's own. by: who asked, and why. Times are moments in UTC."""
+
+    name: str
+    uid: str
+    action: str
+    phase: str
+    message: str
+    started_at: datetime
+    revision: str = ""
+    key: str = ""
+    left: str = ""
+    by: str = ""
+    finished_at: datetime | None = None
+
+    def ended(self, phase: str, message: str, now: datetime) -> "Entry":
+        """The same action, over."""
+        return replace(self, phase=phase, message=message[:MESSAGE_LIMIT], finished_at=now)
+
+
+def entries_of(status: Mapping[str, Any]) -> tuple[Entry, ...]:
+    """What a status remembers. An entry that cannot be read is none."""
+    found = status.get("actions")
+    return tuple(entry for each in found if (entry := _entry(each))) if isinstance(found, list) else ()
+
+
+def entries_written(entries: Iterable[Entry]) -> list[Manifest]:
+    """As status.actions, oldest first."""
+    return [
+        without_none(
+            **{name: getattr(e, name) for name in _TEXTS},
+            **{name: getattr(e, name)[:BY_LIMIT] or None for name in _OPTIONAL},
+            startedAt=timestamp(e.started_at),
+            finishedAt=timestamp(e.finished_at) if e.finished_at else None,
+        )
+        for e in entries
+    ]
+
+
+def bounded(entries: Iterable[Entry], present: Collection[str]) -> tuple[Entry, ...]:
+    """At most LIMIT of them. Those go first that are over and whose action is gone, then those that are over, the oldest before others."""
+    kept = list(entries)
+    over = [entry for entry in kept if entry.phase in FINAL]
+    for entry in [e for e in over if e.name not in present] + [e for e in over if e.name in present]:
+        if len(kept) > LIMIT:
+            kept.remove(entry)
+    return tuple(kept)
+
+
+def _entry(found: Any) -> Entry | None:
+    if not isinstance(found, Mapping):
+        return None
+    texts = {name: found.get(name) for name in _TEXTS} | {name: found.get(name, "") for name in _OPTIONAL}
+    if not all(isinstance(text, str) for text in texts.values()) or texts["phase"] not in PHASES:
+        return None
+    try:
+        started_at, finished_at = instant(found.get("startedAt")), instant(found.get("finishedAt"))
+    except (ValueError, TypeError):
+        return None
+    return (
+        Entry(**{name: str(text) for name, text in texts.items()}, started_at=started_at, finished_at=finished_at) if started_at else None
+    )

@@ -1,0 +1,313 @@
+"""Requests by hand: what becomes of each HardenedServiceAction of a service.
+
+An action is judged once, at first sight: refused with a reason, or accepted with its effect. What was decided is an entry of
+status.actions, written before anything follows from it; so a process that is killed, and an action that is deleted meanwhile, change
+nothing. The action's own status only repeats its entry.
+
+    Promote, Pause, Resume   done with the entry itself: the record in status.release says so from then on
+    Retry                    Running until no mark rejects the revision any more
+    Abort                    Running until traffic has left the revision
+    Rollback                 Running until traffic has followed to the target, and it is promoted
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from hardened.api.parse import HardenedServiceAction, parse_action
+from hardened.core.action_entry import FINAL, Entry, bounded
+from hardened.core.reasons import Reason
+from hardened.core.release import BEFORE_CUTOVER, Record, Rejection, Rollback, Step, Terms, View, paused, resumed
+from hardened.errors import InvalidSpec
+
+#: An action that is older than this when it is seen first was meant for another state of the service.
+MOST_AGE = timedelta(minutes=5)
+#: In which order actions are judged that are seen together.
+_ORDER = ("Rollback", "Abort")
+
+
+@dataclass(frozen=True)
+class Target:
+    """A revision that can be gone back to: it was promoted, is stored, and is not rejected. promotion: the number of its last promotion."""
+
+    revision: str
+    promotion: int
+
+
+@dataclass(frozen=True)
+class Stakes:
+    """What actions are judged by.
+
+    targets: finds them, the last promoted first; key: of a revision, see Record; obstacle: why nothing can be done by hand; is_deaf: what
+    is decided could not be written down, under an older CRD; crosses: finds a revision whose migration ran since another was promoted, ""
+    for none.
+    """
+
+    record: Record | None
+    view: View
+    terms: Terms
+    targets: Callable[[], Sequence[Target]]
+    key: Callable[[str], str]
+    obstacle: str = ""
+    is_deaf: bool = False
+    crosses: Callable[[str], str] = lambda _: ""
+
+    @property
+    def step(self) -> Step | None:
+        """Where the release is; in Keep already, where only the record does not say so yet."""
+        if self.record and self.record.step is Step.VERIFY_AFTER and self.view.stable == self.record.place:
+            return Step.KEEP
+        return self.record.step if self.record else None
+
+    @property
+    def serving(self) -> str:
+        """The revision that clients were led to last; "" for none."""
+        if self.record and self.step in (Step.CUTOVER, Step.VERIFY_AFTER) and not self.record.is_rollback:
+            return self.record.place.revision
+        return self.view.stable.revision if self.view.stable else ""
+
+
+@dataclass(frozen=True)
+class Ruling:
+    """What was decided. record: as an accepted action leaves it; is_news: status does not say so yet."""
+
+    entries: tuple[Entry, ...]
+    record: Record | None
+    is_news: bool = False
+
+
+@dataclass(frozen=True)
+class _Refused:
+    why: str
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """Its effect is on its way. revision, key: whose; left: see Entry."""
+
+    said: str
+    revision: str
+    key: str = ""
+    left: str = ""
+
+
+@dataclass(frozen=True)
+class _Done:
+    said: str
+    record: Record
+
+
+_Ruled = _Refused | _Begun | _Done
+
+
+def unseen(bodies: Iterable[Mapping[str, Any]], entries: Iterable[Entry]) -> list[HardenedServiceAction]:
+    """The actions that are to be judged. One whose spec cannot be used is answered without an entry: it can have no effect."""
+    known, found = {entry.name for entry in entries}, []
+    for body in bodies:
+        meta, status = body["metadata"], body.get("status") or {}
+        if meta["name"] in known or status.get("phase") in FINAL or meta.get("deletionTimestamp"):
+            continue
+        with suppress(InvalidSpec):
+            found.append(parse_action(body))
+    return found
+
+
+def judged(
+    actions: Iterable[HardenedServiceAction], entries: Sequence[Entry], stakes: Stakes, now: datetime, present: Collection[str] = ()
+) -> Ruling:
+    """Judges actions at first sight; at most one is accepted, the others wait for what comes of it.
+
+    entries: what is remembered; present: the names of all actions that are there, which are forgotten last; now: timezone-aware.
+    """
+    if stakes.is_deaf:
+        return Ruling(tuple(entries), stakes.record)
+    under_way = next((e.action for e in entries if e.phase == "Running"), "")
+    found = list(entries)
+    for action in sorted(actions, key=_urgency):
+        if under_way not in ("", "Rollback") and action.spec.action != "Rollback":
+            continue
+        ruled = _ruled(action, stakes, under_way, now)
+        found.append(_entry(action, ruled, now))
+        if not isinstance(ruled, _Refused):
+            record = ruled.record if isinstance(ruled, _Done) else stakes.record
+            return Ruling(bounded(found, present), record, is_news=True)
+    return Ruling(bounded(found, present), stakes.record, is_news=len(found) > len(entries))
+
+
+def pending_rollback(entries: Iterable[Entry]) -> Rollback | None:
+    """The rollback that is on its way."""
+    entry = _running(entries, "Rollback")
+    if entry is None:
+        return None
+    return Rollback(entry.revision, Rejection(entry.left, entry.key, Reason.ROLLED_BACK, entry.by, after_cutover=True))
+
+
+def pending_abort(entries: Iterable[Entry], record: Record | None) -> str | None:
+    """Who aborts the record's release, and why; None where nobody does."""
+    entry = _running(entries, "Abort")
+    return entry.by if entry and record and record.place.revision == entry.revision else None
+
+
+def pending_retry(entries: Iterable[Entry]) -> str:
+    """The key that is to be forgotten; "" for none."""
+    entry = _running(entries, "Retry")
+    return entry.key if entry else ""
+
+
+def settled(
+    entries: Iterable[Entry], record: Record | None, view: View, marked: Collection[str], failed: str, now: datetime
+) -> tuple[Entry, ...]:
+    """The entries once the record is as given. marked: the keys that marks reject; failed: why a rollback ended without success."""
+    return tuple(_settled(e, record, view, marked, failed, now) if e.phase == "Running" else e for e in entries)
+
+
+def _settled(entry: Entry, record: Record | None, view: View, marked: Collection[str], failed: str, now: datetime) -> Entry:
+    stable = view.stable.revision if view.stable else ""
+    is_back = record is not None and record.step is Step.SWITCH_BACK and record.confirmed_at is not None
+    is_quiet = record is None or record.step in (Step.KEEP, Step.UNDO) or is_back
+    match entry.action:
+        case "Retry" if entry.key not in marked:
+            return entry.ended("Succeeded", f"revision {entry.revision} is released anew", now)
+        case "Rollback" if failed:
+            return entry.ended("Failed", f"revision {entry.revision} does not serve: {failed}", now)
+        case "Rollback" if is_quiet and stable == entry.revision:
+            return entry.ended("Succeeded", f"revision {entry.revision} serves again; {entry.left} is rejected until it is retried", now)
+        case "Abort" if record and record.place.revision == entry.revision and record.step is Step.KEEP:
+            return entry.ended("Failed", f"revision {entry.revision} was promoted before: roll back instead", now)
+        case "Abort" if is_quiet or (record and record.place.revision != entry.revision):
+            return entry.ended("Succeeded", f"the release of revision {entry.revision} is over", now)
+        case _:
+            return entry
+
+
+# ---- first sight
+
+
+def _urgency(action: HardenedServiceAction) -> tuple[int, str, str]:
+    verb = action.spec.action
+    return _ORDER.index(verb) if verb in _ORDER else len(_ORDER), str(action.created_at), action.name
+
+
+def _entry(action: HardenedServiceAction, ruled: _Ruled, now: datetime) -> Entry:
+    spec = action.spec
+    by = f"{spec.requested_by}: {spec.reason}" if spec.reason else spec.requested_by
+    entry = Entry(action.name, action.uid, spec.action, "Running", "", now, revision=spec.revision or "", by=by)
+    match ruled:
+        case _Refused(why=why):
+            return entry.ended("Refused", why, now)
+        case _Done(said=said):
+            return entry.ended("Succeeded", said, now)
+        case _Begun():
+            return replace(entry, message=ruled.said, revision=ruled.revision, key=ruled.key, left=ruled.left)
+
+
+def _running(entries: Iterable[Entry], action: str) -> Entry | None:
+    return next((e for e in entries if e.action == action and e.phase == "Running"), None)
+
+
+# ---- the verbs
+
+
+def _ruled(action: HardenedServiceAction, stakes: Stakes, under_way: str, now: datetime) -> _Ruled:
+    if action.created_at is not None and now - action.created_at > MOST_AGE:
+        return _Refused("it was more than 5 minutes old when it was first seen: make it anew if it still holds")
+    if stakes.obstacle:
+        return _Refused(stakes.obstacle)
+    if under_way == "Rollback" and action.spec.action != "Abort":
+        return _Refused("a rollback is under way: wait for its end, or abort it before its cutover")
+    ruled = _VERBS[action.spec.action](action.spec.revision or "", stakes, now)
+    if isinstance(ruled, _Begun) and action.spec.action == "Rollback" and not action.spec.across_migration:
+        crossed = stakes.crosses(ruled.revision)
+        if crossed:
+            return _Refused(
+                f"the migration of revision {crossed} ran since revision {ruled.revision} was promoted, and is not undone by a rollback: "
+                f"where {ruled.revision} can work with what it left, ask with acrossMigration"
+            )
+    return ruled
+
+
+def _rollback(revision: str, s: Stakes, _: datetime) -> _Ruled:
+    if s.view.replicas == 0:
+        return _Refused("0 replicas are wanted: nothing serves, and nothing can be gone back to")
+    possible = [t for t in s.targets() if t.revision != s.serving]
+    choice = f"possible are {', '.join(t.revision for t in possible)}" if possible else "there is none to go back to"
+    if revision == s.serving != "":
+        is_early = s.step in BEFORE_CUTOVER
+        return _Refused(f"revision {revision} serves already; {'Abort ends the release; ' if is_early else ''}{choice}")
+    if s.step is Step.SWITCH_BACK and s.view.stable and revision in ("", s.view.stable.revision):
+        return _Refused(f"traffic is being led back to revision {s.view.stable.revision} already")
+    if revision and revision not in {t.revision for t in possible}:
+        return _Refused(f"revision {revision} was never promoted, is not kept any more, or is rejected: {choice}")
+    if not possible:
+        return _Refused(f"no revision was promoted before the one that serves: {choice}")
+    to = revision or possible[0].revision
+    return _Begun(f"going back to revision {to}", to, s.key(s.serving), s.serving)
+
+
+def _promote(revision: str, s: Stakes, _: datetime) -> _Ruled:
+    record = s.record
+    if record is None or record.is_rollback or s.step not in BEFORE_CUTOVER or not s.terms.is_manual:
+        return _Refused("no release waits to be promoted")
+    if record.place.revision != revision:
+        return _Refused(f"revision {record.place.revision} is the one to be promoted, not {revision}: see what changed")
+    if record.is_approved or s.step is Step.SCALE_UP:
+        return _Refused(f"revision {revision} is promoted already")
+    then = "" if s.step is Step.APPROVAL else " once its checks have passed"
+    return _Done(
+        f"revision {revision} takes over{then}{', when it is resumed' if record.paused_at else ''}", replace(record, is_approved=True)
+    )
+
+
+def _abort(revision: str, s: Stakes, _: datetime) -> _Ruled:
+    record = s.record
+    if record is None or s.step in (Step.KEEP, Step.SWITCH_BACK, Step.UNDO):
+        return _Refused("no release is at work" if s.step is not Step.KEEP else "the release was promoted: roll back instead")
+    if record.place.revision != revision:
+        return _Refused(f"revision {record.place.revision} is being released, not {revision}")
+    if record.is_rollback and s.step not in BEFORE_CUTOVER:
+        return _Refused("the rollback is in its cutover: it ends within its deadline")
+    return _Begun(f"the release of revision {revision} is ended", revision, record.key)
+
+
+def _retry(revision: str, s: Stakes, _: datetime) -> _Ruled:
+    if s.view.wanted != revision:
+        return _Refused(f"the spec asks for revision {s.view.wanted}, not for {revision}")
+    if s.view.key not in s.view.rejected:
+        return _Refused(f"revision {revision} is not rejected")
+    return _Begun(f"revision {revision} is released anew", revision, s.view.key)
+
+
+def _pause(revision: str, s: Stakes, now: datetime) -> _Ruled:
+    record = s.record
+    if record is None or s.step is Step.KEEP:
+        return _Refused("no release is at work")
+    if s.step not in BEFORE_CUTOVER or record.is_rollback:
+        return _Refused(
+            f"a release cannot be paused in {s.step}: it has to come to an end" if not record.is_rollback else "a rollback is under way"
+        )
+    if revision not in ("", record.place.revision):
+        return _Refused(f"revision {record.place.revision} is being released, not {revision}")
+    if record.paused_at:
+        return _Refused("the release is paused already")
+    return _Done(f"the release of revision {record.place.revision} is paused in {s.step}", paused(record, now))
+
+
+def _resume(revision: str, s: Stakes, now: datetime) -> _Ruled:
+    record = s.record
+    if record is None or not record.paused_at:
+        return _Refused("no release is paused")
+    if revision not in ("", record.place.revision):
+        return _Refused(f"the release of revision {record.place.revision} is paused, not {revision}")
+    return _Done(f"the release of revision {record.place.revision} goes on in {s.step}", resumed(record, now))
+
+
+_VERBS: Mapping[str, Callable[[str, Stakes, datetime], _Ruled]] = {
+    "Rollback": _rollback,
+    "Promote": _promote,
+    "Abort": _abort,
+    "Retry": _retry,
+    "Pause": _pause,
+    "Resume": _resume,
+}

@@ -1,0 +1,279 @@
+"""Who checks a new revision, and what was said of it: verifier pods that should be there, and the reports of those that are."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from hardened.api import names, verify
+from hardened.api.parse import HardenedService
+from hardened.core import measuring
+from hardened.core.desired.verifier_pod import job_pod, load_pod, verifier_pod
+from hardened.core.facts import Facts
+from hardened.core.manifest import ChildKey, Manifest
+from hardened.core.proof import REMOVAL_LEAD, Removal, duration
+from hardened.core.release import WITHOUT_PODS, Outcome, Place, Record, Step, Terms, Verdict, other
+from hardened.core.revision import Revision
+from hardened.core.verdicts import NoData, Pending, Reported, Results, health, job_result, load_result, probe_result, results_of, verdict
+from hardened.core.verification import (
+    ZERO_LOSS,
+    Check,
+    GrpcCheck,
+    HttpCheck,
+    Purpose,
+    TcpCheck,
+    checks_task,
+    load_arguments,
+    pod_name,
+    probe_task,
+    task_seconds,
+    told,
+)
+
+#: The steps in which the probe runs. It starts before the flip, and ends when the window has passed.
+_PROBED = frozenset({Step.SCALE_UP, Step.CUTOVER, Step.VERIFY_AFTER})
+#: What a probe that was made late gets to start, and to ask.
+_LEAST_PROBE = timedelta(seconds=3)
+#: A pod that ends without a word at once would end so again.
+MADE_ANEW_AFTER = timedelta(seconds=10)
+_FINE = tuple(range(200, 300))
+#: Kubernetes' own, where a template does not say how long its pods may take to end.
+DEFAULT_GRACE_SECONDS = 30
+#: What it takes until the kubelet knows that a pod is to end.
+_TO_BE_TOLD = timedelta(seconds=2)
+
+
+Reader = Callable[[HardenedService, Manifest], Results]
+
+
+@dataclass(frozen=True)
+class Verifier:
+    """A verifier pod that belongs to a step. names: what it is to report on; reads: what it says, from the live pod.
+
+    has_enough: it is to end now, and to report what it has; is_optional: where it cannot be made, nothing else suffers; is_once: it is
+    never made again, whatever it says; is_early: it is not to be made yet, since nobody could answer it.
+    """
+
+    manifest: Manifest
+    names: tuple[str, ...]
+    reads: Reader
+    has_enough: bool = False
+    is_optional: bool = False
+    is_once: bool = False
+    is_early: bool = False
+
+    @property
+    def key(self) -> ChildKey:
+        return ChildKey("Pod", self.manifest["metadata"]["name"])
+
+    @property
+    def is_probe(self) -> bool:
+        """Whether this is the zero-loss probe."""
+        return self.names == (ZERO_LOSS,)
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What is known of a record's revision. before, after: see View; outcomes: of its checks and its probe, as far as they have ended."""
+
+    before: tuple[Verdict, str]
+    after: tuple[Verdict, str]
+    outcomes: tuple[Outcome, ...]
+
+
+#: Where no release is at work.
+NOTHING_HEARD = Heard((Verdict.UNKNOWN, ""), (Verdict.UNKNOWN, ""), ())
+
+
+def verifiers(facts: Facts, record: Record | None, terms: Terms, image: str, now: datetime) -> list[Verifier]:
+    """The verifier pods of the record's step. image: what they run; "" for none: then nobody checks."""
+    revision = facts.revision(record.place.revision, record.place.color) if record else None
+    # What is gone back to has passed before: nothing waits for a check of it.
+    if record is None or record.is_rollback or revision is None or not revision.fields or not image:
+        return []
+    maker = _Maker(facts.svc, revision, record.place, record.started_at, image)
+    spec, wait = facts.svc.spec.verify, terms.progress_deadline
+    found: list[Verifier] = []
+    if record.step in (Step.PREVIEW, Step.VERIFY_BEFORE):
+        checks = maker.checks(spec.before_cutover or (), Purpose.BEFORE, wait)
+        # Those that ask wait for the first connection; load and commands begin at once.
+        found += [replace(each, is_early=record.step is Step.PREVIEW and each.reads is not results_of) for each in checks]
+    if record.step is Step.VERIFY_AFTER:
+        found += maker.checks(spec.after_cutover.checks or (), Purpose.AFTER, wait)
+    is_next = record.step is Step.PREVIEW and not terms.has_checks_before and not terms.is_manual
+    # Before the first release there is nothing to lose. In place, pods come and go until the cutover is over, and what is lost by then may
+    # be the old revision's: it is asked after that.
+    is_away = record.strategy != "BlueGreen" and record.step is not Step.VERIFY_AFTER
+    if facts.stable and not is_away and (record.step in _PROBED or is_next):
+        purpose = Purpose.WINDOW if record.is_probed_anew else Purpose.CUTOVER
+        probe = maker.probe(purpose, terms.window + 2 * terms.progress_deadline, wait)
+        found += [replace(each, has_enough=_has_enough(facts, each, record, terms, now)) for each in probe]
+    return found
+
+
+def _has_enough(facts: Facts, probe: Verifier, record: Record, terms: Terms, now: datetime) -> bool:
+    """Whether the window has passed; for a probe that was made in it, or after it, as long again: nobody else has looked."""
+    live = facts.observed.children.get(probe.key)
+    if live is None or record.window_ends_at is None or record.cutover_at is None:
+        return False
+    made_at = _made_at(live)
+    ends = record.window_ends_at
+    return now >= (ends if made_at <= record.cutover_at else max(ends, made_at + max(terms.window, _LEAST_PROBE)))
+
+
+def _made_at(live: Manifest) -> datetime:
+    return datetime.fromisoformat(live["metadata"]["creationTimestamp"])
+
+
+def removal_verifiers(facts: Facts, removal: Removal | None, image: str) -> list[Verifier]:
+    """The probe of a removal: at most one, and none where it could not ask."""
+    revision = facts.revision(removal.place.revision, removal.place.color) if removal else None
+    if removal is None or revision is None or not revision.fields or not image:
+        return []
+    maker = _Maker(facts.svc, revision, removal.place, removal.started_at, image)
+    lasts = duration(grace_of(facts, other(removal.place.color)))
+    return [replace(v, is_optional=True, has_enough=removal.is_over) for v in maker.probe(Purpose.REMOVAL, lasts, REMOVAL_LEAD)]
+
+
+def grace_of(facts: Facts, color: str) -> timedelta:
+    """How long a colour's pods may take until they are gone, from the moment when they are not wanted any more."""
+    live = facts.deployments.get(color)
+    seconds = live["spec"]["template"]["spec"].get("terminationGracePeriodSeconds") if live else None
+    return timedelta(seconds=DEFAULT_GRACE_SECONDS if seconds is None else seconds) + _TO_BE_TOLD
+
+
+def said_of_removal(facts: Facts, wanted: Sequence[Verifier]) -> Results | None:
+    """What the probe of a removal says; None where there is none."""
+    return next((_report(facts, verifier) for verifier in wanted), None)
+
+
+class _Maker:
+    """Makes the verifiers of one release."""
+
+    def __init__(self, svc: HardenedService, revision: Revision, place: Place, started_at: datetime, image: str) -> None:
+        self._svc, self._revision, self._place, self._started_at, self._image = svc, revision, place, started_at, image
+
+    def checks(self, checks: Sequence[verify.Check], purpose: Purpose, wait: timedelta) -> Iterator[Verifier]:
+        """One pod for all checks by requests; one for each that sends load or runs a command."""
+        asked = [_request(check) for check in checks if check.http or check.grpc or check.tcp]
+        if asked:
+            task = checks_task(self._svc, self._revision, asked, purpose, wait)
+            yield self._asking(task, purpose, tuple(check.name for check in asked))
+        for check in checks:
+            if check.load:
+                yield from self._loading(check.name, check.load, purpose)
+            if check.job:
+                yield self._running(check.name, check.job, purpose)
+
+    def probe(self, purpose: Purpose, duration: timedelta, wait: timedelta) -> Iterator[Verifier]:
+        """The zero-loss probe; none for a service without a TCP port of clients."""
+        task = probe_task(self._svc, self._revision, duration, wait)
+        if task:
+            yield replace(self._asking(task, purpose, (ZERO_LOSS,)), reads=probe_result)
+
+    def _asking(self, task: Manifest, purpose: Purpose, names: tuple[str, ...]) -> Verifier:
+        pod = verifier_pod(self._svc, self._name(purpose), task, image=self._image, seconds=task_seconds(task))
+        return Verifier(pod, names, results_of)
+
+    def _loading(self, name: str, check: verify.LoadCheck, purpose: Purpose) -> Iterator[Verifier]:
+        arguments = load_arguments(self._svc, self._revision, check, purpose)
+        if arguments:
+            seconds = math.ceil(check.duration.total_seconds())
+            pod = load_pod(self._svc, self._name(purpose, name), arguments, image=self._image, seconds=seconds)
+            yield Verifier(pod, (name,), lambda svc, live: load_result(svc, live, name))
+
+    def _running(self, name: str, check: verify.JobCheck, purpose: Purpose) -> Verifier:
+        image, seconds = check.image or self._revision.image, math.ceil(check.deadline.total_seconds())
+        env = told(self._svc, self._place, purpose)
+        pod = job_pod(self._svc, self._name(purpose, name), check.command, env, image=image, seconds=seconds)
+        return Verifier(pod, (name,), lambda svc, live: job_result(svc, live, name))
+
+    def _name(self, purpose: Purpose, check: str = "") -> str:
+        return pod_name(self._svc, self._place, self._started_at, purpose, check)
+
+
+def heard(facts: Facts, record: Record | None, wanted: Sequence[Verifier], has_image: bool) -> Heard:
+    """What the verifiers of the record's step, and the pods of its revision themselves, say."""
+    if record is None:
+        return NOTHING_HEARD
+    reports = [(verifier, _report(facts, verifier)) for verifier in wanted]
+    verdicts = [verdict(report, verifier.names) for verifier, report in reports]
+    spec = facts.svc.spec.verify
+    needs_image = not has_image and bool(spec.before_cutover or spec.after_cutover.checks)
+    nobody = (Verdict.UNKNOWN, "the operator's settings name no image for verifiers: set verifier.image") if needs_image else None
+    measured = measuring.verdicts(facts.svc, record)
+    asked = [said for (verifier, _), said in zip(reports, verdicts, strict=True) if not verifier.is_probe]
+    before, after = [*asked, *measured], [_health(facts, record), *verdicts, *measured]
+    if record.step in WITHOUT_PODS:
+        before.append((Verdict.UNKNOWN, ""))  # nobody has asked anything yet
+    return Heard(nobody or _all(before), nobody or _all(after), _outcomes(record, [report for _, report in reports]))
+
+
+def watched(facts: Facts, record: Record, wanted: Sequence[Verifier]) -> Record:
+    """The record as it enters VerifyAfter. A probe that has ended by then tells of the revision before, whose failures do not count."""
+    ended = any(v.is_probe and isinstance(_report(facts, v), Reported) for v in wanted)
+    outcomes = tuple(outcome for outcome in record.outcomes if outcome.name != ZERO_LOSS)
+    return replace(record, is_probed_anew=ended, outcomes=outcomes)
+
+
+def unheard(facts: Facts, wanted: Sequence[Verifier]) -> dict[ChildKey, datetime]:
+    """Verifiers that will never say anything, but for those of which there is one at most: when each is to be removed, to be made anew."""
+    needed = [v for v in wanted if not (v.is_optional or v.is_once) and v.key in facts.observed.children]
+    silent = [v.key for v in needed if isinstance(_report(facts, v), NoData)]
+    return {key: _made_at(facts.observed.children[key]) + MADE_ANEW_AFTER for key in silent}
+
+
+def is_verifier(live: Manifest) -> bool:
+    """Whether a pod of ours is a verifier."""
+    return live["kind"] == "Pod" and (live["metadata"].get("labels") or {}).get(names.COMPONENT_LABEL) == names.VERIFIER
+
+
+def _request(check: verify.Check) -> Check:
+    target = check.http or check.grpc or check.tcp
+    assert target, "only checks by requests come here"
+    name, port, most = check.name, target.port, target.max_latency
+    count, interval, limit = target.count, target.interval, target.failure_limit
+    if check.http:
+        path, status, body = check.http.path, tuple(check.http.expect_status or _FINE), check.http.expect_body
+        return HttpCheck(
+            name=name, port=port, max_latency=most, count=count, interval=interval, failure_limit=limit,
+            path=path, expect_status=status, expect_body=body,
+        )  # fmt: skip
+    if check.grpc:
+        service = check.grpc.service or ""
+        return GrpcCheck(name=name, port=port, max_latency=most, count=count, interval=interval, failure_limit=limit, service=service)
+    return TcpCheck(name=name, port=port, max_latency=most, count=count, interval=interval, failure_limit=limit)
+
+
+def _report(facts: Facts, verifier: Verifier) -> Results:
+    live = facts.observed.children.get(verifier.key)
+    return verifier.reads(facts.svc, live) if live else Pending("the verifier pod is not there yet")
+
+
+def _health(facts: Facts, record: Record) -> tuple[Verdict, str]:
+    if record.cutover_at is None or facts.observed.pods is None:
+        return Verdict.UNKNOWN, "the pods of the new revision were not seen"
+    # The kubelet's times are whole seconds.
+    since = record.cutover_at.replace(microsecond=0)
+    return health(facts.pods_at(record.place), 0, facts.svc.spec.verify.after_cutover.max_restarts, since)
+
+
+def _all(said: Sequence[tuple[Verdict, str]]) -> tuple[Verdict, str]:
+    """The first failure; else what is not known yet; else that all is well."""
+    for kind in (Verdict.FAILED, Verdict.UNKNOWN):
+        for one in said:
+            if one[0] is kind:
+                return one
+    return Verdict.PASSED, ""
+
+
+def _outcomes(record: Record, reports: Sequence[Results]) -> tuple[Outcome, ...]:
+    """Those of earlier steps stay; the same check again replaces its own."""
+    new = [
+        Outcome(r.name, r.has_passed, r.message, r.requests, r.failed)
+        for report in reports
+        if isinstance(report, Reported)
+        for r in report.results
+    ]
+    names = {outcome.name for outcome in new}
+    return (*(old for old in record.outcomes if old.name not in names), *new)

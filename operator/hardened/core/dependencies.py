@@ -1,0 +1,81 @@
+"""What a revision depends on: other services by their Ready condition, and addresses, which a verifier pod connects to.
+
+Both are asked for before the first pod of a release, and once more right before its cutover.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from hardened.api.parse import HardenedService
+from hardened.core.checking import Verifier
+from hardened.core.desired.verifier_pod import verifier_pod
+from hardened.core.facts import Facts
+from hardened.core.manifest import Manifest
+from hardened.core.release import Record, Step
+from hardened.core.verdicts import NoData, Reported, Results, results_of
+from hardened.core.verification import Purpose, pod_name, task_seconds
+
+#: How long a verifier waits for the first connection before another one takes its place.
+_WAIT_SECONDS = 60
+_PURPOSES = {Step.PREFLIGHT: Purpose.DEPENDS, Step.SCALE_UP: Purpose.DEPENDS_STILL}
+
+
+def named_services(body: Mapping[str, Any]) -> frozenset[str]:
+    """The names of the services that a HardenedService depends on. What cannot be read names none."""
+    found = body.get("spec", {}).get("dependsOn")
+    entries = found if isinstance(found, list) else []
+    return frozenset(str(entry["service"]) for entry in entries if isinstance(entry, Mapping) and entry.get("service"))
+
+
+def dependency_pods(facts: Facts, record: Record | None, image: str) -> list[Verifier]:
+    """The verifier of the addresses, in the steps that ask for them. image: what it runs; "" for none."""
+    addresses = _addresses(facts)
+    if record is None or record.is_rollback or record.paused_at or record.step not in _PURPOSES or not addresses or not image:
+        return []
+    checks = [_check(facts.svc, number, address) for number, address in enumerate(addresses)]
+    task: Manifest = {"authority": facts.svc.name, "waitSeconds": _WAIT_SECONDS, "checks": checks}
+    name = pod_name(facts.svc, record.place, record.started_at, _PURPOSES[record.step])
+    pod = verifier_pod(facts.svc, name, task, image=image, seconds=task_seconds(task))
+    return [Verifier(pod, tuple(check["name"] for check in checks), _connected)]
+
+
+def waits_for(facts: Facts, pods: list[Verifier], image: str) -> str:
+    """What is not there yet, in words; "" once everything is. pods: see `dependency_pods`."""
+    found = [f"service {name} is not Ready" for name in _services(facts) if not _is_ready(facts.observed.services.get(name, {}))]
+    addresses = _addresses(facts)
+    if addresses and not image:
+        found.append("the operator's settings name no image for verifiers, which connect to addresses: set verifier.image")
+    elif addresses and not any(isinstance(_said(facts, pod), Reported) for pod in pods):
+        found.append(f"nothing says yet that {', '.join(addresses)} can be connected to")
+    return "; ".join(found)
+
+
+def _services(facts: Facts) -> list[str]:
+    return [each.service for each in facts.svc.spec.depends_on or () if each.service]
+
+
+def _addresses(facts: Facts) -> list[str]:
+    return [each.tcp for each in facts.svc.spec.depends_on or () if each.tcp]
+
+
+def _is_ready(live: Mapping[str, Any]) -> bool:
+    conditions = (live.get("status") or {}).get("conditions") or ()
+    return any(c.get("type") == "Ready" and c.get("status") == "True" for c in conditions)
+
+
+def _check(svc: HardenedService, number: int, address: str) -> Manifest:
+    host, _, port = address.rpartition(":")
+    where = {"host": f"{host}.{svc.namespace}.svc", "port": int(port)}
+    return {"name": f"depends-{number}", "kind": "tcp", **where, "count": 1, "intervalSeconds": 1, "failureLimit": 0}
+
+
+def _connected(svc: HardenedService, pod: Manifest) -> Results:
+    """A report that everything can be connected to. Any other one is none: it is asked again."""
+    found = results_of(svc, pod)
+    is_all = isinstance(found, Reported) and all(result.has_passed for result in found.results)
+    return found if is_all or not isinstance(found, Reported) else NoData("not everything can be connected to")
+
+
+def _said(facts: Facts, pod: Verifier) -> Results | None:
+    live = facts.observed.children.get(pod.key)
+    return pod.reads(facts.svc, live) if live else None

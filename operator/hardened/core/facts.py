@@ -1,0 +1,150 @@
+"""What the observed objects mean for one service: its revisions, its two stacks, and where its switch Service leads."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from hardened.api import names
+from hardened.api.parse import HardenedService
+from hardened.core.desired.service import leads_to, preview_name
+from hardened.core.history import Kept
+from hardened.core.manifest import ChildKey, Manifest
+from hardened.core.marks import Marks, marks_of
+from hardened.core.observed import Observed, Owner, owner_of
+from hardened.core.ownership import applied_fields, is_edited
+from hardened.core.release import COLORS, Place, Rejection
+from hardened.core.release_record import Stable, rejection_of, stable_of
+from hardened.core.revision import Revision, render, revision_name, revision_of, stored
+from hardened.core.rollout import Rollout, rollout_of
+
+
+class Facts:
+    """One reading of the world, which every decision shares. before: the status as it is."""
+
+    def __init__(self, svc: HardenedService, before: Mapping[str, Any], observed: Observed) -> None:
+        self.svc, self.before, self.observed = svc, before, observed
+        self.ours = tuple(c for c in observed.children.values() if owner_of(c, svc.name, svc.uid) is Owner.OURS)
+        self.kept = Kept.of(self.ours)
+        self.wanted = self._wanted()
+        self._revisions: dict[tuple[str, str], Revision | None] = {}  # reading a stored one takes a third of a millisecond
+        self.deployments = {color: live for color in COLORS if (live := self.mine("Deployment", self.stack_name(color)))}
+        self.switch = self.mine("Service", svc.name)
+        self.preview = self.mine("Service", preview_name(svc))
+        self.stable = self._stable()
+
+    def stack_name(self, color: str) -> str:
+        """The name of a colour's Deployment, budget and policy."""
+        return names.child_name(self.svc.name, color)
+
+    def deployment_key(self, color: str) -> ChildKey:
+        return ChildKey("Deployment", self.stack_name(color))
+
+    def rollout(self, color: str) -> Rollout | None:
+        live = self.deployments.get(color)
+        return rollout_of(live) if live else None
+
+    def mine(self, kind: str, name: str) -> Manifest | None:
+        """The service's own child of this kind and name."""
+        return next((c for c in self.ours if c["kind"] == kind and c["metadata"]["name"] == name), None)
+
+    def marks(self, revision: str) -> Marks:
+        """The marks of a stored revision; those that status remembers, where what stored it was deleted."""
+        live = self.kept.named(revision)
+        if live:
+            return marks_of(live, revision)
+        known = stable_of(self.before)
+        return Marks(known.promotion) if known and known.place.revision == revision else Marks()
+
+    def rejections(self) -> list[Rejection]:
+        """Every rejection that is remembered: on what is stored, and in status, where somebody deleted what was stored."""
+        known = [r for live in self.kept.revisions for r in marks_of(live, revision_of(live)).rejections]
+        pin = rejection_of(self.before.get("pin"))
+        return known + ([pin] if pin and pin.key not in {r.key for r in known} and not self.kept.named(pin.revision) else [])
+
+    def rejected_keys(self) -> frozenset[str]:
+        """The keys that marks reject. A pin in status goes with the status that is written without it."""
+        return frozenset(r.key for live in self.kept.revisions for r in marks_of(live, revision_of(live)).rejections)
+
+    def epoch(self, color: str) -> str:
+        """The mark of the release that last led traffic to this colour."""
+        live = self.deployments.get(color)
+        return str((live["metadata"].get("annotations") or {}).get(names.EPOCH_ANNOTATION, "")) if live else ""
+
+    def revision(self, name: str, color: str) -> Revision | None:
+        """A revision by its name: as it is stored, as the spec asks for it, or as the Deployment of this colour runs it."""
+        if (name, color) not in self._revisions:
+            self._revisions[name, color] = self._revision(name, color)
+        return self._revisions[name, color]
+
+    def _revision(self, name: str, color: str) -> Revision | None:
+        live = self.kept.named(name)
+        if live and name == self.wanted.name and self.wanted.data:
+            return self.wanted
+        found = live and stored(live)
+        if found:
+            return found
+        template = self._running_template(name, color)
+        if name == self.wanted.name:
+            return replace(self.wanted, template=template) if template else self.wanted
+        return Revision(name, {}, template) if template else None
+
+    def unread_template(self, name: str, color: str) -> ChildKey | None:
+        """The Deployment to read, where a revision is rebuilt from it: the caches leave out what tells applied fields from defaults."""
+        live = self.deployments.get(color)
+        if live is None or self.kept.named(name) or rollout_of(live).revision != name or "managedFields" in live["metadata"]:
+            return None
+        return self.deployment_key(color)
+
+    def replicas(self, color: str, otherwise: int) -> int:
+        """What the spec wants; else what this colour runs."""
+        if self.svc.spec.replicas is not None:
+            return self.svc.spec.replicas
+        live = self.deployments.get(color)
+        return int(live["spec"].get("replicas", otherwise)) if live else otherwise
+
+    def pods_at(self, place: Place) -> list[Manifest]:
+        """The application's pods of a place, as far as they were listed."""
+        found = []
+        for pod in self.observed.pods or ():
+            labels = pod["metadata"].get("labels") or {}
+            if (labels.get(names.COLOR_LABEL), labels.get(names.REVISION_LABEL)) == (place.color, place.revision):
+                found.append(pod)
+        return found
+
+    # ---- inside
+
+    def _wanted(self) -> Revision:
+        live = self.kept.named(revision_name(self.svc.spec))
+        return (live and stored(live)) or render(self.svc)
+
+    def _running_template(self, name: str, color: str) -> Manifest | None:
+        """The template that a Deployment runs. One from a newer renderer would restart pods that nobody asked to restart.
+
+        None where somebody edited it: nothing tells what it was.
+        """
+        live = self.deployments.get(color)
+        if live is None or rollout_of(live).revision != name or is_edited(live, names.MANAGER, "spec", "template", "spec"):
+            return None
+        template = ((applied_fields(live, names.MANAGER) or {}).get("spec") or {}).get("template")
+        if not template:
+            return None
+        labels = {k: v for k, v in template["metadata"]["labels"].items() if k != names.COLOR_LABEL}
+        return {**template, "metadata": {**template["metadata"], "labels": labels}}
+
+    def _stable(self) -> Stable | None:
+        """The last promoted revision, by the marks on what is stored; by status, where somebody deleted what was stored."""
+        remembered = stable_of(self.before)
+        promotion, revision = max(((marks_of(r, "").promotion, revision_of(r)) for r in self.kept.revisions), default=(0, ""))
+        if remembered and remembered.promotion > promotion and self._runs(remembered.place):
+            return remembered
+        if not promotion:
+            return None
+        # In which colour: where traffic goes, where status says, where it runs; in none of them it is to be brought up again.
+        told = [leads_to(self.switch, self.svc) if self.switch else None, remembered.place if remembered else None]
+        named = [place for place in told if place and place.revision == revision]
+        running = [place for place in (*named, *(Place(color, revision) for color in COLORS)) if self._runs(place)]
+        return Stable((*running, *named, Place(COLORS[0], revision))[0], promotion)
+
+    def _runs(self, place: Place) -> bool:
+        rollout = self.rollout(place.color)
+        return rollout is not None and rollout.revision == place.revision

@@ -1,0 +1,273 @@
+"""Releases in which the new revision takes the place of the old one: RollingUpdate and Recreate.
+
+    Preflight, Queued, Migrate, Undo: as in `release`
+    Cutover      RollingUpdate: the one Deployment replaces its pods. Recreate: the old colour's pods go; once all of them are gone, the
+                 other colour comes up, and the switch Service follows
+    VerifyAfter  nothing else runs any more: it is watched
+    SwitchBack   it failed, or is no longer wanted: stable comes back by the same path
+
+`step` and `demand` are what they are in `release`, and share its record. Nothing runs beside what serves, so there is nothing to keep, and
+nothing that a newer spec would have to wait for: it takes over in every step. Only a migration that is to be undone is undone first; from
+Cutover on, where it is to be undone then, too, stable comes back before that.
+
+With Recreate no two revisions ever run at once. That is held by `demand` alone, which lets no pod come up while one of another place may be
+left; no step and no memory is needed for it.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from hardened.api.strategy import Strategy
+from hardened.core.reasons import Reason
+from hardened.core.release import (
+    BEFORE_CUTOVER,
+    COLORS,
+    Demand,
+    Next,
+    Place,
+    Record,
+    Rejection,
+    Stack,
+    Step,
+    Terms,
+    Verdict,
+    View,
+    abandoned,
+    begun_migration,
+    left_for_another,
+    left_of,
+    migrate,
+    other,
+)
+
+#: How often it is looked whether the last pod of the other revision has gone: nobody tells of a pod, and meanwhile nothing serves.
+GONE_WAIT = timedelta(seconds=1)
+
+
+@dataclass(frozen=True)
+class InPlace(View):
+    """A View of a service whose revisions replace each other.
+
+    strategy: of a release that begins now; color: the one in use. With Recreate, of `target`: has_clients: it has ports; is_clear: no pod
+    of another place is left, nor can one come, so that its own may; is_free: its Deployment has no pods of another revision, so that its
+    template may be written.
+    """
+
+    strategy: Strategy = "RollingUpdate"
+    color: str = COLORS[0]
+    has_clients: bool = False
+    is_clear: bool = True
+    is_free: bool = True
+
+
+#: The steps in which nothing has begun yet.
+WAITING = frozenset({Step.PREFLIGHT, Step.QUEUED})
+
+
+def target(record: Record | None, stable: Place | None) -> Place | None:
+    """What is to run."""
+    return record.place if record is not None and record.step in (Step.CUTOVER, Step.VERIFY_AFTER) else stable
+
+
+def step(record: Record | None, view: InPlace, terms: Terms, now: datetime) -> Next:
+    """At most one move. The same record where nothing moves: then `demand` is what is to be done."""
+    begun = begun_migration(record, view, now, lambda: step(None, view, terms, now))
+    if begun:
+        return begun
+    if record is not None and record.step is not Step.SWITCH_BACK and view.stable == record.place:
+        return Next(None)  # marked as promoted, and the process ended before it wrote this
+    asked = _aborted(record, view) or _rolled_back(record, view, terms, now)
+    if asked:
+        return asked
+    if record is None or record.step in WAITING:
+        return _begin(record, view, terms, now)
+    if record.step is Step.MIGRATE:
+        return _migrate(record, view, terms, now)
+    if view.replicas == 0:
+        return Next(_over(record, view), failed="0 replicas are wanted" if record.is_rollback else "")
+    if record.key in view.rejected and record.step is not Step.SWITCH_BACK:
+        return Next(_leaving(record, view, is_rejected=True))  # marked, and the process ended before it wrote this
+    if view.wanted != record.place.revision and not record.is_rollback:
+        newer = Next(None) if _over(record, view) else _begin(record, view, terms, now)
+        if newer.record or record.step is not Step.SWITCH_BACK:
+            return newer if newer.record else Next(_leaving(record, view))
+    match record.step:
+        case Step.CUTOVER:
+            return _cutover(record, view, terms, now)
+        case Step.VERIFY_AFTER:
+            return _verify_after(record, view, terms, now)
+        case _:
+            is_back = view.stable is None or _is_up(view.stable, view.replicas, view)
+            return Next(_over(record, view)) if is_back else _waiting(record, view, now)
+
+
+def demand(record: Record | None, view: InPlace) -> Demand:
+    """What the record asks for."""
+    place = target(record, view.stable)
+    if place is None:
+        return Demand()
+    has_come = record is not None and record.step is Step.VERIFY_AFTER
+    if (record.strategy if record else view.strategy) == "RollingUpdate":
+        # Until the rollout is complete clients have the ports of stable, and before the first release no pod.
+        return Demand({place.color: Stack(place.revision, view.replicas)}, place if has_come else view.stable)
+    stack = view.stacks.get(place.color, Stack(""))
+    running = stack.wanted if stack.revision == place.revision else 0
+    size = view.replicas if view.is_clear else min(view.replicas, running)
+    stacks = {place.color: Stack(place.revision, size)} if view.is_free else {}
+    has_come = has_come or view.traffic.leads_to == place or _is_there(place, _least(record, view), view)
+    return Demand(stacks, place if has_come else view.stable)
+
+
+# ---- the steps
+
+
+def _begin(record: Record | None, view: InPlace, terms: Terms, now: datetime) -> Next:
+    """A new release. record: the one that waits for its place, or makes way."""
+    stable = view.stable
+    if record is not None and record.paused_at and record.step in WAITING and record.key not in view.rejected:
+        return Next(None if stable and view.wanted == stable.revision else record)
+    is_wanted = view.wanted != (stable.revision if stable else "") and view.key not in view.rejected and view.replicas > 0
+    if not is_wanted or view.hooks.is_busy or view.strategy == "BlueGreen" or (record is not None and record.strategy != view.strategy):
+        return Next(None)
+    if record is not None and record.key == view.key:
+        return Next(_admitted(record, view, terms, now))
+    if stable and view.strategy == "RollingUpdate" and view.traffic.is_strange:
+        return Next(None)  # a selector of one revision goes first: the pods that come would get no traffic
+    begun = Record(_free_place(view, view.wanted), view.key, Step.QUEUED, now, strategy=view.strategy)
+    return Next(_admitted(begun, view, terms, now))
+
+
+def _admitted(record: Record, view: InPlace, terms: Terms, now: datetime) -> Record:
+    """At work, or waiting: for what it depends on, then for its place. The first one waits for none: nothing serves before it."""
+    if view.hooks.waits_for or view.hooks.is_held:
+        return replace(record, step=Step.PREFLIGHT)
+    if not view.has_place and view.stable is not None:
+        return replace(record, step=Step.QUEUED)
+    if terms.migrates_within is not None:
+        return replace(record, step=Step.MIGRATE, deadline=now + terms.migrates_within)
+    return _entered(record, view, terms, now)
+
+
+def _free_place(view: InPlace, revision: str) -> Place:
+    is_other = view.strategy == "Recreate" and view.stable is not None
+    return Place(other(view.stable.color) if is_other and view.stable else view.color, revision)
+
+
+def _entered(record: Record, view: InPlace, terms: Terms, now: datetime) -> Record:
+    return replace(record, step=Step.CUTOVER, deadline=now + terms.progress_deadline, replicas=view.replicas)
+
+
+def _migrate(record: Record, view: InPlace, terms: Terms, now: datetime) -> Next:
+    """Stable serves meanwhile."""
+    if view.key == record.key and view.key not in view.rejected and view.replicas > 0:
+        return migrate(record, view, now, lambda: _entered(record, view, terms, now))
+    left = left_of(record, view)
+    return Next(left) if left else _begin(record, view, terms, now)
+
+
+def _cutover(record: Record, view: InPlace, terms: Terms, now: datetime) -> Next:
+    if _is_up(record.place, _least(record, view), view):
+        if record.is_rollback:
+            return Next(record, promotes=record.place.revision, rejects=record.left)
+        ends = now + terms.window
+        return Next(replace(record, step=Step.VERIFY_AFTER, deadline=None, cutover_at=now, window_ends_at=ends))
+    stack = view.stacks.get(record.place.color, Stack(""))
+    if view.has_clients and view.traffic.leads_to == record.place and stack.is_settled and stack.available == 0:
+        return _failed(record, view, Reason.NO_PODS_AVAILABLE, "no pod of the new revision was ready after the cutover")
+    if record.deadline is not None and now >= record.deadline:
+        left = "the pods of the previous revision are not all gone" if not view.is_clear else "not all of its pods were available"
+        return _failed(record, view, Reason.PROGRESS_DEADLINE_EXCEEDED, f"the cutover did not end within its deadline: {left}")
+    return _waiting(record, view, now)
+
+
+def _verify_after(record: Record, view: InPlace, terms: Terms, now: datetime) -> Next:
+    stack = view.stacks.get(record.place.color, Stack(""))
+    if stack.is_settled and stack.available == 0:
+        return _failed(record, view, Reason.NO_PODS_AVAILABLE, "no pod of the new revision is ready")
+    verdict, said = view.after
+    if verdict is Verdict.FAILED:
+        return _failed(record, view, Reason.CHECK_FAILED, said)
+    ends = record.window_ends_at or now
+    if now < ends:
+        return Next(record, look_at=ends)
+    if verdict is Verdict.PASSED:
+        return Next(record, promotes=record.place.revision)
+    if now >= ends + terms.progress_deadline:
+        return _failed(record, view, Reason.NO_DATA, said or "nobody could say how the new revision does")
+    return Next(record, look_at=ends + terms.progress_deadline)
+
+
+def _waiting(record: Record, view: InPlace, now: datetime) -> Next:
+    return Next(record, look_at=record.deadline if view.is_clear else now + GONE_WAIT)
+
+
+def _is_up(place: Place, least: int, view: InPlace) -> bool:
+    """Whether a place runs alone, and clients have followed to it."""
+    if not view.is_clear or not _is_there(place, least, view):
+        return False
+    traffic = view.traffic
+    return not view.has_clients or (traffic.leads_to == place and traffic.has_followed and traffic.ready >= least)
+
+
+def _is_there(place: Place, least: int, view: InPlace) -> bool:
+    stack = view.stacks.get(place.color, Stack(""))
+    return stack.revision == place.revision and stack.is_settled and stack.available >= least
+
+
+def _least(record: Record | None, view: InPlace) -> int:
+    """How many pods must be available: no more than were wanted at first, however much is scaled meanwhile."""
+    return max(1, min(view.replicas, record.replicas if record is not None and record.replicas is not None else view.replicas))
+
+
+# ---- back
+
+
+def _failed(record: Record, view: InPlace, reason: Reason, message: str) -> Next:
+    """Rejected, and back to stable. A revision that was to be gone back to is not rejected: it served once."""
+    if record.step in BEFORE_CUTOVER:
+        return abandoned(record, view, reason, message)
+    if record.is_rollback:
+        return Next(_leaving(record, view), failed=message)
+    rejection = Rejection(record.place.revision, record.key, reason, message, after_cutover=_has_served(record, view))
+    return Next(record, rejects=rejection)
+
+
+def _has_served(record: Record, view: InPlace) -> bool:
+    """From Cutover on. Before the first release nobody is led to it until it has come up."""
+    return view.stable is not None or record.step is not Step.CUTOVER
+
+
+def _leaving(record: Record, view: InPlace, *, is_rejected: bool = False) -> Record | None:
+    """The record in SwitchBack; what is left of it where there is nothing to go back to."""
+    back = replace(record, step=Step.SWITCH_BACK, deadline=None, left=None, is_rejected=is_rejected)
+    return back if view.stable else _over(record, view)
+
+
+def _over(record: Record, view: InPlace) -> Record | None:
+    """What is left of a release that is over from Cutover on: its migration, where it is to be undone then, too."""
+    return left_of(record, view) if view.hooks.undoes_late or not _has_served(record, view) else None
+
+
+def _aborted(record: Record | None, view: InPlace) -> Next | None:
+    """As after a failed check. None where nobody asked for it, or where it comes too late."""
+    if record is None or view.abort is None or record.step is Step.SWITCH_BACK or record.key in view.rejected:
+        return None
+    return Next(None) if record.is_rollback else _failed(record, view, Reason.ABORTED, view.abort)
+
+
+def _rolled_back(record: Record | None, view: InPlace, terms: Terms, now: datetime) -> Next | None:
+    """The first move of a rollback, in which no gate is passed but the target's own pods. None where it is under way, or has to wait."""
+    asked, stable = view.rollback, view.stable
+    if asked is None or stable is None or (record is not None and (record.is_rollback or record.step is Step.SWITCH_BACK)):
+        return None
+    if abandons := left_for_another(record, view):
+        return abandons
+    if record is not None and record.step is Step.MIGRATE and (left := left_of(record, view)):
+        return Next(left)
+    if record is not None and record.step not in BEFORE_CUTOVER:
+        # Stable first, for an older one as well: what is left must be marked by then.
+        return Next(record, rejects=asked.left) if asked.left.key not in view.rejected else Next(_leaving(record, view, is_rejected=True))
+    if asked.to == stable.revision or view.strategy == "BlueGreen" or (view.strategy == "RollingUpdate" and view.traffic.is_strange):
+        return None
+    back = Record(_free_place(view, asked.to), "", Step.CUTOVER, now, is_rollback=True, left=asked.left, strategy=view.strategy)
+    return Next(_entered(back, view, terms, now))

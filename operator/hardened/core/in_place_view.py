@@ -1,0 +1,104 @@
+"""What RollingUpdate and Recreate depend on, read from the facts."""
+
+from dataclasses import fields, replace
+
+from hardened.api import names
+from hardened.core.checking import Heard
+from hardened.core.desired.metadata import stack_selector
+from hardened.core.desired.service import NOBODY
+from hardened.core.facts import Facts
+from hardened.core.in_place import InPlace, target
+from hardened.core.migrating import needs_pods as needs_emptiness
+from hardened.core.release import COLORS, WITHOUT_PODS, Place, Record, Step, Traffic, View, other
+from hardened.core.release_view import serves_nobody, view_of
+from hardened.core.rollout import Rollout
+
+#: A pod whose containers have all ended, and which stays only to be looked at.
+_ENDED = ("Succeeded", "Failed")
+
+
+def in_place_view_of(facts: Facts, record: Record | None, heard: Heard, replicas: int) -> InPlace:
+    """The view of a release in which revisions replace each other. replicas: where nothing says how many are wanted."""
+    known = view_of(facts, heard, replicas)
+    strategy, color = facts.svc.spec.effective_strategy, _color_in_use(facts)
+    view = InPlace(**{each.name: getattr(known, each.name) for each in fields(View)}, strategy=strategy, color=color)
+    if (record.strategy if record else strategy) == "RollingUpdate":
+        stable = Place(color, view.stable.revision) if view.stable else None
+        return replace(view, stable=stable, replicas=facts.replicas(color, replicas), traffic=_rolling_traffic(facts, color))
+    place = target(record, view.stable)
+    if place is None:
+        return view
+    is_clear, is_free = _is_clear(facts, place, epoch_of(record)), _is_free(facts, place)
+    return replace(view, has_clients=not serves_nobody(facts, place), is_clear=is_clear, is_free=is_free)
+
+
+def needs_pods(facts: Facts, record: Record | None, view: InPlace) -> bool:
+    """Whether nothing can be said before the pods were listed."""
+    if record is not None and needs_emptiness(record):
+        return True
+    if (record.strategy if record else view.strategy) == "RollingUpdate":
+        return record is not None and record.step is Step.VERIFY_AFTER
+    place = target(record, view.stable)
+    if place is None or (record is not None and record.step not in WITHOUT_PODS):
+        return record is not None
+    rollout = facts.rollout(place.color)
+    return rollout is None or rollout.revision != place.revision or rollout.wanted < view.replicas
+
+
+def epoch_of(record: Record | None) -> str:
+    """What says on both Deployments which of them is to run, before it does; "" where that is not in question.
+
+    Whoever still means to let the other one grow, as was decided before, is told that it has changed.
+    """
+    if record is None or record.strategy != "Recreate" or record.step not in (Step.CUTOVER, Step.SWITCH_BACK):
+        return ""
+    return f"{record.started_at.isoformat(timespec='milliseconds')} {record.step}"
+
+
+def _color_in_use(facts: Facts) -> str:
+    """Where traffic goes, whatever the selector says beside the colour; else what runs; else where stable is, or was."""
+    found = ((facts.switch or {}).get("spec", {}).get("selector") or {}).get(names.COLOR_LABEL)
+    if found in COLORS:
+        return str(found)
+    running = [color for color in facts.deployments if (rollout := facts.rollout(color)) and rollout.wanted]
+    if len(running) == 1:
+        return running[0]
+    return facts.stable.place.color if facts.stable else next(iter(facts.deployments), COLORS[0])
+
+
+def _rolling_traffic(facts: Facts, color: str) -> Traffic:
+    """Strange is a selector that the pods of the next revision do not match."""
+    found = (facts.switch or {}).get("spec", {}).get("selector") or {}
+    rollout = facts.rollout(color)
+    if rollout and found == stack_selector(facts.svc, color):
+        return Traffic(Place(color, rollout.revision))
+    return Traffic(is_strange=facts.switch is not None and found.get(names.REVISION_LABEL) != NOBODY)
+
+
+def _is_clear(facts: Facts, place: Place, epoch: str) -> bool:
+    rollout, beside = facts.rollout(place.color), facts.rollout(other(place.color))
+    if rollout is None or rollout.revision != place.revision or (beside is not None and not _is_empty(beside)):
+        return False
+    is_marked = not epoch or all(facts.epoch(color) == epoch for color in facts.deployments)
+    return is_marked and _are_all_at(facts, place)
+
+
+def _is_free(facts: Facts, place: Place) -> bool:
+    rollout = facts.rollout(place.color)
+    if rollout is None or rollout.revision == place.revision:
+        return True
+    return _is_empty(rollout) and _are_all_at(facts, place, within=place.color)
+
+
+def _is_empty(rollout: Rollout) -> bool:
+    return rollout.is_current and rollout.wanted == rollout.total == 0
+
+
+def _are_all_at(facts: Facts, place: Place, within: str = "") -> bool:
+    """Whether every pod that may still run is of this place. within: as far as it is of this colour; "" for of any."""
+    if facts.observed.pods is None:
+        return False
+    mine = [pod["metadata"]["uid"] for pod in facts.pods_at(place)]
+    living = [pod for pod in facts.observed.pods if (pod.get("status") or {}).get("phase") not in _ENDED]
+    concerned = [pod for pod in living if not within or (pod["metadata"].get("labels") or {}).get(names.COLOR_LABEL) == within]
+    return all(pod["metadata"]["uid"] in mine for pod in concerned)

@@ -1,0 +1,106 @@
+"""What is remembered on a stored revision: that it was promoted, and that it was rejected. Status is made anew from these marks."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from hardened.api import names
+from hardened.core.reasons import Reason
+from hardened.core.release import Rejection
+
+#: Rejections that are kept of one revision, the newest last, and the length of each message: an annotation is not to grow for ever.
+LIMIT = 8
+MESSAGE_LIMIT = 512
+
+
+@dataclass(frozen=True)
+class Migrated:
+    """That a migration was begun. release: which one ran it; undo: the command that undoes it, () for none; undoes_late: after the cutover,
+    too; within: how long either may take."""
+
+    release: str
+    within: timedelta
+    undo: tuple[str, ...] = ()
+    undoes_late: bool = False
+
+
+@dataclass(frozen=True)
+class Marks:
+    """promotion: 0 for never, else higher than that of every revision promoted before; rejections: at most LIMIT, the newest last;
+    migrated: the last migration that was begun for this revision."""
+
+    promotion: int = 0
+    rejections: tuple[Rejection, ...] = ()
+    migrated: Migrated | None = None
+
+    def promoted(self, number: int) -> "Marks":
+        """Promoted, as the number-th of all."""
+        return replace(self, promotion=number)
+
+    def rejected(self, rejection: Rejection) -> "Marks":
+        """Rejected under one more key, or anew under a known one."""
+        others = [known for known in self.rejections if known.key != rejection.key]
+        return replace(self, rejections=(*others, replace(rejection, message=rejection.message[:MESSAGE_LIMIT]))[-LIMIT:])
+
+    def forgiven(self, key: str) -> "Marks":
+        """Without the rejection under this key."""
+        return replace(self, rejections=tuple(known for known in self.rejections if known.key != key))
+
+    def annotations(self) -> dict[str, str]:
+        """As they are written on the ControllerRevision."""
+        found = {names.PROMOTION_ANNOTATION: str(self.promotion)} if self.promotion else {}
+        if self.rejections:
+            entries = [_entry(rejection) for rejection in self.rejections]
+            found[names.REJECTED_ANNOTATION] = _text(entries)
+        if self.migrated:
+            found[names.MIGRATION_ANNOTATION] = _text(_migration(self.migrated))
+        return found
+
+
+#: Of a revision that was neither promoted nor rejected.
+NO_MARKS = Marks()
+
+
+def marks_of(live: Mapping[str, Any], revision: str) -> Marks:
+    """The marks on a ControllerRevision of this revision. What cannot be read is no mark."""
+    annotations = live["metadata"].get("annotations") or {}
+    promotion = str(annotations.get(names.PROMOTION_ANNOTATION, "0"))
+    return Marks(
+        int(promotion) if promotion.isdecimal() else 0,
+        _rejections(annotations.get(names.REJECTED_ANNOTATION, "[]"), revision),
+        _migrated(annotations.get(names.MIGRATION_ANNOTATION)),
+    )
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def _entry(rejection: Rejection) -> dict[str, Any]:
+    found = {"key": rejection.key, "reason": str(rejection.reason), "message": rejection.message}
+    return {**found, "afterCutover": True} if rejection.after_cutover else found
+
+
+def _rejections(text: Any, revision: str) -> tuple[Rejection, ...]:
+    try:
+        entries = json.loads(text)
+        found = ((e["key"], Reason(e["reason"]), e["message"], e.get("afterCutover") is True) for e in entries)
+        return tuple(Rejection(revision, str(key), reason, str(message), late) for key, reason, message, late in found)[-LIMIT:]
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return ()
+
+
+def _migration(migrated: Migrated) -> dict[str, Any]:
+    found = {"release": migrated.release, "seconds": migrated.within.total_seconds(), "undo": list(migrated.undo)}
+    return {**found, "afterCutover": True} if migrated.undoes_late else found
+
+
+def _migrated(text: Any) -> Migrated | None:
+    try:
+        found = json.loads(text)
+        undo = tuple(str(word) for word in found["undo"])
+        return Migrated(str(found["release"]), timedelta(seconds=found["seconds"]), undo, found.get("afterCutover") is True)
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
+        return None

@@ -1,0 +1,112 @@
+"""Checks by a Prometheus query: what is to be asked now, and what the numbers mean."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from hardened.api.parse import HardenedService
+from hardened.api.verify import Check, PrometheusCheck
+from hardened.core.release import Outcome, Record, Step, Verdict
+
+
+@dataclass(frozen=True)
+class Query:
+    """One question to Prometheus. name: of the check; text: PromQL, with everything filled in."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What came of a query. value: None for no data; problem: why there is none; is_final: asking again cannot help."""
+
+    value: float | None
+    problem: str = ""
+    is_final: bool = False
+
+
+def measured_checks(svc: HardenedService, record: Record | None) -> list[tuple[str, PrometheusCheck]]:
+    """The checks by query of the record's step; in Preview, those that are to be asked next: until then nothing is known of them."""
+    spec = svc.spec.verify
+    checks: Sequence[Check] = ()
+    if record and record.step in (Step.PREVIEW, Step.VERIFY_BEFORE):
+        checks = spec.before_cutover or ()
+    if record and record.step is Step.VERIFY_AFTER:
+        checks = spec.after_cutover.checks or ()
+    return [(check.name, check.prometheus) for check in checks if check.prometheus]
+
+
+def due(svc: HardenedService, record: Record | None, now: datetime) -> tuple[Query, ...]:
+    """The queries to ask now: those never asked for this release, and those whose interval has passed."""
+    if record is None or record.step is Step.PREVIEW:
+        return ()
+    known = {outcome.name: outcome for outcome in record.outcomes}
+    found = []
+    for name, check in measured_checks(svc, record):
+        asked_at = known[name].asked_at if name in known else None
+        if asked_at is None or now >= asked_at + check.interval:
+            found.append(Query(name, _filled(check.query, svc, record)))
+    return tuple(found)
+
+
+def next_due(svc: HardenedService, record: Record | None) -> datetime | None:
+    """When the next query is to be asked, as far as each was asked before."""
+    if record is None:
+        return None
+    known = {outcome.name: outcome.asked_at for outcome in record.outcomes}
+    times = [asked_at + check.interval for name, check in measured_checks(svc, record) if (asked_at := known.get(name))]
+    return min(times, default=None)
+
+
+def sampled(svc: HardenedService, record: Record, samples: Mapping[str, Sample], now: datetime) -> Record:
+    """The record with what the queries gave. requests counts the samples that say something, failed those out of bounds."""
+    known = {outcome.name: outcome for outcome in record.outcomes}
+    for name, check in measured_checks(svc, record):
+        if name in samples:
+            known[name] = _counted(known.get(name) or Outcome(name, has_passed=False), check, samples[name], now)
+    return replace(record, outcomes=tuple(known.values()))
+
+
+def verdicts(svc: HardenedService, record: Record | None) -> list[tuple[Verdict, str]]:
+    """What the checks by query of the record's step say so far."""
+    known = {outcome.name: outcome for outcome in record.outcomes} if record else {}
+    return [_verdict(name, check, known.get(name)) for name, check in measured_checks(svc, record)]
+
+
+def _filled(query: str, svc: HardenedService, record: Record) -> str:
+    words = {"color": record.place.color, "revision": record.place.revision, "service": svc.name, "namespace": svc.namespace}
+    for word, value in words.items():
+        query = query.replace(f"$({word})", value)
+    return query
+
+
+def _counted(before: Outcome, check: PrometheusCheck, sample: Sample, now: datetime) -> Outcome:
+    asked = replace(before, asked_at=now)
+    if sample.is_final:
+        return replace(asked, has_passed=False, requests=before.requests + 1, failed=check.failure_limit + 1, message=sample.problem)
+    if sample.value is None or math.isnan(sample.value):
+        problem = sample.problem or "the query gave no number"
+        is_failure = check.on_no_data == "Fail"
+        return _with(asked, check, problem, is_failure) if is_failure else replace(asked, message=f"no data: {problem}")
+    is_low = check.min is not None and sample.value < check.min
+    is_high = check.max is not None and sample.value > check.max
+    bound = f", below {check.min:g}" if is_low else f", above {check.max:g}" if is_high else ""
+    return _with(asked, check, f"{sample.value:g}{bound}", is_low or is_high)
+
+
+def _with(before: Outcome, check: PrometheusCheck, message: str, is_failure: bool) -> Outcome:
+    failed = before.failed + is_failure
+    return replace(before, has_passed=failed <= check.failure_limit, requests=before.requests + 1, failed=failed, message=message)
+
+
+def _verdict(name: str, check: PrometheusCheck, outcome: Outcome | None) -> tuple[Verdict, str]:
+    if outcome is None or outcome.requests == 0:
+        return Verdict.UNKNOWN, f"check {name}: {outcome.message if outcome else 'not asked yet'}"
+    if outcome.failed > check.failure_limit:
+        return Verdict.FAILED, f"check {name} failed: {outcome.message}; {outcome.failed} of {outcome.requests} times"
+    if outcome.failed == outcome.requests:
+        # Borne so far; but nothing passes before one number was within its bounds.
+        return Verdict.UNKNOWN, f"check {name}: {outcome.message}"
+    return Verdict.PASSED, ""

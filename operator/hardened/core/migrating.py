@@ -1,0 +1,121 @@
+"""The migration of a release, and what undoes it: pods that are made once, and what came of them.
+
+What undoes a migration is marked on its revision before the migration begins: by the time that it is needed, the spec may say something
+else. That a pod was made is written into the record at once, and one that is in the record is never made again: a pod that is lost after
+that has failed.
+"""
+
+import math
+from datetime import UTC, datetime, timedelta
+
+from hardened.api import names
+from hardened.core.checking import Verifier
+from hardened.core.desired.verifier_pod import START_SECONDS, once_pod
+from hardened.core.facts import Facts
+from hardened.core.manifest import Manifest
+from hardened.core.marks import Migrated
+from hardened.core.release import Hooks, Migration, Record, Step, Verdict
+from hardened.core.verdicts import once_result, results_of
+from hardened.core.verification import Purpose, pod_name, told
+
+#: Beyond the deadline of a pod, which counts from when a node took it.
+START = timedelta(seconds=START_SECONDS)
+
+
+def mark_of(facts: Facts, record: Record) -> Migrated | None:
+    """What is to be marked on the record's revision before its migration begins; None where the spec has none."""
+    migrate = facts.svc.spec.release.migrate
+    if migrate is None:
+        return None
+    undo = migrate.undo
+    command, undoes_late = (tuple(undo.command), undo.after_cutover) if undo else ((), False)
+    return Migrated(_release(record), migrate.deadline, command, undoes_late)
+
+
+def migration_pods(facts: Facts, record: Record | None) -> list[Verifier]:
+    """The pods that the record's release has made, and the one that it is to make now."""
+    if record is None:
+        return []
+    found = [_kept(live) for purpose in (Purpose.MIGRATE, Purpose.UNDO) if (live := _live(facts, record, purpose))]
+    mark, migrate = _marked(facts, record), facts.svc.spec.release.migrate
+    if mark is None:
+        return found
+    is_first = record.step is Step.MIGRATE and record.migration is None and not record.paused_at
+    if is_first and migrate and not _live(facts, record, Purpose.MIGRATE):
+        found += _pod(facts, record, Purpose.MIGRATE, tuple(migrate.command), mark)
+    is_next = record.step is Step.UNDO and record.migration is Migration.DONE and _is_empty(facts, record)
+    if is_next and mark.undo and not _live(facts, record, Purpose.UNDO):
+        found += _pod(facts, record, Purpose.UNDO, mark.undo, mark)
+    return found
+
+
+def migration_of(facts: Facts, record: Record | None, now: datetime) -> Hooks:
+    """What is known of the record's migration."""
+    if record is None:
+        return Hooks(is_busy=any(is_at_work(live) for live in facts.ours))
+    mark = _marked(facts, record)
+    return Hooks(
+        is_marked=mark is not None and mark == mark_of(facts, record),
+        is_made=_live(facts, record, Purpose.MIGRATE) is not None,
+        migrated=_result(facts, record, Purpose.MIGRATE, now),
+        undo_within=mark.within + START if mark and mark.undo else None,
+        undoes_late=mark is not None and mark.undoes_late,
+        is_undo_made=_live(facts, record, Purpose.UNDO) is not None,
+        undone=_result(facts, record, Purpose.UNDO, now),
+    )
+
+
+def needs_pods(record: Record) -> bool:
+    """Whether it counts that no pod of the revision is left: what it wrote until its end may need the new schema."""
+    return record.step is Step.UNDO and record.migration is Migration.DONE
+
+
+def is_at_work(live: Manifest) -> bool:
+    """Whether a pod runs a migration, or undoes one: it is never interrupted."""
+    is_once = names.ONCE_ANNOTATION in (live["metadata"].get("annotations") or {})
+    return live["kind"] == "Pod" and is_once and (live.get("status") or {}).get("phase") == "Running"
+
+
+def _release(record: Record) -> str:
+    return record.started_at.astimezone(UTC).isoformat()
+
+
+def _marked(facts: Facts, record: Record) -> Migrated | None:
+    """The mark of this very release."""
+    found = facts.marks(record.place.revision).migrated
+    return found if found and found.release == _release(record) else None
+
+
+def _name(facts: Facts, record: Record, purpose: Purpose) -> str:
+    return pod_name(facts.svc, record.place, record.started_at, purpose)
+
+
+def _live(facts: Facts, record: Record, purpose: Purpose) -> Manifest | None:
+    return facts.mine("Pod", _name(facts, record, purpose))
+
+
+def _kept(live: Manifest) -> Verifier:
+    return Verifier(live, (), results_of, is_once=True)
+
+
+def _pod(facts: Facts, record: Record, purpose: Purpose, command: tuple[str, ...], mark: Migrated) -> list[Verifier]:
+    revision = facts.revision(record.place.revision, record.place.color)
+    if revision is None or not revision.fields:
+        return []
+    seconds = math.ceil(mark.within.total_seconds())
+    env = told(facts.svc, record.place, purpose)
+    return [_kept(once_pod(facts.svc, revision, _name(facts, record, purpose), command, env, seconds=seconds))]
+
+
+def _result(facts: Facts, record: Record, purpose: Purpose, now: datetime) -> tuple[Verdict, str]:
+    live = _live(facts, record, purpose)
+    if live:
+        return once_result(facts.svc, live, now)
+    return Verdict.FAILED, f"pod {_name(facts, record, purpose)} was lost, and nobody knows how far it came"
+
+
+def _is_empty(facts: Facts, record: Record) -> bool:
+    """Whether no pod of the revision is left, nor can one come of what its Deployment was asked for last."""
+    rollout, place = facts.rollout(record.place.color), record.place
+    may_come = rollout is not None and (not rollout.is_current or (rollout.revision == place.revision and rollout.wanted > 0))
+    return facts.observed.pods is not None and not may_come and not facts.pods_at(place)

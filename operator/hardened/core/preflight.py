@@ -1,0 +1,84 @@
+"""What the pods of a release need of their namespace, looked at once before the first of them: room in its quotas, and ConfigMaps.
+
+Whether nodes have room is not looked at: a cluster autoscaler adds nodes only for pods that wait, and who looks after one namespace may not
+read nodes. Pods that no node takes are waited for once they are there: see `room`.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from hardened.core.config_maps import missing, references
+from hardened.core.desired.deployment import deployment
+from hardened.core.desired.template import files_name
+from hardened.core.diagnosis import Finding
+from hardened.core.facts import Facts
+from hardened.core.in_place import InPlace
+from hardened.core.quota import Growth, rolled, shortages, surge_of
+from hardened.core.reasons import Reason
+from hardened.core.release import COLORS, Record, Step, Terms, View, other, preview_size
+
+#: Nobody tells when a quota is raised, or a ConfigMap made: they are not watched.
+WAIT = timedelta(seconds=5)
+
+
+@dataclass(frozen=True)
+class Shortfall:
+    """Why no pod may be made yet. room: what quotas lack, which is waited for; config: what somebody has to make."""
+
+    room: Finding | None = None
+    config: Finding | None = None
+
+
+NOTHING = Shortfall()
+
+
+def is_due(before: Record | None, after: Record | None) -> bool:
+    """Whether a release begins with this move, or is still held in Preflight. By hand nothing is held up."""
+    if after is None or after.is_rollback or after.paused_at or after.step is Step.SWITCH_BACK:
+        return False
+    is_new = before is None or (before.place, before.key, before.started_at) != (after.place, after.key, after.started_at)
+    return is_new or (before is not None and before.step is Step.PREFLIGHT)
+
+
+def config_maps(facts: Facts) -> frozenset[str]:
+    """The names of those that the revision's pods cannot start without, but for the one that is made with the revision."""
+    own = files_name(facts.svc, facts.wanted.name)
+    return frozenset(each.name for each in references(facts.wanted.template)) - {own}
+
+
+def shortfall(facts: Facts, view: View, terms: Terms) -> Shortfall:
+    """What the revision that the spec asks for lacks. Nothing, where nobody has looked."""
+    seen = facts.observed.surroundings
+    if seen is None:
+        return NOTHING
+    names = config_maps(facts)
+    wanted = [each for each in references(facts.wanted.template) if each.name in names]
+    short = shortages(seen.quotas, _growth(facts, view, terms))
+    absent = missing(wanted, seen.config_maps) if seen.config_maps is not None else []
+    remedy = "raise the ResourceQuota or free some of it"
+    return Shortfall(
+        Finding(Reason.QUOTA_EXCEEDED, f"{'; '.join(short)}; {remedy}") if short else None,
+        Finding(Reason.CONFIG_MISSING, "; ".join(absent), is_final=True) if absent else None,
+    )
+
+
+def _growth(facts: Facts, view: View, terms: Terms) -> Growth:
+    """What is to come on top of what runs. The pods of the revision that serves stay, but for strategies that replace them."""
+    size, after = view.replicas, facts.wanted.template["spec"]
+    if isinstance(view, InPlace) and view.strategy == "Recreate":
+        running = [color for color in COLORS if (rollout := facts.rollout(color)) and rollout.total]
+        return _change(facts, running, after, ((0, size),))
+    is_rolling = isinstance(view, InPlace)
+    color = view.color if isinstance(view, InPlace) else other(view.stable.color) if view.stable else COLORS[0]
+    rollout = facts.rollout(color)
+    if rollout is None or rollout.revision == facts.wanted.name:
+        return _change(facts, [color], after, ((0, size),))
+    first = size if is_rolling else preview_size(view, terms)
+    rendered = deployment(facts.svc, facts.wanted, color, first)
+    return _change(facts, [color], after, (*rolled(rollout.total, first, surge_of(rendered, first)), (0, size)))
+
+
+def _change(facts: Facts, colors: list[str], after: dict[str, object], stages: tuple[tuple[int, int], ...]) -> Growth:
+    live = [facts.deployments[color] for color in colors if color in facts.deployments]
+    held = sum(rollout.total for color in colors if (rollout := facts.rollout(color)))
+    return Growth(after, stages, live[0]["spec"]["template"]["spec"] if live else None, held)

@@ -1,0 +1,123 @@
+"""The proof that a release lost no request: what its zero-loss probes have counted, kept after the release has ended.
+
+One probe runs from before the cutover to the end of its window, another one around the removal of the previous stack's pods. Nothing
+waits for the second one: the release ends while it runs, and a probe that does not start, or that is lost, is no data.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from hardened.core.release import Outcome, Place, Record, Step
+from hardened.core.verdicts import Pending, Reported, Results
+from hardened.core.verification import ZERO_LOSS
+
+#: The probe of the removal starts this long before the end of Keep: time for its pod to be scheduled, and to start.
+REMOVAL_LEAD = timedelta(seconds=10)
+#: What a probe that was told to end gets to say what it has counted.
+REPORT_WAIT = timedelta(seconds=30)
+#: How often it is looked at until then.
+_LOOK_AGAIN = timedelta(seconds=5)
+
+_SWITCHED = frozenset({Step.VERIFY_AFTER, Step.SWITCH_BACK, Step.KEEP})
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What a probe has counted: requests, and those of them that failed."""
+
+    requests: int
+    failed: int
+
+
+@dataclass(frozen=True)
+class Proof:
+    """status.proof. place, started_at: of the release, as in its record; cutover, removal: None for no data.
+
+    removed_by: when the previous stack's last pod is gone; None once the probe of the removal has ended, or before the removal begins.
+    """
+
+    place: Place
+    started_at: datetime
+    cutover: Counts | None = None
+    removal: Counts | None = None
+    removed_by: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Removal:
+    """That the probe of a removal should run now. place, started_at: see Proof; is_over: it is to end, and to report what it has."""
+
+    place: Place
+    started_at: datetime
+    is_over: bool = False
+
+
+def removal(record: Record | None, proof: Proof | None, now: datetime) -> Removal | None:
+    """The removal that is to be watched, by what is written down."""
+    if record and record.step is Step.KEEP and record.keep_until:
+        return Removal(record.place, record.started_at) if now >= record.keep_until - REMOVAL_LEAD else None
+    if proof and proof.removed_by:
+        return Removal(proof.place, proof.started_at, is_over=now >= proof.removed_by)
+    return None
+
+
+def proven(
+    before: Proof | None, record: Record | None, following: Record | None, said: Results | None, grace: timedelta, now: datetime
+) -> Proof | None:
+    """The proof as it is to be written, beside the record `following`.
+
+    before, record: as they were written; said: by the probe of the removal, None where there is none; grace: what the previous stack's pods
+    may take to end. The proof of a release stays until the next one has something to say.
+    """
+    proof = before
+    for each in (record, following):
+        if each and each.step in _SWITCHED:
+            proof = _switched(proof, each)
+    if record and record.step is Step.KEEP:
+        return _begun(proof, record, following, now + grace)
+    return _ended(proof, said, now) if proof and proof.removed_by and proof == before else proof
+
+
+def duration(grace: timedelta) -> timedelta:
+    """How long the probe of a removal asks at most, if nobody tells it to end."""
+    return REMOVAL_LEAD + grace + REPORT_WAIT
+
+
+def look_at(record: Record | None, proof: Proof | None, now: datetime) -> datetime | None:
+    """When the probe of a removal is to be started, ended, or read."""
+    if record and record.step is Step.KEEP and record.keep_until:
+        return record.keep_until - REMOVAL_LEAD if now < record.keep_until - REMOVAL_LEAD else None
+    if proof and proof.removed_by:
+        return proof.removed_by if now < proof.removed_by else now + _LOOK_AGAIN
+    return None
+
+
+def _switched(proof: Proof | None, record: Record) -> Proof | None:
+    """With what the probe of the cutover says of a release. One that says nothing before its removal leaves the proof as it is."""
+    counts = _counts(record.outcomes)
+    is_same = proof is not None and proof.started_at == record.started_at
+    if proof and is_same:
+        return replace(proof, cutover=counts or proof.cutover)
+    return Proof(record.place, record.started_at, counts) if counts else proof
+
+
+def _begun(proof: Proof | None, record: Record, following: Record | None, removed_by: datetime) -> Proof | None:
+    """Once Keep is over, the previous stack's pods leave; not where somebody goes back to them."""
+    is_same = following is not None and following.started_at == record.started_at
+    if is_same or (following is not None and following.is_rollback):
+        return proof
+    mine = proof if proof and proof.started_at == record.started_at else Proof(record.place, record.started_at)
+    return replace(mine, removed_by=removed_by)
+
+
+def _ended(proof: Proof, said: Results | None, now: datetime) -> Proof:
+    if isinstance(said, Reported):
+        found = said.result(ZERO_LOSS)
+        return replace(proof, removal=Counts(found.requests, found.failed) if found else None, removed_by=None)
+    is_late = proof.removed_by is not None and now >= proof.removed_by + REPORT_WAIT
+    return proof if isinstance(said, Pending) and not is_late else replace(proof, removed_by=None)
+
+
+def _counts(outcomes: Iterable[Outcome]) -> Counts | None:
+    return next((Counts(each.requests, each.failed) for each in outcomes if each.name == ZERO_LOSS), None)

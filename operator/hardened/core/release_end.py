@@ -1,0 +1,33 @@
+"""How a release has ended, told from what its record said and from the status that came after."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+from hardened.core.release import Record, Step
+from hardened.core.release_record import record_of, rejection_of, stable_of
+
+
+class End(StrEnum):
+    """How a release has ended."""
+
+    PROMOTED = "promoted"
+    REJECTED = "rejected"  # before the cutover
+    ROLLED_BACK = "rolled_back"  # after it, by its checks or by hand; also a release that goes back to an earlier revision
+    SUPERSEDED = "superseded"  # by another spec, or with the service itself
+    FAILED = "failed"  # a rollback by hand that did not get there
+
+
+def end_of(record: Record, status: Mapping[str, Any]) -> End | None:
+    """How the release of this record has ended by a later status; None while it goes on, and once it was promoted: then it is over."""
+    following, stable, pin = record_of(status), stable_of(status), rejection_of(status.get("pin"))
+    is_same = following is not None and following.started_at == record.started_at
+    if record.step is Step.KEEP or (is_same and following is not None and following.step is not Step.KEEP):
+        return None
+    if stable and stable.place == record.place:
+        return End.ROLLED_BACK if record.is_rollback else End.PROMOTED
+    if record.is_rejected:
+        return End.ROLLED_BACK
+    if record.is_rollback:
+        return End.FAILED
+    return End.REJECTED if pin and pin.key == record.key else End.SUPERSEDED

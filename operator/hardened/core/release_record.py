@@ -1,0 +1,207 @@
+"""status.release and status.stable: how they are written down, and read again.
+
+Status is not to be trusted: whoever may write it can write anything. What cannot be read counts as no record: stable serves, and the
+release begins anew.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, get_args
+
+from hardened.api.duration import duration, duration_text
+from hardened.api.strategy import Strategy
+from hardened.core.manifest import Manifest, without_none
+from hardened.core.proof import Counts, Proof
+from hardened.core.reasons import Reason
+from hardened.core.release import COLORS, Migration, Outcome, Place, Record, Rejection, Step
+
+_TIMES = {
+    "startedAt": "started_at",
+    "deadline": "deadline",
+    "cutoverAt": "cutover_at",
+    "windowEndsAt": "window_ends_at",
+    "keepUntil": "keep_until",
+    "confirmedAt": "confirmed_at",
+    "pausedAt": "paused_at",
+}
+_LINE_LIMIT = 512
+
+
+def written(record: Record) -> Manifest:
+    """The record as status.release. Times carry microseconds: a window of a second is not to become none."""
+    times = {name: _stamp(getattr(record, field)) for name, field in _TIMES.items()}
+    return without_none(
+        revision=record.place.revision,
+        color=record.place.color,
+        key=record.key,
+        strategy=record.strategy,
+        step=str(record.step),
+        replicas=record.replicas,
+        rejected=True if record.is_rejected else None,
+        probedAnew=True if record.is_probed_anew else None,
+        checks=[_outcome(each) for each in record.outcomes] or None,
+        rollback=True if record.is_rollback else None,
+        left=rejection_written(record.left) if record.left else None,
+        approved=True if record.is_approved else None,
+        remaining=duration_text(record.remaining) if record.remaining is not None else None,
+        migration=str(record.migration) if record.migration else None,
+        undoProblem=record.undo_problem[:_LINE_LIMIT] or None,
+        **times,
+    )
+
+
+def record_of(status: Mapping[str, Any]) -> Record | None:
+    """The record that a status holds, or None where it holds none that can be used."""
+    found = status.get("release")
+    if not isinstance(found, Mapping):
+        return None
+    try:
+        times = {field: _moment(found.get(name)) for name, field in _TIMES.items()}
+        started_at = times.pop("started_at")
+        replicas, remaining, migration = found.get("replicas"), found.get("remaining"), found.get("migration")
+        revision, color, key = found["revision"], found["color"], found["key"]
+        strategy = found.get("strategy", "BlueGreen")
+        is_sound = color in COLORS and isinstance(revision, str) and isinstance(key, str) and (replicas is None or type(replicas) is int)
+        if started_at is None or not is_sound or strategy not in get_args(Strategy):
+            return None
+        return Record(
+            Place(color, revision),
+            key,
+            Step(found["step"]),
+            started_at,
+            replicas=replicas,
+            is_rejected=found.get("rejected") is True,
+            is_probed_anew=found.get("probedAnew") is True,
+            outcomes=tuple(_outcomes(found.get("checks"))),
+            is_rollback=found.get("rollback") is True,
+            left=rejection_of(found.get("left")),
+            is_approved=found.get("approved") is True,
+            remaining=duration(remaining) if remaining is not None else None,
+            migration=Migration(migration) if migration is not None else None,
+            undo_problem=str(found.get("undoProblem", "")),
+            strategy=strategy,
+            **times,
+        )
+    except (KeyError, ValueError, TypeError):
+        return None
+
+
+@dataclass(frozen=True)
+class Stable:
+    """The last promoted revision, in its colour. promotion: its number, which no other promotion of the service has."""
+
+    place: Place
+    promotion: int
+
+
+def stable_written(stable: Stable) -> Manifest:
+    """As status.stable."""
+    return {"color": stable.place.color, "revision": stable.place.revision, "promotion": stable.promotion}
+
+
+def stable_of(status: Mapping[str, Any]) -> Stable | None:
+    """What a status remembers as stable, or None where it says nothing that can be used."""
+    match status.get("stable"):
+        case {"color": str(color), "revision": str(revision), "promotion": int(promotion)} if color in COLORS and promotion > 0:
+            return Stable(Place(color, revision), promotion)
+        case _:
+            return None
+
+
+def proof_written(proof: Proof) -> Manifest:
+    """As status.proof."""
+    return without_none(
+        revision=proof.place.revision,
+        color=proof.place.color,
+        startedAt=_stamp(proof.started_at),
+        cutover=_counted(proof.cutover),
+        removal=_counted(proof.removal),
+        removedBy=_stamp(proof.removed_by),
+    )
+
+
+def proof_of(status: Mapping[str, Any]) -> Proof | None:
+    """The proof that a status holds, or None where it holds none that can be used."""
+    match status.get("proof"):
+        case {"revision": str(revision), "color": str(color), "startedAt": str(started), **rest} if color in COLORS:
+            try:
+                started_at, removed_by = _moment(started), _moment(rest.get("removedBy"))
+            except (ValueError, TypeError):
+                return None
+            assert started_at, "it is a text"
+            return Proof(Place(color, revision), started_at, _counts(rest.get("cutover")), _counts(rest.get("removal")), removed_by)
+        case _:
+            return None
+
+
+def rejection_written(rejection: Rejection) -> Manifest:
+    """As status.pin, which says why what the spec asks for is not released, and as status.release.left."""
+    return {
+        "revision": rejection.revision,
+        "rejectedKey": rejection.key,
+        "reason": str(rejection.reason),
+        "message": rejection.message,
+        **({"afterCutover": True} if rejection.after_cutover else {}),
+    }
+
+
+def rejection_of(found: Any) -> Rejection | None:
+    """The rejection that a part of a status remembers, or None where it says nothing that can be used."""
+    match found:
+        case {"revision": str(revision), "rejectedKey": str(key), "reason": str(reason), "message": str(message), **rest}:
+            is_known = reason in {str(each) for each in Reason}
+            return Rejection(revision, key, Reason(reason), message, rest.get("afterCutover") is True) if is_known else None
+        case _:
+            return None
+
+
+def _counted(counts: Counts | None) -> Manifest | None:
+    return {"requests": counts.requests, "failed": counts.failed} if counts else None
+
+
+def _counts(found: Any) -> Counts | None:
+    match found:
+        case {"requests": int(requests), "failed": int(failed)}:
+            return Counts(requests, failed)
+        case _:
+            return None
+
+
+def _outcome(outcome: Outcome) -> Manifest:
+    return {
+        "name": outcome.name,
+        "result": "Passed" if outcome.has_passed else "Failed",
+        "message": outcome.message,
+        "requests": outcome.requests,
+        "failed": outcome.failed,
+        **({"askedAt": _stamp(outcome.asked_at)} if outcome.asked_at else {}),
+    }
+
+
+def _outcomes(entries: Any) -> Iterator[Outcome]:
+    for entry in entries if isinstance(entries, list) else ():
+        match entry:
+            case {
+                "name": str(name),
+                "result": str(result),
+                "message": str(message),
+                "requests": int(requests),
+                "failed": int(failed),
+                **rest,
+            }:
+                yield Outcome(name, result == "Passed", message, requests, failed, _moment(rest.get("askedAt")))
+
+
+def _stamp(moment: datetime | None) -> str | None:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ") if moment else None
+
+
+def _moment(text: Any) -> datetime | None:
+    """A moment with its time zone. Raises ValueError where there is none in it."""
+    if text is None:
+        return None
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("a time without a time zone")
+    return moment

@@ -1,0 +1,95 @@
+"""What a release depends on, read from the facts."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from hardened.api.service import HardenedServiceSpec
+from hardened.core.checking import Heard
+from hardened.core.desired.service import is_strange, leads_to
+from hardened.core.facts import Facts
+from hardened.core.manifest import Manifest, digest
+from hardened.core.migrating import START
+from hardened.core.release import COLORS, Place, Stack, Terms, Traffic, View
+from hardened.core.rollout import Rollout
+
+_SLICE_OF = "kubernetes.io/service-name"
+
+
+def terms_of(spec: HardenedServiceSpec) -> Terms:
+    """What the spec says about releases."""
+    release, after = spec.release, spec.verify.after_cutover
+    return Terms(
+        preview_replicas=release.preview_replicas,
+        is_manual=release.promotion == "Manual",
+        auto_promote_after=release.auto_promote_after,
+        progress_deadline=release.progress_deadline,
+        keep_previous=release.keep_previous,
+        window=after.window,
+        has_checks_before=bool(spec.verify.before_cutover),
+        migrates_within=release.migrate.deadline + START if release.migrate else None,
+    )
+
+
+def key_of(revision: str, spec: HardenedServiceSpec) -> str:
+    """What a rejection is remembered by: it holds as long as neither the revision nor what it has to pass changes."""
+    checks = {"verify": spec.verify, "migrate": spec.release.migrate}
+    written = {name: value.model_dump(mode="json", by_alias=True, exclude_unset=True) for name, value in checks.items() if value}
+    return digest({"revision": revision, **written})
+
+
+def view_of(facts: Facts, heard: Heard, replicas: int) -> View:
+    """The view of a release. replicas: where neither the spec nor a Deployment says how many are wanted."""
+    stable = facts.stable.place if facts.stable else None
+    traffic = _traffic(facts)
+    if traffic.leads_to is None and not traffic.is_strange and serves_nobody(facts, stable):
+        traffic = Traffic(stable, has_followed=True)
+    color = (stable or traffic.leads_to or Place(COLORS[0], "")).color
+    return View(
+        wanted=facts.wanted.name,
+        key=key_of(facts.wanted.name, facts.svc.spec),
+        replicas=facts.replicas(color, replicas),
+        stable=stable,
+        stacks={color: _stack(rollout) for color in facts.deployments if (rollout := facts.rollout(color))},
+        traffic=traffic,
+        rejected=frozenset(r.key for r in facts.rejections()),
+        before=heard.before,
+        after=heard.after,
+        has_place=facts.observed.has_place,
+    )
+
+
+def _stack(rollout: Rollout) -> Stack:
+    """Counts of the last template alone: before the Deployment's controller has seen it they are of the one before."""
+    is_settled = rollout.is_current and rollout.updated == rollout.total
+    return Stack(rollout.revision, rollout.wanted, rollout.available if is_settled else 0, is_settled)
+
+
+def _traffic(facts: Facts) -> Traffic:
+    if facts.switch is None:
+        return Traffic()
+    place = leads_to(facts.switch, facts.svc)
+    slices = [live for live in facts.observed.children.values() if _is_slice_of(live, facts.svc.name)]
+    endpoints = list(_endpoints(slices))
+    mine = {pod["metadata"]["uid"] for pod in facts.pods_at(place)} if place else set()
+    # A pod with addresses of two families has an endpoint in a slice of each.
+    ready = mine & {uid for uid, is_ready in endpoints if is_ready}
+    has_followed = bool(slices) and all(uid in mine for uid, _ in endpoints)
+    return Traffic(place, is_strange(facts.switch, facts.svc), len(ready), has_followed, is_told=bool(slices))
+
+
+def serves_nobody(facts: Facts, place: Place | None) -> bool:
+    """Whether this is a worker, to which no Service leads. Until a revision with ports has passed, its clients are led to nobody."""
+    revision = facts.revision(place.revision, place.color) if place else None
+    return revision is not None and bool(revision.fields) and not revision.fields.get("ports")
+
+
+def _is_slice_of(live: Manifest, service: str) -> bool:
+    return live["kind"] == "EndpointSlice" and (live["metadata"].get("labels") or {}).get(_SLICE_OF) == service
+
+
+def _endpoints(slices: Iterable[Manifest]) -> Iterable[tuple[str, bool]]:
+    """(uid of the pod, whether it takes new connections) of every endpoint."""
+    for live in slices:
+        for endpoint in live.get("endpoints") or ():
+            target: Mapping[str, Any] = endpoint.get("targetRef") or {}
+            yield str(target.get("uid", "")), (endpoint.get("conditions") or {}).get("ready") is not False

@@ -1,0 +1,232 @@
+"""Checks and the zero-loss probe: what a verifier pod is told, and which pod it is. What comes back is read in `verdicts`.
+
+A check names a path and a port of the service's own; where requests go is decided here: before the cutover to `NAME-preview`, after it
+to the Service that clients use.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+from hardened.api import names
+from hardened.api.container import Port, Probe, TcpSocket
+from hardened.api.parse import HardenedService
+from hardened.api.verify import PROBE_NAME, LoadCheck
+from hardened.core.desired.service import preview_name
+from hardened.core.manifest import Manifest, digest, without_none
+from hardened.core.release import Place
+from hardened.core.revision import Revision
+
+#: Requests a second of the zero-loss probe: few enough to cost nothing, enough to see a loss of 100 ms.
+PROBE_RATE = 20
+#: A quarter of the requests of two seconds: more than one pod that ends badly, and known within a second of an outage.
+BURST_FAILURES = 10
+BURST_SECONDS = 2
+#: The name of the probe among the results.
+ZERO_LOSS = PROBE_NAME
+#: What a request may take; the verifier's own bound.
+_TIMEOUT_SECONDS = 2
+
+
+class Purpose(StrEnum):
+    """What a verifier pod is for. Each release has one pod of each at most."""
+
+    BEFORE = "before"  # the checks against the preview
+    AFTER = "after"  # the checks on live traffic
+    CUTOVER = "cutover"  # the probe from before the flip to the end of VerifyAfter
+    WINDOW = "window"  # the probe of VerifyAfter, where the one before ended early
+    REMOVAL = "removal"  # the probe around the removal of the old pods
+    DEPENDS = "depends"  # whether what it depends on is there, before its first pod
+    DEPENDS_STILL = "depends-still"  # the same, right before the cutover
+    MIGRATE = "migrate"
+    UNDO = "undo"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Check:
+    """name: among the results, as a DNS label; port: a name or number of the service's own ports, None for the main one.
+
+    max_latency: None for the verifier's own bound of 2 s; count: requests in all; interval: from start to start; failure_limit: how
+    many of them may fail.
+    """
+
+    name: str
+    port: str | int | None = None
+    max_latency: timedelta | None = None
+    count: int = 1
+    interval: timedelta = timedelta(seconds=1)
+    failure_limit: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class HttpCheck(_Check):
+    """expect_body: what the first 64 KiB of the body must contain."""
+
+    path: str = "/"
+    expect_status: tuple[int, ...] = (200,)
+    expect_body: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class GrpcCheck(_Check):
+    """The standard health service. service: the name that it is asked for, "" for the server as a whole."""
+
+    service: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TcpCheck(_Check):
+    """An accepted connection passes."""
+
+
+Check = HttpCheck | GrpcCheck | TcpCheck
+
+
+def checks_task(svc: HardenedService, revision: Revision, checks: Sequence[Check], purpose: Purpose, wait: timedelta) -> Manifest:
+    """The task of a verifier that makes these checks, against the preview stack or on live traffic.
+
+    wait: how long the verifier waits for somebody to accept its first connection. A check of a port that takes no TCP connections is left
+    out: nothing is ever known of it.
+    """
+    host = preview_host(svc) if purpose is Purpose.BEFORE else clients_host(svc)
+    ports = [(check, _port_of(revision, check.port)) for check in checks]
+    entries = [_check(check, host, _number(svc, port)) for check, port in ports if port]
+    return {"authority": svc.name, "waitSeconds": wait.total_seconds(), "checks": entries}
+
+
+def probe_task(svc: HardenedService, revision: Revision, duration: timedelta, wait: timedelta) -> Manifest | None:
+    """The task of a verifier that watches clients' traffic for a loss. None for a service without a TCP port of clients.
+
+    It asks as the readiness probe does where that is possible through the Service, and else for a TCP connection.
+    """
+    asked = _readiness(svc, revision)
+    if asked is None:
+        return None
+    probe = {
+        "name": ZERO_LOSS,
+        "host": clients_host(svc),
+        **asked,
+        "rate": PROBE_RATE,
+        "durationSeconds": duration.total_seconds(),
+        "burst": {"failures": BURST_FAILURES, "seconds": BURST_SECONDS},
+    }
+    return {"authority": svc.name, "waitSeconds": wait.total_seconds(), "probes": [probe]}
+
+
+def load_arguments(svc: HardenedService, revision: Revision, check: LoadCheck, purpose: Purpose) -> list[str] | None:
+    """What the load engine is told, or None for a check of a port that takes no TCP connections."""
+    port = _port_of(revision, check.port)
+    if port is None:
+        return None
+    limits = {"mean": check.max_mean, "p50": check.max_p50, "p95": check.max_p95, "p99": check.max_p99}
+    told = {
+        "--host": preview_host(svc) if purpose is Purpose.BEFORE else clients_host(svc),
+        "--port": str(_number(svc, port)),
+        "--path": check.path,
+        "--header": f"Host: {svc.name}",
+        "--rate": str(check.rate),
+        "--duration": _seconds(check.duration),
+        "--max-error-ratio": f"{check.max_error_ratio:g}",
+        "--report": "/dev/termination-log",
+        **{f"--max-{name}": _seconds(limit) for name, limit in limits.items() if limit is not None},
+        **({"--min-rate": str(check.min_rate)} if check.min_rate else {}),
+    }
+    return ["--brief", *(word for pair in told.items() for word in pair)]
+
+
+def _seconds(duration: timedelta) -> str:
+    return f"{duration.total_seconds():g}s"
+
+
+def told(svc: HardenedService, place: Place, purpose: Purpose) -> dict[str, str]:
+    """What a command of the team's is told of the revision that it checks, as environment variables."""
+    return {
+        "HARDENED_HOST": preview_host(svc) if purpose is Purpose.BEFORE else clients_host(svc),
+        "HARDENED_SERVICE": svc.name,
+        "HARDENED_NAMESPACE": svc.namespace,
+        "HARDENED_COLOR": place.color,
+        "HARDENED_REVISION": place.revision,
+    }
+
+
+def task_seconds(task: Manifest) -> int:
+    """How long a verifier takes for a task at most, in seconds."""
+    checks: list[float] = [check["count"] * max(check["intervalSeconds"], _TIMEOUT_SECONDS) for check in task.get("checks", ())]
+    probes: list[float] = [probe["durationSeconds"] + _TIMEOUT_SECONDS for probe in task.get("probes", ())]
+    wait: float = task["waitSeconds"]
+    return math.ceil(wait + max([*checks, *probes], default=0))
+
+
+def pod_name(svc: HardenedService, place: Place, started_at: datetime, purpose: Purpose, check: str = "") -> str:
+    """The name of a release's verifier pod: whoever looks again finds the same one. check: for a pod that makes one check alone."""
+    release = digest([place.color, place.revision, started_at.astimezone(UTC).isoformat()], 8)
+    return names.child_name(svc.name, "verify", *([check] if check else []), str(purpose), release)
+
+
+def preview_host(svc: HardenedService) -> str:
+    """Where the preview stack answers."""
+    return f"{preview_name(svc)}.{svc.namespace}.svc"
+
+
+def clients_host(svc: HardenedService) -> str:
+    """Where clients are answered."""
+    return f"{svc.name}.{svc.namespace}.svc"
+
+
+def _port_of(revision: Revision, wanted: str | int | None) -> Port | None:
+    """The TCP port of this name or number (of the container, as in a Pod), or the main one."""
+    ports = [port for port in revision.spec.ports or () if port.protocol == "TCP"]
+    if wanted is None:
+        return ports[0] if ports else None
+    return next((port for port in ports if wanted in (port.name, port.container_port)), None)
+
+
+def _number(svc: HardenedService, port: Port) -> int:
+    """Where clients connect to: without a cluster address they reach the pods themselves."""
+    return port.container_port if svc.spec.service.type == "Headless" or port.port is None else port.port
+
+
+def _kind(check: Check) -> str:
+    match check:
+        case HttpCheck():
+            return "http"
+        case GrpcCheck():
+            return "grpc"
+        case TcpCheck():
+            return "tcp"
+
+
+def _check(check: Check, host: str, port: int) -> Manifest:
+    common = without_none(
+        name=check.name,
+        kind=_kind(check),
+        host=host,
+        port=port,
+        maxLatencySeconds=check.max_latency.total_seconds() if check.max_latency else None,
+        count=check.count,
+        intervalSeconds=check.interval.total_seconds(),
+        failureLimit=check.failure_limit,
+    )
+    match check:
+        case HttpCheck():
+            own = without_none(path=check.path, expectStatus=list(check.expect_status), expectBody=check.expect_body)
+        case GrpcCheck():
+            own = {"service": check.service}
+        case TcpCheck():
+            own = {}
+    return common | own
+
+
+def _readiness(svc: HardenedService, revision: Revision) -> Manifest | None:
+    """What the zero-loss probe asks, and at which of the Service's ports."""
+    probes = revision.spec.probes
+    given = (probes and probes.readiness) or Probe(tcp_socket=TcpSocket())
+    http, grpc = given.http_get, given.grpc
+    if http and http.scheme != "HTTPS" and (port := _port_of(revision, http.port)):
+        return {"kind": "http", "port": _number(svc, port), "path": http.path}
+    if grpc and (port := _port_of(revision, grpc.port)):
+        return {"kind": "grpc", "port": _number(svc, port), "service": grpc.service or ""}
+    main = _port_of(revision, None)
+    return {"kind": "tcp", "port": _number(svc, main)} if main else None

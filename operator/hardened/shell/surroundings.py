@@ -1,0 +1,42 @@
+"""What a release needs to know of its namespace before its first pod. Asked for when one begins, and never watched."""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+
+from hardened.core.observed import Surroundings
+from hardened.errors import Refused, Vanished
+from hardened.shell.api_server import ApiServer, Body
+from hardened.shell.kinds import CONFIG_MAP, RESOURCE_QUOTA
+
+logger = logging.getLogger(__name__)
+
+
+class Lookout:
+    """Looks at namespaces. Where it may not see the quotas, as under the rights of an older chart, there are none for it."""
+
+    def __init__(self, api: ApiServer) -> None:
+        self._api = api
+        self._has_told = False
+
+    async def look(self, namespace: str, config_maps: Iterable[str]) -> Surroundings:
+        """The quotas of a namespace, and those of these ConfigMaps that are there."""
+        quotas, *found = await asyncio.gather(self._quotas(namespace), *(self._config_map(namespace, name) for name in config_maps))
+        return Surroundings(tuple(quotas), {live["metadata"]["name"]: live for each in found for live in each})
+
+    async def _quotas(self, namespace: str) -> list[Body]:
+        try:
+            return (await self._api.list(RESOURCE_QUOTA, namespace)).items
+        except Refused as refusal:
+            if refusal.status != 403:
+                raise
+            if not self._has_told:
+                logger.info("quotas are not looked at before a release begins: %s", refusal)
+            self._has_told = True
+            return []
+
+    async def _config_map(self, namespace: str, name: str) -> list[Body]:
+        try:
+            return [await self._api.get(CONFIG_MAP, namespace, name)]
+        except Vanished:
+            return []

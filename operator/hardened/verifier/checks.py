@@ -1,0 +1,32 @@
+"""A check: a few requests in turn, and a verdict."""
+
+import asyncio
+from collections import Counter
+
+from hardened.verifier.pace import is_stopped_before
+from hardened.verifier.report import Result, described
+from hardened.verifier.requests import Ask
+from hardened.verifier.task import Check
+
+
+async def run_check(check: Check, ask: Ask, stop: asyncio.Event) -> Result | None:
+    """The verdict; failed as soon as that is sure. None when `stop` was set before anything was sure."""
+    loop = asyncio.get_running_loop()
+    failures: Counter[str] = Counter()
+    asked, slowest, due = 0, 0.0, loop.time()
+    while asked < check.count and failures.total() <= check.failure_limit:
+        if await is_stopped_before(due, stop):
+            return None
+        begun = loop.time()
+        kind = await ask(check.target, check.target.timeout)
+        asked += 1
+        slowest = max(slowest, loop.time() - begun)
+        if kind:
+            failures[kind] += 1
+        due = max(due + check.interval, loop.time())
+    failed = failures.total()
+    has_passed = failed <= check.failure_limit
+    message = f"{asked - failed} of {asked} requests passed, the slowest took {slowest * 1000:.0f} ms"
+    if failed:
+        message = f"{failed} of {asked} requests failed, {check.failure_limit} may: {described(failures)}"
+    return Result(check.name, has_passed, message, asked, failed)

@@ -1,0 +1,50 @@
+"""Marks on stored revisions: written, read, bounded, and nothing where somebody else wrote there."""
+
+import json
+from typing import Any
+
+import pytest
+
+from hardened.api.names import PROMOTION_ANNOTATION, REJECTED_ANNOTATION
+from hardened.core.marks import LIMIT, MESSAGE_LIMIT, Marks, marks_of
+from hardened.core.reasons import Reason
+from hardened.core.release import Rejection
+
+
+def failed(key: str = "k", message: str = "p99 was 2 s") -> Rejection:
+    return Rejection("rev", key, Reason.CHECK_FAILED, message)
+
+
+def stored(annotations: Any) -> dict[str, Any]:
+    return {"metadata": {"annotations": annotations}}
+
+
+def test_what_was_written_is_read() -> None:
+    marks = Marks().promoted(7).rejected(failed()).rejected(failed("other", "ein Prüfschritt: „nein“"))
+    assert marks_of(stored(marks.annotations()), "rev") == marks
+    assert Marks().annotations() == {}
+
+
+def test_a_key_is_rejected_once_and_the_newest_are_kept() -> None:
+    marks = Marks()
+    for number in range(LIMIT + 3):
+        marks = marks.rejected(failed(str(number), "x" * 1000))
+    marks = marks.rejected(failed("5", "again"))
+    assert [r.key for r in marks.rejections] == ["3", "4", "6", "7", "8", "9", "10", "5"]
+    assert {len(r.message) for r in marks.rejections} == {MESSAGE_LIMIT, len("again")}
+
+
+@pytest.mark.parametrize(
+    "annotations",
+    [
+        None,
+        {PROMOTION_ANNOTATION: "-1", REJECTED_ANNOTATION: "no json"},
+        {PROMOTION_ANNOTATION: "seven", REJECTED_ANNOTATION: "{}"},
+        {PROMOTION_ANNOTATION: "", REJECTED_ANNOTATION: "7"},
+        {REJECTED_ANNOTATION: json.dumps([{"key": "k"}])},
+        {REJECTED_ANNOTATION: json.dumps([{"key": "k", "reason": "Because", "message": ""}])},
+        {REJECTED_ANNOTATION: "[" * 100_000},
+    ],
+)
+def test_what_cannot_be_read_is_no_mark(annotations: Any) -> None:
+    assert marks_of(stored(annotations), "rev") == Marks()

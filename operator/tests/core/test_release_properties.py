@@ -1,0 +1,228 @@
+"""Releases in a small world of two stacks and one switch: anything may happen at any time, and the operator be killed at any write."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hardened.core.release import (
+    COLORS,
+    LEAST_KEEP,
+    LEAST_KEEP_REJECTED,
+    Demand,
+    Hooks,
+    Place,
+    Record,
+    Stack,
+    Step,
+    Terms,
+    Traffic,
+    Verdict,
+    View,
+    demand,
+    step,
+)
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+#: `dead` never has an available pod; `bad` fails its checks before, `worse` only under live traffic.
+REVISIONS = ("one", "two", "dead", "bad", "worse")
+TERMS = Terms(progress_deadline=timedelta(minutes=2), keep_previous=timedelta(minutes=1), has_checks_before=True)
+
+
+@dataclass
+class World:
+    """stacks: colour -> as it is; selector: what the switch leads to, "strange" for none of ours; followed: whether endpoints have."""
+
+    wanted: str = "one"
+    replicas: int = 2
+    now: datetime = START
+    record: Record | None = None
+    promoted: list[str] = field(default_factory=list)
+    rejected: set[str] = field(default_factory=set)
+    stacks: dict[str, Stack] = field(default_factory=dict)
+    selector: Place | str | None = None
+    has_followed: bool = True
+    left: dict[Place, datetime] = field(default_factory=dict)
+    is_by_hand: bool = False  # somebody else led the switch to where it leads
+    has_room: bool = True  # for more pods
+
+    @property
+    def stable(self) -> Place | None:
+        if not self.promoted:
+            return None
+        color = next(c for c in COLORS if self.stacks.get(c, Stack("")).revision == self.promoted[-1])
+        return Place(color, self.promoted[-1])
+
+    def view(self) -> View:
+        place = self.selector if isinstance(self.selector, Place) else None
+        stack = self.stacks.get(place.color) if place else None
+        ready = stack.available if stack and place and stack.revision == place.revision else 0
+        traffic = Traffic(place, isinstance(self.selector, str), ready if self.has_followed else 0, self.has_followed)
+        target = self.record.place.revision if self.record else ""
+        before = Verdict.FAILED if target == "bad" else Verdict.PASSED
+        after = Verdict.FAILED if target == "worse" else Verdict.PASSED
+        return View(
+            self.wanted, self.wanted, self.replicas, self.stable, self.stacks, traffic,
+            frozenset(self.rejected), (before, ""), (after, ""), hooks=Hooks(has_no_room=not self.has_room),
+        )  # fmt: skip
+
+    # ---- the operator
+
+    def writes(self) -> Iterator[None]:
+        """One look: yields after each write, where the operator may be killed."""
+        for _ in range(12):
+            view = self.view()
+            found = step(self.record, view, TERMS, self.now)
+            if found.record == self.record:
+                break
+            if found.promotes:
+                assert self.record
+                assert found.promotes == self.record.place.revision
+                assert self.selector == self.record.place
+                self.promoted.append(found.promotes)
+                yield
+            if found.rejects:
+                is_waiting = self.record is not None and self.record.step in (Step.PREVIEW, Step.SCALE_UP)
+                assert self.has_room or not is_waiting, "rejected for what the cluster lacks"
+                self.rejected.add(found.rejects.key)
+                yield
+            self.record = found.record
+            yield
+        yield from self._bring(demand(self.record, self.view(), TERMS))
+
+    def _bring(self, wanted: Demand) -> Iterator[None]:
+        for color in COLORS:
+            mine, live = wanted.stacks.get(color, Stack("")), self.stacks.get(color)
+            if live is None and not mine.revision:
+                continue
+            after = Stack(mine.revision or (live.revision if live else ""), mine.wanted if mine.revision else 0)
+            if live is None or (live.revision, live.wanted) != (after.revision, after.wanted):
+                self._change(color, live, after)
+                yield
+        if wanted.leads_to != self.selector:
+            self._flip(wanted.leads_to)
+            yield
+
+    def _change(self, color: str, live: Stack | None, after: Stack) -> None:
+        if live is not None and live.available and (after.wanted < self.replicas or after.revision != live.revision):
+            place = Place(color, live.revision)
+            assert self.selector != place, f"{place} serves and is taken down"
+            if place in self.left:
+                least = LEAST_KEEP if live.revision in self.promoted and live.revision not in self.rejected else LEAST_KEEP_REJECTED
+                assert self.now - self.left[place] >= least, f"{place} is taken down too early"
+        kept = live.available if live is not None and live.revision == after.revision else 0
+        self.stacks[color] = replace(after, available=min(kept, after.wanted))
+
+    def _flip(self, to: Place | None) -> None:
+        if to is not None and to != self.stable:
+            assert self.record is not None
+            assert (self.record.step, self.record.place) == (Step.CUTOVER, to)
+            assert to.revision not in self.rejected
+            stack = self.stacks[to.color]
+            assert stack.revision == to.revision
+            assert stack.available >= min(self.replicas, self.record.replicas or 0)
+        if isinstance(self.selector, Place) and not self.is_by_hand:
+            self.left[self.selector] = self.now
+        if to in self.left:
+            del self.left[to]
+        self.selector, self.has_followed, self.is_by_hand = to, False, False
+
+    # ---- everybody else
+
+    def pods(self) -> None:
+        """Pods come up, where they can."""
+        for color, stack in self.stacks.items():
+            if stack.revision != "dead" and self.has_room:
+                self.stacks[color] = replace(stack, available=stack.wanted)
+
+    def follow(self) -> None:
+        if not self.has_followed and isinstance(self.selector, Place):
+            for place in self.left:
+                if place.color != self.selector.color:
+                    self.left[place] = self.now
+        self.has_followed = True
+
+    def kill_pods(self) -> None:
+        for color, stack in self.stacks.items():
+            self.stacks[color] = replace(stack, available=0)
+
+    def look(self, kill_after: int | None = None) -> None:
+        for number, _ in enumerate(self.writes(), start=1):
+            if number == kill_after:
+                return
+
+    def calm(self) -> None:
+        """Nothing more happens but what the cluster does by itself. Sooner or later there is room."""
+        self.has_room = True
+        for _ in range(400):
+            self.pods()
+            self.look()
+            self.follow()
+            self.now += timedelta(seconds=3)
+
+
+EVENTS = st.one_of(
+    st.tuples(st.just("spec"), st.sampled_from(REVISIONS)),
+    st.tuples(st.just("scale"), st.integers(1, 4)),
+    st.tuples(st.just("look"), st.none()),
+    st.tuples(st.just("killed"), st.integers(1, 5)),
+    st.tuples(st.just("pods"), st.none()),
+    st.tuples(st.just("follow"), st.none()),
+    st.tuples(st.just("kill pods"), st.none()),
+    st.tuples(st.just("room"), st.booleans()),
+    st.tuples(st.just("selector"), st.none()),
+    st.tuples(st.just("led by hand"), st.sampled_from(COLORS)),
+    st.tuples(st.just("status lost"), st.none()),
+    st.tuples(st.just("wait"), st.sampled_from([1, 4, 9, 31, 61, 121])),
+)
+
+
+def happen(world: World, what: str, how: object) -> None:
+    match what:
+        case "spec":
+            world.wanted = str(how)
+        case "scale":
+            assert isinstance(how, int)
+            world.replicas = how
+        case "look":
+            world.look()
+        case "killed":
+            assert isinstance(how, int)
+            world.look(kill_after=how)
+        case "pods":
+            world.pods()
+        case "follow":
+            world.follow()
+        case "kill pods":
+            world.kill_pods()
+        case "room":
+            world.has_room = how is True
+        case "selector":
+            world.selector, world.has_followed = "strange", True
+        case "led by hand":
+            stack = world.stacks.get(str(how))
+            if stack is not None:
+                world.selector, world.has_followed, world.is_by_hand = Place(str(how), stack.revision), True, True
+        case "status lost":
+            world.record = None
+        case "wait":
+            assert isinstance(how, int)
+            world.now += timedelta(seconds=how)
+
+
+@given(st.lists(EVENTS, max_size=40))
+@settings(max_examples=300, deadline=None)
+def test_whatever_happens_it_ends_where_the_spec_leads_or_where_it_was(events: list[tuple[str, object]]) -> None:
+    world = World()
+    for what, how in events:
+        happen(world, what, how)
+    world.calm()
+    assert world.record is None
+    if world.wanted in ("one", "two") and world.wanted not in world.rejected:
+        assert world.stable
+        assert world.stable.revision == world.wanted
+    assert world.selector == world.stable
+    running = {color: stack.wanted for color, stack in world.stacks.items() if stack.wanted}
+    assert running == ({world.stable.color: world.replicas} if world.stable else {})

@@ -1,0 +1,60 @@
+"""What is written down of a release is what is read again, and what cannot be read is no record."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hardened.core.reasons import Reason
+from hardened.core.release import COLORS, Place, Record, Rejection, Step
+from hardened.core.release_record import record_of, written
+
+MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))
+MAYBE = st.none() | MOMENTS
+RECORDS = st.builds(
+    Record,
+    place=st.builds(Place, st.sampled_from(COLORS), st.text("0123456789abcdef", min_size=12, max_size=12)),
+    key=st.text("0123456789abcdef", min_size=12, max_size=12),
+    step=st.sampled_from(Step),
+    started_at=MOMENTS,
+    deadline=MAYBE,
+    replicas=st.none() | st.integers(0, 1000),
+    cutover_at=MAYBE,
+    window_ends_at=MAYBE,
+    keep_until=MAYBE,
+    confirmed_at=MAYBE,
+    is_rejected=st.booleans(),
+    is_rollback=st.booleans(),
+    left=st.none() | st.builds(Rejection, st.text(), st.text(), st.sampled_from(Reason), st.text(), st.booleans()),
+    is_approved=st.booleans(),
+    paused_at=MAYBE,
+    remaining=st.none() | st.integers(0, 10**9).map(lambda ms: timedelta(milliseconds=ms)),
+)
+GOOD = written(Record(Place("blue", "abc"), "def", Step.CUTOVER, datetime(2026, 1, 1, tzinfo=UTC)))
+
+
+@given(RECORDS)
+def test_what_was_written_is_read(record: Record) -> None:
+    assert record_of({"release": written(record)}) == record
+
+
+@pytest.mark.parametrize("field", ["revision", "color", "key", "step", "startedAt"])
+@pytest.mark.parametrize("value", [None, 7, "", [], {}, "now"])
+def test_what_cannot_be_read_is_no_record(field: str, value: Any) -> None:
+    if isinstance(value, str) and field in ("revision", "key"):
+        return
+    assert record_of({"release": GOOD | {field: value}}) is None
+    assert record_of({"release": {k: v for k, v in GOOD.items() if k != field}}) is None
+
+
+@pytest.mark.parametrize("deadline", ["soon", "2026-01-01T00:00:00", 5])
+def test_a_time_that_is_none_spoils_the_record(deadline: Any) -> None:
+    assert record_of({"release": GOOD | {"deadline": deadline}}) is None
+    assert record_of({"release": GOOD | {"remaining": deadline}}) is None
+
+
+@pytest.mark.parametrize("status", [{}, {"release": None}, {"release": []}, {"release": "Cutover"}])
+def test_no_release_is_no_record(status: dict[str, Any]) -> None:
+    assert record_of(status) is None

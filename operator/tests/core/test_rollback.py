@@ -1,0 +1,125 @@
+"""The first moves of a rollback by hand, and its end: sentence -> world in -> next record out."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.core.worlds import NOW
+
+from hardened.core.reasons import Reason
+from hardened.core.release import Next, Place, Record, Rejection, Rollback, Stack, Step, Terms, Traffic, View, demand, paused, step
+
+BLUE, GREEN = Place("blue", "last"), Place("green", "new")
+TERMS = Terms()
+LEFT = Rejection("last", "key of last", Reason.ROLLED_BACK, "jane", after_cutover=True)
+SECOND = timedelta(seconds=1)
+LATE = NOW + TERMS.progress_deadline
+
+
+def view(to: str = "", *, green: Stack | None = None, leads_to: Place = BLUE, has_followed: bool = True, **more: Any) -> View:
+    """Revision `last` is stable in blue with two pods; green is as it is said."""
+    stacks = {"blue": Stack("last", 2, 2)} | ({"green": green} if green else {})
+    given: dict[str, Any] = {"wanted": "last", "key": "key of last", "replicas": 2, "stable": BLUE, "stacks": stacks}
+    traffic = Traffic(leads_to, ready=2, has_followed=has_followed)
+    return View(**(given | {"traffic": traffic, "rollback": Rollback(to, LEFT) if to else None} | more))
+
+
+def record(at: Step, place: Place = GREEN, **more: Any) -> Record:
+    return Record(place, "key of new", at, NOW, **more)
+
+
+def back(at: Step, **more: Any) -> Record:
+    """On the way back to revision `old`, in green."""
+    return Record(Place("green", "old"), "", at, NOW, **{"replicas": 2, "deadline": LATE, "is_rollback": True, "left": LEFT, **more})
+
+
+UP = Stack("old", 2, 2)
+ABANDONED = frozenset({"key of new"})
+KEPT = record(Step.KEEP, BLUE, cutover_at=NOW - 10 * SECOND, keep_until=NOW + 290 * SECOND)
+
+FIRST = [
+    pytest.param(None, view("old", green=UP), back(Step.CUTOVER), id="the stack is up: to its cutover at once"),
+    pytest.param(KEPT, view("old", green=UP), back(Step.CUTOVER), id="in Keep, too"),
+    pytest.param(KEPT, view("old", green=Stack("old", 2, 1)), back(Step.SCALE_UP), id="not all of it is up: its own pods are waited for"),
+    pytest.param(KEPT, view("old", green=Stack("other", 2, 2)), KEPT, id="in Keep the previous stack is not taken before its time"),
+    pytest.param(replace(KEPT, cutover_at=NOW - 30 * SECOND), view("old", green=Stack("other", 2, 2)), back(Step.SCALE_UP),
+                 id="and then it is"),
+    pytest.param(None, view("old"), back(Step.SCALE_UP), id="it is down: brought up first"),
+    pytest.param(record(Step.VERIFY_BEFORE), view("old", green=Stack("new", 1, 1), rejected=ABANDONED), back(Step.SCALE_UP),
+                 id="a release is abandoned, and marked by now"),
+    pytest.param(paused(record(Step.PREVIEW), NOW), view("old", rejected=ABANDONED), back(Step.SCALE_UP), id="a paused one, too"),
+    pytest.param(record(Step.PREVIEW, Place("green", "old")), view("old"), back(Step.SCALE_UP), id="a release of the very same one"),
+    pytest.param(record(Step.VERIFY_AFTER), view("last", leads_to=GREEN), record(Step.SWITCH_BACK, is_rejected=True, left=LEFT),
+                 id="watched: traffic is led back to stable"),
+    pytest.param(record(Step.CUTOVER), view("old", leads_to=GREEN), record(Step.SWITCH_BACK, is_rejected=True, left=LEFT),
+                 id="in the cutover traffic is led back to stable first, for an older one as well"),
+    pytest.param(record(Step.VERIFY_AFTER), view("old", stable=GREEN, green=Stack("new", 2, 2), leads_to=GREEN),
+                 record(Step.KEEP, keep_until=NOW + timedelta(minutes=5)), id="watched, and marked as promoted: to Keep first"),
+    pytest.param(None, view("last"), None, id="to stable, once nothing is at work: done"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("before", "seen", "after"), FIRST)
+def test_the_first_move(before: Record | None, seen: View, after: Record | None) -> None:
+    found = step(before, seen, TERMS, NOW)
+    assert (found.record, found.promotes, found.rejects, found.failed) == (after, "", None, "")
+
+
+@pytest.mark.parametrize("at", [record(Step.PREFLIGHT), record(Step.APPROVAL), paused(record(Step.PREVIEW), NOW)])
+def test_a_release_that_is_abandoned_for_it_is_rejected_first_or_it_would_begin_anew(at: Record) -> None:
+    assert step(at, view("old"), TERMS, NOW) == Next(at, rejects=Rejection("new", "key of new", Reason.ABORTED, "jane"))
+
+
+OLD = Place("green", "old")
+MARKED = view("old", stable=OLD, green=UP, leads_to=OLD, rejected=frozenset({LEFT.key}))
+DONE = back(Step.KEEP, deadline=None, cutover_at=NOW, keep_until=NOW + 5 * SECOND)
+
+LATER = [
+    pytest.param(back(Step.SCALE_UP), view("old", green=UP), Next(back(Step.CUTOVER)), id="its pods are up"),
+    pytest.param(back(Step.SCALE_UP), view("old", green=Stack("old", 2, 1)), Next(back(Step.SCALE_UP), look_at=LATE), id="one is missing"),
+    pytest.param(back(Step.SCALE_UP, deadline=NOW), view("old"), Next(None, failed="ScaleUp did not end within its deadline"),
+                 id="they never come: nothing is rejected"),
+    pytest.param(back(Step.SCALE_UP), view("old", replicas=0), Next(None, failed="0 replicas are wanted"), id="nothing is wanted any more"),
+    pytest.param(back(Step.SCALE_UP), view("old", wanted="newer", key="k"), Next(back(Step.SCALE_UP), look_at=LATE),
+                 id="a newer spec waits"),
+    pytest.param(back(Step.SCALE_UP), view("old", abort="joe"), Next(None, failed="joe"), id="it is aborted"),
+    pytest.param(back(Step.CUTOVER), view("old", green=UP, leads_to=OLD), Next(DONE, promotes="old", rejects=LEFT), id="traffic followed"),
+    pytest.param(back(Step.CUTOVER), MARKED, Next(DONE), id="it is marked already"),
+    pytest.param(back(Step.CUTOVER, deadline=NOW), view("old", green=UP, leads_to=OLD, has_followed=False),
+                 Next(back(Step.SWITCH_BACK, deadline=None, left=None),
+                      failed="the endpoints did not follow the cutover within its deadline"),
+                 id="traffic never follows: back, and what served serves on"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("before", "seen", "expected"), LATER)
+def test_how_it_goes_on(before: Record, seen: View, expected: Next) -> None:
+    assert step(before, seen, TERMS, NOW) == expected
+
+
+def test_what_was_left_by_hand_is_marked_once_traffic_has_left_it_and_goes_five_seconds_later() -> None:
+    leaving = record(Step.SWITCH_BACK, is_rejected=True, left=LEFT)
+    assert step(leaving, view(leads_to=GREEN), TERMS, NOW) == Next(leaving)
+    left = replace(leaving, confirmed_at=NOW)
+    assert step(leaving, view(), TERMS, NOW) == Next(left, rejects=LEFT)
+    assert step(leaving, view(rejected=frozenset({LEFT.key})), TERMS, NOW) == Next(left)
+    assert step(left, view(), TERMS, NOW + 4 * SECOND).record == left
+    assert step(left, view(), TERMS, NOW + 5 * SECOND).record is None
+
+
+def test_an_abort_is_a_failed_check() -> None:
+    rejection = Rejection("new", "key of new", Reason.ABORTED, "joe")
+    assert step(record(Step.PREVIEW), view(abort="joe"), TERMS, NOW) == Next(None, rejects=rejection)
+    watched = step(record(Step.VERIFY_AFTER), view(abort="joe", leads_to=GREEN), TERMS, NOW).record
+    assert watched == record(Step.SWITCH_BACK, is_rejected=True, left=replace(rejection, after_cutover=True))
+    assert step(KEPT, view(abort="joe"), TERMS, NOW).record == KEPT
+
+
+def test_a_paused_release_writes_nothing_while_what_serves_follows_its_replicas() -> None:
+    held = paused(record(Step.SCALE_UP, deadline=LATE), NOW)
+    seen = view(wanted="newer", key="k", green=Stack("new", 1, 1), replicas=5)
+    assert step(held, seen, TERMS, LATE + timedelta(hours=1)) == Next(held)
+    assert demand(held, seen, TERMS).stacks == {"blue": Stack("last", 5), "green": Stack("new", 1, 1)}
+    assert demand(held, view(), TERMS).stacks == {"blue": Stack("last", 2)}, "what was not made yet is not made"
+    assert step(held, view(), TERMS, NOW).record is None, "the spec is back at stable: nothing is left to be held"

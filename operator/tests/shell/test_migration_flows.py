@@ -1,0 +1,111 @@
+"""Migrations over the in-memory cluster in virtual time: killed at any write, none runs twice, and all ends the same."""
+
+from collections import Counter
+from functools import cache
+from typing import Any
+
+import pytest
+from tests.shell import virtual_time
+from tests.shell.enumerations import turns
+from tests.shell.operator_world import RELEASED, Killed, Strike, World, create_released, release, service
+from tests.shell.test_release_flows import Watchman
+
+from hardened.api.names import ONCE_ANNOTATION
+from hardened.shell.kinds import HARDENED_SERVICE, POD, Kind
+
+Body = dict[str, Any]
+OK, FAILS = ["true"], ["false"]
+SMOKE = [{"name": "smoke", "job": {"command": FAILS, "deadline": "5s"}}]
+
+
+def migrating(command: list[str], **more: Any) -> Any:
+    """A new version with a migration, and its undoing."""
+    migrate = {"command": command, "deadline": "10s", "undo": {"command": OK}}
+    return release("web:2", release={**RELEASED["release"], "migrate": migrate}, **more)
+
+
+STEPS = {
+    "it ends well": migrating(OK),
+    "it fails": migrating(FAILS),
+    "its revision fails": migrating(OK, verify={**RELEASED["verify"], "beforeCutover": SMOKE}),
+}
+MADE = {"it ends well": ["migrate"], "it fails": ["migrate"], "its revision fails": ["migrate", "undo"]}
+PHASE = {"it ends well": "Healthy", "it fails": "Rejected", "its revision fails": "Rejected"}
+
+
+class Counted(World):
+    """made: the pods that run once, as often as they were made, by their names."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.made: Counter[str] = Counter()
+        self.server.on_event.append(self._saw)
+
+    def _saw(self, event: str, kind: Kind, obj: Body) -> None:
+        if event == "ADDED" and kind == POD and ONCE_ANNOTATION in (obj["metadata"].get("annotations") or {}):
+            self.made[obj["metadata"]["name"]] += 1
+
+    def end(self) -> Body:
+        """The state, less what is named after its time, and why the revision is pinned."""
+        pin = self.server.all(HARDENED_SERVICE)[0]["status"].get("pin", {})
+        return {**{name: body for name, body in self.state().items() if not name.startswith("Pod ")}, "pin": pin.get("reason")}
+
+
+@cache
+def clean(name: str) -> tuple[int, int, Body, Counter[str]]:
+    """Played once: the writes before the release, those with it, the state then, and what was made."""
+
+    async def play() -> tuple[int, int, Body, Counter[str]]:
+        world = Counted()
+        await world.play(create_released)
+        before = len(world.server.writes)
+        await world.play(STEPS[name])
+        return before, len(world.server.writes), world.end(), world.made
+
+    return virtual_time.run(play())
+
+
+@pytest.mark.parametrize("name", list(STEPS))
+def test_it_runs_once_and_is_undone_where_its_revision_fails(name: str) -> None:
+    _, _, state, made = clean(name)
+    assert [pod.split("-")[2] for pod in made] == MADE[name]
+    assert state["HardenedService web"]["status"]["phase"] == PHASE[name]
+
+
+@pytest.mark.parametrize("name", list(STEPS))
+@pytest.mark.parametrize("turn", turns(1))
+def test_killed_at_any_write_of_it_it_ends_the_same(name: str, turn: slice) -> None:
+    before, writes, expected, made = clean(name)
+    for nth in range(before + 1, writes + 1)[turn]:
+        strike = Strike(nth, Killed)
+
+        async def play(strike: Strike = strike) -> tuple[Body, Counter[str], list[str]]:
+            world = Counted()
+            watchman = Watchman(world)
+            world.server.before = strike
+            await world.play(create_released, STEPS[name])
+            return world.end(), world.made, watchman.wrongs
+
+        found, again, wrongs = virtual_time.run(play())
+        assert strike.has_struck
+        assert wrongs == [], f"write {nth}"
+        assert found == expected, f"write {nth}"
+        assert (set(again.values()), len(again)) == ({1}, len(made)), f"write {nth}"
+
+
+def test_what_it_depends_on_may_come_at_any_time() -> None:
+    async def create_dependent(world: World) -> None:
+        await world.people.create(HARDENED_SERVICE, service(**RELEASED, dependsOn=[{"service": "db"}]))
+
+    async def create_database(world: World) -> None:
+        database = service(image="db:1", replicas=1, volumes=None)
+        await world.people.create(HARDENED_SERVICE, database | {"metadata": {"name": "db", "namespace": "shop"}})
+
+    async def play() -> list[str]:
+        world, phases = World(), []
+        for step in (create_dependent, create_database):
+            await world.play(step)
+            phases.append({s["metadata"]["name"]: s["status"]["phase"] for s in world.server.all(HARDENED_SERVICE)}["web"])
+        return phases
+
+    assert virtual_time.run(play()) == ["Pending", "Healthy"]

@@ -1,0 +1,92 @@
+"""A leader that is stopped right before a write, and wakes up when its successor has long gone on: what it meant to write is not taken."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from tests.memory.api_server import MemoryApiServer
+from tests.shell import virtual_time
+from tests.shell.operator_world import Operator, World, asks, create_released, release
+from tests.shell.test_release_flows import Watchman
+
+from hardened.api import names
+from hardened.shell.kinds import CONTROLLER_REVISION, DEPLOYMENT, HARDENED_SERVICE, Kind
+
+Body = dict[str, Any]
+
+
+class Stopping(MemoryApiServer):
+    """Stops its caller before the first apply that `is_it` picks, until it is woken."""
+
+    def __init__(self, world: World, is_it: Callable[[Body], bool]) -> None:
+        super().__init__(store=world.server.store)
+        self.is_it, self.stopped, self.woken = is_it, asyncio.Event(), asyncio.Event()
+
+    async def apply(self, kind: Kind, manifest: Body, *, force: bool) -> Body:
+        if self.is_it(manifest) and not self.stopped.is_set():
+            self.stopped.set()
+            await self.woken.wait()
+        return await super().apply(kind, manifest, force=force)
+
+
+def grows_green(manifest: Body) -> bool:
+    """The first template of the colour that nobody needs."""
+    return bool(manifest["kind"] == DEPLOYMENT.name and manifest["metadata"]["name"] == "web-green" and "web:2" in str(manifest["spec"]))
+
+
+def promotes_the_second(manifest: Body) -> bool:
+    annotations = manifest["metadata"].get("annotations") or {}
+    return bool(manifest["kind"] == CONTROLLER_REVISION.name and annotations.get(names.PROMOTION_ANNOTATION) == "2")
+
+
+async def aborts(world: World) -> None:
+    """Somebody aborts the release at work."""
+    await asks("Abort", revision=world.server.all(HARDENED_SERVICE)[0]["status"]["release"]["revision"])(world)
+
+
+@pytest.mark.parametrize(
+    ("is_it", "before", "meanwhile", "image"),
+    [
+        pytest.param(promotes_the_second, (), (aborts,), "web:1", id="to promote what was aborted"),
+        pytest.param(grows_green, (release("web:0"),), (release("web:3"),), "web:3", id="to fill the colour that serves by now"),
+    ],
+)
+def test_what_a_leader_meant_to_write_before_it_was_paused_is_not_taken(
+    is_it: Callable[[Body], bool], before: tuple[Any, ...], meanwhile: tuple[Any, ...], image: str
+) -> None:
+    async def main() -> None:
+        world = World()
+        watchman = Watchman(world)
+        await world.play(create_released, *before, *([release("web:1")] if before else []))
+        server = Stopping(world, is_it)
+        paused = Operator(server)
+        working = asyncio.create_task(paused.run())
+        ticking = asyncio.create_task(_controllers(world))
+        await release("web:2")(world)
+        await server.stopped.wait()
+        paused.reconciler._writer._may_write = lambda: False  # by the time that it wakes up, its lease has passed
+        ticking.cancel()
+        await meanwhile[0](world)
+        await world.play(*meanwhile[1:], _nothing)
+        world.server.settle()
+        server.woken.set()
+        await asyncio.sleep(1)
+        assert watchman.wrongs == []
+        await world.play(_nothing)
+        working.cancel()
+        await asyncio.gather(working, ticking, return_exceptions=True)
+        status = world.server.all(HARDENED_SERVICE)[0]["status"]
+        assert (status["serving"]["image"], watchman.wrongs) == (image, [])
+
+    virtual_time.run(main())
+
+
+async def _nothing(_: World) -> None:
+    pass
+
+
+async def _controllers(world: World) -> None:
+    while True:
+        world.server.settle()
+        await asyncio.sleep(0.5)

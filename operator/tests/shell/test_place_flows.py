@@ -1,0 +1,149 @@
+"""Several services released at once where one at a time may be, over the in-memory cluster in virtual time."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+from tests.shell import virtual_time
+from tests.shell.operator_world import RELEASED, Operator, World, asks, service
+
+from hardened.core.release import WORKING
+from hardened.shell.kinds import HARDENED_SERVICE, Kind
+
+Body = dict[str, Any]
+IN_PLACE: Body = {"release": {"strategy": "RollingUpdate", "progressDeadline": "10s"}}
+MANUAL: Body = {"release": {**RELEASED["release"], "promotion": "Manual"}}
+
+
+class Busy:
+    """most: how many releases were at work at a time."""
+
+    def __init__(self, world: World) -> None:
+        self._world, self.most = world, 0
+        world.server.on_event.append(self._saw)
+
+    def _saw(self, _: str, kind: Kind, __: Body) -> None:
+        if kind == HARDENED_SERVICE:
+            self.most = max(self.most, sum(step in WORKING for step in steps(self._world).values()))
+
+
+@contextlib.asynccontextmanager
+async def operated(*namespaces: tuple[str, ...]) -> AsyncIterator[World]:
+    """A world with an operator for each of these, which releases one service at a time."""
+    world = World()
+    world.server.add_namespace("mall")
+    working = [asyncio.create_task(Operator(world.server, namespaces=each, releases=1).run()) for each in namespaces]
+    try:
+        yield world
+    finally:
+        for each in working:
+            each.cancel()
+        await asyncio.gather(*working, return_exceptions=True)
+
+
+async def passes(world: World, seconds: int) -> None:
+    """So much time, in which the cluster follows."""
+    for _ in range(2 * seconds):
+        await asyncio.sleep(0.5)
+        world.server.settle()
+
+
+async def create(world: World, name: str, namespace: str = "shop", **spec: Any) -> None:
+    body = service(**{**RELEASED, **spec})
+    await world.people.create(HARDENED_SERVICE, body | {"metadata": {"name": name, "namespace": namespace}})
+
+
+async def release(world: World, name: str, namespace: str = "shop", **spec: Any) -> None:
+    await world.people.merge_patch(HARDENED_SERVICE, namespace, name, {"spec": {"image": "web:2", **spec}})
+
+
+async def promote(world: World, name: str, action: str) -> None:
+    live = await world.people.get(HARDENED_SERVICE, "shop", name)
+    await asks("Promote", action, service=name, revision=live["status"]["release"]["revision"])(world)
+
+
+def steps(world: World) -> dict[str, str]:
+    """The step that each release is in."""
+    found = {s["metadata"]["name"]: s.get("status", {}).get("release", {}).get("step") for s in world.server.all(HARDENED_SERVICE)}
+    return {name: step for name, step in found.items() if step}
+
+
+def images(world: World) -> dict[str, str]:
+    return {s["metadata"]["name"]: s["status"]["serving"]["image"] for s in world.server.all(HARDENED_SERVICE)}
+
+
+def test_what_is_to_be_approved_holds_no_place_and_takes_one_only_once_it_is_free() -> None:
+    async def play() -> None:
+        async with operated(()) as world:
+            await create(world, "api", **MANUAL)
+            await create(world, "web", **IN_PLACE)
+            await passes(world, 5)
+            await promote(world, "api", "first")
+            await passes(world, 60)
+            busy = Busy(world)
+            await release(world, "api")
+            await passes(world, 5)
+            assert steps(world) == {"api": "Approval"}
+            await release(world, "web", verify={"afterCutover": {"window": "30s"}})
+            await passes(world, 5)
+            assert steps(world) == {"api": "Approval", "web": "VerifyAfter"}
+            await promote(world, "api", "second")
+            await passes(world, 5)
+            assert steps(world) == {"api": "Approval", "web": "VerifyAfter"}
+            await passes(world, 40)
+            assert images(world) == {"api": "web:2", "web": "web:2"}
+            assert busy.most == 1
+
+    virtual_time.run(play())
+
+
+def test_a_free_place_goes_to_one_that_takes_it() -> None:
+    """Those before it in the queue wait for a person."""
+
+    async def play() -> None:
+        async with operated(()) as world:
+            for name in ("api", "paused", "suspended", "web", "queued"):
+                await create(world, name, **(MANUAL if name == "api" else IN_PLACE))
+            await passes(world, 5)
+            await promote(world, "api", "first")
+            await passes(world, 60)
+            busy = Busy(world)
+            await release(world, "api")
+            await passes(world, 5)
+            await release(world, "web", verify={"afterCutover": {"window": "30s"}})
+            await passes(world, 2)
+            for name in ("paused", "suspended", "queued"):
+                await release(world, name)
+                await passes(world, 2)
+            await asks("Pause", "pause", service="paused")(world)
+            await release(world, "suspended", suspend=True)
+            await passes(world, 5)
+            waiting = {"api": "Approval", "paused": "Queued", "suspended": "Queued"}
+            assert steps(world) == {**waiting, "web": "VerifyAfter", "queued": "Queued"}
+            await passes(world, 60)
+            assert steps(world) == waiting
+            assert images(world)["queued"] == "web:2"
+            assert busy.most == 1
+
+    virtual_time.run(play())
+
+
+def test_each_operator_counts_those_of_its_own_namespaces() -> None:
+    async def play() -> None:
+        async with operated(("shop",), ("mall",)) as world:
+            await create(world, "web", **IN_PLACE)
+            await create(world, "db", **IN_PLACE)
+            await create(world, "stall", "mall", **IN_PLACE)
+            await passes(world, 60)
+            watched = {"verify": {"afterCutover": {"window": "30s"}}}
+            await release(world, "web", **watched)
+            await passes(world, 5)
+            await release(world, "db", **watched)
+            await release(world, "stall", "mall", **watched)
+            await passes(world, 5)
+            assert steps(world) == {"web": "VerifyAfter", "db": "Queued", "stall": "VerifyAfter"}
+            await passes(world, 90)
+            assert set(images(world).values()) == {"web:2"}
+
+    virtual_time.run(play())

@@ -1,0 +1,171 @@
+"""What a release waits for before its first pod, and pods that wait for room, over the in-memory cluster in virtual time."""
+
+import asyncio
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import pytest
+from tests.memory.api_server import Call
+from tests.shell import virtual_time
+from tests.shell.enumerations import turns
+from tests.shell.operator_world import RELEASED, Killed, Strike, World, create_released, release, service
+from tests.shell.test_release_flows import Watchman
+
+from hardened.errors import Refused
+from hardened.shell.kinds import CONFIG_MAP, DEPLOYMENT, HARDENED_SERVICE, RESOURCE_QUOTA
+
+Body = dict[str, Any]
+Step = Callable[[World], Any]
+SETTINGS = [{"name": "LEVEL", "valueFrom": {"configMapKeyRef": {"name": "settings", "key": "level"}}}]
+
+
+def limit(pods: int) -> Step:
+    """Somebody makes a quota, or changes it."""
+
+    async def make(world: World) -> None:
+        spec = {"hard": {"pods": str(pods)}}
+        if world.server.all(RESOURCE_QUOTA):
+            await world.people.merge_patch(RESOURCE_QUOTA, "shop", "small", {"spec": spec})
+        else:
+            meta = {"name": "small", "namespace": "shop"}
+            await world.people.create(RESOURCE_QUOTA, {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": meta, "spec": spec})
+        world.server.settle()
+
+    return make
+
+
+async def create_configured(world: World) -> None:
+    """A service that needs a ConfigMap, from its first release on."""
+    await world.people.create(HARDENED_SERVICE, service(**RELEASED, env=SETTINGS))
+
+
+def configure(**data: str) -> Step:
+    """Somebody makes that ConfigMap, or changes it."""
+
+    async def make(world: World) -> None:
+        if any(live["metadata"]["name"] == "settings" for live in world.server.all(CONFIG_MAP)):
+            await world.people.merge_patch(CONFIG_MAP, "shop", "settings", {"data": data})
+            return
+        meta = {"name": "settings", "namespace": "shop"}
+        await world.people.create(CONFIG_MAP, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": data})
+
+    return make
+
+
+async def crowd(world: World) -> None:
+    """A version for which there is no node."""
+    world.server.store.homeless.add("large:1")
+    await release("large:1")(world)
+
+
+async def add_nodes(world: World) -> None:
+    world.server.store.homeless.clear()
+    world.server.settle()
+
+
+FLOWS: dict[str, tuple[Step, ...]] = {
+    "first quota": (limit(1), create_released, limit(9)),
+    "quota": (create_released, limit(3), release("web:2"), limit(9)),
+    "config": (create_configured, configure(other="x"), configure(level="info")),
+    "room": (create_released, crowd, add_nodes),
+}
+
+
+def seen(world: World) -> tuple[str, str, str, str, int]:
+    """The step of the release, Ready's reason, whether it stalls, the phase, and how many pods are wanted."""
+    found = world.server.all(HARDENED_SERVICE)
+    status = found[0].get("status") or {} if found else {}
+    conditions = {c["type"]: c for c in status.get("conditions", ())}
+    words = [conditions.get("Ready", {}).get("reason", ""), conditions.get("Stalled", {}).get("status", "")]
+    pods = sum(live["spec"]["replicas"] for live in world.server.all(DEPLOYMENT))
+    return (status.get("release", {}).get("step", ""), words[0], words[1], status.get("phase", ""), pods)
+
+
+def end(world: World) -> Body:
+    """The state, less what is named after its time."""
+    return {name: body for name, body in world.state().items() if not name.startswith("Pod ")}
+
+
+@cache
+def clean(name: str) -> tuple[list[tuple[str, str, str, str, int]], int, Body]:
+    """Played once: what was seen after each step, the writes, and the state at the end."""
+
+    async def play() -> tuple[list[tuple[str, str, str, str, int]], int, Body]:
+        world, found = World(), []
+        for step in FLOWS[name]:
+            await world.play(step)
+            found.append(seen(world))
+        return found, len(world.server.writes), end(world)
+
+    return virtual_time.run(play())
+
+
+NOTHING, HEALTHY = ("", "", "", "", 0), ("", "Healthy", "False", "Healthy", 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("first quota", [NOTHING, ("Preflight", "QuotaExceeded", "False", "Pending", 0), HEALTHY]),
+        ("quota", [HEALTHY, HEALTHY, ("Preflight", "QuotaExceeded", "False", "Progressing", 2), HEALTHY]),
+        ("config", [("Preflight", "ConfigMissing", "True", "Degraded", 0), ("Preflight", "ConfigMissing", "True", "Degraded", 0), HEALTHY]),
+        # The progress deadline is 10 s, and much more has passed by then.
+        ("room", [HEALTHY, ("Preview", "Unschedulable", "False", "Progressing", 4), HEALTHY]),
+    ],
+)
+def test_it_waits_and_goes_on_by_itself(name: str, expected: list[tuple[str, str, str, str, int]]) -> None:
+    assert clean(name)[0] == expected
+
+
+@pytest.mark.parametrize("turn", turns(1))
+@pytest.mark.parametrize("name", list(FLOWS))
+def test_killed_at_any_write_of_it_it_ends_the_same(name: str, turn: slice) -> None:
+    _, writes, expected = clean(name)
+    for nth in range(1, writes + 1)[turn]:
+        strike = Strike(nth, Killed)
+
+        async def play(strike: Strike = strike) -> tuple[Body, list[str]]:
+            world = World()
+            watchman = Watchman(world)
+            world.server.before = strike
+            await world.play(*FLOWS[name])
+            return end(world), watchman.wrongs
+
+        found, wrongs = virtual_time.run(play())
+        assert strike.has_struck
+        assert wrongs == [], f"write {nth}"
+        assert found == expected, f"write {nth}"
+
+
+def test_where_the_quotas_may_not_be_listed_releases_go_on_without(caplog: pytest.LogCaptureFixture) -> None:
+    def refuse(call: Call) -> None:
+        if (call.verb, call.kind) == ("list", RESOURCE_QUOTA):
+            raise Refused("resourcequotas is forbidden", status=403)
+
+    async def play() -> str:
+        world = World()
+        world.server.before = refuse
+        with caplog.at_level("INFO", "hardened.shell.surroundings"):
+            await world.play(limit(1), create_released, release("web:2"))
+        return seen(world)[3]
+
+    assert virtual_time.run(play()) == "Healthy"
+    assert [record.levelname for record in caplog.records] == ["INFO"]
+
+
+def test_the_quotas_are_listed_for_a_release_and_at_no_other_time() -> None:
+    def lists(world: World) -> int:
+        return sum((call.verb, call.kind) == ("list", RESOURCE_QUOTA) for call in world.server.calls)
+
+    async def later(world: World) -> None:
+        await asyncio.sleep(3600)
+
+    async def play() -> list[int]:
+        world, found = World(), []
+        for step in (create_released, later, release("web:2", replicas=3), later):
+            await world.play(step)
+            found.append(lists(world))
+        return found
+
+    assert virtual_time.run(play()) == [1, 1, 2, 2]

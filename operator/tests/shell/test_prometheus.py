@@ -1,0 +1,93 @@
+"""Answers of Prometheus, over a small HTTP server: one number, no data, or a query that cannot work."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from tests.shell.http_server import Server, reply
+
+from hardened.core.measuring import Query, Sample
+from hardened.shell import prometheus
+from hardened.shell.prometheus import Prometheus
+
+QUERY = Query("errors", 'sum(rate(errors{color="green"}[1m]))')
+
+
+def asked(*answers: bytes, server: Server | None = None) -> Sample:
+    server = server or Server(*answers)
+
+    async def ask() -> Sample:
+        async with server:
+            return await Prometheus(server.url).ask(QUERY)
+
+    return asyncio.run(ask())
+
+
+def answer(result: Any, **more: Any) -> bytes:
+    return reply(200, {"status": "success", "data": {"resultType": "vector", "result": result}, **more})
+
+
+def series(value: str) -> dict[str, Any]:
+    return {"metric": {}, "value": [1767323045.0, value]}
+
+
+@pytest.mark.parametrize(
+    ("answered", "sample"),
+    [
+        pytest.param(answer([series("0.25")]), Sample(0.25), id="one series"),
+        pytest.param(answer([1767323045.0, "7"]), Sample(7.0), id="a scalar"),
+        pytest.param(answer([series("+Inf")]), Sample(float("inf")), id="infinite"),
+        pytest.param(answer([]), Sample(None, "the query gave no series"), id="no series"),
+    ],
+)
+def test_a_query_gives_one_number_or_none(answered: bytes, sample: Sample) -> None:
+    assert asked(answered) == sample
+
+
+def test_not_a_number_is_what_it_says() -> None:
+    assert str(asked(answer([series("NaN")])).value) == "nan"
+
+
+@pytest.mark.parametrize(
+    ("answered", "says", "is_final"),
+    [
+        pytest.param(answer([series("1"), series("2")]), "gave 2 series", True, id="two series"),
+        pytest.param(answer([series("1")] * 40_000), "far more than one number", True, id="endless"),
+        pytest.param(answer([series("1")], warnings=["one store is gone"]), "incomplete: one store is gone", False, id="partial"),
+        pytest.param(reply(400, {"status": "error", "error": "parse error: unexpected"}), "parse error: unexpected", True, id="no PromQL"),
+        pytest.param(reply(503, {"status": "error", "error": "x"}), "answered 503", False, id="unavailable"),
+        pytest.param(reply(200, {"data": 1}), "that can be read", False, id="no result"),
+        pytest.param(reply(200, [1]), "that can be read", False, id="no object"),
+        pytest.param(
+            b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n", "that can be read", False, id="a redirect"
+        ),
+        pytest.param(b"nonsense", "that can be read", False, id="no HTTP"),
+    ],
+)
+def test_what_is_no_number_is_no_data(answered: bytes, says: str, is_final: bool) -> None:
+    found = asked(answered)
+    assert (found.value, found.is_final) == (None, is_final)
+    assert says in found.problem
+
+
+def test_an_answer_that_does_not_come_is_no_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prometheus, "DEADLINE", 0.2)
+
+    async def ask() -> Sample:
+        silent = await asyncio.start_server(lambda _, __: None, "127.0.0.1", 0)
+        async with silent:
+            port = silent.sockets[0].getsockname()[1]
+            return await Prometheus(f"http://127.0.0.1:{port}").ask(QUERY)
+
+    found = asyncio.run(ask())
+    assert found.value is None
+    assert found.problem
+
+
+def test_the_query_is_sent_as_it_is_and_nowhere_without_an_address() -> None:
+    server = Server(answer([series("1")]))
+    asked(server=server)
+    ((method, path, _, _),) = server.requests
+    assert method == "GET"
+    assert path.startswith("/api/v1/query?query=sum")
+    assert "set prometheus.url" in asyncio.run(Prometheus("").ask(QUERY)).problem

@@ -1,0 +1,130 @@
+"""Releases over the in-memory cluster in virtual time: killed at any write they end the same, and nothing that serves is taken down."""
+
+from collections import Counter
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import pytest
+from tests.shell import virtual_time
+from tests.shell.enumerations import turns
+from tests.shell.operator_world import RELEASES, Killed, Strike, World
+
+from hardened.core.desired.service import NOBODY
+from hardened.errors import LookAgain, Refused, TryAgain
+from hardened.shell.kinds import DEPLOYMENT, HARDENED_SERVICE, SERVICE, Kind
+
+Body = dict[str, Any]
+#: What tells of a turn of a release: a fault may keep such an Event from being sent, and never has it sent again.
+TOLD_ONCE = frozenset({"ReleaseStarted", "SwitchedOver", "SwitchingBack", "Promoted", "Rejected", "RolledBack"})
+
+
+class Watchman:
+    """Looks at every change of a Deployment and of the switch Service. wrongs: what should never have been."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.wrongs: list[str] = []
+        self.selected: list[str] = []
+        world.server.on_event.append(self._saw)
+
+    def _saw(self, event: str, kind: Kind, _: Body) -> None:
+        services = {s["metadata"]["name"]: s["spec"].get("selector") or {} for s in self._world.server.all(SERVICE)}
+        if event == "DELETED" or kind not in (DEPLOYMENT, SERVICE) or "web" not in services:
+            return
+        selector = services["web"]
+        if not self.selected or self.selected[-1] != selector.get("hardened.dev/revision"):
+            self.selected.append(selector.get("hardened.dev/revision", "?"))
+        if selector.get("hardened.dev/revision") == NOBODY:
+            return
+        wanted = self._world.server.all(HARDENED_SERVICE)[0]["spec"]["replicas"]
+        serving = [d for d in self._world.server.all(DEPLOYMENT) if selector.items() <= d["spec"]["template"]["metadata"]["labels"].items()]
+        if not serving:
+            self.wrongs.append(f"{selector} leads to no template")
+        elif serving[0]["spec"]["replicas"] < min(wanted, 2):
+            self.wrongs.append(f"{serving[0]['metadata']['name']} serves with {serving[0]['spec']['replicas']} replicas")
+
+
+@cache
+def clean() -> tuple[list[int], list[Body], list[str], list[Counter[str]]]:
+    """Played once: the writes until the end of each step, the state then, what the switch Service has led to, and what was told by then."""
+
+    async def play() -> tuple[list[int], list[Body], list[str], list[Counter[str]]]:
+        world = World()
+        watchman = Watchman(world)
+        writes, states, told = [], [], []
+        for step in RELEASES:
+            await world.play(step)
+            writes.append(len(world.server.writes))
+            states.append(world.state())
+            told.append(world.told())
+        assert watchman.wrongs == []
+        return writes, states, watchman.selected, told
+
+    return virtual_time.run(play())
+
+
+def test_the_flow_is_what_it_says() -> None:
+    writes, states, selected, _ = clean()
+    phases = [state["HardenedService web"]["status"]["phase"] for state in states]
+    assert phases == ["Healthy", "Healthy", "Rejected", "RolledBack", "Healthy"]
+    # Nobody, the first, the second; the dead one never; the doomed one and back.
+    assert len(selected) == 5
+    assert selected[2] == selected[4]
+    assert writes[-1] < 150
+
+
+def test_each_turn_of_a_release_is_told_once_and_nothing_that_is_not_so() -> None:
+    # A first release, a good one, one that is rejected, one that is taken back, and a change of nothing but the size.
+    assert clean()[3][-1] == {
+        "RollingOut": 4, "ReleaseStarted": 4, "SwitchedOver": 2, "Promoted": 2, "Healthy": 3, "Rejected": 1, "SwitchingBack": 1,
+        "RolledBack": 1,
+    }  # fmt: skip
+
+
+def _ends_the_same(nth: int, error: Callable[[], BaseException], *, is_after: bool) -> None:
+    strike = Strike(nth, error)
+
+    async def play() -> tuple[int, Body, list[str], Counter[str]]:
+        world = World()
+        watchman = Watchman(world)
+        if is_after:
+            world.server.after = strike
+        else:
+            world.server.before = strike
+        done = await world.play(*RELEASES, is_enough=lambda: strike.has_struck)
+        return done, world.state(), watchman.wrongs, world.told()
+
+    done, state, wrongs, told = virtual_time.run(play())
+    assert strike.has_struck
+    assert wrongs == [], f"write {nth}"
+    assert state == clean()[1][done - 1], f"write {nth}"
+    again = {reason: count for reason, count in told.items() if reason in TOLD_ONCE and count > clean()[3][done - 1][reason]}
+    assert again == {}, f"write {nth}"
+
+
+#: When a fault strikes.
+MOMENTS = pytest.mark.parametrize("is_after", [False, True], ids=["before it took effect", "after it took effect"])
+
+
+@MOMENTS
+@pytest.mark.parametrize("turn", turns(4))
+def test_killed_at_any_single_write_of_a_release_it_ends_the_same(turn: slice, is_after: bool) -> None:
+    for nth in range(1, clean()[0][-1] + 1)[turn]:
+        _ends_the_same(nth, Killed, is_after=is_after)
+
+
+ERRORS: dict[str, Callable[[], BaseException]] = {
+    "409": lambda: LookAgain("conflict", status=409),
+    "403": lambda: Refused("forbidden", status=403),
+    "500": lambda: TryAgain("internal error", status=500),
+    "nothing": lambda: TryAgain("no reply"),
+}
+
+
+@MOMENTS
+@pytest.mark.parametrize("answer", ERRORS)
+@pytest.mark.parametrize("turn", turns(1))
+def test_answered_wrongly_at_a_write_of_a_release_it_ends_the_same(turn: slice, answer: str, is_after: bool) -> None:
+    for nth in range(1 + list(ERRORS).index(answer), clean()[0][-1] + 1, len(ERRORS))[turn]:
+        _ends_the_same(nth, ERRORS[answer], is_after=is_after)

@@ -1,0 +1,128 @@
+"""Actions over the in-memory cluster in virtual time: a rollback by hand, killed at any write, ends the same."""
+
+import asyncio
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import pytest
+from tests.memory.api_server import Call
+from tests.shell import virtual_time
+from tests.shell.enumerations import turns
+from tests.shell.operator_world import RELEASED, Killed, Operator, Strike, World, asks, create_released, release, service
+from tests.shell.test_release_flows import Watchman
+
+from hardened.shell.kinds import DEPLOYMENT, HARDENED_SERVICE, HARDENED_SERVICE_ACTION, SERVICE
+
+Body = dict[str, Any]
+Step = Callable[[World], Any]
+#: Long enough for the previous stack to be up when the world is quiet.
+LONG = {"release": {**RELEASED["release"], "keepPrevious": "10m"}}
+
+
+async def create_long(world: World) -> None:
+    """A team makes a service whose previous stack is kept for long."""
+    await world.people.create(HARDENED_SERVICE, service(**{**RELEASED, **LONG}))
+
+
+#: Two revisions, and back: with the previous stack still up, and with it scaled down.
+UP = (create_long, release("web:2", **LONG), asks("Rollback"))
+DOWN = (create_released, release("web:2"), asks("Rollback"))
+
+
+def state(world: World) -> Body:
+    """The state of the world, with what became of actions."""
+    (live,) = world.server.all(HARDENED_SERVICE)
+    found = world.state()
+    found["actions"] = [(e["name"], e["phase"], e["message"]) for e in live["status"].get("actions", ())]
+    found["release"] = live["status"].get("release", {}).get("step")
+    found["pin"] = live["status"].get("pin")
+    for action in world.server.all(HARDENED_SERVICE_ACTION):
+        status = {k: v for k, v in (action.get("status") or {}).items() if not k.endswith("At")}
+        found[f"HardenedServiceAction {action['metadata']['name']}"]["status"] = status
+    return found
+
+
+@cache
+def clean(steps: tuple[Step, ...]) -> tuple[int, list[Call], Body]:
+    """Played once: the writes before the last step, those in it, and the state then."""
+
+    async def play() -> tuple[int, list[Call], Body]:
+        world = World()
+        watchman = Watchman(world)
+        await world.play(*steps[:-1])
+        before = len(world.server.writes)
+        await world.play(steps[-1])
+        assert watchman.wrongs == []
+        return before, world.server.writes[before:], state(world)
+
+    return virtual_time.run(play())
+
+
+def test_with_the_previous_stack_up_the_flip_waits_for_the_record_alone() -> None:
+    _, writes, found = clean(UP)
+    first = [(w.verb, w.kind.name, w.name) for w in writes[:3]]
+    assert first == [("status", "HardenedService", "web"), ("apply", "Deployment", "web-blue"), ("apply", "Service", "web")]
+    assert found["HardenedService web"]["status"]["phase"] == "RolledBack"
+    assert found["Deployment web-green"]["spec"]["replicas"] == 0
+    assert found["pin"]["message"] == "jane: p99 doubled"
+    assert sum(w.kind == HARDENED_SERVICE_ACTION for w in writes) == 3, "its owner, that it runs, and its end"
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        pytest.param(UP, id="the previous stack is kept"),
+        pytest.param((create_released, release("web:2", verify={"afterCutover": {"window": "10m"}}), asks("Rollback")), id="it is stable"),
+    ],
+)
+def test_nothing_is_asked_of_the_api_server_before_the_flip(steps: tuple[Step, ...]) -> None:
+    async def play() -> list[Call]:
+        world = World()
+        await world.play(*steps[:-1])
+        working = asyncio.create_task(Operator(world.server).run())
+        await asyncio.sleep(1)
+        before = len(world.server.calls)
+        await steps[-1](world)
+        await asyncio.sleep(0.05)
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+        return world.server.calls[before:]
+
+    calls = virtual_time.run(play())
+    flip = next(n for n, call in enumerate(calls) if (call.verb, call.kind) == ("apply", SERVICE))
+    assert [(c.verb, c.kind.name) for c in calls[:flip]] == [("status", "HardenedService"), ("apply", "Deployment")]
+
+
+def test_a_stack_that_was_scaled_down_is_brought_up_before_traffic_is_led_to_it() -> None:
+    _, writes, found = clean(DOWN)
+    (flip,) = [n for n, w in enumerate(writes) if (w.kind, w.name) == (SERVICE, "web")]
+    assert (DEPLOYMENT, "web-blue") in [(w.kind, w.name) for w in writes[:flip]]
+    assert found["HardenedService web"]["status"]["serving"]["color"] == "blue"
+    assert found["HardenedServiceAction a"]["status"]["phase"] == "Succeeded"
+
+
+def end_the_same(steps: tuple[Step, ...], turn: slice) -> None:
+    """Whichever write of the last step the operator is killed before: killed after one was taken is killed before the next."""
+    before, writes, expected = clean(steps)
+    assert (writes[0].verb, writes[0].kind) == ("status", HARDENED_SERVICE), "what was decided is written down first"
+    for nth in range(before + 1, before + len(writes) + 1)[turn]:
+        strike = Strike(nth, Killed)
+
+        async def play(strike: Strike = strike) -> tuple[Body, list[str]]:
+            world = World()
+            watchman = Watchman(world)
+            world.server.before = strike
+            await world.play(*steps)
+            return state(world), watchman.wrongs
+
+        found, wrongs = virtual_time.run(play())
+        assert strike.has_struck
+        assert wrongs == [], f"write {nth}"
+        assert found == expected, f"write {nth}"
+
+
+@pytest.mark.parametrize("steps", [UP, DOWN], ids=["the previous stack is up", "it is down"])
+@pytest.mark.parametrize("turn", turns(1))
+def test_killed_at_any_write_a_rollback_by_hand_ends_the_same(steps: tuple[Step, ...], turn: slice) -> None:
+    end_the_same(steps, turn)

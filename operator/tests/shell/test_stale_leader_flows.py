@@ -1,0 +1,112 @@
+"""A leader that is paused before a write, and whose write arrives when its successor has gone on, in virtual time."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from tests.memory.api_server import Call, MemoryApiServer
+from tests.shell import virtual_time
+from tests.shell.enumerations import turns
+from tests.shell.operator_world import RELEASED, Operator, World, release, service
+
+from hardened.api.names import MANAGER
+from hardened.shell.kinds import DEPLOYMENT, HARDENED_SERVICE, SERVICE
+
+Body = dict[str, Any]
+#: More writes than any of the edits takes.
+MOST = 40
+
+
+class Pausing(MemoryApiServer):
+    """The cluster as a leader calls it that is paused right before its n-th write, and ends after it."""
+
+    def __init__(self, world: World, nth: int) -> None:
+        super().__init__(manager=MANAGER, store=world.server.store)
+        self._left = nth
+        self.paused: Call | None = None
+        self.woken = asyncio.Event()
+
+    async def _call(self, call: Call, do: Callable[[], Body]) -> Body:
+        self._left -= call.is_write
+        if call.is_write and self._left == 0:
+            self.paused = call
+            await self.woken.wait()
+        elif self._left < 0:
+            await asyncio.Event().wait()
+        return await super()._call(call, do)
+
+
+def create(strategy: str) -> Any:
+    """A team makes a service that is released by this strategy."""
+
+    async def make(world: World) -> None:
+        await world.people.create(HARDENED_SERVICE, service(**{**RELEASED, **_spec(strategy)}))
+
+    return make
+
+
+def _spec(strategy: str) -> Body:
+    return {"release": {**RELEASED["release"], "strategy": strategy}}
+
+
+def scaled(replicas: int) -> Any:
+    """Somebody scales it."""
+
+    async def scale(world: World) -> None:
+        await world.people.merge_patch(HARDENED_SERVICE, "shop", "web", {"spec": {"replicas": replicas}})
+
+    return scale
+
+
+def served(world: World) -> Body:
+    """What every Deployment runs, and where clients are led to."""
+    found: Body = {
+        d["metadata"]["name"]: (d["spec"]["replicas"], d["spec"]["template"]) for d in world.server.all(DEPLOYMENT) if d["spec"]["replicas"]
+    }
+    switch = next(s for s in world.server.all(SERVICE) if s["metadata"]["name"] == "web")
+    return found | {"switch": switch["spec"]}
+
+
+async def woken(strategy: str, edit: Any, nth: int, *later: Any) -> Call | None:
+    """The write before which the old leader was paused; None where it made fewer. Raises AssertionError where it changed what is served."""
+    world = World()
+    await world.play(create(strategy))
+    api = Pausing(world, nth)
+    old = asyncio.create_task(Operator(api).run())
+    await asyncio.sleep(1)
+    await edit(world)
+    for _ in range(120):
+        await asyncio.sleep(0.5)
+        if api.paused:
+            break
+        world.server.settle()
+    if api.paused:
+        await world.play(*later)
+        before = served(world)
+        api.woken.set()
+        await asyncio.sleep(1)
+        assert served(world) == before, f"write {nth}: {api.paused.verb} {api.paused.kind.name} {api.paused.name}"
+    old.cancel()
+    await asyncio.gather(old, return_exceptions=True)
+    return api.paused
+
+
+EDITS: dict[str, Callable[[str], Any]] = {
+    "a release": lambda strategy: release("web:2", **_spec(strategy)),
+    "one that fails": lambda strategy: release("doomed:1", **_spec(strategy)),
+    "a scale-up": lambda _: scaled(4),
+    "a scale-down": lambda _: scaled(1),
+}
+
+
+@pytest.mark.parametrize("turn", turns(1, at=pytest.mark.full))
+@pytest.mark.parametrize("edit", list(EDITS))
+@pytest.mark.parametrize("strategy", ["BlueGreen", "RollingUpdate", "Recreate"])
+def test_what_its_successor_serves_is_neither_scaled_nor_overwritten(strategy: str, edit: str, turn: slice) -> None:
+    def again(image: str) -> Any:
+        return release(image, replicas=3, **_spec(strategy))
+
+    for nth in range(1, MOST)[turn]:
+        if virtual_time.run(woken(strategy, EDITS[edit](strategy), nth, again("web:3"), again("web:4"))) is None:
+            break
