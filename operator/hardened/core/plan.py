@@ -397,7 +397,7 @@ class _Planner:
             selector=course.switch.selector,
             replicas=course.replicas,
             rollout=self.facts.rollout(course.serving.color) if course.serving else None,
-            is_gated=course.is_gated,
+            is_gated=True,
             record=course.record,
             waits_for=course.waits_for,
             room=course.room,

@@ -7,7 +7,7 @@ read nodes. Pods that no node takes are waited for once they are there: see `roo
 from dataclasses import dataclass
 from datetime import timedelta
 
-from hardened.core.config_maps import missing, references
+from hardened.core.config_maps import Reference, missing, references
 from hardened.core.desired.deployment import deployment
 from hardened.core.desired.template import files_name
 from hardened.core.diagnosis import Finding
@@ -42,8 +42,12 @@ def is_due(before: Record | None, after: Record | None) -> bool:
 
 def config_maps(facts: Facts) -> frozenset[str]:
     """The names of those that the revision's pods cannot start without, but for the one that is made with the revision."""
+    return frozenset(each.name for each in _references(facts))
+
+
+def _references(facts: Facts) -> list[Reference]:
     own = files_name(facts.svc, facts.wanted.name)
-    return frozenset(each.name for each in references(facts.wanted.template)) - {own}
+    return [each for each in references(facts.wanted.template) if each.name != own]
 
 
 def shortfall(facts: Facts, view: View, terms: Terms) -> Shortfall:
@@ -51,10 +55,8 @@ def shortfall(facts: Facts, view: View, terms: Terms) -> Shortfall:
     seen = facts.observed.surroundings
     if seen is None:
         return NOTHING
-    names = config_maps(facts)
-    wanted = [each for each in references(facts.wanted.template) if each.name in names]
     short = shortages(seen.quotas, _growth(facts, view, terms))
-    absent = missing(wanted, seen.config_maps) if seen.config_maps is not None else []
+    absent = missing(_references(facts), seen.config_maps) if seen.config_maps is not None else []
     remedy = "raise the ResourceQuota or free some of it"
     return Shortfall(
         Finding(Reason.QUOTA_EXCEEDED, f"{'; '.join(short)}; {remedy}") if short else None,

@@ -59,7 +59,7 @@ class Course:
     """What should be, and what has to be written first.
 
     stacks, switch, preview: see desired_children; serving: where clients' traffic goes; focus: the colour whose pods are waited for;
-    replicas: what is wanted of the stack that serves; is_gated: nothing serves before it was released; record: the release at work;
+    replicas: what is wanted of the stack that serves; record: the release at work;
     has_moved: status does not say so yet, and nothing else may be written before it does; marked: revisions whose marks are to be
     written before all; verifiers: the pods that are to check; proof: what is known of lost requests; actions: what is remembered of them;
     rejection: why the revision that the spec asks for is not released; needs_pods: nothing can be said before the pods are listed; asks:
@@ -73,7 +73,6 @@ class Course:
     serving: Place | None
     focus: str
     replicas: int
-    is_gated: bool = False
     preview: Lead | None = None
     record: Record | None = None
     has_moved: bool = False
@@ -214,7 +213,6 @@ def _course(facts: Facts, record: Record | None, image: str, now: datetime) -> C
         serving=serving,
         focus=found.place.color if found and is_waited_for else serving.color if serving else COLORS[0],
         replicas=view.replicas,
-        is_gated=True,
         record=found,
         has_moved=found != record_of(facts.before) or entries != before,
         marked=marked,

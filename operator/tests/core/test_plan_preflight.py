@@ -1,6 +1,6 @@
 """What a release needs before its first pod: what is planned while it is not there, and what status says meanwhile."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -84,14 +84,20 @@ def test_it_is_waited_for_without_a_deadline_and_looked_at_again_soon() -> None:
     assert sizes(world) == {}
 
 
-def test_the_previous_colour_of_a_kept_release_makes_room() -> None:
-    cr, world = body(blue_green()), World()
-    now = released(cr, world)
+def without_room_beside_a_kept_stack(spec: Manifest) -> tuple[Manifest, World, datetime]:
+    """A third version of a service is asked for while the first one is kept, and the quota leaves nothing: it, its world, the moment."""
+    cr, world = body(spec), World()
+    now: datetime = released(cr, world)
     cr = with_spec(cr, image="shop:2")
     now = released(cr, world, now, until="Keep") + 40 * SECOND
     cr = {**with_spec(cr, image="shop:3"), "status": cr["status"]}
     world.quotas = [quota(0)]
     settle(cr, world, now)
+    return cr, world, now
+
+
+def test_the_previous_colour_of_a_kept_release_makes_room() -> None:
+    cr, world, now = without_room_beside_a_kept_stack(blue_green())
     assert cr["status"]["release"]["step"] == "Preflight", "its pods cannot be replaced one by one"
     assert sizes(world) == {"shop-blue": 0, "shop-green": 4}
     world.quotas = [quota(4)]
@@ -100,13 +106,7 @@ def test_the_previous_colour_of_a_kept_release_makes_room() -> None:
 
 
 def test_a_preview_takes_the_place_of_previous_pods() -> None:
-    cr, world = body(blue_green(verify=CHECKED)), World()
-    now = released(cr, world)
-    cr = with_spec(cr, image="shop:2")
-    now = released(cr, world, now, until="Keep") + 40 * SECOND
-    cr = {**with_spec(cr, image="shop:3"), "status": cr["status"]}
-    world.quotas = [quota(0)]
-    settle(cr, world, now)
+    cr, _, _ = without_room_beside_a_kept_stack(blue_green(verify=CHECKED))
     assert cr["status"]["release"]["step"] == "Preview"
 
 
