@@ -48,6 +48,10 @@ KINDS: Mapping[str, tuple[str, str]] = {
 }
 _CLUSTER_SCOPED = frozenset({"Namespace", "CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding", "PersistentVolume"})
 
+#: How often a request is made where the server answers 429 and says when to come back, as it does for some seconds after a CRD has changed
+#: ("storage is (re)initializing"). Source: client-go's maxRetries.
+TURNS = 1 + 10
+
 
 class KubeError(Exception):
     """The server said no. code: the HTTP status; body: its Status object."""
@@ -107,16 +111,21 @@ class Kube:
         return str(found["status"]["userInfo"]["username"])
 
     async def call(self, method: str, path: str, body: Any = None, *, content_type: str = "application/json", **query: str) -> Body:
-        """One request. Raises KubeError for any code from 300 on."""
+        """One request, made again as long as the server asks for that. Raises KubeError for any code from 300 on."""
         data = None if body is None else json.dumps(body)
-        async with self._session.request(
-            method, f"{self.server}/{path}", params=query, data=data, headers={"Content-Type": content_type}
-        ) as reply:
-            text = await reply.text()
-            found: Body = json.loads(text) if text.startswith("{") else {"message": text}
-            if reply.status >= 300:
-                raise KubeError(reply.status, found)
-            return found
+        for left in reversed(range(TURNS)):
+            async with self._session.request(
+                method, f"{self.server}/{path}", params=query, data=data, headers={"Content-Type": content_type}
+            ) as reply:
+                text = await reply.text()
+                later = reply.headers.get("Retry-After", "") if reply.status == 429 else ""
+            if not (left and later.isdecimal()):
+                break
+            await asyncio.sleep(int(later))
+        found: Body = json.loads(text) if text.startswith("{") else {"message": text}
+        if reply.status >= 300:
+            raise KubeError(reply.status, found)
+        return found
 
     async def get(self, kind: str, name: str, namespace: str | None = None) -> Body | None:
         """The object, or None."""

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +14,11 @@ from e2e.bench.manifests import REAL, service
 from e2e.cluster import ClusterError, Provider, choose
 from e2e.cluster.local.cluster import LocalCluster
 from e2e.install import install
-from e2e.kube import Kube, KubeError
+from e2e.kube import Kube
 from e2e.workloads.build import build
 
 #: Nodes that do not exist, for services whose pods do not either.
 KWOK_NODES = 10
-#: Seconds that a changed CRD may take to be served, and between two trials.
-SERVED_S, RETRY_S = 60.0, 0.5
 
 
 @dataclass(frozen=True)
@@ -63,14 +60,6 @@ def world(name: str) -> Iterator[World]:
 
 
 async def _until_served(kubeconfig: Path) -> None:
-    """For some seconds after the CRD has changed, the API server refuses every new object of its kind. Raises KubeError after a minute."""
+    """For some seconds after the CRD has changed, the API server refuses every new object of its kind. Raises KubeError."""
     async with Kube(kubeconfig) as kube:
-        end = time.monotonic() + SERVED_S
-        while True:
-            try:
-                await kube.create(service("trial", "default", scheduling=REAL), dryRun="All")
-                return
-            except KubeError as error:
-                if error.code != 429 or time.monotonic() > end:
-                    raise
-            await asyncio.sleep(RETRY_S)
+        await kube.create(service("trial", "default", scheduling=REAL), dryRun="All")
