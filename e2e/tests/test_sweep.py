@@ -36,6 +36,11 @@ def test_a_status_of_another_kind_and_a_read_of_another_object_have_a_number_of_
     assert [c.index for c in certain(made, status_writes=2, reads=1)] == [c.index for c in made if c.index not in left_out]
 
 
+def test_a_write_whose_object_had_changed_is_none_that_every_run_makes() -> None:
+    made = (call("delete pods a-123456", 0, code=409), call("get pods a-123456", 1, code=200), call("delete pods a-123456", 2, code=200))
+    assert [c.index for c in certain(made, status_writes=2, reads=1)] == [1, 2]
+
+
 def test_parts_are_all_of_it_and_a_sample_depends_on_the_seed_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     plans = [Plan(str(number), ()) for number in range(50)]
     parts = [choose_part(part, 3)(plans) for part in range(3)]
