@@ -1,4 +1,4 @@
-"""Fixtures of the tests on a real cluster: one cluster for a whole run, brought up here unless the environment names one."""
+"""Fixtures of the tests on a real cluster: one for each process of a run, brought up here unless the environment names one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,15 @@ from e2e.install import install
 from e2e.samples import sample
 from e2e.workloads.build import build
 
-CLUSTER = os.environ.get("CLUSTER", "test")
+#: With a name of its own for each process that runs tests side by side: one may stop what another one's tests need.
+CLUSTER = "-".join(filter(None, (os.environ.get("CLUSTER", "test"), os.environ.get("PYTEST_XDIST_WORKER"))))
+#: Processes that `pytest -n auto` runs side by side. They mostly wait, and each has a cluster of its own to pay for.
+LANES = 2
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One process, and none beside it, where there is only the cluster that HARDENED_KUBECONFIG names."""
+    return 0 if os.environ.get("HARDENED_KUBECONFIG") else LANES
 
 
 @pytest.hookimpl(tryfirst=True)
