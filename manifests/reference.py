@@ -8,7 +8,7 @@ from hardened.api.duration import DURATION_PATTERN
 from hardened.api.service import REVISION_FIELDS
 from hardened.core.desired.container import DEFAULT_LIMITS, DEFAULT_REQUESTS
 from hardened.core.reasons import MEANING
-from hardened.core.strategy import DEFAULT_REPLICAS
+from hardened.core.release.course import DEFAULT_REPLICAS
 
 Schema = dict[str, Any]
 

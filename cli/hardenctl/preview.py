@@ -11,12 +11,12 @@ from hardened.api import names
 from hardened.api.parse import parse
 from hardened.core.children import at_rest
 from hardened.core.hardening import gaps
+from hardened.core.live.observed import Observed, Surroundings
 from hardened.core.manifest import ChildKey, key_of
-from hardened.core.observed import Observed, Surroundings
 from hardened.core.plan import plan
 from hardened.core.policy import Policy
-from hardened.core.revision import render, revision_name
-from hardened.core.strategy import DEFAULT_REPLICAS
+from hardened.core.release.course import DEFAULT_REPLICAS
+from hardened.core.revisions.revision import render, revision_name
 from hardened.errors import Vanished
 
 #: Stands in for the uid that only the API server can give.
@@ -94,7 +94,7 @@ def _complete(body: Mapping[str, Any], namespace: str) -> dict[str, Any]:
 
 
 def _field(manifest: Manifest, observed: Observed, is_new: bool) -> str:
-    from hardened.core.compare import difference
+    from hardened.core.live.compare import difference
 
     live = observed.children.get(key_of(manifest))
     if is_new or live is None:

@@ -11,7 +11,7 @@ from hardenctl.resources import children, with_query
 from hardenctl.session import Session
 from hardenctl.verdict import status
 from hardened.api import names
-from hardened.core.marks import NO_MARKS, Marks, marks_of
+from hardened.core.revisions.marks import NO_MARKS, Marks, marks_of
 from hardened.errors import Refused
 
 #: Digits of a whole revision, and the least that are enough to mean one.

@@ -24,8 +24,8 @@ from hardened.api import names
 from hardened.api.crd import custom_resource_definition
 from hardened.api.parse import parse
 from hardened.core.children import at_rest
-from hardened.core.compare import difference
-from hardened.core.revision import render
+from hardened.core.live.compare import difference
+from hardened.core.revisions.revision import render
 from hardened.errors import InvalidSpec
 
 pytestmark = pytest.mark.cluster

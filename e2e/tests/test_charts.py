@@ -17,7 +17,7 @@ from e2e.cluster.paths import cache_root
 from hardened.api.action import HardenedServiceActionSpec
 from hardened.api.parse import parse
 from hardened.core.children import at_rest
-from hardened.core.revision import render
+from hardened.core.revisions.revision import render
 
 ROOT = Path(__file__).resolve().parents[2]
 OPERATOR = ROOT / "charts/hardened-operator"

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from e2e.cluster import tools
-from hardened.core.measuring import Query, Sample
+from hardened.core.checks.queries import Query, Sample
 from hardened.shell import prometheus
 from hardened.shell.prometheus import Prometheus
 

@@ -14,9 +14,9 @@ from hardened.core.desired.network_policy import network_policy
 from hardened.core.desired.service import preview_service, selector, switch_service
 from hardened.core.desired.service_account import service_account
 from hardened.core.manifest import Manifest, digest
-from hardened.core.marks import NO_MARKS, Marks
-from hardened.core.release import COLORS, Place
-from hardened.core.revision import Revision, controller_revision
+from hardened.core.release.model import COLORS, Place
+from hardened.core.revisions.marks import NO_MARKS, Marks
+from hardened.core.revisions.revision import Revision, controller_revision
 
 
 @dataclass(frozen=True)

@@ -7,15 +7,15 @@ from typing import Any
 from hardened.api import names
 from hardened.api.parse import HardenedService
 from hardened.core.desired.service import leads_to, preview_name
-from hardened.core.history import Kept
+from hardened.core.live.observed import Observed, Owner, owner_of
+from hardened.core.live.ownership import applied_fields, is_edited
+from hardened.core.live.rollout import Rollout, rollout_of
 from hardened.core.manifest import ChildKey, Manifest
-from hardened.core.marks import Marks, marks_of
-from hardened.core.observed import Observed, Owner, owner_of
-from hardened.core.ownership import applied_fields, is_edited
-from hardened.core.release import COLORS, Place, Rejection
-from hardened.core.release_record import Stable, rejection_of, stable_of
-from hardened.core.revision import Revision, render, revision_name, revision_of, stored
-from hardened.core.rollout import Rollout, rollout_of
+from hardened.core.release.model import COLORS, Place, Rejection
+from hardened.core.release.record import Stable, rejection_of, stable_of
+from hardened.core.revisions.history import Kept
+from hardened.core.revisions.marks import Marks, marks_of
+from hardened.core.revisions.revision import Revision, render, revision_name, revision_of, stored
 
 
 class Facts:

@@ -7,29 +7,30 @@ from typing import Any
 
 from hardened.api import names
 from hardened.api.parse import HardenedService, parse
-from hardened.core import diagnosis, history
-from hardened.core.action_answers import Answer, answers
-from hardened.core.action_entry import entries_of
-from hardened.core.checking import is_verifier, unheard
+from hardened.core.actions.answers import Answer, answers
+from hardened.core.actions.entries import entries_of
+from hardened.core.checks.queries import Query
+from hardened.core.checks.verifiers import is_verifier, unheard
 from hardened.core.children import desired_children, signed, stored_revision
-from hardened.core.compare import difference
 from hardened.core.desired.metadata import action_owner
 from hardened.core.desired.service import is_strange, leads_to
-from hardened.core.diagnosis import Finding
 from hardened.core.facts import Facts
-from hardened.core.history import revision_label
+from hardened.core.live import diagnosis
+from hardened.core.live.compare import difference
+from hardened.core.live.diagnosis import Finding
+from hardened.core.live.observed import Observed, Owner, is_deleting, owner_of
+from hardened.core.live.rollout import Rollout, rollout_of
 from hardened.core.manifest import ChildKey, Manifest, key_of
-from hardened.core.measuring import Query
-from hardened.core.migrating import is_at_work
-from hardened.core.observed import Observed, Owner, is_deleting, owner_of
 from hardened.core.policy import Policy
 from hardened.core.reasons import Reason
-from hardened.core.release import COLORS, POLLED_STEPS, Migration, Step
-from hardened.core.release_record import record_of
-from hardened.core.revision import stored
-from hardened.core.rollout import Rollout, rollout_of
+from hardened.core.release.course import course_of, is_suspended
+from hardened.core.release.migration_pods import is_at_work
+from hardened.core.release.model import COLORS, POLLED_STEPS, Migration, Step
+from hardened.core.release.record import record_of
+from hardened.core.revisions import history
+from hardened.core.revisions.history import revision_label
+from hardened.core.revisions.revision import stored
 from hardened.core.status import Situation, status_of, unparsed_status
-from hardened.core.strategy import course_of, is_suspended
 from hardened.errors import InvalidSpec
 
 #: Pods get this long to come up before anybody asks why they do not, and then they are looked at this often.

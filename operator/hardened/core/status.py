@@ -7,16 +7,16 @@ from typing import Any
 
 from hardened.api import names
 from hardened.api.parse import HardenedService
-from hardened.core.action_entry import Entry, entries_written
+from hardened.core.actions.entries import Entry, entries_written
+from hardened.core.checks.proof import Proof
 from hardened.core.conditions import Condition, merge
-from hardened.core.diagnosis import Finding
 from hardened.core.hardening import gaps
+from hardened.core.live.diagnosis import Finding
+from hardened.core.live.rollout import Rollout
 from hardened.core.manifest import Manifest
-from hardened.core.proof import Proof
 from hardened.core.reasons import Reason
-from hardened.core.release import Place, Record, Rejection, Step
-from hardened.core.release_record import Stable, proof_written, rejection_written, stable_written, written
-from hardened.core.rollout import Rollout
+from hardened.core.release.model import Place, Record, Rejection, Step
+from hardened.core.release.record import Stable, proof_written, rejection_written, stable_written, written
 
 
 @dataclass(frozen=True)

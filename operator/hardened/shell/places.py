@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from hardened.core.release import WORKING, Step
-from hardened.core.release_record import record_of
+from hardened.core.release.model import WORKING, Step
+from hardened.core.release.record import record_of
 from hardened.shell.workqueue import Key
 
 

@@ -12,7 +12,7 @@ from prometheus_api_client import PrometheusApiClientException, PrometheusConnec
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-from hardened.core.measuring import Query, Sample
+from hardened.core.checks.queries import Query, Sample
 
 logger = logging.getLogger(__name__)
 

@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import Any, Final
 
 from hardened.api import names
-from hardened.core.action_answers import answers
-from hardened.core.compare import difference
-from hardened.core.dependencies import named_services
+from hardened.core.actions.answers import answers
+from hardened.core.live.compare import difference
+from hardened.core.live.observed import Observed, Trouble
 from hardened.core.manifest import ChildKey, digest, key_of
-from hardened.core.observed import Observed, Trouble
+from hardened.core.needs.dependencies import named_services
 from hardened.core.plan import Apply, Plan, plan
 from hardened.core.policy import Policy
 from hardened.errors import ApiFailure, LookAgain, Refused, TryAgain, Vanished

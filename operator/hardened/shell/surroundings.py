@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Iterable
 
-from hardened.core.observed import Surroundings
+from hardened.core.live.observed import Surroundings
 from hardened.errors import Refused, Vanished
 from hardened.shell.api_server import ApiServer, Body
 from hardened.shell.kinds import CONFIG_MAP, RESOURCE_QUOTA

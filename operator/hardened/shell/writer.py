@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from hardened.api import names
-from hardened.core.action_answers import Answer
+from hardened.core.actions.answers import Answer
+from hardened.core.live.ownership import taken_over
 from hardened.core.manifest import ChildKey, key_of
-from hardened.core.ownership import taken_over
 from hardened.core.plan import ENDED_SECONDS, Apply, Delete
 from hardened.errors import ApiFailure, LookAgain, Refused, Vanished
 from hardened.shell.api_server import ApiServer, Body

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from tests.core.worlds import NOW
 
-from hardened.core.action_answers import answers
-from hardened.core.action_entry import Entry
+from hardened.core.actions.answers import answers
+from hardened.core.actions.entries import Entry
 
 OWNER = {"apiVersion": "hardened.dev/v1alpha1", "kind": "HardenedService", "name": "shop", "uid": "of-shop"}
 LATER = NOW + timedelta(minutes=1)

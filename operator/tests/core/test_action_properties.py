@@ -12,10 +12,11 @@ from tests.core.test_release_properties import EVENTS, REVISIONS, START, TERMS, 
 
 from hardened.api.action import HardenedServiceActionSpec
 from hardened.api.parse import HardenedServiceAction
-from hardened.core import actions
-from hardened.core.action_entry import Entry
-from hardened.core.actions import Stakes, Target
-from hardened.core.release import COLORS, Place, Stack, Step, View, demand, other, step
+from hardened.core.actions import rulings
+from hardened.core.actions.entries import Entry
+from hardened.core.actions.rulings import Stakes, Target
+from hardened.core.release.machine import demand, step
+from hardened.core.release.model import COLORS, Place, Stack, Step, View, other
 
 VERBS = ("Rollback", "Promote", "Abort", "Retry", "Pause", "Resume")
 
@@ -43,8 +44,8 @@ class AskedWorld(World):
             seen = self.view()
             stakes = Stakes(self.record, seen, terms, self.targets, str)
             new = [a for a in self.asked if a.name not in self.answered | {e.name for e in self.entries}]
-            ruling = actions.judged(new, self.entries, stakes, self.now)
-            retried = actions.pending_retry(self.entries)
+            ruling = rulings.judged(new, self.entries, stakes, self.now)
+            retried = rulings.pending_retry(self.entries)
             if retried in self.rejected:
                 self.rejected.discard(retried)
                 yield
@@ -67,7 +68,7 @@ class AskedWorld(World):
                     self.promoted.append(following.promotes)
                     yield
                 continue
-            entries = actions.settled(ruling.entries, following.record, view, self.rejected, following.failed, self.now)
+            entries = rulings.settled(ruling.entries, following.record, view, self.rejected, following.failed, self.now)
             if (following.record, entries) == (self.record, self.entries):
                 break
             self._check(ruling, entries, following.record is not None and following.record.step is Step.CUTOVER, view)
@@ -85,15 +86,15 @@ class AskedWorld(World):
     def stable_revision(self) -> str:
         return self.stable.revision if self.stable else ""
 
-    def _asked(self, seen: View, ruling: actions.Ruling) -> View:
+    def _asked(self, seen: View, ruling: rulings.Ruling) -> View:
         return replace(
             seen,
-            rollback=actions.pending_rollback(ruling.entries),
-            abort=actions.pending_abort(ruling.entries, self.record),
-            rejected=seen.rejected - {actions.pending_retry(ruling.entries)},
+            rollback=rulings.pending_rollback(ruling.entries),
+            abort=rulings.pending_abort(ruling.entries, self.record),
+            rejected=seen.rejected - {rulings.pending_retry(ruling.entries)},
         )
 
-    def _check(self, ruling: actions.Ruling, entries: tuple[Entry, ...], is_cutover: bool, view: View) -> None:
+    def _check(self, ruling: rulings.Ruling, entries: tuple[Entry, ...], is_cutover: bool, view: View) -> None:
         known = {e.name: e for e in self.entries}
         for entry in entries:
             before = known.get(entry.name)

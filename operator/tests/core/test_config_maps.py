@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from hardened.core.config_maps import Reference, missing, references
 from hardened.core.manifest import Manifest
+from hardened.core.needs.config_maps import Reference, missing, references
 
 
 def template(**spec: Any) -> Manifest:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from tests.core.worlds import live_sample
 
-from hardened.core import diagnosis
+from hardened.core.live import diagnosis
 from hardened.core.reasons import Reason
 from hardened.errors import Refused
 

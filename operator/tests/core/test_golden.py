@@ -9,7 +9,7 @@ import yaml
 from hardened.api.parse import parse
 from hardened.core.children import at_rest
 from hardened.core.hardening import gaps
-from hardened.core.revision import render
+from hardened.core.revisions.revision import render
 
 FOLDER = Path(__file__).parent / "golden"
 SAMPLES = ["minimal", "web", "worker"]

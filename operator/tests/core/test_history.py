@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from hardened.core.history import Kept, entries, files_key, revision_label
 from hardened.core.manifest import ChildKey, Manifest, digest
+from hardened.core.revisions.history import Kept, entries, files_key, revision_label
 
 LIMIT = 10
 

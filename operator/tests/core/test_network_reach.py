@@ -9,7 +9,7 @@ from tests.core.worlds import body
 from hardened.api.parse import parse
 from hardened.core.desired.metadata import labels
 from hardened.core.desired.network_policy import network_policy
-from hardened.core.revision import render
+from hardened.core.revisions.revision import render
 
 SPEC: dict[str, Any] = {
     "image": "registry.example/shop:1",

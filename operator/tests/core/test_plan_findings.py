@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from tests.core.worlds import ANY_KEY, NOW, WEB, body, condition, decide, live_sample, revision, running, with_spec
 
+from hardened.core.live.observed import Observed, Surroundings, Trouble
 from hardened.core.manifest import ChildKey
-from hardened.core.observed import Observed, Surroundings, Trouble
 from hardened.core.plan import LOOK_AGAIN, PATIENCE, plan
 from hardened.core.policy import Policy
 from hardened.errors import Refused

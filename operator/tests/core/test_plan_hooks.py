@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.core.test_plan_release import SECOND, SPEC, lead, pods, released, sizes
+from tests.core.releases import SECOND, SPEC, lead, pods, released, sizes
 from tests.core.worlds import NOW, World, body, condition, settle, with_spec
 
 from hardened.api import names

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.core.test_plan_release import lead, sizes
+from tests.core.releases import lead, sizes
 from tests.core.worlds import NOW, WEB, WORKER, World, body, condition, decide, revision, running, settle, with_spec
 
 from hardened.api import names

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.core.test_plan_release import SECOND, SPEC, released, sizes
+from tests.core.releases import SECOND, SPEC, released, sizes
 from tests.core.worlds import ANY_KEY, NOW, WEB, World, body, condition, decide, revision, settle, with_spec
 
 from hardened.api import names

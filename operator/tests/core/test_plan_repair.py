@@ -11,7 +11,7 @@ from hardened.api import names
 from hardened.api.parse import parse
 from hardened.core.children import at_rest
 from hardened.core.manifest import ChildKey, Manifest, key_of
-from hardened.core.revision import RENDERER, render, revision_name
+from hardened.core.revisions.revision import RENDERER, render, revision_name
 
 DEPLOYMENT = ChildKey("Deployment", "shop-blue")
 FILES = {**WEB, "files": [{"mountPath": "/etc/shop", "data": {"a": "b"}}]}

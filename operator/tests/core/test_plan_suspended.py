@@ -4,8 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.core.test_plan_release import SECOND, lead, released, sizes
-from tests.core.test_release_traps import GATED, place, released_until
+from tests.core.releases import GATED, SECOND, lead, place, released, released_until, sizes
 from tests.core.worlds import World, body, condition, decide, settle, with_spec
 
 from hardened.core.manifest import Manifest

@@ -10,7 +10,7 @@ from tests.core.pod_security import BASELINE, RESTRICTED, Control, violations
 from tests.core.worlds import WEB, body
 
 from hardened.api.parse import parse
-from hardened.core.revision import render
+from hardened.core.revisions.revision import render
 
 GOLDEN = Path(__file__).parent / "golden"
 

@@ -5,14 +5,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.core.test_plan_release import SPEC, released
+from tests.core.releases import SPEC, released
 from tests.core.worlds import ANY_KEY, World, body, condition, decide, revision, settle, with_spec
 
+from hardened.core.checks.proof import Counts, Proof, Removal, look_at, proven, removal
+from hardened.core.checks.verdicts import CheckResult, NoData, Pending, Reported
 from hardened.core.manifest import ChildKey, Manifest
-from hardened.core.proof import Counts, Proof, Removal, look_at, proven, removal
-from hardened.core.release import Outcome, Place, Record, Step
-from hardened.core.release_record import proof_of, proof_written
-from hardened.core.verdicts import CheckResult, NoData, Pending, Reported
+from hardened.core.release.model import Outcome, Place, Record, Step
+from hardened.core.release.record import proof_of, proof_written
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

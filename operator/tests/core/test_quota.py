@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from hardened.core.manifest import Manifest
-from hardened.core.quota import Growth, covers, rolled, shortages, surge_of, usage
+from hardened.core.needs.quota import Growth, covers, rolled, shortages, surge_of, usage
 
 
 def container(cpu: str = "100m", memory: str = "64Mi", limit: str = "1", **more: Any) -> Manifest:

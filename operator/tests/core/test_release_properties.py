@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hardened.core.release import (
+from hardened.core.release.machine import demand, step
+from hardened.core.release.model import (
     COLORS,
     LEAST_KEEP,
     LEAST_KEEP_REJECTED,
@@ -21,8 +22,6 @@ from hardened.core.release import (
     Traffic,
     Verdict,
     View,
-    demand,
-    step,
 )
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

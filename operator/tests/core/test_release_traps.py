@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from tests.core import worlds
-from tests.core.test_plan_release import CHECKED, SECOND, SPEC, lead, released, sizes
-from tests.core.worlds import NOW, body, condition, decide, revision, settle, with_spec
+from tests.core.releases import CHECKED, GATED, SECOND, SPEC, lead, place, released, released_until, sizes
+from tests.core.worlds import NOW, body, condition, decide, settle, with_spec
 
 from hardened.core.manifest import ChildKey, Manifest
 from hardened.core.plan import Plan
@@ -17,7 +17,6 @@ from hardened.core.plan import Plan
 SERVICE = ChildKey("Service", "shop")
 NOBODY = {"revision": "none"}
 #: Every step is met: one check before the cutover, a promotion by time, more pods than the preview has.
-GATED = {**CHECKED, "release": {**SPEC["release"], "promotion": "Manual", "autoPromoteAfter": "3s"}}
 STEPS = ("", "Preview", "VerifyBefore", "Approval", "ScaleUp", "Cutover", "VerifyAfter", "Keep")
 STRIPPED = ("service", "color", "revision", "all")
 
@@ -38,20 +37,6 @@ def strip(world: World, key: str) -> None:
     """As a server-side apply of a manager leaves it who takes the selector over and gives this key up."""
     spec = world.objects[SERVICE]["spec"]
     spec["selector"] = {k: v for k, v in spec["selector"].items() if key != "all" and not k.endswith(f"/{key}")}
-
-
-def released_until(cr: Manifest, world: World, now: Any, step: str) -> Any:
-    """See `released`. Verifiers say nothing as long as the release is not to go beyond VerifyBefore."""
-    world.mute = step in ("Preview", "VerifyBefore")
-    try:
-        return released(cr, world, now, until=step)
-    finally:
-        world.mute = False
-
-
-def place(cr: Manifest, color: str) -> dict[str, str]:
-    """What a Service selects that leads to the spec's revision in this colour."""
-    return {"color": color, "revision": revision(cr)}
 
 
 # ---- a missing key of the selector is no first deploy

@@ -16,7 +16,7 @@ from hardened.api.parse import parse, parse_spec
 from hardened.api.service import REVISION_FIELDS
 from hardened.core.children import at_rest
 from hardened.core.manifest import Manifest, canonical, key_of
-from hardened.core.revision import controller_revision, render, revision_fields, revision_name, stored
+from hardened.core.revisions.revision import controller_revision, render, revision_fields, revision_name, stored
 
 Spec = dict[str, Any]
 

@@ -7,10 +7,10 @@ import pytest
 from tests.core.worlds import NOW, STAMP, body, condition, service
 
 from hardened.api.names import SCHEMA_REVISION
-from hardened.core.diagnosis import Finding
+from hardened.core.live.diagnosis import Finding
+from hardened.core.live.rollout import Rollout
 from hardened.core.reasons import MEANING, Reason
-from hardened.core.release import Place
-from hardened.core.rollout import Rollout
+from hardened.core.release.model import Place
 from hardened.core.status import Situation, status_of, unparsed_status
 
 DONE = Rollout(revision="new", wanted=2, total=2, updated=2, available=2, is_current=True, progressed_at=NOW)

@@ -9,9 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.core.worlds import NOW, OTHER_UID, WEB, live_sample, service
 
-from hardened.core.desired.verifier_pod import verifier_pod
-from hardened.core.release import Verdict
-from hardened.core.verdicts import (
+from hardened.core.checks.verdicts import (
     NoData,
     Pending,
     Reported,
@@ -24,6 +22,8 @@ from hardened.core.verdicts import (
     results_of,
     verdict,
 )
+from hardened.core.desired.verifier_pod import verifier_pod
+from hardened.core.release.model import Verdict
 from hardened.load.__main__ import exit_status
 from hardened.load.verdict import Failed, Invalid
 from hardened.verifier.report import Result, rendered

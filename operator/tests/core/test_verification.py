@@ -11,15 +11,7 @@ from tests.core.worlds import WEB, WORKER, service
 
 from hardened.api import names
 from hardened.api.verify import LoadCheck
-from hardened.core.desired.deployment import deployment
-from hardened.core.desired.disruption_budget import disruption_budget
-from hardened.core.desired.network_policy import network_policy
-from hardened.core.desired.service import selector, switch_service
-from hardened.core.desired.verifier_pod import START_SECONDS, job_pod, verifier_labels, verifier_pod
-from hardened.core.release import Place
-from hardened.core.release_view import terms_of
-from hardened.core.revision import render
-from hardened.core.verification import (
+from hardened.core.checks.tasks import (
     GrpcCheck,
     HttpCheck,
     Purpose,
@@ -31,6 +23,14 @@ from hardened.core.verification import (
     task_seconds,
     told,
 )
+from hardened.core.desired.deployment import deployment
+from hardened.core.desired.disruption_budget import disruption_budget
+from hardened.core.desired.network_policy import network_policy
+from hardened.core.desired.service import selector, switch_service
+from hardened.core.desired.verifier_pod import START_SECONDS, job_pod, verifier_labels, verifier_pod
+from hardened.core.release.model import Place
+from hardened.core.release.view import terms_of
+from hardened.core.revisions.revision import render
 from hardened.load.arguments import arguments as arguments_of
 from hardened.verifier.task import parse
 

@@ -8,7 +8,7 @@ from typing import Any
 from tests.shell import virtual_time
 from tests.shell.operator_world import RELEASED, Operator, World, asks, service
 
-from hardened.core.release import WORKING
+from hardened.core.release.model import WORKING
 from hardened.shell.kinds import HARDENED_SERVICE, Kind
 
 Body = dict[str, Any]

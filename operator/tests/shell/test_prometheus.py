@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from tests.shell.http_server import Server, reply
 
-from hardened.core.measuring import Query, Sample
+from hardened.core.checks.queries import Query, Sample
 from hardened.shell import prometheus
 from hardened.shell.prometheus import Prometheus
 

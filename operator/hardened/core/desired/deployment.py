@@ -4,7 +4,7 @@ from hardened.api import names
 from hardened.api.parse import HardenedService
 from hardened.core.desired.metadata import metadata, stack_selector
 from hardened.core.manifest import Manifest
-from hardened.core.revision import Revision
+from hardened.core.revisions.revision import Revision
 
 #: How long a rollout may stand still before it counts as failed. Kubernetes' own default.
 PROGRESS_SECONDS = 600

@@ -4,7 +4,7 @@ from hardened.api.parse import HardenedService
 from hardened.core.desired.metadata import metadata
 from hardened.core.desired.template import files_key, files_name
 from hardened.core.manifest import Manifest
-from hardened.core.revision import Revision
+from hardened.core.revisions.revision import Revision
 
 
 def files(svc: HardenedService, revision: Revision) -> Manifest | None:

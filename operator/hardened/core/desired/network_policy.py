@@ -7,7 +7,7 @@ from hardened.core.desired.deployment import deployment_name
 from hardened.core.desired.metadata import metadata, stack_selector
 from hardened.core.desired.verifier_pod import verifier_labels
 from hardened.core.manifest import Manifest
-from hardened.core.revision import Revision
+from hardened.core.revisions.revision import Revision
 
 _DNS = {"ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]}
 

@@ -7,8 +7,8 @@ from hardened.api import names
 from hardened.api.parse import HardenedService
 from hardened.core.desired.metadata import metadata, stack_selector
 from hardened.core.manifest import Manifest, without_none
-from hardened.core.release import COLORS, Place
-from hardened.core.revision import Revision
+from hardened.core.release.model import COLORS, Place
+from hardened.core.revisions.revision import Revision
 
 #: As a selected revision: no pod has it. A selector that is removed would leave the endpoints of before standing.
 NOBODY = "none"

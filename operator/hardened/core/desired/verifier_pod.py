@@ -8,7 +8,7 @@ from hardened.api.parse import HardenedService
 from hardened.core.desired.container import as_manifest, resources
 from hardened.core.desired.metadata import labels, metadata
 from hardened.core.manifest import Manifest, canonical
-from hardened.core.revision import Revision
+from hardened.core.revisions.revision import Revision
 
 #: Seconds beyond the task itself: to be scheduled, to pull the image, and to answer the last request.
 START_SECONDS = 120

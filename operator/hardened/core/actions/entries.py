@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from hardened.core.conditions import timestamp
+from hardened.core.live.rollout import instant
 from hardened.core.manifest import Manifest, without_none
-from hardened.core.rollout import instant
 
 #: How many actions are remembered: a name that is among them does not run again.
 LIMIT = 32

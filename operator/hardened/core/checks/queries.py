@@ -7,7 +7,7 @@ from datetime import datetime
 
 from hardened.api.parse import HardenedService
 from hardened.api.verify import Check, PrometheusCheck
-from hardened.core.release import Outcome, Record, Step, Verdict
+from hardened.core.release.model import Outcome, Record, Step, Verdict
 
 
 @dataclass(frozen=True)

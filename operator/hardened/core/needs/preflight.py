@@ -7,15 +7,16 @@ read nodes. Pods that no node takes are waited for once they are there: see `roo
 from dataclasses import dataclass
 from datetime import timedelta
 
-from hardened.core.config_maps import Reference, missing, references
 from hardened.core.desired.deployment import deployment
 from hardened.core.desired.template import files_name
-from hardened.core.diagnosis import Finding
 from hardened.core.facts import Facts
-from hardened.core.in_place import InPlace
-from hardened.core.quota import Growth, rolled, shortages, surge_of
+from hardened.core.live.diagnosis import Finding
+from hardened.core.needs.config_maps import Reference, missing, references
+from hardened.core.needs.quota import Growth, rolled, shortages, surge_of
 from hardened.core.reasons import Reason
-from hardened.core.release import COLORS, Record, Step, Terms, View, other, preview_size
+from hardened.core.release.in_place import InPlace
+from hardened.core.release.machine import preview_size
+from hardened.core.release.model import COLORS, Record, Step, Terms, View, other
 
 #: Nobody tells when a quota is raised, or a ConfigMap made: they are not watched.
 WAIT = timedelta(seconds=5)

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from hardened.core.release import Outcome, Place, Record, Step
-from hardened.core.verdicts import Pending, Reported, Results
-from hardened.core.verification import ZERO_LOSS
+from hardened.core.checks.tasks import ZERO_LOSS
+from hardened.core.checks.verdicts import Pending, Reported, Results
+from hardened.core.release.model import Outcome, Place, Record, Step
 
 #: The probe of the removal starts this long before the end of Keep: time for its pod to be scheduled, and to start.
 REMOVAL_LEAD = timedelta(seconds=10)

@@ -8,10 +8,10 @@ from typing import Any
 from hardened.api import names
 from hardened.api.duration import duration
 from hardened.api.parse import parse_action
-from hardened.core.action_entry import FINAL, Entry
+from hardened.core.actions.entries import FINAL, Entry
 from hardened.core.conditions import timestamp
+from hardened.core.live.rollout import instant
 from hardened.core.manifest import Manifest, without_none
-from hardened.core.rollout import instant
 from hardened.errors import InvalidSpec
 
 #: An action whose service is not there is refused after this long: both may be made at the same moment.

@@ -3,15 +3,15 @@
 from dataclasses import fields, replace
 
 from hardened.api import names
-from hardened.core.checking import Heard
+from hardened.core.checks.verifiers import Heard
 from hardened.core.desired.metadata import stack_selector
 from hardened.core.desired.service import NOBODY
 from hardened.core.facts import Facts
-from hardened.core.in_place import InPlace, target
-from hardened.core.migrating import needs_pods as needs_emptiness
-from hardened.core.release import COLORS, WITHOUT_PODS, Place, Record, Step, Traffic, View, other
-from hardened.core.release_view import serves_nobody, view_of
-from hardened.core.rollout import Rollout
+from hardened.core.live.rollout import Rollout
+from hardened.core.release.in_place import InPlace, target
+from hardened.core.release.migration_pods import needs_pods as needs_emptiness
+from hardened.core.release.model import COLORS, WITHOUT_PODS, Place, Record, Step, Traffic, View, other
+from hardened.core.release.view import serves_nobody, view_of
 
 #: A pod whose containers have all ended, and which stays only to be looked at.
 _ENDED = ("Succeeded", "Failed")

@@ -5,11 +5,11 @@ That is not the revision's fault. In Preview and ScaleUp it is waited for like a
 
 from datetime import datetime
 
-from hardened.core import diagnosis
-from hardened.core.diagnosis import Finding
 from hardened.core.facts import Facts
+from hardened.core.live import diagnosis
+from hardened.core.live.diagnosis import Finding
 from hardened.core.manifest import Manifest
-from hardened.core.release import Record, Step
+from hardened.core.release.model import Record, Step
 
 
 def needs_pods(facts: Facts, record: Record, now: datetime) -> bool:

@@ -9,14 +9,14 @@ import math
 from datetime import UTC, datetime, timedelta
 
 from hardened.api import names
-from hardened.core.checking import Verifier
+from hardened.core.checks.tasks import Purpose, pod_name, told
+from hardened.core.checks.verdicts import once_result, results_of
+from hardened.core.checks.verifiers import Verifier
 from hardened.core.desired.verifier_pod import START_SECONDS, once_pod
 from hardened.core.facts import Facts
 from hardened.core.manifest import Manifest
-from hardened.core.marks import Migrated
-from hardened.core.release import Hooks, Migration, Record, Step, Verdict
-from hardened.core.verdicts import once_result, results_of
-from hardened.core.verification import Purpose, pod_name, told
+from hardened.core.release.model import Hooks, Migration, Record, Step, Verdict
+from hardened.core.revisions.marks import Migrated
 
 #: Beyond the deadline of a pod, which counts from when a node took it.
 START = timedelta(seconds=START_SECONDS)

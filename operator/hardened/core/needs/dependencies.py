@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from hardened.api.parse import HardenedService
-from hardened.core.checking import Verifier
+from hardened.core.checks.tasks import Purpose, pod_name, task_seconds
+from hardened.core.checks.verdicts import NoData, Reported, Results, results_of
+from hardened.core.checks.verifiers import Verifier
 from hardened.core.desired.verifier_pod import verifier_pod
 from hardened.core.facts import Facts
 from hardened.core.manifest import Manifest
-from hardened.core.release import Record, Step
-from hardened.core.verdicts import NoData, Reported, Results, results_of
-from hardened.core.verification import Purpose, pod_name, task_seconds
+from hardened.core.release.model import Record, Step
 
 #: How long a verifier waits for the first connection before another one takes its place.
 _WAIT_SECONDS = 60

@@ -7,8 +7,8 @@ from types import MappingProxyType
 from typing import Any
 
 from hardened.api import names
+from hardened.core.checks.queries import Sample
 from hardened.core.manifest import ChildKey, Manifest, key_of
-from hardened.core.measuring import Sample
 from hardened.errors import ApiFailure
 
 

@@ -1,12 +1,12 @@
 """Releases in which the new revision takes the place of the old one: RollingUpdate and Recreate.
 
-    Preflight, Queued, Migrate, Undo: as in `release`
+    Preflight, Queued, Migrate, Undo: as in `machine`
     Cutover      RollingUpdate: the one Deployment replaces its pods. Recreate: the old colour's pods go; once all of them are gone, the
                  other colour comes up, and the switch Service follows
     VerifyAfter  nothing else runs any more: it is watched
     SwitchBack   it failed, or is no longer wanted: stable comes back by the same path
 
-`step` and `demand` are what they are in `release`, and share its record. Nothing runs beside what serves, so there is nothing to keep, and
+`step` and `demand` are what they are in `machine`, and share its record. Nothing runs beside what serves, so there is nothing to keep, and
 nothing that a newer spec would have to wait for: it takes over in every step. Only a migration that is to be undone is undone first; from
 Cutover on, where it is to be undone then, too, stable comes back before that.
 
@@ -19,7 +19,9 @@ from datetime import datetime, timedelta
 
 from hardened.api.strategy import Strategy
 from hardened.core.reasons import Reason
-from hardened.core.release import (
+from hardened.core.release.by_hand import left_for_another
+from hardened.core.release.migrations import begun_migration, migrate
+from hardened.core.release.model import (
     BEFORE_CUTOVER,
     COLORS,
     Demand,
@@ -32,13 +34,9 @@ from hardened.core.release import (
     Terms,
     Verdict,
     View,
-    abandoned,
-    begun_migration,
-    left_for_another,
-    left_of,
-    migrate,
     other,
 )
+from hardened.core.release.moves import abandoned, left_of
 
 #: How often it is looked whether the last pod of the other revision has gone: nobody tells of a pod, and meanwhile nothing serves.
 GONE_WAIT = timedelta(seconds=1)

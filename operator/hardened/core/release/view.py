@@ -4,13 +4,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hardened.api.service import HardenedServiceSpec
-from hardened.core.checking import Heard
+from hardened.core.checks.verifiers import Heard
 from hardened.core.desired.service import is_strange, leads_to
 from hardened.core.facts import Facts
+from hardened.core.live.rollout import Rollout
 from hardened.core.manifest import Manifest, digest
-from hardened.core.migrating import START
-from hardened.core.release import COLORS, Place, Stack, Terms, Traffic, View
-from hardened.core.rollout import Rollout
+from hardened.core.release.migration_pods import START
+from hardened.core.release.model import COLORS, Place, Stack, Terms, Traffic, View
 
 _SLICE_OF = "kubernetes.io/service-name"
 

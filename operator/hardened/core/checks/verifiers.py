@@ -7,15 +7,9 @@ from datetime import datetime, timedelta
 
 from hardened.api import names, verify
 from hardened.api.parse import HardenedService
-from hardened.core import measuring
-from hardened.core.desired.verifier_pod import job_pod, load_pod, verifier_pod
-from hardened.core.facts import Facts
-from hardened.core.manifest import ChildKey, Manifest
-from hardened.core.proof import REMOVAL_LEAD, Removal, duration
-from hardened.core.release import WITHOUT_PODS, Outcome, Place, Record, Step, Terms, Verdict, other
-from hardened.core.revision import Revision
-from hardened.core.verdicts import NoData, Pending, Reported, Results, health, job_result, load_result, probe_result, results_of, verdict
-from hardened.core.verification import (
+from hardened.core.checks import queries
+from hardened.core.checks.proof import REMOVAL_LEAD, Removal, duration
+from hardened.core.checks.tasks import (
     ZERO_LOSS,
     Check,
     GrpcCheck,
@@ -29,6 +23,23 @@ from hardened.core.verification import (
     task_seconds,
     told,
 )
+from hardened.core.checks.verdicts import (
+    NoData,
+    Pending,
+    Reported,
+    Results,
+    health,
+    job_result,
+    load_result,
+    probe_result,
+    results_of,
+    verdict,
+)
+from hardened.core.desired.verifier_pod import job_pod, load_pod, verifier_pod
+from hardened.core.facts import Facts
+from hardened.core.manifest import ChildKey, Manifest
+from hardened.core.release.model import WITHOUT_PODS, Outcome, Place, Record, Step, Terms, Verdict, other
+from hardened.core.revisions.revision import Revision
 
 #: The steps in which the probe runs. It starts before the flip, and ends when the window has passed.
 _PROBED = frozenset({Step.SCALE_UP, Step.CUTOVER, Step.VERIFY_AFTER})
@@ -201,7 +212,7 @@ def heard(facts: Facts, record: Record | None, wanted: Sequence[Verifier], has_i
     spec = facts.svc.spec.verify
     needs_image = not has_image and bool(spec.before_cutover or spec.after_cutover.checks)
     nobody = (Verdict.UNKNOWN, "the operator's settings name no image for verifiers: set verifier.image") if needs_image else None
-    measured = measuring.verdicts(facts.svc, record)
+    measured = queries.verdicts(facts.svc, record)
     asked = [said for (verifier, _), said in zip(reports, verdicts, strict=True) if not verifier.is_probe]
     before, after = [*asked, *measured], [_health(facts, record), *verdicts, *measured]
     if record.step in WITHOUT_PODS:

@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from hardened.api.parse import HardenedService
-from hardened.core import diagnosis
+from hardened.core.live import diagnosis
+from hardened.core.live.observed import Owner, is_deleting, owner_of
 from hardened.core.manifest import Manifest
-from hardened.core.observed import Owner, is_deleting, owner_of
 from hardened.core.reasons import Reason
-from hardened.core.release import Verdict
+from hardened.core.release.model import Verdict
 
 #: Characters of a message that are kept.
 _MESSAGE_LIMIT = 400

@@ -17,9 +17,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from hardened.api.parse import HardenedServiceAction, parse_action
-from hardened.core.action_entry import FINAL, Entry, bounded
+from hardened.core.actions.entries import FINAL, Entry, bounded
 from hardened.core.reasons import Reason
-from hardened.core.release import BEFORE_CUTOVER, Record, Rejection, Rollback, Step, Terms, View, paused, resumed
+from hardened.core.release.by_hand import paused, resumed
+from hardened.core.release.model import BEFORE_CUTOVER, Record, Rejection, Rollback, Step, Terms, View
 from hardened.errors import InvalidSpec
 
 #: An action that is older than this when it is seen first was meant for another state of the service.

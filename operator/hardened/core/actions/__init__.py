@@ -1,0 +1,1 @@
+"""Requests by hand: what becomes of each HardenedServiceAction."""

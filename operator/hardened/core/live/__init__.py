@@ -1,0 +1,1 @@
+"""What is read from objects as they are in the cluster."""

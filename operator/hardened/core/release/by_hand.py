@@ -1,0 +1,70 @@
+"""What somebody asks of a release by hand: to pause it, to end it, to go back to another version."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from hardened.core.reasons import Reason
+from hardened.core.release.model import BEFORE_CUTOVER, LEAST_KEEP, Next, Place, Record, Rejection, Stack, Step, Terms, View, other
+from hardened.core.release.moves import abandoned, enter, least, leave, left_of, runs_beside_stable
+
+
+def paused(record: Record, now: datetime) -> Record:
+    """The record of a release that nothing happens in until it is resumed."""
+    return replace(held(record, now), paused_at=now)
+
+
+def held(record: Record, now: datetime) -> Record:
+    """The record of a release whose time stands still, as that of a suspended service does."""
+    return replace(record, remaining=max(record.deadline - now, timedelta()), deadline=None) if record.deadline else record
+
+
+def resumed(record: Record, now: datetime) -> Record:
+    """The record of a release that goes on, with the time that it had left."""
+    return replace(record, paused_at=None, remaining=None, deadline=now + record.remaining if record.remaining is not None else None)
+
+
+def aborted(record: Record | None, view: View) -> Next | None:
+    """As after a failed check. None where nobody asked for it, or where it comes too late."""
+    if record is None or view.abort is None or record.step in (Step.SWITCH_BACK, Step.KEEP) or view.stable == record.place:
+        return None
+    rejection = Rejection(record.place.revision, record.key, Reason.ABORTED, view.abort, after_cutover=record.step not in BEFORE_CUTOVER)
+    if record.key in view.rejected:
+        return None
+    if record.step in BEFORE_CUTOVER:
+        return abandoned(record, view, Reason.ABORTED, view.abort)
+    return leave(record, rejection)
+
+
+def rolled_back(record: Record | None, view: View, terms: Terms, now: datetime) -> Next | None:
+    """The first move of a rollback, in which no gate is passed but the target's own pods. None where it is under way, or has to wait."""
+    asked, stable = view.rollback, view.stable
+    if asked is None or stable is None or (record and record.is_rollback and record.step is not Step.KEEP):
+        return None
+    if record and record.step not in BEFORE_CUTOVER | {Step.KEEP}:
+        return leave(record, asked.left) if record.step is not Step.SWITCH_BACK and stable != record.place else None
+    led = view.traffic.leads_to
+    if asked.to == stable.revision or (record is None and led is not None and runs_beside_stable(led, view)):
+        return None
+    if abandons := left_for_another(record, view):
+        return abandons
+    if record and record.step in BEFORE_CUTOVER and (left := left_of(record, view)):
+        return Next(left)
+    target = Record(Place(other(stable.color), asked.to), "", Step.SCALE_UP, now, replicas=view.replicas, is_rollback=True, left=asked.left)
+    stack = view.stacks.get(target.place.color, Stack(""))
+    if stack.revision == asked.to and stack.is_settled and stack.available >= least(target, view):
+        return Next(enter(target, Step.CUTOVER, terms, now))
+    if record and record.step is Step.KEEP and record.keep_until and record.cutover_at:
+        free_at = min(record.keep_until, record.cutover_at + LEAST_KEEP)
+        if now < free_at and stack.revision != asked.to:
+            return Next(record, look_at=free_at)
+    return Next(enter(target, Step.SCALE_UP, terms, now, view))
+
+
+def left_for_another(record: Record | None, view: View) -> Next | None:
+    """Before its cutover a release is abandoned for a rollback: rejected, since it would begin anew behind it. None once it is."""
+    asked = view.rollback
+    if asked is None or record is None or record.step not in BEFORE_CUTOVER or record.key in view.rejected:
+        return None
+    if record.place.revision == asked.to:
+        return None
+    return Next(record, rejects=Rejection(record.place.revision, record.key, Reason.ABORTED, asked.left.message))

@@ -1,0 +1,284 @@
+"""How a service gets from one revision to another: what its stacks and Services should be like now, by its release strategy."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from hardened.api.parse import HardenedService
+from hardened.api.strategy import Strategy
+from hardened.core.actions import rulings
+from hardened.core.actions.entries import Entry, entries_of
+from hardened.core.checks.proof import Proof, look_at, proven, removal
+from hardened.core.checks.queries import Query, due, next_due, sampled
+from hardened.core.checks.verifiers import Heard, Verifier, grace_of, heard, removal_verifiers, said_of_removal, verifiers, watched
+from hardened.core.children import Lead, Stack
+from hardened.core.facts import Facts
+from hardened.core.live.diagnosis import Finding
+from hardened.core.needs import preflight
+from hardened.core.needs.dependencies import dependency_pods, waits_for
+from hardened.core.needs.room import lack_of_room
+from hardened.core.needs.room import needs_pods as needs_word_of_pods
+from hardened.core.release import in_place
+from hardened.core.release.by_hand import held, resumed
+from hardened.core.release.in_place import InPlace
+from hardened.core.release.in_place_view import in_place_view_of, needs_pods
+from hardened.core.release.machine import demand, step
+from hardened.core.release.marking import forgiven_by, marked_by
+from hardened.core.release.migration_pods import migration_of, migration_pods
+from hardened.core.release.migration_pods import needs_pods as needs_emptiness
+from hardened.core.release.model import (
+    BEFORE_CUTOVER,
+    COLORS,
+    LEAST_KEEP,
+    UNPROVEN,
+    Demand,
+    Migration,
+    Next,
+    Place,
+    Record,
+    Rejection,
+    Step,
+    Terms,
+    View,
+    other,
+)
+from hardened.core.release.record import proof_of, record_of
+from hardened.core.release.requests import judged, with_requests
+from hardened.core.release.stacks import lead_to, stacks_of
+from hardened.core.release.view import terms_of, view_of
+
+#: Where nothing says how many replicas are wanted.
+DEFAULT_REPLICAS = 2
+
+
+@dataclass(frozen=True)
+class Course:
+    """What should be, and what has to be written first.
+
+    stacks, switch, preview: see desired_children; serving: where clients' traffic goes; focus: the colour whose pods are waited for;
+    replicas: what is wanted of the stack that serves; record: the release at work;
+    has_moved: status does not say so yet, and nothing else may be written before it does; marked: revisions whose marks are to be
+    written before all; verifiers: the pods that are to check; proof: what is known of lost requests; actions: what is remembered of them;
+    rejection: why the revision that the spec asks for is not released; needs_pods: nothing can be said before the pods are listed; asks:
+    nor before these are asked; surroundings: nor before these ConfigMaps are read, and the quotas listed, None for not needed; waits_for:
+    what is not there that the revision depends on, and waits for; room: what room its pods wait for; config: what it cannot begin without,
+    and somebody has to make; look_at: when to look again.
+    """
+
+    stacks: tuple[Stack, ...]
+    switch: Lead
+    serving: Place | None
+    focus: str
+    replicas: int
+    preview: Lead | None = None
+    record: Record | None = None
+    has_moved: bool = False
+    marked: tuple[Stack, ...] = ()
+    verifiers: tuple[Verifier, ...] = ()
+    proof: Proof | None = None
+    actions: tuple[Entry, ...] = ()
+    rejection: Rejection | None = None
+    needs_pods: bool = False
+    asks: tuple[Query, ...] = ()
+    surroundings: frozenset[str] | None = None
+    waits_for: str = ""
+    room: Finding | None = None
+    config: Finding | None = None
+    look_at: datetime | None = None
+
+
+def course_of(facts: Facts, verifier_image: str, now: datetime) -> Course:
+    """By the strategy of the release that is at work; of the spec, where none is."""
+    record = record_of(facts.before)
+    if record and record.remaining is not None and not (record.paused_at or facts.svc.spec.suspend):
+        record = resumed(record, now)
+    course = _course(facts, None if record and _makes_way(facts, record, now) else record, verifier_image, now)
+    return _proven(facts, record, course, verifier_image, now)
+
+
+def _proven(facts: Facts, record: Record | None, course: Course, image: str, now: datetime) -> Course:
+    """The course with the probe of a removal, and with what the probes have counted. Nothing else depends on it."""
+    before = proof_of(facts.before)
+    probe = removal_verifiers(facts, removal(record, before, now), image)
+    grace = grace_of(facts, other(record.place.color)) if record else timedelta()
+    times = [moment for moment in (course.look_at, look_at(record, before, now)) if moment]
+    return replace(
+        course,
+        proof=proven(before, record, course.record, said_of_removal(facts, probe), grace, now),
+        verifiers=(*course.verifiers, *probe),
+        look_at=min(times, default=None),
+    )
+
+
+def _makes_way(facts: Facts, record: Record, now: datetime) -> bool:
+    """Whether a blue-green release is over since the spec asks for another revision, and for another strategy."""
+    if record.strategy != "BlueGreen" or facts.svc.spec.effective_strategy == "BlueGreen":
+        return False
+    if record.is_rollback or record.paused_at or record.migration or facts.svc.spec.suspend:
+        return False  # a migration is to be undone first
+    if record.step is Step.KEEP:
+        is_kept = record.cutover_at is not None and now < record.cutover_at + LEAST_KEEP
+        return facts.wanted.name != record.place.revision and not is_kept
+    return record.step in BEFORE_CUTOVER and facts.wanted.name != record.place.revision
+
+
+def _viewed(facts: Facts, record: Record | None, said: Heard) -> View:
+    if (record.strategy if record else facts.svc.spec.effective_strategy) == "BlueGreen":
+        return view_of(facts, said, DEFAULT_REPLICAS)
+    view = in_place_view_of(facts, record, said, DEFAULT_REPLICAS)
+    if facts.svc.spec.suspend and record and not record.is_rollback:
+        return replace(view, wanted=record.place.revision, key=record.key)  # nothing new takes over
+    return view
+
+
+def is_suspended(svc: HardenedService, record: Record | None) -> bool:
+    """Whether nothing is changed any more. What has come to its cutover by then comes to its end first."""
+    return svc.spec.suspend and (record is None or record.step not in UNPROVEN)
+
+
+def _step(record: Record | None, view: View, terms: Terms, now: datetime) -> Next:
+    return in_place.step(record, view, terms, now) if isinstance(view, InPlace) else step(record, view, terms, now)
+
+
+def _demand(record: Record | None, view: View, terms: Terms) -> Demand:
+    return in_place.demand(record, view) if isinstance(view, InPlace) else demand(record, view, terms)
+
+
+def _course(facts: Facts, record: Record | None, image: str, now: datetime) -> Course:
+    terms = terms_of(facts.svc.spec)
+    strategy = record.strategy if record else facts.svc.spec.effective_strategy
+    pods = verifiers(facts, record, terms, image, now)
+    asks = due(facts.svc, record, now) if facts.observed.samples is None else ()
+    known = sampled(facts.svc, record, facts.observed.samples, now) if record and facts.observed.samples else record
+    said = heard(facts, known, pods, bool(image))
+    once, asked = migration_pods(facts, record), dependency_pods(facts, record, image)
+    hooks = replace(migration_of(facts, record, now), waits_for=waits_for(facts, asked, image))
+    view = _viewed(facts, known, said)
+    short, crowded = preflight.shortfall(facts, view, terms), lack_of_room(facts, record)
+    view = replace(view, hooks=replace(hooks, is_held=short != preflight.NOTHING, has_no_room=crowded is not None))
+    before = entries_of(facts.before)
+    ruling = judged(facts, known, view, terms, now)
+    view = with_requests(view, ruling, known)
+    needs_pods = facts.observed.pods is None and _depends_on_pods(facts, record, view, now)
+    forgiven = forgiven_by(facts, rulings.pending_retry(before))
+    waits = needs_pods or forgiven
+    moved = Moved(ruling.record, forgiven) if waits else _moved(facts, ruling.record, strategy, view, terms, now)
+    found = moved.record
+    if found and record and found.started_at == record.started_at:
+        found = replace(found, outcomes=said.outcomes)
+        if found.step is Step.VERIFY_AFTER is not record.step:
+            found = watched(facts, found, pods)
+    if found and is_suspended(facts.svc, found):
+        found = held(found, now)
+    entries = rulings.settled(ruling.entries, found, view, facts.rejected_keys(), moved.failed, now)
+    missing = hooks.waits_for if found and _waits(found) else ""
+    is_held = found is not None and found.step is Step.PREFLIGHT and not found.paused_at and view.hooks.is_held
+    is_crowded = found is not None and record is not None and found.step is record.step and found.deadline is None
+    times = [moved.look_at, next_due(facts.svc, found), now + preflight.WAIT if is_held else None]
+    wanted = _demand(record, view, terms)
+    serving = _serving(facts, view, wanted)
+    is_waited_for = found is not None and found.step not in (Step.KEEP, Step.SWITCH_BACK)
+    return Course(
+        stacks=tuple(each for color in COLORS for each in stacks_of(facts, record, color, wanted.stacks.get(color))),
+        switch=lead_to(facts, wanted.leads_to, view.stable, strategy),
+        # Where nothing is previewed any more it leads to nobody, and goes with the next promotion.
+        preview=lead_to(facts, wanted.previews, view.stable) if strategy == "BlueGreen" or (facts.preview and record) else None,
+        serving=serving,
+        focus=found.place.color if found and is_waited_for else serving.color if serving else COLORS[0],
+        replicas=view.replicas,
+        record=found,
+        has_moved=found != record_of(facts.before) or entries != before,
+        marked=() if ruling.is_news else moved.marked,  # what was decided is written down first
+        verifiers=(*pods, *once, *asked),
+        actions=entries,
+        rejection=_pin(facts, view),
+        needs_pods=needs_pods,
+        asks=asks,
+        surroundings=moved.surroundings,
+        waits_for=missing,
+        room=short.room if is_held else crowded if is_crowded else None,
+        config=short.config if is_held else None,
+        look_at=min((moment for moment in times if moment), default=None),
+    )
+
+
+@dataclass(frozen=True)
+class Moved:
+    """How far a release gets in one look. marked, surroundings: see Course, what it comes to a halt at; failed, look_at: see Next."""
+
+    record: Record | None
+    marked: tuple[Stack, ...] = ()
+    failed: str = ""
+    look_at: datetime | None = None
+    surroundings: frozenset[str] | None = None
+
+
+def _moved(facts: Facts, record: Record | None, strategy: Strategy, view: View, terms: Terms, now: datetime) -> Moved:
+    """Gates that are open already are passed at one go: one record instead of three."""
+    moved = Moved(record)
+    for _ in Step:
+        if is_suspended(facts.svc, moved.record):
+            break
+        following = _step(moved.record, view, terms, now)
+        if preflight.is_due(moved.record, following.record):
+            if facts.observed.surroundings is None:
+                return replace(moved, surroundings=preflight.config_maps(facts))
+            view = replace(view, hooks=replace(view.hooks, has_no_room=False))  # that was said of another release's pods
+        marked = marked_by(facts, moved.record, following) if moved.record else ()
+        if marked:
+            return replace(moved, marked=marked, look_at=following.look_at)
+        is_same = following.record == moved.record
+        moved = Moved(following.record, failed=following.failed, look_at=following.look_at)
+        if is_same or moved.failed or _needs_another_look(facts, moved.record, strategy):
+            break
+    return moved
+
+
+def _needs_another_look(facts: Facts, record: Record | None, strategy: Strategy) -> bool:
+    """Whether what was seen says nothing of the step that was come to."""
+    if record is None:
+        return strategy != facts.svc.spec.effective_strategy  # what follows is seen with other eyes
+    if record.step is Step.VERIFY_AFTER:
+        return True  # what was said until now was not said of its traffic
+    # Nor of its migration; and what was not undone is told before anything else begins.
+    return (record.step is Step.MIGRATE and record.migration is None) or record.migration is Migration.NOT_UNDONE
+
+
+def _pin(facts: Facts, view: View) -> Rejection | None:
+    """Why what the spec asks for is not released. What is stable by now is never pending, also where it once failed the same checks."""
+    if view.stable and view.wanted == view.stable.revision:
+        return None
+    return next((r for r in facts.rejections() if r.key == view.key and r.key in view.rejected), None)
+
+
+def _serving(facts: Facts, view: View, wanted: Demand) -> Place | None:
+    """Where clients' traffic goes; what works, where it has no clients."""
+    led = wanted.leads_to
+    if not isinstance(view, InPlace):
+        return view.traffic.leads_to
+    rollout = facts.rollout(led.color) if led else None
+    if led is None or rollout is None or (view.has_clients and facts.switch):
+        return view.traffic.leads_to
+    return Place(led.color, rollout.revision)
+
+
+def _depends_on_pods(facts: Facts, record: Record | None, view: View, now: datetime) -> bool:
+    """Whether it counts where traffic has followed, and how pods do. Not before traffic is led there: the flip waits for no list."""
+    if isinstance(view, InPlace):
+        return needs_pods(facts, record, view)
+    if record is None:
+        return False
+    match record.step:
+        case Step.CUTOVER:
+            return view.traffic.leads_to == record.place
+        case Step.SWITCH_BACK:
+            return view.traffic.leads_to == view.stable
+        case Step.VERIFY_AFTER:
+            return view.rollback is None
+        case _:
+            return needs_emptiness(record) or needs_word_of_pods(facts, record, now)
+
+
+def _waits(record: Record) -> bool:
+    """Whether the release waits for what it depends on, and for nothing else."""
+    is_late = record.step is Step.SCALE_UP and record.deadline is None and not record.is_rollback
+    return record.paused_at is None and (record.step is Step.PREFLIGHT or is_late)

@@ -1,0 +1,249 @@
+"""The release state machine: what is to happen next with a new revision of a service, and what everything should be like meanwhile.
+
+    Preflight     what the revision depends on, or what its pods need, is not there: it is waited for
+    Queued        as many releases are at work as may be: it waits for one of them to end
+    Migrate       its migration runs, once, before its first pod
+    Preview       the idle colour runs the new revision, beside the one that serves
+    VerifyBefore  checks against it
+    Approval      a person promotes it
+    ScaleUp       it grows to the size of what serves
+    Cutover       the switch Service is led to it, and every endpoint has followed
+    VerifyAfter   it is watched under live traffic
+    Keep          promoted; the previous colour stays up, to be gone back to at once
+    SwitchBack    it failed after the cutover: the switch Service is led back, and every endpoint has followed
+    Undo          the release is over, and its migration is not: its end is waited for, and it is undone
+
+`step` is what moves: it takes the record of an earlier look (status.release) and what is seen now, and gives the record to write. `demand`
+says what the two colours and the switch Service should be like under a record. A process that is killed between the two, or between any two
+writes, finds the record where it was and goes on; no time and no gate is kept in memory.
+
+A record is written before what it demands: the flip follows the record `Cutover`. A promotion or a rejection is marked on the revision
+before the record that follows from it, so that a lost status can be made again.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+
+from hardened.core.reasons import Reason
+from hardened.core.release.by_hand import aborted, rolled_back
+from hardened.core.release.migrations import begun_migration, migrate
+from hardened.core.release.model import (
+    BEFORE_CUTOVER,
+    COLORS,
+    LEAST_KEEP,
+    LEAST_KEEP_REJECTED,
+    TIMED,
+    WITHOUT_PODS,
+    Demand,
+    Next,
+    Place,
+    Record,
+    Stack,
+    Step,
+    Terms,
+    Verdict,
+    View,
+    other,
+)
+from hardened.core.release.moves import abandoned, back, enter, has_passed, kept, least, left_of, rejected_before, runs_beside_stable
+
+#: Why a rollback ends where nothing is to serve.
+_NO_REPLICAS = "0 replicas are wanted"
+
+
+def step(record: Record | None, view: View, terms: Terms, now: datetime) -> Next:
+    """At most one move. The same record where nothing moves: then `demand` is what is to be done."""
+    begun = begun_migration(record, view, now, lambda: step(None, view, terms, now))
+    if begun:
+        return begun
+    asked = aborted(record, view) or rolled_back(record, view, terms, now)
+    if asked:
+        return asked
+    if record is None or record.step is Step.KEEP:
+        return _begin(record, view, terms, now)
+    if record.step in BEFORE_CUTOVER:
+        return _before_cutover(record, view, terms, now)
+    match record.step:
+        case Step.CUTOVER:
+            return _cutover(record, view, terms, now)
+        case Step.VERIFY_AFTER:
+            return _verify_after(record, view, terms, now)
+        case _:
+            return _switch_back(record, view, now)
+
+
+def demand(record: Record | None, view: View, terms: Terms) -> Demand:
+    """What the record asks for. The stack that serves always follows spec.replicas; the other one too, from ScaleUp to the end of Keep."""
+    stacks = {view.stable.color: Stack(view.stable.revision, view.replicas)} if view.stable else {}
+    if record is None or record.step in WITHOUT_PODS:
+        return Demand(stacks, view.stable)
+    if record.step is Step.KEEP:
+        previous = other(record.place.color)
+        if previous in view.stacks and view.stable == record.place:
+            stacks[previous] = Stack(view.stacks[previous].revision, view.replicas)
+        return Demand(stacks, view.stable)
+    is_small = record.step in BEFORE_CUTOVER and record.step is not Step.SCALE_UP
+    beside = Stack(record.place.revision, preview_size(view, terms) if is_small else view.replicas)
+    if record.paused_at:
+        beside = view.stacks.get(record.place.color, Stack(""))  # as it is, and not as the step asks for
+    if beside.revision:
+        stacks[record.place.color] = beside
+    return Demand(stacks, _destination(record, view), record.place if record.step in BEFORE_CUTOVER else None)
+
+
+def _destination(record: Record, view: View) -> Place | None:
+    """Where traffic should go. A selector that is not what it should be is always led back to stable, never on."""
+    if record.step is Step.CUTOVER:
+        return record.place if view.traffic.leads_to in (view.stable, record.place) and not view.traffic.is_strange else view.stable
+    if record.step is Step.VERIFY_AFTER and view.traffic.leads_to == record.place and not view.traffic.is_strange:
+        return record.place
+    return view.stable
+
+
+def preview_size(view: View, terms: Terms) -> int:
+    """While checks run; the live size at once where nothing is looked at before the cutover: one wait for pods, not two."""
+    return min(terms.preview_replicas, view.replicas) if terms.has_checks_before or terms.is_manual else view.replicas
+
+
+def _begin(record: Record | None, view: View, terms: Terms, now: datetime) -> Next:
+    """No release is at work, or one is done but for the previous colour, which may be taken once it was kept for its least time."""
+    led = view.traffic.leads_to
+    if record is None and led is not None and runs_beside_stable(led, view):
+        # A status was lost in the middle of a release. Nobody knows which gates were passed: back, as slowly as from any other stack.
+        return Next(Record(led, "", Step.SWITCH_BACK, now))
+    is_wanted = view.wanted != (view.stable.revision if view.stable else "") and view.key not in view.rejected and view.replicas > 0
+    is_wanted = is_wanted and not view.hooks.is_busy
+    may_begin = record is None or record.cutover_at is None or now >= record.cutover_at + LEAST_KEEP
+    if is_wanted and may_begin:
+        color = other(view.stable.color) if view.stable else COLORS[0]
+        first = Step.PREFLIGHT if view.hooks.waits_for or view.hooks.is_held else _after_preflight(view, terms)
+        return Next(enter(Record(Place(color, view.wanted), view.key, first, now), first, terms, now))
+    if record is None:
+        return Next(None)
+    if record.keep_until is not None and now >= record.keep_until:
+        return Next(None)
+    look_at = record.cutover_at + LEAST_KEEP if is_wanted and record.cutover_at else record.keep_until
+    return Next(record, look_at=look_at)
+
+
+def _before_cutover(record: Record, view: View, terms: Terms, now: datetime) -> Next:
+    if record.key in view.rejected:
+        return Next(left_of(record, view))  # marked, and the process ended before it wrote this
+    if record.paused_at and record.step is not Step.MIGRATE:
+        return Next(left_of(record, view) if view.stable and view.wanted == view.stable.revision else record)
+    if view.key != record.key and not record.is_rollback:
+        # Back to stable, or a newer spec, or other checks: this one is over, and not rejected.
+        left = left_of(record, view)
+        return Next(left) if left else _begin(None, view, terms, now)
+    if view.replicas == 0:
+        return Next(left_of(record, view), failed=_NO_REPLICAS if record.is_rollback else "")
+    stack = view.stacks.get(record.place.color, Stack(""))
+    is_there = stack.revision == record.place.revision and stack.is_settled
+    match record.step:
+        case Step.PREFLIGHT if not (view.hooks.waits_for or view.hooks.is_held):
+            return Next(enter(record, _after_preflight(view, terms), terms, now, view))
+        case Step.QUEUED if view.has_place:
+            return Next(enter(record, _after_queued(terms), terms, now, view))
+        case Step.MIGRATE:
+            return migrate(record, view, now, lambda: enter(record, Step.PREVIEW, terms, now, view))
+        case Step.PREVIEW if is_there and stack.available >= preview_size(view, terms):
+            return Next(enter(record, _after_preview(terms), terms, now, view))
+        case Step.VERIFY_BEFORE if view.before[0] is Verdict.PASSED:
+            return Next(enter(record, Step.APPROVAL if terms.is_manual else Step.SCALE_UP, terms, now, view))
+        case Step.VERIFY_BEFORE if view.before[0] is Verdict.FAILED:
+            return abandoned(record, view, Reason.CHECK_FAILED, view.before[1])
+        case Step.APPROVAL if view.has_place and (record.is_approved or not terms.is_manual or has_passed(record.deadline, now)):
+            return Next(enter(record, Step.SCALE_UP, terms, now, view))
+        case Step.SCALE_UP if view.hooks.waits_for and not record.is_rollback:
+            return Next(replace(record, deadline=None))  # as long as it takes: it is not the revision's fault
+        case Step.SCALE_UP if is_there and stack.available >= least(record, view):
+            return Next(enter(record, Step.CUTOVER, terms, now, view))
+        case Step.PREVIEW | Step.SCALE_UP if view.hooks.has_no_room and not record.is_rollback:
+            return Next(replace(record, deadline=None))  # the same
+        case Step.PREVIEW | Step.SCALE_UP if record.deadline is None:
+            return Next(replace(record, deadline=now + terms.progress_deadline))
+    if record.step in TIMED and record.deadline is not None and now >= record.deadline:
+        said = f": {view.before[1]}" if record.step is Step.VERIFY_BEFORE and view.before[1] else ""
+        return abandoned(record, view, Reason.PROGRESS_DEADLINE_EXCEEDED, f"{record.step} did not end within its deadline{said}")
+    return Next(record, look_at=record.deadline)
+
+
+def _cutover(record: Record, view: View, terms: Terms, now: datetime) -> Next:
+    if record.is_rollback and view.stable == record.place:
+        return Next(kept(replace(record, cutover_at=now), view, terms, now))  # marked, and the process ended before it wrote this
+    if record.key in view.rejected:
+        return rejected_before(record)
+    if view.traffic.is_strange or view.traffic.leads_to not in (view.stable, record.place):
+        return back(record, Reason.SELECTOR_CHANGED, "somebody else changed the selector of the switch Service in the cutover")
+    if view.wanted == (view.stable.revision if view.stable else "") and not record.is_rollback:
+        return back(record)
+    if view.replicas == 0:
+        return back(record, message=_NO_REPLICAS)
+    is_late = record.deadline is not None and now >= record.deadline
+    stack = view.stacks.get(record.place.color, Stack(""))
+    if view.traffic.leads_to != record.place:
+        if is_late:
+            return abandoned(record, view, Reason.PROGRESS_DEADLINE_EXCEEDED, "the cutover did not begin within its deadline")
+        if stack.revision != record.place.revision or stack.available < least(record, view):
+            return Next(enter(record, Step.SCALE_UP, terms, now, view))
+        return Next(record, look_at=record.deadline)
+    if view.traffic.has_followed and view.traffic.ready >= least(record, view):
+        if record.is_rollback:
+            return Next(kept(replace(record, cutover_at=now), view, terms, now), promotes=record.place.revision, rejects=record.left)
+        return Next(replace(enter(record, Step.VERIFY_AFTER, terms, now), cutover_at=now, window_ends_at=now + terms.window))
+    if is_late:
+        return back(record, Reason.PROGRESS_DEADLINE_EXCEEDED, "the endpoints did not follow the cutover within its deadline")
+    # No endpoint alone says little: they may not have followed yet.
+    if view.traffic.ready == 0 and stack.is_settled and stack.available == 0:
+        return back(record, Reason.NO_PODS_AVAILABLE, "no pod of the new revision was ready after the cutover")
+    return Next(record, look_at=record.deadline)
+
+
+def _verify_after(record: Record, view: View, terms: Terms, now: datetime) -> Next:
+    if view.stable == record.place:
+        return Next(kept(record, view, terms, now))  # marked, and the process ended before it wrote this
+    if record.key in view.rejected:
+        return rejected_before(record)
+    if view.traffic.is_strange or view.traffic.leads_to != record.place:
+        return back(record, Reason.SELECTOR_CHANGED, "somebody else changed the selector of the switch Service")
+    if view.wanted == (view.stable.revision if view.stable else "") or view.replicas == 0:
+        return back(record)  # of no pods nothing is ever known
+    if view.traffic.ready == 0 and view.traffic.is_told:
+        return back(record, Reason.NO_PODS_AVAILABLE, "no pod of the new revision is ready")
+    verdict, said = view.after
+    if verdict is Verdict.FAILED:
+        return back(record, Reason.CHECK_FAILED, said)
+    ends = record.window_ends_at or now
+    if now < ends:
+        return Next(record, look_at=ends)
+    if verdict is Verdict.PASSED:
+        return Next(kept(record, view, terms, now), promotes=record.place.revision)
+    if now >= ends + terms.progress_deadline:
+        return back(record, Reason.NO_DATA, said or "nobody could say how the new revision does")
+    return Next(record, look_at=ends + terms.progress_deadline)
+
+
+def _switch_back(record: Record, view: View, now: datetime) -> Next:
+    is_back = view.traffic.leads_to == view.stable and not view.traffic.is_strange and view.traffic.has_followed
+    if record.confirmed_at is None:
+        unmarked = record.left if record.left and record.left.key not in view.rejected else None
+        return Next(replace(record, confirmed_at=now), rejects=unmarked) if is_back else Next(record)
+    if not is_back:
+        return Next(replace(record, confirmed_at=None))
+    ends = record.confirmed_at + (LEAST_KEEP_REJECTED if record.is_rejected else LEAST_KEEP)
+    return Next(left_of(record, view) if view.hooks.undoes_late else None) if now >= ends else Next(record, look_at=ends)
+
+
+def _after_preflight(view: View, terms: Terms) -> Step:
+    """The first release does not wait for a place: nothing serves before it."""
+    return _after_queued(terms) if view.has_place or view.stable is None else Step.QUEUED
+
+
+def _after_queued(terms: Terms) -> Step:
+    return Step.MIGRATE if terms.migrates_within is not None else Step.PREVIEW
+
+
+def _after_preview(terms: Terms) -> Step:
+    if terms.has_checks_before:
+        return Step.VERIFY_BEFORE
+    return Step.APPROVAL if terms.is_manual else Step.SCALE_UP

@@ -1,0 +1,49 @@
+"""The revisions that a move marks: as promoted, as rejected, as forgiven, or with what its migration is undone by."""
+
+from dataclasses import replace
+
+from hardened.core.children import Stack
+from hardened.core.facts import Facts
+from hardened.core.release.migration_pods import mark_of
+from hardened.core.release.model import COLORS, Next, Place, Record, Rejection, other
+from hardened.core.release.stacks import stack_of
+
+
+def marked_by(facts: Facts, record: Record, following: Next) -> tuple[Stack, ...]:
+    """The revisions that a move marks, the rejected one first: what was promoted last is stable."""
+    rejects = _rejection(facts, record.place, following.rejects) if following.rejects else ()
+    migrates = _migration(facts, record) if following.migrates else ()
+    return (*rejects, *migrates, *(_promotion(facts, record.place) if following.promotes else ()))
+
+
+def _migration(facts: Facts, record: Record) -> tuple[Stack, ...]:
+    revision = facts.revision(record.place.revision, record.place.color)
+    if revision is None or not revision.fields:
+        return ()
+    stack = stack_of(facts, record.place.color, revision, 0)
+    return (replace(stack, marks=replace(stack.marks, migrated=mark_of(facts, record))),)
+
+
+def _promotion(facts: Facts, place: Place) -> tuple[Stack, ...]:
+    revision = facts.revision(place.revision, place.color)
+    if revision is None or not revision.fields:
+        return ()
+    stack = stack_of(facts, place.color, revision, 0)
+    return (replace(stack, marks=stack.marks.promoted(1 + (facts.stable.promotion if facts.stable else 0))),)
+
+
+def _rejection(facts: Facts, place: Place, rejection: Rejection) -> tuple[Stack, ...]:
+    color = place.color if rejection.revision == place.revision else other(place.color)
+    revision = facts.revision(rejection.revision, color)
+    if revision is None or not revision.fields:
+        return ()
+    stack = stack_of(facts, color, revision, 0)
+    return (replace(stack, marks=stack.marks.rejected(rejection)),)
+
+
+def forgiven_by(facts: Facts, key: str) -> tuple[Stack, ...]:
+    """What is marked as rejected under a key that somebody wants to be tried again."""
+    names = [r.revision for r in facts.rejections() if r.key == key and facts.kept.named(r.revision)]
+    found = [revision for name in names if (revision := facts.revision(name, COLORS[0]))]
+    stacks = [stack_of(facts, COLORS[0], revision, 0) for revision in found]
+    return tuple(replace(stack, marks=stack.marks.forgiven(key)) for stack in stacks)

@@ -1,0 +1,58 @@
+"""The migration of a release: it runs once, before the first pod, and what it did is undone where the release fails."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from hardened.core.reasons import Reason
+from hardened.core.release.model import Migration, Next, Record, Step, Verdict, View
+from hardened.core.release.moves import abandoned, has_passed
+
+
+def begun_migration(record: Record | None, view: View, now: datetime, anew: Callable[[], Next]) -> Next | None:
+    """What comes before all else: what was begun by hand or by a newer spec would find half a migration. anew: what begins without a
+    record."""
+    if record and record.step is Step.MIGRATE and record.migration is None and view.hooks.is_made:
+        return Next(replace(record, migration=Migration.MADE))
+    return undo(record, view, now, anew) if record and record.step is Step.UNDO else None
+
+
+def migrate(record: Record, view: View, now: datetime, entered: Callable[[], Record]) -> Next:
+    """A pod that was made is never made again. So what it is to be known by is written down before it is, and that it was right after.
+
+    entered: the record in the step that follows.
+    """
+    verdict, said = view.hooks.migrated
+    if record.migration is None:
+        return Next(record, migrates=not view.hooks.is_marked and not record.paused_at)
+    if verdict is Verdict.PASSED and record.migration is Migration.MADE:
+        return Next(replace(record, migration=Migration.DONE))
+    if record.migration is Migration.DONE:
+        return Next(record if record.paused_at else entered())
+    if verdict is Verdict.FAILED or has_passed(record.deadline, now):
+        return abandoned(replace(record, migration=None), view, Reason.MIGRATION_FAILED, f"the migration failed: {said}")
+    return Next(record, look_at=record.deadline)
+
+
+def undo(record: Record, view: View, now: datetime, anew: Callable[[], Next]) -> Next:
+    """What follows in Undo. anew: what begins without a record, once nothing more can be done."""
+    hooks, late = view.hooks, has_passed(record.deadline, now)
+    match record.migration:
+        case Migration.MADE if hooks.migrated[0] is Verdict.PASSED:
+            return Next(replace(record, migration=Migration.DONE, deadline=None))
+        case Migration.MADE if hooks.migrated[0] is Verdict.FAILED or late:
+            return Next(None)  # it did not come to its end, and nothing says how far it came
+        case Migration.DONE if hooks.undo_within is None:
+            return Next(None)
+        case Migration.DONE if hooks.undo_within is not None and hooks.is_undo_made:
+            return Next(replace(record, migration=Migration.UNDOING, deadline=now + hooks.undo_within))
+        case Migration.UNDOING if hooks.undone[0] is Verdict.PASSED:
+            return Next(None)
+        case Migration.UNDOING if hooks.undone[0] is Verdict.FAILED or late:
+            return Next(replace(record, migration=Migration.NOT_UNDONE, undo_problem=hooks.undone[1], deadline=None))
+        case Migration.NOT_UNDONE:
+            following = anew()
+            return following if following.record else Next(record)  # said until something else begins
+        case None:
+            return Next(None)
+    return Next(record, look_at=record.deadline)

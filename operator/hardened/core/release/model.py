@@ -1,0 +1,274 @@
+"""What a release is: its steps, what is remembered of it, what it depends on, and what follows from that."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from types import MappingProxyType
+
+from hardened.api.strategy import Strategy
+from hardened.core.reasons import Reason
+
+#: What a promoted stack is kept for at least, once traffic has left it: proxies and ingress controllers follow at their own pace.
+LEAST_KEEP = timedelta(seconds=30)
+#: The same for a stack that was rejected.
+LEAST_KEEP_REJECTED = timedelta(seconds=5)
+
+
+class Step(StrEnum):
+    """Where a release is."""
+
+    PREFLIGHT = "Preflight"
+    QUEUED = "Queued"
+    MIGRATE = "Migrate"
+    PREVIEW = "Preview"
+    VERIFY_BEFORE = "VerifyBefore"
+    APPROVAL = "Approval"
+    SCALE_UP = "ScaleUp"
+    CUTOVER = "Cutover"
+    VERIFY_AFTER = "VerifyAfter"
+    SWITCH_BACK = "SwitchBack"
+    UNDO = "Undo"
+    KEEP = "Keep"
+
+
+#: The steps in which the switch Service leads to stable, and in which a newer spec simply takes over.
+BEFORE_CUTOVER = frozenset({Step.PREFLIGHT, Step.QUEUED, Step.MIGRATE, Step.PREVIEW, Step.VERIFY_BEFORE, Step.APPROVAL, Step.SCALE_UP})
+#: The steps that hold one of the operator's places for releases at work.
+WORKING = frozenset({Step.MIGRATE, Step.PREVIEW, Step.VERIFY_BEFORE, Step.SCALE_UP, Step.CUTOVER, Step.VERIFY_AFTER, Step.SWITCH_BACK})
+#: The steps in which traffic is led to a revision that has not passed its gate: they come to their end also where the service is suspended.
+UNPROVEN = frozenset({Step.CUTOVER, Step.VERIFY_AFTER, Step.SWITCH_BACK})
+#: The steps in which no pod of the new revision is wanted.
+WITHOUT_PODS = frozenset({Step.PREFLIGHT, Step.QUEUED, Step.MIGRATE, Step.UNDO})
+#: The steps in which the world is looked at from time to time: a restart that is over quickly leaves no event of its own, nor does the
+#: end of a pod of the application.
+POLLED_STEPS = frozenset({Step.MIGRATE, Step.CUTOVER, Step.VERIFY_AFTER, Step.SWITCH_BACK, Step.UNDO})
+#: The steps that must get further within the progress deadline.
+TIMED = frozenset({Step.PREVIEW, Step.VERIFY_BEFORE, Step.SCALE_UP, Step.CUTOVER})
+
+
+@dataclass(frozen=True)
+class Place:
+    """A revision in a colour: what a selector leads to."""
+
+    color: str
+    revision: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one check, or of the zero-loss probe.
+
+    requests, failed: how many it made; asked_at: when it was asked last, where it is asked again and again.
+    """
+
+    name: str
+    has_passed: bool
+    message: str = ""
+    requests: int = 0
+    failed: int = 0
+    asked_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """That a revision failed. key: see Record; after_cutover: it had served by then, and was taken back."""
+
+    revision: str
+    key: str
+    reason: Reason
+    message: str
+    after_cutover: bool = False
+
+
+class Migration(StrEnum):
+    """How far the migration of a release has come. Before its pod is made there is none."""
+
+    MADE = "Made"  # its pod was made, and is never made again
+    DONE = "Done"
+    UNDOING = "Undoing"  # the pod that undoes it was made, and is never made again
+    NOT_UNDONE = "NotUndone"
+
+
+@dataclass(frozen=True)
+class Record:
+    """status.release. Times are moments in UTC.
+
+    key: what a rejection is remembered by, a hash of the revision's fields and of the checks on it; replicas: the size to reach before
+    the cutover, as it was wanted when ScaleUp began; deadline: when the step must have got further (Approval: is promoted by itself);
+    confirmed_at: in SwitchBack, when traffic had left; is_rejected: in SwitchBack, that the revision failed, and was not just unwanted;
+    is_probed_anew: the zero-loss probe that began before the cutover ended before it, too; outcomes: of its checks, as far as they have
+    ended; remaining: what was left of the deadline when the release was paused, or the service suspended.
+
+    By hand: is_rollback: the place is gone back to, without checks, whatever the spec asks for (its key is ""); left: the revision that
+    traffic leaves for it, to be marked once it has; is_approved: somebody promoted the revision; paused_at: nothing moves since then.
+
+    migration: how far it has come, None before it begins; undo_problem: why it was not undone; strategy: the spec's when the release began;
+    of others than BlueGreen `in_place` says what happens.
+    """
+
+    place: Place
+    key: str
+    step: Step
+    started_at: datetime
+    deadline: datetime | None = None
+    replicas: int | None = None
+    cutover_at: datetime | None = None
+    window_ends_at: datetime | None = None
+    keep_until: datetime | None = None
+    confirmed_at: datetime | None = None
+    is_rejected: bool = False
+    is_probed_anew: bool = False
+    outcomes: tuple[Outcome, ...] = ()
+    is_rollback: bool = False
+    left: Rejection | None = None
+    is_approved: bool = False
+    paused_at: datetime | None = None
+    remaining: timedelta | None = None
+    migration: Migration | None = None
+    undo_problem: str = ""
+    strategy: Strategy = "BlueGreen"
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What the spec says about releases. preview_replicas: the size while checks run; auto_promote_after: None for never; migrates_within:
+    None where there is no migration."""
+
+    preview_replicas: int = 1
+    is_manual: bool = False
+    auto_promote_after: timedelta | None = None
+    progress_deadline: timedelta = timedelta(minutes=10)
+    keep_previous: timedelta = timedelta(minutes=5)
+    window: timedelta = timedelta(seconds=10)
+    has_checks_before: bool = False
+    migrates_within: timedelta | None = None
+
+
+@dataclass(frozen=True)
+class Stack:
+    """One colour as it is. revision: of its template; available: its pods of that revision; is_settled: no other pod is left in it."""
+
+    revision: str
+    wanted: int = 0
+    available: int = 0
+    is_settled: bool = True
+
+
+class Verdict(StrEnum):
+    """What checks have said so far."""
+
+    PASSED = "Passed"
+    FAILED = "Failed"
+    UNKNOWN = "Unknown"
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """The switch Service as it is. leads_to: None where its selector matches nobody, as before the first promotion.
+
+    is_strange: its selector is none that this operator writes; ready: ready endpoints of the place that it leads to;
+    has_followed: no endpoint is left of any other revision; is_told: there is an EndpointSlice of it, as there always is, also one without
+    endpoints, unless somebody took its labels.
+    """
+
+    leads_to: Place | None = None
+    is_strange: bool = False
+    ready: int = 0
+    has_followed: bool = False
+    is_told: bool = True
+
+
+@dataclass(frozen=True)
+class Rollback:
+    """A rollback that somebody asked for. to: a revision that was promoted; left: what is to be marked as rejected for it."""
+
+    to: str
+    left: Rejection
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What a release waits for, and what it runs once.
+
+    waits_for: what the revision depends on and is not there, in words, "" for nothing; is_held: what its first pod needs is not there;
+    has_no_room: its pods wait for the cluster, and for nothing of their own; is_busy: a migration runs that no record tells of.
+
+    Of the record's release: is_marked: its revision tells how its migration is undone, as must be before it begins; is_made, is_undo_made:
+    the pods are there; migrated, undone: what came of them, with a sentence; undo_within: how long it may take to undo it, None where
+    nothing does; undoes_late: after the cutover, too.
+    """
+
+    waits_for: str = ""
+    is_held: bool = False
+    has_no_room: bool = False
+    is_busy: bool = False
+    is_marked: bool = False
+    is_made: bool = False
+    migrated: tuple[Verdict, str] = (Verdict.UNKNOWN, "")
+    undo_within: timedelta | None = None
+    undoes_late: bool = False
+    is_undo_made: bool = False
+    undone: tuple[Verdict, str] = (Verdict.UNKNOWN, "")
+
+
+#: Of a release that has none.
+NO_HOOKS = Hooks()
+
+
+@dataclass(frozen=True)
+class View:
+    """All that a step depends on.
+
+    wanted: the revision that the spec asks for; key: see Record; replicas: spec.replicas; stable: the last promoted place, if any; stacks:
+    by colour; rejected: the keys of revisions that were rejected; before, after: what the checks of VerifyBefore, and everything that is
+    looked at in VerifyAfter, say of the record's revision, with a sentence; has_place: fewer other releases are at work than may be.
+    rollback, abort: asked for by hand, and not done yet; of an abort of the record's revision, who and why. hooks: see there.
+    """
+
+    wanted: str
+    key: str
+    replicas: int
+    stable: Place | None
+    stacks: Mapping[str, Stack]
+    traffic: Traffic
+    rejected: frozenset[str] = frozenset()
+    before: tuple[Verdict, str] = (Verdict.UNKNOWN, "")
+    after: tuple[Verdict, str] = (Verdict.UNKNOWN, "")
+    has_place: bool = True
+    rollback: Rollback | None = None
+    abort: str | None = None
+    hooks: Hooks = NO_HOOKS
+
+
+@dataclass(frozen=True)
+class Next:
+    """What follows. record: None where no release is at work; promotes (a revision), rejects, migrates: to be marked before the record is
+    written, the last of them how the record's migration is undone.
+
+    look_at: when to look again if nothing happens before; failed: why the rollback by hand that was at work has ended without success.
+    """
+
+    record: Record | None
+    promotes: str = ""
+    rejects: Rejection | None = None
+    look_at: datetime | None = None
+    failed: str = ""
+    migrates: bool = False
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What should be: the revision and the size of each colour (a colour that is not in it is to have no pods), and where traffic goes."""
+
+    stacks: Mapping[str, Stack] = field(default_factory=lambda: MappingProxyType({}))
+    leads_to: Place | None = None
+    previews: Place | None = None
+
+
+COLORS = ("blue", "green")
+
+
+def other(color: str) -> str:
+    """The other colour."""
+    return COLORS[1 - COLORS.index(color)]

@@ -1,0 +1,94 @@
+"""Moves of a release that more than one step makes."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from hardened.core.reasons import Reason
+from hardened.core.release.model import (
+    LEAST_KEEP,
+    LEAST_KEEP_REJECTED,
+    TIMED,
+    Migration,
+    Next,
+    Place,
+    Record,
+    Rejection,
+    Step,
+    Terms,
+    View,
+    other,
+)
+
+
+def enter(record: Record, entered: Step, terms: Terms, now: datetime, view: View | None = None) -> Record:
+    """The record at the beginning of a step, with its deadline."""
+    deadline = now + terms.progress_deadline if entered in TIMED else None
+    if entered is Step.APPROVAL and terms.auto_promote_after is not None:
+        deadline = now + terms.auto_promote_after
+    if entered is Step.MIGRATE and terms.migrates_within is not None:
+        deadline = now + terms.migrates_within
+    replicas = view.replicas if view is not None and entered is Step.SCALE_UP else record.replicas
+    return replace(record, step=entered, deadline=deadline, replicas=replicas)
+
+
+def has_passed(deadline: datetime | None, now: datetime) -> bool:
+    """Whether there is a deadline, and it is over."""
+    return deadline is not None and now >= deadline
+
+
+def least(record: Record, view: View) -> int:
+    """How many pods must be available to take over: no more than were wanted at first, however much is scaled meanwhile."""
+    return max(1, min(view.replicas, view.replicas if record.replicas is None else record.replicas))
+
+
+def kept(record: Record, view: View, terms: Terms, now: datetime) -> Record | None:
+    """The record in Keep, or None where there is no previous stack to keep."""
+    previous = view.stacks.get(other(record.place.color))
+    if previous is None or previous.wanted == 0:
+        return None
+    is_left = record.left is not None and record.left.revision == previous.revision
+    keep = LEAST_KEEP_REJECTED if is_left else max(terms.keep_previous, LEAST_KEEP)
+    return replace(record, step=Step.KEEP, deadline=None, keep_until=now + keep)
+
+
+def left_of(record: Record, view: View) -> Record | None:
+    """What is left of a release that is over: its migration runs, or is to be undone."""
+    match record.migration:
+        case Migration.MADE:
+            return replace(record, step=Step.UNDO, paused_at=None, remaining=None)
+        case Migration.DONE if view.hooks.undo_within is not None:
+            return replace(record, step=Step.UNDO, deadline=None, paused_at=None, remaining=None)
+        case _:
+            return None
+
+
+def abandoned(record: Record, view: View, reason: Reason, message: str) -> Next:
+    """Rejected while stable serves: nothing has to be switched back. A revision that was to be gone back to is not: it served once."""
+    if record.is_rollback:
+        return Next(None, failed=message)
+    return Next(left_of(record, view), rejects=Rejection(record.place.revision, record.key, reason, message))
+
+
+def back(record: Record, reason: Reason | None = None, message: str = "") -> Next:
+    """To SwitchBack. reason: why the revision is rejected; None where only the spec has gone back to stable."""
+    if record.is_rollback:
+        return Next(replace(record, step=Step.SWITCH_BACK, deadline=None, left=None), failed=message)
+    rejects = Rejection(record.place.revision, record.key, reason, message, after_cutover=True) if reason else None
+    return Next(replace(record, step=Step.SWITCH_BACK, deadline=None, is_rejected=reason is not None), rejects=rejects)
+
+
+def leave(record: Record, left: Rejection) -> Next:
+    """To SwitchBack by hand: traffic goes first, and the revision is marked as rejected once it has gone."""
+    return Next(replace(record, step=Step.SWITCH_BACK, deadline=None, is_rejected=True, left=left))
+
+
+def rejected_before(record: Record) -> Next:
+    """To SwitchBack with a revision that is marked as rejected: the process ended before it wrote this."""
+    return Next(replace(record, step=Step.SWITCH_BACK, deadline=None, is_rejected=True))
+
+
+def runs_beside_stable(place: Place, view: View) -> bool:
+    """Whether pods of this place are wanted, beside those of stable."""
+    stack = view.stacks.get(place.color)
+    is_beside = view.stable is None or view.stable.color != place.color
+    return is_beside and stack is not None and stack.revision == place.revision and stack.wanted > 0

@@ -1,0 +1,63 @@
+"""What is asked for by hand, seen from the release at work: what becomes of it, and what it may do."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from hardened.api import names
+from hardened.core.actions import rulings
+from hardened.core.actions.answers import concerns
+from hardened.core.actions.entries import entries_of
+from hardened.core.actions.rulings import Ruling, Stakes, Target
+from hardened.core.desired.metadata import action_owner
+from hardened.core.facts import Facts
+from hardened.core.release.model import Migration, Record, Step, Terms, View
+from hardened.core.release.view import key_of
+from hardened.core.revisions.marks import marks_of
+from hardened.core.revisions.revision import revision_of, stored
+
+
+def judged(facts: Facts, record: Record | None, view: View, terms: Terms, now: datetime) -> Ruling:
+    """What becomes of the actions of a service, and what they move at once."""
+    owner, entries = action_owner(facts.svc), entries_of(facts.before)
+    mine = [live for live in facts.observed.actions if concerns(live, owner)]
+    present = {live["metadata"]["name"] for live in mine}
+    return rulings.judged(rulings.unseen(mine, entries), entries, _stakes(facts, record, view, terms), now, present)
+
+
+def with_requests(view: View, ruling: Ruling, record: Record | None) -> View:
+    """The view with what is asked for by hand, and not done yet."""
+    key = rulings.pending_retry(ruling.entries)
+    return replace(
+        view,
+        rollback=rulings.pending_rollback(ruling.entries),
+        abort=rulings.pending_abort(ruling.entries, record),
+        rejected=view.rejected - {key},
+    )
+
+
+def _stakes(facts: Facts, record: Record | None, view: View, terms: Terms) -> Stakes:
+    def key(revision: str) -> str:
+        return key_of(revision, facts.svc.spec)
+
+    def targets() -> list[Target]:
+        kept = [(stored(live), marks_of(live, revision_of(live))) for live in facts.kept.revisions]
+        # To a worker, which has no ports, no Service could be switched.
+        is_possible = facts.svc.spec.effective_strategy != "BlueGreen"
+        found = [Target(r.name, m.promotion) for r, m in kept if r and m.promotion and (is_possible or r.fields.get("ports"))]
+        return sorted((t for t in found if key(t.revision) not in view.rejected), key=lambda t: -t.promotion)
+
+    def crosses(revision: str) -> str:
+        kept = [(revision_of(live), marks_of(live, revision_of(live))) for live in facts.kept.revisions]
+        promoted = next((marks.promotion for name, marks in kept if name == revision), 0)
+        later = [name for name, marks in kept if marks.migrated and marks.promotion > promoted]
+        serves = record is not None and record.step in (Step.CUTOVER, Step.VERIFY_AFTER) and record.migration is Migration.DONE
+        is_undone = view.hooks.undoes_late and view.hooks.undo_within is not None
+        return record.place.revision if record and serves and not is_undone else next(iter(later), "")
+
+    schema = facts.observed.crd_schema
+    is_deaf = schema.isdecimal() and int(schema) < int(names.SCHEMA_REVISION)
+    return Stakes(record, view, terms, targets, key, _obstacle(facts), is_deaf, crosses)
+
+
+def _obstacle(facts: Facts) -> str:
+    return "spec.suspend is true: nothing is changed until it is false" if facts.svc.spec.suspend else ""

@@ -1,0 +1,53 @@
+"""The stacks and the Services of a release, as they should be: which template, which size, and whom they lead to."""
+
+from hardened.api.strategy import Strategy
+from hardened.core.children import Lead, Stack
+from hardened.core.desired.metadata import stack_selector
+from hardened.core.desired.service import selector
+from hardened.core.facts import Facts
+from hardened.core.release import model
+from hardened.core.release.in_place_view import epoch_of
+from hardened.core.release.model import Place, Record, Step
+from hardened.core.release.view import serves_nobody
+from hardened.core.revisions.revision import Revision
+
+
+def stacks_of(facts: Facts, record: Record | None, color: str, wanted: model.Stack | None) -> list[Stack]:
+    """The stack of a colour; none where it never had a revision. wanted: what the release asks for, None where nobody needs it."""
+    epoch = epoch_of(record) or _epoch(record, color)
+    if wanted is None:
+        return _idle(facts, color, epoch)
+    revision = facts.revision(wanted.revision, color)
+    return [stack_of(facts, color, revision, wanted.wanted, epoch)] if revision else []
+
+
+def _idle(facts: Facts, color: str, epoch: str) -> list[Stack]:
+    """A colour that nobody needs: its Deployment stays, without pods, for a warm start."""
+    rollout = facts.rollout(color)
+    revision = facts.revision(rollout.revision, color) if rollout else None
+    return [stack_of(facts, color, revision, 0, epoch)] if revision else []
+
+
+def stack_of(facts: Facts, color: str, revision: Revision, replicas: int, epoch: str = "") -> Stack:
+    """A revision in a colour, of this size. epoch: as it is, unless it is given."""
+    number = facts.kept.number_for(revision.name)
+    return Stack(color, revision, number, replicas, facts.marks(revision.name), epoch or facts.epoch(color))
+
+
+def _epoch(record: Record | None, color: str) -> str:
+    """What says on a Deployment that this release leads traffic to it; "" where it does not."""
+    if record is None or record.strategy != "BlueGreen":
+        return ""
+    started = record.started_at.isoformat(timespec="milliseconds")
+    if record.step is Step.CUTOVER and color == record.place.color:
+        return started
+    return f"{started} back" if record.step is Step.SWITCH_BACK and color != record.place.color else ""
+
+
+def lead_to(facts: Facts, place: Place | None, stable: Place | None, strategy: Strategy = "BlueGreen") -> Lead:
+    """To a place; to nobody with the ports of what serves, or of what will. As long as one of them has ports, a Service is there."""
+    known = [facts.revision(each.revision, each.color) for each in (place, stable) if each]
+    ports = next((revision for revision in known if revision and revision.fields.get("ports")), facts.wanted)
+    if place == stable and serves_nobody(facts, stable) and ports.fields.get("ports"):
+        return Lead(ports, selector(facts.svc, None))
+    return Lead(ports, stack_selector(facts.svc, place.color) if place and strategy == "RollingUpdate" else selector(facts.svc, place))

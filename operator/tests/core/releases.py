@@ -1,0 +1,64 @@
+"""Releases in a world of their own, let go on to one of their steps, and what is led to and how large everything is by then."""
+
+from datetime import timedelta
+from typing import Any
+
+from tests.core.worlds import NOW, WEB, World, revision, settle
+
+from hardened.core.manifest import ChildKey, Manifest
+
+SPEC = {**WEB, "release": {"strategy": "BlueGreen", "keepPrevious": "1m"}}
+SECOND = timedelta(seconds=1)
+CHECKED = {
+    **SPEC,
+    "verify": {
+        "beforeCutover": [{"name": "smoke", "http": {"path": "/health"}}],
+        "afterCutover": {"window": "10s", "checks": [{"name": "live", "tcp": {}}]},
+    },
+}
+GATED = {**CHECKED, "release": {**SPEC["release"], "promotion": "Manual", "autoPromoteAfter": "3s"}}
+
+
+def lead(world: World, name: str = "shop") -> dict[str, str]:
+    """What a Service selects, without the service's own label."""
+    found = world.objects[ChildKey("Service", name)]["spec"]["selector"]
+    return {key.partition("/")[2]: value for key, value in found.items() if not key.endswith("/service")}
+
+
+def sizes(world: World) -> dict[str, int]:
+    return {key.name: live["spec"]["replicas"] for key, live in world.objects.items() if key.kind == "Deployment"}
+
+
+def place(cr: Manifest, color: str) -> dict[str, str]:
+    """What a Service selects that leads to the spec's revision in this colour."""
+    return {"color": color, "revision": revision(cr)}
+
+
+def checks(cr: Manifest) -> dict[str, str]:
+    return {check["name"]: check["result"] for check in (cr["status"].get("release") or {}).get("checks") or ()}
+
+
+def pods(world: World) -> list[str]:
+    """Of the checks and of the cutover's probe. The one of a removal goes on for a while."""
+    return [key.name for key in world.objects if key.kind == "Pod" and "-removal-" not in key.name]
+
+
+def released(cr: Manifest, world: World, now: Any = NOW, *, until: str = "") -> Any:
+    """Lets pods and endpoints follow until the release is done, or in this step. The moment then."""
+    for _ in range(40):
+        settle(cr, world, now)
+        world.follow(now)
+        step = (cr["status"].get("release") or {}).get("step", "")
+        if step == until:
+            return now
+        now += SECOND if until else 10 * SECOND
+    raise AssertionError(f"never there: {cr['status']}")
+
+
+def released_until(cr: Manifest, world: World, now: Any, step: str) -> Any:
+    """See `released`. Verifiers say nothing as long as the release is not to go beyond VerifyBefore."""
+    world.mute = step in ("Preview", "VerifyBefore")
+    try:
+        return released(cr, world, now, until=step)
+    finally:
+        world.mute = False

@@ -1,0 +1,233 @@
+"""The checks of a blue-green release as they are planned: by verifier pods, by queries, and by commands of the team's."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.core.releases import CHECKED, SECOND, SPEC, checks, lead, pods, released
+from tests.core.worlds import ANY_KEY, NOW, World, body, condition, decide, settle, with_spec
+
+from hardened.core.checks.queries import Sample
+from hardened.core.manifest import ChildKey, Manifest
+
+# ---- checks
+
+
+def test_a_revision_that_passes_its_checks_goes_live_and_no_verifier_is_left() -> None:
+    cr, world = body(CHECKED), World()
+    now = released(cr, world, until="VerifyAfter")
+    assert checks(cr) == {"smoke": "Passed"}
+    while cr["status"].get("release"):
+        now += SECOND
+        settle(cr, world, now)
+        assert "Keep" not in str(cr["status"].get("release")) or checks(cr) == {"smoke": "Passed", "live": "Passed", "zero-loss": "Passed"}
+        world.follow(now)
+    assert condition(cr["status"], "Ready") == ("True", "Healthy")
+    assert pods(world) == []
+
+
+def test_a_failed_check_before_the_cutover_rejects_and_nothing_was_switched() -> None:
+    cr, world = body(CHECKED), World()
+    now = released(cr, world)
+    cr = with_spec(cr, image="shop:2")
+    world.failing.add("smoke")
+    released(cr, world, now)
+    assert lead(world)["color"] == "blue"
+    assert condition(cr["status"], "Ready") == ("False", "Rejected")
+    assert "check smoke failed: as asked" in cr["status"]["pin"]["message"]
+    assert len(pods(world)) == 1, "what has failed is kept to be looked at"
+    cr = with_spec(cr, image="shop:3")
+    world.failing.clear()
+    released(cr, world, now + timedelta(hours=1))
+    assert pods(world) == []
+
+
+@pytest.mark.parametrize("name", ["live", "zero-loss"])
+def test_a_failed_check_or_lost_requests_after_the_cutover_switch_back(name: str) -> None:
+    cr, world = body(CHECKED), World()
+    now = released(cr, world)
+    cr = with_spec(cr, image="shop:2")
+    now = released(cr, world, now, until="Cutover")
+    world.failing.add(name)
+    released(cr, world, now)
+    assert lead(world)["color"] == "blue"
+    assert condition(cr["status"], "Ready") == ("False", "RolledBack")
+    assert f"check {name} failed" in cr["status"]["pin"]["message"]
+
+
+def test_requests_that_the_revision_before_lost_do_not_take_the_new_one_back() -> None:
+    cr, world = body(SPEC), World()
+    now = released(cr, world)
+    cr = with_spec(cr, image="shop:2")
+    world.failing.add("zero-loss")
+    now = released(cr, world, now, until="Cutover")
+    assert [name for name in pods(world) if world.objects[ChildKey("Pod", name)]["status"]["phase"] == "Succeeded"]
+    world.failing.clear()
+    released(cr, world, now + timedelta(minutes=1))
+    assert condition(cr["status"], "Ready") == ("True", "Healthy")
+
+
+def test_verifiers_that_say_nothing_are_asked_again_and_neither_pass_nor_fail() -> None:
+    cr, world = body(CHECKED), World()
+    now = released(cr, world)
+    cr = with_spec(cr, image="shop:2")
+    world.mute = True
+    settle(cr, world, now)
+    for _ in range(5):
+        world.follow(now)
+        now += SECOND
+        settle(cr, world, now)
+    assert cr["status"]["release"]["step"] == "VerifyBefore"
+    assert sum(write.startswith("apply Pod") for write in world.writes) > 1
+    world.mute = False
+    released(cr, world, now)
+    assert condition(cr["status"], "Ready") == ("True", "Healthy")
+
+
+def test_without_anybody_who_could_check_a_revision_is_rejected_at_its_deadline() -> None:
+    cr, world = body(CHECKED), World()
+    nobody = replace(ANY_KEY, verifier_image="")
+    settle(cr, world, policy=nobody)
+    world.follow()
+    settle(cr, world, NOW + SECOND, policy=nobody)
+    assert cr["status"]["release"]["step"] == "VerifyBefore"
+    settle(cr, world, NOW + timedelta(minutes=11), policy=nobody)
+    assert condition(cr["status"], "Ready") == ("False", "Rejected")
+
+
+# ---- queries
+
+QUERY = {"query": 'errors{color="$(color)",ns="$(namespace)"}', "max": 0.01, "interval": "2s", "failureLimit": 1}
+MEASURED = {**SPEC, "verify": {"afterCutover": {"window": "10s", "checks": [{"name": "errors", "prometheus": QUERY}]}}}
+
+
+def measured(sample: Sample) -> tuple[Manifest, World, Any]:
+    """A service whose second revision serves, and Prometheus answers with this sample from then on."""
+    cr, world = body(MEASURED), World()
+    world.samples["errors"] = Sample(0.0)
+    now = released(cr, world)
+    cr = with_spec(cr, image="shop:2")
+    now = released(cr, world, now, until="Cutover")
+    world.samples["errors"] = sample
+    world.asked.clear()
+    return cr, world, now
+
+
+def test_a_query_is_asked_at_its_interval_and_passes_a_release() -> None:
+    cr, world, now = measured(Sample(0.0))
+    now = released(cr, world, now, until="Keep")
+    assert set(world.asked) == {'errors{color="green",ns="market"}'}
+    assert 5 <= len(world.asked) <= 7
+    assert checks(cr)["errors"] == "Passed"
+
+
+def test_a_query_out_of_bounds_more_often_than_borne_switches_back() -> None:
+    cr, world, now = measured(Sample(0.5))
+    released(cr, world, now)
+    assert lead(world)["color"] == "blue"
+    assert "check errors failed: 0.5, above 0.01; 2 of 2 times" in cr["status"]["pin"]["message"]
+
+
+@pytest.mark.parametrize("sample", [Sample(None, "no answer"), Sample(float("nan"))], ids=["nothing", "NaN"])
+def test_no_data_neither_passes_nor_fails_until_its_deadline(sample: Sample) -> None:
+    cr, world, now = measured(sample)
+    settle(cr, world, now)
+    world.follow(now)
+    settle(cr, world, now + timedelta(minutes=5))
+    assert cr["status"]["release"]["step"] == "VerifyAfter"
+    settle(cr, world, now + timedelta(minutes=11))
+    released(cr, world, now + timedelta(minutes=11))
+    assert condition(cr["status"], "Ready") == ("False", "RolledBack")
+    assert "NoData" in cr["status"]["pin"]["reason"]
+
+
+@pytest.mark.parametrize("path", ["beforeCutover", "afterCutover"])
+def test_nothing_passes_before_one_number_was_within_its_bounds(path: str) -> None:
+    check = {"name": "errors", "prometheus": {**QUERY, "failureLimit": 3}}
+    verify = {"beforeCutover": [check]} if path == "beforeCutover" else {"afterCutover": {"window": "2s", "checks": [check]}}
+    cr, world = body({**SPEC, "verify": verify}), World()
+    world.samples["errors"] = Sample(0.5)
+    now = released(cr, world, until="VerifyBefore" if path == "beforeCutover" else "VerifyAfter")
+    step = cr["status"]["release"]["step"]
+    for _ in range(2):
+        now += 2 * SECOND
+        settle(cr, world, now)
+        world.follow(now)
+    assert cr["status"]["release"]["step"] == step
+    world.samples["errors"] = Sample(0.0)
+    released(cr, world, now)
+    assert condition(cr["status"], "Ready") == ("True", "Healthy")
+
+
+def test_a_query_that_cannot_work_rejects_before_the_cutover() -> None:
+    cr, world = body({**SPEC, "verify": {"beforeCutover": [{"name": "errors", "prometheus": QUERY}]}}), World()
+    world.samples["errors"] = Sample(None, "the query does not work: parse error", is_final=True)
+    released(cr, world)
+    assert condition(cr["status"], "Ready") == ("False", "Rejected")
+    assert "check errors failed: the query does not work: parse error" in cr["status"]["pin"]["message"]
+
+
+def test_nothing_was_checked_of_a_release_that_waits_for_a_place() -> None:
+    cr, world = body(CHECKED), World()
+    now = released(cr, world)
+    cr = with_spec(cr, image="shop:2")
+    world.mute = True
+    now = released(cr, world, now, until="VerifyBefore")
+    cr["status"]["release"] |= {"step": "Queued", "startedAt": now.isoformat()}
+    decided = decide(cr, world, now)
+    assert decided.status
+    assert decided.status["release"]["step"] == "VerifyBefore", "its pods are there already, and are to be checked"
+
+
+# ---- commands of the team's
+
+JOB = {**SPEC, "verify": {"beforeCutover": [{"name": "contract", "job": {"image": "tests:1", "command": ["check"]}}]}}
+NEVER_PULLED = {"phase": "Failed", "reason": "DeadlineExceeded", "containerStatuses": [{"name": "verifier", "imageID": "", "state": {}}]}
+ENDLESS = {**NEVER_PULLED, "containerStatuses": [{"name": "verifier", "state": {"running": {"startedAt": "2026-01-02T03:04:05Z"}}}]}
+PULLING = {
+    "phase": "Pending",
+    "containerStatuses": [{"name": "verifier", "state": {"waiting": {"reason": "ErrImagePull", "message": "no such image"}}}],
+}
+
+
+@pytest.mark.parametrize(
+    ("pod", "reason", "says"),
+    [
+        pytest.param(NEVER_PULLED, "CheckFailed", "image tests:1 was not pulled", id="its image never came"),
+        pytest.param(ENDLESS, "CheckFailed", "check contract failed: ran longer than its deadline", id="endless"),
+        pytest.param(PULLING, "ProgressDeadlineExceeded", "no such image", id="its image does not come until the release's own deadline"),
+    ],
+)
+def test_a_command_that_cannot_end_rejects_with_its_cause(pod: Manifest, reason: str, says: str) -> None:
+    cr, world = body(JOB), World()
+    settle(cr, world)
+    world.run_pods()
+    settle(cr, world)
+    (job,) = [live for key, live in world.objects.items() if key.kind == "Pod"]
+    job["status"] = pod
+    for at in (1, 2, 700, 701):
+        settle(cr, world, NOW + at * SECOND)
+    assert condition(cr["status"], "Ready") == ("False", "Rejected")
+    assert cr["status"]["pin"]["reason"] == reason
+    assert says in cr["status"]["pin"]["message"]
+
+
+def test_load_and_commands_begin_once_somebody_can_answer_them() -> None:
+    before = [*JOB["verify"]["beforeCutover"], {"name": "busy", "load": {"rate": 5, "duration": "5s"}}, {"name": "smoke", "http": {}}]
+    cr, world = body({**SPEC, "verify": {"beforeCutover": before}}), World()
+
+    def made() -> list[str]:
+        return sorted(key.name.split("-")[2] for key in world.objects if key.kind == "Pod")
+
+    settle(cr, world)
+    assert (cr["status"]["release"]["step"], made()) == ("Preview", ["before"])
+    world.run_pods()
+    settle(cr, world)
+    assert (cr["status"]["release"]["step"], made()) == ("VerifyBefore", ["before", "busy", "contract"])
+
+
+def test_a_query_that_cannot_work_fails_at_once() -> None:
+    cr, world, now = measured(Sample(None, "parse error", is_final=True))
+    released(cr, world, now)
+    assert "check errors failed: parse error" in cr["status"]["pin"]["message"]
