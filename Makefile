@@ -30,7 +30,7 @@ unit: $(READY)
 
 test: check ## check, the whole of what it samples, and one case of every promise on a real cluster
 	$(BIN)/pytest -n 2 -m exhaustive
-	$(BIN)/pytest -n auto --dist worksteal -m "cluster and not full"
+	$(BIN)/pytest -n auto --dist loadgroup -m "cluster and not full"
 
 e2e: $(READY) ## the promises at full size, on a cluster of their own
 	$(PY) -m e2e.run

@@ -18,6 +18,7 @@ from e2e.cluster.local.layout import Layout
 
 pytestmark = [
     pytest.mark.cluster,
+    pytest.mark.xdist_group("selftest"),  # one after the other: they share the name of a cluster
     pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="a local cluster needs Linux and root"),
 ]
 
