@@ -1,9 +1,12 @@
 """Programs of the operating system that the local cluster calls: installed with apt-get where they are missing."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from .command import attempt, has, run
 from .errors import ClusterError
+from .lock import locked
+from .paths import cache_root
 from .progress import step
 
 _BY_PROGRAM = {
@@ -29,7 +32,12 @@ def missing() -> list[str]:
 
 def ensure() -> None:
     """Installs what is missing. Raises ClusterError that names the packages where it can't."""
-    wanted = missing()
+    if missing():
+        with locked(cache_root() / "locks/packages", waiting_for="another process that installs packages"):
+            _install(missing())
+
+
+def _install(wanted: Sequence[str]) -> None:
     if not wanted:
         return
     if not has("apt-get"):

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from e2e.cluster import packages
 from e2e.cluster.local.processes import Process, parse_stat
 from e2e.cluster.lock import locked
 from e2e.cluster.progress import span
@@ -47,6 +48,17 @@ def test_a_lock_keeps_others_out_and_leaves_no_file(tmp_path: Path) -> None:
     assert os.waitpid(child, 0) == (child, 0)
     assert (tmp_path / "got-it").exists()
     assert not path.exists()
+
+
+def test_packages_that_another_process_has_installed_meanwhile_are_not_installed_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = iter([["runc"], []])
+    monkeypatch.setenv("HARDENED_CACHE", str(tmp_path))
+    monkeypatch.setattr(packages, "missing", lambda: next(looks))
+    monkeypatch.setattr(packages, "attempt", lambda *_, **__: pytest.fail("installed again"))
+    packages.ensure()
+    assert next(looks, None) is None
 
 
 def test_what_is_made_whole_appears_only_when_it_is_ready(tmp_path: Path) -> None:
