@@ -15,10 +15,20 @@ from e2e.rig import ACCOUNT, MERCY, SYSTEM, Run, operator_behind, subfolder
 TAKEOVER_SECONDS = 20.0
 
 
+async def allow_leaders(kube: Kube, namespace: str) -> None:
+    """Gives the operator's account the rights to a Lease in this namespace that it has in its own: each namespace can have a leader of its
+    own, then."""
+    for kind in ("Role", "RoleBinding"):
+        for live in await kube.list(kind, SYSTEM):
+            meta = {"name": live["metadata"]["name"], "namespace": namespace}
+            rest = {key: value for key, value in live.items() if key in ("rules", "roleRef", "subjects")}
+            await kube.create({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind, "metadata": meta, **rest})
+
+
 @contextlib.asynccontextmanager
 async def candidate(kube: Kube, kubeconfig: Path, folder: Path, namespace: str, name: str, *, restarts: int = 5) -> AsyncIterator[Run]:
-    """One of several operators for a namespace, with the real Lease and a proxy of its own."""
-    settings = {"HARDENED_LEADER_ELECT": "true", "HARDENED_IDENTITY": name, "HARDENED_LEASE_NAMESPACE": SYSTEM}
+    """One of several operators for a namespace that they are allowed to lead in, each with a proxy of its own."""
+    settings = {"HARDENED_LEADER_ELECT": "true", "HARDENED_IDENTITY": name, "HARDENED_LEASE_NAMESPACE": namespace}
     async with operator_behind(kube, kubeconfig, subfolder(folder, name), namespace=namespace, settings=settings, restarts=restarts) as run:
         yield run
 
@@ -28,8 +38,9 @@ def holds(name: str) -> Callable[[Body | None], bool]:
     return lambda lease: lease is not None and lease["spec"].get("holderIdentity") == name
 
 
-async def until_leads(kube: Kube, name: str) -> None:
-    await kube.until("Lease", ACCOUNT, SYSTEM, holds(name), within=MERCY * TAKEOVER_SECONDS)
+async def until_leads(kube: Kube, namespace: str, name: str) -> None:
+    """Waits until this candidate leads in the namespace."""
+    await kube.until("Lease", ACCOUNT, namespace, holds(name), within=MERCY * TAKEOVER_SECONDS)
 
 
 def terms(runs: Mapping[str, Run]) -> list[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.candidates import TAKEOVER_SECONDS, candidate, terms, until_leads
+from e2e.candidates import TAKEOVER_SECONDS, allow_leaders, candidate, terms, until_leads
 from e2e.cluster.local.cluster import LocalCluster
 from e2e.figures import figures
 from e2e.install import install
@@ -30,16 +30,16 @@ pytestmark = pytest.mark.usefixtures("rights")
 def test_a_leader_that_is_paused_killed_or_ended_is_followed_by_one_other(kubeconfig: Path, tmp_path: Path) -> None:
     async def all_of_it() -> None:
         async with Kube(kubeconfig) as kube, fresh_namespace(kube, "lead") as namespace, contextlib.AsyncExitStack() as stack:
-            await kube.delete("Lease", ACCOUNT, SYSTEM)
+            await allow_leaders(kube, namespace)
             runs = {"a": await stack.enter_async_context(candidate(kube, kubeconfig, tmp_path, namespace, "a"))}
-            await until_leads(kube, "a")
+            await until_leads(kube, namespace, "a")
             runs["b"] = await stack.enter_async_context(candidate(kube, kubeconfig, tmp_path, namespace, "b", restarts=0))
             await canary(kube, namespace, within=MERCY * HANDOVER_SECONDS)
             a, b = runs["a"].operator, runs["b"].operator
 
             await a.pause()
             paused = await canary(kube, namespace, within=MERCY * TAKEOVER_SECONDS)
-            await until_leads(kube, "b")
+            await until_leads(kube, namespace, "b")
             await asyncio.sleep(max(0.0, PAUSE_SECONDS - paused))  # how long it is paused is the fault, not a wait
             await a.resume()
             ended = await a.wait_exit(within=MERCY * HANDOVER_SECONDS)
@@ -50,7 +50,7 @@ def test_a_leader_that_is_paused_killed_or_ended_is_followed_by_one_other(kubeco
             await a.wait_log("starts in", count=2, within=MERCY * 5)
             await b.kill()
             killed = await canary(kube, namespace, within=MERCY * TAKEOVER_SECONDS)
-            await until_leads(kube, "a")
+            await until_leads(kube, namespace, "a")
 
             runs["c"] = await stack.enter_async_context(candidate(kube, kubeconfig, tmp_path, namespace, "c"))
             await runs["c"].proxy.until(lambda call: call.resource == "leases", within=MERCY * 10)

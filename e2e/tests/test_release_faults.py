@@ -12,13 +12,13 @@ from signal import SIGSTOP
 
 import pytest
 
-from e2e.candidates import candidate, terms_in, until_leads
+from e2e.candidates import allow_leaders, candidate, terms_in, until_leads
 from e2e.cluster.local.cluster import LocalCluster
 from e2e.faults import Call, Fault, Hold, Moment, Plan, answer_plans, kill_plans, signal_plans, targets
 from e2e.kube import Kube
 from e2e.release_flow import FLOW_SECONDS, PROMOTED, REJECTED, REPLACED, ROLLED_BACK, TAKEN_BACK, Flow
 from e2e.release_run import Stage, measure, run_clean, run_struck
-from e2e.rig import ACCOUNT, SYSTEM, Run, fresh_namespace, subfolder
+from e2e.rig import Run, fresh_namespace, subfolder
 from e2e.sweep import (
     LANES,
     Choose,
@@ -148,11 +148,11 @@ class Paused:
 async def _leader_and_standby(stage: Stage) -> AsyncIterator[dict[str, Run]]:
     async with fresh_namespace(stage.kube, "pause") as namespace, contextlib.AsyncExitStack() as stack:
         folder = subfolder(stage.folder, namespace)
-        await stage.kube.delete("Lease", ACCOUNT, SYSTEM)
+        await allow_leaders(stage.kube, namespace)
         runs = {}
         for name in ("a", "b"):
             runs[name] = await stack.enter_async_context(candidate(stage.kube, stage.local.kubeconfig, folder, namespace, name))
-            await until_leads(stage.kube, "a")
+            await until_leads(stage.kube, namespace, "a")
         yield runs
 
 
@@ -173,10 +173,9 @@ def two_writers(writes: Mapping[str, Iterable[Call]]) -> list[str]:
 
 async def _pause(stage: Stage, paused: Paused, choose: Choose) -> tuple[float, Results, list[str]]:
     clean = await run_clean(stage, REPLACED)
-    # One after the other: there is one Lease.
-    results = {}
-    for plan in choose(paused.plans(sure(REPLACED, clean))):
-        (results[plan.name],) = await gather_limited(1, [functools.partial(_pause_once, stage, paused, clean, plan)])
+    plans = choose(paused.plans(sure(REPLACED, clean)))
+    found = await gather_limited(LANES, [functools.partial(_pause_once, stage, paused, clean, plan) for plan in plans])
+    results: Results = dict(zip((plan.name for plan in plans), found, strict=True))
     return clean.seconds, results, differences(clean, results)
 
 
