@@ -98,8 +98,9 @@ async def _of_service(run: Run, edit: str, colors: frozenset[str]) -> float:
 
 async def _of_deployment(run: Run, edit: str, color: str) -> float:
     name = f"web-{color}"
-    was = await run.kube.get("Deployment", name, run.namespace)
-    assert was, f"there is no {name} to be edited"
+    # A step is told before what it asks for is there.
+    was, _ = await run.kube.until("Deployment", name, run.namespace, lambda live: live is not None, within=MERCY * REPAIR_SECONDS)
+    assert was
     uid, is_deleted = was["metadata"]["uid"], edit.endswith("deleted")
     labels: Body = was["metadata"]["labels"]
     if is_deleted:
