@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from e2e.cluster.local.cluster import LocalCluster
+from e2e.damage import REPAIR_SECONDS
 from e2e.figures import figures
 from e2e.hand_edits import EDITS, OF_SERVICE, OF_SERVING, PROMOTED, REJECTED, edit_and_await_repair, end_of, ends_after
 from e2e.kube import condition, is_ready
 from e2e.releases import STEPS, leads_to, released, slow, until_gone, until_no_release, until_step
-from e2e.rig import Run, running, serve
+from e2e.rig import MERCY, Run, running, serve
 from e2e.samples import sampled
 from e2e.traffic import sending
 
@@ -48,7 +49,8 @@ def test_an_edit_in_a_good_release_is_repaired_toward_stable_and_it_ends_as_it_s
             figures("edited in a good release", step=step, edit=edit, repair_seconds=seconds, ended=ended)
             assert ended in ends_after(step, edit)
             serving, idle = ("green", "blue") if ended == PROMOTED else ("blue", "green")
-            assert leads_to(serving)(await run.kube.get("Service", "web", run.namespace))
+            # That it is to be led back is told before it is.
+            await run.kube.until("Service", "web", run.namespace, leads_to(serving), within=MERCY * REPAIR_SECONDS)
             await until_no_release(run)
             # A stack that nobody keeps has no pods.
             await run.kube.until("Deployment", f"web-{idle}", run.namespace, lambda d: d is None or not d["spec"]["replicas"], within=30)

@@ -25,7 +25,7 @@ from hardened.core.policy import Policy
 from hardened.core.reasons import Reason
 from hardened.core.release.course import course_of, is_suspended
 from hardened.core.release.migration_pods import is_at_work
-from hardened.core.release.model import COLORS, POLLED_STEPS, Migration, Step
+from hardened.core.release.model import COLORS, POLLED_STEPS, WITHOUT_PODS, Migration, Step
 from hardened.core.release.record import record_of
 from hardened.core.revisions import history
 from hardened.core.revisions.history import revision_label
@@ -150,6 +150,9 @@ class _Planner:
             return Plan(status=self._status(finding), is_status_first=not is_told, answers=self.answers, requeue_after=self._answer_wait())
         if self._doubts_the_switch():
             return Plan(look=frozenset({ChildKey("Service", self.svc.name)}))
+        look = self._unseen_stacks()
+        if look:
+            return Plan(look=look)
         if course.needs_pods:
             return Plan(look_at_pods=True)
         if course.asks:
@@ -191,6 +194,15 @@ class _Planner:
         known = {record.place, stable.place if stable else None} if record.step is Step.CUTOVER else {record.place}
         is_as_recorded = live is not None and leads_to(live, self.svc) in known and not is_strange(live, self.svc)
         return not is_as_recorded and key not in self.observed.fresh | self.observed.absent
+
+    def _unseen_stacks(self) -> frozenset[ChildKey]:
+        """The Deployments that the release goes by, as far as the caches lack them: somebody may have taken their labels, and no more."""
+        record, stable = record_of(self.before), self.facts.stable
+        if record is None or record.step in WITHOUT_PODS:
+            return frozenset()
+        colors = {record.place.color, *((stable.place.color,) if stable else ()), *(COLORS if record.step is Step.KEEP else ())}
+        keys = {ChildKey("Deployment", names.child_name(self.svc.name, color)) for color in colors}
+        return keys - self.observed.children.keys() - self.observed.absent
 
     def _wanted(self) -> list[Manifest]:
         children = desired_children(self.svc, self.course.stacks, self.course.switch, self.course.preview)

@@ -13,6 +13,7 @@ from tests.core.worlds import NOW, body, condition, decide, settle, with_spec
 
 from hardened.core.manifest import ChildKey, Manifest
 from hardened.core.plan import Plan
+from hardened.core.release.model import COLORS
 
 SERVICE = ChildKey("Service", "shop")
 NOBODY = {"revision": "none"}
@@ -37,6 +38,28 @@ def strip(world: World, key: str) -> None:
     """As a server-side apply of a manager leaves it who takes the selector over and gives this key up."""
     spec = world.objects[SERVICE]["spec"]
     spec["selector"] = {k: v for k, v in spec["selector"].items() if key != "all" and not k.endswith(f"/{key}")}
+
+
+# ---- what cannot be seen is not gone
+
+
+@pytest.mark.parametrize("color", COLORS)
+@pytest.mark.parametrize("step", STEPS[1:])
+def test_a_stack_that_lost_its_labels_holds_no_release_up(step: str, color: str) -> None:
+    def after(*, is_stripped: bool) -> tuple[dict[str, str], dict[str, int], Any]:
+        cr, world = body(GATED), World()
+        now = released(cr, world)
+        cr = with_spec(cr, image="shop:2")
+        now = released_until(cr, world, now, step)
+        stack = world.objects[ChildKey("Deployment", f"shop-{color}")]
+        labels = stack["metadata"]["labels"]
+        if is_stripped:
+            del stack["metadata"]["labels"]
+        settle(cr, world, now)
+        assert world.objects[ChildKey("Deployment", f"shop-{color}")]["metadata"]["labels"] == labels
+        return lead(world), sizes(world), cr["status"]["release"]["step"]
+
+    assert after(is_stripped=True) == after(is_stripped=False)
 
 
 # ---- a missing key of the selector is no first deploy
