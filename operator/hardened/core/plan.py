@@ -150,9 +150,9 @@ class _Planner:
             return Plan(status=self._status(finding), is_status_first=not is_told, answers=self.answers, requeue_after=self._answer_wait())
         if self._doubts_the_switch():
             return Plan(look=frozenset({ChildKey("Service", self.svc.name)}))
-        look = self._unseen_stacks()
-        if look:
-            return Plan(look=look)
+        unseen = self._unseen_stacks()
+        if unseen:
+            return Plan(look=unseen | self._unread(self._wanted()))
         if course.needs_pods:
             return Plan(look_at_pods=True)
         if course.asks:

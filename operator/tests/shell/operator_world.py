@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.memory.api_server import Call, MemoryApiServer
+from tests.memory.selector import matches
 from tests.shell import virtual_time
 
 from hardened.core.policy import Policy
@@ -18,6 +19,7 @@ from hardened.shell.metrics import Metrics
 from hardened.shell.reconciler import Reconciler
 from hardened.shell.recorder import Recorder
 from hardened.shell.sync import Sync
+from hardened.shell.watches import SELECTORS
 from hardened.shell.workqueue import WorkQueue
 
 Body = dict[str, Any]
@@ -91,7 +93,8 @@ class Operator:
     def _seen(self, event: str, kind: Kind, obj: Body) -> None:
         if kind.name == "CustomResourceDefinition" or (self.namespaces and obj["metadata"]["namespace"] not in self.namespaces):
             return
-        key = self.cache.see(kind, event, obj)
+        # To a watch, an object that is none of those any more that it selects is gone.
+        key = self.cache.see(kind, event if matches(SELECTORS[kind], obj) else "DELETED", obj)
         if key:
             self.queue.add(key)
 
