@@ -201,7 +201,7 @@ class _Planner:
         if record is None or record.step in WITHOUT_PODS:
             return frozenset()
         colors = {record.place.color, *((stable.place.color,) if stable else ()), *(COLORS if record.step is Step.KEEP else ())}
-        keys = {ChildKey("Deployment", names.child_name(self.svc.name, color)) for color in colors}
+        keys = frozenset(ChildKey("Deployment", names.child_name(self.svc.name, color)) for color in colors)
         return keys - self.observed.children.keys() - self.observed.absent
 
     def _wanted(self) -> list[Manifest]:

@@ -91,7 +91,7 @@ class Operator:
             await asyncio.Event().wait()  # a killed process runs no further line
 
     def _seen(self, event: str, kind: Kind, obj: Body) -> None:
-        if kind.name == "CustomResourceDefinition" or (self.namespaces and obj["metadata"]["namespace"] not in self.namespaces):
+        if kind not in SELECTORS or (self.namespaces and obj["metadata"]["namespace"] not in self.namespaces):
             return
         # To a watch, an object that is none of those any more that it selects is gone.
         key = self.cache.see(kind, event if matches(SELECTORS[kind], obj) else "DELETED", obj)
