@@ -18,7 +18,6 @@ from e2e.cluster.local.layout import Layout
 
 pytestmark = [
     pytest.mark.cluster,
-    pytest.mark.xdist_group("selftest"),  # one after the other: they share the name of a cluster
     pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="a local cluster needs Linux and root"),
 ]
 
@@ -28,8 +27,8 @@ BASE_IMAGE = "docker.io/library/debian:bookworm-slim"
 
 @pytest.fixture
 def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalCluster]:
-    """The cluster `selftest`, gone before and after the test."""
-    found = LocalCluster("selftest")
+    """The cluster of this process's own tests of clusters, gone before and after the test."""
+    found = LocalCluster("-".join(filter(None, ("selftest", os.environ.get("PYTEST_XDIST_WORKER")))))
     found.down()
     yield found
     found.down()

@@ -1,6 +1,7 @@
 """What the code relies on from an API server: objects are made, read, replaced and deleted."""
 
 import asyncio
+import itertools
 from collections.abc import Callable
 
 import pytest
@@ -160,7 +161,13 @@ def test_on_a_cluster_a_quota_is_told_from_a_lack_of_rights(real_namespaces: Cal
     typed.CoreV1Api().create_namespaced_resource_quota(namespace, quota)
 
     async def run() -> ApiFailure:
-        async with client() as api:
-            return await raised(api.apply(SERVICE, World(api, namespace, "thing").service({"port": 80}), force=True))
+        async with client() as api, asyncio.timeout(30):
+            for number in itertools.count():
+                try:
+                    await api.apply(SERVICE, World(api, namespace, f"thing-{number}").service({"port": 80}), force=True)
+                except ApiFailure as failure:
+                    return failure
+                await asyncio.sleep(0.1)  # nothing tells when the server has heard of the quota
+        raise AssertionError("unreachable: it counts for ever")
 
     assert is_kind(asyncio.run(run()), Refused, 403, EXCEEDED_QUOTA)
