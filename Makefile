@@ -28,6 +28,7 @@ lint: $(READY)
 unit: $(READY)
 	$(BIN)/pytest -n 2
 
+# loadgroup hands out one test at a time to whoever is free: some take a tenth of a second, and some three minutes.
 test: check ## check, the whole of what it samples, and one case of every promise on a real cluster
 	$(BIN)/pytest -n 2 -m exhaustive
 	$(BIN)/pytest -n auto --dist loadgroup -m "cluster and not full"
