@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from e2e import lanes
 from e2e.cluster import Provider, choose
 from e2e.cluster.local.cluster import LocalCluster
 from e2e.install import install
@@ -16,7 +17,7 @@ from e2e.samples import sample
 from e2e.workloads.build import build
 
 #: With a name of its own for each process that runs tests side by side: one may stop what another one's tests need.
-CLUSTER = "-".join(filter(None, (os.environ.get("CLUSTER", "test"), os.environ.get("PYTEST_XDIST_WORKER"))))
+CLUSTER = lanes.own(os.environ.get("CLUSTER", "test"))
 #: Processes that `pytest -n auto` runs side by side. They mostly wait, and each has a cluster of its own to pay for.
 LANES = 2
 

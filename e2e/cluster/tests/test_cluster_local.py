@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from e2e import lanes
 from e2e.cluster import tools
 from e2e.cluster.local import cgroups, network, teardown
 from e2e.cluster.local.cluster import LocalCluster
@@ -28,7 +29,7 @@ BASE_IMAGE = "docker.io/library/debian:bookworm-slim"
 @pytest.fixture
 def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalCluster]:
     """The cluster of this process's own tests of clusters, gone before and after the test."""
-    found = LocalCluster("-".join(filter(None, ("selftest", os.environ.get("PYTEST_XDIST_WORKER")))))
+    found = LocalCluster(lanes.own("selftest"))
     found.down()
     yield found
     found.down()

@@ -137,6 +137,7 @@ class _Planner:
     def __init__(self, svc: HardenedService, before: Mapping[str, Any], observed: Observed, policy: Policy, now: datetime) -> None:
         self.svc, self.before, self.observed, self.now = svc, before, observed, now
         self.facts = Facts(svc, before, observed)
+        self.record = record_of(before)
         self.course = course_of(self.facts, policy.verifier_image, now)
         self.unheard = unheard(self.facts, self.course.verifiers)
         self.deployment = self.facts.deployments.get(self.course.focus)
@@ -144,7 +145,7 @@ class _Planner:
 
     def plan(self) -> Plan:
         course = self.course
-        if is_suspended(self.svc, record_of(self.before)):
+        if is_suspended(self.svc, self.record):
             finding = Finding(Reason.SUSPENDED, "spec.suspend is true: nothing is changed until it is false")
             is_told = course.actions == entries_of(self.before)
             return Plan(status=self._status(finding), is_status_first=not is_told, answers=self.answers, requeue_after=self._answer_wait())
@@ -187,7 +188,7 @@ class _Planner:
 
     def _doubts_the_switch(self) -> bool:
         """Whether the switch Service, as far as is known, leads where nobody led it. A list can be older than the record of the flip."""
-        record, key = record_of(self.before), ChildKey("Service", self.svc.name)
+        record, key = self.record, ChildKey("Service", self.svc.name)
         if record is None or record.strategy != "BlueGreen" or record.step not in (Step.CUTOVER, Step.VERIFY_AFTER):
             return False
         live, stable = self.facts.switch, self.facts.stable
@@ -197,7 +198,7 @@ class _Planner:
 
     def _unseen_stacks(self) -> frozenset[ChildKey]:
         """The Deployments that the release goes by, as far as the caches lack them: somebody may have taken their labels, and no more."""
-        record, stable = record_of(self.before), self.facts.stable
+        record, stable = self.record, self.facts.stable
         if record is None or record.step in WITHOUT_PODS:
             return frozenset()
         colors = {record.place.color, *((stable.place.color,) if stable else ()), *(COLORS if record.step is Step.KEEP else ())}
