@@ -80,10 +80,10 @@ class Plan:
     None, nothing else is decided.
 
     look: children to read by name, one after the other; look_around: ConfigMaps to read by name, beside the quotas; ask: Prometheus;
-    seed_replicas: what to set spec.replicas to, by /scale; apply,
-    delete, end: in this order, stopping at the first failure; end: pods that are to end now, and to stay; status: the whole status as it
-    should be once nothing is left to write, None to leave it; is_status_first: the rest depends on that status, and is planned once it is
-    written; answers: to actions, after all else; requeue_after: when to look again if nothing happens before.
+    seed_replicas: what to set spec.replicas to, by /scale; apply, delete, end: in this order, stopping at the first failure; apply: what
+    takes pods away comes last; end: pods that are to end now, and to stay; status: the whole status as it should be once nothing is left
+    to write, None to leave it; is_status_first: the rest depends on that status, and is planned once it is written; answers: to actions,
+    after all else; requeue_after: when to look again if nothing happens before.
     """
 
     look: frozenset[ChildKey] = frozenset()
@@ -173,6 +173,8 @@ class _Planner:
         look = self._unsure(apply)
         if look:
             return Plan(look=look)
+        # Somebody may have led the Service to pods that no release keeps: it is led away from them first.
+        apply.sort(key=self._takes_pods_away)
         obstacle = self._trouble() or blocker or self._not_undone() or self._pinned() or course.config or self._pods_finding()
         if self._wants_pods(obstacle):
             return Plan(look_at_pods=True)
@@ -218,7 +220,7 @@ class _Planner:
 
     def _unsure(self, apply: Iterable["Apply"]) -> frozenset[ChildKey]:
         """What takes pods away is decided on a fresh Deployment, and after it a fresh switch Service: traffic may lead there by now."""
-        shrinking = frozenset(key for step in apply if (key := key_of(step.manifest)).kind == "Deployment" and self._takes_pods_away(step))
+        shrinking = frozenset(key_of(step.manifest) for step in apply if self._takes_pods_away(step))
         if shrinking - self.observed.fresh:
             return shrinking - self.observed.fresh
         switch = frozenset({ChildKey("Service", self.svc.name)}) & self.observed.children.keys()
@@ -226,7 +228,7 @@ class _Planner:
 
     def _takes_pods_away(self, step: "Apply") -> bool:
         live = self.observed.children.get(key_of(step.manifest))
-        if live is None:
+        if live is None or live["kind"] != "Deployment":
             return False
         before, after = rollout_of(live), step.manifest["spec"]
         revision = after["template"]["metadata"]["labels"][names.REVISION_LABEL]

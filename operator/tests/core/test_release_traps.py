@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.core import worlds
 from tests.core.releases import CHECKED, GATED, SECOND, SPEC, lead, place, released, released_until, sizes
-from tests.core.worlds import NOW, body, condition, decide, settle, with_spec
+from tests.core.worlds import NOW, begun, body, condition, decide, settle, with_spec
 
 from hardened.core.manifest import ChildKey, Manifest
 from hardened.core.plan import Plan
@@ -83,6 +83,21 @@ def test_a_stripped_selector_is_led_to_stable_whatever_the_step(step: str, key: 
     settle(cr, world, now)
     assert lead(world) == stable
     assert all(led in (stripped, stable) for led in world.led)
+
+
+@pytest.mark.parametrize("is_first", [True, False], ids=["first release", "beside what serves"])
+def test_clients_led_by_hand_to_a_version_are_led_away_before_its_pods_make_way_for_a_newer_one(is_first: bool) -> None:
+    cr, world = body(GATED), World()
+    now = NOW if is_first else released(cr, world)
+    cr = cr if is_first else with_spec(cr, image="shop:2")
+    now = released_until(cr, world, now, "Approval")
+    color = "blue" if is_first else "green"
+    older, cr = place(cr, color), with_spec(cr, image="shop:3")
+    begun(cr, world, now)
+    world.objects[SERVICE]["spec"]["selector"] |= {f"hardened.dev/{key}": value for key, value in older.items()}
+    world.writes.clear()
+    settle(cr, world, now)
+    assert world.writes.index("apply Service shop") < world.writes.index(f"apply Deployment shop-{color}")
 
 
 @pytest.mark.parametrize("key", STRIPPED)
