@@ -147,6 +147,7 @@ async def operator_behind(
             "PATH": "/usr/bin:/bin",
             "PYTHONPATH": str(ROOT / "operator"),
             "KUBECONFIG": str(proxy.kubeconfig(folder / f"{namespace}.kubeconfig", **access)),
+            "TMPDIR": str(folder),  # the client keeps the authority's certificate in a file, and a process that is killed leaves it
             "HARDENED_NAMESPACES": namespace,
             "HARDENED_LEADER_ELECT": "false",
             "HARDENED_HEALTH_PORT": str(free_port()),
