@@ -10,10 +10,10 @@ from .progress import say
 
 
 @contextmanager
-def locked(path: Path, *, waiting_for: str) -> Iterator[None]:
+def locked(path: Path, *, waiting_for: str = "") -> Iterator[None]:
     """Holds the lock of that file for the block. The file is gone after it, unless others wait for it.
 
-    waiting_for: what to tell a person while another process holds it.
+    waiting_for: what to tell a person while another process holds it; nothing where it is left out.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle = _acquire(path, waiting_for)
@@ -34,7 +34,7 @@ def _acquire(path: Path, waiting_for: str) -> int:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            if not told:
+            if waiting_for and not told:
                 say(f"  waiting for {waiting_for}")
                 told = True
             fcntl.flock(handle, fcntl.LOCK_EX)

@@ -7,13 +7,13 @@ nobody knows. It joins its cgroup first: even without a record, the cgroup tells
 import os
 import signal
 import time
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..command import run
 from ..errors import ClusterError
-from . import cgroups, network
+from . import cgroups, device_plugins, network
 from .components import Component
 from .layout import Layout
 
@@ -89,7 +89,13 @@ def ensure(layout: Layout, component: Component) -> bool:
 
 
 def start(layout: Layout, component: Component) -> None:
-    """Starts the daemon. It outlives this process and is no child of it."""
+    """Starts the daemon; a kubelet in its turn. It outlives this process and is no child of it."""
+    is_kubelet = component.name.startswith("kubelet-")
+    with device_plugins.turn(lambda: not find(layout, component.name)) if is_kubelet else nullcontext():
+        _launch(layout, component)
+
+
+def _launch(layout: Layout, component: Component) -> None:
     record = _record(layout, component.name)
     record.parent.mkdir(parents=True, exist_ok=True)
     record.unlink(missing_ok=True)

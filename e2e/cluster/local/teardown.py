@@ -7,7 +7,6 @@ import ctypes
 import os
 import shutil
 import signal
-import socket
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -15,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from ..errors import ClusterError
-from . import cgroups, network
+from . import cgroups, device_plugins, network
 from .layout import Layout, Node, record_of
 
 PATIENCE_S = 30.0
@@ -23,7 +22,6 @@ PATIENCE_S = 30.0
 
 _POD_LOG_LINKS = Path("/var/log/containers")
 _CNI_RESULTS = Path("/var/lib/cni/results")
-_DEVICE_PLUGINS = Path("/var/lib/kubelet/device-plugins")
 
 _MNT_DETACH = 2
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -99,16 +97,10 @@ def _sweep_shared_folders(layout: Layout) -> None:
                 link.unlink()
     for result in _CNI_RESULTS.glob(f"{layout.cgroup}-*"):
         result.unlink(missing_ok=True)
-    if _DEVICE_PLUGINS.is_dir() and not _has_listener(_DEVICE_PLUGINS / "kubelet.sock"):
-        (_DEVICE_PLUGINS / "kubelet.sock").unlink(missing_ok=True)
-    for folder in (_POD_LOG_LINKS, _CNI_RESULTS, _CNI_RESULTS.parent, _DEVICE_PLUGINS, _DEVICE_PLUGINS.parent):
+    device_plugins.sweep()
+    for folder in (_POD_LOG_LINKS, _CNI_RESULTS, _CNI_RESULTS.parent):
         with suppress(OSError):  # in use by others, or not there
             folder.rmdir()
-
-
-def _has_listener(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX) as caller:
-        return caller.connect_ex(str(path)) == 0
 
 
 def _in_namespaces(inodes: set[int]) -> set[int]:
