@@ -41,6 +41,14 @@ def test_a_write_whose_object_had_changed_is_none_that_every_run_makes() -> None
     assert [c.index for c in certain(made, status_writes=2, reads=1)] == [1, 2]
 
 
+def test_a_probe_that_is_made_anew_is_none_of_every_run() -> None:
+    first, second = "web-verify-cutover-1a2b3c", "web-verify-cutover-4d5e6f"
+    made = calls(
+        f"apply pods {first}", f"delete pods {first}", "apply pods web-verify-after-1a2b3c", f"apply pods {second}", f"delete pods {second}"
+    )
+    assert [c.index for c in certain(made, status_writes=2, reads=1)] == [0, 1, 2]
+
+
 def test_parts_are_all_of_it_and_a_sample_depends_on_the_seed_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     plans = [Plan(str(number), ()) for number in range(50)]
     parts = [choose_part(part, 3)(plans) for part in range(3)]
