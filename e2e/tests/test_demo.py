@@ -14,7 +14,10 @@ from pathlib import Path
 import pytest
 
 from e2e.cluster import choose
-from e2e.demo import STEPS, Tour, bring_up, deploy, install_operator, load_images, release_bad, release_worse
+from e2e.demo.__main__ import STEPS
+from e2e.demo.releases import release_bad, release_worse
+from e2e.demo.service import bring_up, deploy, install_operator, load_images
+from e2e.demo.tour import Tour
 from e2e.figures import figures
 from e2e.rig import MERCY, ROOT
 

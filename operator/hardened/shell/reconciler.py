@@ -13,8 +13,9 @@ from hardened.core.live.compare import difference
 from hardened.core.live.observed import Observed, Trouble
 from hardened.core.manifest import ChildKey, digest, key_of
 from hardened.core.needs.dependencies import named_services
-from hardened.core.plan import Apply, Plan, plan
+from hardened.core.plan import Plan, plan
 from hardened.core.policy import Policy
+from hardened.core.writes import Apply
 from hardened.errors import ApiFailure, LookAgain, Refused, TryAgain, Vanished
 from hardened.shell.announcements import announcements
 from hardened.shell.api_server import ApiServer, Body

@@ -9,7 +9,8 @@ from tests.core.worlds import ANY_KEY, NOW, WEB, body, condition, decide, live_s
 
 from hardened.core.live.observed import Observed, Surroundings, Trouble
 from hardened.core.manifest import ChildKey
-from hardened.core.plan import LOOK_AGAIN, PATIENCE, plan
+from hardened.core.obstacles import PATIENCE
+from hardened.core.plan import LOOK_AGAIN, plan
 from hardened.core.policy import Policy
 from hardened.errors import Refused
 

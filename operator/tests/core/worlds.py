@@ -18,9 +18,10 @@ from hardened.api.parse import HardenedService, parse
 from hardened.core.checks.queries import Sample
 from hardened.core.live.observed import Observed, Surroundings
 from hardened.core.manifest import ChildKey, Manifest, key_of
-from hardened.core.plan import ENDED_SECONDS, Plan, plan
+from hardened.core.plan import Plan, plan
 from hardened.core.policy import Policy
 from hardened.core.revisions.revision import revision_name
+from hardened.core.writes import ENDED_SECONDS
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 STAMP = "2026-01-02T03:04:05Z"

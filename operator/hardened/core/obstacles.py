@@ -1,0 +1,104 @@
+"""What stands in the way of a service, or is not as it should be, in words for its status."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from hardened.core.facts import Facts
+from hardened.core.live import diagnosis
+from hardened.core.live.diagnosis import Finding
+from hardened.core.live.observed import is_deleting
+from hardened.core.live.rollout import Rollout, rollout_of
+from hardened.core.manifest import Manifest
+from hardened.core.reasons import Reason
+from hardened.core.release.course import Course
+from hardened.core.release.model import Migration
+from hardened.core.revisions.history import revision_label
+
+#: Pods get this long to come up before anybody asks why they do not.
+PATIENCE = timedelta(seconds=5)
+
+
+class Obstacles:
+    """Each None where nothing is the matter."""
+
+    def __init__(self, facts: Facts, course: Course, now: datetime) -> None:
+        self.course, self.now = course, now
+        self.observed, self.ours = facts.observed, facts.ours
+        self.deployment = facts.deployments.get(course.focus)
+
+    def trouble(self) -> Finding | None:
+        """What failed at the last try."""
+        troubles = self.observed.troubles
+        return diagnosis.of_failure(troubles[0].doing, troubles[0].failure) if troubles else None
+
+    def not_undone(self) -> Finding | None:
+        """A migration that somebody has to undo by hand."""
+        record = self.course.record
+        if record is None or record.migration is not Migration.NOT_UNDONE:
+            return None
+        text = f"the migration of revision {record.place.revision} was not undone, and is not tried again: {record.undo_problem}"
+        return Finding(Reason.MIGRATION_NOT_UNDONE, f"{text}; put the data right by hand, then change the spec, or retry", is_final=True)
+
+    def pinned(self) -> Finding | None:
+        """Why what the spec asks for is not released."""
+        rejection = self.course.rejection
+        if rejection is None:
+            return None
+        reason = Reason.ROLLED_BACK if rejection.after_cutover else Reason.REJECTED
+        what = "was taken back" if rejection.after_cutover else "was rejected"
+        text = f"revision {rejection.revision} {what}: {rejection.reason}: {rejection.message}; change the spec, or retry it"
+        return Finding(reason, text, is_final=True)
+
+    def pods(self) -> Finding | None:
+        """Why pods do not come up, as far as the Deployment and the pods that were listed tell."""
+        rollout = self.rollout()
+        if not self.deployment or not rollout or rollout.is_complete or self.course.room:
+            return None
+        finding = diagnosis.of_deployment(self.deployment) or diagnosis.of_pods(self._new_pods())
+        if finding and not self._has_stood_still(finding.believed_after):
+            finding = None
+        if diagnosis.has_passed_its_deadline(self.deployment):
+            text = finding.message if finding else "the rollout has made no progress for ten minutes; see its pods"
+            return Finding(finding.reason if finding else Reason.PROGRESS_DEADLINE_EXCEEDED, text, is_final=True)
+        return finding
+
+    def wants_pods(self, finding: Finding | None) -> bool:
+        """Whether pods that are late are to be listed. finding: what is known so far."""
+        # That a deadline has passed is no cause: the pods know it.
+        is_unexplained = finding is None or finding.reason is Reason.PROGRESS_DEADLINE_EXCEEDED
+        return self.observed.pods is None and is_unexplained and self.is_late()
+
+    def drift(self, entries: Iterable[Manifest]) -> Finding | None:
+        """What is not as it should be, and stops nothing. entries: see history.entries."""
+        for child in self.ours:
+            if child["kind"] == "PersistentVolumeClaim" and is_deleting(child):
+                name = child["metadata"]["name"]
+                text = f"claim {name} is being deleted while pods mount it; its data goes when the last of them ends: copy it now"
+                return Finding(Reason.CLAIM_DELETING, text)
+        if self.observed.contested:
+            key, path = next(iter(self.observed.contested.items()))
+            text = f"{key}: {path} is changed by something else as it is written; see the admission webhooks and policies of the cluster"
+            return Finding(Reason.CONTESTED, text)
+        lost = [e["revision"] for e in entries if e.get("missing")]
+        if lost:
+            return Finding(
+                Reason.REVISION_MISSING, f"stored revisions were deleted: {', '.join(lost)}; a rollback to them is no longer possible"
+            )
+        return None
+
+    def rollout(self) -> Rollout | None:
+        """Of the stack whose pods are waited for."""
+        return rollout_of(self.deployment) if self.deployment else None
+
+    def is_late(self) -> bool:
+        """Whether its pods have not come further for PATIENCE."""
+        rollout = self.rollout()
+        return rollout is not None and rollout.is_current and not rollout.is_complete and self._has_stood_still(PATIENCE)
+
+    def _has_stood_still(self, time: timedelta) -> bool:
+        rollout = self.rollout()
+        return rollout is None or rollout.progressed_at is None or self.now - rollout.progressed_at >= time
+
+    def _new_pods(self) -> list[Manifest]:
+        pods = [p for p in self.observed.pods or () if self.deployment and revision_label(p) == rollout_of(self.deployment).revision]
+        return pods or list(self.observed.pods or ())

@@ -1,0 +1,197 @@
+"""What of the cluster is to be changed, and what has to be read before that is certain."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hardened.api import names
+from hardened.core.checks.verifiers import is_verifier
+from hardened.core.children import desired_children, signed
+from hardened.core.desired.service import is_strange, leads_to
+from hardened.core.facts import Facts
+from hardened.core.live.compare import difference
+from hardened.core.live.diagnosis import Finding
+from hardened.core.live.observed import Owner, is_deleting, owner_of
+from hardened.core.live.rollout import rollout_of
+from hardened.core.manifest import ChildKey, Manifest, key_of
+from hardened.core.reasons import Reason
+from hardened.core.release.course import Course
+from hardened.core.release.migration_pods import is_at_work
+from hardened.core.release.model import COLORS, WITHOUT_PODS, Step
+from hardened.core.release.record import record_of
+from hardened.core.revisions import history
+
+#: A pod with this deadline ends at once, and stays with what it reported.
+ENDED_SECONDS = 1
+#: What a process that was paused must not bring back to what it was, once others have gone on: which stack serves, what runs in it, and
+#: which revision is stable or rejected.
+_DECISIVE = ("Service", "Deployment", "ControllerRevision")
+
+
+@dataclass(frozen=True)
+class Apply:
+    """Apply this manifest. is_new: it is not there, so nothing may be taken over; repairs: the field that somebody else changed, or "".
+
+    is_optional: where that fails, the rest goes on without it.
+    """
+
+    manifest: Manifest
+    is_new: bool = False
+    repairs: str = ""
+    is_optional: bool = False
+
+    @property
+    def wish(self) -> Manifest:
+        """The manifest without the version that it was decided on, which is a condition of the write, and moves on with it."""
+        meta = {key: value for key, value in self.manifest["metadata"].items() if key != "resourceVersion"}
+        return {**self.manifest, "metadata": meta}
+
+
+@dataclass(frozen=True)
+class Delete:
+    """Delete this object, if it is still this one, in this state."""
+
+    key: ChildKey
+    uid: str
+    resource_version: str
+
+
+class Writes:
+    """What differs between a course and the world. lost: verifiers that were not heard of in time, and are not made anew."""
+
+    def __init__(self, facts: Facts, course: Course, lost: frozenset[ChildKey]) -> None:
+        self.facts, self.course, self.lost = facts, course, lost
+        self.svc, self.observed, self.record = facts.svc, facts.observed, record_of(facts.before)
+
+    # ---- what has to be read first
+
+    def doubts_the_switch(self) -> bool:
+        """Whether the switch Service, as far as is known, leads where nobody led it. A list can be older than the record of the flip."""
+        record, key = self.record, ChildKey("Service", self.svc.name)
+        if record is None or record.strategy != "BlueGreen" or record.step not in (Step.CUTOVER, Step.VERIFY_AFTER):
+            return False
+        live, stable = self.facts.switch, self.facts.stable
+        known = {record.place, stable.place if stable else None} if record.step is Step.CUTOVER else {record.place}
+        is_as_recorded = live is not None and leads_to(live, self.svc) in known and not is_strange(live, self.svc)
+        return not is_as_recorded and key not in self.observed.fresh | self.observed.absent
+
+    def unseen_stacks(self) -> frozenset[ChildKey]:
+        """The Deployments that the release goes by, as far as the caches lack them: somebody may have taken their labels, and no more."""
+        record, stable = self.record, self.facts.stable
+        if record is None or record.step in WITHOUT_PODS:
+            return frozenset()
+        colors = {record.place.color, *((stable.place.color,) if stable else ()), *(COLORS if record.step is Step.KEEP else ())}
+        keys = frozenset(ChildKey("Deployment", names.child_name(self.svc.name, color)) for color in colors)
+        return keys - self.observed.children.keys() - self.observed.absent
+
+    def unread(self, wanted: Iterable[Manifest]) -> frozenset[ChildKey]:
+        """What has to be read by name before anything is written: wanted children that the caches lack, and what is to be rebuilt."""
+        missing = frozenset(key_of(m) for m in wanted) - self.observed.children.keys() - self.observed.absent
+        rebuilt = (self.facts.unread_template(s.revision.name, s.color) for s in self.course.stacks)
+        return missing | {key for key in rebuilt if key}
+
+    def unsure(self, apply: Iterable[Apply]) -> frozenset[ChildKey]:
+        """What takes pods away is decided on a fresh Deployment, and after it a fresh switch Service: traffic may lead there by now."""
+        shrinking = frozenset(key_of(step.manifest) for step in apply if self.takes_pods_away(step))
+        if shrinking - self.observed.fresh:
+            return shrinking - self.observed.fresh
+        switch = frozenset({ChildKey("Service", self.svc.name)}) & self.observed.children.keys()
+        return switch - self.observed.fresh if shrinking else frozenset()
+
+    # ---- what is to be written
+
+    def wanted(self) -> list[Manifest]:
+        """All that should be there, in the order in which it is written."""
+        children = desired_children(self.svc, self.course.stacks, self.course.switch, self.course.preview)
+        return [*children, *(signed(v.manifest) for v in self.course.verifiers if v.key not in self.lost and not v.is_early)]
+
+    def applies(self, wanted: Iterable[Manifest]) -> tuple[list[Apply], Finding | None]:
+        """What differs, in order, up to the first child that must not be touched."""
+        found: list[Apply] = []
+        optional = {verifier.key for verifier in self.course.verifiers if verifier.is_optional}
+        for manifest in wanted:
+            key = key_of(manifest)
+            live = self.observed.children.get(key)
+            if live is None:
+                if key not in self.observed.refused:
+                    found.append(Apply(manifest, is_new=True, is_optional=key in optional))
+                continue
+            blocker = self._blocker(key, live)
+            if blocker:
+                return found, blocker
+            if is_deleting(live):
+                continue  # it is made anew once it is gone
+            # A pod is made once; what may still change of it is its end.
+            change = difference(manifest, live) if key.kind != "Pod" else None
+            if change and key not in self.observed.contested:
+                step = Apply(self._pinned_to(manifest, live), repairs=change if _digest(live) == _digest(manifest) else "")
+                found.append(step)
+        return found, None
+
+    def deletes(self, wanted: Iterable[Manifest]) -> Iterable[Delete]:
+        """What is ours and no longer wanted: never a claim, never a revision within the history."""
+        unwanted: set[ChildKey] = set()
+        for live in self.facts.kept.surplus(self._in_use(), self.svc.spec.release.history_limit):
+            unwanted |= {key_of(live), history.files_key(live)}
+        services = {key_of(m) for m in wanted if m["kind"] == "Service"}
+        unwanted |= {key_of(child) for child in self.facts.ours if child["kind"] == "Service"} - services
+        pods = {key_of(m) for m in wanted if m["kind"] == "Pod"}
+        verifiers = [child for child in self.facts.ours if is_verifier(child)]
+        if self.course.rejection and not self.course.record:
+            # What has failed is kept to be looked at, until the next release.
+            verifiers = [live for live in verifiers if (live.get("status") or {}).get("phase") not in ("Succeeded", "Failed")]
+        unwanted |= {key_of(child) for child in verifiers if not is_at_work(child)} - pods
+        for child in self.facts.ours:
+            if key_of(child) in unwanted and not is_deleting(child):
+                meta = child["metadata"]
+                yield Delete(key_of(child), meta["uid"], meta["resourceVersion"])
+
+    def ends(self) -> Iterable[ChildKey]:
+        """Verifiers that have asked for long enough."""
+        for verifier in self.course.verifiers:
+            live = self.observed.children.get(verifier.key)
+            is_running = live is not None and (live.get("status") or {}).get("phase") in ("Pending", "Running")
+            if live and verifier.has_enough and is_running and live["spec"].get("activeDeadlineSeconds") != ENDED_SECONDS:
+                yield verifier.key
+
+    def takes_pods_away(self, step: Apply) -> bool:
+        """Whether a Deployment has fewer pods after it, or other ones."""
+        live = self.observed.children.get(key_of(step.manifest))
+        if live is None or live["kind"] != "Deployment":
+            return False
+        before, after = rollout_of(live), step.manifest["spec"]
+        revision = after["template"]["metadata"]["labels"][names.REVISION_LABEL]
+        return before.wanted > after["replicas"] or (before.wanted > 0 and before.revision != revision)
+
+    def _pinned_to(self, manifest: Manifest, live: Manifest) -> Manifest:
+        """The manifest for this very object; where traffic or pods depend on it, for the state that it was decided on.
+
+        Each apply of a Deployment is one of its template and size, whatever it is about, and each one of a revision one of all its marks.
+        """
+        seen = {"uid": live["metadata"]["uid"]}
+        if manifest["kind"] in _DECISIVE:
+            seen["resourceVersion"] = live["metadata"]["resourceVersion"]
+        return {**manifest, "metadata": {**manifest["metadata"], **seen}}
+
+    def _blocker(self, key: ChildKey, live: Manifest) -> Finding | None:
+        match owner_of(live, self.svc.name, self.svc.uid):
+            case Owner.OURS:
+                return None
+            case Owner.PREVIOUS:
+                text = f"{key} still belongs to a deleted service of the same name; the garbage collector removes it"
+                return Finding(Reason.WAITING_FOR_GARBAGE_COLLECTION, text)
+            case Owner.FOREIGN:
+                text = f"{key} is there already and is not this service's; delete or rename it, or rename the service"
+                return Finding(Reason.NOT_OWNED, text, is_final=True)
+
+    def _in_use(self) -> frozenset[str]:
+        running = {rollout_of(live).revision for live in self.facts.deployments.values()}
+        named = {self.facts.stable.place.revision} if self.facts.stable else set()
+        if self.course.record:
+            named.add(self.course.record.place.revision)
+        named |= {entry.revision for entry in self.course.actions if entry.phase == "Running"}
+        return frozenset({self.facts.wanted.name, *running, *named, *(s.revision.name for s in self.course.stacks)})
+
+
+def _digest(manifest: Mapping[str, Any]) -> str:
+    return str((manifest["metadata"].get("annotations") or {}).get(names.APPLIED_ANNOTATION, ""))
