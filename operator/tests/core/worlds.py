@@ -88,6 +88,7 @@ class World:
     dead: set[str] = field(default_factory=set)  # Deployments whose pods are never ready
     failing: set[str] = field(default_factory=set)  # checks that fail
     mute: bool = False  # verifiers are lost, and say nothing
+    slow: bool = False  # verifiers do not begin
     has_place: bool = True  # see Observed
     ready: set[str] = field(default_factory=set)  # other services that are Ready
     samples: dict[str, Sample] = field(default_factory=dict)  # what Prometheus answers, by the check
@@ -131,7 +132,8 @@ class World:
                 self.pods += [_pod(live, number, is_ready=number < ready) for number in range(live["spec"]["replicas"])]
         for key, live in list(self.objects.items()):
             if key.kind == "Pod" and (live.get("status") or {}).get("phase") not in ("Succeeded", "Failed"):
-                live["status"] = {"phase": "Failed", "reason": "Evicted"} if self.mute else _verified(live, self.failing, now)
+                lost = {"phase": "Failed", "reason": "Evicted"}
+                live["status"] = lost if self.mute else {"phase": "Pending"} if self.slow else _verified(live, self.failing, now)
         for key, live in list(self.objects.items()):
             if key.kind == "Service":
                 self.objects[ChildKey("EndpointSlice", f"{key.name}-x")] = _endpoints(live, self.pods)
@@ -149,7 +151,7 @@ class World:
 
 
 def _verified(pod: Manifest, failing: set[str], now: datetime) -> Manifest:
-    """The status of a verifier: checks and migrations end at once, the probe once it is told to."""
+    """The status of a verifier: checks and migrations end at once, the probe after its time or once it is told to."""
     if names.ONCE_ANNOTATION in pod["metadata"]["annotations"]:
         code = int(pod["spec"]["containers"][0]["command"][0] in failing)
         ended = {"name": "verifier", "state": {"terminated": {"exitCode": code, "reason": "Error" if code else "Completed"}}}
@@ -158,7 +160,11 @@ def _verified(pod: Manifest, failing: set[str], now: datetime) -> Manifest:
     items = [*task.get("checks", ()), *task.get("probes", ())]
     has_failed = any(item["name"] in failing for item in items)
     if "probes" in task and pod["spec"]["activeDeadlineSeconds"] != ENDED_SECONDS and not has_failed:
-        return {"phase": "Running"}
+        began = {"name": "verifier", "state": {"running": {"startedAt": now.isoformat()}}}
+        (container,) = (pod.get("status") or {}).get("containerStatuses") or [began]
+        began_at = datetime.fromisoformat(container["state"]["running"]["startedAt"])
+        if now < began_at + timedelta(seconds=task["probes"][0]["durationSeconds"]):
+            return {"phase": "Running", "containerStatuses": [container]}
     results = [
         {"name": i["name"], "result": "Failed" if i["name"] in failing else "Passed", "message": "as asked", "requests": 5, "failed": 0}
         for i in items

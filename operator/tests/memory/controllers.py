@@ -1,6 +1,7 @@
 """What the cluster's own controllers do: Deployments get their pods, Services their endpoints, orphans go, namespaces end."""
 
 import json
+from datetime import datetime, timedelta
 from typing import Any
 
 from tests.memory import fields
@@ -130,13 +131,15 @@ def _is_verifier(body: Body) -> bool:
 
 
 def _verifiers(store: Store) -> int:
-    """Checks pass at once, and so do commands but `false`; the probe ends when it is told to."""
+    """Checks pass at once, and so do commands but `false`; the probe ends after its time, or when it is told to."""
     changed = 0
     for pod in store.bodies(POD, None):
         if not _is_verifier(pod) or (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
             continue
-        if "status" not in pod:
-            _store(store, POD, fields.copy(pod) | {"status": {"phase": "Running"}})
+        if (pod.get("status") or {}).get("phase") != "Running":
+            began = {"name": pod["spec"]["containers"][0]["name"], "state": {"running": {"startedAt": store.now()}}}
+            pod = fields.copy(pod) | {"status": {"phase": "Running", "containerStatuses": [began]}}
+            _store(store, POD, pod)
             changed += 1
         container = pod["spec"]["containers"][0]
         if container["command"] in (["true"], ["false"]):
@@ -147,7 +150,9 @@ def _verifiers(store: Store) -> int:
             changed += 1
             continue
         task = json.loads(container["env"][0]["value"])
-        if "probes" in task and pod["spec"]["activeDeadlineSeconds"] != 1:
+        began_at = datetime.fromisoformat(pod["status"]["containerStatuses"][0]["state"]["running"]["startedAt"])
+        asks_for = max((probe["durationSeconds"] for probe in task.get("probes", ())), default=0)
+        if pod["spec"]["activeDeadlineSeconds"] != 1 and datetime.fromisoformat(store.now()) < began_at + timedelta(seconds=asks_for):
             continue
         results = [{"name": item["name"], "result": "Passed", "requests": 5} for item in (*task.get("checks", ()), *task.get("probes", ()))]
         message = json.dumps({"results": results, "finishedAt": store.now()})

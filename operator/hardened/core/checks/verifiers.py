@@ -43,7 +43,7 @@ from hardened.core.revisions.revision import Revision
 
 #: The steps in which the probe runs. It starts before the flip, and ends when the window has passed.
 _PROBED = frozenset({Step.SCALE_UP, Step.CUTOVER, Step.VERIFY_AFTER})
-#: What a probe that was made late gets to start, and to ask.
+#: What a probe that began late gets to ask.
 _LEAST_PROBE = timedelta(seconds=3)
 #: A pod that ends without a word at once would end so again.
 MADE_ANEW_AFTER = timedelta(seconds=10)
@@ -117,19 +117,33 @@ def verifiers(facts: Facts, record: Record | None, terms: Terms, image: str, now
     is_away = record.strategy != "BlueGreen" and record.step is not Step.VERIFY_AFTER
     if facts.stable and not is_away and (record.step in _PROBED or is_next):
         purpose = Purpose.WINDOW if record.is_probed_anew else Purpose.CUTOVER
-        probe = maker.probe(purpose, terms.window + 2 * terms.progress_deadline, wait)
+        # Made after the window it ends by itself: nobody else knows when it has begun to ask, on a node that is slow to run it.
+        is_late = record.window_ends_at is not None and now > record.window_ends_at
+        probe = maker.probe(purpose, _again(terms) if is_late else terms.window + 2 * terms.progress_deadline, wait)
         found += [replace(each, has_enough=_has_enough(facts, each, record, terms, now)) for each in probe]
     return found
 
 
 def _has_enough(facts: Facts, probe: Verifier, record: Record, terms: Terms, now: datetime) -> bool:
-    """Whether the window has passed; for a probe that was made in it, or after it, as long again: nobody else has looked."""
+    """Whether the window has passed; for a probe that began in it, or after it, as long again: nobody else has looked."""
     live = facts.observed.children.get(probe.key)
     if live is None or record.window_ends_at is None or record.cutover_at is None:
         return False
-    made_at = _made_at(live)
-    ends = record.window_ends_at
-    return now >= (ends if made_at <= record.cutover_at else max(ends, made_at + max(terms.window, _LEAST_PROBE)))
+    ends, began_at = record.window_ends_at, _began_at(live)
+    if began_at is None or _made_at(live) > ends:
+        return False
+    return now >= (ends if began_at <= record.cutover_at else max(ends, began_at + _again(terms)))
+
+
+def _again(terms: Terms) -> timedelta:
+    return max(terms.window, _LEAST_PROBE)
+
+
+def _began_at(live: Manifest) -> datetime | None:
+    """When the pod's container began to run; None where it does not run."""
+    containers = (live.get("status") or {}).get("containerStatuses") or ()
+    running = next((state for c in containers if (state := (c.get("state") or {}).get("running"))), None)
+    return datetime.fromisoformat(running["startedAt"]) if running else None
 
 
 def _made_at(live: Manifest) -> datetime:
