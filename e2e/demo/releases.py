@@ -112,7 +112,7 @@ def release_bad(tour: Tour) -> str:
 
 def release_worse(tour: Tour) -> str:
     """A version that answers its check, and is slow."""
-    return release(tour, "v3", {"LATENCY_MS": "300"}, 3)
+    return release(tour, "v3", {"LATENCY_MS": "1000"}, 3)
 
 
 def end_load(tour: Tour) -> str:

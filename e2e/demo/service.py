@@ -47,12 +47,13 @@ def apply_service(tour: Tour) -> str:
     return tour.kubectl("get", "deploy,svc,netpol,pdb,sa,controllerrevisions", *columns)
 
 
-#: Checked before it serves: an answer of 200. Watched while it serves: answers within 100 ms. Short times, for a short tour.
+#: Checked before it serves: an answer of 200. Watched while it serves: answers within half a second, of which a good version needs some
+#: milliseconds, and more on a busy machine. Short times, for a short tour.
 TERMS = {
     "release": {"keepPrevious": "30s"},
     "verify": {
         "beforeCutover": [{"name": "smoke", "http": {"path": "/", "count": 3, "interval": "200ms"}}],
-        "afterCutover": {"window": "5s", "checks": [{"name": "swift", "http": {"path": "/", "count": 3, "maxLatency": "100ms"}}]},
+        "afterCutover": {"window": "5s", "checks": [{"name": "swift", "http": {"path": "/", "count": 3, "maxLatency": "500ms"}}]},
     },
 }
 
