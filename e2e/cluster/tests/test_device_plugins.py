@@ -31,7 +31,6 @@ def test_the_next_one_waits_for_the_socket_of_the_one_before(tmp_path: Path, was
     if was_there:
         device_plugins.SOCKET.touch()
     has_begun, asked = threading.Event(), 0
-    other: list[threading.Thread] = []
 
     def has_ended() -> bool:
         nonlocal asked
@@ -44,10 +43,10 @@ def test_the_next_one_waits_for_the_socket_of_the_one_before(tmp_path: Path, was
         return False
 
     with device_plugins.turn(has_ended):
-        other.append(second(has_begun))
+        other = second(has_begun)
     assert asked == 3
     assert has_begun.wait(10)
-    other[0].join()
+    other.join()
 
 
 def test_one_that_ends_before_it_has_a_socket_is_not_waited_for() -> None:

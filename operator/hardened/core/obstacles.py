@@ -7,7 +7,6 @@ from hardened.core.facts import Facts
 from hardened.core.live import diagnosis
 from hardened.core.live.diagnosis import Finding
 from hardened.core.live.observed import is_deleting
-from hardened.core.live.rollout import Rollout, rollout_of
 from hardened.core.manifest import Manifest
 from hardened.core.reasons import Reason
 from hardened.core.release.course import Course
@@ -24,7 +23,8 @@ class Obstacles:
     def __init__(self, facts: Facts, course: Course, now: datetime) -> None:
         self.course, self.now = course, now
         self.observed, self.ours = facts.observed, facts.ours
-        self.deployment = facts.deployments.get(course.focus)
+        #: Of the stack whose pods are waited for.
+        self.deployment, self.rollout = facts.deployments.get(course.focus), facts.rollout(course.focus)
 
     def trouble(self) -> Finding | None:
         """What failed at the last try."""
@@ -51,8 +51,7 @@ class Obstacles:
 
     def pods(self) -> Finding | None:
         """Why pods do not come up, as far as the Deployment and the pods that were listed tell."""
-        rollout = self.rollout()
-        if not self.deployment or not rollout or rollout.is_complete or self.course.room:
+        if not self.deployment or not self.rollout or self.rollout.is_complete or self.course.room:
             return None
         finding = diagnosis.of_deployment(self.deployment) or diagnosis.of_pods(self._new_pods())
         if finding and not self._has_stood_still(finding.believed_after):
@@ -86,19 +85,15 @@ class Obstacles:
             )
         return None
 
-    def rollout(self) -> Rollout | None:
-        """Of the stack whose pods are waited for."""
-        return rollout_of(self.deployment) if self.deployment else None
-
     def is_late(self) -> bool:
         """Whether its pods have not come further for PATIENCE."""
-        rollout = self.rollout()
+        rollout = self.rollout
         return rollout is not None and rollout.is_current and not rollout.is_complete and self._has_stood_still(PATIENCE)
 
     def _has_stood_still(self, time: timedelta) -> bool:
-        rollout = self.rollout()
+        rollout = self.rollout
         return rollout is None or rollout.progressed_at is None or self.now - rollout.progressed_at >= time
 
     def _new_pods(self) -> list[Manifest]:
-        pods = [p for p in self.observed.pods or () if self.deployment and revision_label(p) == rollout_of(self.deployment).revision]
+        pods = [p for p in self.observed.pods or () if self.rollout and revision_label(p) == self.rollout.revision]
         return pods or list(self.observed.pods or ())

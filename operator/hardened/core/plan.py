@@ -104,7 +104,7 @@ class _Planner:
         self.course = course_of(self.facts, policy.verifier_image, now)
         self.unheard = unheard(self.facts, self.course.verifiers)
         lost = frozenset(key for key, at in self.unheard.items() if at <= now)
-        self.writes, self.obstacles = Writes(self.facts, self.course, lost), Obstacles(self.facts, self.course, now)
+        self.writes, self.obstacles = Writes(self.facts, self.record, self.course, lost), Obstacles(self.facts, self.course, now)
         self.answers, self.answer_at = answers(observed.actions, entries_of(before), action_owner(svc), now)
 
     def plan(self) -> Plan:
@@ -158,7 +158,7 @@ class _Planner:
             return GARBAGE_WAIT
         if finding and finding.reason is Reason.NOT_OWNED:
             return OBSTACLE_WAIT
-        rollout = self.obstacles.rollout()
+        rollout = self.obstacles.rollout
         waits = [LOOK_AGAIN if self.obstacles.is_late() else PATIENCE] if rollout and not rollout.is_complete else []
         record = self.course.record
         if record and (self.course.waits_for or (record.step in POLLED_STEPS and record.migration is not Migration.NOT_UNDONE)):

@@ -17,8 +17,7 @@ from hardened.core.manifest import ChildKey, Manifest, key_of
 from hardened.core.reasons import Reason
 from hardened.core.release.course import Course
 from hardened.core.release.migration_pods import is_at_work
-from hardened.core.release.model import COLORS, WITHOUT_PODS, Step
-from hardened.core.release.record import record_of
+from hardened.core.release.model import COLORS, WITHOUT_PODS, Record, Step
 from hardened.core.revisions import history
 
 #: A pod with this deadline ends at once, and stays with what it reported.
@@ -57,11 +56,14 @@ class Delete:
 
 
 class Writes:
-    """What differs between a course and the world. lost: verifiers that were not heard of in time, and are not made anew."""
+    """What differs between a course and the world.
 
-    def __init__(self, facts: Facts, course: Course, lost: frozenset[ChildKey]) -> None:
-        self.facts, self.course, self.lost = facts, course, lost
-        self.svc, self.observed, self.record = facts.svc, facts.observed, record_of(facts.before)
+    record: as it is, and not as the course has it; lost: verifiers that were not heard of in time, and are removed.
+    """
+
+    def __init__(self, facts: Facts, record: Record | None, course: Course, lost: frozenset[ChildKey]) -> None:
+        self.facts, self.record, self.course, self.lost = facts, record, course, lost
+        self.svc, self.observed = facts.svc, facts.observed
 
     # ---- what has to be read first
 
@@ -81,7 +83,7 @@ class Writes:
         if record is None or record.step in WITHOUT_PODS:
             return frozenset()
         colors = {record.place.color, *((stable.place.color,) if stable else ()), *(COLORS if record.step is Step.KEEP else ())}
-        keys = frozenset(ChildKey("Deployment", names.child_name(self.svc.name, color)) for color in colors)
+        keys = frozenset(self.facts.deployment_key(color) for color in colors)
         return keys - self.observed.children.keys() - self.observed.absent
 
     def unread(self, wanted: Iterable[Manifest]) -> frozenset[ChildKey]:

@@ -118,7 +118,7 @@ def verifiers(facts: Facts, record: Record | None, terms: Terms, image: str, now
     if facts.stable and not is_away and (record.step in _PROBED or is_next):
         purpose = Purpose.WINDOW if record.is_probed_anew else Purpose.CUTOVER
         # Made after the window it ends by itself: nobody else knows when it has begun to ask, on a node that is slow to run it.
-        is_late = record.window_ends_at is not None and now > record.window_ends_at
+        is_late = record.window_ends_at is not None and now >= record.window_ends_at
         probe = maker.probe(purpose, _again(terms) if is_late else terms.window + 2 * terms.progress_deadline, wait)
         found += [replace(each, has_enough=_has_enough(facts, each, record, terms, now)) for each in probe]
     return found
@@ -130,12 +130,15 @@ def _has_enough(facts: Facts, probe: Verifier, record: Record, terms: Terms, now
     if live is None or record.window_ends_at is None or record.cutover_at is None:
         return False
     ends, began_at = record.window_ends_at, _began_at(live)
-    if began_at is None or _made_at(live) > ends:
+    # Made as one would be made now: after the window, whatever the clocks of others say. That one ends by itself.
+    ends_by_itself = live["spec"].get("activeDeadlineSeconds") == probe.manifest["spec"]["activeDeadlineSeconds"]
+    if began_at is None or ends_by_itself:
         return False
     return now >= (ends if began_at <= record.cutover_at else max(ends, began_at + _again(terms)))
 
 
 def _again(terms: Terms) -> timedelta:
+    """How long a probe asks that the window was no help to."""
     return max(terms.window, _LEAST_PROBE)
 
 
