@@ -10,7 +10,7 @@ from hardened.api.parse import HardenedService, parse
 from hardened.core.actions.answers import Answer, answers
 from hardened.core.actions.entries import entries_of
 from hardened.core.checks.queries import Query
-from hardened.core.checks.verifiers import unheard
+from hardened.core.checks.reports import unheard
 from hardened.core.children import stored_revision
 from hardened.core.desired.metadata import action_owner
 from hardened.core.facts import Facts

@@ -1,4 +1,4 @@
-"""Who checks a new revision, and what was said of it: verifier pods that should be there, and the reports of those that are."""
+"""Who checks a new revision: the verifier pods that should be there."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 
 from hardened.api import names, verify
 from hardened.api.parse import HardenedService
-from hardened.core.checks import queries
 from hardened.core.checks.proof import REMOVAL_LEAD, Removal, duration
 from hardened.core.checks.tasks import (
     ZERO_LOSS,
@@ -23,30 +22,17 @@ from hardened.core.checks.tasks import (
     task_seconds,
     told,
 )
-from hardened.core.checks.verdicts import (
-    NoData,
-    Pending,
-    Reported,
-    Results,
-    health,
-    job_result,
-    load_result,
-    probe_result,
-    results_of,
-    verdict,
-)
+from hardened.core.checks.verdicts import Results, job_result, load_result, probe_result, results_of
 from hardened.core.desired.verifier_pod import job_pod, load_pod, verifier_pod
 from hardened.core.facts import Facts
 from hardened.core.manifest import ChildKey, Manifest
-from hardened.core.release.model import WITHOUT_PODS, Outcome, Place, Record, Step, Terms, Verdict, other
+from hardened.core.release.model import Place, Record, Step, Terms, other
 from hardened.core.revisions.revision import Revision
 
 #: The steps in which the probe runs. It starts before the flip, and ends when the window has passed.
 _PROBED = frozenset({Step.SCALE_UP, Step.CUTOVER, Step.VERIFY_AFTER})
 #: What a probe that began late gets to ask.
 _LEAST_PROBE = timedelta(seconds=3)
-#: A pod that ends without a word at once would end so again.
-MADE_ANEW_AFTER = timedelta(seconds=10)
 _FINE = tuple(range(200, 300))
 #: Kubernetes' own, where a template does not say how long its pods may take to end.
 DEFAULT_GRACE_SECONDS = 30
@@ -81,19 +67,6 @@ class Verifier:
     def is_probe(self) -> bool:
         """Whether this is the zero-loss probe."""
         return self.names == (ZERO_LOSS,)
-
-
-@dataclass(frozen=True)
-class Heard:
-    """What is known of a record's revision. before, after: see View; outcomes: of its checks and its probe, as far as they have ended."""
-
-    before: tuple[Verdict, str]
-    after: tuple[Verdict, str]
-    outcomes: tuple[Outcome, ...]
-
-
-#: Where no release is at work.
-NOTHING_HEARD = Heard((Verdict.UNKNOWN, ""), (Verdict.UNKNOWN, ""), ())
 
 
 def verifiers(facts: Facts, record: Record | None, terms: Terms, image: str, now: datetime) -> list[Verifier]:
@@ -149,10 +122,6 @@ def _began_at(live: Manifest) -> datetime | None:
     return datetime.fromisoformat(running["startedAt"]) if running else None
 
 
-def _made_at(live: Manifest) -> datetime:
-    return datetime.fromisoformat(live["metadata"]["creationTimestamp"])
-
-
 def removal_verifiers(facts: Facts, removal: Removal | None, image: str) -> list[Verifier]:
     """The probe of a removal: at most one, and none where it could not ask."""
     revision = facts.revision(removal.place.revision, removal.place.color) if removal else None
@@ -170,9 +139,9 @@ def grace_of(facts: Facts, color: str) -> timedelta:
     return timedelta(seconds=DEFAULT_GRACE_SECONDS if seconds is None else seconds) + _TO_BE_TOLD
 
 
-def said_of_removal(facts: Facts, wanted: Sequence[Verifier]) -> Results | None:
-    """What the probe of a removal says; None where there is none."""
-    return next((_report(facts, verifier) for verifier in wanted), None)
+def is_verifier(live: Manifest) -> bool:
+    """Whether a pod of ours is a verifier."""
+    return live["kind"] == "Pod" and (live["metadata"].get("labels") or {}).get(names.COMPONENT_LABEL) == names.VERIFIER
 
 
 class _Maker:
@@ -220,42 +189,6 @@ class _Maker:
         return pod_name(self._svc, self._place, self._started_at, purpose, check)
 
 
-def heard(facts: Facts, record: Record | None, wanted: Sequence[Verifier], has_image: bool) -> Heard:
-    """What the verifiers of the record's step, and the pods of its revision themselves, say."""
-    if record is None:
-        return NOTHING_HEARD
-    reports = [(verifier, _report(facts, verifier)) for verifier in wanted]
-    verdicts = [verdict(report, verifier.names) for verifier, report in reports]
-    spec = facts.svc.spec.verify
-    needs_image = not has_image and bool(spec.before_cutover or spec.after_cutover.checks)
-    nobody = (Verdict.UNKNOWN, "the operator's settings name no image for verifiers: set verifier.image") if needs_image else None
-    measured = queries.verdicts(facts.svc, record)
-    asked = [said for (verifier, _), said in zip(reports, verdicts, strict=True) if not verifier.is_probe]
-    before, after = [*asked, *measured], [_health(facts, record), *verdicts, *measured]
-    if record.step in WITHOUT_PODS:
-        before.append((Verdict.UNKNOWN, ""))  # nobody has asked anything yet
-    return Heard(nobody or _all(before), nobody or _all(after), _outcomes(record, [report for _, report in reports]))
-
-
-def watched(facts: Facts, record: Record, wanted: Sequence[Verifier]) -> Record:
-    """The record as it enters VerifyAfter. A probe that has ended by then tells of the revision before, whose failures do not count."""
-    ended = any(v.is_probe and isinstance(_report(facts, v), Reported) for v in wanted)
-    outcomes = tuple(outcome for outcome in record.outcomes if outcome.name != ZERO_LOSS)
-    return replace(record, is_probed_anew=ended, outcomes=outcomes)
-
-
-def unheard(facts: Facts, wanted: Sequence[Verifier]) -> dict[ChildKey, datetime]:
-    """Verifiers that will never say anything, but for those of which there is one at most: when each is to be removed, to be made anew."""
-    needed = [v for v in wanted if not (v.is_optional or v.is_once) and v.key in facts.observed.children]
-    silent = [v.key for v in needed if isinstance(_report(facts, v), NoData)]
-    return {key: _made_at(facts.observed.children[key]) + MADE_ANEW_AFTER for key in silent}
-
-
-def is_verifier(live: Manifest) -> bool:
-    """Whether a pod of ours is a verifier."""
-    return live["kind"] == "Pod" and (live["metadata"].get("labels") or {}).get(names.COMPONENT_LABEL) == names.VERIFIER
-
-
 def _request(check: verify.Check) -> Check:
     target = check.http or check.grpc or check.tcp
     assert target, "only checks by requests come here"
@@ -271,37 +204,3 @@ def _request(check: verify.Check) -> Check:
         service = check.grpc.service or ""
         return GrpcCheck(name=name, port=port, max_latency=most, count=count, interval=interval, failure_limit=limit, service=service)
     return TcpCheck(name=name, port=port, max_latency=most, count=count, interval=interval, failure_limit=limit)
-
-
-def _report(facts: Facts, verifier: Verifier) -> Results:
-    live = facts.observed.children.get(verifier.key)
-    return verifier.reads(facts.svc, live) if live else Pending("the verifier pod is not there yet")
-
-
-def _health(facts: Facts, record: Record) -> tuple[Verdict, str]:
-    if record.cutover_at is None or facts.observed.pods is None:
-        return Verdict.UNKNOWN, "the pods of the new revision were not seen"
-    # The kubelet's times are whole seconds.
-    since = record.cutover_at.replace(microsecond=0)
-    return health(facts.pods_at(record.place), 0, facts.svc.spec.verify.after_cutover.max_restarts, since)
-
-
-def _all(said: Sequence[tuple[Verdict, str]]) -> tuple[Verdict, str]:
-    """The first failure; else what is not known yet; else that all is well."""
-    for kind in (Verdict.FAILED, Verdict.UNKNOWN):
-        for one in said:
-            if one[0] is kind:
-                return one
-    return Verdict.PASSED, ""
-
-
-def _outcomes(record: Record, reports: Sequence[Results]) -> tuple[Outcome, ...]:
-    """Those of earlier steps stay; the same check again replaces its own."""
-    new = [
-        Outcome(r.name, r.has_passed, r.message, r.requests, r.failed)
-        for report in reports
-        if isinstance(report, Reported)
-        for r in report.results
-    ]
-    names = {outcome.name for outcome in new}
-    return (*(old for old in record.outcomes if old.name not in names), *new)

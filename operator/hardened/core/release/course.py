@@ -9,7 +9,8 @@ from hardened.core.actions import rulings
 from hardened.core.actions.entries import Entry, entries_of
 from hardened.core.checks.proof import Proof, look_at, proven, removal
 from hardened.core.checks.queries import Query, due, next_due, sampled
-from hardened.core.checks.verifiers import Heard, Verifier, grace_of, heard, removal_verifiers, said_of_removal, verifiers, watched
+from hardened.core.checks.reports import Heard, heard, said_of_removal, watched
+from hardened.core.checks.verifiers import Verifier, grace_of, removal_verifiers, verifiers
 from hardened.core.children import Lead, Stack
 from hardened.core.facts import Facts
 from hardened.core.live.diagnosis import Finding

@@ -3,7 +3,7 @@
 from dataclasses import fields, replace
 
 from hardened.api import names
-from hardened.core.checks.verifiers import Heard
+from hardened.core.checks.reports import Heard
 from hardened.core.desired.metadata import stack_selector
 from hardened.core.desired.service import NOBODY
 from hardened.core.facts import Facts

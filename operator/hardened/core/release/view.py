@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hardened.api.service import HardenedServiceSpec
-from hardened.core.checks.verifiers import Heard
+from hardened.core.checks.reports import Heard
 from hardened.core.desired.service import is_strange, leads_to
 from hardened.core.facts import Facts
 from hardened.core.live.rollout import Rollout

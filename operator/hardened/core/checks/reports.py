@@ -1,0 +1,99 @@
+"""What was said of a new revision: the reports of its verifier pods, its measurements, and how its own pods are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from hardened.core.checks import queries
+from hardened.core.checks.tasks import ZERO_LOSS
+from hardened.core.checks.verdicts import NoData, Pending, Reported, Results, health, verdict
+from hardened.core.checks.verifiers import Verifier
+from hardened.core.facts import Facts
+from hardened.core.manifest import ChildKey
+from hardened.core.release.model import WITHOUT_PODS, Outcome, Record, Verdict
+
+#: A pod that ends without a word at once would end so again.
+_MADE_ANEW_AFTER = timedelta(seconds=10)
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What is known of a record's revision. before, after: see View; outcomes: of its checks and its probe, as far as they have ended."""
+
+    before: tuple[Verdict, str]
+    after: tuple[Verdict, str]
+    outcomes: tuple[Outcome, ...]
+
+
+#: Where no release is at work.
+NOTHING_HEARD = Heard((Verdict.UNKNOWN, ""), (Verdict.UNKNOWN, ""), ())
+
+
+def heard(facts: Facts, record: Record | None, wanted: Sequence[Verifier], has_image: bool) -> Heard:
+    """What the verifiers of the record's step, and the pods of its revision themselves, say."""
+    if record is None:
+        return NOTHING_HEARD
+    reports = [(verifier, _report(facts, verifier)) for verifier in wanted]
+    verdicts = [verdict(report, verifier.names) for verifier, report in reports]
+    spec = facts.svc.spec.verify
+    needs_image = not has_image and bool(spec.before_cutover or spec.after_cutover.checks)
+    nobody = (Verdict.UNKNOWN, "the operator's settings name no image for verifiers: set verifier.image") if needs_image else None
+    measured = queries.verdicts(facts.svc, record)
+    asked = [said for (verifier, _), said in zip(reports, verdicts, strict=True) if not verifier.is_probe]
+    before, after = [*asked, *measured], [_health(facts, record), *verdicts, *measured]
+    if record.step in WITHOUT_PODS:
+        before.append((Verdict.UNKNOWN, ""))  # nobody has asked anything yet
+    return Heard(nobody or _all(before), nobody or _all(after), _outcomes(record, [report for _, report in reports]))
+
+
+def watched(facts: Facts, record: Record, wanted: Sequence[Verifier]) -> Record:
+    """The record as it enters VerifyAfter. A probe that has ended by then tells of the revision before, whose failures do not count."""
+    ended = any(v.is_probe and isinstance(_report(facts, v), Reported) for v in wanted)
+    outcomes = tuple(outcome for outcome in record.outcomes if outcome.name != ZERO_LOSS)
+    return replace(record, is_probed_anew=ended, outcomes=outcomes)
+
+
+def unheard(facts: Facts, wanted: Sequence[Verifier]) -> dict[ChildKey, datetime]:
+    """Verifiers that will never say anything, but for those of which there is one at most: when each is to be removed, to be made anew."""
+    needed = [v for v in wanted if not (v.is_optional or v.is_once) and v.key in facts.observed.children]
+    silent = {v.key: facts.observed.children[v.key] for v in needed if isinstance(_report(facts, v), NoData)}
+    return {key: datetime.fromisoformat(live["metadata"]["creationTimestamp"]) + _MADE_ANEW_AFTER for key, live in silent.items()}
+
+
+def said_of_removal(facts: Facts, wanted: Sequence[Verifier]) -> Results | None:
+    """What the probe of a removal says; None where there is none."""
+    return next((_report(facts, verifier) for verifier in wanted), None)
+
+
+def _report(facts: Facts, verifier: Verifier) -> Results:
+    live = facts.observed.children.get(verifier.key)
+    return verifier.reads(facts.svc, live) if live else Pending("the verifier pod is not there yet")
+
+
+def _health(facts: Facts, record: Record) -> tuple[Verdict, str]:
+    if record.cutover_at is None or facts.observed.pods is None:
+        return Verdict.UNKNOWN, "the pods of the new revision were not seen"
+    # The kubelet's times are whole seconds.
+    since = record.cutover_at.replace(microsecond=0)
+    return health(facts.pods_at(record.place), 0, facts.svc.spec.verify.after_cutover.max_restarts, since)
+
+
+def _all(said: Sequence[tuple[Verdict, str]]) -> tuple[Verdict, str]:
+    """The first failure; else what is not known yet; else that all is well."""
+    for kind in (Verdict.FAILED, Verdict.UNKNOWN):
+        for one in said:
+            if one[0] is kind:
+                return one
+    return Verdict.PASSED, ""
+
+
+def _outcomes(record: Record, reports: Sequence[Results]) -> tuple[Outcome, ...]:
+    """Those of earlier steps stay; the same check again replaces its own."""
+    new = [
+        Outcome(r.name, r.has_passed, r.message, r.requests, r.failed)
+        for report in reports
+        if isinstance(report, Reported)
+        for r in report.results
+    ]
+    names = {outcome.name for outcome in new}
+    return (*(old for old in record.outcomes if old.name not in names), *new)
