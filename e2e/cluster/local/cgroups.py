@@ -12,6 +12,11 @@ from pathlib import Path
 
 _V1_DAEMONS = ("pids", "systemd", "memory", "cpu")
 _V2_CONTROLLERS = "+cpuset +cpu +io +memory +pids"
+#: How much all pods of a cluster together weigh in a contest for processors, where one process outside of them weighs 1: on a node of
+#: their own they contend with hardly anything, and by default they would all weigh as much as one test does, and miss their probes.
+_CPU_WEIGHT = 16
+#: By the file that takes it: what weighs as much as one process.
+_CPU_UNITS = {"cpu.shares": 1024, "cpu.weight": 100}
 
 
 def hierarchies() -> tuple[Path, ...]:
@@ -42,6 +47,7 @@ def make(cgroup: str) -> None:
             for setting in ("cpuset.cpus", "cpuset.mems"):
                 if (parent / setting).exists() and not (folder / setting).read_text().strip():
                     (folder / setting).write_text((parent / setting).read_text())
+            _weigh(folder)
 
 
 def _make_v2(cgroup: str) -> None:
@@ -51,6 +57,13 @@ def _make_v2(cgroup: str) -> None:
             (folder / "cgroup.subtree_control").write_text(_V2_CONTROLLERS)
         folder = folder / part
         folder.mkdir(exist_ok=True)
+        _weigh(folder)
+
+
+def _weigh(folder: Path) -> None:
+    for setting, unit in _CPU_UNITS.items():
+        if (folder / setting).exists():
+            (folder / setting).write_text(str(_CPU_WEIGHT * unit))
 
 
 def daemons_folder(cgroup: str) -> Path:

@@ -52,6 +52,12 @@ def left_of(plan: Layout) -> dict[str, list[str]]:
     return {kind: things for kind, things in found.items() if things}
 
 
+def weights_of(plan: Layout) -> list[float]:
+    """How many processes all the cluster's pods together weigh in a contest for processors, wherever that is kept."""
+    units = (("cpu.shares", 1024), ("cpu.weight", 100))
+    return [float(found) / unit for root in cgroups.hierarchies() for name, unit in units if (found := _read(root / plan.cgroup / name))]
+
+
 def _read(path: Path) -> str:
     try:
         return path.read_text(errors="replace")
@@ -80,6 +86,7 @@ def test_a_cluster_serves_pods_survives_a_dead_containerd_and_leaves_nothing(clu
     ask = [sys.executable, "-c", f"import urllib.request as u; print(u.urlopen('http://{address}/', timeout=10).status)"]
     for index in range(plan.nodes):
         assert cluster.run_in_node(index, ask).stdout.strip() == "200", f"the Service does not answer on node {index}"
+    assert min(weights_of(plan)) > 10, "pods starve beside the tests of them"
 
     cluster.kill("containerd-1")
     assert "dead" in {part.state for part in cluster.status()}
