@@ -165,7 +165,7 @@ def _after(session: Session, wanted: Wish, ask: Ask, outcome: Outcome, add: Addi
     step, hint = _command(session, wanted, "status {name} -w"), "only the waiting ended"
     if not outcome.phase:
         text = "the operator has not looked at it"
-        step, hint = f"{PROG} check{session.context_flag}", "does the operator run? What it has not begun within 5 minutes, it refuses"
+        step, hint = f"{PROG} check{session.cluster_flags}", "does the operator run? What it has not begun within 5 minutes, it refuses"
     return Ended(Result.TIMED_OUT, Exit.TIMED_OUT, ask.revision, text, outcome.name, step, hint)
 
 
@@ -183,7 +183,7 @@ _ELSE = {"Rollback": "history {name}", "Retry": "history {name}"}
 
 def _command(session: Session, wanted: Wish, template: str) -> str:
     verb, _, rest = template.partition(" {name}")
-    return f"{PROG} {verb} {wanted.name} -n {session.namespace}{rest}{session.context_flag}"
+    return f"{PROG} {verb} {wanted.name} -n {session.namespace}{rest}{session.cluster_flags}"
 
 
 def _now(session: Session, wanted: Wish) -> Manifest | None:

@@ -11,22 +11,22 @@ from hardened.errors import ApiFailure, HardenedError, InvalidSpec, LookAgain, R
 _GITOPS = ("argocd", "kustomize-controller", "helm", "flux")
 
 
-def explained(error: HardenedError, verb: str, namespace: str) -> Stop:
-    """The same failure, as an end of the command. verb: what was tried, as RBAC calls it, for the hint."""
+def explained(error: HardenedError, verb: str, namespace: str, flags: str = "") -> Stop:
+    """The same failure, as an end of the command. verb: what was tried, as RBAC calls it; flags: those that name the cluster, for hints."""
     match error:
         case InvalidSpec():
             # Files are checked before: what comes here is on the cluster, where a newer CRD may have let it in.
-            hint = f"if the cluster's CRD is newer than this program, bring both to one release: see {PROG} check"
+            hint = f"if the cluster's CRD is newer than this program, bring both to one release: see {PROG} check{flags}"
             return Stop("\n".join(map(str, error.errors)), result=Result.INVALID, hint=hint)
         case Conflict():
             return _conflict(error.conflicts)
         case Invalid():
             return Stop("\n".join(map(str, error.errors)), result=Result.REFUSED, code=Exit.REFUSED, hint="the server refused these fields")
         case Refused(status=403):
-            hint = f"ask for the right: kubectl auth can-i {verb} hardenedservices.hardened.dev -n {namespace}"
+            hint = f"ask for the right: kubectl auth can-i {verb} hardenedservices.hardened.dev -n {namespace}{flags}"
             return Stop(error.message, result=Result.REFUSED, code=Exit.REFUSED, hint=hint)
         case Refused() | LookAgain():
-            return Stop(error.message, result=Result.REFUSED, code=Exit.REFUSED, hint=_hint(error.message))
+            return Stop(error.message, result=Result.REFUSED, code=Exit.REFUSED, hint=_hint(error.message, flags))
         case TryAgain(status=401):
             hint = "the token or certificate is unknown or has expired: log in anew, or choose another --context"
             return Stop("the API server does not accept your credentials", result=Result.REFUSED, code=Exit.REFUSED, hint=hint)
@@ -35,19 +35,19 @@ def explained(error: HardenedError, verb: str, namespace: str) -> Stop:
             hint = untrusted if "certificate" in error.message else "is this the right --context, and is the cluster up?"
             return Stop(f"cannot reach the cluster: {error.message}", hint=hint)
         case Vanished():
-            return _vanished(error, namespace)
+            return _vanished(error, namespace, flags)
         case ApiFailure():
             return Stop(f"the API server failed: {error.message}", hint="try again; it may be starting, or overloaded")
     return Stop(str(error))
 
 
-def _vanished(error: Vanished, namespace: str) -> Stop:
+def _vanished(error: Vanished, namespace: str, flags: str) -> Stop:
     if "could not find the requested resource" in error.message or error.message.startswith("HTTP"):
         text = "this cluster does not know HardenedService: its CRD is not installed"
-        return Stop(text, result=Result.NOT_FOUND, next_step=f"{PROG} check")
+        return Stop(text, result=Result.NOT_FOUND, next_step=f"{PROG} check{flags}")
     if error.message.startswith("namespaces "):
         text = f"there is no namespace {namespace}"
-        return Stop(text, result=Result.NOT_FOUND, code=Exit.REFUSED, next_step=f"kubectl create namespace {namespace}")
+        return Stop(text, result=Result.NOT_FOUND, code=Exit.REFUSED, next_step=f"kubectl create namespace {namespace}{flags}")
     return Stop(error.message, result=Result.NOT_FOUND)
 
 
@@ -62,7 +62,7 @@ def _conflict(conflicts: Iterable[FieldConflict]) -> Stop:
     return Stop("\n".join(lines), result=Result.REFUSED, code=Exit.REFUSED, hint=hint)
 
 
-def _hint(message: str) -> str:
+def _hint(message: str, flags: str) -> str:
     if "unknown field" in message or "not declared in schema" in message:
-        return f"the CRD on the cluster is older than this program: see {PROG} check"
+        return f"the CRD on the cluster is older than this program: see {PROG} check{flags}"
     return ""

@@ -19,6 +19,8 @@ from hardened.errors import Refused, TryAgain, Vanished
 WATCH_SECONDS = 45.0
 #: The reply has this much longer than the watch, so that the server ends it, not we.
 GRACE_SECONDS = 5.0
+#: So many failures in a row are told: a server that is away for longer than a connection is cut.
+TOLD_AFTER = 3
 #: The time between two reads where watching is refused.
 POLL_SECONDS = 2.0
 _LONGEST_PAUSE = 10.0
@@ -31,13 +33,15 @@ class WaitTimedOut(Exception):
 
 @dataclass
 class Follower:
-    """The states of one object. trace: is told of each reconnection; pause: waits some seconds before a retry; plural: its kind."""
+    """The states of one object. trace: is told of each reconnection; tell: of a server that stays away; pause: waits some seconds before a
+    retry; plural: its kind."""
 
     cluster: Cluster
     namespace: str
     name: str
     deadline: Deadline
     trace: Callable[[str], None] = lambda _: None
+    tell: Callable[[str], None] = lambda _: None
     pause: Callable[[float], None] = time.sleep
     plural: str = names.PLURAL
 
@@ -147,6 +151,8 @@ class Follower:
         if self.deadline.has_passed:
             return
         self.trace(f"following it was cut short ({error}); trying again")
+        if failures == TOLD_AFTER:
+            self.tell(f"        the cluster does not answer: {error}; trying again")
         wanted = error.retry_after or min(_LONGEST_PAUSE, 0.25 * 2 ** min(failures, 10)) * random.uniform(0.5, 1.0)
         self.pause(self.deadline.within(wanted))
 

@@ -33,9 +33,9 @@ def _not_found(session: Session, name: str) -> Stop:
         hint = f"did you mean {' or '.join(close)}?"
     elif elsewhere:
         hint = f"there is one in namespace {', '.join(elsewhere[:5])}"
-        step = f"{PROG} status {name} -n {elsewhere[0]}{session.context_flag}"
+        step = f"{PROG} status {name} -n {elsewhere[0]}{session.cluster_flags}"
     elif not any(namespace == here for namespace, _ in known):
-        step = f"{PROG} deploy {name} -n {here} --image IMAGE{session.context_flag}"
+        step = f"{PROG} deploy {name} -n {here} --image IMAGE{session.cluster_flags}"
     message = f"there is no hardened service {name} in namespace {here}"
     return Stop(message, result=Result.NOT_FOUND, code=Exit.FAILED, hint=hint, next_step=step)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from hardenctl.outcome import Result
 from hardenctl.program import PROG
-from hardenctl.verdict import Verdict, is_paused, status
+from hardenctl.verdict import Verdict, is_paused, is_seen, status, verdict_of
 from hardened.api import names
 from hardened.core.reasons import Reason
 
@@ -25,19 +25,23 @@ _BY_REASON = {
 }
 
 
-def after(verdict: Verdict, live: Mapping[str, Any], context_flag: str = "") -> str:
-    """What to type next, "" when nothing is to be done. context_flag: ` --context x` where one was given."""
+def after(verdict: Verdict, live: Mapping[str, Any], cluster_flags: str = "") -> str:
+    """What to type next, "" when nothing is to be done. cluster_flags: ` --context x` where one was given."""
     meta = live["metadata"]
     words = {"namespace": meta.get("namespace", ""), "name": meta["name"], "label": names.SERVICE_LABEL, "prog": PROG}
     words |= {"singular": names.SINGULAR}
     template = _template(verdict, live)
-    return template.format(**words) + context_flag if template else ""
+    return template.format(**words) + cluster_flags if template else ""
 
 
 def _template(verdict: Verdict, live: Mapping[str, Any]) -> str:
     match verdict.result:
         case Result.HEALTHY | Result.DELETED:
             return ""
+        case Result.TIMED_OUT:
+            return _template(verdict_of(live), live) if is_seen(live) else "{prog} check"
+        case Result.SUPERSEDED:
+            return "{prog} history {name} -n {namespace}"
         case Result.PENDING:
             return "{prog} check" if not status(live).get("conditions") else "{prog} status {name} -n {namespace} -w"
         case Result.PROGRESSING:

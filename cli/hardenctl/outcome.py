@@ -34,6 +34,7 @@ class Result(StrEnum):
     ROLLED_BACK = "rolledback"
     FAILED = "failed"
     DELETED = "deleted"
+    SUPERSEDED = "superseded"
     APPLIED = "applied"
     REQUESTED = "requested"
     UNCHANGED = "unchanged"

@@ -68,7 +68,7 @@ def pods(live: Mapping[str, Any]) -> dict[str, int | None]:
     return {"available": int(found.get("availableReplicas") or 0), "wanted": wanted}
 
 
-def summary(live: Mapping[str, Any], verdict: Verdict, context_flag: str = "") -> dict[str, Any]:
+def summary(live: Mapping[str, Any], verdict: Verdict, cluster_flags: str = "") -> dict[str, Any]:
     """What JSON and YAML output has of a service. Fields are only ever added to it."""
     found, meta = status(live), live["metadata"]
     serving = found.get("serving") or {}
@@ -91,7 +91,7 @@ def summary(live: Mapping[str, Any], verdict: Verdict, context_flag: str = "") -
         "pin": found.get("pin"),
         "proof": found.get("proof"),
         "conditions": list(found.get("conditions") or ()),
-        "next": next_step.after(verdict, live, context_flag),
+        "next": next_step.after(verdict, live, cluster_flags),
     }
 
 

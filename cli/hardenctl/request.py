@@ -61,7 +61,7 @@ class Outcome:
 def make(session: Session, request: Request) -> Manifest:
     """Makes the action, once: a request whose reply was lost is sent again under the same name. Raises Stop where it is not taken."""
     body = manifest(request, secrets.token_hex(4))
-    collection = actions(request.namespace)
+    collection, flags = actions(request.namespace), session.cluster_flags
     for left in reversed(range(ATTEMPTS)):
         try:
             return session.cluster.create(collection, body)
@@ -73,14 +73,15 @@ def make(session: Session, request: Request) -> Manifest:
             if error.status == 401:
                 raise
             if left == 0:
-                raise _unanswered(explained(error, "create", request.namespace), body, request) from error
+                stop = explained(error, "create", request.namespace, flags)
+                raise _unanswered(stop, body, request, flags) from error
             session.console.trace(f"the reply was lost ({error}); sending it again")
             time.sleep(PAUSE_SECONDS)
         except (Refused, Vanished) as error:
-            raise _not_taken(error, request) from error
+            raise _not_taken(error, request, flags) from error
         except KeyboardInterrupt:
             stop = Stop("interrupted", result=Result.INTERRUPTED, code=Exit.INTERRUPTED)
-            raise _unanswered(stop, body, request) from None
+            raise _unanswered(stop, body, request, flags) from None
     raise AssertionError("unreachable")
 
 
@@ -103,7 +104,8 @@ def follow(session: Session, made: Manifest, request: Request, deadline: Deadlin
     Raises Stop where it is interrupted, which ends the waiting only, or where the action may not be read.
     """
     name, began = str(made["metadata"]["name"]), deadline.clock()
-    follower = Follower(session.cluster, request.namespace, name, deadline, session.console.trace, plural=names.ACTION_PLURAL)
+    console = session.console
+    follower = Follower(session.cluster, request.namespace, name, deadline, console.trace, console.progress, plural=names.ACTION_PLURAL)
     outcome, told = Outcome(name, "", ""), ""
     try:
         for state in follower.states(made):
@@ -119,11 +121,11 @@ def follow(session: Session, made: Manifest, request: Request, deadline: Deadlin
     except WaitTimedOut:
         pass
     except Refused as error:
-        raise _unreadable(error, name, request) from error
+        raise _unreadable(error, name, request, session.cluster_flags) from error
     except KeyboardInterrupt:
         if session.console.err.isatty():
             session.console.progress("")  # the terminal shows ^C: go on below it
-        step = f"{PROG} status {request.service} -n {request.namespace} -w{session.context_flag}"
+        step = f"{PROG} status {request.service} -n {request.namespace} -w{session.cluster_flags}"
         text = f"stopped waiting; the {request.verb} was asked for, and is not taken back"
         raise Stop(text, result=Result.INTERRUPTED, code=Exit.INTERRUPTED, next_step=step) from None
     return outcome
@@ -142,23 +144,23 @@ def outcome_of(live: Mapping[str, Any]) -> Outcome:
     )
 
 
-def _not_taken(error: ApiFailure, request: Request) -> Stop:
+def _not_taken(error: ApiFailure, request: Request, flags: str) -> Stop:
     what = f"{names.ACTION_PLURAL}.{names.GROUP}"
     if isinstance(error, Vanished) and is_kind_missing(error):
         text = f"this cluster does not know {names.ACTION_KIND}: its operator is older than this program"
-        return Stop(text, result=Result.NOT_FOUND, hint="upgrade the operator's chart, with its CRDs", next_step=f"{PROG} check")
+        return Stop(text, result=Result.NOT_FOUND, hint="upgrade the operator's chart, with its CRDs", next_step=f"{PROG} check{flags}")
     if error.status == 403:
         hint = (
             f"it takes two rights in namespace {request.namespace}: create on {what}, and create on {names.PLURAL}/{request.verb}; "
-            f"kubectl auth can-i create {what} -n {request.namespace}"
+            f"kubectl auth can-i create {what} -n {request.namespace}{flags}"
         )
         return Stop(error.message, result=Result.REFUSED, code=Exit.REFUSED, hint=hint)
-    return explained(error, "create", request.namespace)
+    return explained(error, "create", request.namespace, flags)
 
 
-def _unanswered(stop: Stop, body: Manifest, request: Request) -> Stop:
+def _unanswered(stop: Stop, body: Manifest, request: Request, flags: str) -> Stop:
     """The same end, for a request that may have got through."""
-    step = f"kubectl get {names.ACTION_SINGULAR} {body['metadata']['name']} -n {request.namespace}"
+    step = f"kubectl get {names.ACTION_SINGULAR} {body['metadata']['name']} -n {request.namespace}{flags}"
     text = f"{stop.message}; whether the {request.verb} was asked for is not known"
     return Stop(text, result=stop.result, code=stop.code, hint=stop.hint, next_step=step)
 
@@ -168,8 +170,8 @@ def is_kind_missing(error: Vanished) -> bool:
     return "could not find the requested resource" in error.message or error.message.startswith("HTTP")
 
 
-def _unreadable(error: Refused, name: str, request: Request) -> Stop:
+def _unreadable(error: Refused, name: str, request: Request, flags: str) -> Stop:
     what = f"{names.ACTION_PLURAL}.{names.GROUP}"
-    hint = f"ask for the right to follow it: kubectl auth can-i get {what} -n {request.namespace}"
+    hint = f"ask for the right to follow it: kubectl auth can-i get {what} -n {request.namespace}{flags}"
     text = f"the {request.verb} was asked for as {name}, but what comes of it may not be read: {error.message}"
     return Stop(text, result=Result.REFUSED, code=Exit.REFUSED, hint=hint)

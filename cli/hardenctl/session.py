@@ -1,5 +1,6 @@
 """What every verb has: the common flags, a console, and the cluster once it is needed."""
 
+import shlex
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated
@@ -50,6 +51,7 @@ class Session:
         return self.cluster.namespace
 
     @property
-    def context_flag(self) -> str:
-        """What a next command needs to reach the same cluster."""
-        return f" --context {self.flags.context}" if self.flags.context else ""
+    def cluster_flags(self) -> str:
+        """What a next command, ours or kubectl's, needs to reach the same cluster. Example: " --context 'a b'"."""
+        given = {"--kubeconfig": self.flags.kubeconfig, "--context": self.flags.context}
+        return "".join(f" {flag} {shlex.quote(value)}" for flag, value in given.items() if value)

@@ -82,7 +82,7 @@ def _ended(name: str, work: Work, outputs: Sequence[str], session: Session, give
 
         # Only a call to the cluster fails in words about a namespace; without one there may be no kubeconfig to ask for it.
         namespace = session.namespace if isinstance(error, ApiFailure) else ""
-        return _told(console, explained(error, "patch" if name == "deploy" else "get", namespace))
+        return _told(console, explained(error, "patch" if name == "deploy" else "get", namespace, session.cluster_flags))
     except KeyboardInterrupt:
         return _told(console, Stop("interrupted", result=Result.INTERRUPTED, code=Exit.INTERRUPTED))
     except BrokenPipeError:

@@ -35,7 +35,7 @@ def wait(session: Session, first: dict[str, Any], goals: Collection[Result], dea
     A Degraded service may recover and is waited for. Interrupting it raises Stop: the release goes on.
     """
     meta = first["metadata"]
-    follower = Follower(session.cluster, meta["namespace"], meta["name"], deadline, session.console.trace)
+    follower = Follower(session.cluster, meta["namespace"], meta["name"], deadline, session.console.trace, session.console.progress)
     tell = _teller(session, began, prefix)
     live: Mapping[str, Any] = first
     try:
@@ -54,7 +54,7 @@ def wait(session: Session, first: dict[str, Any], goals: Collection[Result], dea
         pass
     except Refused as error:
         # Whatever the verb has done before, it is reading that is not allowed.
-        raise explained(error, "get", meta["namespace"]) from error
+        raise explained(error, "get", meta["namespace"], session.cluster_flags) from error
     except KeyboardInterrupt:
         if session.console.err.isatty():
             session.console.progress("")  # the terminal shows ^C: go on below it
@@ -118,4 +118,4 @@ def _short(text: str) -> str:
 def _again(session: Session, meta: Mapping[str, Any]) -> str:
     from hardenctl.program import PROG
 
-    return f"{PROG} status {meta['name']} -n {meta['namespace']} -w{session.context_flag}"
+    return f"{PROG} status {meta['name']} -n {meta['namespace']} -w{session.cluster_flags}"

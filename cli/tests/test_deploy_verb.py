@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hardenctl_world import SERVICES, FakeCluster, degraded, healthy, modified, progressing, service
+from hardenctl_world import SERVICES, FakeCluster, degraded, healthy, modified, progressing, service, taken_back
 
 from hardenctl.replies import Conflict, FieldConflict, Invalid
 from hardened.errors import FieldError, Refused
@@ -65,7 +65,7 @@ def test_an_image_keeps_what_was_applied_before_and_pins_the_object(run: Any) ->
 def test_a_deployment_ends(run: Any, states: list[dict[str, Any]], result: str, code: int, expected: str) -> None:
     for output in ("", "json"):
         cluster = FakeCluster()
-        cluster.watches = [[modified(service(version=n + 2, status=s)) for n, s in enumerate(states)]]
+        cluster.watches = [[modified(service(version=n + 2, status=s, image=IMAGE)) for n, s in enumerate(states)]]
         shown = run(cluster, "deploy", "api", "--image", IMAGE, "--timeout=0.4s", *(["-o", output] if output else []))
         assert shown.exit_code == code
         if output:
@@ -83,14 +83,68 @@ def test_who_may_deploy_but_not_watch_learns_how_it_went(run: Any) -> None:
     assert [each["change"] for each in said["services"]] == ["configured"]
 
 
-def test_who_may_not_even_read_is_told_which_right_is_missing(run: Any) -> None:
-    class Unreadable(FakeCluster):
-        def get(self, path: str) -> dict[str, Any]:
-            raise Refused("forbidden: cannot get", status=403)
+class Unreadable(FakeCluster):
+    """May be written, and not read."""
 
-    shown = run(Unreadable(), "deploy", "api", "--image", IMAGE)
+    def get(self, path: str) -> dict[str, Any]:
+        raise Refused("forbidden: cannot get", status=403)
+
+
+def test_who_may_not_read_what_an_image_would_leave_out_changes_nothing(run: Any) -> None:
+    cluster = Unreadable(service())
+    shown = run(cluster, "deploy", "api", "--image", IMAGE)
     assert shown.exit_code == 4
     assert "kubectl auth can-i get hardenedservices.hardened.dev -n shop" in shown.stderr
+    assert not cluster.applied
+
+
+def test_who_may_not_read_can_apply_a_whole_file(run: Any, file: str) -> None:
+    shown = run(Unreadable(service()), "deploy", "-f", file, "--wait=none")
+    assert (shown.stdout, shown.exit_code) == ("shop/api applied\n", 0)
+
+
+def test_a_version_that_somebody_else_replaced_did_not_succeed(run: Any) -> None:
+    for output in ("", "json"):
+        cluster = FakeCluster(service(status=healthy()))
+        cluster.watches = [[modified(service(version=3, generation=3, status=healthy(3), image="registry.example/api:3.0"))]]
+        shown = run(cluster, "deploy", "api", "--image", IMAGE, "--timeout=5s", *(["-o", output] if output else []))
+        assert shown.exit_code == 1
+        if output:
+            said = json.loads(shown.stdout)
+            assert (said["result"], said["services"][0]["next"]) == ("superseded", "hardenctl history api -n shop")
+        else:
+            assert "error: shop/api runs another version: its spec was changed" in shown.stderr
+            assert "asks for registry.example/api:3.0 now" in shown.stderr
+
+
+def test_a_size_that_an_autoscaler_chose_meanwhile_is_no_other_version(run: Any) -> None:
+    cluster = FakeCluster(service(status=healthy()))
+    cluster.watches = [[modified(service(version=3, generation=3, status=healthy(3), image=IMAGE, replicas=5))]]
+    assert run(cluster, "deploy", "api", "--image", IMAGE, "--timeout=5s").exit_code == 0
+
+
+def test_an_operator_that_does_not_look_is_asked_for(run: Any) -> None:
+    for output in ("", "json"):
+        cluster = FakeCluster(service(status=healthy()))
+        shown = run(cluster, "deploy", "api", "--image", IMAGE, "--timeout=0.3s", *(["-o", output] if output else []))
+        assert shown.exit_code == 124
+        if output:
+            assert json.loads(shown.stdout)["services"][0]["next"] == "hardenctl check"
+        else:
+            assert "hint: only the waiting ended: does the operator run?" in shown.stderr
+            assert "hardenctl check" in shown.stderr
+
+
+def test_where_the_first_used_up_the_time_the_others_are_told_as_they_are(run: Any) -> None:
+    class Meanwhile(FakeCluster):
+        def watch(self, path: str, timeout: float) -> Any:
+            self.objects[f"{SERVICES}/two"] |= {"status": taken_back()}
+            return iter(())
+
+    text = "---\n".join(FILE.replace("NAME", name) for name in ("one", "two"))
+    shown = run(Meanwhile(), "deploy", "-f", "-", "--timeout=0.3s", "-o", "json", stdin=text)
+    assert [each["result"] for each in json.loads(shown.stdout)["services"]] == ["timeout", "rolledback"]
+    assert shown.exit_code == 3
 
 
 def test_a_service_that_was_healthy_already_needs_no_wait(run: Any, file: str) -> None:

@@ -65,6 +65,16 @@ def _versions(cluster: FakeCluster, seconds: float = 60, stop_at: str = "", cloc
     return seen
 
 
+def test_a_server_that_stays_away_is_told_once() -> None:
+    clock, told = Clock(), list[str]()
+    cluster = FakeCluster(service(version=1))
+    cluster.watches = [TryAgain("no route to host")] * 6
+    follower = Follower(cluster, "shop", "api", Deadline.after(20, clock), tell=told.append, pause=clock.pause)
+    with pytest.raises(WaitTimedOut):
+        list(follower.states(service(version=1)))
+    assert told == ["        the cluster does not answer: no route to host; trying again"]
+
+
 def test_a_cut_connection_is_taken_up_again() -> None:
     cluster = FakeCluster(service(version=1))
     cluster.watches = [[modified(service(version=2))], TryAgain("reset"), TryAgain("busy", status=503), [modified(service(version=3))]]

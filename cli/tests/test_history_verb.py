@@ -43,6 +43,12 @@ def test_the_newest_comes_first_with_what_became_of_it(run: Any) -> None:
     assert shown.stderr == f"Next: hardenctl rollback api -n shop --to-revision {REVISION}\n"
 
 
+def test_the_next_command_goes_to_the_same_cluster(run: Any) -> None:
+    cluster = world(kept(), OLD, stored(NEW, 2, NEW_IMAGE, promotion=2))
+    shown = run(cluster, "history", "api", "--kubeconfig", "my prod.yaml", "--context", "eu")
+    assert shown.stderr == (f"Next: hardenctl rollback api -n shop --to-revision {REVISION} --kubeconfig 'my prod.yaml' --context eu\n")
+
+
 @pytest.mark.parametrize(
     ("status", "marks", "expected"),
     [

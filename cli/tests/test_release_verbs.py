@@ -237,6 +237,30 @@ def test_a_revision_that_refers_to_nothing_comes_back_whole(run: Any) -> None:
     assert "not rolled back" not in shown.stdout
 
 
+@pytest.mark.parametrize(
+    ("found", "code", "expected"),
+    [
+        pytest.param(TryAgain("overloaded", status=503), 1, "error: the API server failed: overloaded", id="the server fails"),
+        pytest.param(Refused("forbidden", status=403), 2, "for want of the right to list controllerrevisions", id="no right"),
+    ],
+)
+def test_where_numbers_cannot_be_read_that_is_what_is_told(run: Any, found: Exception, code: int, expected: str) -> None:
+    cluster = world(kept(), DONE)
+    cluster.objects[f"{CHILDREN}/controllerrevisions"] = found
+    shown = run(cluster, "rollback", "api", "--to-revision", "1")
+    assert (shown.exit_code, cluster.asked) == (code, [])
+    assert expected in shown.stderr
+
+
+def test_a_number_of_many_digits_is_a_number(run: Any) -> None:
+    cluster = world(kept(), DONE)
+    items = [stored(f"{number:012x}", 1, OLD_IMAGE, promotion=1) | {"data": {"number": number}} for number in (1000, 1001)]
+    lookalike = stored("100000000000", 1, OLD_IMAGE, promotion=1)
+    cluster.objects[f"{CHILDREN}/controllerrevisions"] = {"items": [*items, lookalike]}
+    assert run(cluster, "rollback", "api", "--to-revision", "1000").exit_code == 0
+    assert cluster.asked[0]["spec"]["revision"] == f"{1000:012x}"
+
+
 def test_who_may_not_read_revisions_can_go_back_all_the_same(run: Any) -> None:
     cluster = world(kept(), DONE)
     cluster.objects[f"{CHILDREN}/controllerrevisions"] = Refused("forbidden", status=403)

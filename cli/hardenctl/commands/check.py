@@ -8,7 +8,7 @@ from hardenctl import installation
 from hardenctl.outcome import Exit, Result
 from hardenctl.output import Mark
 from hardenctl.program import PROG
-from hardenctl.resources import ACCESS_REVIEWS, METRICS, VERSION
+from hardenctl.resources import ACCESS_REVIEWS, CRD_NAME, METRICS, VERSION
 from hardenctl.session import Session
 from hardened.api import names
 from hardened.errors import ApiFailure, Refused, Vanished
@@ -50,7 +50,7 @@ def run(session: Session) -> Exit:
     if console.output:
         console.data({"result": str(result), "checks": [asdict(finding) for finding in found]})
     elif result is not Result.FAILED:
-        console.advise(f"{PROG} deploy NAME --image IMAGE{session.context_flag}")
+        console.advise(f"{PROG} deploy NAME --image IMAGE{session.cluster_flags}")
     return Exit.FAILED if result is Result.FAILED else Exit.OK
 
 
@@ -74,7 +74,7 @@ def cluster_answers(session: Session) -> Finding:
     except ApiFailure as error:
         from hardenctl.failures import explained
 
-        stop = explained(error, "get", session.namespace)
+        stop = explained(error, "get", session.namespace, session.cluster_flags)
         return Finding("cluster", "failed", f"{stop.message} (context {session.cluster.context})", stop.hint)
     where = f"{version} at {session.cluster.server} (context {session.cluster.context})"
     number = re.match(r"v?(\d+)\.(\d+)", version)
@@ -115,7 +115,8 @@ def crd_is_there(session: Session) -> Finding:
     if not found.is_known:
         return Finding("crd", "warning", found.version)
     if not found.is_established:
-        return Finding("crd", "failed", "the API server has not accepted the CRD", f"kubectl describe crd {names.PLURAL}.{names.GROUP}")
+        step = f"kubectl describe crd {CRD_NAME}{session.cluster_flags}"
+        return Finding("crd", "failed", "the API server has not accepted the CRD", step)
     if found.revision != SCHEMA_REVISION:
         text = f"{found.version}; this program was built with {SCHEMA_REVISION}"
         return Finding("crd", "warning", text, "bring CRD, operator and hardenctl to one release")
@@ -132,7 +133,7 @@ def operator_runs(session: Session) -> Finding:
     text = f"{found.version} in {found.where}, {found.available} of {found.wanted} pods available"
     if not found.available:
         namespace, name = found.where.split("/")
-        return Finding("operator", "failed", text, f"kubectl logs -n {namespace} deployment/{name}")
+        return Finding("operator", "failed", text, f"kubectl logs -n {namespace} deployment/{name}{session.cluster_flags}")
     return Finding("operator", "ok" if found.available >= found.wanted else "warning", text)
 
 

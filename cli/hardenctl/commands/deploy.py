@@ -1,24 +1,25 @@
 """`deploy`: applies one or more services and waits until they are healthy."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from hardenctl import duration, next_step, release, report
 from hardenctl.cluster import Manifest
 from hardenctl.duration import Deadline
+from hardenctl.failures import explained
 from hardenctl.outcome import Exit, Result, Stop, usage
 from hardenctl.output import printable
 from hardenctl.program import PROG
 from hardenctl.release import Release
 from hardenctl.resources import service
 from hardenctl.session import Session
-from hardenctl.verdict import verdict_of
+from hardenctl.verdict import Verdict, is_seen, verdict_of
 from hardenctl.waiting import Waited, wait
-from hardened.errors import Refused, Vanished
+from hardened.errors import ApiFailure, Refused, Vanished
 
 OUTPUTS = ("json", "yaml", "name")
 EXAMPLES = (
@@ -31,9 +32,9 @@ EXAMPLES = (
 MORE = (
     "Files are checked first, and every wrong field is named with its line and column; unknown fields are errors. "
     "Writes by server-side apply as field manager hardenctl. Ctrl-C ends the waiting, never the release. "
-    "Exits 0 once healthy (with --wait=paused: or waiting to be promoted), 1 when the release has failed, 2 for a wrong file or flag, "
-    "3 when the new version was rejected or taken back and the previous one serves, 4 when the server refuses it, "
-    "124 when --timeout is over."
+    "Exits 0 once healthy (with --wait=paused: or waiting to be promoted), 1 when the release has failed or another took its place, "
+    "2 for a wrong file or flag, 3 when the new version was rejected or taken back and the previous one serves, "
+    "4 when the server refuses it, 124 when --timeout is over."
 )
 
 
@@ -82,7 +83,7 @@ def _releases(
     if image:
         if not name:
             raise usage("--image needs the NAME of the service", f"{PROG} deploy NAME --image {image}")
-        return [release.of_image(session.namespace, name, image, _live(session, session.namespace, name), port, replicas)]
+        return [release.of_image(session.namespace, name, image, _readable(session, name), port, replicas)]
     if port is not None or replicas is not None:
         raise usage("--port and --replicas go with --image: a file says them itself")
     from hardenctl.manifest_file import read
@@ -101,13 +102,22 @@ def _live(session: Session, namespace: str, name: str) -> Manifest | None:
         if "could not find the requested resource" in error.message or error.message.startswith("HTTP"):
             raise  # it is the kind that is not there
         return None
-    except Refused:
-        return None  # who may write but not read: the apply itself will tell
+
+
+def _readable(session: Session, name: str) -> Manifest | None:
+    """The service as it is. Raises Stop for who may write it, but not read it.
+
+    An apply takes away what its manager said before and leaves out now: without knowing that, an image alone would take all else away.
+    """
+    try:
+        return _live(session, session.namespace, name)
+    except Refused as error:
+        raise explained(error, "get", session.namespace, session.cluster_flags) from error
 
 
 @dataclass(frozen=True)
 class Applied:
-    """change: created, configured or unchanged."""
+    """change: created, configured or unchanged; applied where what was there before may not be read."""
 
     live: Manifest
     change: str
@@ -120,19 +130,24 @@ def _apply_all(session: Session, releases: Sequence[Release], force: bool) -> li
             apply_one(session, each, force=force, dry_run=True)
     applied = []
     for each in releases:
-        before = _live(session, each.namespace, each.name) if each.document else each.whole
+        change = _change_by(session, each)
         live = apply_one(session, each, force=force)
-        found = Applied(live, _change(before, live))
+        found = Applied(live, change(live))
         session.console.progress(f"    0s  {each.namespace}/{each.name} {found.change}")
         applied.append(found)
     return applied
 
 
-def _change(before: Any, live: Manifest) -> str:
+def _change_by(session: Session, each: Release) -> Callable[[Manifest], str]:
+    """What an apply did, from its reply: asked before it."""
+    try:
+        before = _live(session, each.namespace, each.name) if each.document else each.whole
+    except Refused:
+        return lambda _: "applied"
     version = ((before or {}).get("metadata") or {}).get("resourceVersion")
     if version is None:
-        return "created"
-    return "unchanged" if version == live["metadata"]["resourceVersion"] else "configured"
+        return lambda _: "created"
+    return lambda live: "unchanged" if version == live["metadata"]["resourceVersion"] else "configured"
 
 
 def apply_one(session: Session, each: Release, *, force: bool, dry_run: bool = False) -> Manifest:
@@ -150,14 +165,14 @@ def apply_one(session: Session, each: Release, *, force: bool, dry_run: bool = F
 
 def _without_waiting(session: Session, applied: Iterable[Applied]) -> Exit:
     console, found = session.console, list(applied)
-    services = [report.summary(a.live, verdict_of(a.live), session.context_flag) | {"change": a.change} for a in found]
+    services = [report.summary(a.live, verdict_of(a.live), session.cluster_flags) | {"change": a.change} for a in found]
     if console.output in ("json", "yaml"):
         console.data({"result": str(Result.APPLIED), "services": services})
         return Exit.OK
     for a in found:
         meta = a.live["metadata"]
         console.print(report.full_name(a.live) if console.output == "name" else f"{meta['namespace']}/{meta['name']} {a.change}")
-        console.advise(f"{PROG} status {meta['name']} -n {meta['namespace']} -w{session.context_flag}")
+        console.advise(f"{PROG} status {meta['name']} -n {meta['namespace']} -w{session.cluster_flags}")
     return Exit.OK
 
 
@@ -167,16 +182,38 @@ def _wait_all(session: Session, applied: Sequence[Applied], span: float, goals: 
     ended = []
     for a in applied:
         prefix = f"{a.live['metadata']['name']}: " if len(applied) > 1 else ""
-        ended.append(wait(session, a.live, goals, deadline, began, prefix))
+        ended.append(_if_ours(a, wait(session, _first(session, a, deadline), goals, deadline, began, prefix)))
     if session.console.output in ("json", "yaml"):
         services = [
-            report.summary(w.live, w.verdict, session.context_flag) | {"change": a.change} for w, a in zip(ended, applied, strict=True)
+            report.summary(w.live, w.verdict, session.cluster_flags) | {"change": a.change} for w, a in zip(ended, applied, strict=True)
         ]
         worst = min(ended, key=lambda w: _WORST_FIRST.index(w.code))
         session.console.data({"result": str(worst.verdict.result), "services": services})
     for waited in ended:
         _say(session, waited, time.monotonic() - began)
     return min((w.code for w in ended), key=_WORST_FIRST.index)
+
+
+def _first(session: Session, applied: Applied, deadline: Deadline) -> Manifest:
+    """What waiting begins with: where others have used up the time, what became of the service meanwhile."""
+    if not deadline.has_passed:
+        return applied.live
+    meta = applied.live["metadata"]
+    try:
+        return _live(session, meta["namespace"], meta["name"]) or applied.live
+    except ApiFailure:
+        return applied.live
+
+
+def _if_ours(applied: Applied, waited: Waited) -> Waited:
+    """What came of it, unless that is another version than the one that was applied: then so much."""
+    from hardened.api.service import REVISION_FIELDS
+
+    ours, theirs = applied.live["spec"], waited.live["spec"]
+    if waited.code != Exit.OK or all(ours.get(field) == theirs.get(field) for field in REVISION_FIELDS):
+        return waited
+    text = f"its spec was changed while this one was waited for, and asks for {theirs.get('image')} now"
+    return Waited(Verdict(Result.SUPERSEDED, text), waited.live, Exit.FAILED)
 
 
 _WORST_FIRST = (Exit.FAILED, Exit.REJECTED, Exit.TIMED_OUT, Exit.OK)
@@ -190,23 +227,24 @@ def _say(session: Session, waited: Waited, span: float) -> None:
             console.print(f"{console.mark(report.mark_of(verdict))} {name} is {verdict.result}: {printable(verdict.message)}")
         elif console.output == "name":
             console.print(report.full_name(waited.live))
-        step = next_step.after(verdict, waited.live, session.context_flag)
-        console.advise(step or f"{PROG} status {meta['name']} -n {meta['namespace']}{session.context_flag}")
+        step = next_step.after(verdict, waited.live, session.cluster_flags)
+        console.advise(step or f"{PROG} status {meta['name']} -n {meta['namespace']}{session.cluster_flags}")
         return
     if verdict.result is Result.TIMED_OUT:
-        verdict = verdict_of(waited.live)
-        console.complain(
-            f"{name} is {verdict.result} after {duration.shown(span)}: {verdict.message}", "only the waiting ended; the release goes on"
-        )
+        found = verdict_of(waited.live)
+        hint = "only the waiting ended; the release goes on" if is_seen(waited.live) else "only the waiting ended: does the operator run?"
+        console.complain(f"{name} is {found.result} after {duration.shown(span)}: {found.message}", hint)
     else:
-        hint = f"where the version was not to blame: {PROG} retry {meta['name']} -n {meta['namespace']}" if verdict.is_taken_back else ""
+        again = f"{PROG} retry {meta['name']} -n {meta['namespace']}{session.cluster_flags}"
+        hint = f"where the version was not to blame: {again}" if verdict.is_taken_back else ""
         console.complain(f"{name} {_ENDS.get(verdict.result, 'has failed')}: {verdict.message}", hint)
-    console.advise(next_step.after(verdict, waited.live, session.context_flag))
+    console.advise(next_step.after(verdict, waited.live, session.cluster_flags))
 
 
 _ENDS = {
     Result.SUSPENDED: "is suspended",
     Result.DELETED: "is gone",
+    Result.SUPERSEDED: "runs another version",
     Result.REJECTED: "runs its previous version, the new one was rejected",
     Result.ROLLED_BACK: "runs its previous version, the new one was taken back",
 }

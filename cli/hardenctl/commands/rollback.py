@@ -47,8 +47,9 @@ def run(
     """Asks for it, and waits."""
     wish("Rollback", name, "", reason, wait, timeout)  # wrong flags are told before the cluster is asked for anything
     live = service_of(session, name)
-    kept = _kept(session, live)
-    revision = to_revision if _is_whole(to_revision) else named(kept, to_revision).revision if to_revision else ""
+    is_looked_up = bool(to_revision) and not _is_whole(to_revision)
+    kept = stored_of(session, live, session.console.warn) if is_looked_up else _kept(session, live)
+    revision = named(kept, to_revision).revision if is_looked_up else to_revision
     likely = None if revision else before(kept, live)
 
     def leftovers(after: Manifest) -> tuple[Sequence[str], Mapping[str, Any]]:
@@ -70,7 +71,7 @@ def _is_whole(text: str) -> bool:
 
 
 def _kept(session: Session, live: Manifest) -> list[Stored]:
-    """What can be read of the revisions: a rollback needs none of it, and does not fail for want of it."""
+    """What can be read of the revisions: a rollback to one that is named in full needs none of it, and does not fail for want of it."""
     try:
         return stored_of(session, live, session.console.trace)
     except ApiFailure as error:

@@ -73,13 +73,13 @@ def _show(session: Session, live: Manifest, verdict: Verdict) -> None:
     match console.output:
         case "json" | "yaml":
             stacks = [asdict(stack) for stack in stacks_of(session, live)]
-            console.data(report.summary(live, verdict, session.context_flag) | {"stacks": stacks})
+            console.data(report.summary(live, verdict, session.cluster_flags) | {"stacks": stacks})
         case "name":
             console.print(report.full_name(live))
         case form:
             console.print(report.text(console, live, verdict, stacks_of(session, live), moments.now(), is_wide=form == "wide"))
             if verdict.result is not Result.TIMED_OUT:
-                console.advise(next_step.after(verdict, live, session.context_flag))
+                console.advise(next_step.after(verdict, live, session.cluster_flags))
 
 
 def _say_how_it_ended(session: Session, waited: Waited, span: float, goal: str) -> None:
@@ -87,4 +87,4 @@ def _say_how_it_ended(session: Session, waited: Waited, span: float, goal: str) 
         last = verdict_of(waited.live)
         what = f"not {goal}" if goal else f"still {last.result}"
         session.console.complain(f"{what} after {duration.shown(span)}: {last.message}")
-        session.console.advise(next_step.after(last, waited.live, session.context_flag))
+        session.console.advise(next_step.after(last, waited.live, session.cluster_flags))
