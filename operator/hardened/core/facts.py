@@ -52,8 +52,9 @@ class Facts:
         live = self.kept.named(revision)
         if live:
             return marks_of(live, revision)
-        known = stable_of(self.before)
-        return Marks(known.promotion) if known and known.place.revision == revision else Marks()
+        known, pin = stable_of(self.before), rejection_of(self.before.get("pin"))
+        promotion = known.promotion if known and known.place.revision == revision else 0
+        return Marks(promotion, (pin,) if pin and pin.revision == revision else ())
 
     def rejections(self) -> list[Rejection]:
         """Every rejection that is remembered: on what is stored, and in status, where somebody deleted what was stored."""

@@ -22,7 +22,7 @@ from hardened.core.obstacles import PATIENCE, Obstacles
 from hardened.core.policy import Policy
 from hardened.core.reasons import Reason
 from hardened.core.release.course import course_of, is_suspended
-from hardened.core.release.model import COLORS, POLLED_STEPS, Migration
+from hardened.core.release.model import COLORS, POLLED_STEPS, Migration, Step
 from hardened.core.release.record import record_of
 from hardened.core.revisions import history
 from hardened.core.revisions.revision import stored
@@ -120,7 +120,7 @@ class _Planner:
             return Plan(look=unseen | self.writes.unread(self.writes.wanted()))
         if course.needs_pods:
             return Plan(look_at_pods=True)
-        if course.asks:
+        if course.asks and not self._goes_back():
             return Plan(ask=course.asks)
         if course.surroundings is not None:
             return Plan(look_around=course.surroundings)
@@ -171,6 +171,14 @@ class _Planner:
 
     def _answer_wait(self) -> timedelta | None:
         return max(self.answer_at - self.now, timedelta()) if self.answer_at else None
+
+    def _goes_back(self) -> bool:
+        """Whether the revision is rejected, or traffic led back, whatever Prometheus says: that waits for nobody's answer."""
+        record = self.course.record
+        if record is None:
+            return False
+        is_rejected = any(found.key == record.key for stack in self.course.marked for found in stack.marks.rejections)
+        return is_rejected or record.step is Step.SWITCH_BACK or record.is_rollback
 
     def _status(self, finding: Finding | None) -> Manifest:
         entries = history.entries(self.facts.kept, self.before.get("history") or (), self.svc.spec.release.history_limit)

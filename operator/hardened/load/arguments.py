@@ -34,6 +34,7 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     add("--host", required=True, help="name or address of the target")
     add("--port", required=True, type=int)
     add("--path", default="/", help="with its query (default: /)")
+    add("--authority", default="", metavar="NAME", help="what the Host header says (default: host and port)")
     add("--header", action="append", default=[], metavar="'NAME: VALUE'", help="sent with each request; again for another")
     add("--rate", type=float, metavar="N", help="requests per second")
     add("--duration", type=_seconds, metavar="30s", help="how long")
@@ -76,7 +77,7 @@ def _burst(text: str) -> tuple[int, float]:
 def target_of(args: argparse.Namespace) -> Target:
     """Where to. Raises BadLoad."""
     pairs = (text.partition(":") for text in args.header)
-    return Target(args.host, args.port, args.path, {name.strip(): value.strip() for name, _, value in pairs})
+    return Target(args.host, args.port, args.path, {name.strip(): value.strip() for name, _, value in pairs}, args.authority)
 
 
 def load_of(args: argparse.Namespace) -> Load:

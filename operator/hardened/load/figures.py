@@ -51,8 +51,8 @@ class Outcome(NamedTuple):
 
     @property
     def has_failed(self) -> bool:
-        """No whole reply, or a status of 400 and above, as for the kubelet; shed ones are counted apart."""
-        return not self.is_shed and (self.failure is not None or self.status >= 400)
+        """No whole reply, or a status outside 200 to 299, as for a check; shed ones are counted apart."""
+        return not self.is_shed and (self.failure is not None or not 200 <= self.status <= 299)
 
 
 @dataclass(frozen=True, kw_only=True)

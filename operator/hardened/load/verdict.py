@@ -137,7 +137,9 @@ def _violations(figures: Figures, limits: Thresholds) -> Iterator[str]:
         yield f"a burst of failures ended it after {figures.seconds:.1f} of {figures.planned_seconds:g} s"
     ended = figures.requests - figures.unfinished
     errors = figures.failed + (0 if limits.expects_shed else figures.shed)
-    if limits.max_error_ratio is not None and errors / ended > limits.max_error_ratio:
+    if limits.max_error_ratio is not None and not figures.replies:
+        yield "no request was answered"
+    elif limits.max_error_ratio is not None and errors / ended > limits.max_error_ratio:
         yield f"{errors} of {ended} requests failed ({errors / ended:.3%}), and at most {limits.max_error_ratio:.3%} may"
     for name, limit in limits.latencies:
         if limit is not None:

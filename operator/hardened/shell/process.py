@@ -33,6 +33,8 @@ logger = logging.getLogger(__name__)
 #: 1.2 s within which a standby looks, less than the 3 s of a handover.
 DRAIN_SECONDS: Final = 1.2
 CANCEL_SECONDS: Final = 0.3
+#: Then the Events that wait to be sent have so long: by then the next leader is at work.
+TELL_SECONDS: Final = 0.3
 #: Between two attempts of a new leader to list what it is to work on; with jitter.
 TAKEOVER_PAUSE: Final = 1.0
 
@@ -130,6 +132,7 @@ class Process:
             await self.stop.wait()
             if await self._finish_work():
                 await self.leader.release()
+                await self._finish_telling()
         finally:
             for task in tasks:
                 task.cancel()
@@ -139,6 +142,12 @@ class Process:
             server.close()
         logger.info("hardened operator %s ends with exit code %d", __version__, self.exit_code)
         return self.exit_code
+
+    async def _finish_telling(self) -> None:
+        """Sends the Events of what was done last: nobody else would."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(TELL_SECONDS):
+                await self.recorder.flush()
 
     async def _finish_work(self) -> bool:
         """Whether nothing of ours can be written any more: only then another may lead."""

@@ -5,6 +5,7 @@ import json
 import logging
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 import requests
@@ -18,6 +19,8 @@ logger = logging.getLogger(__name__)
 
 #: Seconds for one answer, connecting included. The thread of one that comes later ends by itself a moment after.
 DEADLINE: Final = 5.0
+#: So many questions at once: two services with as many checks as may be.
+THREADS: Final = 32
 #: Bytes of an answer that are read. One number takes a few hundred; what a team's query can ask for has no end.
 ANSWER_LIMIT: Final = 1 << 20
 _STATUS: Final = re.compile(r"HTTP Status Code (\d+) \((.*)\)", re.S)
@@ -54,6 +57,7 @@ class Prometheus:
 
     def __init__(self, url: str) -> None:
         self._client = _client(url) if url else None
+        self._threads = ThreadPoolExecutor(THREADS, "prometheus")
 
     async def ask(self, query: Query) -> Sample:
         """One sample. Whatever goes wrong is no data, with a sentence; a query that cannot be answered at all is final."""
@@ -61,7 +65,8 @@ class Prometheus:
             return Sample(None, "the operator's settings name no Prometheus: set prometheus.url")
         try:
             async with asyncio.timeout(DEADLINE):
-                return _sample(await asyncio.to_thread(self._client.custom_query, query.text))
+                # Threads of its own: what Prometheus is slow to answer holds nothing else up, and little of itself.
+                return _sample(await asyncio.get_running_loop().run_in_executor(self._threads, self._client.custom_query, query.text))
         except TimeoutError:
             return Sample(None, f"Prometheus did not answer within {DEADLINE:g} s")
         except PrometheusApiClientException as error:

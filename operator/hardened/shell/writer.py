@@ -172,19 +172,16 @@ class Writer:
     # ---- actions
 
     async def answer(self, namespace: str, answer: Answer) -> None:
-        """Writes on one action what became of it; nothing where it is gone by now."""
+        """Writes on one action what became of it; nothing where it is gone by now.
+
+        Raises LookAgain where it is not as it was decided on: the watch tells what it is, and nothing else of it may be read.
+        """
         kind = HARDENED_SERVICE_ACTION
         with _noted(f"answer {kind} {answer.name}"):
             try:
                 await self._answer(kind, namespace, answer)
             except Vanished:
                 self._cache.deleted(kind, namespace, answer.name, answer.uid)
-            except LookAgain as failure:
-                live = kind.named(await self._api.get(kind, namespace, answer.name))
-                self._cache.wrote(kind, live)
-                if live["metadata"]["uid"] == answer.uid:
-                    raise
-                logger.info("%s: another one has its place: %s", answer.name, failure)
 
     async def _answer(self, kind: Kind, namespace: str, answer: Answer) -> None:
         meta, version = {"name": answer.name, "namespace": namespace}, answer.resource_version

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.core.releases import CHECKED, SECOND, SPEC, checks, lead, pods, released
+from tests.core.releases import CHECKED, GATED, SECOND, SPEC, checks, lead, pods, released, released_until
 from tests.core.worlds import ANY_KEY, NOW, World, body, condition, decide, settle, with_spec
 
 from hardened.core.checks.queries import Sample
@@ -132,6 +132,76 @@ def test_without_anybody_who_could_check_a_revision_is_rejected_at_its_deadline(
     assert cr["status"]["release"]["step"] == "VerifyBefore"
     settle(cr, world, NOW + timedelta(minutes=11), policy=nobody)
     assert condition(cr["status"], "Ready") == ("False", "Rejected")
+
+
+STRICT: dict[str, Any] = {"verify": {"beforeCutover": [{"name": "strict", "http": {}}]}}
+
+
+@pytest.mark.parametrize("step", ["VerifyBefore", "Approval", "ScaleUp"])
+def test_what_is_to_be_passed_from_now_on_is_asked_of_pods_that_are_up_already(step: str) -> None:
+    cr, world = body(GATED), World()
+    now = released(cr, world)
+    cr = with_spec(cr, image="shop:2")
+    now = released_until(cr, world, now, step)
+    world.failing.add("strict")
+    cr = with_spec(cr, **STRICT)
+    released(cr, world, now)
+    assert "check strict failed" in cr["status"]["pin"]["message"]
+    assert lead(world)["color"] == "blue"
+
+
+def test_a_revision_that_was_taken_back_is_checked_again_before_it_takes_over_again() -> None:
+    cr, world = body(SPEC), World()
+    now = released(cr, world)
+    cr = with_spec(cr, image="shop:2")
+    now = released(cr, world, now, until="VerifyAfter")
+    world.dead.add("shop-green")
+    world.follow(now)
+    now = released(cr, world, now, until="SwitchBack")
+    world.dead.clear()
+    world.failing.add("strict")
+    cr = with_spec(cr, **STRICT)
+    released(cr, world, now)
+    assert "check strict failed" in cr["status"]["pin"]["message"]
+    assert lead(world)["color"] == "blue"
+
+
+def test_the_previous_revision_is_checked_although_it_is_still_up() -> None:
+    cr, world = body(SPEC), World()
+    now = released(cr, world)
+    cr = with_spec(cr, image="shop:2")
+    now = released(cr, world, now, until="Keep")
+    world.failing.add("strict")
+    cr = with_spec(cr, image=SPEC["image"], **STRICT)
+    released(cr, world, now + timedelta(seconds=31))
+    assert "check strict failed" in cr["status"]["pin"]["message"]
+    assert lead(world)["color"] == "green"
+
+
+def test_a_check_that_comes_while_it_is_watched_is_asked() -> None:
+    cr, world = body(CHECKED), World()
+    now = released(cr, world)
+    cr = with_spec(cr, image="shop:2")
+    now = released(cr, world, now, until="VerifyAfter")
+    later = {"window": "10s", "checks": [{"name": "live", "tcp": {}}, {"name": "later", "tcp": {}}]}
+    cr = with_spec(cr, verify={**cr["spec"]["verify"], "afterCutover": later})
+    released(cr, world, now, until="Keep")
+    assert checks(cr) == {"smoke": "Passed", "live": "Passed", "later": "Passed", "zero-loss": "Passed"}
+
+
+def test_nobody_asks_a_revision_while_the_one_before_may_answer_for_it() -> None:
+    cr, world = body(CHECKED), World()
+    now = released(cr, world)
+    cr = with_spec(cr, image="shop:2")
+    now = released_until(cr, world, now, "VerifyBefore")
+    cr = with_spec(cr, image="shop:3")
+    settle(cr, world, now)
+    assert (cr["status"]["release"]["step"], pods(world)) == ("Preview", [])
+    world.follow(now)
+    settle(cr, world, now + SECOND)
+    assert (cr["status"]["release"]["step"], len(pods(world))) == ("VerifyBefore", 1)
+    released(cr, world, now + SECOND)
+    assert condition(cr["status"], "Ready") == ("True", "Healthy")
 
 
 # ---- queries
@@ -263,6 +333,17 @@ def test_load_and_commands_begin_once_somebody_can_answer_them() -> None:
     world.run_pods()
     settle(cr, world)
     assert (cr["status"]["release"]["step"], made()) == ("VerifyBefore", ["before", "busy", "contract"])
+
+
+def test_a_version_whose_pods_all_go_is_taken_back_before_anybody_is_asked() -> None:
+    cr, world, now = measured(Sample(0.0))
+    now = released(cr, world, now, until="VerifyAfter")
+    world.dead.add("shop-green")
+    world.follow(now)
+    world.asked.clear()
+    settle(cr, world, now + timedelta(seconds=3))
+    assert (cr["status"]["release"]["step"], world.asked) == ("SwitchBack", [])
+    assert lead(world)["color"] == "blue"
 
 
 def test_a_query_that_cannot_work_fails_at_once() -> None:

@@ -25,6 +25,14 @@ def runs(world: World) -> list[str]:
     ]
 
 
+def act(world: World, name: str, verb: str, **more: Any) -> None:
+    """Somebody asks for something by hand."""
+    spec = {"service": "shop", "action": verb, "requestedBy": "jane", **more}
+    meta = {"name": name, "namespace": "market", "uid": name, "resourceVersion": "1", "labels": {names.SERVICE_LABEL: "shop"}}
+    action = {"apiVersion": names.API_VERSION, "kind": names.ACTION_KIND, "metadata": meta, "spec": spec}
+    world.objects[ChildKey(names.ACTION_KIND, name)] = action
+
+
 def second(**migrate: Any) -> tuple[Manifest, World, Any]:
     """A service whose first revision serves, and whose second one migrates."""
     cr, world = body(SPEC), World()
@@ -118,6 +126,34 @@ def test_a_migration_is_not_undone_while_a_pod_of_its_revision_may_still_come() 
     assert (back["status"]["release"]["step"], runs(world)) == ("Undo", ["migrate"]), "its Deployment was told just now"
     released(back, world, now + SECOND)
     assert runs(world) == ["migrate", "undo"]
+
+
+def test_a_pod_that_was_evicted_holds_no_undoing_up() -> None:
+    cr, world, now = second(**UNDO)
+    cr["spec"]["verify"] = {"beforeCutover": [{"name": "smoke", "http": {}}]}
+    world.failing.add("smoke")
+    now = released(cr, world, now, until="Preview")
+    gone = [{**pod, "status": {"phase": "Failed", "reason": "Evicted"}} for pod in world.pods if "shop-green" in pod["metadata"]["name"]]
+    assert gone
+    for _ in range(3):
+        settle(cr, world, now)
+        world.follow(now)
+        world.pods += gone
+    assert runs(world) == ["migrate", "undo"]
+
+
+def test_a_migration_that_no_node_takes_is_given_up_at_its_deadline_although_it_was_paused() -> None:
+    cr, world, now = second(**UNDO)
+    settle(cr, world, now)
+    unscheduled(world, pods(world)[0])
+    act(world, "a", "Pause")
+    settle(cr, world, now + SECOND)
+    assert cr["status"]["release"]["pausedAt"]
+    cr = with_spec(cr, image="shop:3", release=SPEC["release"])
+    settle(cr, world, now + 2 * SECOND)
+    assert cr["status"]["release"]["step"] == "Undo"
+    settle(cr, world, now + timedelta(minutes=10))
+    assert cr["status"]["release"]["step"] == "Preview"
 
 
 @pytest.mark.parametrize(("late", "expected"), [(False, ["migrate"]), (True, ["migrate", "undo"])])
@@ -244,10 +280,7 @@ def test_a_rollback_across_a_migration_is_refused_unless_it_says_so() -> None:
     now = released(cr, world, now)
 
     def ask(name: str, **more: Any) -> Manifest:
-        spec = {"service": "shop", "action": "Rollback", "requestedBy": "jane", **more}
-        meta = {"name": name, "namespace": "market", "uid": name, "resourceVersion": "1", "labels": {names.SERVICE_LABEL: "shop"}}
-        action = {"apiVersion": names.API_VERSION, "kind": names.ACTION_KIND, "metadata": meta, "spec": spec}
-        world.objects[ChildKey(names.ACTION_KIND, name)] = action
+        act(world, name, "Rollback", **more)
         released(cr, world, now)
         found: Manifest = next(entry for entry in cr["status"]["actions"] if entry["name"] == name)
         return found

@@ -127,6 +127,23 @@ def test_a_version_whose_pods_all_go_is_taken_back_and_stays_rejected(first: tup
     assert sizes(world)["shop-green"] == 0
 
 
+def test_a_version_stays_rejected_whose_stored_revision_is_deleted(first: tuple[Manifest, World, Any]) -> None:
+    cr, world, now = first
+    cr = with_spec(cr, image="shop:2")
+    now = released(cr, world, now, until="VerifyAfter")
+    world.dead.add("shop-green")
+    world.follow(now)
+    now = released(cr, world, now)
+    world.dead.clear()
+    (key,) = [each for each in world.objects if each.kind == "ControllerRevision" and each.name.endswith(revision(cr))]
+    for minutes in (1, 2):
+        world.objects.pop(key, None)
+        released(cr, world, now + timedelta(minutes=minutes))
+        assert condition(cr["status"], "Ready") == ("False", "RolledBack")
+        assert sizes(world) == {"shop-blue": 2, "shop-green": 0}
+    assert "hardened.dev/rejected" in world.objects[key]["metadata"]["annotations"]
+
+
 def test_a_version_that_never_comes_up_is_rejected_and_nothing_was_switched(first: tuple[Manifest, World, Any]) -> None:
     cr, world, now = first
     cr = with_spec(cr, image="shop:2")

@@ -32,6 +32,7 @@ from hardened.core.release.model import Place
 from hardened.core.release.view import terms_of
 from hardened.core.revisions.revision import render
 from hardened.load.arguments import arguments as arguments_of
+from hardened.load.arguments import load_of, target_of
 from hardened.verifier.task import parse
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
@@ -101,6 +102,8 @@ def test_load_is_told_where_how_much_and_within_which_bounds() -> None:
     assert (given.host, given.port, given.path, given.rate, given.duration) == ("shop-preview.market.svc", 80, "/busy", 50, 20)
     assert (given.max_p95, given.max_error_ratio, given.min_rate, given.max_p50) == (0.5, 0.01, 40, None)
     assert (given.brief, given.report) == (True, "/dev/termination-log")
+    assert load_of(given).schedule.seconds == 20
+    assert b"\r\nHost: shop\r\n" in target_of(given).request(keeps_alive=False)
 
 
 def test_a_job_is_told_which_revision_it_checks() -> None:

@@ -36,6 +36,7 @@ def test_an_ipv6_address_is_named_in_brackets() -> None:
         ({"headers": {"X": "ü\u2013"}}, "header"),
         ({"headers": {"connection": "close"}}, "leave it out"),
         ({"headers": {"Host": "other"}}, "leave it out"),
+        ({"authority": "web\r\nX: y"}, "authority"),
     ],
 )
 def test_what_would_be_another_request_is_refused(wrong: dict[str, Any], says: str) -> None:

@@ -47,6 +47,7 @@ def test_what_passes(seen: Figures, limits: Thresholds) -> None:
             "2 of 1000 requests failed (0.200%), and at most 0.100% may",
             id="too many errors",
         ),
+        pytest.param(refused(1000), Thresholds(max_error_ratio=1), "no request was answered", id="none was answered"),
         pytest.param(
             figures(shed=10),
             Thresholds(max_error_ratio=0),

@@ -10,8 +10,10 @@ from hardened.core.checks.verdicts import NoData, Pending, Reported, Results, he
 from hardened.core.checks.verifiers import Verifier
 from hardened.core.facts import Facts
 from hardened.core.manifest import ChildKey
-from hardened.core.release.model import WITHOUT_PODS, Outcome, Record, Verdict
+from hardened.core.release.model import Outcome, Record, Step, Verdict
 
+#: The steps in which the checks are asked that come before the cutover.
+_ASKED_BEFORE = frozenset({Step.PREVIEW, Step.VERIFY_BEFORE})
 #: A pod that ends without a word at once would end so again.
 _MADE_ANEW_AFTER = timedelta(seconds=10)
 
@@ -41,8 +43,8 @@ def heard(facts: Facts, record: Record | None, wanted: Sequence[Verifier], has_i
     measured = queries.verdicts(facts.svc, record)
     asked = [said for (verifier, _), said in zip(reports, verdicts, strict=True) if not verifier.is_probe]
     before, after = [*asked, *measured], [_health(facts, record), *verdicts, *measured]
-    if record.step in WITHOUT_PODS:
-        before.append((Verdict.UNKNOWN, ""))  # nobody has asked anything yet
+    if record.step not in _ASKED_BEFORE:
+        before.append((Verdict.UNKNOWN, ""))  # nobody asks then, and that says nothing
     return Heard(nobody or _all(before), nobody or _all(after), _outcomes(record, [report for _, report in reports]))
 
 
@@ -67,7 +69,12 @@ def said_of_removal(facts: Facts, wanted: Sequence[Verifier]) -> Results | None:
 
 def _report(facts: Facts, verifier: Verifier) -> Results:
     live = facts.observed.children.get(verifier.key)
-    return verifier.reads(facts.svc, live) if live else Pending("the verifier pod is not there yet")
+    if live is None:
+        return Pending("the verifier pod is not there yet")
+    said = verifier.reads(facts.svc, live)
+    if isinstance(said, Reported) and verdict(said, verifier.names)[0] is Verdict.UNKNOWN:
+        return NoData(verdict(said, verifier.names)[1])  # asked before the spec got another check: all are asked anew
+    return said
 
 
 def _health(facts: Facts, record: Record) -> tuple[Verdict, str]:

@@ -125,7 +125,7 @@ def load_arguments(svc: HardenedService, revision: Revision, check: LoadCheck, p
         "--host": preview_host(svc) if purpose is Purpose.BEFORE else clients_host(svc),
         "--port": str(_number(svc, port)),
         "--path": check.path,
-        "--header": f"Host: {svc.name}",
+        "--authority": svc.name,
         "--rate": str(check.rate),
         "--duration": _seconds(check.duration),
         "--max-error-ratio": f"{check.max_error_ratio:g}",

@@ -80,8 +80,7 @@ def verifiers(facts: Facts, record: Record | None, terms: Terms, image: str, now
     found: list[Verifier] = []
     if record.step in (Step.PREVIEW, Step.VERIFY_BEFORE):
         checks = maker.checks(spec.before_cutover or (), Purpose.BEFORE, wait)
-        # Those that ask wait for the first connection; load and commands begin at once.
-        found += [replace(each, is_early=record.step is Step.PREVIEW and each.reads is not results_of) for each in checks]
+        found += [replace(each, is_early=record.step is Step.PREVIEW and _is_early(facts, each, record.place)) for each in checks]
     if record.step is Step.VERIFY_AFTER:
         found += maker.checks(spec.after_cutover.checks or (), Purpose.AFTER, wait)
     is_next = record.step is Step.PREVIEW and not terms.has_checks_before and not terms.is_manual
@@ -95,6 +94,21 @@ def verifiers(facts: Facts, record: Record | None, terms: Terms, image: str, now
         probe = maker.probe(purpose, _again(terms) if is_late else terms.window + 2 * terms.progress_deadline, wait)
         found += [replace(each, has_enough=_has_enough(facts, each, record, terms, now)) for each in probe]
     return found
+
+
+def _is_early(facts: Facts, verifier: Verifier, place: Place) -> bool:
+    """Those that ask wait for the first connection, and it must not be another revision's; load and commands begin at once."""
+    if verifier.key in facts.observed.children:
+        return False
+    return verifier.reads is not results_of or _has_others(facts, place)
+
+
+def _has_others(facts: Facts, place: Place) -> bool:
+    """Whether a place may still have pods of the revision before."""
+    rollout = facts.rollout(place.color)
+    if rollout is None or (rollout.is_current and rollout.total == 0):
+        return False
+    return rollout.revision != place.revision or not rollout.is_current or rollout.updated != rollout.total
 
 
 def _has_enough(facts: Facts, probe: Verifier, record: Record, terms: Terms, now: datetime) -> bool:

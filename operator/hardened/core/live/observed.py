@@ -122,6 +122,11 @@ def owner_of(live: Mapping[str, Any], service: str, uid: str) -> Owner:
     return Owner.OURS if is_labelled and is_signed else Owner.FOREIGN
 
 
+def may_run(pod: Mapping[str, Any]) -> bool:
+    """False for a pod whose containers have all ended, and which stays only to be looked at."""
+    return (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed")
+
+
 def is_deleting(live: Mapping[str, Any]) -> bool:
     """True once somebody asked for the object's deletion."""
     return bool(live["metadata"].get("deletionTimestamp"))

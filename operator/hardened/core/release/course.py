@@ -39,6 +39,7 @@ from hardened.core.release.model import (
     Rejection,
     Step,
     Terms,
+    Verdict,
     View,
     other,
 )
@@ -223,7 +224,8 @@ def _moved(facts: Facts, record: Record | None, strategy: Strategy, view: View, 
         if preflight.is_due(moved.record, following.record):
             if facts.observed.surroundings is None:
                 return replace(moved, surroundings=preflight.config_maps(facts))
-            view = replace(view, hooks=replace(view.hooks, has_no_room=False))  # that was said of another release's pods
+            # That was said of another release: by its checks, and of its pods.
+            view = replace(view, before=(Verdict.UNKNOWN, ""), hooks=replace(view.hooks, has_no_room=False))
         marked = marked_by(facts, moved.record, following) if moved.record else ()
         if marked:
             return replace(moved, marked=marked, look_at=following.look_at)

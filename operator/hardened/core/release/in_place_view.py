@@ -7,14 +7,12 @@ from hardened.core.checks.reports import Heard
 from hardened.core.desired.metadata import stack_selector
 from hardened.core.desired.service import NOBODY
 from hardened.core.facts import Facts
+from hardened.core.live.observed import may_run
 from hardened.core.live.rollout import Rollout
 from hardened.core.release.in_place import InPlace, target
 from hardened.core.release.migration_pods import needs_pods as needs_emptiness
 from hardened.core.release.model import COLORS, WITHOUT_PODS, Place, Record, Step, Traffic, View, other
 from hardened.core.release.view import serves_nobody, view_of
-
-#: A pod whose containers have all ended, and which stays only to be looked at.
-_ENDED = ("Succeeded", "Failed")
 
 
 def in_place_view_of(facts: Facts, record: Record | None, heard: Heard, replicas: int) -> InPlace:
@@ -99,6 +97,6 @@ def _are_all_at(facts: Facts, place: Place, within: str = "") -> bool:
     if facts.observed.pods is None:
         return False
     mine = [pod["metadata"]["uid"] for pod in facts.pods_at(place)]
-    living = [pod for pod in facts.observed.pods if (pod.get("status") or {}).get("phase") not in _ENDED]
+    living = [pod for pod in facts.observed.pods if may_run(pod)]
     concerned = [pod for pod in living if not within or (pod["metadata"].get("labels") or {}).get(names.COLOR_LABEL) == within]
     return all(pod["metadata"]["uid"] in mine for pod in concerned)

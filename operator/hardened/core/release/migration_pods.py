@@ -14,6 +14,7 @@ from hardened.core.checks.verdicts import once_result, results_of
 from hardened.core.checks.verifiers import Verifier
 from hardened.core.desired.verifier_pod import START_SECONDS, once_pod
 from hardened.core.facts import Facts
+from hardened.core.live.observed import may_run
 from hardened.core.manifest import Manifest
 from hardened.core.release.model import Hooks, Migration, Record, Step, Verdict
 from hardened.core.revisions.marks import Migrated
@@ -115,7 +116,7 @@ def _result(facts: Facts, record: Record, purpose: Purpose, now: datetime) -> tu
 
 
 def _is_empty(facts: Facts, record: Record) -> bool:
-    """Whether no pod of the revision is left, nor can one come of what its Deployment was asked for last."""
+    """Whether no pod of the revision may run any more, nor can one come of what its Deployment was asked for last."""
     rollout, place = facts.rollout(record.place.color), record.place
     may_come = rollout is not None and (not rollout.is_current or (rollout.revision == place.revision and rollout.wanted > 0))
-    return facts.observed.pods is not None and not may_come and not facts.pods_at(place)
+    return facts.observed.pods is not None and not may_come and not any(map(may_run, facts.pods_at(place)))

@@ -55,7 +55,7 @@ def left_of(record: Record, view: View) -> Record | None:
     """What is left of a release that is over: its migration runs, or is to be undone."""
     match record.migration:
         case Migration.MADE:
-            return replace(record, step=Step.UNDO, paused_at=None, remaining=None)
+            return replace(record, step=Step.UNDO, paused_at=None)  # with the time that a pause left it
         case Migration.DONE if view.hooks.undo_within is not None:
             return replace(record, step=Step.UNDO, deadline=None, paused_at=None, remaining=None)
         case _:
