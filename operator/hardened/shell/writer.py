@@ -172,16 +172,13 @@ class Writer:
     # ---- actions
 
     async def answer(self, namespace: str, answer: Answer) -> None:
-        """Writes on one action what became of it; nothing where it is gone by now.
+        """Writes on one action what became of it.
 
-        Raises LookAgain where it is not as it was decided on: the watch tells what it is, and nothing else of it may be read.
+        Raises Vanished or LookAgain where it is gone, or not as it was decided on. A single reply may be wrong, and no action may be read
+        by its name: it is tried again until the watch tells what is so.
         """
-        kind = HARDENED_SERVICE_ACTION
-        with _noted(f"answer {kind} {answer.name}"):
-            try:
-                await self._answer(kind, namespace, answer)
-            except Vanished:
-                self._cache.deleted(kind, namespace, answer.name, answer.uid)
+        with _noted(f"answer {HARDENED_SERVICE_ACTION} {answer.name}"):
+            await self._answer(HARDENED_SERVICE_ACTION, namespace, answer)
 
     async def _answer(self, kind: Kind, namespace: str, answer: Answer) -> None:
         meta, version = {"name": answer.name, "namespace": namespace}, answer.resource_version

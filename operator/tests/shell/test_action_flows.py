@@ -5,12 +5,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tests.memory.api_server import Call
 from tests.shell import virtual_time
 from tests.shell.enumerations import turns
 from tests.shell.operator_world import RELEASED, World, asks, create_released, release, service
 from tests.shell.test_release_flows import Watchman
 from tests.shell.test_rollback_flows import end_the_same
 
+from hardened.errors import ApiFailure, LookAgain, Vanished
 from hardened.shell.kinds import HARDENED_SERVICE, HARDENED_SERVICE_ACTION
 
 Step = Callable[[World], Any]
@@ -78,6 +80,28 @@ def test_a_release_waits_for_its_promotion_and_an_abort_rejects_it_until_it_is_r
 @pytest.mark.parametrize("turn", turns(1))
 def test_killed_at_any_write_of_it_it_ends_the_same(steps: tuple[Step, ...], turn: slice) -> None:
     end_the_same(steps, turn)
+
+
+@pytest.mark.parametrize("error", [Vanished("not found", status=404), LookAgain("conflict", status=409)], ids=["404", "409"])
+@pytest.mark.parametrize("nth", [1, 2, 3])
+def test_a_wrong_reply_to_what_an_action_is_told_is_made_up_for(nth: int, error: ApiFailure) -> None:
+    left = nth
+
+    def strike(call: Call) -> None:
+        nonlocal left
+        if call.kind == HARDENED_SERVICE_ACTION and call.is_write and call.verb != "create":
+            left -= 1
+            if left == 0:
+                raise error
+
+    def rolls_back(world: World) -> Any:
+        world.server.before = strike
+        return asks("Rollback")(world)
+
+    world, _ = played(create_released, release("web:2"), rolls_back)
+    assert left <= 0, "it never struck"
+    assert phases_of(world) == {"a": "Succeeded"}
+    assert not [call for call in world.server.calls if call.verb == "get" and call.kind == HARDENED_SERVICE_ACTION], "nobody may"
 
 
 def test_a_paused_release_takes_up_nothing_until_it_is_resumed() -> None:

@@ -11,7 +11,7 @@ from tests.shell.enumerations import turns
 from tests.shell.operator_world import RELEASES, Killed, Strike, World
 
 from hardened.core.desired.service import NOBODY
-from hardened.errors import LookAgain, Refused, TryAgain
+from hardened.errors import LookAgain, Refused, TryAgain, Vanished
 from hardened.shell.kinds import DEPLOYMENT, HARDENED_SERVICE, SERVICE, Kind
 
 Body = dict[str, Any]
@@ -115,6 +115,7 @@ def test_killed_at_any_single_write_of_a_release_it_ends_the_same(turn: slice, i
 
 
 ERRORS: dict[str, Callable[[], BaseException]] = {
+    "404": lambda: Vanished("not found", status=404),
     "409": lambda: LookAgain("conflict", status=409),
     "403": lambda: Refused("forbidden", status=403),
     "500": lambda: TryAgain("internal error", status=500),
