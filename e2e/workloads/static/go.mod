@@ -1,3 +1,3 @@
 module hardened/e2e/workloads/static
 
-go 1.23
+go 1.24

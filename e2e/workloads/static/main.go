@@ -44,6 +44,10 @@ func (w *workload) log(event string, fields map[string]any) {
 func (w *workload) ServeHTTP(out http.ResponseWriter, request *http.Request) {
 	w.inFlight.Add(1)
 	defer w.inFlight.Add(-1)
+	if request.URL.Path == "/grpc.health.v1.Health/Check" && request.ProtoMajor == 2 {
+		w.answerGRPCHealth(out)
+		return
+	}
 	if request.ContentLength < 0 {
 		w.refuse(out, 411, "send Content-Length")
 		return
@@ -146,6 +150,17 @@ func (w *workload) answerHealth(out http.ResponseWriter, probe string, good bool
 	w.answer(out, code, map[string]any{probe: good})
 }
 
+// answerGRPCHealth says of every service alike: SERVING (1), or NOT_SERVING (2) when switched off. A message's head, then its field 1.
+func (w *workload) answerGRPCHealth(out http.ResponseWriter) {
+	status := byte(2)
+	if w.switches.Load().Live {
+		status = 1
+	}
+	out.Header().Set("Content-Type", "application/grpc")
+	_, _ = out.Write([]byte{0, 0, 0, 0, 2, 8, status})
+	out.Header().Set(http.TrailerPrefix+"Grpc-Status", "0")
+}
+
 func (w *workload) answerSwitches(out http.ResponseWriter) {
 	text, _ := json.Marshal(w.switches.Load())
 	content := map[string]any{}
@@ -214,7 +229,9 @@ func main() {
 	w := &workload{settings: s, readyAt: time.Now().Add(s.startDelay)}
 	w.switches.Store(&s.switches)
 	open := newConnections()
-	server := &http.Server{Handler: w, ConnState: open.track, ReadHeaderTimeout: 75 * time.Second}
+	server := &http.Server{Handler: w, ConnState: open.track, ReadHeaderTimeout: 75 * time.Second, Protocols: new(http.Protocols)}
+	server.Protocols.SetHTTP1(true)
+	server.Protocols.SetUnencryptedHTTP2(true)
 	go func() { _ = server.Serve(listener) }()
 	w.log("started", map[string]any{"port": listener.Addr().(*net.TCPAddr).Port})
 	<-ends

@@ -1,0 +1,77 @@
+"""Each kind of check, asked for real: what is well passes it before and after its cutover, what is not is rejected."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from e2e.cluster.local.cluster import LocalCluster
+from e2e.figures import figures
+from e2e.kube import Body, condition
+from e2e.releases import TERMS, leads_to, ready_reason, released
+from e2e.rig import running, serve
+
+pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("rights")]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """means: of the check; bad: what is changed so that it does not pass, of the spec or of the means; says: what is told then."""
+
+    means: Body
+    bad: Body
+    says: str
+
+
+def env(**settings: str) -> dict[str, Any]:
+    return {"env": [{"name": "LINGER", "value": "0"}, *({"name": name, "value": value} for name, value in settings.items())]}
+
+
+KINDS = {
+    "http": Kind({"path": "/", "count": 2}, env(ERROR_RATIO="1"), "500"),
+    "grpc": Kind({"count": 2}, env(LIVE="false"), "NOT_SERVING"),
+    "tcp": Kind({"count": 2}, {"port": 9}, "did not end within its deadline"),
+    "job": Kind({"command": ["/web", "--help"]}, {"command": ["/web", "--port=none"]}, "exit code 2"),
+    "load": Kind({"rate": 20, "duration": "2s"}, env(ERROR_RATIO="0.5"), "of 40 requests failed"),
+}
+
+
+def checked(namespace: str, version: str, kind: str, means: Body, **spec: Any) -> Body:
+    """A service that passes one check before its cutover, and the same one after it."""
+    verify = {
+        "beforeCutover": [{"name": "before", kind: means}],
+        "afterCutover": {"window": "2s", "checks": [{"name": "after", kind: means}]},
+    }
+    ports = [{"name": "http", "containerPort": 8080, "port": 80}, {"name": "closed", "containerPort": 9, "port": 9}]
+    terms = {**TERMS["release"], "progressDeadline": "20s"}
+    return released(namespace, version, verify=verify, ports=ports, release=terms, **spec)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_well_passes_it_and_what_is_not_is_rejected(local: LocalCluster, tmp_path: Path, kind: str) -> None:
+    found = KINDS[kind]
+    of_means = {name: value for name, value in found.bad.items() if name != "env"}
+
+    def has_passed(live: Body | None) -> bool:
+        checks = (((live or {}).get("status") or {}).get("release") or {}).get("checks") or ()
+        return {"before", "after"} <= {check["name"] for check in checks if check["result"] == "Passed"}
+
+    async def all_of_it() -> None:
+        async with running(local.kubeconfig, tmp_path, name="check") as run:
+            await serve(run, checked(run.namespace, "v1", kind, found.means))
+            await run.kube.apply(checked(run.namespace, "v2", kind, found.means))
+            _, passed = await run.kube.until("HardenedService", "web", run.namespace, has_passed, within=60)
+            await run.kube.until("HardenedService", "web", run.namespace, ready_reason("Healthy"), within=60)
+            bad = {"env": found.bad["env"]} if "env" in found.bad else {}
+            await run.kube.apply(checked(run.namespace, "v3", kind, {**found.means, **of_means}, **bad))
+            live, rejected = await run.kube.until("HardenedService", "web", run.namespace, ready_reason("Rejected"), within=90)
+            assert live
+            figures(f"a check by {kind}", passed_seconds=passed, rejected_seconds=rejected)
+            assert found.says in condition(live, "Ready")["message"]
+            assert leads_to("green")(await run.kube.get("Service", "web", run.namespace))
+
+    asyncio.run(all_of_it())
