@@ -18,6 +18,10 @@ from pathlib import Path
 import pytest
 
 from e2e.cluster import tools
+from e2e.cluster.local.cluster import LocalCluster
+from e2e.kube import Body, condition
+from e2e.releases import leads_to, ready_reason, released
+from e2e.rig import running, serve
 from hardened.core.checks.queries import Query, Sample
 from hardened.shell import prometheus
 from hardened.shell.prometheus import Prometheus
@@ -158,3 +162,24 @@ def test_a_server_that_hangs_is_no_data_within_the_deadline(server: Server, monk
 def test_a_server_that_is_gone_is_no_data(server: Server) -> None:
     found = asyncio.run(Prometheus(f"http://127.0.0.1:{_free_port()}").ask(Query("check", "errors_ratio")))
     assert (found.value, found.is_final) == (None, False)
+
+
+@pytest.mark.usefixtures("rights")
+def test_a_release_goes_by_its_numbers(server: Server, local: LocalCluster, tmp_path: Path) -> None:
+    def measured(namespace: str, version: str, most: float) -> Body:
+        before, after = (
+            {"name": name, "prometheus": {"query": "errors_ratio", "max": most, "interval": "1s"}} for name in ("errors", "later")
+        )
+        return released(namespace, version, verify={"beforeCutover": [before], "afterCutover": {"window": "2s", "checks": [after]}})
+
+    async def all_of_it() -> None:
+        settings = {"HARDENED_PROMETHEUS_URL": server.url}
+        async with running(local.kubeconfig, tmp_path, settings=settings, name="measured") as run:
+            await serve(run, measured(run.namespace, "v1", most=0.5))
+            await run.kube.apply(measured(run.namespace, "v2", most=0.1))
+            live, _ = await run.kube.until("HardenedService", "web", run.namespace, ready_reason("Rejected"), within=60)
+            assert live
+            assert "check errors failed: 0.25, above 0.1" in condition(live, "Ready")["message"]
+            assert leads_to("blue")(await run.kube.get("Service", "web", run.namespace))
+
+    asyncio.run(all_of_it())

@@ -20,11 +20,13 @@ pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("rights")]
 
 @dataclass(frozen=True)
 class Kind:
-    """means: of the check; bad: what is changed so that it does not pass, of the spec or of the means; says: what is told then."""
+    """means: of the check; bad: what is changed so that it does not pass, of the spec or of the means; says: what is told then;
+    window: long enough for it."""
 
     means: Body
     bad: Body
     says: str
+    window: str = "2s"
 
 
 def env(**settings: str) -> dict[str, Any]:
@@ -33,18 +35,18 @@ def env(**settings: str) -> dict[str, Any]:
 
 KINDS = {
     "http": Kind({"path": "/", "count": 2}, env(ERROR_RATIO="1"), "500"),
-    "grpc": Kind({"count": 2}, env(LIVE="false"), "NOT_SERVING"),
-    "tcp": Kind({"count": 2}, {"port": 9}, "did not end within its deadline"),
-    "job": Kind({"command": ["/web", "--help"]}, {"command": ["/web", "--port=none"]}, "exit code 2"),
+    "grpc": Kind({"count": 2}, env(LIVE="false"), "not serving"),
+    "tcp": Kind({"count": 2}, {"port": "closed"}, "did not end within its deadline"),
+    "job": Kind({"command": ["/web", "--help"], "deadline": "10s"}, {"command": ["/web", "--port=none"]}, "exit code 2", window="10s"),
     "load": Kind({"rate": 20, "duration": "2s"}, env(ERROR_RATIO="0.5"), "of 40 requests failed"),
 }
 
 
-def checked(namespace: str, version: str, kind: str, means: Body, **spec: Any) -> Body:
+def checked(namespace: str, version: str, kind: str, means: Body, window: str, **spec: Any) -> Body:
     """A service that passes one check before its cutover, and the same one after it."""
     verify = {
         "beforeCutover": [{"name": "before", kind: means}],
-        "afterCutover": {"window": "2s", "checks": [{"name": "after", kind: means}]},
+        "afterCutover": {"window": window, "checks": [{"name": "after", kind: means}]},
     }
     ports = [{"name": "http", "containerPort": 8080, "port": 80}, {"name": "closed", "containerPort": 9, "port": 9}]
     terms = {**TERMS["release"], "progressDeadline": "20s"}
@@ -62,12 +64,12 @@ def test_what_is_well_passes_it_and_what_is_not_is_rejected(local: LocalCluster,
 
     async def all_of_it() -> None:
         async with running(local.kubeconfig, tmp_path, name="check") as run:
-            await serve(run, checked(run.namespace, "v1", kind, found.means))
-            await run.kube.apply(checked(run.namespace, "v2", kind, found.means))
+            await serve(run, checked(run.namespace, "v1", kind, found.means, found.window))
+            await run.kube.apply(checked(run.namespace, "v2", kind, found.means, found.window))
             _, passed = await run.kube.until("HardenedService", "web", run.namespace, has_passed, within=60)
             await run.kube.until("HardenedService", "web", run.namespace, ready_reason("Healthy"), within=60)
             bad = {"env": found.bad["env"]} if "env" in found.bad else {}
-            await run.kube.apply(checked(run.namespace, "v3", kind, {**found.means, **of_means}, **bad))
+            await run.kube.apply(checked(run.namespace, "v3", kind, {**found.means, **of_means}, found.window, **bad))
             live, rejected = await run.kube.until("HardenedService", "web", run.namespace, ready_reason("Rejected"), within=90)
             assert live
             figures(f"a check by {kind}", passed_seconds=passed, rejected_seconds=rejected)
