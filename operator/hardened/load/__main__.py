@@ -39,7 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     verdict: Verdict
     figures: Figures | None = None
     try:
-        figures = uvloop.run(_run(target, load, None if args.poisson is None else Random(args.poisson), mark_of(args)))
+        rng = None if args.poisson is None else Random(args.poisson)
+        figures = uvloop.run(_run(target, load, rng, mark_of(args), args.wait))
     except CannotStart as error:
         verdict = Invalid(f"the generator did not start: {error}")
     else:
@@ -65,12 +66,30 @@ def exit_status(verdict: Verdict) -> int:
             assert_never(other)
 
 
-async def _run(target: Target, load: Load, rng: Random | None, mark: Callable[[Reply], str] | None) -> Figures:
+async def _run(target: Target, load: Load, rng: Random | None, mark: Callable[[Reply], str] | None, wait: float) -> Figures:
+    if wait:
+        await _accepted(target, wait)
     engine = Engine(target, load, rng=rng, mark=mark)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, engine.stop, Stop.TERMINATED)
     print(f"{load.schedule.requests:.0f} requests in {load.schedule.seconds:g} s to {target.host}:{target.port}", file=sys.stderr)
     return await engine.run()
+
+
+async def _accepted(target: Target, within: float) -> None:
+    """Waits until the target accepts a connection. Raises CannotStart where it does not, within so many seconds."""
+    try:
+        async with asyncio.timeout(within):
+            while True:
+                try:
+                    _, writer = await asyncio.open_connection(target.host, target.port)
+                except OSError:
+                    await asyncio.sleep(0.1)  # the pace at which it is tried again
+                else:
+                    writer.close()
+                    return
+    except TimeoutError:
+        raise CannotStart(f"{target.host}:{target.port} accepted no connection within {within:g} s") from None
 
 
 def _allow_files(count: int) -> None:

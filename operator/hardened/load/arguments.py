@@ -43,6 +43,7 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     add("--connections", type=int, default=0, metavar="N", help="kept alive and used in turn (default: a new one for each request)")
     add("--retry-idle-close", action="store_true", help="send again what a kept connection swallowed, and count it")
     add("--timeout", type=_seconds, default=10.0, metavar="10s", help="for each request (default: 10s)")
+    add("--wait", type=_seconds, default=0.0, metavar="30s", help="until a connection is accepted (default: not at all)")
     add("--max-in-flight", type=int, default=2000, metavar="N", help="further requests fail unsent (default: 2000)")
     add("--stop-after", type=_burst, metavar="FAILURES/DURATION", help="end early when so many fail within so long")
     add("--mark-header", metavar="NAME", help="count replies by this header")

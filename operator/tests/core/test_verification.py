@@ -101,7 +101,7 @@ def test_load_is_told_where_how_much_and_within_which_bounds() -> None:
     given = arguments_of(arguments)
     assert (given.host, given.port, given.path, given.rate, given.duration) == ("shop-preview.market.svc", 80, "/busy", 50, 20)
     assert (given.max_p95, given.max_error_ratio, given.min_rate, given.max_p50) == (0.5, 0.01, 40, None)
-    assert (given.brief, given.report) == (True, "/dev/termination-log")
+    assert (given.brief, given.report, given.wait) == (True, "/dev/termination-log", 30)
     assert load_of(given).schedule.seconds == 20
     assert b"\r\nHost: shop\r\n" in target_of(given).request(keeps_alive=False)
 

@@ -1,9 +1,11 @@
 """`python -m hardened.load`, as a process of its own: its exit status, and what it prints where."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
+import socket
 import sys
 from pathlib import Path
 from typing import Any
@@ -65,6 +67,29 @@ def test_a_pass_and_its_report() -> None:
     assert (measured["dueBySecond"], measured["failedBySecond"], len(measured["slowest"])) == ([10], [0], 10)
     assert "10 requests in 0.2 s" in ended.err
     assert ended.err.endswith("Passed\n")
+
+
+def test_it_waits_for_the_first_connection_where_it_is_told_to() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError):  # the first one asks nothing
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        writer.close()
+
+    async def main() -> tuple[Ended, Ended]:
+        taken = socket.create_server(("127.0.0.1", 0))
+        port = int(taken.getsockname()[1])
+        taken.close()
+        never = await program(port, *RUN, "--wait", "300ms")
+        later = asyncio.create_task(program(port, *RUN, "--wait", "30s", "--max-error-ratio", "0"))
+        await asyncio.sleep(1)
+        async with await asyncio.start_server(answer, "127.0.0.1", port):
+            return never, await later
+
+    never, later = asyncio.run(main())
+    assert (never.status, never.report["verdict"]) == (2, "Invalid")
+    assert "accepted no connection within 0.3 s" in never.err
+    assert later.report["verdict"] == "Passed"
 
 
 def test_thresholds_that_are_not_kept() -> None:

@@ -17,7 +17,7 @@ from tests.shell.operator_world import Body, service
 from hardened.errors import TryAgain
 from hardened.shell.client import Client
 from hardened.shell.credentials import Credentials
-from hardened.shell.kinds import DEPLOYMENT, HARDENED_SERVICE, Kind
+from hardened.shell.kinds import DEPLOYMENT, EVENT, HARDENED_SERVICE, Kind
 from hardened.shell.metrics import Metrics
 from hardened.shell.process import Process, counted, new_signs
 from hardened.shell.settings import Settings
@@ -38,6 +38,10 @@ class Caller(MemoryApiServer):
         written = await super().update(kind, manifest)
         await asyncio.sleep(self.slow.get(kind.name, 0))
         return written
+
+    async def create(self, kind: Kind, manifest: Body) -> Body:
+        await asyncio.sleep(self.slow.get(kind.name, 0))
+        return await super().create(kind, manifest)
 
     async def close(self) -> None:
         """Nothing is open."""
@@ -140,6 +144,21 @@ def test_a_handover_takes_less_than_3_seconds_and_no_write_lands_after_it(second
                 assert await ending == 0
                 await asyncio.sleep(20)
                 assert bool(cluster.images) is is_written
+
+    play(scenario)
+
+
+def test_what_was_done_last_is_told_before_the_end() -> None:
+    async def scenario(cluster: Cluster) -> None:
+        last = Started(cluster, "a")
+        async with running(last):
+            await cluster.pass_time(5)
+            last.caller.slow["Event"] = 0.1
+            await cluster.people.create(HARDENED_SERVICE, service())
+            await until(lambda: "phase" in cluster.all(HARDENED_SERVICE)[0].get("status", {}), within=5)
+            assert cluster.all(EVENT) == []
+            assert await last.ended() == 0
+            assert len(cluster.all(EVENT)) == 1
 
     play(scenario)
 

@@ -84,6 +84,24 @@ def test_an_answer_that_does_not_come_is_no_data(monkeypatch: pytest.MonkeyPatch
     assert found.problem
 
 
+def test_as_many_are_asked_at_once_as_a_service_may_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prometheus, "DEADLINE", 3.0)
+
+    async def late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        await asyncio.sleep(1)
+        writer.write(answer([series("1")]))
+        await writer.drain()
+        writer.close()
+
+    async def ask() -> list[Sample]:
+        async with await asyncio.start_server(late, "127.0.0.1", 0) as slow:
+            found = Prometheus(f"http://127.0.0.1:{slow.sockets[0].getsockname()[1]}")
+            return await asyncio.gather(*(found.ask(QUERY) for _ in range(24)))
+
+    assert asyncio.run(ask()) == [Sample(1.0)] * 24
+
+
 def test_the_query_is_sent_as_it_is_and_nowhere_without_an_address() -> None:
     server = Server(answer([series("1")]))
     asked(server=server)

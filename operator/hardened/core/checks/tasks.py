@@ -28,6 +28,8 @@ BURST_SECONDS = 2
 ZERO_LOSS = PROBE_NAME
 #: What a request may take; the verifier's own bound.
 _TIMEOUT_SECONDS = 2
+#: How long load waits for the first connection: a Service refuses them until every node has heard that it has endpoints.
+_LOAD_WAIT = "30s"
 
 
 class Purpose(StrEnum):
@@ -129,6 +131,7 @@ def load_arguments(svc: HardenedService, revision: Revision, check: LoadCheck, p
         "--rate": str(check.rate),
         "--duration": _seconds(check.duration),
         "--max-error-ratio": f"{check.max_error_ratio:g}",
+        "--wait": _LOAD_WAIT,
         "--report": "/dev/termination-log",
         **{f"--max-{name}": _seconds(limit) for name, limit in limits.items() if limit is not None},
         **({"--min-rate": str(check.min_rate)} if check.min_rate else {}),
