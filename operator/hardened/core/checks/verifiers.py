@@ -97,7 +97,7 @@ def verifiers(facts: Facts, record: Record | None, terms: Terms, image: str, now
 
 
 def _is_early(facts: Facts, verifier: Verifier, place: Place) -> bool:
-    """Those that ask wait for the first connection, and it must not be another revision's; load and commands begin at once."""
+    """Those that ask wait for their first connection as long as it takes, and it must not be another revision's; the others do not."""
     if verifier.key in facts.observed.children:
         return False
     return verifier.reads is not results_of or _has_others(facts, place)
