@@ -106,13 +106,17 @@ def test_where_no_endpoint_slice_is_known_nobody_says_that_no_pod_is_ready(first
     assert cr["status"]["release"]["step"] == "VerifyAfter"
 
 
-def test_a_version_whose_pods_all_go_is_taken_back_and_stays_rejected(first: tuple[Manifest, World, Any]) -> None:
-    cr, world, now = first
+def died_under_traffic(cr: Manifest, world: World, now: Any) -> tuple[Manifest, World, Any]:
+    """The service after its second revision was switched to, and has lost all its pods."""
     cr = with_spec(cr, image="shop:2")
     now = released(cr, world, now, until="VerifyAfter")
     world.dead.add("shop-green")
     world.follow(now)
-    now = released(cr, world, now)
+    return cr, world, released(cr, world, now)
+
+
+def test_a_version_whose_pods_all_go_is_taken_back_and_stays_rejected(first: tuple[Manifest, World, Any]) -> None:
+    cr, world, now = died_under_traffic(*first)
     assert lead(world)["color"] == "blue"
     assert sizes(world) == {"shop-blue": 2, "shop-green": 0}
     assert condition(cr["status"], "Ready") == ("False", "RolledBack")
@@ -128,12 +132,7 @@ def test_a_version_whose_pods_all_go_is_taken_back_and_stays_rejected(first: tup
 
 
 def test_a_version_stays_rejected_whose_stored_revision_is_deleted(first: tuple[Manifest, World, Any]) -> None:
-    cr, world, now = first
-    cr = with_spec(cr, image="shop:2")
-    now = released(cr, world, now, until="VerifyAfter")
-    world.dead.add("shop-green")
-    world.follow(now)
-    now = released(cr, world, now)
+    cr, world, now = died_under_traffic(*first)
     world.dead.clear()
     (key,) = [each for each in world.objects if each.kind == "ControllerRevision" and each.name.endswith(revision(cr))]
     for minutes in (1, 2):

@@ -72,9 +72,11 @@ def _report(facts: Facts, verifier: Verifier) -> Results:
     if live is None:
         return Pending("the verifier pod is not there yet")
     said = verifier.reads(facts.svc, live)
-    if isinstance(said, Reported) and verdict(said, verifier.names)[0] is Verdict.UNKNOWN:
-        return NoData(verdict(said, verifier.names)[1])  # asked before the spec got another check: all are asked anew
-    return said
+    if not isinstance(said, Reported):
+        return said
+    found, message = verdict(said, verifier.names)
+    # Asked before the spec got another check: all are asked anew.
+    return NoData(message) if found is Verdict.UNKNOWN else said
 
 
 def _health(facts: Facts, record: Record) -> tuple[Verdict, str]:

@@ -108,7 +108,7 @@ def _has_others(facts: Facts, place: Place) -> bool:
     rollout = facts.rollout(place.color)
     if rollout is None or (rollout.is_current and rollout.total == 0):
         return False
-    return rollout.revision != place.revision or not rollout.is_current or rollout.updated != rollout.total
+    return rollout.revision != place.revision or not rollout.is_settled
 
 
 def _has_enough(facts: Facts, probe: Verifier, record: Record, terms: Terms, now: datetime) -> bool:

@@ -25,6 +25,11 @@ class Rollout:
     progressed_at: datetime | None
 
     @property
+    def is_settled(self) -> bool:
+        """No pod of another template is left."""
+        return self.is_current and self.updated == self.total
+
+    @property
     def is_complete(self) -> bool:
         """All wanted pods are of this revision and available, and no other pod is left."""
         return self.is_current and self.updated == self.wanted == self.total and self.available >= self.wanted

@@ -60,8 +60,7 @@ def view_of(facts: Facts, heard: Heard, replicas: int) -> View:
 
 def _stack(rollout: Rollout) -> Stack:
     """Counts of the last template alone: before the Deployment's controller has seen it they are of the one before."""
-    is_settled = rollout.is_current and rollout.updated == rollout.total
-    return Stack(rollout.revision, rollout.wanted, rollout.available if is_settled else 0, is_settled)
+    return Stack(rollout.revision, rollout.wanted, rollout.available if rollout.is_settled else 0, rollout.is_settled)
 
 
 def _traffic(facts: Facts) -> Traffic:
