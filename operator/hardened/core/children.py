@@ -33,10 +33,11 @@ class Stack:
 
 @dataclass(frozen=True)
 class Lead:
-    """What a Service should select, and whose ports it should have."""
+    """What a Service should select, and whose ports it should have. epoch: see `switch_service`."""
 
     revision: Revision
     selector: Mapping[str, str]
+    epoch: str = ""
 
 
 def desired_children(svc: HardenedService, stacks: Sequence[Stack], switch: Lead, preview: Lead | None) -> list[Manifest]:
@@ -53,7 +54,7 @@ def desired_children(svc: HardenedService, stacks: Sequence[Stack], switch: Lead
         *(each for s in known for each in (network_policy(svc, s.revision, s.color), disruption_budget(svc, s.color))),
         *claims(svc),
         *(deployment(svc, s.revision, s.color, s.replicas, s.epoch) for s in stacks),
-        switch_service(svc, switch.revision, switch.selector),
+        switch_service(svc, switch.revision, switch.selector, switch.epoch),
         preview_service(svc, preview.revision, preview.selector) if preview else None,
     ]
     return [signed(manifest) for manifest in wanted if manifest]

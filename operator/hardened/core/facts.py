@@ -71,6 +71,11 @@ class Facts:
         live = self.deployments.get(color)
         return str((live["metadata"].get("annotations") or {}).get(names.EPOCH_ANNOTATION, "")) if live else ""
 
+    @property
+    def switch_epoch(self) -> str | None:
+        """The mark of the release that last led clients back; None where no Service is there."""
+        return str((self.switch["metadata"].get("annotations") or {}).get(names.EPOCH_ANNOTATION, "")) if self.switch else None
+
     def revision(self, name: str, color: str) -> Revision | None:
         """A revision by its name: as it is stored, as the spec asks for it, or as the Deployment of this colour runs it."""
         if (name, color) not in self._revisions:

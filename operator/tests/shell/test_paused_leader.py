@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from tests.memory.api_server import MemoryApiServer
 from tests.shell import virtual_time
-from tests.shell.operator_world import Operator, World, asks, create_released, release
+from tests.shell.operator_world import RELEASED, Operator, World, asks, create_released, release, service
 from tests.shell.test_release_flows import Watchman
 
 from hardened.api import names
-from hardened.shell.kinds import CONTROLLER_REVISION, DEPLOYMENT, HARDENED_SERVICE, Kind
+from hardened.shell.kinds import CONTROLLER_REVISION, DEPLOYMENT, HARDENED_SERVICE, SERVICE, Kind
 
 Body = dict[str, Any]
 
@@ -40,6 +40,28 @@ def promotes_the_second(manifest: Body) -> bool:
     return bool(manifest["kind"] == CONTROLLER_REVISION.name and annotations.get(names.PROMOTION_ANNOTATION) == "2")
 
 
+def leads_on(manifest: Body) -> bool:
+    """Clients to the second version."""
+    selects = manifest["spec"].get("selector") or {} if manifest["kind"] == SERVICE.name else {}
+    return manifest["metadata"]["name"] == "web" and selects.get(names.COLOR_LABEL) == "green"
+
+
+async def outlasts_the_deadline(_: World) -> None:
+    """Nobody leads for longer than a step may take."""
+    await asyncio.sleep(11)
+
+
+async def takes_back(world: World) -> None:
+    """The spec is what serves again."""
+    await world.people.merge_patch(HARDENED_SERVICE, "shop", "web", {"spec": service(**RELEASED)["spec"]})
+
+
+async def kills_its_pods(world: World) -> None:
+    """No pod of the second version is ever ready again."""
+    world.server.store.dead.add("web:2")
+    world.server.settle()
+
+
 async def aborts(world: World) -> None:
     """Somebody aborts the release at work."""
     await asks("Abort", revision=world.server.all(HARDENED_SERVICE)[0]["status"]["release"]["revision"])(world)
@@ -49,6 +71,10 @@ async def aborts(world: World) -> None:
     ("is_it", "before", "meanwhile", "image"),
     [
         pytest.param(promotes_the_second, (), (aborts,), "web:1", id="to promote what was aborted"),
+        pytest.param(leads_on, (), (aborts,), "web:1", id="to lead clients on to what was aborted"),
+        pytest.param(leads_on, (), (takes_back,), "web:1", id="to lead clients on to what the spec has left"),
+        pytest.param(leads_on, (), (outlasts_the_deadline,), "web:1", id="to lead clients on to what came too late"),
+        pytest.param(leads_on, (), (kills_its_pods,), "web:1", id="to lead clients on to what has lost its pods"),
         pytest.param(grows_green, (release("web:0"),), (release("web:3"),), "web:3", id="to fill the colour that serves by now"),
     ],
 )

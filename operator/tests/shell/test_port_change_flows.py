@@ -1,5 +1,6 @@
 """A worker gets its first ports, and a service loses them, over the in-memory cluster in virtual time."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -99,6 +100,20 @@ def test_first_ports_that_fail_lead_to_nobody_and_the_worker_works_on() -> None:
     assert [image for _, image in running(world)] == ["web:1"]
     assert [each for each in led if each not in ("", "gone")] == []
     assert services(world) == set()
+
+
+@pytest.mark.parametrize("step", ["Cutover", "VerifyAfter", "SwitchBack"])
+def test_first_ports_that_the_spec_loses_again_in_mid_release_go_and_the_release_ends(step: str) -> None:
+    async def changes_its_mind(world: World) -> None:
+        await edited(ports=PORTS, image="doomed:1" if step == "SwitchBack" else "web:2")(world)
+        while (world.server.all(HARDENED_SERVICE)[0]["status"].get("release") or {}).get("step") != step:
+            await asyncio.sleep(0.1)
+            world.server.settle()
+        await edited(ports=None, image="web:1")(world)
+
+    world, found, _ = played(created(ports=None), changes_its_mind)
+    assert (found[-1]["phase"], found[-1].get("release"), services(world)) == ("Healthy", None, set())
+    assert [image for _, image in running(world)] == ["web:1"]
 
 
 @pytest.mark.parametrize("strategy", [None, "RollingUpdate", "Recreate"])

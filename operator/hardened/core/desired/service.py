@@ -40,10 +40,14 @@ def is_strange(live: Mapping[str, Any], svc: HardenedService) -> bool:
     return found not in (selector(svc, leads_to(live, svc)), selector(svc, None))
 
 
-def switch_service(svc: HardenedService, revision: Revision, selects: Mapping[str, str]) -> Manifest | None:
-    """The Service that clients use. Its ports are those of the revision that it leads to. None for a worker without ports."""
+def switch_service(svc: HardenedService, revision: Revision, selects: Mapping[str, str], epoch: str = "") -> Manifest | None:
+    """The Service that clients use. Its ports are those of the revision that it leads to. None for a worker without ports.
+
+    epoch: another one where clients are led back, or not led on after all; see `deployment`.
+    """
     given = svc.spec.service
-    return _service(svc, svc.name, "service", revision, selects, dict(given.annotations or {}), given.type)
+    annotations = {**(given.annotations or {}), **({names.EPOCH_ANNOTATION: epoch} if epoch else {})}
+    return _service(svc, svc.name, "service", revision, selects, annotations, given.type)
 
 
 def preview_service(svc: HardenedService, revision: Revision, selects: Mapping[str, str]) -> Manifest | None:

@@ -45,7 +45,7 @@ from hardened.core.release.model import (
 )
 from hardened.core.release.record import proof_of, record_of
 from hardened.core.release.requests import judged, with_requests
-from hardened.core.release.stacks import lead_to, stacks_of
+from hardened.core.release.stacks import lead_to, stacks_of, switch_epoch
 from hardened.core.release.view import terms_of, view_of
 
 #: Where nothing says how many replicas are wanted.
@@ -181,7 +181,7 @@ def _course(facts: Facts, record: Record | None, image: str, now: datetime) -> C
     is_waited_for = found is not None and found.step not in (Step.KEEP, Step.SWITCH_BACK)
     return Course(
         stacks=tuple(each for color in COLORS for each in stacks_of(facts, record, color, wanted.stacks.get(color))),
-        switch=lead_to(facts, wanted.leads_to, view.stable, strategy),
+        switch=replace(lead_to(facts, wanted.leads_to, view.stable, strategy), epoch=switch_epoch(facts, record)),
         # Where nothing is previewed any more it leads to nobody, and goes with the next promotion.
         preview=lead_to(facts, wanted.previews, view.stable) if strategy == "BlueGreen" or (facts.preview and record) else None,
         serving=serving,

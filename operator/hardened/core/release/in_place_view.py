@@ -50,7 +50,7 @@ def epoch_of(record: Record | None) -> str:
     """
     if record is None or record.strategy != "Recreate" or record.step not in (Step.CUTOVER, Step.SWITCH_BACK):
         return ""
-    return f"{record.started_at.isoformat(timespec='milliseconds')} {record.step}"
+    return f"{record.epoch} {record.step}"
 
 
 def _color_in_use(facts: Facts) -> str:

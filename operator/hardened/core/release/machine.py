@@ -183,7 +183,8 @@ def _cutover(record: Record, view: View, terms: Terms, now: datetime) -> Next:
     stack = view.stacks.get(record.place.color, Stack(""))
     if view.traffic.leads_to != record.place:
         if is_late:
-            return abandoned(record, view, Reason.PROGRESS_DEADLINE_EXCEEDED, "the cutover did not begin within its deadline")
+            # By way of SwitchBack: a leader that was paused right before the flip may wake up any time until the Service is another one.
+            return back(record, Reason.PROGRESS_DEADLINE_EXCEEDED, "the cutover did not begin within its deadline")
         if stack.revision != record.place.revision or stack.available < least(record, view):
             return Next(enter(record, Step.SCALE_UP, terms, now, view))
         return Next(record, look_at=record.deadline)
@@ -225,6 +226,7 @@ def _verify_after(record: Record, view: View, terms: Terms, now: datetime) -> Ne
 
 def _switch_back(record: Record, view: View, now: datetime) -> Next:
     is_back = view.traffic.leads_to == view.stable and not view.traffic.is_strange and view.traffic.has_followed
+    is_back = is_back and view.traffic.epoch in (None, record.epoch_back)
     if record.confirmed_at is None:
         unmarked = record.left if record.left and record.left.key not in view.rejected else None
         return Next(replace(record, confirmed_at=now), rejects=unmarked) if is_back else Next(record)

@@ -129,6 +129,16 @@ class Record:
     undo_problem: str = ""
     strategy: Strategy = "BlueGreen"
 
+    @property
+    def epoch(self) -> str:
+        """What it marks the objects with that decide where traffic goes: no other release of the service has the same."""
+        return self.started_at.isoformat(timespec="milliseconds")
+
+    @property
+    def epoch_back(self) -> str:
+        """The same once traffic is to be led back."""
+        return f"{self.epoch} back"
+
 
 @dataclass(frozen=True)
 class Terms:
@@ -169,7 +179,7 @@ class Traffic:
 
     is_strange: its selector is none that this operator writes; ready: ready endpoints of the place that it leads to;
     has_followed: no endpoint is left of any other revision; is_told: there is an EndpointSlice of it, as there always is, also one without
-    endpoints, unless somebody took its labels.
+    endpoints, unless somebody took its labels; epoch: its mark of the release that led it back last, None where no Service is there.
     """
 
     leads_to: Place | None = None
@@ -177,6 +187,7 @@ class Traffic:
     ready: int = 0
     has_followed: bool = False
     is_told: bool = True
+    epoch: str | None = None
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """What a release depends on, read from the facts."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from hardened.api.service import HardenedServiceSpec
@@ -42,7 +43,7 @@ def view_of(facts: Facts, heard: Heard, replicas: int) -> View:
     stable = facts.stable.place if facts.stable else None
     traffic = _traffic(facts)
     if traffic.leads_to is None and not traffic.is_strange and serves_nobody(facts, stable):
-        traffic = Traffic(stable, has_followed=True)
+        traffic = replace(traffic, leads_to=stable, has_followed=True)
     color = (stable or traffic.leads_to or Place(COLORS[0], "")).color
     return View(
         wanted=facts.wanted.name,
@@ -73,7 +74,8 @@ def _traffic(facts: Facts) -> Traffic:
     # A pod with addresses of two families has an endpoint in a slice of each.
     ready = mine & {uid for uid, is_ready in endpoints if is_ready}
     has_followed = bool(slices) and all(uid in mine for uid, _ in endpoints)
-    return Traffic(place, is_strange(facts.switch, facts.svc), len(ready), has_followed, is_told=bool(slices))
+    is_other = is_strange(facts.switch, facts.svc)
+    return Traffic(place, is_other, len(ready), has_followed, is_told=bool(slices), epoch=facts.switch_epoch)
 
 
 def serves_nobody(facts: Facts, place: Place | None) -> bool:
