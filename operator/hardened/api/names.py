@@ -13,7 +13,7 @@ ACTION_PLURAL = "hardenedserviceactions"
 ACTION_SINGULAR = "hardenedserviceaction"
 
 #: Written on the CRD and read at start: tells an operator, or a CLI, that the CRD on the cluster is older or newer than itself.
-SCHEMA_REVISION = "5"
+SCHEMA_REVISION = "6"
 SCHEMA_ANNOTATION = f"{GROUP}/schema-revision"
 
 #: The server-side-apply field manager of the operator. The CLI uses `hardenctl`.
@@ -47,7 +47,8 @@ MIGRATION_ANNOTATION = f"{GROUP}/migration"
 #: On a pod that runs a migration, or undoes one: it is never interrupted, and never made twice.
 ONCE_ANNOTATION = f"{GROUP}/runs-once"
 
-#: On a Deployment: the release that last led traffic to it.
+#: On a Deployment: the release that last led traffic to it; on a Service and a stored revision: the one that last led traffic back from it,
+#: or gave it up. Whoever still means to write them, by what was so before, is told that they have changed.
 EPOCH_ANNOTATION = f"{GROUP}/serving-epoch"
 
 BLUE = "blue"

@@ -84,6 +84,7 @@ class ReleaseState(Model):
     cutover_at: When | None = None
     window_ends_at: When | None = None
     keep_until: When | None = None
+    recalled_at: When | None = Field(None, description="In Cutover: since when traffic is not to be led on after all.")
     confirmed_at: When | None = None
     rejected: bool | None = None
     probed_anew: bool | None = None

@@ -73,7 +73,7 @@ class Facts:
 
     @property
     def switch_epoch(self) -> str | None:
-        """The mark of the release that last led clients back; None where no Service is there."""
+        """What the switch Service is marked with, see Record.recall; None where no Service is there."""
         return str((self.switch["metadata"].get("annotations") or {}).get(names.EPOCH_ANNOTATION, "")) if self.switch else None
 
     def revision(self, name: str, color: str) -> Revision | None:

@@ -178,7 +178,8 @@ class _Planner:
         if record is None:
             return False
         is_rejected = any(found.key == record.key for stack in self.course.marked for found in stack.marks.rejections)
-        return is_rejected or record.step is Step.SWITCH_BACK or record.is_rollback
+        is_left = any(stack.marks.left_by == record.epoch for stack in self.course.marked)
+        return is_rejected or is_left or record.step is Step.SWITCH_BACK or record.is_rollback
 
     def _status(self, finding: Finding | None) -> Manifest:
         entries = history.entries(self.facts.kept, self.before.get("history") or (), self.svc.spec.release.history_limit)

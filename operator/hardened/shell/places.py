@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from hardened.core.release.model import WORKING, Step
+from hardened.core.release.model import Step
 from hardened.core.release.record import record_of
 from hardened.shell.workqueue import Key
 
@@ -24,12 +24,12 @@ class Places:
         """Takes the status of a service. The services to look at since a place has become free, if any."""
         record = record_of(status)
         was_working, was_waiting = key in self._working, key in self._waiting
-        if record and record.step in (Step.QUEUED, Step.APPROVAL):
-            # One that is paused, suspended or not approved yet stands in line, and takes no place.
+        if record and (record.step in (Step.QUEUED, Step.APPROVAL) or (record.step is Step.SCALE_UP and not record.is_working)):
+            # One that is paused, suspended or not approved yet, or waits for others, stands in line, and takes no place.
             self._waiting[key] = status.get("phase") == "Queued"
         else:
             self._waiting.pop(key, None)
-        if record and record.step in WORKING:
+        if record and record.is_working:
             self._working.add(key)
             return ()
         self._working.discard(key)

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from hardened.core.checks.proof import Counts, Proof
 from hardened.core.release.end import end_of
-from hardened.core.release.model import WORKING, Record, Step
+from hardened.core.release.model import Record, Step
 from hardened.core.release.record import proof_of, record_of
 from hardened.shell.workqueue import Key
 
@@ -52,7 +52,7 @@ class ReleaseMetrics:
         """Takes the status of a service."""
         before, after = self._seen.get(key), _Seen(record_of(status), proof_of(status))
         self._seen[key] = after
-        self.at_work.set(sum(each.record is not None and each.record.step in WORKING for each in self._seen.values()))
+        self.at_work.set(sum(each.record is not None and each.record.is_working for each in self._seen.values()))
         if before is None:
             return
         self._count_end(key, before.record, status, now)

@@ -199,3 +199,20 @@ def test_the_oldest_are_forgotten_first_and_those_last_whose_action_is_still_the
     assert len(names) == LIMIT
     assert {"before", "n0", "it"} <= set(names)
     assert "n1" not in names
+
+
+def test_more_than_can_be_remembered_wait_until_the_others_have_their_answers() -> None:
+    asked = [action("Pause", name=f"n{n:02}") for n in range(LIMIT + 8)]
+    names = {each.name for each in asked}
+    first = judged(asked, (), stakes(), NOW, names, names)
+    assert [e.name for e in first.entries] == [each.name for each in asked[:LIMIT]]
+    assert not judged(asked[LIMIT:], first.entries, stakes(), NOW, names, names).is_news
+    answered = judged(asked[LIMIT:], first.entries, stakes(), NOW, names, {each.name for each in asked[LIMIT:]})
+    assert {e.name for e in answered.entries} >= {each.name for each in asked[LIMIT:]}
+    assert len(answered.entries) == LIMIT
+
+
+def test_a_rollback_takes_the_place_of_a_retry() -> None:
+    retry = Entry("before", "uid", "Retry", "Running", "", NOW, revision=BAD, key="key")
+    ended, back = judged([action("Rollback")], [retry], stakes(), NOW).entries
+    assert (ended.phase, back.phase) == ("Failed", "Running")

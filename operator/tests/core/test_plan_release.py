@@ -1,10 +1,11 @@
 """A blue-green release as it is planned: what is written, in which order, and what status says meanwhile."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.core.releases import SECOND, SPEC, lead, released, sizes
+from tests.core.releases import SECOND, SPEC, lead, place, released, sizes
 from tests.core.worlds import ANY_KEY, WEB, World, body, condition, decide, revision, settle, with_spec
 
 from hardened.core.manifest import ChildKey, Manifest
@@ -259,3 +260,47 @@ def test_a_release_waits_for_a_place_and_the_first_one_does_not(first: tuple[Man
     other.has_place = False
     settle(anew, other)
     assert anew["status"]["release"]["step"] == "Preview"
+
+
+def test_a_flip_that_nobody_was_there_to_make_is_made_late_and_rejects_nothing(first: tuple[Manifest, World, Any]) -> None:
+    cr, world, now = first
+    cr = with_spec(cr, image="shop:2")
+    now = recorded(cr, world, now, "Cutover")
+    now = released(cr, world, now + timedelta(minutes=11))
+    assert condition(cr["status"], "Ready") == ("True", "Healthy")
+    assert lead(world) == place(cr, "green")
+
+
+def test_a_flip_that_is_refused_until_its_deadline_rejects_the_revision(first: tuple[Manifest, World, Any]) -> None:
+    cr, world, now = first
+    cr = with_spec(cr, image="shop:2")
+    now = recorded(cr, world, now, "Cutover")
+    for _ in range(6):
+        now += timedelta(minutes=10)
+        refused_service(cr, world, now)
+    assert condition(cr["status"], "Ready") == ("False", "Rejected")
+    assert cr["status"]["pin"]["reason"] == "ProgressDeadlineExceeded"
+
+
+def recorded(cr: Manifest, world: World, now: Any, step: str) -> Any:
+    """Lets the release go on until the step is recorded, and not done. The moment then."""
+    for _ in range(40):
+        decided = decide(cr, world, now)
+        if decided.has_writes:
+            world.write(decided)
+        else:
+            cr["status"] = decided.status
+            if (decided.status["release"] or {}).get("step") == step:
+                return now
+            world.follow(now)
+    raise AssertionError(f"never there: {cr['status']}")
+
+
+def refused_service(cr: Manifest, world: World, now: Any) -> None:
+    """Plans and writes, but for Services: something refuses them."""
+    for _ in range(12):
+        decided = decide(cr, world, now)
+        kept = tuple(step for step in decided.apply if step.manifest["kind"] != "Service")
+        if not decided.has_writes or (not kept and not decided.delete and not decided.end):
+            cr["status"] = decided.status or cr["status"]
+        world.write(replace(decided, apply=kept))

@@ -24,6 +24,7 @@ RECORDS = st.builds(
     cutover_at=MAYBE,
     window_ends_at=MAYBE,
     keep_until=MAYBE,
+    recalled_at=MAYBE,
     confirmed_at=MAYBE,
     is_rejected=st.booleans(),
     is_rollback=st.booleans(),

@@ -90,7 +90,7 @@ LATER = [
     pytest.param(back(Step.CUTOVER), MARKED, Next(DONE), id="it is marked already"),
     pytest.param(back(Step.CUTOVER, deadline=NOW), view("old", green=UP, leads_to=OLD, has_followed=False),
                  Next(back(Step.SWITCH_BACK, deadline=None, left=None),
-                      failed="the endpoints did not follow the cutover within its deadline"),
+                      failed="the endpoints did not follow the cutover within its deadline", leaves=True),
                  id="traffic never follows: back, and what served serves on"),
 ]  # fmt: skip
 

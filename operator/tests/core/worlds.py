@@ -97,8 +97,9 @@ class World:
     config_maps: dict[str, Manifest] | None = field(default_factory=dict)  # of others, by name; None for whatever is asked for
 
     def seen(self, service: str = "shop") -> Observed:
-        """What the caches show: what carries the service's label."""
+        """What the caches show: what carries the service's label, without who owns which field."""
         labelled = [o for o in self.objects.values() if (o["metadata"].get("labels") or {}).get(names.SERVICE_LABEL) == service]
+        labelled = [o | {"metadata": {k: v for k, v in o["metadata"].items() if k != "managedFields"}} for o in labelled]
         services = {name: {"status": {"conditions": [{"type": "Ready", "status": "True"}]}} for name in self.ready}
         return replace(Observed.of(labelled), has_place=self.has_place, services=services)
 

@@ -73,7 +73,7 @@ async def aborts(world: World) -> None:
         pytest.param(promotes_the_second, (), (aborts,), "web:1", id="to promote what was aborted"),
         pytest.param(leads_on, (), (aborts,), "web:1", id="to lead clients on to what was aborted"),
         pytest.param(leads_on, (), (takes_back,), "web:1", id="to lead clients on to what the spec has left"),
-        pytest.param(leads_on, (), (outlasts_the_deadline,), "web:1", id="to lead clients on to what came too late"),
+        pytest.param(leads_on, (), (outlasts_the_deadline,), "web:2", id="to lead clients on after the deadline, which starts anew"),
         pytest.param(leads_on, (), (kills_its_pods,), "web:1", id="to lead clients on to what has lost its pods"),
         pytest.param(grows_green, (release("web:0"),), (release("web:3"),), "web:3", id="to fill the colour that serves by now"),
     ],

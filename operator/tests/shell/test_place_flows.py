@@ -8,7 +8,7 @@ from typing import Any
 from tests.shell import virtual_time
 from tests.shell.operator_world import RELEASED, Operator, World, asks, service
 
-from hardened.core.release.model import WORKING
+from hardened.core.release.record import record_of
 from hardened.shell.kinds import HARDENED_SERVICE, Kind
 
 Body = dict[str, Any]
@@ -25,7 +25,8 @@ class Busy:
 
     def _saw(self, _: str, kind: Kind, __: Body) -> None:
         if kind == HARDENED_SERVICE:
-            self.most = max(self.most, sum(step in WORKING for step in steps(self._world).values()))
+            records = [record_of(live.get("status") or {}) for live in self._world.server.all(HARDENED_SERVICE)]
+            self.most = max(self.most, sum(record is not None and record.is_working for record in records))
 
 
 @contextlib.asynccontextmanager
@@ -145,5 +146,30 @@ def test_each_operator_counts_those_of_its_own_namespaces() -> None:
             assert steps(world) == {"web": "VerifyAfter", "db": "Queued", "stall": "VerifyAfter"}
             await passes(world, 90)
             assert set(images(world).values()) == {"web:2"}
+
+    virtual_time.run(play())
+
+
+def test_what_waits_for_another_service_leaves_its_place_to_it_and_takes_one_again() -> None:
+    needs: Body = {"dependsOn": [{"service": "base"}]}
+
+    async def play() -> None:
+        async with operated(()) as world:
+            for name in ("base", "other"):
+                await create(world, name, **IN_PLACE)
+            await create(world, "api", **needs)
+            await passes(world, 60)
+            busy = Busy(world)
+            await release(world, "api", **needs)
+            await asyncio.sleep(0.2)
+            assert steps(world) == {"api": "Preview"}
+            await release(world, "base", verify={"afterCutover": {"window": "30s"}})
+            await passes(world, 5)
+            await release(world, "other")
+            await passes(world, 5)
+            assert steps(world) == {"api": "ScaleUp", "base": "VerifyAfter", "other": "Queued"}
+            await passes(world, 60)
+            assert images(world) == dict.fromkeys(("api", "base", "other"), "web:2")
+            assert busy.most == 1
 
     virtual_time.run(play())

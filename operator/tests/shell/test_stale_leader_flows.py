@@ -8,10 +8,10 @@ import pytest
 from tests.memory.api_server import Call, MemoryApiServer
 from tests.shell import virtual_time
 from tests.shell.enumerations import turns
-from tests.shell.operator_world import RELEASED, Operator, World, release, service
+from tests.shell.operator_world import RELEASED, Operator, World, asks, release, service
 
-from hardened.api.names import MANAGER
-from hardened.shell.kinds import DEPLOYMENT, HARDENED_SERVICE, SERVICE
+from hardened.api.names import MANAGER, PROMOTION_ANNOTATION
+from hardened.shell.kinds import CONTROLLER_REVISION, DEPLOYMENT, HARDENED_SERVICE, SERVICE
 
 Body = dict[str, Any]
 #: More writes than any of the edits takes.
@@ -59,7 +59,7 @@ def scaled(replicas: int) -> Any:
     return scale
 
 
-def served(world: World) -> Body:
+def runs(world: World) -> Body:
     """What every Deployment runs, and where clients are led to."""
     found: Body = {
         d["metadata"]["name"]: (d["spec"]["replicas"], d["spec"]["template"]) for d in world.server.all(DEPLOYMENT) if d["spec"]["replicas"]
@@ -68,7 +68,18 @@ def served(world: World) -> Body:
     return found | {"switch": switch["spec"]}
 
 
-async def woken(strategy: str, edit: Any, nth: int, *later: Any) -> Call | None:
+def serves(world: World) -> Body:
+    """The same without what no client is led to, and which revision counts as stable."""
+    found = runs(world)
+    chosen = found["switch"]["selector"]
+    marked = [r["metadata"].get("annotations") or {} for r in world.server.all(CONTROLLER_REVISION)]
+    return {
+        **{name: run for name, run in found.items() if name == "switch" or chosen.items() <= run[1]["metadata"]["labels"].items()},
+        "promoted": max((each[PROMOTION_ANNOTATION] for each in marked if PROMOTION_ANNOTATION in each), default=""),
+    }
+
+
+async def woken(strategy: str, edit: Any, nth: int, *later: Any, found: Callable[[World], Body] = runs) -> Call | None:
     """The write before which the old leader was paused; None where it made fewer. Raises AssertionError where it changed what is served."""
     world = World()
     await world.play(create(strategy))
@@ -83,10 +94,10 @@ async def woken(strategy: str, edit: Any, nth: int, *later: Any) -> Call | None:
         world.server.settle()
     if api.paused:
         await world.play(*later)
-        before = served(world)
+        before = found(world)
         api.woken.set()
         await asyncio.sleep(1)
-        assert served(world) == before, f"write {nth}: {api.paused.verb} {api.paused.kind.name} {api.paused.name}"
+        assert found(world) == before, f"write {nth}: {api.paused.verb} {api.paused.kind.name} {api.paused.name}"
     old.cancel()
     await asyncio.gather(old, return_exceptions=True)
     return api.paused
@@ -109,4 +120,33 @@ def test_what_its_successor_serves_is_neither_scaled_nor_overwritten(strategy: s
 
     for nth in range(1, MOST)[turn]:
         if virtual_time.run(woken(strategy, EDITS[edit](strategy), nth, again("web:3"), again("web:4"))) is None:
+            break
+
+
+def goes_back(strategy: str) -> Any:
+    """The spec is what served before."""
+
+    async def go(world: World) -> None:
+        await world.people.merge_patch(HARDENED_SERVICE, "shop", "web", {"spec": service(**{**RELEASED, **_spec(strategy)})["spec"]})
+
+    return go
+
+
+def aborts(_: str) -> Any:
+    """Somebody ends the release at work, if there is one by then."""
+
+    async def abort(world: World) -> None:
+        (service,) = world.server.all(HARDENED_SERVICE)
+        if at_work := service["status"].get("release"):
+            await asks("Abort", revision=at_work["revision"])(world)
+
+    return abort
+
+
+@pytest.mark.parametrize("turn", turns(1, at=pytest.mark.full))
+@pytest.mark.parametrize("ends", [goes_back, aborts])
+@pytest.mark.parametrize("strategy", ["BlueGreen", "RollingUpdate", "Recreate"])
+def test_what_its_successor_has_given_up_is_neither_served_nor_promoted(strategy: str, ends: Callable[[str], Any], turn: slice) -> None:
+    for nth in range(1, MOST)[turn]:
+        if virtual_time.run(woken(strategy, release("web:2", **_spec(strategy)), nth, ends(strategy), found=serves)) is None:
             break

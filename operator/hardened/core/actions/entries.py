@@ -62,14 +62,23 @@ def entries_written(entries: Iterable[Entry]) -> list[Manifest]:
     ]
 
 
-def bounded(entries: Iterable[Entry], present: Collection[str]) -> tuple[Entry, ...]:
-    """At most LIMIT of them. Those go first that are over and whose action is gone, then those that are over, the oldest before others."""
+def bounded(entries: Iterable[Entry], present: Collection[str], unanswered: Collection[str]) -> tuple[Entry, ...]:
+    """At most LIMIT of them. Those go first that are over and whose action is gone, then those that are over, the oldest before others.
+
+    present, unanswered: the names of all actions that are there, and of those that were not told yet what became of them. Those stay: they
+    would be judged anew.
+    """
     kept = list(entries)
-    over = [entry for entry in kept if entry.phase in FINAL]
+    over = [entry for entry in kept if entry.phase in FINAL and entry.name not in unanswered]
     for entry in [e for e in over if e.name not in present] + [e for e in over if e.name in present]:
         if len(kept) > LIMIT:
             kept.remove(entry)
     return tuple(kept)
+
+
+def has_room(entries: Iterable[Entry], unanswered: Collection[str]) -> bool:
+    """Whether one more can be remembered."""
+    return sum(entry.phase not in FINAL or entry.name in unanswered for entry in entries) < LIMIT
 
 
 def _entry(found: Any) -> Entry | None:

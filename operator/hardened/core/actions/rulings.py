@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from hardened.api.parse import HardenedServiceAction, parse_action
-from hardened.core.actions.entries import FINAL, Entry, bounded
+from hardened.core.actions.entries import FINAL, Entry, bounded, has_room
 from hardened.core.reasons import Reason
 from hardened.core.release.by_hand import paused, resumed
 from hardened.core.release.model import BEFORE_CUTOVER, Record, Rejection, Rollback, Step, Terms, View
@@ -116,25 +116,41 @@ def unseen(bodies: Iterable[Mapping[str, Any]], entries: Iterable[Entry]) -> lis
 
 
 def judged(
-    actions: Iterable[HardenedServiceAction], entries: Sequence[Entry], stakes: Stakes, now: datetime, present: Collection[str] = ()
+    actions: Iterable[HardenedServiceAction],
+    entries: Sequence[Entry],
+    stakes: Stakes,
+    now: datetime,
+    present: Collection[str] = (),
+    unanswered: Collection[str] = (),
 ) -> Ruling:
-    """Judges actions at first sight; at most one is accepted, the others wait for what comes of it.
+    """Judges actions at first sight; at most one is accepted, the others wait for what comes of it, or for room to be remembered in.
 
-    entries: what is remembered; present: the names of all actions that are there, which are forgotten last; now: timezone-aware.
+    entries: what is remembered; present, unanswered: see `bounded`; now: timezone-aware.
     """
     if stakes.is_deaf:
         return Ruling(tuple(entries), stakes.record)
     under_way = next((e.action for e in entries if e.phase == "Running"), "")
-    found = list(entries)
+    found, open_ones = list(entries), set(unanswered)
     for action in sorted(actions, key=_urgency):
         if under_way not in ("", "Rollback") and action.spec.action != "Rollback":
             continue
+        if not has_room(found, open_ones):
+            break
         ruled = _ruled(action, stakes, under_way, now)
+        if isinstance(ruled, _Begun) and action.spec.action == "Rollback":
+            found = [_overtaken(entry, now) for entry in found]
         found.append(_entry(action, ruled, now))
+        open_ones.add(action.name)
         if not isinstance(ruled, _Refused):
             record = ruled.record if isinstance(ruled, _Done) else stakes.record
-            return Ruling(bounded(found, present), record, is_news=True)
-    return Ruling(bounded(found, present), stakes.record, is_news=len(found) > len(entries))
+            return Ruling(bounded(found, present, open_ones), record, is_news=True)
+    return Ruling(bounded(found, present, open_ones), stakes.record, is_news=len(found) > len(entries))
+
+
+def _overtaken(entry: Entry, now: datetime) -> Entry:
+    """What a rollback takes the place of: it rejects what a retry forgives."""
+    is_retry = entry.action == "Retry" and entry.phase == "Running"
+    return entry.ended("Failed", "a rollback took its place: retry once that is over", now) if is_retry else entry
 
 
 def pending_rollback(entries: Iterable[Entry]) -> Rollback | None:

@@ -43,7 +43,7 @@ def is_strange(live: Mapping[str, Any], svc: HardenedService) -> bool:
 def switch_service(svc: HardenedService, revision: Revision, selects: Mapping[str, str], epoch: str = "") -> Manifest | None:
     """The Service that clients use. Its ports are those of the revision that it leads to. None for a worker without ports.
 
-    epoch: another one where clients are led back, or not led on after all; see `deployment`.
+    epoch: see Record.recall.
     """
     given = svc.spec.service
     annotations = {**(given.annotations or {}), **({names.EPOCH_ANNOTATION: epoch} if epoch else {})}

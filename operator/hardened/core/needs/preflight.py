@@ -37,8 +37,14 @@ def is_due(before: Record | None, after: Record | None) -> bool:
     """Whether a release begins with this move, or is still held in Preflight. By hand nothing is held up."""
     if after is None or after.is_rollback or after.paused_at or after.step is Step.SWITCH_BACK:
         return False
-    is_new = before is None or (before.place, before.key, before.started_at) != (after.place, after.key, after.started_at)
-    return is_new or (before is not None and before.step is Step.PREFLIGHT)
+    return is_new(before, after) or (before is not None and before.step is Step.PREFLIGHT)
+
+
+def is_new(before: Record | None, after: Record | None) -> bool:
+    """Whether another release begins with this move."""
+    if before is None or after is None:
+        return after is not None
+    return (before.place, before.key, before.started_at) != (after.place, after.key, after.started_at)
 
 
 def config_maps(facts: Facts) -> frozenset[str]:

@@ -23,7 +23,7 @@ from hardened.core.release.by_hand import held, resumed
 from hardened.core.release.in_place import InPlace
 from hardened.core.release.in_place_view import in_place_view_of, needs_pods
 from hardened.core.release.machine import demand, step
-from hardened.core.release.marking import forgiven_by, marked_by
+from hardened.core.release.marking import forgiven_by, is_stored, marked_by
 from hardened.core.release.migration_pods import migration_of, migration_pods
 from hardened.core.release.migration_pods import needs_pods as needs_emptiness
 from hardened.core.release.model import (
@@ -43,6 +43,7 @@ from hardened.core.release.model import (
     View,
     other,
 )
+from hardened.core.release.moves import back
 from hardened.core.release.record import proof_of, record_of
 from hardened.core.release.requests import judged, with_requests
 from hardened.core.release.stacks import lead_to, stacks_of, switch_epoch
@@ -163,7 +164,7 @@ def _course(facts: Facts, record: Record | None, image: str, now: datetime) -> C
     needs_pods = facts.observed.pods is None and _depends_on_pods(facts, record, view, now)
     forgiven = forgiven_by(facts, rulings.pending_retry(before))
     waits = needs_pods or forgiven
-    moved = Moved(ruling.record, forgiven) if waits else _moved(facts, ruling.record, strategy, view, terms, now)
+    moved = Moved(ruling.record, forgiven) if waits else _moved(facts, ruling.record, strategy, view, terms, image, now)
     found = moved.record
     if found and record and found.started_at == record.started_at:
         found = replace(found, outcomes=said.outcomes)
@@ -214,7 +215,7 @@ class Moved:
     surroundings: frozenset[str] | None = None
 
 
-def _moved(facts: Facts, record: Record | None, strategy: Strategy, view: View, terms: Terms, now: datetime) -> Moved:
+def _moved(facts: Facts, record: Record | None, strategy: Strategy, view: View, terms: Terms, image: str, now: datetime) -> Moved:
     """Gates that are open already are passed at one go: one record instead of three."""
     moved = Moved(record)
     for _ in Step:
@@ -226,6 +227,12 @@ def _moved(facts: Facts, record: Record | None, strategy: Strategy, view: View, 
                 return replace(moved, surroundings=preflight.config_maps(facts))
             # That was said of another release: by its checks, and of its pods.
             view = replace(view, before=(Verdict.UNKNOWN, ""), hooks=replace(view.hooks, has_no_room=False))
+            if moved.record and preflight.is_new(moved.record, following.record):
+                # And of what it depended on.
+                view = replace(view, hooks=replace(view.hooks, waits_for=waits_for(facts, [], image)))
+                following = _step(moved.record, view, terms, now)
+        if following.promotes and moved.record and not is_stored(facts, moved.record.place) and not isinstance(view, InPlace):
+            following = back(moved.record, message="what is stored of it was deleted")  # nothing could remember that it was promoted
         marked = marked_by(facts, moved.record, following) if moved.record else ()
         if marked:
             return replace(moved, marked=marked, look_at=following.look_at)
@@ -240,7 +247,7 @@ def _needs_another_look(facts: Facts, record: Record | None, strategy: Strategy)
     """Whether what was seen says nothing of the step that was come to."""
     if record is None:
         return strategy != facts.svc.spec.effective_strategy  # what follows is seen with other eyes
-    if record.step is Step.VERIFY_AFTER:
+    if record.step in (Step.VERIFY_AFTER, Step.SWITCH_BACK):
         return True  # what was said until now was not said of its traffic
     # Nor of its migration; and what was not undone is told before anything else begins.
     return (record.step is Step.MIGRATE and record.migration is None) or record.migration is Migration.NOT_UNDONE

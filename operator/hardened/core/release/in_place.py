@@ -46,9 +46,9 @@ GONE_WAIT = timedelta(seconds=1)
 class InPlace(View):
     """A View of a service whose revisions replace each other.
 
-    strategy: of a release that begins now; color: the one in use. With Recreate, of `target`: has_clients: it has ports; is_clear: no pod
-    of another place is left, nor can one come, so that its own may; is_free: its Deployment has no pods of another revision, so that its
-    template may be written.
+    strategy: of a release that begins now; color: the one in use; is_clear: nobody lets another place run any more, of those who decided
+    to before. With Recreate, of `target`: has_clients: it has ports; is_clear: no pod of another place is left either, so that its own may
+    come; is_free: its Deployment has no pods of another revision, so that its template may be written.
     """
 
     strategy: Strategy = "RollingUpdate"
@@ -69,7 +69,7 @@ def target(record: Record | None, stable: Place | None) -> Place | None:
 
 def step(record: Record | None, view: InPlace, terms: Terms, now: datetime) -> Next:
     """At most one move. The same record where nothing moves: then `demand` is what is to be done."""
-    begun = begun_migration(record, view, now, lambda: step(None, view, terms, now))
+    begun = begun_migration(record, view, terms, now, lambda: step(None, view, terms, now))
     if begun:
         return begun
     if record is not None and record.step is not Step.SWITCH_BACK and view.stable == record.place:
@@ -88,7 +88,7 @@ def step(record: Record | None, view: InPlace, terms: Terms, now: datetime) -> N
     if view.wanted != record.place.revision and not record.is_rollback:
         newer = Next(None) if _over(record, view) else _begin(record, view, terms, now)
         if newer.record or record.step is not Step.SWITCH_BACK:
-            return newer if newer.record else Next(_leaving(record, view))
+            return newer if newer.record else Next(_leaving(record, view), leaves=True)
     match record.step:
         case Step.CUTOVER:
             return _cutover(record, view, terms, now)
@@ -96,6 +96,7 @@ def step(record: Record | None, view: InPlace, terms: Terms, now: datetime) -> N
             return _verify_after(record, view, terms, now)
         case _:
             is_back = view.stable is None or _is_up(view.stable, view.replicas, view)
+            is_back = is_back and view.traffic.epoch in (None, record.recall)
             return Next(_over(record, view)) if is_back else _waiting(record, view, now)
 
 
@@ -225,7 +226,7 @@ def _failed(record: Record, view: InPlace, reason: Reason, message: str) -> Next
     if record.step in BEFORE_CUTOVER:
         return abandoned(record, view, reason, message)
     if record.is_rollback:
-        return Next(_leaving(record, view), failed=message)
+        return Next(_leaving(record, view), failed=message, leaves=True)
     rejection = Rejection(record.place.revision, record.key, reason, message, after_cutover=_has_served(record, view))
     return Next(record, rejects=rejection)
 

@@ -22,7 +22,9 @@ def in_place_view_of(facts: Facts, record: Record | None, heard: Heard, replicas
     view = InPlace(**{each.name: getattr(known, each.name) for each in fields(View)}, strategy=strategy, color=color)
     if (record.strategy if record else strategy) == "RollingUpdate":
         stable = Place(color, view.stable.revision) if view.stable else None
-        return replace(view, stable=stable, replicas=facts.replicas(color, replicas), traffic=_rolling_traffic(facts, color))
+        is_clear = not epoch_of(record) or facts.epoch(color) == epoch_of(record)
+        view = replace(view, stable=stable, is_clear=is_clear)
+        return replace(view, replicas=facts.replicas(color, replicas), traffic=_rolling_traffic(facts, color))
     place = target(record, view.stable)
     if place is None:
         return view
@@ -44,12 +46,14 @@ def needs_pods(facts: Facts, record: Record | None, view: InPlace) -> bool:
 
 
 def epoch_of(record: Record | None) -> str:
-    """What says on both Deployments which of them is to run, before it does; "" where that is not in question.
+    """What says on the Deployments which revision is to run, before it does; "" where that is not in question.
 
-    Whoever still means to let the other one grow, as was decided before, is told that it has changed.
+    Whoever still means to let another one run, as was decided before, is told that they have changed.
     """
-    if record is None or record.strategy != "Recreate" or record.step not in (Step.CUTOVER, Step.SWITCH_BACK):
+    if record is None or record.strategy == "BlueGreen" or record.step not in (Step.CUTOVER, Step.SWITCH_BACK):
         return ""
+    if record.strategy == "RollingUpdate" and record.step is Step.CUTOVER:
+        return ""  # its template is another one anyway
     return f"{record.epoch} {record.step}"
 
 

@@ -53,9 +53,11 @@ _NO_REPLICAS = "0 replicas are wanted"
 
 def step(record: Record | None, view: View, terms: Terms, now: datetime) -> Next:
     """At most one move. The same record where nothing moves: then `demand` is what is to be done."""
-    begun = begun_migration(record, view, now, lambda: step(None, view, terms, now))
+    begun = begun_migration(record, view, terms, now, lambda: step(None, view, terms, now))
     if begun:
         return begun
+    if record and record.recalled_at:
+        return _recalled(record, record.recalled_at, view, terms, now)
     asked = aborted(record, view) or rolled_back(record, view, terms, now)
     if asked:
         return asked
@@ -93,7 +95,7 @@ def demand(record: Record | None, view: View, terms: Terms) -> Demand:
 
 def _destination(record: Record, view: View) -> Place | None:
     """Where traffic should go. A selector that is not what it should be is always led back to stable, never on."""
-    if record.step is Step.CUTOVER:
+    if record.step is Step.CUTOVER and record.recalled_at is None:
         return record.place if view.traffic.leads_to in (view.stable, record.place) and not view.traffic.is_strange else view.stable
     if record.step is Step.VERIFY_AFTER and view.traffic.leads_to == record.place and not view.traffic.is_strange:
         return record.place
@@ -156,6 +158,8 @@ def _before_cutover(record: Record, view: View, terms: Terms, now: datetime) -> 
             return Next(enter(record, Step.SCALE_UP, terms, now, view))
         case Step.SCALE_UP if view.hooks.waits_for and not record.is_rollback:
             return Next(replace(record, deadline=None))  # as long as it takes: it is not the revision's fault
+        case Step.SCALE_UP if not record.is_working and not view.has_place:
+            return Next(record)
         case Step.SCALE_UP if is_there and stack.available >= least(record, view):
             return Next(enter(record, Step.CUTOVER, terms, now, view))
         case Step.PREVIEW | Step.SCALE_UP if view.hooks.has_no_room and not record.is_rollback:
@@ -182,11 +186,8 @@ def _cutover(record: Record, view: View, terms: Terms, now: datetime) -> Next:
     is_late = record.deadline is not None and now >= record.deadline
     stack = view.stacks.get(record.place.color, Stack(""))
     if view.traffic.leads_to != record.place:
-        if is_late:
-            # By way of SwitchBack: a leader that was paused right before the flip may wake up any time until the Service is another one.
-            return back(record, Reason.PROGRESS_DEADLINE_EXCEEDED, "the cutover did not begin within its deadline")
-        if stack.revision != record.place.revision or stack.available < least(record, view):
-            return Next(enter(record, Step.SCALE_UP, terms, now, view))
+        if is_late or stack.revision != record.place.revision or stack.available < least(record, view):
+            return Next(replace(record, recalled_at=now))
         return Next(record, look_at=record.deadline)
     if view.traffic.has_followed and view.traffic.ready >= least(record, view):
         if record.is_rollback:
@@ -198,6 +199,24 @@ def _cutover(record: Record, view: View, terms: Terms, now: datetime) -> Next:
     if view.traffic.ready == 0 and stack.is_settled and stack.available == 0:
         return back(record, Reason.NO_PODS_AVAILABLE, "no pod of the new revision was ready after the cutover")
     return Next(record, look_at=record.deadline)
+
+
+def _recalled(record: Record, recalled_at: datetime, view: View, terms: Terms, now: datetime) -> Next:
+    """Nothing else before the switch Service is marked: a leader that was paused right before the flip may wake up at any time.
+
+    Then it comes to its cutover anew, as soon as it has its pods: that nobody led it on in time is not its fault. It is given up where the
+    Service cannot be written within the deadline.
+    """
+    if view.traffic.leads_to == record.place and view.stable != record.place:
+        return Next(replace(record, recalled_at=None))  # it did wake up: the cutover has begun
+    if view.traffic.epoch in (None, record.recall):
+        return Next(enter(replace(record, recalled_at=None), Step.SCALE_UP, terms, now, view))
+    if record.key in view.rejected:
+        return Next(left_of(record, view))  # marked, and the process ended before it wrote this
+    gives_up_at = recalled_at + terms.progress_deadline
+    if now >= gives_up_at:
+        return abandoned(record, view, Reason.PROGRESS_DEADLINE_EXCEEDED, "the cutover did not begin within its deadline")
+    return Next(record, look_at=gives_up_at)
 
 
 def _verify_after(record: Record, view: View, terms: Terms, now: datetime) -> Next:
@@ -226,7 +245,7 @@ def _verify_after(record: Record, view: View, terms: Terms, now: datetime) -> Ne
 
 def _switch_back(record: Record, view: View, now: datetime) -> Next:
     is_back = view.traffic.leads_to == view.stable and not view.traffic.is_strange and view.traffic.has_followed
-    is_back = is_back and view.traffic.epoch in (None, record.epoch_back)
+    is_back = is_back and view.traffic.epoch in (None, record.recall)
     if record.confirmed_at is None:
         unmarked = record.left if record.left and record.left.key not in view.rejected else None
         return Next(replace(record, confirmed_at=now), rejects=unmarked) if is_back else Next(record)

@@ -1,4 +1,4 @@
-"""The revisions that a move marks: as promoted, as rejected, as forgiven, or with what its migration is undone by."""
+"""The revisions that a move marks: as promoted, as rejected, as forgiven, as given up, or with what its migration is undone by."""
 
 from dataclasses import replace
 
@@ -13,7 +13,14 @@ def marked_by(facts: Facts, record: Record, following: Next) -> tuple[Stack, ...
     """The revisions that a move marks, the rejected one first: what was promoted last is stable."""
     rejects = _rejection(facts, record.place, following.rejects) if following.rejects else ()
     migrates = _migration(facts, record) if following.migrates else ()
-    return (*rejects, *migrates, *(_promotion(facts, record.place) if following.promotes else ()))
+    leaves = _leaving(facts, record) if following.leaves else ()
+    return (*rejects, *migrates, *leaves, *(_promotion(facts, record.place) if following.promotes else ()))
+
+
+def is_stored(facts: Facts, place: Place) -> bool:
+    """Whether the revision of a place can be marked: it is stored, or can be stored anew."""
+    revision = facts.revision(place.revision, place.color)
+    return revision is not None and bool(revision.fields)
 
 
 def _migration(facts: Facts, record: Record) -> tuple[Stack, ...]:
@@ -22,6 +29,14 @@ def _migration(facts: Facts, record: Record) -> tuple[Stack, ...]:
         return ()
     stack = stack_of(facts, record.place.color, revision, 0)
     return (replace(stack, marks=replace(stack.marks, migrated=mark_of(facts, record))),)
+
+
+def _leaving(facts: Facts, record: Record) -> tuple[Stack, ...]:
+    revision = facts.revision(record.place.revision, record.place.color)
+    if revision is None or not revision.fields or facts.marks(revision.name).left_by == record.epoch:
+        return ()
+    stack = stack_of(facts, record.place.color, revision, 0)
+    return (replace(stack, marks=replace(stack.marks, left_by=record.epoch)),)
 
 
 def _promotion(facts: Facts, place: Place) -> tuple[Stack, ...]:

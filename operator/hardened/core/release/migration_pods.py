@@ -30,7 +30,8 @@ def mark_of(facts: Facts, record: Record) -> Migrated | None:
         return None
     undo = migrate.undo
     command, undoes_late = (tuple(undo.command), undo.after_cutover) if undo else ((), False)
-    return Migrated(_release(record), migrate.deadline, command, undoes_late)
+    since = facts.stable.promotion if facts.stable else 0
+    return Migrated(_release(record), migrate.deadline, command, undoes_late, since)
 
 
 def migration_pods(facts: Facts, record: Record | None) -> list[Verifier]:
@@ -54,10 +55,11 @@ def migration_of(facts: Facts, record: Record | None, now: datetime) -> Hooks:
     """What is known of the record's migration."""
     if record is None:
         return Hooks(is_busy=any(is_at_work(live) for live in facts.ours))
-    mark = _marked(facts, record)
+    mark, made = _marked(facts, record), _live(facts, record, Purpose.MIGRATE)
     return Hooks(
         is_marked=mark is not None and mark == mark_of(facts, record),
-        is_made=_live(facts, record, Purpose.MIGRATE) is not None,
+        is_made=made is not None,
+        is_running=made is not None and is_at_work(made),
         migrated=_result(facts, record, Purpose.MIGRATE, now),
         undo_within=mark.within + START if mark and mark.undo else None,
         undoes_late=mark is not None and mark.undoes_late,

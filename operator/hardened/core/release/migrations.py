@@ -5,15 +5,17 @@ from dataclasses import replace
 from datetime import datetime
 
 from hardened.core.reasons import Reason
-from hardened.core.release.model import Migration, Next, Record, Step, Verdict, View
+from hardened.core.release.model import Migration, Next, Record, Step, Terms, Verdict, View
 from hardened.core.release.moves import abandoned, has_passed
 
 
-def begun_migration(record: Record | None, view: View, now: datetime, anew: Callable[[], Next]) -> Next | None:
+def begun_migration(record: Record | None, view: View, terms: Terms, now: datetime, anew: Callable[[], Next]) -> Next | None:
     """What comes before all else: what was begun by hand or by a newer spec would find half a migration. anew: what begins without a
     record."""
     if record and record.step is Step.MIGRATE and record.migration is None and view.hooks.is_made:
-        return Next(replace(record, migration=Migration.MADE))
+        # A node has from now on to take it: until now it may have been refused.
+        renewed = now + terms.migrates_within if record.deadline and terms.migrates_within else record.deadline
+        return Next(replace(record, migration=Migration.MADE, deadline=renewed))
     return undo(record, view, now, anew) if record and record.step is Step.UNDO else None
 
 
@@ -30,7 +32,9 @@ def migrate(record: Record, view: View, now: datetime, entered: Callable[[], Rec
     if record.migration is Migration.DONE:
         return Next(record if record.paused_at else entered())
     if verdict is Verdict.FAILED or has_passed(record.deadline, now):
-        return abandoned(replace(record, migration=None), view, Reason.MIGRATION_FAILED, f"the migration failed: {said}")
+        # What a node took late may come to its end all the same: then it is undone.
+        over = record if view.hooks.is_running else replace(record, migration=None)
+        return abandoned(over, view, Reason.MIGRATION_FAILED, f"the migration failed: {said}")
     return Next(record, look_at=record.deadline)
 
 
@@ -40,7 +44,7 @@ def undo(record: Record, view: View, now: datetime, anew: Callable[[], Next]) ->
     match record.migration:
         case Migration.MADE if hooks.migrated[0] is Verdict.PASSED:
             return Next(replace(record, migration=Migration.DONE, deadline=None))
-        case Migration.MADE if hooks.migrated[0] is Verdict.FAILED or late:
+        case Migration.MADE if hooks.migrated[0] is Verdict.FAILED or (late and not hooks.is_running):
             return Next(None)  # it did not come to its end, and nothing says how far it came
         case Migration.DONE if hooks.undo_within is None:
             return Next(None)
@@ -50,6 +54,8 @@ def undo(record: Record, view: View, now: datetime, anew: Callable[[], Next]) ->
             return Next(None)
         case Migration.UNDOING if hooks.undone[0] is Verdict.FAILED or late:
             return Next(replace(record, migration=Migration.NOT_UNDONE, undo_problem=hooks.undone[1], deadline=None))
+        case Migration.NOT_UNDONE if hooks.undone[0] is Verdict.PASSED:
+            return Next(None)  # later than it was waited for
         case Migration.NOT_UNDONE:
             following = anew()
             return following if following.record else Next(record)  # said until something else begins

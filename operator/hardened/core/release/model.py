@@ -34,7 +34,7 @@ class Step(StrEnum):
 
 #: The steps in which the switch Service leads to stable, and in which a newer spec simply takes over.
 BEFORE_CUTOVER = frozenset({Step.PREFLIGHT, Step.QUEUED, Step.MIGRATE, Step.PREVIEW, Step.VERIFY_BEFORE, Step.APPROVAL, Step.SCALE_UP})
-#: The steps that hold one of the operator's places for releases at work.
+#: The steps that hold one of the operator's places for releases at work, see Record.is_working.
 WORKING = frozenset({Step.MIGRATE, Step.PREVIEW, Step.VERIFY_BEFORE, Step.SCALE_UP, Step.CUTOVER, Step.VERIFY_AFTER, Step.SWITCH_BACK})
 #: The steps in which traffic is led to a revision that has not passed its gate: they come to their end also where the service is suspended.
 UNPROVEN = frozenset({Step.CUTOVER, Step.VERIFY_AFTER, Step.SWITCH_BACK})
@@ -96,9 +96,10 @@ class Record:
 
     key: what a rejection is remembered by, a hash of the revision's fields and of the checks on it; replicas: the size to reach before
     the cutover, as it was wanted when ScaleUp began; deadline: when the step must have got further (Approval: is promoted by itself);
-    confirmed_at: in SwitchBack, when traffic had left; is_rejected: in SwitchBack, that the revision failed, and was not just unwanted;
-    is_probed_anew: the zero-loss probe that began before the cutover ended before it, too; outcomes: of its checks, as far as they have
-    ended; remaining: what was left of the deadline when the release was paused, or the service suspended.
+    recalled_at: in Cutover, since when traffic is not to be led on after all; confirmed_at: in SwitchBack, when traffic had left;
+    is_rejected: in SwitchBack, that the revision failed, and was not just unwanted; is_probed_anew: the zero-loss probe that began before
+    the cutover ended before it, too; outcomes: of its checks, as far as they have ended; remaining: what was left of the deadline when the
+    release was paused, or the service suspended.
 
     By hand: is_rollback: the place is gone back to, without checks, whatever the spec asks for (its key is ""); left: the revision that
     traffic leaves for it, to be marked once it has; is_approved: somebody promoted the revision; paused_at: nothing moves since then.
@@ -116,6 +117,7 @@ class Record:
     cutover_at: datetime | None = None
     window_ends_at: datetime | None = None
     keep_until: datetime | None = None
+    recalled_at: datetime | None = None
     confirmed_at: datetime | None = None
     is_rejected: bool = False
     is_probed_anew: bool = False
@@ -130,14 +132,24 @@ class Record:
     strategy: Strategy = "BlueGreen"
 
     @property
+    def is_working(self) -> bool:
+        """Whether it holds one of the operator's places. What waits for others holds none: they may be waiting for it."""
+        return self.step in WORKING and not (self.step is Step.SCALE_UP and self.deadline is None and self.remaining is None)
+
+    @property
     def epoch(self) -> str:
         """What it marks the objects with that decide where traffic goes: no other release of the service has the same."""
         return self.started_at.isoformat(timespec="milliseconds")
 
     @property
-    def epoch_back(self) -> str:
-        """The same once traffic is to be led back."""
-        return f"{self.epoch} back"
+    def recall(self) -> str:
+        """The mark of the switch Service once clients are to be led back, or not to be led on after all; "" before.
+
+        It changes the object's resourceVersion also where it leads to stable anyway: whoever still means to lead clients on is told so.
+        """
+        if self.step is Step.SWITCH_BACK:
+            return f"{self.epoch} back"
+        return f"{self.epoch} recalled {self.recalled_at.isoformat(timespec='milliseconds')}" if self.recalled_at else ""
 
 
 @dataclass(frozen=True)
@@ -179,7 +191,7 @@ class Traffic:
 
     is_strange: its selector is none that this operator writes; ready: ready endpoints of the place that it leads to;
     has_followed: no endpoint is left of any other revision; is_told: there is an EndpointSlice of it, as there always is, also one without
-    endpoints, unless somebody took its labels; epoch: its mark of the release that led it back last, None where no Service is there.
+    endpoints, unless somebody took its labels; epoch: the last Record.recall that it was marked with, None where no Service is there.
     """
 
     leads_to: Place | None = None
@@ -206,8 +218,8 @@ class Hooks:
     has_no_room: its pods wait for the cluster, and for nothing of their own; is_busy: a migration runs that no record tells of.
 
     Of the record's release: is_marked: its revision tells how its migration is undone, as must be before it begins; is_made, is_undo_made:
-    the pods are there; migrated, undone: what came of them, with a sentence; undo_within: how long it may take to undo it, None where
-    nothing does; undoes_late: after the cutover, too.
+    the pods are there; is_running: the first of them is at work, for as long as its own deadline lets it; migrated, undone: what came of
+    them, with a sentence; undo_within: how long it may take to undo it, None where nothing does; undoes_late: after the cutover, too.
     """
 
     waits_for: str = ""
@@ -216,6 +228,7 @@ class Hooks:
     is_busy: bool = False
     is_marked: bool = False
     is_made: bool = False
+    is_running: bool = False
     migrated: tuple[Verdict, str] = (Verdict.UNKNOWN, "")
     undo_within: timedelta | None = None
     undoes_late: bool = False
@@ -254,8 +267,9 @@ class View:
 
 @dataclass(frozen=True)
 class Next:
-    """What follows. record: None where no release is at work; promotes (a revision), rejects, migrates: to be marked before the record is
-    written, the last of them how the record's migration is undone.
+    """What follows. record: None where no release is at work; promotes (a revision), rejects, migrates, leaves: to be marked before the
+    record is written; migrates: how the record's migration is undone; leaves: that its revision is given up, without being rejected, so
+    that whoever still means to promote it is told that it has changed.
 
     look_at: when to look again if nothing happens before; failed: why the rollback by hand that was at work has ended without success.
     """
@@ -266,6 +280,7 @@ class Next:
     look_at: datetime | None = None
     failed: str = ""
     migrates: bool = False
+    leaves: bool = False
 
 
 @dataclass(frozen=True)

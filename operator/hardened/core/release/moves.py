@@ -72,9 +72,10 @@ def abandoned(record: Record, view: View, reason: Reason, message: str) -> Next:
 def back(record: Record, reason: Reason | None = None, message: str = "") -> Next:
     """To SwitchBack. reason: why the revision is rejected; None where only the spec has gone back to stable."""
     if record.is_rollback:
-        return Next(replace(record, step=Step.SWITCH_BACK, deadline=None, left=None), failed=message)
+        return Next(replace(record, step=Step.SWITCH_BACK, deadline=None, left=None), failed=message, leaves=True)
     rejects = Rejection(record.place.revision, record.key, reason, message, after_cutover=True) if reason else None
-    return Next(replace(record, step=Step.SWITCH_BACK, deadline=None, is_rejected=reason is not None), rejects=rejects)
+    leaving = replace(record, step=Step.SWITCH_BACK, deadline=None, is_rejected=reason is not None)
+    return Next(leaving, rejects=rejects, leaves=reason is None)
 
 
 def leave(record: Record, left: Rejection) -> Next:

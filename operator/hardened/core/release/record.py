@@ -22,6 +22,7 @@ _TIMES = {
     "cutoverAt": "cutover_at",
     "windowEndsAt": "window_ends_at",
     "keepUntil": "keep_until",
+    "recalledAt": "recalled_at",
     "confirmedAt": "confirmed_at",
     "pausedAt": "paused_at",
 }

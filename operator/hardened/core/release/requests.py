@@ -6,13 +6,13 @@ from datetime import datetime
 from hardened.api import names
 from hardened.core.actions import rulings
 from hardened.core.actions.answers import concerns
-from hardened.core.actions.entries import entries_of
+from hardened.core.actions.entries import FINAL, entries_of
 from hardened.core.actions.rulings import Ruling, Stakes, Target
 from hardened.core.desired.metadata import action_owner
 from hardened.core.facts import Facts
 from hardened.core.release.model import Migration, Record, Step, Terms, View
 from hardened.core.release.view import key_of
-from hardened.core.revisions.marks import marks_of
+from hardened.core.revisions.marks import Marks, marks_of
 from hardened.core.revisions.revision import revision_of, stored
 
 
@@ -21,7 +21,8 @@ def judged(facts: Facts, record: Record | None, view: View, terms: Terms, now: d
     owner, entries = action_owner(facts.svc), entries_of(facts.before)
     mine = [live for live in facts.observed.actions if concerns(live, owner)]
     present = {live["metadata"]["name"] for live in mine}
-    return rulings.judged(rulings.unseen(mine, entries), entries, _stakes(facts, record, view, terms), now, present)
+    unanswered = {live["metadata"]["name"] for live in mine if (live.get("status") or {}).get("phase") not in FINAL}
+    return rulings.judged(rulings.unseen(mine, entries), entries, _stakes(facts, record, view, terms), now, present, unanswered)
 
 
 def with_requests(view: View, ruling: Ruling, record: Record | None) -> View:
@@ -49,7 +50,7 @@ def _stakes(facts: Facts, record: Record | None, view: View, terms: Terms) -> St
     def crosses(revision: str) -> str:
         kept = [(revision_of(live), marks_of(live, revision_of(live))) for live in facts.kept.revisions]
         promoted = next((marks.promotion for name, marks in kept if name == revision), 0)
-        later = [name for name, marks in kept if marks.migrated and marks.promotion > promoted]
+        later = [name for name, marks in kept if _ran_since(marks, promoted)]
         serves = record is not None and record.step in (Step.CUTOVER, Step.VERIFY_AFTER) and record.migration is Migration.DONE
         is_undone = view.hooks.undoes_late and view.hooks.undo_within is not None
         return record.place.revision if record and serves and not is_undone else next(iter(later), "")
@@ -57,6 +58,14 @@ def _stakes(facts: Facts, record: Record | None, view: View, terms: Terms) -> St
     schema = facts.observed.crd_schema
     is_deaf = schema.isdecimal() and int(schema) < int(names.SCHEMA_REVISION)
     return Stakes(record, view, terms, targets, key, _obstacle(facts), is_deaf, crosses)
+
+
+def _ran_since(marks: Marks, promotion: int) -> bool:
+    """Whether a migration of a revision with these marks ran since that promotion, as far as is known, and was not undone."""
+    if marks.migrated is None or marks.promotion:
+        return marks.migrated is not None and marks.promotion > promotion
+    was_undone = marks.migrated.undo and (marks.migrated.undoes_late or not any(r.after_cutover for r in marks.rejections))
+    return marks.migrated.since > promotion and not was_undone
 
 
 def _obstacle(facts: Facts) -> str:

@@ -40,20 +40,12 @@ def _epoch(record: Record | None, color: str) -> str:
         return ""
     if record.step is Step.CUTOVER and color == record.place.color:
         return record.epoch
-    return record.epoch_back if record.step is Step.SWITCH_BACK and color != record.place.color else ""
+    return record.recall if record.step is Step.SWITCH_BACK and color != record.place.color else ""
 
 
 def switch_epoch(facts: Facts, record: Record | None) -> str:
-    """The mark of the switch Service: another one where traffic is not to be led on after all, else as it is.
-
-    That changes the object's resourceVersion also where it leads to stable anyway: whoever still means to lead it on is told so.
-    """
-    if record is not None and record.strategy == "BlueGreen":
-        if record.step is Step.SWITCH_BACK:
-            return record.epoch_back
-        if record.step is Step.SCALE_UP and facts.epoch(record.place.color) == record.epoch:
-            return f"{record.epoch} again"  # it had come to its cutover, and lost pods
-    return facts.switch_epoch or ""
+    """The mark of the switch Service: as it is, unless clients are led back, or not led on after all."""
+    return (record.recall if record else "") or facts.switch_epoch or ""
 
 
 def lead_to(facts: Facts, place: Place | None, stable: Place | None, strategy: Strategy = "BlueGreen") -> Lead:

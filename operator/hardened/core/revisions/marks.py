@@ -18,22 +18,25 @@ MESSAGE_LIMIT = 512
 @dataclass(frozen=True)
 class Migrated:
     """That a migration was begun. release: which one ran it; undo: the command that undoes it, () for none; undoes_late: after the cutover,
-    too; within: how long either may take."""
+    too; within: how long either may take; since: the promotion of what was stable by then, 0 for nothing, or not known."""
 
     release: str
     within: timedelta
     undo: tuple[str, ...] = ()
     undoes_late: bool = False
+    since: int = 0
 
 
 @dataclass(frozen=True)
 class Marks:
     """promotion: 0 for never, else higher than that of every revision promoted before; rejections: at most LIMIT, the newest last;
-    migrated: the last migration that was begun for this revision."""
+    migrated: the last migration that was begun for this revision; left_by: the last release that gave it up from its cutover on, without
+    rejecting it."""
 
     promotion: int = 0
     rejections: tuple[Rejection, ...] = ()
     migrated: Migrated | None = None
+    left_by: str = ""
 
     def promoted(self, number: int) -> "Marks":
         """Promoted, as the number-th of all."""
@@ -56,6 +59,8 @@ class Marks:
             found[names.REJECTED_ANNOTATION] = _text(entries)
         if self.migrated:
             found[names.MIGRATION_ANNOTATION] = _text(_migration(self.migrated))
+        if self.left_by:
+            found[names.EPOCH_ANNOTATION] = self.left_by
         return found
 
 
@@ -71,6 +76,7 @@ def marks_of(live: Mapping[str, Any], revision: str) -> Marks:
         int(promotion) if promotion.isdecimal() else 0,
         _rejections(annotations.get(names.REJECTED_ANNOTATION, "[]"), revision),
         _migrated(annotations.get(names.MIGRATION_ANNOTATION)),
+        str(annotations.get(names.EPOCH_ANNOTATION, "")),
     )
 
 
@@ -93,7 +99,12 @@ def _rejections(text: Any, revision: str) -> tuple[Rejection, ...]:
 
 
 def _migration(migrated: Migrated) -> dict[str, Any]:
-    found = {"release": migrated.release, "seconds": migrated.within.total_seconds(), "undo": list(migrated.undo)}
+    found = {
+        "release": migrated.release,
+        "seconds": migrated.within.total_seconds(),
+        "undo": list(migrated.undo),
+        "since": migrated.since,
+    }
     return {**found, "afterCutover": True} if migrated.undoes_late else found
 
 
@@ -101,6 +112,7 @@ def _migrated(text: Any) -> Migrated | None:
     try:
         found = json.loads(text)
         undo = tuple(str(word) for word in found["undo"])
-        return Migrated(str(found["release"]), timedelta(seconds=found["seconds"]), undo, found.get("afterCutover") is True)
+        within, since = timedelta(seconds=found["seconds"]), int(found.get("since", 0))
+        return Migrated(str(found["release"]), within, undo, found.get("afterCutover") is True, since)
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return None

@@ -1,0 +1,98 @@
+"""What is stored of a revision is deleted by hand while it, or another one, is being released."""
+
+from typing import Any
+
+import pytest
+from tests.core.releases import CHECKED, SECOND, SPEC, lead, place, released, sizes
+from tests.core.test_plan_hooks import act
+from tests.core.worlds import NOW, WEB, World, body, condition, revision, settle, with_spec
+
+from hardened.core.manifest import Manifest
+
+
+def delete_stored(world: World, name: str) -> None:
+    """Somebody deletes what is stored of a revision."""
+    (key,) = (key for key in world.objects if key.kind == "ControllerRevision" and key.name.endswith(name))
+    del world.objects[key]
+
+
+def scaled(cr: Manifest, replicas: int) -> Manifest:
+    return {**with_spec(cr, replicas=replicas), "status": cr["status"]}
+
+
+def passes(cr: Manifest, world: World, now: Any, seconds: int) -> Any:
+    """So much time, looked at every five seconds."""
+    for _ in range(0, seconds, 5):
+        settle(cr, world, now)
+        world.follow(now)
+        now += 5 * SECOND
+    return now
+
+
+def test_what_serves_follows_its_replicas_all_the_same_and_goes_when_its_time_is_over() -> None:
+    cr, world = body(SPEC), World()
+    now = released(cr, world)
+    first = revision(cr)
+    cr = with_spec(cr, image="shop:2")
+    now = released(cr, world, now, until="Preview")
+    delete_stored(world, first)
+    cr = scaled(cr, 4)
+    settle(cr, world, now)
+    assert sizes(world)["shop-blue"] == 4
+    released(cr, world, now)
+    assert sizes(world) == {"shop-blue": 0, "shop-green": 4}
+    assert condition(cr["status"], "Ready") == ("True", "Healthy")
+
+
+def test_what_serves_beside_a_rejected_spec_follows_its_replicas() -> None:
+    cr, world = body(CHECKED), World()
+    now = released(cr, world)
+    first = revision(cr)
+    world.failing.add("smoke")
+    cr = with_spec(cr, image="shop:2")
+    now = released(cr, world, now)
+    delete_stored(world, first)
+    cr = scaled(cr, 6)
+    released(cr, world, now)
+    assert (sizes(world), condition(cr["status"], "Ready")) == ({"shop-blue": 6, "shop-green": 0}, ("False", "Rejected"))
+
+
+def test_recreated_the_pods_of_what_served_go_and_the_next_one_comes() -> None:
+    cr, world = body({**WEB, "release": {"strategy": "Recreate", "progressDeadline": "1m"}}), World()
+    now = passes(cr, world, NOW, 60)
+    delete_stored(world, revision(cr))
+    cr = with_spec(cr, image="shop:2")
+    passes(cr, world, now, 120)
+    assert (sizes(world), condition(cr["status"], "Ready")) == ({"shop-blue": 0, "shop-green": 2}, ("True", "Healthy"))
+
+
+def test_what_cannot_be_promoted_is_switched_back_before_a_newer_spec_has_its_turn() -> None:
+    cr, world = body(CHECKED), World()
+    now = released(cr, world)
+    serving = place(cr, "blue")
+    cr = with_spec(cr, image="shop:2")
+    now = released(cr, world, now, until="VerifyAfter")
+    delete_stored(world, revision(cr))
+    cr = with_spec(cr, image="shop:3")
+    now = passes(cr, world, now, 15)
+    assert (cr["status"]["release"]["step"], lead(world)) == ("SwitchBack", serving)
+    assert cr["status"]["stable"]["revision"] == serving["revision"]
+    world.failing.clear()
+    released(cr, world, now)
+    assert (cr["status"]["stable"]["revision"], condition(cr["status"], "Ready")) == (revision(cr), ("True", "Healthy"))
+
+
+@pytest.mark.parametrize("step", ["ScaleUp", "Cutover"])
+def test_a_rollback_to_what_is_lost_meanwhile_ends(step: str) -> None:
+    cr, world = body(SPEC), World()
+    now = released(cr, world)
+    first = revision(cr)
+    cr = with_spec(cr, image="shop:2")
+    now = released(cr, world, now)
+    serving = place(cr, "green")
+    act(world, "back", "Rollback")
+    now = released(cr, world, now, until=step)
+    delete_stored(world, first)
+    passes(cr, world, now, 1200)
+    assert [entry["phase"] for entry in cr["status"]["actions"]] == ["Failed"]
+    assert (lead(world), condition(cr["status"], "Ready")) == (serving, ("True", "Healthy"))
