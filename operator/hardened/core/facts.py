@@ -141,7 +141,9 @@ class Facts:
         """The last promoted revision, by the marks on what is stored; by status, where somebody deleted what was stored."""
         remembered = stable_of(self.before)
         promotion, revision = max(((marks_of(r, "").promotion, revision_of(r)) for r in self.kept.revisions), default=(0, ""))
-        if remembered and remembered.promotion > promotion and self._runs(remembered.place):
+        # In place its pods may serve on beside what is being rolled out, and nobody asked for the one before it.
+        is_in_place = self.svc.spec.effective_strategy == "RollingUpdate"
+        if remembered and remembered.promotion > promotion and (is_in_place or self._runs(remembered.place)):
             return remembered
         if not promotion:
             return None

@@ -66,6 +66,27 @@ def test_recreated_the_pods_of_what_served_go_and_the_next_one_comes() -> None:
     assert (sizes(world), condition(cr["status"], "Ready")) == ({"shop-blue": 0, "shop-green": 2}, ("True", "Healthy"))
 
 
+@pytest.mark.parametrize("images", [["shop:1"], ["shop:1", "shop:1b"]])
+def test_rolling_the_deployment_is_left_as_it_is_where_the_next_one_fails(images: list[str]) -> None:
+    cr, world, now = body({**WEB, "release": {"strategy": "RollingUpdate", "progressDeadline": "1m"}}), World(), NOW
+    for image in images:
+        cr = with_spec(cr, image=image)
+        now = passes(cr, world, now, 60)
+    cr = with_spec(cr, image="shop:2")
+    world.dead.add("shop-blue")
+    served = cr["status"]["stable"]["revision"]
+    settle(cr, world, now)
+    world.follow(now)
+    delete_stored(world, served)
+    now = passes(cr, world, now, 150)
+    assert sizes(world) == {"shop-blue": 2}, "pods of what served may be there yet"
+    assert condition(cr["status"], "Ready")[0] == "False"
+    world.dead.clear()
+    cr = with_spec(cr, image="shop:3")
+    passes(cr, world, now, 60)
+    assert (cr["status"]["serving"]["image"], condition(cr["status"], "Ready")) == ("shop:3", ("True", "Healthy"))
+
+
 def test_what_cannot_be_promoted_is_switched_back_before_a_newer_spec_has_its_turn() -> None:
     cr, world = body(CHECKED), World()
     now = released(cr, world)
