@@ -94,6 +94,7 @@ class ReleaseState(Model):
     approved: bool | None = Field(None, description="True once somebody promoted the revision.")
     paused_at: When | None = None
     remaining: Short | None = Field(None, description="What was left of the deadline when the release was paused.")
+    yielded: bool | None = Field(None, description="True while it waits for other services, and holds none of the operator's places.")
     migration: Literal["Made", "Done", "Undoing", "NotUndone"] | None = None
     undo_problem: Line | None = Field(None, description="Why the migration was not undone.")
 

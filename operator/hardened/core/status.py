@@ -134,8 +134,7 @@ def _released(record: Record, s: Situation) -> str:
         return f"Undo: the migration of revision {record.place.revision} is waited for, and undone"
     if record.is_rollback:
         return f"{record.step}: revision {record.place.revision} is gone back to, in {record.place.color}"
-    is_in_line = record.step is Step.SCALE_UP and not record.is_working
-    doing = _DOING[Step.QUEUED if is_in_line else record.step]
+    doing = _DOING[Step.QUEUED if record.has_yielded else record.step]
     return f"{record.step}: revision {record.place.revision} ({s.image}) {doing} in {record.place.color}"
 
 

@@ -24,7 +24,7 @@ class Places:
         """Takes the status of a service. The services to look at since a place has become free, if any."""
         record = record_of(status)
         was_working, was_waiting = key in self._working, key in self._waiting
-        if record and (record.step in (Step.QUEUED, Step.APPROVAL) or (record.step is Step.SCALE_UP and not record.is_working)):
+        if record and (record.step in (Step.QUEUED, Step.APPROVAL) or record.has_yielded):
             # One that is paused, suspended or not approved yet, or waits for others, stands in line, and takes no place.
             self._waiting[key] = status.get("phase") == "Queued"
         else:

@@ -80,7 +80,7 @@ def test_rolling_the_deployment_is_left_as_it_is_where_the_next_one_fails(images
     delete_stored(world, served)
     now = passes(cr, world, now, 150)
     assert sizes(world) == {"shop-blue": 2}, "pods of what served may be there yet"
-    assert condition(cr["status"], "Ready")[0] == "False"
+    assert (condition(cr["status"], "Ready"), cr["status"].get("release")) == (("False", "RolledBack"), None)
     world.dead.clear()
     cr = with_spec(cr, image="shop:3")
     passes(cr, world, now, 60)

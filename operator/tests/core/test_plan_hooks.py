@@ -183,7 +183,8 @@ def test_a_migration_that_a_node_took_late_is_waited_for_and_undone() -> None:
     running(world, name)
     for _ in range(3):
         now += timedelta(seconds=241)
-        settle(cr, world, now)
+        looked = settle(cr, world, now)
+    assert looked.requeue_after, "nobody may tell of its end"
     assert (cr["status"]["release"]["step"], cr["status"]["release"]["migration"]) == ("Undo", "Made")
     running(world, name, "Succeeded")
     released(cr, world, now)
@@ -200,6 +201,9 @@ def test_what_was_undone_late_is_undone() -> None:
     running(world, name)
     settle(cr, world, now + timedelta(minutes=10))
     assert condition(cr["status"], "Ready") == ("False", "MigrationNotUndone")
+    newer = with_spec(cr, image="shop:3", release=migrating())
+    settle(newer, world, now + timedelta(minutes=10))
+    assert runs(world) == ["migrate", "undo"], "never two beside each other"
     running(world, name, "Succeeded")
     settle(cr, world, now + timedelta(minutes=11))
     assert condition(cr["status"], "Ready") == ("False", "Rejected")

@@ -30,6 +30,7 @@ RECORDS = st.builds(
     is_rollback=st.booleans(),
     left=st.none() | st.builds(Rejection, st.text(), st.text(), st.sampled_from(Reason), st.text(), st.booleans()),
     is_approved=st.booleans(),
+    has_yielded=st.booleans(),
     paused_at=MAYBE,
     remaining=st.none() | st.integers(0, 10**9).map(lambda ms: timedelta(milliseconds=ms)),
 )

@@ -103,6 +103,7 @@ def test_how_it_goes_on(before: Record, seen: View, expected: Next) -> None:
 def test_what_was_left_by_hand_is_marked_once_traffic_has_left_it_and_goes_five_seconds_later() -> None:
     leaving = record(Step.SWITCH_BACK, is_rejected=True, left=LEFT)
     assert step(leaving, view(leads_to=GREEN), TERMS, NOW) == Next(leaving)
+    assert step(leaving, view(has_followed=False), TERMS, NOW) == Next(leaving, rejects=LEFT), "nobody is to promote it meanwhile"
     left = replace(leaving, confirmed_at=NOW)
     assert step(leaving, view(), TERMS, NOW) == Next(left, rejects=LEFT)
     assert step(leaving, view(rejected=frozenset({LEFT.key})), TERMS, NOW) == Next(left)

@@ -173,3 +173,24 @@ def test_what_waits_for_another_service_leaves_its_place_to_it_and_takes_one_aga
             assert busy.most == 1
 
     virtual_time.run(play())
+
+
+def test_what_waits_for_word_of_an_address_keeps_its_place() -> None:
+    names = [f"s{n}" for n in range(4)]
+
+    async def play() -> None:
+        async with operated(()) as world:
+            for name in names:
+                await create(world, name, dependsOn=[{"tcp": "db:5432"}])
+            await passes(world, 60)
+            grown: set[int] = set()
+            for name in names:
+                await release(world, name)
+            for _ in range(120):
+                await passes(world, 1)
+                beside = set(steps(world).values()) - {"Queued", "Keep", "Preflight"}
+                grown.add(sum(step in beside for step in steps(world).values()))
+            assert images(world) == dict.fromkeys(names, "web:2")
+            assert max(grown) == 1
+
+    virtual_time.run(play())

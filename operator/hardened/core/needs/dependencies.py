@@ -41,13 +41,18 @@ def dependency_pods(facts: Facts, record: Record | None, image: str) -> list[Ver
 
 def waits_for(facts: Facts, pods: list[Verifier], image: str) -> str:
     """What is not there yet, in words; "" once everything is. pods: see `dependency_pods`."""
-    found = [f"service {name} is not Ready" for name in _services(facts) if not _is_ready(facts.observed.services.get(name, {}))]
+    found = [f"service {name} is not Ready" for name in unready(facts)]
     addresses = _addresses(facts)
     if addresses and not image:
         found.append("the operator's settings name no image for verifiers, which connect to addresses: set verifier.image")
     elif addresses and not any(isinstance(_said(facts, pod), Reported) for pod in pods):
         found.append(f"nothing says yet that {', '.join(addresses)} can be connected to")
     return "; ".join(found)
+
+
+def unready(facts: Facts) -> list[str]:
+    """The services that the revision depends on, and that are not Ready."""
+    return [name for name in _services(facts) if not _is_ready(facts.observed.services.get(name, {}))]
 
 
 def _services(facts: Facts) -> list[str]:

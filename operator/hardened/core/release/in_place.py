@@ -48,7 +48,8 @@ class InPlace(View):
 
     strategy: of a release that begins now; color: the one in use; is_clear: nobody lets another place run any more, of those who decided
     to before. With Recreate, of `target`: has_clients: it has ports; is_clear: no pod of another place is left either, so that its own may
-    come; is_free: its Deployment has no pods of another revision, so that its template may be written.
+    come; is_free: its Deployment has no pods of another revision, so that its template may be written. With RollingUpdate: is_lost: what
+    was stored of stable was deleted, and nothing tells what it was: the Deployment stays as it is.
     """
 
     strategy: Strategy = "RollingUpdate"
@@ -56,6 +57,7 @@ class InPlace(View):
     has_clients: bool = False
     is_clear: bool = True
     is_free: bool = True
+    is_lost: bool = False
 
 
 #: The steps in which nothing has begun yet.
@@ -95,7 +97,7 @@ def step(record: Record | None, view: InPlace, terms: Terms, now: datetime) -> N
         case Step.VERIFY_AFTER:
             return _verify_after(record, view, terms, now)
         case _:
-            is_back = view.stable is None or _is_up(view.stable, view.replicas, view)
+            is_back = view.stable is None or view.is_lost or _is_up(view.stable, view.replicas, view)
             is_back = is_back and view.traffic.epoch in (None, record.recall)
             return Next(_over(record, view)) if is_back else _waiting(record, view, now)
 

@@ -23,7 +23,8 @@ def in_place_view_of(facts: Facts, record: Record | None, heard: Heard, replicas
     if (record.strategy if record else strategy) == "RollingUpdate":
         stable = Place(color, view.stable.revision) if view.stable else None
         is_clear = not epoch_of(record) or facts.epoch(color) == epoch_of(record)
-        view = replace(view, stable=stable, is_clear=is_clear)
+        is_lost = stable is not None and facts.revision(stable.revision, color) is None
+        view = replace(view, stable=stable, is_clear=is_clear, is_lost=is_lost)
         return replace(view, replicas=facts.replicas(color, replicas), traffic=_rolling_traffic(facts, color))
     place = target(record, view.stable)
     if place is None:

@@ -157,9 +157,12 @@ def _before_cutover(record: Record, view: View, terms: Terms, now: datetime) -> 
         case Step.APPROVAL if view.has_place and (record.is_approved or not terms.is_manual or has_passed(record.deadline, now)):
             return Next(enter(record, Step.SCALE_UP, terms, now, view))
         case Step.SCALE_UP if view.hooks.waits_for and not record.is_rollback:
-            return Next(replace(record, deadline=None))  # as long as it takes: it is not the revision's fault
-        case Step.SCALE_UP if not record.is_working and not view.has_place:
-            return Next(record)
+            # As long as it takes: it is not the revision's fault.
+            has_yielded = view.hooks.waits_for_services or (record.has_yielded and not view.has_place)
+            return Next(replace(record, deadline=None, has_yielded=has_yielded))
+        case Step.SCALE_UP if record.has_yielded:
+            has_place = view.has_place or view.stable is None
+            return Next(replace(record, has_yielded=False, deadline=now + terms.progress_deadline) if has_place else record)
         case Step.SCALE_UP if is_there and stack.available >= least(record, view):
             return Next(enter(record, Step.CUTOVER, terms, now, view))
         case Step.PREVIEW | Step.SCALE_UP if view.hooks.has_no_room and not record.is_rollback:
@@ -244,11 +247,12 @@ def _verify_after(record: Record, view: View, terms: Terms, now: datetime) -> Ne
 
 
 def _switch_back(record: Record, view: View, now: datetime) -> Next:
-    is_back = view.traffic.leads_to == view.stable and not view.traffic.is_strange and view.traffic.has_followed
-    is_back = is_back and view.traffic.epoch in (None, record.recall)
+    is_led = view.traffic.leads_to == view.stable and not view.traffic.is_strange and view.traffic.epoch in (None, record.recall)
+    is_back = is_led and view.traffic.has_followed
     if record.confirmed_at is None:
-        unmarked = record.left if record.left and record.left.key not in view.rejected else None
-        return Next(replace(record, confirmed_at=now), rejects=unmarked) if is_back else Next(record)
+        # Right after the flip: a leader that was paused before it promoted the revision may wake up at any time.
+        unmarked = record.left if is_led and record.left and record.left.key not in view.rejected else None
+        return Next(replace(record, confirmed_at=now) if is_back else record, rejects=unmarked)
     if not is_back:
         return Next(replace(record, confirmed_at=None))
     ends = record.confirmed_at + (LEAST_KEEP_REJECTED if record.is_rejected else LEAST_KEEP)

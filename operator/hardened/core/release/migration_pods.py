@@ -53,10 +53,12 @@ def migration_pods(facts: Facts, record: Record | None) -> list[Verifier]:
 
 def migration_of(facts: Facts, record: Record | None, now: datetime) -> Hooks:
     """What is known of the record's migration."""
+    is_busy = any(is_at_work(live) for live in facts.ours)
     if record is None:
-        return Hooks(is_busy=any(is_at_work(live) for live in facts.ours))
+        return Hooks(is_busy=is_busy)
     mark, made = _marked(facts, record), _live(facts, record, Purpose.MIGRATE)
     return Hooks(
+        is_busy=is_busy and record.migration is Migration.NOT_UNDONE,
         is_marked=mark is not None and mark == mark_of(facts, record),
         is_made=made is not None,
         is_running=made is not None and is_at_work(made),

@@ -61,4 +61,4 @@ def undo(record: Record, view: View, now: datetime, anew: Callable[[], Next]) ->
             return following if following.record else Next(record)  # said until something else begins
         case None:
             return Next(None)
-    return Next(record, look_at=record.deadline)
+    return Next(record, look_at=None if late else record.deadline)

@@ -99,7 +99,8 @@ class Record:
     recalled_at: in Cutover, since when traffic is not to be led on after all; confirmed_at: in SwitchBack, when traffic had left;
     is_rejected: in SwitchBack, that the revision failed, and was not just unwanted; is_probed_anew: the zero-loss probe that began before
     the cutover ended before it, too; outcomes: of its checks, as far as they have ended; remaining: what was left of the deadline when the
-    release was paused, or the service suspended.
+    release was paused, or the service suspended; has_yielded: in ScaleUp, that it holds no place while it waits for other services, which
+    may be waiting for one.
 
     By hand: is_rollback: the place is gone back to, without checks, whatever the spec asks for (its key is ""); left: the revision that
     traffic leaves for it, to be marked once it has; is_approved: somebody promoted the revision; paused_at: nothing moves since then.
@@ -127,14 +128,15 @@ class Record:
     is_approved: bool = False
     paused_at: datetime | None = None
     remaining: timedelta | None = None
+    has_yielded: bool = False
     migration: Migration | None = None
     undo_problem: str = ""
     strategy: Strategy = "BlueGreen"
 
     @property
     def is_working(self) -> bool:
-        """Whether it holds one of the operator's places. What waits for others holds none: they may be waiting for it."""
-        return self.step in WORKING and not (self.step is Step.SCALE_UP and self.deadline is None and self.remaining is None)
+        """Whether it holds one of the operator's places."""
+        return self.step in WORKING and not self.has_yielded
 
     @property
     def epoch(self) -> str:
@@ -214,8 +216,9 @@ class Rollback:
 class Hooks:
     """What a release waits for, and what it runs once.
 
-    waits_for: what the revision depends on and is not there, in words, "" for nothing; is_held: what its first pod needs is not there;
-    has_no_room: its pods wait for the cluster, and for nothing of their own; is_busy: a migration runs that no record tells of.
+    waits_for: what the revision depends on and is not there, in words, "" for nothing; waits_for_services: other services are among it;
+    is_held: what its first pod needs is not there; has_no_room: its pods wait for the cluster, and for nothing of their own; is_busy: a
+    migration runs that no record tells of.
 
     Of the record's release: is_marked: its revision tells how its migration is undone, as must be before it begins; is_made, is_undo_made:
     the pods are there; is_running: the first of them is at work, for as long as its own deadline lets it; migrated, undone: what came of
@@ -223,6 +226,7 @@ class Hooks:
     """
 
     waits_for: str = ""
+    waits_for_services: bool = False
     is_held: bool = False
     has_no_room: bool = False
     is_busy: bool = False

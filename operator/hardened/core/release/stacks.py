@@ -45,7 +45,8 @@ def _epoch(record: Record | None, color: str) -> str:
 
 def switch_epoch(facts: Facts, record: Record | None) -> str:
     """The mark of the switch Service: as it is, unless clients are led back, or not led on after all."""
-    return (record.recall if record else "") or facts.switch_epoch or ""
+    recall = record.recall if record and record.strategy != "RollingUpdate" else ""
+    return recall or facts.switch_epoch or ""
 
 
 def lead_to(facts: Facts, place: Place | None, stable: Place | None, strategy: Strategy = "BlueGreen") -> Lead:
