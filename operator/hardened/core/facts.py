@@ -69,12 +69,12 @@ class Facts:
     def epoch(self, color: str) -> str:
         """The mark of the release that last led traffic to this colour."""
         live = self.deployments.get(color)
-        return str((live["metadata"].get("annotations") or {}).get(names.EPOCH_ANNOTATION, "")) if live else ""
+        return _epoch(live) if live else ""
 
     @property
     def switch_epoch(self) -> str | None:
         """What the switch Service is marked with, see Record.recall; None where no Service is there."""
-        return str((self.switch["metadata"].get("annotations") or {}).get(names.EPOCH_ANNOTATION, "")) if self.switch else None
+        return _epoch(self.switch) if self.switch else None
 
     def revision(self, name: str, color: str) -> Revision | None:
         """A revision by its name: as it is stored, as the spec asks for it, or as the Deployment of this colour runs it."""
@@ -94,10 +94,10 @@ class Facts:
             return replace(self.wanted, template=template) if template else self.wanted
         return Revision(name, {}, template) if template else None
 
-    def unread_template(self, name: str, color: str) -> ChildKey | None:
-        """The Deployment to read, where a revision is rebuilt from it: the caches leave out what tells applied fields from defaults."""
+    def unread_template(self, color: str) -> ChildKey | None:
+        """The Deployment to read, where its revision is rebuilt from it: the caches leave out what tells applied fields from defaults."""
         live = self.deployments.get(color)
-        if live is None or self.kept.named(name) or rollout_of(live).revision != name or "managedFields" in live["metadata"]:
+        if live is None or self.kept.named(rollout_of(live).revision) or "managedFields" in live["metadata"]:
             return None
         return self.deployment_key(color)
 
@@ -156,3 +156,7 @@ class Facts:
     def _runs(self, place: Place) -> bool:
         rollout = self.rollout(place.color)
         return rollout is not None and rollout.revision == place.revision
+
+
+def _epoch(live: Manifest) -> str:
+    return str((live["metadata"].get("annotations") or {}).get(names.EPOCH_ANNOTATION, ""))

@@ -89,10 +89,8 @@ class Writes:
     def unread(self, wanted: Iterable[Manifest]) -> frozenset[ChildKey]:
         """What has to be read by name before anything is written: wanted children that the caches lack, and what is to be rebuilt."""
         missing = frozenset(key_of(m) for m in wanted) - self.observed.children.keys() - self.observed.absent
-        # Also of a colour that nothing can be said of before: what is stored of its revision was deleted.
-        running = ((rollout.revision, color) for color in COLORS if (rollout := self.facts.rollout(color)))
-        known = ((stack.revision.name, stack.color) for stack in self.course.stacks)
-        rebuilt = (self.facts.unread_template(name, color) for name, color in (*known, *running))
+        # Also of a colour that has no stack yet: before it was read, nobody could say which.
+        rebuilt = (self.facts.unread_template(color) for color in COLORS)
         return missing | {key for key in rebuilt if key}
 
     def unsure(self, apply: Iterable[Apply]) -> frozenset[ChildKey]:

@@ -188,8 +188,7 @@ def test_what_waits_for_word_of_an_address_keeps_its_place() -> None:
                 await release(world, name)
             for _ in range(120):
                 await passes(world, 1)
-                beside = set(steps(world).values()) - {"Queued", "Keep", "Preflight"}
-                grown.add(sum(step in beside for step in steps(world).values()))
+                grown.add(sum(step not in ("Queued", "Keep", "Preflight") for step in steps(world).values()))
             assert images(world) == dict.fromkeys(names, "web:2")
             assert max(grown) == 1
 

@@ -69,7 +69,7 @@ def runs(world: World) -> Body:
 
 
 def serves(world: World) -> Body:
-    """The same without what no client is led to, and which revision counts as stable."""
+    """Of that only what clients are led to; and the last promotion."""
     found = runs(world)
     chosen = found["switch"]["selector"]
     marked = [r["metadata"].get("annotations") or {} for r in world.server.all(CONTROLLER_REVISION)]
