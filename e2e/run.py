@@ -34,7 +34,7 @@ FOLDERS = ("operator/tests", "cli/tests", "e2e")
 PIPE = "HARDENED_E2E_PIPE"
 #: What is run.
 MARKS = "cluster or full"
-#: Seconds that a node is taken to need while nothing is known of any.
+#: Seconds that a node is taken to need while nothing is known of its file.
 GUESS_S = 10.0
 
 
@@ -129,22 +129,27 @@ def shard(nodes: Sequence[str], text: str) -> list[str]:
 
 
 class Expected:
-    """How long nodes take: as long as they did the last time they passed, and the median of all of those where that is not known."""
+    """How long nodes take: as long as they did the last time they passed; else the median of their file; GUESS_S where it has none."""
 
     def __init__(self, known: Iterable[Result]) -> None:
         self._seconds = {result.node: result.seconds for result in known if result.outcome == "passed"}
-        self._typical = median(self._seconds.values()) if self._seconds else GUESS_S
+        self._typical = {file_of(group[0]): median(self._seconds[node] for node in group) for group in by_file(self._seconds)}
 
     def seconds(self, nodes: Iterable[str]) -> float:
         """For all of them, one after the other."""
-        return sum(self._seconds.get(node, self._typical) for node in nodes)
+        return sum(self._seconds.get(node, self._typical.get(file_of(node), GUESS_S)) for node in nodes)
+
+
+def file_of(node: str) -> str:
+    """Example: "e2e/tests/test_waits.py::test_it[1]" -> "e2e/tests/test_waits.py"."""
+    return node.partition("::")[0]
 
 
 def by_file(nodes: Iterable[str]) -> list[list[str]]:
     """Nodes that one pytest process runs: those of a file, which share what their session sets up."""
     found: dict[str, list[str]] = {}
     for node in nodes:
-        found.setdefault(node.partition("::")[0], []).append(node)
+        found.setdefault(file_of(node), []).append(node)
     return list(found.values())
 
 
@@ -163,7 +168,7 @@ def run_file(nodes: Sequence[str], cluster: str) -> Iterator[Result]:
 
 def log_of(node: str) -> Path:
     """Where pytest's output for a file goes, one run after the other."""
-    return LOGS / f"{node.partition('::')[0].removesuffix('.py').replace('/', '.')}.log"
+    return LOGS / f"{file_of(node).removesuffix('.py').replace('/', '.')}.log"
 
 
 def _now() -> str:
@@ -192,7 +197,7 @@ def table(done: Sequence[Result]) -> str:
     lines = [f"{'file':48} " + " ".join(f"{outcome:>8}" for outcome in outcomes) + f" {'time':>9}"]
     files: dict[str, list[Result]] = {}
     for result in done:
-        files.setdefault(result.node.partition("::")[0], []).append(result)
+        files.setdefault(file_of(result.node), []).append(result)
     for file, found in files.items():
         counts = " ".join(f"{sum(result.outcome == outcome for result in found) or '':>8}" for outcome in outcomes)
         lines.append(f"{file:48} {counts} {span(sum(result.seconds for result in found)):>9}")
