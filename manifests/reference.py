@@ -1,11 +1,14 @@
 """Writes docs/reference.md from the code: every field with its bounds, every condition reason, every setting."""
 
 from collections.abc import Iterator
-from typing import Any
+from datetime import timedelta
+from typing import Any, get_args, get_origin
 
+from hardened.api.action import HardenedServiceActionSpec
 from hardened.api.crd import action_schema, root_schema
-from hardened.api.duration import DURATION_PATTERN
-from hardened.api.service import REVISION_FIELDS
+from hardened.api.duration import DURATION_PATTERN, duration_text
+from hardened.api.fields import Model
+from hardened.api.service import REVISION_FIELDS, HardenedServiceSpec
 from hardened.core.desired.container import DEFAULT_LIMITS, DEFAULT_REQUESTS
 from hardened.core.reasons import MEANING
 from hardened.core.release.course import DEFAULT_REPLICAS
@@ -34,8 +37,8 @@ Everything else applies at once.
 
 ## Fields of `spec`
 
-| field | type | bounds | |
-|---|---|---|---|
+| field | type | bounds | when left out | |
+|---|---|---|---|---|
 """
 _RULES = "\n## Rules that span fields\n\n"
 _ACTION = """
@@ -43,8 +46,8 @@ _ACTION = """
 
 It asks for one thing, once, and never changes.
 
-| field | type | bounds | |
-|---|---|---|---|
+| field | type | bounds | when left out | |
+|---|---|---|---|---|
 """
 _REASONS = "\n## Condition reasons\n\n| reason | meaning |\n|---|---|\n"
 _EXITS = """
@@ -76,21 +79,50 @@ def reference() -> str:
     action = action_schema()["properties"]["spec"]
     rules = "".join(f"- `spec{path}`: {text}\n" for path, text in _rules("", spec))
     reasons = "".join(f"| `{reason}` | {meaning} |\n" for reason, meaning in MEANING.items())
-    return _HEAD + _fields(spec) + _RULES + rules + _ACTION + _fields(action) + _REASONS + reasons + _EXITS
+    fields, action_fields = _fields(spec, HardenedServiceSpec), _fields(action, HardenedServiceActionSpec)
+    return _HEAD + fields + _RULES + rules + _ACTION + action_fields + _REASONS + reasons + _EXITS
 
 
-def _fields(spec: Schema) -> str:
-    return "".join(f"| `{path}` | {_type(node)} | {_bounds(node)} | {node.get('description', '')} |\n" for path, node in _walk("", spec))
+def _fields(spec: Schema, model: type[Model]) -> str:
+    defaults = dict(_defaults("", model))
+    rows = (
+        (f"`{path}{' *' if is_required else ''}`", _type(node), _bounds(node), defaults.get(path, ""), node.get("description", ""))
+        for path, node, is_required in _walk("", spec)
+    )
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
-def _walk(path: str, node: Schema) -> Iterator[tuple[str, Schema]]:
+def _walk(path: str, node: Schema) -> Iterator[tuple[str, Schema, bool]]:
     for name, child in (node.get("properties") or {}).items():
         place = f"{path}.{name}" if path else name
-        is_required = name in node.get("required", ())
-        yield place + (" *" if is_required else ""), child
+        yield place, child, name in node.get("required", ())
         yield from _walk(place, child)
         if "items" in child:
             yield from _walk(f"{place}[]", child["items"])
+
+
+def _defaults(path: str, model: type[Model]) -> Iterator[tuple[str, str]]:
+    """What holds where a field is left out. The schema does not have it: what a team did not write is not to appear in its object."""
+    for field in model.model_fields.values():
+        place = f"{path}.{field.alias}" if path else str(field.alias)
+        match field.default:
+            case timedelta():
+                yield place, duration_text(field.default)
+            case bool():
+                yield place, str(field.default).lower()
+            case int() | float():
+                yield place, f"{field.default:g}"
+            case str() if field.default:
+                yield place, field.default
+        for is_listed, nested in _nested(field.annotation):
+            yield from _defaults(f"{place}[]" if is_listed else place, nested)
+
+
+def _nested(annotation: Any, is_listed: bool = False) -> Iterator[tuple[bool, type[Model]]]:
+    if isinstance(annotation, type) and issubclass(annotation, Model):
+        yield is_listed, annotation
+    for each in get_args(annotation):
+        yield from _nested(each, is_listed or get_origin(annotation) is list)
 
 
 def _rules(path: str, node: Schema) -> Iterator[tuple[str, str]]:

@@ -33,7 +33,7 @@ Revision = Annotated[
     str,
     typer.Option("--revision", metavar="R", help="The revision that is meant; any other one is refused. The one at stake when left out."),
 ]
-Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; stands in the history and in the events.")]
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; stands in status, and in the cause of what is rejected by it.")]
 Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Whether to wait for what comes of it.")]
 Timeout = Annotated[str, typer.Option("--timeout", metavar="TIME", help="Bound on waiting: 10m when left out.")]
 
@@ -134,7 +134,9 @@ def _asked(session: Session, live: Manifest, wanted: Wish, ask: Ask, add: Additi
     if wanted.span is None:
         lines, more = add(live)
         message = f"{wanted.verb} was asked for"
-        step = _command(session, wanted, "status {name} -w")
+        # The status may be older than what was asked for: it is the request that says when it is done.
+        done = "--for=jsonpath='{.status.phase}'=Succeeded"
+        step = f"kubectl wait {report.action_name(name)} -n {meta['namespace']} {done}{session.cluster_flags}"
         return Ended(Result.REQUESTED, Exit.OK, ask.revision, message, name, step, more=more, lines=lines)
     return _after(session, wanted, ask, follow(session, made, request, Deadline.after(wanted.span)), add)
 
@@ -165,7 +167,8 @@ def _after(session: Session, wanted: Wish, ask: Ask, outcome: Outcome, add: Addi
     step, hint = _command(session, wanted, "status {name} -w"), "only the waiting ended"
     if not outcome.phase:
         text = "the operator has not looked at it"
-        step, hint = f"{PROG} check{session.cluster_flags}", "does the operator run? What it has not begun within 5 minutes, it refuses"
+        step = f"{PROG} check -n {session.namespace}{session.cluster_flags}"
+        hint = "does the operator run? What it has not begun within 5 minutes, it refuses"
     return Ended(Result.TIMED_OUT, Exit.TIMED_OUT, ask.revision, text, outcome.name, step, hint)
 
 

@@ -33,7 +33,8 @@ class Cluster(Protocol):
     @property
     def namespace(self) -> str: ...
 
-    def get(self, path: str) -> Manifest: ...
+    def get(self, path: str, within: float | None = None) -> Manifest:
+        """An object or a list. within: the seconds that there are for it, and for no second try; None for the usual bound, and some."""
 
     def apply(self, path: str, manifest: Mapping[str, Any], *, force: bool = False, dry_run: bool = False) -> Manifest: ...
 
@@ -73,9 +74,12 @@ class ApiCluster:
         """The namespace that was named, else the context's own, else `default`."""
         return self._target.namespace
 
-    def get(self, path: str) -> Manifest:
-        """An object or a list."""
-        return self._call("GET", path)
+    def get(self, path: str, within: float | None = None) -> Manifest:
+        """An object or a list. within: the seconds that there are for it, and for no second try; None for the usual bound, and some."""
+        if within is None:
+            return self._call("GET", path)
+        span = within if self._timeout is None else min(within, self._timeout)
+        return _decoded(self._send(Call("GET", path, None, self._headers, span)).body)
 
     def apply(self, path: str, manifest: Mapping[str, Any], *, force: bool = False, dry_run: bool = False) -> Manifest:
         """Server-side apply as field manager `hardenctl`. Unknown fields are refused, not pruned."""

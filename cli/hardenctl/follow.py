@@ -19,12 +19,16 @@ from hardened.errors import Refused, TryAgain, Vanished
 WATCH_SECONDS = 45.0
 #: The reply has this much longer than the watch, so that the server ends it, not we.
 GRACE_SECONDS = 5.0
+#: The most that one read may take: a server that hangs is asked again.
+READ_SECONDS = 30.0
 #: So many failures in a row are told: a server that is away for longer than a connection is cut.
 TOLD_AFTER = 3
 #: The time between two reads where watching is refused.
 POLL_SECONDS = 2.0
 _LONGEST_PAUSE = 10.0
 _SHORTEST = 1.0
+#: The least that a request is given, in seconds: none takes 0.
+_LEAST = 0.1
 
 
 class WaitTimedOut(Exception):
@@ -102,7 +106,7 @@ class Follower:
         answer a watch from there with 410 each time.
         """
         try:
-            found = self.cluster.get(with_query(self._collection, fieldSelector=f"metadata.name={self.name}"))
+            found = self.cluster.get(with_query(self._collection, fieldSelector=f"metadata.name={self.name}"), self._span(READ_SECONDS))
         except Vanished:
             return None, ""
         live = next((item for item in found.get("items") or () if item["metadata"]["name"] == self.name), None)
@@ -119,7 +123,7 @@ class Follower:
             timeoutSeconds=round(span),
         )
         # The deadline is ours to keep: a quiet watch must not outlast it.
-        for event in self.cluster.watch(path, max(0.1, self.deadline.within(WATCH_SECONDS + GRACE_SECONDS))):
+        for event in self.cluster.watch(path, self._span(WATCH_SECONDS + GRACE_SECONDS)):
             kind, found = event.get("type"), event.get("object") or {}
             if kind == "ERROR":
                 raise replies.of_watch(found)
@@ -131,7 +135,7 @@ class Follower:
         seen, failures = _version(first), 0
         while True:
             try:
-                live = self.cluster.get(one(self._collection, self.name))
+                live = self.cluster.get(one(self._collection, self.name), self._span(READ_SECONDS))
                 failures = 0
                 if _version(live) != seen:
                     seen = _version(live)
@@ -159,6 +163,9 @@ class Follower:
     @property
     def _collection(self) -> str:
         return collection(self.namespace, self.plural)
+
+    def _span(self, most: float) -> float:
+        return max(_LEAST, self.deadline.within(most))
 
     def _check_time(self) -> None:
         if self.deadline.has_passed:

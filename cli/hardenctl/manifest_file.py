@@ -17,7 +17,8 @@ LARGEST = 3 * 1024 * 1024
 
 #: What the server adds to an object that it shows: left out, so that the output of `kubectl get -o yaml` can be deployed.
 _SERVERS_OWN = ("uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "selfLink", "deletionTimestamp")
-_METADATA = ("name", "namespace", "labels", "annotations", "ownerReferences", "finalizers")
+#: What a file may say under `metadata`.
+METADATA = ("name", "namespace", "labels", "annotations", "ownerReferences", "finalizers")
 _TOP = ("apiVersion", "kind", "metadata", "spec", "status")
 _NAME = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
 _SHOWN = 50
@@ -168,8 +169,8 @@ def _metadata_errors(meta: Any) -> Iterator[FieldError]:
         yield FieldError("metadata", "Required value: metadata.name")
         return
     for key in meta:
-        if key not in _METADATA and key not in _SERVERS_OWN:
-            yield FieldError(f"metadata.{key}", f"unknown field{_meant(key, _METADATA)}")
+        if key not in METADATA and key not in _SERVERS_OWN:
+            yield FieldError(f"metadata.{key}", f"unknown field{_meant(key, METADATA)}")
     error = name_error(meta.get("name"))
     if error:
         yield FieldError("metadata.name", error)

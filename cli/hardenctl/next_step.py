@@ -39,11 +39,11 @@ def _template(verdict: Verdict, live: Mapping[str, Any]) -> str:
         case Result.HEALTHY | Result.DELETED:
             return ""
         case Result.TIMED_OUT:
-            return _template(verdict_of(live), live) if is_seen(live) else "{prog} check"
+            return _template(verdict_of(live), live) if is_seen(live) else "{prog} check -n {namespace}"
         case Result.SUPERSEDED:
             return "{prog} history {name} -n {namespace}"
         case Result.PENDING:
-            return "{prog} check" if not status(live).get("conditions") else "{prog} status {name} -n {namespace} -w"
+            return "{prog} check -n {namespace}" if not status(live).get("conditions") else "{prog} status {name} -n {namespace} -w"
         case Result.PROGRESSING:
             return "{prog} status {name} -n {namespace} -w"
         case Result.PAUSED:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hardenctl.manifest_file import Document, name_error
+from hardenctl.manifest_file import METADATA, Document, name_error
 from hardenctl.outcome import usage
 from hardenctl.resources import FIELD_MANAGER
 from hardened.api import names
@@ -62,7 +62,7 @@ def _onto(namespace: str, name: str, spec: dict[str, Any], live: Mapping[str, An
     # What a manager applied before and leaves out now is removed: our own earlier fields have to be said again. The uid
     # makes it an error, not a new and almost empty service, when the object was deleted just now.
     ours = applied_fields(live, FIELD_MANAGER) or {}
-    said = {key: value for key, value in (ours.get("metadata") or {}).items() if key in ("labels", "annotations")}
+    said = {key: value for key, value in (ours.get("metadata") or {}).items() if key in METADATA}
     body["metadata"] = {**said, **meta, "uid": live["metadata"]["uid"]}
     body["spec"] = {**(ours.get("spec") or {}), **spec}
     return Release(namespace, name, body, {**live, "spec": {**live["spec"], **spec}})

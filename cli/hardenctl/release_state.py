@@ -75,6 +75,8 @@ class ReleaseState:
         if self.is_paused:
             return f"paused, with {self.remaining} left" if self.remaining else "paused"
         match self.step:
+            case "Approval" if self.is_approved:
+                return "waits until fewer releases are at work"
             case "Approval":
                 left = remaining(self.deadline, now)
                 return "waits to be promoted" + (f", promoted by itself in {left}" if left else "")

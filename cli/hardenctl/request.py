@@ -101,7 +101,7 @@ def manifest(request: Request, suffix: str) -> Manifest:
 def follow(session: Session, made: Manifest, request: Request, deadline: Deadline) -> Outcome:
     """Until the action has ended, or time is up: then the phase is the last one seen. A progress line for each change.
 
-    Raises Stop where it is interrupted, which ends the waiting only, or where the action may not be read.
+    Raises Stop where it is interrupted, which ends the waiting only, or where the action can or may not be read.
     """
     name, began = str(made["metadata"]["name"]), deadline.clock()
     console = session.console
@@ -122,6 +122,11 @@ def follow(session: Session, made: Manifest, request: Request, deadline: Deadlin
         pass
     except Refused as error:
         raise _unreadable(error, name, request, session.cluster_flags) from error
+    except TryAgain as error:
+        # The follower tries again by itself, but for what only a new login mends.
+        stop = explained(error, "get", request.namespace, session.cluster_flags)
+        text = f"the {request.verb} was asked for as {name}, and goes on, but cannot be followed any more: {stop.message}"
+        raise Stop(text, result=Result.ERROR, hint=stop.hint, next_step=_look_at(name, request, session.cluster_flags)) from error
     except KeyboardInterrupt:
         if session.console.err.isatty():
             session.console.progress("")  # the terminal shows ^C: go on below it
@@ -160,9 +165,13 @@ def _not_taken(error: ApiFailure, request: Request, flags: str) -> Stop:
 
 def _unanswered(stop: Stop, body: Manifest, request: Request, flags: str) -> Stop:
     """The same end, for a request that may have got through."""
-    step = f"kubectl get {names.ACTION_SINGULAR} {body['metadata']['name']} -n {request.namespace}{flags}"
+    step = _look_at(body["metadata"]["name"], request, flags)
     text = f"{stop.message}; whether the {request.verb} was asked for is not known"
     return Stop(text, result=stop.result, code=stop.code, hint=stop.hint, next_step=step)
+
+
+def _look_at(name: str, request: Request, flags: str) -> str:
+    return f"kubectl get {names.ACTION_SINGULAR} {name} -n {request.namespace}{flags}"
 
 
 def is_kind_missing(error: Vanished) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 from hardenctl.cluster import Manifest
 from hardenctl.outcome import usage
-from hardenctl.release_state import serving_of
+from hardenctl.release_state import release_of, serving_of, stable_of
 from hardenctl.resources import children, with_query
 from hardenctl.session import Session
 from hardenctl.verdict import status
@@ -78,9 +78,18 @@ def named(kept: list[Stored], text: str) -> Stored:
 
 
 def before(kept: list[Stored], live: Mapping[str, Any]) -> Stored | None:
-    """Where a rollback goes that names no target: the last promoted, not rejected revision but the one that serves."""
+    """Where a rollback goes that names no target: the last promoted, not rejected revision but the one that is left."""
     possible = [each for each in kept if each.marks.promotion and not each.is_rejected and not each.is_missing]
-    return max((each for each in possible if each.revision != serving_of(live)), key=lambda each: each.marks.promotion, default=None)
+    left = _left(live)
+    return max((each for each in possible if each.revision != left), key=lambda each: each.marks.promotion, default=None)
+
+
+def _left(live: Mapping[str, Any]) -> str:
+    """The revision that a rollback leaves: the one that is released, as soon as clients may be led to it."""
+    release = release_of(live)
+    if release and release.step in ("Cutover", "VerifyAfter") and not release.is_rollback:
+        return release.revision
+    return stable_of(live) or serving_of(live)
 
 
 def _stored(live: Manifest) -> Stored:

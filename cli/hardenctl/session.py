@@ -52,6 +52,6 @@ class Session:
 
     @property
     def cluster_flags(self) -> str:
-        """What a next command, ours or kubectl's, needs to reach the same cluster. Example: " --context 'a b'"."""
-        given = {"--kubeconfig": self.flags.kubeconfig, "--context": self.flags.context}
+        """What a next command, ours or kubectl's, needs to reach the same cluster as the same user. Example: " --context 'a b'"."""
+        given = {"--kubeconfig": self.flags.kubeconfig, "--context": self.flags.context, "--as": self.flags.as_user}
         return "".join(f" {flag} {shlex.quote(value)}" for flag, value in given.items() if value)

@@ -57,14 +57,18 @@ def is_true(live: Live, kind: str) -> bool:
 
 def is_paused(live: Live) -> bool:
     """A person holds the release."""
-    release = status(live).get("release")
-    return status(live).get("phase") == "Paused" or (isinstance(release, Mapping) and bool(release.get("pausedAt")))
+    return status(live).get("phase") == "Paused" or bool(_release(live).get("pausedAt"))
 
 
 def waits_for_approval(live: Live) -> bool:
-    """The release goes on when a person promotes it."""
-    release = status(live).get("release")
-    return isinstance(release, Mapping) and release.get("step") == "Approval"
+    """The release goes on when a person promotes it, and not before: nobody has, and nobody holds it for another reason."""
+    release = _release(live)
+    return release.get("step") == "Approval" and not release.get("approved") and not is_paused(live)
+
+
+def _release(live: Live) -> Mapping[str, Any]:
+    found = status(live).get("release")
+    return found if isinstance(found, Mapping) else {}
 
 
 def is_seen(live: Live) -> bool:
@@ -86,6 +90,12 @@ def _unseen(live: Live) -> Verdict | None:
 
 def _suspended(live: Live) -> Verdict | None:
     return _from_ready(live, Result.SUSPENDED) if status(live).get("phase") == "Suspended" else None
+
+
+def _going_back(live: Live) -> Verdict | None:
+    is_done = status(live).get("phase") not in _TAKEN_BACK or _release(live).get("step") not in _GOING_BACK
+    # What has failed is said at once; that the previous version serves, and that its data is as it was, only afterwards.
+    return None if is_done else _from_ready(live, Result.PROGRESSING)
 
 
 def _taken_back(live: Live) -> Verdict | None:
@@ -121,9 +131,10 @@ def _from_ready(live: Live, result: Result) -> Verdict:
 
 
 _TAKEN_BACK = {"Rejected": Result.REJECTED, "RolledBack": Result.ROLLED_BACK}
+_GOING_BACK = frozenset({"SwitchBack", "Undo"})
 
 #: The first that applies decides.
-CHECKS: tuple[Check, ...] = (_leaving, _unseen, _suspended, _taken_back, _stalled, _ready, _degraded, _paused)
+CHECKS: tuple[Check, ...] = (_leaving, _unseen, _suspended, _going_back, _taken_back, _stalled, _ready, _degraded, _paused)
 
 
 def verdict_of(live: Live) -> Verdict:

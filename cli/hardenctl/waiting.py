@@ -13,8 +13,8 @@ from hardenctl.outcome import Exit, Result, Stop
 from hardenctl.output import printable
 from hardenctl.release_state import ReleaseState, release_of
 from hardenctl.session import Session
-from hardenctl.verdict import Verdict, is_available, verdict_of
-from hardened.errors import Refused
+from hardenctl.verdict import Verdict, is_available, verdict_of, waits_for_approval
+from hardened.errors import Refused, TryAgain
 
 #: A progress line is cut after this many characters.
 _LINE = 240
@@ -55,6 +55,11 @@ def wait(session: Session, first: dict[str, Any], goals: Collection[Result], dea
     except Refused as error:
         # Whatever the verb has done before, it is reading that is not allowed.
         raise explained(error, "get", meta["namespace"], session.cluster_flags) from error
+    except TryAgain as error:
+        # The follower tries again by itself, but for what only a new login mends.
+        stop = explained(error, "get", meta["namespace"], session.cluster_flags)
+        text = f"{meta['namespace']}/{meta['name']} cannot be followed any more, and goes on: {stop.message}"
+        raise Stop(text, result=Result.ERROR, hint=stop.hint, next_step=_again(session, meta)) from error
     except KeyboardInterrupt:
         if session.console.err.isatty():
             session.console.progress("")  # the terminal shows ^C: go on below it
@@ -75,7 +80,8 @@ _TAKEN_BACK = frozenset({Result.REJECTED, Result.ROLLED_BACK})
 def _ended(verdict: Verdict, live: Mapping[str, Any], goals: Collection[Result]) -> Waited | None:
     if Result.AVAILABLE in goals and is_available(live):
         return Waited(Verdict(Result.AVAILABLE, verdict.message, verdict.reason), live, Exit.OK)
-    if verdict.result in goals:
+    # What is held by a person waits to be resumed, and may be another version than the one that is to be promoted.
+    if verdict.result in goals and (verdict.result is not Result.PAUSED or waits_for_approval(live)):
         return Waited(verdict, live, Exit.OK)
     if not verdict.is_final or (verdict.result is Result.HEALTHY and goals and _TAKEN_BACK.issuperset(goals)):
         return None

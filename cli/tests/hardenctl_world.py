@@ -104,6 +104,11 @@ def taken_back(*, after_cutover: bool = True, is_available: bool = True) -> dict
     return found | {"stable": stable, "pin": {**pin, **({"afterCutover": True} if after_cutover else {})}}
 
 
+def going_back(step: str, *, is_available: bool = True) -> dict[str, Any]:
+    """NEW has failed, which status says already; traffic, or data, is still on its way back."""
+    return taken_back(is_available=is_available) | {"release": releasing(step)["release"]}
+
+
 def stored(revision: str, number: int, image: str, *, promotion: int = 0, rejected: str = "", **fields: Any) -> dict[str, Any]:
     """A ControllerRevision. rejected: the annotation, as JSON."""
     marks = {"hardened.dev/promotion": str(promotion)} if promotion else {}
@@ -149,7 +154,7 @@ class FakeCluster:
         self.asked: list[dict[str, Any]] = []
         self.applied: list[tuple[str, dict[str, Any], bool]] = []
 
-    def get(self, path: str) -> dict[str, Any]:
+    def get(self, path: str, within: float | None = None) -> dict[str, Any]:
         plain = path.partition("?")[0]
         found = self.objects.get(plain)
         if isinstance(found, ApiFailure):

@@ -8,7 +8,7 @@ import pytest
 from hardenctl_world import SERVICES, FakeCluster, degraded, healthy, modified, progressing, service, taken_back
 
 from hardenctl.replies import Conflict, FieldConflict, Invalid
-from hardened.errors import FieldError, Refused
+from hardened.errors import ApiFailure, FieldError, Refused, Vanished
 
 IMAGE = "registry.example/api:2.0"
 FILE = """\
@@ -86,7 +86,7 @@ def test_who_may_deploy_but_not_watch_learns_how_it_went(run: Any) -> None:
 class Unreadable(FakeCluster):
     """May be written, and not read."""
 
-    def get(self, path: str) -> dict[str, Any]:
+    def get(self, path: str, within: float | None = None) -> dict[str, Any]:
         raise Refused("forbidden: cannot get", status=403)
 
 
@@ -103,11 +103,12 @@ def test_who_may_not_read_can_apply_a_whole_file(run: Any, file: str) -> None:
     assert (shown.stdout, shown.exit_code) == ("shop/api applied\n", 0)
 
 
-def test_a_version_that_somebody_else_replaced_did_not_succeed(run: Any) -> None:
+@pytest.mark.parametrize("theirs", [healthy(3), taken_back() | {"observedGeneration": 3}, progressing(3)], ids=["healthy", "bad", "slow"])
+def test_a_version_that_somebody_else_replaced_did_not_succeed(run: Any, theirs: dict[str, Any]) -> None:
     for output in ("", "json"):
         cluster = FakeCluster(service(status=healthy()))
-        cluster.watches = [[modified(service(version=3, generation=3, status=healthy(3), image="registry.example/api:3.0"))]]
-        shown = run(cluster, "deploy", "api", "--image", IMAGE, "--timeout=5s", *(["-o", output] if output else []))
+        cluster.watches = [[modified(service(version=3, generation=3, status=theirs, image="registry.example/api:3.0"))]]
+        shown = run(cluster, "deploy", "api", "--image", IMAGE, "--timeout=0.4s", *(["-o", output] if output else []))
         assert shown.exit_code == 1
         if output:
             said = json.loads(shown.stdout)
@@ -129,7 +130,7 @@ def test_an_operator_that_does_not_look_is_asked_for(run: Any) -> None:
         shown = run(cluster, "deploy", "api", "--image", IMAGE, "--timeout=0.3s", *(["-o", output] if output else []))
         assert shown.exit_code == 124
         if output:
-            assert json.loads(shown.stdout)["services"][0]["next"] == "hardenctl check"
+            assert json.loads(shown.stdout)["services"][0]["next"] == "hardenctl check -n shop"
         else:
             assert "hint: only the waiting ended: does the operator run?" in shown.stderr
             assert "hardenctl check" in shown.stderr
@@ -181,6 +182,32 @@ def test_a_refusal_exits_4_and_says_how_to_go_on(run: Any, file: str, refusal: R
     shown = run(cluster, "deploy", "-f", file)
     assert shown.exit_code == 4
     assert expected in shown.stderr
+
+
+@pytest.mark.parametrize(
+    ("refusal", "expected"),
+    [
+        pytest.param(Refused("forbidden", status=403), "can-i patch hardenedservices.hardened.dev -n billing", id="no right"),
+        pytest.param(Vanished('namespaces "billing" not found', status=404), "kubectl create namespace billing", id="no namespace"),
+    ],
+)
+def test_a_refusal_names_the_namespace_of_the_file(run: Any, refusal: ApiFailure, expected: str) -> None:
+    cluster = FakeCluster()
+    cluster.refusal = refusal
+    shown = run(cluster, "deploy", "-f", "-", stdin=FILE.replace("NAME", "api, namespace: billing"))
+    assert shown.exit_code == 4
+    assert expected in shown.stderr
+
+
+def test_an_image_alone_leaves_what_a_file_said_of_the_object(run: Any) -> None:
+    live = service(status=healthy())
+    said = {"labels": {"team": "a"}, "finalizers": ["acme.example/keep"], "ownerReferences": [{"kind": "ConfigMap", "uid": "u1"}]}
+    fields = {"f:labels": {"f:team": {}}, "f:finalizers": {'v:"acme.example/keep"': {}}, "f:ownerReferences": {'k:{"uid":"u1"}': {}}}
+    entry = {"manager": "hardenctl", "operation": "Apply", "fieldsV1": {"f:metadata": fields, "f:spec": {"f:image": {}}}}
+    live["metadata"] |= {**said, "managedFields": [entry]}
+    cluster = FakeCluster(live)
+    assert run(cluster, "deploy", "api", "--image", IMAGE, "--wait=none").exit_code == 0
+    assert said.items() <= _applied(cluster)["metadata"].items()
 
 
 def test_a_conflict_can_be_forced(run: Any, file: str) -> None:

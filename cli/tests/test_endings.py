@@ -10,7 +10,7 @@ from hardenctl_world import FakeCluster, service
 class Broken(FakeCluster):
     """Makes hardenctl fail in a way that nobody foresaw."""
 
-    def get(self, path: str) -> dict[str, Any]:
+    def get(self, path: str, within: float | None = None) -> dict[str, Any]:
         raise RuntimeError("no: https://bob:SECRET@host\nand more")
 
 

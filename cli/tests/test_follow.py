@@ -7,8 +7,11 @@ from urllib.parse import parse_qsl
 import pytest
 from hardenctl_world import SERVICES, FakeCluster, modified, service
 
+from hardenctl.cluster import ApiCluster
 from hardenctl.duration import Deadline
 from hardenctl.follow import Follower, WaitTimedOut
+from hardenctl.kubeconfig import Target
+from hardenctl.transport import Call, Reply
 from hardened.errors import Refused, TryAgain
 
 EXPIRED = {"type": "ERROR", "object": {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old"}}
@@ -34,7 +37,7 @@ class Forgetful(FakeCluster):
         super().__init__(service(version=1))
         self.clock, self.most_listings = clock, most_listings
 
-    def get(self, path: str) -> dict[str, Any]:
+    def get(self, path: str, within: float | None = None) -> dict[str, Any]:
         found = super().get(path)
         self._called()
         if "items" not in found:
@@ -163,7 +166,7 @@ class Unwatched(FakeCluster):
         super().__init__(service(version=1))
         self.clock, self.at, self.refused, self.reads = clock, at, refused, 0
 
-    def get(self, path: str) -> dict[str, Any]:
+    def get(self, path: str, within: float | None = None) -> dict[str, Any]:
         if path.partition("?")[0].endswith("/hardenedservices"):
             if self.refused == "list":
                 raise FORBIDDEN
@@ -187,6 +190,26 @@ def test_who_may_not_watch_reads_every_two_seconds(refused: str) -> None:
     assert _versions(cluster, clock=clock) == ["1", "2", "3", None]
     assert 20 <= clock.now <= 22
     assert cluster.reads <= 13
+
+
+class Overloaded:
+    """Answers each call when its time is over, at most after 1,000 s, and asks to be asked 30 s later."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+
+    def send(self, call: Call) -> Reply:
+        self.clock.now += min(call.timeout or 1000.0, 1000.0)
+        return Reply(429, {"Retry-After": "30"}, b'{"kind": "Status", "message": "too many requests"}')
+
+
+@pytest.mark.parametrize("bound", [30.0, None])
+def test_a_server_that_is_slow_to_answer_does_not_move_the_deadline(bound: float | None) -> None:
+    clock = Clock()
+    cluster = ApiCluster(Target("c", "shop", {"server": "https://x"}, {}), Overloaded(clock), request_timeout=bound)
+    with pytest.raises(WaitTimedOut):
+        list(Follower(cluster, "shop", "api", Deadline.after(40, clock), pause=clock.pause).states(service(version=1)))
+    assert 40 <= clock.now <= 40.2
 
 
 def test_the_deadline_ends_reading_as_well() -> None:

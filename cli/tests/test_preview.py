@@ -19,7 +19,7 @@ class Stored(FakeCluster):
         self.children = [{**c, "metadata": {**c["metadata"], "uid": "x", "resourceVersion": "1"}} for c in children]
         self.reads = 0
 
-    def get(self, path: str) -> dict[str, Any]:
+    def get(self, path: str, within: float | None = None) -> dict[str, Any]:
         self.reads += 1
         if self.reads > 100:
             raise TryAgain("it asks for ever")

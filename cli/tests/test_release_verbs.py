@@ -229,6 +229,9 @@ def test_a_rollback_says_what_does_not_come_back(run: Any, arguments: list[str],
 def test_what_does_not_come_back_is_data_too(run: Any) -> None:
     answer = json.loads(run(world(kept()), "rollback", "api", "--no-wait", "-o", "json").stdout)
     assert answer["result"] == "requested"
+    # The status still tells of what was before: it is the request that says when it is done.
+    done = "--for=jsonpath='{.status.phase}'=Succeeded"
+    assert answer["next"] == f"kubectl wait hardenedserviceaction.hardened.dev/{answer['action']} -n shop {done}"
     assert answer["notRolledBack"] == {"secrets": ["cert", "db"], "configMaps": ["flags"], "claims": ["data"]}
 
 
@@ -393,9 +396,35 @@ def test_ctrl_c_ends_the_waiting_only(run: Any) -> None:
     assert len(cluster.asked) == 1
 
 
+def test_who_is_logged_out_meanwhile_learns_that_it_was_asked_for(run: Any) -> None:
+    class Expired(FakeCluster):
+        def _answered(self) -> Iterator[dict[str, Any]]:
+            raise TryAgain("Unauthorized", status=401)
+            yield
+
+    cluster = Expired(service(status=kept()))
+    answer = json.loads(run(cluster, "rollback", "api", "-o", "json").stdout)
+    name = cluster.asked[0]["metadata"]["name"]
+    assert answer["result"] == "error"
+    assert f"the rollback was asked for as {name}, and goes on, but cannot be followed" in answer["message"]
+    assert answer["next"] == f"kubectl get hardenedserviceaction {name} -n shop"
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        pytest.param(releasing("Cutover"), REVISION, id="away from what is about to take over, to what serves"),
+        pytest.param(releasing("VerifyBefore"), NEW, id="away from what serves, to what was promoted once"),
+        pytest.param(kept(), REVISION, id="away from what was promoted"),
+    ],
+)
+def test_where_it_will_go_is_told_as_the_operator_chooses(run: Any, status: dict[str, Any], expected: str) -> None:
+    assert f"; that should be {expected} (" in run(world(status, DONE), "rollback", "api").stderr
+
+
 def test_who_may_ask_but_not_follow_is_told_which_right_is_missing(run: Any) -> None:
     class Unreadable(FakeCluster):
-        def get(self, path: str) -> dict[str, Any]:
+        def get(self, path: str, within: float | None = None) -> dict[str, Any]:
             if path.startswith(ACTIONS):
                 raise Refused("forbidden: cannot get", status=403)
             return super().get(path)

@@ -11,7 +11,9 @@ from hardenctl_world import (
     NEW_IMAGE,
     REVISION,
     FakeCluster,
+    degraded,
     deployment,
+    going_back,
     healthy,
     kept,
     modified,
@@ -21,7 +23,7 @@ from hardenctl_world import (
     taken_back,
 )
 
-from hardened.errors import Refused
+from hardened.errors import Refused, TryAgain
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 CHECKS = [{"name": "smoke", "result": "Passed", "message": "5 of 5 requests"}, {"name": "load", "result": "", "message": ""}]
@@ -206,16 +208,52 @@ def scripted(*states: dict[str, Any], first: dict[str, Any]) -> FakeCluster:
         pytest.param(["-w"], [releasing("Approval"), kept()], "healthy", 0, id="a promotion is waited for"),
         pytest.param(["-w"], [releasing(), taken_back()], "rolledback", 3, id="taken back is an end"),
         pytest.param(["-w"], [releasing(), taken_back(after_cutover=False)], "rejected", 3, id="rejected is an end"),
+        pytest.param(["-w"], [releasing(), going_back("SwitchBack")], "timeout", 124, id="taken back it is once traffic is back"),
+        pytest.param(["-w"], [going_back("SwitchBack", is_available=False), taken_back()], "rolledback", 3, id="its pods may be gone"),
+        pytest.param(["-w"], [going_back("Undo"), degraded("MigrationNotUndone", stalled=True)], "failed", 1, id="it was not undone"),
         pytest.param(["--for=paused"], [releasing("Preview"), releasing("Approval")], "paused", 0, id="until a person has to act"),
+        pytest.param(["--for=paused"], [releasing("Preview", pausedAt=after(seconds=-9))], "timeout", 124, id="who paused it has acted"),
+        pytest.param(["--for=paused"], [releasing("Approval", approved=True)], "timeout", 124, id="who promoted it has acted"),
         pytest.param(["--for=paused"], [releasing("Preview"), kept()], "healthy", 1, id="nobody had to act"),
-        pytest.param(["--for=rolledback"], [kept(), releasing("SwitchBack"), taken_back()], "rolledback", 0, id="until it was taken back"),
+        pytest.param(["--for=rolledback"], [kept(), going_back("SwitchBack"), taken_back()], "rolledback", 0, id="until it was taken back"),
         pytest.param(["--for=rolledback", "--timeout=0.3s"], [kept()], "timeout", 124, id="it was not taken back"),
         pytest.param(["--for=healthy"], [releasing(), taken_back()], "rolledback", 3, id="healthy it will not be"),
     ],
 )
 def test_a_wait_for_a_release_ends(run: Any, flags: list[str], states: list[dict[str, Any]], result: str, code: int) -> None:
-    shown = run(scripted(*states, first=releasing("Preview")), "status", "api", "-o", "json", *flags)
+    bound = [] if any(flag.startswith("--timeout") for flag in flags) else ["--timeout=0.4s"]
+    shown = run(scripted(*states, first=releasing("Preview")), "status", "api", "-o", "json", *flags, *bound)
     assert (json.loads(shown.stdout)["result"], shown.exit_code) == (result, code)
+
+
+@pytest.mark.parametrize(
+    ("goal", "states", "expected"),
+    [
+        pytest.param("paused", [kept()], "error: not waiting to be promoted, and will not be: it is healthy", id="healthy"),
+        pytest.param("healthy", [taken_back()], "error: not healthy, and will not be: it is rolledback", id="taken back"),
+        pytest.param("paused", [releasing("Preview", pausedAt=after(seconds=-9))], "error: not waiting to be promoted after", id="by hand"),
+    ],
+)
+def test_a_goal_that_is_not_reached_is_told(run: Any, goal: str, states: list[dict[str, Any]], expected: str) -> None:
+    shown = run(scripted(*states, first=releasing("Preview")), "status", "api", f"--for={goal}", "--timeout=0.3s")
+    assert shown.exit_code != 0
+    assert expected in shown.stderr
+
+
+def test_what_was_promoted_and_waits_for_a_place_asks_nobody(run: Any) -> None:
+    said = json.loads(run(world(releasing("Approval", approved=True)), "status", "api", "-o", "json").stdout)
+    assert (said["result"], said["next"]) == ("progressing", "hardenctl status api -n shop -w")
+    assert "waits until fewer releases are at work" in run(world(releasing("Approval", approved=True)), "status", "api").stdout
+
+
+@pytest.mark.parametrize("verb", [["deploy", "api", "--image", NEW_IMAGE], ["status", "api", "-w"]])
+def test_who_is_logged_out_meanwhile_learns_that_it_goes_on(run: Any, verb: list[str]) -> None:
+    cluster = world(progressing())
+    cluster.watches = [TryAgain("Unauthorized", status=401)]
+    answer = json.loads(run(cluster, *verb, "-o", "json").stdout)
+    assert (answer["result"], answer["next"]) == ("error", "hardenctl status api -n shop -w")
+    assert answer["message"] == "shop/api cannot be followed any more, and goes on: the API server does not accept your credentials"
+    assert "log in anew" in answer["hint"]
 
 
 def test_each_step_and_each_result_is_a_line(run: Any) -> None:
@@ -257,6 +295,15 @@ def test_each_step_and_each_result_is_a_line(run: Any) -> None:
         pytest.param("healthy", [taken_back(is_available=False)], "failed", 1, "has failed", id="rejected, and nothing serves"),
         pytest.param("healthy", [releasing("Approval")], "timeout", 124, "Next: hardenctl promote api -n shop", id="nobody promotes it"),
         pytest.param("paused", [releasing("Approval")], "paused", 0, "Next: hardenctl promote api -n shop", id="paused"),
+        pytest.param(
+            "paused",
+            [releasing("Approval", pausedAt=after(seconds=-9))],
+            "timeout",
+            124,
+            "Next: hardenctl resume api -n shop",
+            id="held by a person, and perhaps another version",
+        ),
+        pytest.param("healthy", [going_back("SwitchBack")], "timeout", 124, "is progressing", id="not taken back yet"),
         pytest.param("paused", [releasing(), kept()], "healthy", 0, "is healthy", id="healthy is further than paused"),
         pytest.param("paused", [releasing(), taken_back()], "rolledback", 3, "was taken back", id="taken back before it paused"),
     ],

@@ -156,9 +156,9 @@ def apply_one(session: Session, each: Release, *, force: bool, dry_run: bool = F
 
     try:
         return session.cluster.apply(service(each.namespace, each.name), each.body, force=force, dry_run=dry_run)
-    except Invalid as error:
-        if not each.document:
-            raise
+    except ApiFailure as error:
+        if not isinstance(error, Invalid) or not each.document:
+            raise explained(error, "patch", each.namespace, session.cluster_flags) from error
         wrong = each.document.wrong(error.errors)
         raise Stop(wrong.message, result=Result.REFUSED, code=Exit.REFUSED, hint="the server refused these fields") from error
 
@@ -210,7 +210,7 @@ def _if_ours(applied: Applied, waited: Waited) -> Waited:
     from hardened.api.service import REVISION_FIELDS
 
     ours, theirs = applied.live["spec"], waited.live["spec"]
-    if waited.code != Exit.OK or all(ours.get(field) == theirs.get(field) for field in REVISION_FIELDS):
+    if waited.verdict.result is Result.DELETED or all(ours.get(field) == theirs.get(field) for field in REVISION_FIELDS):
         return waited
     text = f"its spec was changed while this one was waited for, and asks for {theirs.get('image')} now"
     return Waited(Verdict(Result.SUPERSEDED, text), waited.live, Exit.FAILED)

@@ -39,6 +39,8 @@ _GOALS = {
     "paused": (Result.PAUSED,),
     "rolledback": (Result.REJECTED, Result.ROLLED_BACK),
 }
+#: In words, where the goal itself is none: who paused a release by hand does not wait to promote it.
+_WANTED = {"paused": "waiting to be promoted", "rolledback": "rejected or taken back"}
 _FOR_SECONDS = 600.0
 
 
@@ -83,8 +85,11 @@ def _show(session: Session, live: Manifest, verdict: Verdict) -> None:
 
 
 def _say_how_it_ended(session: Session, waited: Waited, span: float, goal: str) -> None:
-    if waited.verdict.result is Result.TIMED_OUT:
+    verdict, wanted = waited.verdict, _WANTED.get(goal, goal)
+    if verdict.result is Result.TIMED_OUT:
         last = verdict_of(waited.live)
-        what = f"not {goal}" if goal else f"still {last.result}"
+        what = f"not {wanted}" if goal else f"still {last.result}"
         session.console.complain(f"{what} after {duration.shown(span)}: {last.message}")
         session.console.advise(next_step.after(last, waited.live, session.cluster_flags))
+    elif goal and waited.code != Exit.OK:
+        session.console.complain(f"not {wanted}, and will not be: it is {verdict.result}")

@@ -30,7 +30,7 @@ class Undo(Model):
 
 
 class Migrate(Model):
-    """Runs once in a Job with the new revision's image, before its first pod. It is never interrupted, and never tried twice."""
+    """Runs once in a pod with the new revision's image, before its first pod. It is never interrupted, and never tried twice."""
 
     command: Command
     deadline: Annotated[timedelta, between("10s", "24h")] = timedelta(minutes=10)

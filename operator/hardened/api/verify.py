@@ -69,7 +69,7 @@ class TcpCheck(_Repeated):
 
 
 class JobCheck(Model):
-    """A Job of your own; exit code 0 passes. It is not tried twice."""
+    """A task of your own, in a pod of its own; exit code 0 passes. It is not tried twice."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
