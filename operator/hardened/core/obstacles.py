@@ -10,7 +10,7 @@ from hardened.core.live.observed import is_deleting
 from hardened.core.manifest import Manifest
 from hardened.core.reasons import Reason
 from hardened.core.release.course import Course
-from hardened.core.release.model import Migration
+from hardened.core.release.model import Migration, Step
 from hardened.core.revisions.history import revision_label
 
 #: Pods get this long to come up before anybody asks why they do not.
@@ -58,7 +58,9 @@ class Obstacles:
             finding = None
         if diagnosis.has_passed_its_deadline(self.deployment):
             text = finding.message if finding else "the rollout has made no progress for ten minutes; see its pods"
-            return Finding(finding.reason if finding else Reason.PROGRESS_DEADLINE_EXCEEDED, text, is_final=True)
+            # A release has a deadline of its own, which may be longer, and runs anew once there is room: it is rejected then, or goes on.
+            is_final = self.course.record is None or self.course.record.step is Step.KEEP or bool(finding and finding.is_final)
+            return Finding(finding.reason if finding else Reason.PROGRESS_DEADLINE_EXCEEDED, text, is_final)
         return finding
 
     def wants_pods(self, finding: Finding | None) -> bool:

@@ -134,7 +134,8 @@ def _released(record: Record, s: Situation) -> str:
         return f"Undo: the migration of revision {record.place.revision} is waited for, and undone"
     if record.is_rollback:
         return f"{record.step}: revision {record.place.revision} is gone back to, in {record.place.color}"
-    doing = _DOING[Step.QUEUED if record.has_yielded else record.step]
+    is_promoted = record.step is Step.APPROVAL and record.is_approved
+    doing = _DOING[Step.QUEUED if record.has_yielded or is_promoted else record.step]
     return f"{record.step}: revision {record.place.revision} ({s.image}) {doing} in {record.place.color}"
 
 

@@ -73,6 +73,20 @@ def test_it_does_not_stall_once_the_deployment_gives_up() -> None:
     assert condition(cr["status"], "Stalled")[0] == "False"
 
 
+def test_a_release_that_has_time_left_does_not_stall_with_its_deployment() -> None:
+    cr, world = body({**SPEC, "release": {"progressDeadline": "30m"}}), World()
+    now = released(cr, world)
+    cr = with_spec(cr, image="shop:2")
+    world.dead.add("shop-green")
+    now = released(cr, world, now, until="Preview")
+    world.run_pods("shop-green", ready=0, reason="ProgressDeadlineExceeded", since=now)
+    settle(cr, world, now + timedelta(minutes=20))
+    assert condition(cr["status"], "Stalled")[0] == "False"
+    assert condition(cr["status"], "Ready") == ("False", "ProgressDeadlineExceeded")
+    settle(cr, world, now + timedelta(minutes=31))
+    assert condition(cr["status"], "Stalled") == ("True", "Rejected")
+
+
 @pytest.mark.parametrize(("is_full", "reason"), REASONS)
 def test_with_room_the_deadline_runs_anew(is_full: bool, reason: str) -> None:
     cr, world, now = crowded(is_full=is_full)

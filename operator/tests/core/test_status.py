@@ -10,7 +10,7 @@ from hardened.api.names import SCHEMA_REVISION
 from hardened.core.live.diagnosis import Finding
 from hardened.core.live.rollout import Rollout
 from hardened.core.reasons import MEANING, Reason
-from hardened.core.release.model import Place
+from hardened.core.release.model import Place, Record, Step
 from hardened.core.status import Situation, status_of, unparsed_status
 
 DONE = Rollout(revision="new", wanted=2, total=2, updated=2, available=2, is_current=True, progressed_at=NOW)
@@ -88,6 +88,13 @@ def test_conditions(situation: Situation, ready: tuple[str, str], reconciling: s
     assert condition(found, "Ready") == ready
     assert [condition(found, kind)[0] for kind in ("Reconciling", "Stalled", "Available")] == [reconciling, stalled, available]
     assert found["phase"] == phase
+
+
+@pytest.mark.parametrize(("is_approved", "text"), [(False, "waits to be promoted"), (True, "waits until fewer releases are at work")])
+def test_what_was_promoted_is_not_said_to_wait_for_it(is_approved: bool, text: str) -> None:
+    record = Record(Place("green", "new"), "key", Step.APPROVAL, NOW, is_approved=is_approved)
+    ready = status(replace(HEALTHY, record=record))["conditions"][0]
+    assert ready["message"] == f"Approval: revision new (shop:2) {text} in green"
 
 
 @pytest.mark.parametrize("situation", [HEALTHY, replace(HEALTHY, rollout=None), replace(HEALTHY, finding=REFUSED)])
