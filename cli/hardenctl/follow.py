@@ -52,9 +52,16 @@ class Follower:
     def states(self, first: Manifest) -> Iterator[Manifest | None]:
         """`first`, then each newer state as it comes; None once it is gone, and then nothing more.
 
-        Who may not list or watch is served by reading the object again and again. Raises WaitTimedOut at the deadline, and
-        ApiFailure for what retrying does not mend.
+        One of the same name that was made since is another object. Who may not list or watch is served by reading the object again and
+        again. Raises WaitTimedOut at the deadline, and ApiFailure for what retrying does not mend.
         """
+        for state in self._states(first):
+            is_gone = state is None or state["metadata"].get("uid") != first["metadata"].get("uid")
+            yield None if is_gone else state
+            if is_gone:
+                return
+
+    def _states(self, first: Manifest) -> Iterator[Manifest | None]:
         seen = first
         yield first
         try:

@@ -192,6 +192,14 @@ def test_who_may_not_watch_reads_every_two_seconds(refused: str) -> None:
     assert cluster.reads <= 13
 
 
+def test_one_of_the_same_name_that_was_made_since_is_another_object() -> None:
+    made_anew = service(version=9)
+    made_anew["metadata"]["uid"] = "another"
+    cluster = FakeCluster(service(version=1))
+    cluster.watches = [[modified(service(version=2)), modified(made_anew), modified(service(version=10))]]
+    assert _versions(cluster) == ["1", "2", None]
+
+
 class Overloaded:
     """Answers each call when its time is over, at most after 1,000 s, and asks to be asked 30 s later."""
 
