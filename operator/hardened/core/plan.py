@@ -178,7 +178,8 @@ class _Planner:
         if record is None:
             return False
         is_rejected = any(found.key == record.key for stack in self.course.marked for found in stack.marks.rejections)
-        is_left = any(stack.marks.left_by == record.epoch for stack in self.course.marked)
+        # One that is there already was written before the spec came back to this revision.
+        is_left = any(each.marks.left_by == record.epoch != self.facts.marks(each.revision.name).left_by for each in self.course.marked)
         return is_rejected or is_left or record.step is Step.SWITCH_BACK or record.is_rollback
 
     def _status(self, finding: Finding | None) -> Manifest:

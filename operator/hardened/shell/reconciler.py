@@ -2,13 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
 from hardened.api import names
-from hardened.core.actions.answers import answers
+from hardened.core.actions.answers import Answer, answers
 from hardened.core.live.compare import difference
 from hardened.core.live.observed import Observed, Trouble
 from hardened.core.manifest import ChildKey, digest, key_of
@@ -242,8 +242,18 @@ class Reconciler:
 
     async def _answer(self, key: Key, decided: Plan) -> None:
         """To actions, after all that was asked for: nothing waits for it. Not before the service's own status says the same."""
-        for answer in () if decided.is_status_first else decided.answers:
-            await self._writer.answer(key.namespace, answer)
+        await self._answer_all(key, () if decided.is_status_first else decided.answers)
+
+    async def _answer_all(self, key: Key, answers: Iterable[Answer]) -> None:
+        """One that may not be answered keeps no other one waiting. Raises the first refusal once all have had their turn."""
+        refused: Refused | None = None
+        for answer in answers:
+            try:
+                await self._writer.answer(key.namespace, answer)
+            except Refused as error:
+                refused = refused or error
+        if refused:
+            raise refused
 
     def _failed(self, key: Key, failure: ApiFailure) -> None:
         self._metrics.reconcile_errors.labels(failure.reason or type(failure).__name__).inc()
@@ -263,7 +273,6 @@ class Reconciler:
         self._status.pop(key, None)
         self._refused.pop(key, None)
         found, look_at = answers(Observed.of(self._cache.children(key.namespace, key.name)).actions, (), None, self._now())
-        for answer in found:
-            await self._writer.answer(key.namespace, answer)
+        await self._answer_all(key, found)
         if look_at:
             self._queue.add_after(key, max(0.0, (look_at - self._now()).total_seconds()))

@@ -117,3 +117,39 @@ def test_a_rollback_to_what_is_lost_meanwhile_ends(step: str) -> None:
     passes(cr, world, now, 1200)
     assert [entry["phase"] for entry in cr["status"]["actions"]] == ["Failed"]
     assert (lead(world), condition(cr["status"], "Ready")) == (serving, ("True", "Healthy"))
+
+
+@pytest.mark.parametrize("strategy", ["RollingUpdate", "Recreate"])
+def test_in_place_such_a_rollback_ends_too(strategy: str) -> None:
+    cr, world, now = body({**WEB, "release": {"strategy": strategy, "progressDeadline": "1m"}}), World(), NOW
+    now = passes(cr, world, now, 60)
+    first = revision(cr)
+    cr = with_spec(cr, image="shop:2")
+    now = passes(cr, world, now, 120)
+    act(world, "back", "Rollback")
+    settle(cr, world, now)
+    assert cr["status"]["release"]["step"] == "Cutover"
+    delete_stored(world, first)
+    passes(cr, world, now, 1200)
+    assert [entry["phase"] for entry in cr["status"]["actions"]] == ["Failed"]
+    assert (cr["status"]["serving"]["image"], condition(cr["status"], "Ready")) == ("shop:2", ("True", "Healthy"))
+
+
+def test_what_would_be_undone_once_the_pods_of_a_failed_version_are_gone_is_told_where_they_stay() -> None:
+    rolling = {"strategy": "RollingUpdate", "progressDeadline": "1m"}
+    cr, world, now = body({**WEB, "release": rolling}), World(), NOW
+    now = passes(cr, world, now, 60)
+    first = revision(cr)
+    undo = {"command": ["undo"], "afterCutover": True}
+    cr = with_spec(cr, image="shop:2", release={**rolling, "migrate": {"command": ["migrate"], "undo": undo}})
+    world.dead.add("shop-blue")
+    now = passes(cr, world, now, 15)
+    assert cr["status"]["release"]["step"] == "Cutover"
+    delete_stored(world, first)
+    now = passes(cr, world, now, 300)
+    assert condition(cr["status"], "Ready") == ("False", "MigrationNotUndone")
+    assert "this one's pods run on" in cr["status"]["conditions"][0]["message"]
+    world.dead.clear()
+    cr = with_spec(cr, image="shop:3", release=rolling)
+    passes(cr, world, now, 60)
+    assert condition(cr["status"], "Ready") == ("True", "Healthy")

@@ -1,4 +1,4 @@
-"""The checks of a blue-green release as they are planned: by verifier pods, by queries, and by commands of the team's."""
+"""The checks of a blue-green release as they are planned: by verifier pods, and by commands of the team's."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,7 +9,6 @@ import pytest
 from tests.core.releases import CHECKED, GATED, SECOND, SPEC, checks, lead, pods, released, released_until
 from tests.core.worlds import ANY_KEY, NOW, World, body, condition, decide, settle, with_spec
 
-from hardened.core.checks.queries import Sample
 from hardened.core.manifest import ChildKey, Manifest
 
 # ---- checks
@@ -204,78 +203,6 @@ def test_nobody_asks_a_revision_while_the_one_before_may_answer_for_it() -> None
     assert condition(cr["status"], "Ready") == ("True", "Healthy")
 
 
-# ---- queries
-
-QUERY = {"query": 'errors{color="$(color)",ns="$(namespace)"}', "max": 0.01, "interval": "2s", "failureLimit": 1}
-MEASURED = {**SPEC, "verify": {"afterCutover": {"window": "10s", "checks": [{"name": "errors", "prometheus": QUERY}]}}}
-
-
-def measured(sample: Sample) -> tuple[Manifest, World, Any]:
-    """A service whose second revision serves, and Prometheus answers with this sample from then on."""
-    cr, world = body(MEASURED), World()
-    world.samples["errors"] = Sample(0.0)
-    now = released(cr, world)
-    cr = with_spec(cr, image="shop:2")
-    now = released(cr, world, now, until="Cutover")
-    world.samples["errors"] = sample
-    world.asked.clear()
-    return cr, world, now
-
-
-def test_a_query_is_asked_at_its_interval_and_passes_a_release() -> None:
-    cr, world, now = measured(Sample(0.0))
-    now = released(cr, world, now, until="Keep")
-    assert set(world.asked) == {'errors{color="green",ns="market"}'}
-    assert 5 <= len(world.asked) <= 7
-    assert checks(cr)["errors"] == "Passed"
-
-
-def test_a_query_out_of_bounds_more_often_than_borne_switches_back() -> None:
-    cr, world, now = measured(Sample(0.5))
-    released(cr, world, now)
-    assert lead(world)["color"] == "blue"
-    assert "check errors failed: 0.5, above 0.01; 2 of 2 times" in cr["status"]["pin"]["message"]
-
-
-@pytest.mark.parametrize("sample", [Sample(None, "no answer"), Sample(float("nan"))], ids=["nothing", "NaN"])
-def test_no_data_neither_passes_nor_fails_until_its_deadline(sample: Sample) -> None:
-    cr, world, now = measured(sample)
-    settle(cr, world, now)
-    world.follow(now)
-    settle(cr, world, now + timedelta(minutes=5))
-    assert cr["status"]["release"]["step"] == "VerifyAfter"
-    settle(cr, world, now + timedelta(minutes=11))
-    released(cr, world, now + timedelta(minutes=11))
-    assert condition(cr["status"], "Ready") == ("False", "RolledBack")
-    assert "NoData" in cr["status"]["pin"]["reason"]
-
-
-@pytest.mark.parametrize("path", ["beforeCutover", "afterCutover"])
-def test_nothing_passes_before_one_number_was_within_its_bounds(path: str) -> None:
-    check = {"name": "errors", "prometheus": {**QUERY, "failureLimit": 3}}
-    verify = {"beforeCutover": [check]} if path == "beforeCutover" else {"afterCutover": {"window": "2s", "checks": [check]}}
-    cr, world = body({**SPEC, "verify": verify}), World()
-    world.samples["errors"] = Sample(0.5)
-    now = released(cr, world, until="VerifyBefore" if path == "beforeCutover" else "VerifyAfter")
-    step = cr["status"]["release"]["step"]
-    for _ in range(2):
-        now += 2 * SECOND
-        settle(cr, world, now)
-        world.follow(now)
-    assert cr["status"]["release"]["step"] == step
-    world.samples["errors"] = Sample(0.0)
-    released(cr, world, now)
-    assert condition(cr["status"], "Ready") == ("True", "Healthy")
-
-
-def test_a_query_that_cannot_work_rejects_before_the_cutover() -> None:
-    cr, world = body({**SPEC, "verify": {"beforeCutover": [{"name": "errors", "prometheus": QUERY}]}}), World()
-    world.samples["errors"] = Sample(None, "the query does not work: parse error", is_final=True)
-    released(cr, world)
-    assert condition(cr["status"], "Ready") == ("False", "Rejected")
-    assert "check errors failed: the query does not work: parse error" in cr["status"]["pin"]["message"]
-
-
 def test_nothing_was_checked_of_a_release_that_waits_for_a_place() -> None:
     cr, world = body(CHECKED), World()
     now = released(cr, world)
@@ -333,20 +260,3 @@ def test_load_and_commands_begin_once_somebody_can_answer_them() -> None:
     world.run_pods()
     settle(cr, world)
     assert (cr["status"]["release"]["step"], made()) == ("VerifyBefore", ["before", "busy", "contract"])
-
-
-def test_a_version_whose_pods_all_go_is_taken_back_before_anybody_is_asked() -> None:
-    cr, world, now = measured(Sample(0.0))
-    now = released(cr, world, now, until="VerifyAfter")
-    world.dead.add("shop-green")
-    world.follow(now)
-    world.asked.clear()
-    settle(cr, world, now + timedelta(seconds=3))
-    assert (cr["status"]["release"]["step"], world.asked) == ("SwitchBack", [])
-    assert lead(world)["color"] == "blue"
-
-
-def test_a_query_that_cannot_work_fails_at_once() -> None:
-    cr, world, now = measured(Sample(None, "parse error", is_final=True))
-    released(cr, world, now)
-    assert "check errors failed: parse error" in cr["status"]["pin"]["message"]

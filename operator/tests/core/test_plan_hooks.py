@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from tests.core.releases import CHECKED, SECOND, SPEC, lead, pods, released, sizes
-from tests.core.worlds import NOW, World, body, condition, decide, settle, with_spec
+from tests.core.worlds import NOW, World, body, condition, settle, with_spec
 
 from hardened.api import names
 from hardened.core.manifest import ChildKey, Manifest
@@ -156,59 +156,6 @@ def test_a_migration_that_no_node_takes_is_given_up_at_its_deadline_although_it_
     assert cr["status"]["release"]["step"] == "Preview"
 
 
-def running(world: World, name: str, phase: str = "Running") -> None:
-    world.objects[ChildKey("Pod", name)]["status"] = {"phase": phase}
-
-
-def test_the_time_of_a_migration_counts_from_when_its_pod_was_made() -> None:
-    cr, world, now = second()
-    while not pods(world):
-        late = decide(cr, world, now)
-        if any(step.manifest["kind"] == "Pod" for step in late.apply):
-            now += timedelta(minutes=5)  # something refuses it all that time
-        if late.has_writes:
-            world.write(late)
-        else:
-            cr["status"] = late.status
-    settle(cr, world, now)
-    assert (cr["status"]["release"]["step"], cr["status"]["release"]["migration"]) == ("Migrate", "Made")
-    released(cr, world, now)
-    assert condition(cr["status"], "Ready") == ("True", "Healthy")
-
-
-def test_a_migration_that_a_node_took_late_is_waited_for_and_undone() -> None:
-    cr, world, now = second(**UNDO)
-    settle(cr, world, now)
-    (name,) = pods(world)
-    running(world, name)
-    for _ in range(3):
-        now += timedelta(seconds=241)
-        looked = settle(cr, world, now)
-    assert looked.requeue_after, "nobody may tell of its end"
-    assert (cr["status"]["release"]["step"], cr["status"]["release"]["migration"]) == ("Undo", "Made")
-    running(world, name, "Succeeded")
-    released(cr, world, now)
-    assert (runs(world), cr["status"]["pin"]["reason"]) == (["migrate", "undo"], "MigrationFailed")
-
-
-def test_what_was_undone_late_is_undone() -> None:
-    cr, world, now = second(**UNDO)
-    cr["spec"]["verify"] = {"beforeCutover": [{"name": "smoke", "http": {}}]}
-    world.failing.add("smoke")
-    now = released(cr, world, now, until="Undo")
-    settle(cr, world, now + SECOND)
-    (name,) = (each for each in pods(world) if "-undo-" in each)
-    running(world, name)
-    settle(cr, world, now + timedelta(minutes=10))
-    assert condition(cr["status"], "Ready") == ("False", "MigrationNotUndone")
-    newer = with_spec(cr, image="shop:3", release=migrating())
-    settle(newer, world, now + timedelta(minutes=10))
-    assert runs(world) == ["migrate", "undo"], "never two beside each other"
-    running(world, name, "Succeeded")
-    settle(cr, world, now + timedelta(minutes=11))
-    assert condition(cr["status"], "Ready") == ("False", "Rejected")
-
-
 def test_addresses_that_a_newer_spec_depends_on_are_asked_before_its_migration() -> None:
     cr, world = body(CHECKED), World()
     now = released(cr, world)
@@ -344,35 +291,3 @@ def test_addresses_are_connected_to_by_a_verifier_again_and_again() -> None:
     released(cr, world, now)
     assert condition(cr["status"], "Ready") == ("True", "Healthy")
     assert pods(world) == []
-
-
-def test_a_rollback_across_a_migration_is_refused_unless_it_says_so() -> None:
-    cr, world, now = second()
-    now = released(cr, world, now)
-
-    def ask(name: str, **more: Any) -> Manifest:
-        act(world, name, "Rollback", **more)
-        released(cr, world, now)
-        found: Manifest = next(entry for entry in cr["status"]["actions"] if entry["name"] == name)
-        return found
-
-    refused = ask("a")
-    assert refused["phase"] == "Refused"
-    assert "acrossMigration" in refused["message"]
-    assert ask("b", acrossMigration=True)["phase"] == "Succeeded"
-    assert lead(world)["color"] == "blue"
-    assert runs(world) == ["migrate"]
-
-
-@pytest.mark.parametrize(("undo", "expected"), [({}, "Refused"), (UNDO, "Succeeded")])
-def test_a_migration_counts_although_its_revision_was_rejected_unless_it_was_undone(undo: Manifest, expected: str) -> None:
-    cr, world = body(SPEC), World()
-    now = released(cr, world)
-    cr = with_spec(cr, image="shop:1b")
-    now = released(cr, world, now)
-    world.failing.add("smoke")
-    cr = with_spec(cr, image="shop:2", release=migrating(**undo), verify={"beforeCutover": [{"name": "smoke", "http": {}}]})
-    now = released(cr, world, now)
-    act(world, "a", "Rollback")
-    released(cr, world, now)
-    assert [entry["phase"] for entry in cr["status"]["actions"]] == [expected]

@@ -12,7 +12,7 @@ from tests.shell.operator_world import RELEASED, World, asks, create_released, r
 from tests.shell.test_release_flows import Watchman
 from tests.shell.test_rollback_flows import end_the_same
 
-from hardened.errors import ApiFailure, LookAgain, Vanished
+from hardened.errors import ApiFailure, LookAgain, Refused, Vanished
 from hardened.shell.kinds import HARDENED_SERVICE, HARDENED_SERVICE_ACTION
 
 Step = Callable[[World], Any]
@@ -102,6 +102,20 @@ def test_a_wrong_reply_to_what_an_action_is_told_is_made_up_for(nth: int, error:
     assert left <= 0, "it never struck"
     assert phases_of(world) == {"a": "Succeeded"}
     assert not [call for call in world.server.calls if call.verb == "get" and call.kind == HARDENED_SERVICE_ACTION], "nobody may"
+
+
+def test_one_that_may_not_be_answered_keeps_no_other_one_waiting() -> None:
+    def deny(call: Call) -> None:
+        if call.kind == HARDENED_SERVICE_ACTION and call.name == "a" and call.is_write and call.verb != "create":
+            raise Refused("denied by a policy", status=403, reason="Forbidden")
+
+    def pauses(world: World) -> Any:
+        world.server.before = deny
+        return asks("Pause", "a")(world)
+
+    world, _ = played(create_released, release("web:2"), pauses, asks("Rollback", "b"))
+    assert phases_of(world) == {"a": "", "b": "Succeeded"}
+    assert serving(world) == "web:1"
 
 
 def test_a_paused_release_takes_up_nothing_until_it_is_resumed() -> None:

@@ -43,10 +43,11 @@ def rolled_back(record: Record | None, view: View, terms: Terms, now: datetime) 
     if record and record.step not in BEFORE_CUTOVER | {Step.KEEP}:
         return leave(record, asked.left) if record.step is not Step.SWITCH_BACK and stable != record.place else None
     led = view.traffic.leads_to
-    if asked.to == stable.revision or (record is None and led is not None and runs_beside_stable(led, view)):
-        return None
+    # Also for stable itself: what was in its cutover when that was asked for may have been recalled since.
     if abandons := left_for_another(record, view):
         return abandons
+    if asked.to == stable.revision or (record is None and led is not None and runs_beside_stable(led, view)):
+        return None
     if record and record.step in BEFORE_CUTOVER and (left := left_of(record, view)):
         return Next(left)
     target = Record(Place(other(stable.color), asked.to), "", Step.SCALE_UP, now, replicas=view.replicas, is_rollback=True, left=asked.left)

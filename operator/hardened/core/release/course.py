@@ -232,7 +232,7 @@ def _moved(facts: Facts, record: Record | None, strategy: Strategy, view: View, 
                 # And of what it depended on.
                 view = replace(view, hooks=replace(view.hooks, waits_for=waits_for(facts, [], image)))
                 following = _step(moved.record, view, terms, now)
-        if following.promotes and moved.record and not is_stored(facts, moved.record.place) and not isinstance(view, InPlace):
+        if following.promotes and moved.record and not is_stored(facts, moved.record.place):
             following = back(moved.record, message="what is stored of it was deleted")  # nothing could remember that it was promoted
         marked = marked_by(facts, moved.record, following) if moved.record else ()
         if marked:

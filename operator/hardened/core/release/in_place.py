@@ -25,6 +25,7 @@ from hardened.core.release.model import (
     BEFORE_CUTOVER,
     COLORS,
     Demand,
+    Migration,
     Next,
     Place,
     Record,
@@ -99,7 +100,12 @@ def step(record: Record | None, view: InPlace, terms: Terms, now: datetime) -> N
         case _:
             is_back = view.stable is None or view.is_lost or _is_up(view.stable, view.replicas, view)
             is_back = is_back and view.traffic.epoch in (None, record.recall)
-            return Next(_over(record, view)) if is_back else _waiting(record, view, now)
+            left = _over(record, view) if is_back else None
+            if left and view.is_lost:
+                # Its pods stay, and while one is there nothing is undone.
+                problem = "what is stored of the version before was deleted, so that this one's pods run on"
+                left = replace(left, migration=Migration.NOT_UNDONE, undo_problem=problem, deadline=None)
+            return Next(left) if is_back else _waiting(record, view, now)
 
 
 def demand(record: Record | None, view: InPlace) -> Demand:

@@ -64,8 +64,17 @@ def _ran_since(marks: Marks, promotion: int) -> bool:
     """Whether a migration of a revision with these marks ran since that promotion, as far as is known, and was not undone."""
     if marks.migrated is None or marks.promotion:
         return marks.migrated is not None and marks.promotion > promotion
-    was_undone = marks.migrated.undo and (marks.migrated.undoes_late or not any(r.after_cutover for r in marks.rejections))
+    has_served = any(r.after_cutover for r in marks.rejections) or _is_epoch_of(marks.migrated.release, marks.left_by)
+    was_undone = marks.migrated.undo and (marks.migrated.undoes_late or not has_served)
     return marks.migrated.since > promotion and not was_undone
+
+
+def _is_epoch_of(release: str, epoch: str) -> bool:
+    """Whether what a release marks with is this. False for what cannot be read."""
+    try:
+        return datetime.fromisoformat(release).isoformat(timespec="milliseconds") == epoch
+    except ValueError:
+        return False
 
 
 def _obstacle(facts: Facts) -> str:
