@@ -8,6 +8,7 @@ from itertools import groupby
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from e2e import lanes
 from e2e.cluster import Provider, choose
@@ -20,6 +21,10 @@ from e2e.workloads.build import build
 CLUSTER = lanes.own(os.environ.get("CLUSTER", "test"))
 #: Processes that `pytest -n auto` runs side by side. They mostly wait, and each has a cluster of its own to pay for.
 LANES = 2
+
+# How long one example takes is the machine's affair: on a busy one it says nothing of the code. A test as a whole has its time-out.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 def pytest_xdist_auto_num_workers() -> int:

@@ -39,7 +39,7 @@ def on_uvloop(*answers: Any, is_listening: bool = True, **more: Any) -> tuple[Fi
             if not is_listening:
                 server._server.close()
                 await server._server.wait_closed()
-            load = Load(schedule=Schedule.constant(100, 0.05), **({"timeout": 30} | more))
+            load = Load(**({"schedule": Schedule.constant(100, 0.05), "timeout": 30} | more))
             return await Engine(Target("127.0.0.1", server.port), load).run(), server
 
     return asyncio.Runner(loop_factory=uvloop.new_event_loop).run(main())
@@ -66,14 +66,18 @@ def test_silence_on_uvloop() -> None:
     assert on_uvloop(hang, timeout=0.05)[0].failures == {Failure.TIMEOUT: 5}
 
 
+#: Five requests, each long after the reply to the one before: what is due while a connection is busy takes another one.
+ONE_BY_ONE = Schedule.constant(5, 1.0)
+
+
 @pytest.mark.parametrize("ending", [close, reset])
 def test_a_kept_connection_that_swallows_a_request_on_uvloop(ending: Any) -> None:
-    assert on_uvloop(OK, ending, OK, connections=1)[0].failures == {Failure.IDLE_CLOSE: 1}
-    found, server = on_uvloop(OK, ending, OK, connections=1, retry_idle_close=True)
+    assert on_uvloop(OK, ending, OK, schedule=ONE_BY_ONE, connections=1)[0].failures == {Failure.IDLE_CLOSE: 1}
+    found, server = on_uvloop(OK, ending, OK, schedule=ONE_BY_ONE, connections=1, retry_idle_close=True)
     assert (found.replies, found.retries) == (5, 1)
     assert sum(map(len, server.requests)) == 6
 
 
 def test_connections_are_used_again_on_uvloop_until_the_server_closes_them() -> None:
-    found, server = on_uvloop(OK, reply(b"", "Connection: close"), OK, connections=1)
+    found, server = on_uvloop(OK, reply(b"", "Connection: close"), OK, schedule=ONE_BY_ONE, connections=1)
     assert (found.replies, [len(requests) for requests in server.requests]) == (5, [2, 3])
