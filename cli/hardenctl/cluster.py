@@ -75,7 +75,7 @@ class ApiCluster:
         return self._target.namespace
 
     def get(self, path: str, within: float | None = None) -> Manifest:
-        """An object or a list. within: the seconds that there are for it, and for no second try; None for the usual bound, and some."""
+        """An object or a list."""
         if within is None:
             return self._call("GET", path)
         span = within if self._timeout is None else min(within, self._timeout)

@@ -7,11 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from hardenctl.release_state import ReleaseState, image_of, pin_of, release_of, serving_of, stable_of
-from hardenctl.verdict import Live, is_paused
+from hardenctl.verdict import GOING_BACK, Live, is_paused
 
 _BEFORE_APPROVAL = frozenset({"Preflight", "Queued", "Backup", "Migrate", "Preview", "VerifyBefore", "Approval"})
 _BEFORE_CUTOVER = _BEFORE_APPROVAL | {"ScaleUp"}
-_BACK = ("SwitchBack", "Undo")
 _FOLLOW = "status {name} -w"
 
 
@@ -60,7 +59,7 @@ def promote(live: Live, revision: str) -> Stakes:
         return Already(stable, f"revision {_shown(live, stable)} is promoted already")
     if revision not in ("", release.revision):
         return _another(live, release, revision)
-    if release.step in _BACK:
+    if release.step in GOING_BACK:
         return Nothing(f"revision {_shown(live, release.revision)} is being taken back", "status {name} -w")
     if release.is_approved or release.step not in _BEFORE_APPROVAL:
         text = f"revision {_shown(live, release.revision)} is promoted already, and in step {release.step}"
@@ -77,7 +76,7 @@ def abort(live: Live, revision: str) -> Stakes:
         return Nothing("no release is under way", "rollback {name}")
     if revision not in ("", release.revision):
         return _another(live, release, revision)
-    if release.step in _BACK:
+    if release.step in GOING_BACK:
         return Already(release.revision, f"revision {_shown(live, release.revision)} is being taken back already", _FOLLOW)
     return Ask(release.revision, _released(live, release))
 

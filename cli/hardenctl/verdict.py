@@ -34,6 +34,9 @@ class Verdict:
         return Exit.OK if is_good else Exit.FAILED
 
 
+#: The steps of a release in which what it did is taken back.
+GOING_BACK = frozenset({"SwitchBack", "Undo"})
+
 Live = Mapping[str, Any]
 Check = Callable[[Live], Verdict | None]
 
@@ -93,9 +96,9 @@ def _suspended(live: Live) -> Verdict | None:
 
 
 def _going_back(live: Live) -> Verdict | None:
-    is_done = status(live).get("phase") not in _TAKEN_BACK or _release(live).get("step") not in _GOING_BACK
     # What has failed is said at once; that the previous version serves, and that its data is as it was, only afterwards.
-    return None if is_done else _from_ready(live, Result.PROGRESSING)
+    is_under_way = status(live).get("phase") in _TAKEN_BACK and _release(live).get("step") in GOING_BACK
+    return _from_ready(live, Result.PROGRESSING) if is_under_way else None
 
 
 def _taken_back(live: Live) -> Verdict | None:
@@ -131,7 +134,6 @@ def _from_ready(live: Live, result: Result) -> Verdict:
 
 
 _TAKEN_BACK = {"Rejected": Result.REJECTED, "RolledBack": Result.ROLLED_BACK}
-_GOING_BACK = frozenset({"SwitchBack", "Undo"})
 
 #: The first that applies decides.
 CHECKS: tuple[Check, ...] = (_leaving, _unseen, _suspended, _going_back, _taken_back, _stalled, _ready, _degraded, _paused)

@@ -244,10 +244,10 @@ class Reconciler:
         """To actions, after all that was asked for: nothing waits for it. Not before the service's own status says the same."""
         await self._answer_all(key, () if decided.is_status_first else decided.answers)
 
-    async def _answer_all(self, key: Key, answers: Iterable[Answer]) -> None:
+    async def _answer_all(self, key: Key, found: Iterable[Answer]) -> None:
         """One that may not be answered keeps no other one waiting. Raises the first refusal once all have had their turn."""
         refused: Refused | None = None
-        for answer in answers:
+        for answer in found:
             try:
                 await self._writer.answer(key.namespace, answer)
             except Refused as error:

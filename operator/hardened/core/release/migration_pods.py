@@ -53,7 +53,7 @@ def migration_pods(facts: Facts, record: Record | None) -> list[Verifier]:
 
 def migration_of(facts: Facts, record: Record | None, now: datetime) -> Hooks:
     """What is known of the record's migration."""
-    is_busy = any(is_at_work(live) and not _is_lost(live, now) for live in facts.ours)
+    is_busy = any(_may_end_yet(live, now) for live in facts.ours)
     if record is None:
         return Hooks(is_busy=is_busy)
     mark, made = _marked(facts, record), _live(facts, record, Purpose.MIGRATE)
@@ -61,7 +61,7 @@ def migration_of(facts: Facts, record: Record | None, now: datetime) -> Hooks:
         is_busy=is_busy and record.migration is Migration.NOT_UNDONE,
         is_marked=mark is not None and mark == mark_of(facts, record),
         is_made=made is not None,
-        is_running=made is not None and is_at_work(made) and not _is_lost(made, now),
+        is_running=made is not None and _may_end_yet(made, now),
         migrated=_result(facts, record, Purpose.MIGRATE, now),
         undo_within=mark.within + START if mark and mark.undo else None,
         undoes_late=mark is not None and mark.undoes_late,
@@ -81,12 +81,12 @@ def is_at_work(live: Manifest) -> bool:
     return live["kind"] == "Pod" and is_once and (live.get("status") or {}).get("phase") == "Running"
 
 
-def _is_lost(live: Manifest, now: datetime) -> bool:
-    """Whether its own deadline has long passed, which a kubelet keeps without an API server too: its node is gone, or tells nothing."""
-    began, seconds = (live.get("status") or {}).get("startTime"), live["spec"].get("activeDeadlineSeconds")
-    if not began or not seconds:
+def _may_end_yet(live: Manifest, now: datetime) -> bool:
+    """Whether it is at work, and its end may still be told: a kubelet ends it at its own deadline, without an API server too."""
+    if not is_at_work(live):
         return False
-    return now >= datetime.fromisoformat(began) + timedelta(seconds=seconds) + START
+    began, seconds = live["status"].get("startTime"), live["spec"].get("activeDeadlineSeconds")
+    return not began or not seconds or now < datetime.fromisoformat(began) + timedelta(seconds=seconds) + START
 
 
 def _release(record: Record) -> str:
