@@ -102,7 +102,9 @@ class Dependency(Model):
 
     rules: ClassVar[tuple[Rule, ...]] = (one_of("service", "tcp"),)
 
-    service: Name | None = Field(None, description="Another HardenedService of the same namespace, by its name.")
+    service: Name | None = Field(
+        None, description="Another HardenedService of the same namespace, by its name: waited for until it is Available."
+    )
     tcp: LocalAddress | None = Field(None, description="A Service of the same namespace and its port, such as redis:6379.")
 
 

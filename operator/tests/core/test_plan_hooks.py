@@ -80,19 +80,19 @@ def test_what_a_revision_depends_on_is_waited_for_before_its_first_pod_and_befor
     assert cr["status"]["release"]["step"] == "Preflight"
     assert condition(cr["status"], "Ready") == ("False", "WaitingForDependencies")
     assert condition(cr["status"], "Stalled")[0] == "False"
-    assert "database" in next(c["message"] for c in cr["status"]["conditions"] if c["type"] == "Ready")
+    assert "service database is not Available" in next(c["message"] for c in cr["status"]["conditions"] if c["type"] == "Ready")
     assert sizes(world) == {}
     now = NOW + timedelta(days=1)
-    world.ready.add("database")
+    world.available.add("database")
     settle(cr, world, now)
     assert cr["status"]["release"]["step"] == "Preview"
-    world.ready.clear()
+    world.available.clear()
     world.follow(now)
     settle(cr, world, now)
     assert cr["status"]["release"]["step"] == "ScaleUp"
     settle(cr, world, now + timedelta(days=1))
     assert condition(cr["status"], "Ready") == ("False", "WaitingForDependencies")
-    world.ready.add("database")
+    world.available.add("database")
     released(cr, world, now + timedelta(days=1))
     assert condition(cr["status"], "Ready") == ("True", "Healthy")
 

@@ -57,7 +57,7 @@ def test_what_a_revision_depends_on_is_waited_for_before_its_first_pod() -> None
     assert cr["status"]["release"]["step"] == "Preflight"
     assert condition(cr["status"], "Ready") == ("False", "WaitingForDependencies")
     assert sizes(world) == {}
-    world.ready.add("database")
+    world.available.add("database")
     played(cr, world, NOW + timedelta(days=1))
     assert condition(cr["status"], "Ready") == ("True", "Healthy")
 

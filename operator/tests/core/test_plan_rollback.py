@@ -63,13 +63,13 @@ def test_nor_is_it_undone_where_its_revision_was_left_after_its_cutover(undo: Ma
 
 def test_a_cutover_that_is_recalled_ends_for_a_rollback() -> None:
     cr, world = body({**SPEC, "dependsOn": [{"service": "db"}]}), World()
-    world.ready.add("db")
+    world.available.add("db")
     now = released(cr, world)
     cr = with_spec(cr, image="shop:2")
     serving = cr["status"]["stable"]["revision"]
     recalled(cr, world, now)
     act(world, "back", "Rollback")
-    world.ready.clear()
+    world.available.clear()
     for _ in range(6):
         settle(cr, world, now)
         world.follow(now)

@@ -90,7 +90,7 @@ class World:
     mute: bool = False  # verifiers are lost, and say nothing
     slow: bool = False  # verifiers do not begin
     has_place: bool = True  # see Observed
-    ready: set[str] = field(default_factory=set)  # other services that are Ready
+    available: set[str] = field(default_factory=set)  # other services that are Available, and not Ready
     samples: dict[str, Sample] = field(default_factory=dict)  # what Prometheus answers, by the check
     asked: list[str] = field(default_factory=list)  # what it was asked
     quotas: list[Manifest] = field(default_factory=list)
@@ -100,7 +100,8 @@ class World:
         """What the caches show: what carries the service's label, without who owns which field."""
         labelled = [o for o in self.objects.values() if (o["metadata"].get("labels") or {}).get(names.SERVICE_LABEL) == service]
         labelled = [o | {"metadata": {k: v for k, v in o["metadata"].items() if k != "managedFields"}} for o in labelled]
-        services = {name: {"status": {"conditions": [{"type": "Ready", "status": "True"}]}} for name in self.ready}
+        conditions = [{"type": "Ready", "status": "False"}, {"type": "Available", "status": "True"}]
+        services = {name: {"status": {"conditions": conditions}} for name in self.available}
         return replace(Observed.of(labelled), has_place=self.has_place, services=services)
 
     def write(self, decided: Plan) -> None:

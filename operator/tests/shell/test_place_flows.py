@@ -152,25 +152,52 @@ def test_each_operator_counts_those_of_its_own_namespaces() -> None:
 
 def test_what_waits_for_another_service_leaves_its_place_to_it_and_takes_one_again() -> None:
     needs: Body = {"dependsOn": [{"service": "base"}]}
+    recreated: Body = {"release": {"strategy": "Recreate", "progressDeadline": "1m"}}
 
     async def play() -> None:
         async with operated(()) as world:
-            for name in ("base", "other"):
-                await create(world, name, **IN_PLACE)
+            await create(world, "base", image="base:1", **recreated)
+            await create(world, "other", **IN_PLACE)
             await create(world, "api", **needs)
             await passes(world, 60)
             busy = Busy(world)
+            dead = world.server.store.dead
+            dead |= {"web:2"}
             await release(world, "api", **needs)
-            await asyncio.sleep(0.2)
+            await passes(world, 2)
             assert steps(world) == {"api": "Preview"}
-            await release(world, "base", verify={"afterCutover": {"window": "30s"}})
-            await passes(world, 5)
+            dead |= {"base:1", "base:2"}  # nothing of base serves any more
+            await passes(world, 2)
+            dead -= {"web:2"}
+            await passes(world, 2)
+            assert steps(world) == {"api": "ScaleUp"}
+            await release(world, "base", image="base:2")
+            await passes(world, 2)
             await release(world, "other")
-            await passes(world, 5)
-            assert steps(world) == {"api": "ScaleUp", "base": "VerifyAfter", "other": "Queued"}
+            await passes(world, 2)
+            assert steps(world) == {"api": "ScaleUp", "base": "Cutover", "other": "Queued"}
+            dead.clear()
             await passes(world, 60)
-            assert images(world) == dict.fromkeys(("api", "base", "other"), "web:2")
+            assert images(world) == {"api": "web:2", "base": "base:2", "other": "web:2"}
             assert busy.most == 1
+
+    virtual_time.run(play())
+
+
+def test_a_service_whose_newest_version_was_rejected_holds_nobody_up_that_depends_on_it() -> None:
+    async def play() -> None:
+        async with operated(()) as world:
+            await create(world, "base")
+            await passes(world, 60)
+            await create(world, "api", dependsOn=[{"service": "base"}])
+            await passes(world, 60)
+            await release(world, "base", image="dead:1")
+            await passes(world, 60)
+            (base,) = [live for live in world.server.all(HARDENED_SERVICE) if live["metadata"]["name"] == "base"]
+            assert base["status"]["phase"] == "Rejected"
+            await release(world, "api")
+            await passes(world, 60)
+            assert images(world) == {"api": "web:2", "base": "web:1"}
 
     virtual_time.run(play())
 

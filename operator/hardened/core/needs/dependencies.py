@@ -1,4 +1,6 @@
-"""What a revision depends on: other services by their Ready condition, and addresses, which a verifier pod connects to.
+"""What a revision depends on: other services by their Available condition, and addresses, which a verifier pod connects to.
+
+Available, and not Ready: a service whose newest version was rejected still serves with the one before, and that is all that others need.
 
 Both are asked for before the first pod of a release, and once more right before its cutover.
 """
@@ -41,7 +43,7 @@ def dependency_pods(facts: Facts, record: Record | None, image: str) -> list[Ver
 
 def waits_for(facts: Facts, pods: list[Verifier], image: str) -> str:
     """What is not there yet, in words; "" once everything is. pods: see `dependency_pods`."""
-    found = [f"service {name} is not Ready" for name in unready(facts)]
+    found = [f"service {name} is not Available" for name in unavailable(facts)]
     addresses = _addresses(facts)
     if addresses and not image:
         found.append("the operator's settings name no image for verifiers, which connect to addresses: set verifier.image")
@@ -50,9 +52,9 @@ def waits_for(facts: Facts, pods: list[Verifier], image: str) -> str:
     return "; ".join(found)
 
 
-def unready(facts: Facts) -> list[str]:
-    """The services that the revision depends on, and that are not Ready."""
-    return [name for name in _services(facts) if not _is_ready(facts.observed.services.get(name, {}))]
+def unavailable(facts: Facts) -> list[str]:
+    """The services that the revision depends on, and that no client could use."""
+    return [name for name in _services(facts) if not _is_available(facts.observed.services.get(name, {}))]
 
 
 def _services(facts: Facts) -> list[str]:
@@ -63,9 +65,9 @@ def _addresses(facts: Facts) -> list[str]:
     return [each.tcp for each in facts.svc.spec.depends_on or () if each.tcp]
 
 
-def _is_ready(live: Mapping[str, Any]) -> bool:
+def _is_available(live: Mapping[str, Any]) -> bool:
     conditions = (live.get("status") or {}).get("conditions") or ()
-    return any(c.get("type") == "Ready" and c.get("status") == "True" for c in conditions)
+    return any(c.get("type") == "Available" and c.get("status") == "True" for c in conditions)
 
 
 def _check(svc: HardenedService, number: int, address: str) -> Manifest:

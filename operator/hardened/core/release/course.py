@@ -15,7 +15,7 @@ from hardened.core.children import Lead, Stack
 from hardened.core.facts import Facts
 from hardened.core.live.diagnosis import Finding
 from hardened.core.needs import preflight
-from hardened.core.needs.dependencies import dependency_pods, unready, waits_for
+from hardened.core.needs.dependencies import dependency_pods, unavailable, waits_for
 from hardened.core.needs.room import lack_of_room
 from hardened.core.needs.room import needs_pods as needs_word_of_pods
 from hardened.core.release import in_place
@@ -155,7 +155,7 @@ def _course(facts: Facts, record: Record | None, image: str, now: datetime) -> C
     said = heard(facts, known, pods, bool(image))
     once, asked = migration_pods(facts, record), dependency_pods(facts, record, image)
     hooks = migration_of(facts, record, now)
-    hooks = replace(hooks, waits_for=waits_for(facts, asked, image), waits_for_services=bool(unready(facts)))
+    hooks = replace(hooks, waits_for=waits_for(facts, asked, image), waits_for_services=bool(unavailable(facts)))
     view = _viewed(facts, known, said)
     short, crowded = preflight.shortfall(facts, view, terms), lack_of_room(facts, record)
     view = replace(view, hooks=replace(hooks, is_held=short != preflight.NOTHING, has_no_room=crowded is not None))
