@@ -38,8 +38,9 @@ CHILD_SELECTOR = f"{MANAGED_BY_LABEL}={MANAGED_BY}"
 VERIFIER = "verifier"
 VERIFIER_SELECTOR = f"{CHILD_SELECTOR},{COMPONENT_LABEL}={VERIFIER}"
 
-#: On a stored revision: the number of its last promotion, and why which of its keys were rejected.
+#: On a stored revision: the number of its last promotion, the key that it passed its checks under, and why which keys were rejected.
 PROMOTION_ANNOTATION = f"{GROUP}/promotion"
+PROMOTED_KEY_ANNOTATION = f"{GROUP}/promoted-key"
 REJECTED_ANNOTATION = f"{GROUP}/rejected"
 
 #: On a stored revision: the release that ran its migration last, and how that is undone.

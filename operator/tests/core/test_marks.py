@@ -20,9 +20,15 @@ def stored(annotations: Any) -> dict[str, Any]:
 
 
 def test_what_was_written_is_read() -> None:
-    marks = Marks().promoted(7).rejected(failed()).rejected(failed("other", "ein Prüfschritt: „nein“"))
+    marks = Marks().promoted(7, "key").rejected(failed()).rejected(failed("other", "ein Prüfschritt: „nein“"))
     assert marks_of(stored(marks.annotations()), "rev") == marks
     assert Marks().annotations() == {}
+
+
+def test_what_a_revision_has_passed_is_remembered_also_once_it_is_gone_back_to_without_checks() -> None:
+    marks = Marks().promoted(1, "key").promoted(3)
+    assert (marks.promotion, marks.promoted_key) == (3, "key")
+    assert marks.promoted(4, "other").promoted_key == "other"
 
 
 def test_a_key_is_rejected_once_and_the_newest_are_kept() -> None:

@@ -42,6 +42,65 @@ def test_a_migration_counts_although_its_revision_was_rejected_unless_it_was_und
     assert [entry["phase"] for entry in cr["status"]["actions"]] == [expected]
 
 
+def checked(window: str, **release: Any) -> Manifest:
+    """What is to be passed, and how it is promoted."""
+    return {"verify": {"afterCutover": {"window": window}}, "release": {**SPEC["release"], **release}}
+
+
+def left_in_approval() -> tuple[Manifest, World, Any, Manifest]:
+    """A service whose second revision served while a third one, with other checks, waited for approval, and which was rolled back then."""
+    cr, world = body({**SPEC, **checked("2s")}), World()
+    now = released(cr, world)
+    cr = with_spec(cr, image="shop:2")
+    now = released(cr, world, now)
+    second = cr["spec"]
+    cr = with_spec(cr, image="shop:3", **checked("3s", promotion="Manual"))
+    now = released(cr, world, now, until="Approval")
+    act(world, "back", "Rollback")
+    return cr, world, released(cr, world, now), second
+
+
+def test_what_a_rollback_left_stays_rejected_under_its_own_checks_and_not_under_those_of_another_spec() -> None:
+    cr, world, now, second = left_in_approval()
+    assert [entry["phase"] for entry in cr["status"]["actions"]] == ["Succeeded"]
+    assert lead(world)["color"] == "blue"
+    cr = {**with_spec(cr), "spec": second}
+    released(cr, world, now)
+    assert condition(cr["status"], "Ready") == ("False", "RolledBack")
+    assert lead(world)["color"] == "blue"
+
+
+def test_what_a_rollback_left_is_not_gone_back_to_by_the_next_one_whatever_the_spec_has_to_pass() -> None:
+    cr, world, now, _ = left_in_approval()
+    act(world, "again", "Rollback")
+    released(cr, world, now)
+    assert [entry["phase"] for entry in cr["status"]["actions"]] == ["Succeeded", "Refused"]
+
+
+def test_what_a_rollback_left_is_released_anew_with_other_checks_of_its_own() -> None:
+    cr, world, now, second = left_in_approval()
+    cr = {**with_spec(cr), "spec": {**second, "verify": {"afterCutover": {"window": "4s"}}}}
+    released(cr, world, now)
+    assert condition(cr["status"], "Ready") == ("True", "Healthy")
+
+
+def test_of_a_revision_whose_own_checks_are_not_known_those_of_the_spec_count() -> None:
+    cr, world = body({**SPEC, **checked("2s")}), World()
+    now = released(cr, world)
+    cr = with_spec(cr, image="shop:2")
+    now = released(cr, world, now)
+    for key, live in world.objects.items():
+        if key.kind == "ControllerRevision":
+            del live["metadata"]["annotations"]["hardened.dev/promoted-key"]
+    second, cr = cr["spec"], with_spec(cr, image="shop:3", **checked("2s", promotion="Manual"))
+    now = released(cr, world, now, until="Approval")
+    act(world, "back", "Rollback")
+    now = released(cr, world, now)
+    cr = {**with_spec(cr), "spec": second}
+    released(cr, world, now)
+    assert condition(cr["status"], "Ready") == ("False", "RolledBack")
+
+
 LATE_UNDO = {"undo": {**UNDO["undo"], "afterCutover": True}}
 
 

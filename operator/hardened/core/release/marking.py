@@ -14,7 +14,7 @@ def marked_by(facts: Facts, record: Record, following: Next) -> tuple[Stack, ...
     rejects = _rejection(facts, record.place, following.rejects) if following.rejects else ()
     migrates = _migration(facts, record) if following.migrates else ()
     leaves = _leaving(facts, record) if following.leaves else ()
-    return (*rejects, *migrates, *leaves, *(_promotion(facts, record.place) if following.promotes else ()))
+    return (*rejects, *migrates, *leaves, *(_promotion(facts, record) if following.promotes else ()))
 
 
 def is_stored(facts: Facts, place: Place) -> bool:
@@ -39,12 +39,14 @@ def _leaving(facts: Facts, record: Record) -> tuple[Stack, ...]:
     return (replace(stack, marks=replace(stack.marks, left_by=record.epoch)),)
 
 
-def _promotion(facts: Facts, place: Place) -> tuple[Stack, ...]:
+def _promotion(facts: Facts, record: Record) -> tuple[Stack, ...]:
+    place = record.place
     revision = facts.revision(place.revision, place.color)
     if revision is None or not revision.fields:
         return ()
     stack = stack_of(facts, place.color, revision, 0)
-    return (replace(stack, marks=stack.marks.promoted(1 + (facts.stable.promotion if facts.stable else 0))),)
+    number = 1 + (facts.stable.promotion if facts.stable else 0)
+    return (replace(stack, marks=stack.marks.promoted(number, record.key)),)
 
 
 def _rejection(facts: Facts, place: Place, rejection: Rejection) -> tuple[Stack, ...]:

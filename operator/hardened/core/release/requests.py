@@ -38,14 +38,15 @@ def with_requests(view: View, ruling: Ruling, record: Record | None) -> View:
 
 def _stakes(facts: Facts, record: Record | None, view: View, terms: Terms) -> Stakes:
     def key(revision: str) -> str:
-        return key_of(revision, facts.svc.spec)
+        return _key(facts, record, revision)
 
     def targets() -> list[Target]:
         kept = [(stored(live), marks_of(live, revision_of(live))) for live in facts.kept.revisions]
         # To a worker, which has no ports, no Service could be switched.
         is_possible = facts.svc.spec.effective_strategy != "BlueGreen"
-        found = [Target(r.name, m.promotion) for r, m in kept if r and m.promotion and (is_possible or r.fields.get("ports"))]
-        return sorted((t for t in found if key(t.revision) not in view.rejected), key=lambda t: -t.promotion)
+        promoted = [(r, m) for r, m in kept if r and m.promotion and (is_possible or r.fields.get("ports"))]
+        found = [Target(r.name, m.promotion) for r, m in promoted if not {key(r.name), m.promoted_key} & view.rejected]
+        return sorted(found, key=lambda t: -t.promotion)
 
     def crosses(revision: str) -> str:
         kept = [(revision_of(live), marks_of(live, revision_of(live))) for live in facts.kept.revisions]
@@ -58,6 +59,19 @@ def _stakes(facts: Facts, record: Record | None, view: View, terms: Terms) -> St
     schema = facts.observed.crd_schema
     is_deaf = schema.isdecimal() and int(schema) < int(names.SCHEMA_REVISION)
     return Stakes(record, view, terms, targets, key, _obstacle(facts), is_deaf, crosses)
+
+
+def _key(facts: Facts, record: Record | None, revision: str) -> str:
+    """What a rejection of this revision is remembered by: a hash of it and of its own checks, and not of those of another spec.
+
+    Of what the spec asks for, those that it asks for now; of what is released, or was promoted before, those that it was to pass then.
+    """
+    if revision != facts.wanted.name:
+        if record and record.key and record.place.revision == revision:
+            return record.key
+        if known := facts.marks(revision).promoted_key:
+            return known
+    return key_of(revision, facts.svc.spec)
 
 
 def _ran_since(marks: Marks, promotion: int) -> bool:

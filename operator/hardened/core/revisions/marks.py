@@ -31,16 +31,17 @@ class Migrated:
 class Marks:
     """promotion: 0 for never, else higher than that of every revision promoted before; rejections: at most LIMIT, the newest last;
     migrated: the last migration that was begun for this revision; left_by: the last release that gave it up from its cutover on, without
-    rejecting it."""
+    rejecting it; promoted_key: what it was promoted under the last time that it passed checks, "" where that is not known."""
 
     promotion: int = 0
     rejections: tuple[Rejection, ...] = ()
     migrated: Migrated | None = None
     left_by: str = ""
+    promoted_key: str = ""
 
-    def promoted(self, number: int) -> "Marks":
-        """Promoted, as the number-th of all."""
-        return replace(self, promotion=number)
+    def promoted(self, number: int, key: str = "") -> "Marks":
+        """Promoted, as the number-th of all. key: see Record; "" for by hand, which passes no checks."""
+        return replace(self, promotion=number, promoted_key=key or self.promoted_key)
 
     def rejected(self, rejection: Rejection) -> "Marks":
         """Rejected under one more key, or anew under a known one."""
@@ -54,6 +55,8 @@ class Marks:
     def annotations(self) -> dict[str, str]:
         """As they are written on the ControllerRevision."""
         found = {names.PROMOTION_ANNOTATION: str(self.promotion)} if self.promotion else {}
+        if self.promoted_key:
+            found[names.PROMOTED_KEY_ANNOTATION] = self.promoted_key
         if self.rejections:
             entries = [_entry(rejection) for rejection in self.rejections]
             found[names.REJECTED_ANNOTATION] = _text(entries)
@@ -77,6 +80,7 @@ def marks_of(live: Mapping[str, Any], revision: str) -> Marks:
         _rejections(annotations.get(names.REJECTED_ANNOTATION, "[]"), revision),
         _migrated(annotations.get(names.MIGRATION_ANNOTATION)),
         str(annotations.get(names.EPOCH_ANNOTATION, "")),
+        str(annotations.get(names.PROMOTED_KEY_ANNOTATION, "")),
     )
 
 
