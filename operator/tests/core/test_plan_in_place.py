@@ -111,7 +111,7 @@ def test_what_does_not_come_up_within_its_deadline_is_taken_back(first: tuple[Ma
 
 @pytest.mark.parametrize("spec", [WEB, WORKER], ids=["with ports", "a worker"])
 def test_a_first_revision_that_fails_leaves_nothing(spec: Manifest) -> None:
-    cr, world = body(spec), World()
+    cr, world = body({**spec, "verify": {"afterCutover": {"window": "10s"}}}), World()
     now = played(cr, world, until="VerifyAfter")
     world.dead.add("shop-blue")
     world.follow(now)

@@ -22,7 +22,7 @@ def first() -> tuple[Manifest, World, Any]:
 
 
 def test_before_the_first_release_nobody_is_led_anywhere() -> None:
-    cr, world = body(SPEC), World()
+    cr, world = body({**SPEC, "verify": {"afterCutover": {"window": "10s"}}}), World()
     settle(cr, world)
     assert lead(world) == {"revision": "none"}
     assert condition(cr["status"], "Ready") == ("False", "RollingOut")

@@ -50,7 +50,8 @@ class InPlace(View):
     strategy: of a release that begins now; color: the one in use; is_clear: nobody lets another place run any more, of those who decided
     to before. With Recreate, of `target`: has_clients: it has ports; is_clear: no pod of another place is left either, so that its own may
     come; is_free: its Deployment has no pods of another revision, so that its template may be written. With RollingUpdate: is_lost: what
-    was stored of stable was deleted, and nothing tells what it was: the Deployment stays as it is.
+    was stored of stable was deleted, and nothing tells what it was: the Deployment stays as it is; has_followed: every endpoint of clients
+    is a pod of what the Deployment runs, and one of them is ready, or there are no clients.
     """
 
     strategy: Strategy = "RollingUpdate"
@@ -59,6 +60,7 @@ class InPlace(View):
     is_clear: bool = True
     is_free: bool = True
     is_lost: bool = False
+    has_followed: bool = True
 
 
 #: The steps in which nothing has begun yet.
@@ -176,7 +178,11 @@ def _cutover(record: Record, view: InPlace, terms: Terms, now: datetime) -> Next
     if _is_up(record.place, _least(record, view), view):
         if record.is_rollback:
             return Next(record, promotes=record.place.revision, rejects=record.left)
-        ends = now + terms.window
+        is_watched = terms.is_watched_after(view.stable)
+        if not is_watched and record.strategy == "Recreate":
+            return Next(record, promotes=record.place.revision)
+        # With RollingUpdate clients are led to the first revision with this step, and not before.
+        ends = now + (terms.window if is_watched else timedelta())
         return Next(replace(record, step=Step.VERIFY_AFTER, deadline=None, cutover_at=now, window_ends_at=ends))
     stack = view.stacks.get(record.place.color, Stack(""))
     if view.has_clients and view.traffic.leads_to == record.place and stack.is_settled and stack.available == 0:
@@ -197,7 +203,7 @@ def _verify_after(record: Record, view: InPlace, terms: Terms, now: datetime) ->
     ends = record.window_ends_at or now
     if now < ends:
         return Next(record, look_at=ends)
-    if verdict is Verdict.PASSED:
+    if verdict is Verdict.PASSED and (view.has_followed or terms.is_watched_after(view.stable)):
         return Next(record, promotes=record.place.revision)
     if now >= ends + terms.progress_deadline:
         return _failed(record, view, Reason.NO_DATA, said or "nobody could say how the new revision does")

@@ -12,7 +12,7 @@ from hardened.core.live.rollout import Rollout
 from hardened.core.release.in_place import InPlace, target
 from hardened.core.release.migration_pods import needs_pods as needs_emptiness
 from hardened.core.release.model import COLORS, WITHOUT_PODS, Place, Record, Step, Traffic, View, other
-from hardened.core.release.view import serves_nobody, view_of
+from hardened.core.release.view import followed, serves_nobody, view_of
 
 
 def in_place_view_of(facts: Facts, record: Record | None, heard: Heard, replicas: int) -> InPlace:
@@ -24,7 +24,7 @@ def in_place_view_of(facts: Facts, record: Record | None, heard: Heard, replicas
         stable = Place(color, view.stable.revision) if view.stable else None
         is_clear = not epoch_of(record) or facts.epoch(color) == epoch_of(record)
         is_lost = stable is not None and facts.revision(stable.revision, color) is None
-        view = replace(view, stable=stable, is_clear=is_clear, is_lost=is_lost)
+        view = replace(view, stable=stable, is_clear=is_clear, is_lost=is_lost, has_followed=_has_followed(facts, color))
         return replace(view, replicas=facts.replicas(color, replicas), traffic=_rolling_traffic(facts, color))
     place = target(record, view.stable)
     if place is None:
@@ -76,6 +76,15 @@ def _rolling_traffic(facts: Facts, color: str) -> Traffic:
     if rollout and found == stack_selector(facts.svc, color):
         return Traffic(Place(color, rollout.revision))
     return Traffic(is_strange=facts.switch is not None and found.get(names.REVISION_LABEL) != NOBODY)
+
+
+def _has_followed(facts: Facts, color: str) -> bool:
+    rollout = facts.rollout(color)
+    if rollout is None or facts.switch is None:
+        return rollout is not None and serves_nobody(facts, Place(color, rollout.revision))
+    is_led = facts.switch["spec"].get("selector") == stack_selector(facts.svc, color)
+    ready, has_followed = followed(facts, Place(color, rollout.revision))
+    return is_led and has_followed and ready > 0
 
 
 def _is_clear(facts: Facts, place: Place, epoch: str) -> bool:

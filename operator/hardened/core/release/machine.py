@@ -176,7 +176,7 @@ def _before_cutover(record: Record, view: View, terms: Terms, now: datetime) -> 
 
 
 def _cutover(record: Record, view: View, terms: Terms, now: datetime) -> Next:
-    if record.is_rollback and view.stable == record.place:
+    if view.stable == record.place:
         return Next(kept(replace(record, cutover_at=now), view, terms, now))  # marked, and the process ended before it wrote this
     if record.key in view.rejected:
         return rejected_before(record)
@@ -195,6 +195,8 @@ def _cutover(record: Record, view: View, terms: Terms, now: datetime) -> Next:
     if view.traffic.has_followed and view.traffic.ready >= least(record, view):
         if record.is_rollback:
             return Next(kept(replace(record, cutover_at=now), view, terms, now), promotes=record.place.revision, rejects=record.left)
+        if not terms.is_watched_after(view.stable):
+            return Next(kept(replace(record, cutover_at=now), view, terms, now), promotes=record.place.revision)
         return Next(replace(enter(record, Step.VERIFY_AFTER, terms, now), cutover_at=now, window_ends_at=now + terms.window))
     if is_late:
         return back(record, Reason.PROGRESS_DEADLINE_EXCEEDED, "the endpoints did not follow the cutover within its deadline")

@@ -157,7 +157,7 @@ class Record:
 @dataclass(frozen=True)
 class Terms:
     """What the spec says about releases. preview_replicas: the size while checks run; auto_promote_after: None for never; migrates_within:
-    None where there is no migration."""
+    None where there is no migration; has_verify: something is said of what a new revision is to pass."""
 
     preview_replicas: int = 1
     is_manual: bool = False
@@ -167,6 +167,11 @@ class Terms:
     window: timedelta = timedelta(seconds=10)
     has_checks_before: bool = False
     migrates_within: timedelta | None = None
+    has_verify: bool = True
+
+    def is_watched_after(self, stable: Place | None) -> bool:
+        """Whether a revision has a window to pass in VerifyAfter. The first one has nothing to be led back to: only what is asked for."""
+        return self.has_verify or stable is not None
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from hardened.api.service import HardenedServiceSpec
+from hardened.api.verify import Verify
 from hardened.core.checks.reports import Heard
 from hardened.core.desired.service import is_strange, leads_to
 from hardened.core.facts import Facts
@@ -28,7 +29,15 @@ def terms_of(spec: HardenedServiceSpec) -> Terms:
         window=after.window,
         has_checks_before=bool(spec.verify.before_cutover),
         migrates_within=release.migrate.deadline + START if release.migrate else None,
+        has_verify=_is_declared(spec.verify),
     )
+
+
+def _is_declared(verify: Verify) -> bool:
+    """Whether anything is written down there: a check, a window, how many restarts are borne. What is empty says nothing."""
+    after = verify.after_cutover
+    written = [getattr(after, name) for name in after.model_fields_set]
+    return bool(verify.before_cutover) or any(value is not None and value != [] for value in written)
 
 
 def key_of(revision: str, spec: HardenedServiceSpec) -> str:
@@ -68,14 +77,23 @@ def _traffic(facts: Facts) -> Traffic:
     if facts.switch is None:
         return Traffic()
     place = leads_to(facts.switch, facts.svc)
-    slices = [live for live in facts.observed.children.values() if _is_slice_of(live, facts.svc.name)]
+    ready, has_followed = followed(facts, place)
+    is_other = is_strange(facts.switch, facts.svc)
+    return Traffic(place, is_other, ready, has_followed, is_told=bool(_slices(facts)), epoch=facts.switch_epoch)
+
+
+def followed(facts: Facts, place: Place | None) -> tuple[int, bool]:
+    """How many ready endpoints of clients are pods of a place, and whether each endpoint is one."""
+    slices = _slices(facts)
     endpoints = list(_endpoints(slices))
     mine = {pod["metadata"]["uid"] for pod in facts.pods_at(place)} if place else set()
     # A pod with addresses of two families has an endpoint in a slice of each.
     ready = mine & {uid for uid, is_ready in endpoints if is_ready}
-    has_followed = bool(slices) and all(uid in mine for uid, _ in endpoints)
-    is_other = is_strange(facts.switch, facts.svc)
-    return Traffic(place, is_other, len(ready), has_followed, is_told=bool(slices), epoch=facts.switch_epoch)
+    return len(ready), bool(slices) and all(uid in mine for uid, _ in endpoints)
+
+
+def _slices(facts: Facts) -> list[Manifest]:
+    return [live for live in facts.observed.children.values() if _is_slice_of(live, facts.svc.name)]
 
 
 def serves_nobody(facts: Facts, place: Place | None) -> bool:
