@@ -13,6 +13,8 @@ from hardened.core.plan import plan
 
 HOUR = timedelta(hours=1)
 CHECKED = {"beforeCutover": [{"name": "smoke", "http": {}}]}
+_MANY = [{"name": "a", "http": {}}, {"name": "b", "tcp": {}}, {"name": "c", "job": {"command": ["true"], "deadline": "5s"}}]
+WATCHED = {"afterCutover": {"checks": [*_MANY, {"name": "d", "load": {"rate": 1, "duration": "5s"}}]}}
 
 
 def quota(left: int, resource: str = "pods") -> Manifest:
@@ -37,10 +39,10 @@ def blue_green(**more: Any) -> Manifest:
 @pytest.mark.parametrize(
     ("spec", "first", "second"),
     [
-        pytest.param(blue_green(), 4, 4, id="BlueGreen: as many as serve"),
-        pytest.param(blue_green(verify=CHECKED), 4, 4, id="BlueGreen: the preview first, and then as many as serve"),
-        pytest.param(in_place("RollingUpdate"), 4, 1, id="RollingUpdate: its surge"),
-        pytest.param(in_place("Recreate"), 4, 0, id="Recreate: no pod"),
+        pytest.param(blue_green(), 4, 5, id="BlueGreen: as many as serve, and the probe's"),
+        pytest.param(blue_green(verify=CHECKED), 4, 5, id="BlueGreen: the preview with its check first, and then as many, and the probe's"),
+        pytest.param(in_place("RollingUpdate"), 4, 1, id="RollingUpdate: its surge, and then the probe's in its place"),
+        pytest.param(in_place("Recreate"), 4, 1, id="Recreate: the probe's"),
     ],
 )
 def test_each_strategy_waits_for_the_room_that_it_needs(spec: Manifest, first: int, second: int) -> None:
@@ -54,8 +56,9 @@ def test_each_strategy_waits_for_the_room_that_it_needs(spec: Manifest, first: i
             settle(cr, world, now)
             assert cr["status"]["release"]["step"] == "Preflight"
             assert sizes(world) == before
-            said = f"ResourceQuota small leaves {needed - 1} of pods, and {needed} are needed; raise the ResourceQuota"
+            said = f"ResourceQuota small leaves {needed - 1} of pods, and {needed} are needed"
             assert ready(cr).startswith(f"Preflight: revision {revision(cr)} waits for room: {said}")
+            assert ready(cr).endswith("; raise the ResourceQuota or free some of it")
             assert condition(cr["status"], "Ready") == ("False", "QuotaExceeded")
             assert condition(cr["status"], "Stalled")[0] == "False"
         world.quotas = [quota(needed)]
@@ -64,13 +67,34 @@ def test_each_strategy_waits_for_the_room_that_it_needs(spec: Manifest, first: i
         now += HOUR
 
 
+@pytest.mark.parametrize("spec", [blue_green(), in_place("RollingUpdate"), in_place("Recreate")], ids=["BlueGreen", "Rolling", "Recreate"])
+def test_requests_share_one_pod_and_each_load_and_job_has_its_own(spec: Manifest) -> None:
+    cr, world = body({**spec, "verify": WATCHED}), World()
+    world.quotas = [quota(6)]
+    settle(cr, world)
+    assert "leaves 6 of pods, and 7 are needed, with the pods of its checks" in ready(cr)
+    world.quotas = [quota(7)]
+    settle(cr, world)
+    assert cr["status"]["release"]["step"] == ("Preview" if spec == blue_green() else "Cutover")
+
+
 def test_larger_pods_of_a_recreated_service_need_the_difference() -> None:
     cr, world = body(in_place("Recreate")), World()
     now = released(cr, world)
     cr = with_spec(cr, resources={"requests": {"cpu": "150m"}})  # 50m by default
     world.quotas = [quota(0, "requests.cpu")]
     settle(cr, world, now)
-    assert "leaves 0 of requests.cpu, and 400m are needed" in ready(cr)
+    assert "leaves 0 of requests.cpu, and 420m are needed, with the pods of its checks; raise" in ready(cr)
+
+
+def test_a_quota_for_pods_that_end_counts_those_of_checks_alone() -> None:
+    cr, world = body({**SPEC, "verify": CHECKED}), World()
+    world.quotas = [{**quota(0), "spec": {"scopes": ["Terminating"]}}]
+    settle(cr, world)
+    assert "leaves 0 of pods, and 1 are needed, with the pods of its checks" in ready(cr)
+    world.quotas = [{**quota(1), "spec": {"scopes": ["Terminating"]}}]
+    released(cr, world)
+    assert condition(cr["status"], "Ready") == ("True", "Healthy")
 
 
 def test_it_is_waited_for_without_a_deadline_and_looked_at_again_soon() -> None:
@@ -84,14 +108,14 @@ def test_it_is_waited_for_without_a_deadline_and_looked_at_again_soon() -> None:
     assert sizes(world) == {}
 
 
-def without_room_beside_a_kept_stack(spec: Manifest) -> tuple[Manifest, World, datetime]:
-    """A third version of a service is asked for while the first one is kept, and the quota leaves nothing: it, its world, the moment."""
+def without_room_beside_a_kept_stack(spec: Manifest, left: int = 0) -> tuple[Manifest, World, datetime]:
+    """A third version of a service is asked for while the first one is kept, and the quota leaves so much: it, its world, the moment."""
     cr, world = body(spec), World()
     now: datetime = released(cr, world)
     cr = with_spec(cr, image="shop:2")
     now = released(cr, world, now, until="Keep") + 40 * SECOND
     cr = {**with_spec(cr, image="shop:3"), "status": cr["status"]}
-    world.quotas = [quota(0)]
+    world.quotas = [quota(left)]
     settle(cr, world, now)
     return cr, world, now
 
@@ -100,13 +124,13 @@ def test_the_previous_colour_of_a_kept_release_makes_room() -> None:
     cr, world, now = without_room_beside_a_kept_stack(blue_green())
     assert cr["status"]["release"]["step"] == "Preflight", "its pods cannot be replaced one by one"
     assert sizes(world) == {"shop-blue": 0, "shop-green": 4}
-    world.quotas = [quota(4)]
+    world.quotas = [quota(5)]
     released(cr, world, now)
     assert condition(cr["status"], "Ready") == ("True", "Healthy")
 
 
 def test_a_preview_takes_the_place_of_previous_pods() -> None:
-    cr, _, _ = without_room_beside_a_kept_stack(blue_green(verify=CHECKED))
+    cr, _, _ = without_room_beside_a_kept_stack(blue_green(verify=CHECKED), left=1)  # for the probe
     assert cr["status"]["release"]["step"] == "Preview"
 
 

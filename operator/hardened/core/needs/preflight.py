@@ -1,22 +1,29 @@
 """What the pods of a release need of their namespace, looked at once before the first of them: room in its quotas, and ConfigMaps.
 
+The pods of its checks are pods of the release: where one of them has no room, nobody could say how the revision does.
+
 Whether nodes have room is not looked at: a cluster autoscaler adds nodes only for pods that wait, and who looks after one namespace may not
 read nodes. Pods that no node takes are waited for once they are there: see `room`.
 """
 
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
+from hardened.core.checks.verifiers import Verifier, verifiers
 from hardened.core.desired.deployment import deployment
 from hardened.core.desired.template import files_name
 from hardened.core.facts import Facts
 from hardened.core.live.diagnosis import Finding
+from hardened.core.live.observed import may_run
+from hardened.core.manifest import Manifest
 from hardened.core.needs.config_maps import Reference, missing, references
+from hardened.core.needs.dependencies import dependency_pods
 from hardened.core.needs.quota import Growth, rolled, shortages, surge_of
 from hardened.core.reasons import Reason
 from hardened.core.release.in_place import InPlace
 from hardened.core.release.machine import preview_size
-from hardened.core.release.model import COLORS, Record, Step, Terms, View, other
+from hardened.core.release.model import COLORS, Place, Record, Step, Terms, View, other
 
 #: Nobody tells when a quota is raised, or a ConfigMap made: they are not watched.
 WAIT = timedelta(seconds=5)
@@ -57,12 +64,21 @@ def _references(facts: Facts) -> list[Reference]:
     return [each for each in references(facts.wanted.template) if each.name != own]
 
 
-def shortfall(facts: Facts, view: View, terms: Terms) -> Shortfall:
-    """What the revision that the spec asks for lacks. Nothing, where nobody has looked."""
+def shortfall(facts: Facts, view: View, terms: Terms, image: str, leaving: Iterable[Verifier], now: datetime) -> Shortfall:
+    """What the revision that the spec asks for lacks. Nothing, where nobody has looked.
+
+    image: of verifiers, "" for none; leaving: those of the release that makes way for this one.
+    """
     seen = facts.observed.surroundings
     if seen is None:
         return NOTHING
-    short = shortages(seen.quotas, _growth(facts, view, terms))
+    living = [live for each in leaving if (live := facts.observed.children.get(each.key)) and may_run(live)]
+    growth = replace(
+        _growth(facts, view, terms),
+        checked=_checked(facts, view, terms, image, now),
+        leaving=tuple(live["spec"] for live in living),
+    )
+    short = shortages(seen.quotas, growth)
     absent = missing(_references(facts), seen.config_maps) if seen.config_maps is not None else []
     remedy = "raise the ResourceQuota or free some of it"
     return Shortfall(
@@ -85,6 +101,23 @@ def _growth(facts: Facts, view: View, terms: Terms) -> Growth:
     first = size if is_rolling else preview_size(view, terms)
     rendered = deployment(facts.svc, facts.wanted, color, first)
     return _change(facts, [color], after, (*rolled(rollout.total, first, surge_of(rendered, first)), (0, size)))
+
+
+def _checked(facts: Facts, view: View, terms: Terms, image: str, now: datetime) -> tuple[tuple[int, tuple[Manifest, ...]], ...]:
+    """The pods of checks that run at the same time, beside how many pods of the revision."""
+    place = Place(COLORS[0], facts.wanted.name)
+    if isinstance(view, InPlace):
+        begun, steps = Record(place, "", Step.CUTOVER, now, strategy=view.strategy), {Step.VERIFY_AFTER: view.replicas}
+    else:
+        sizes = {Step.VERIFY_BEFORE: preview_size(view, terms), Step.SCALE_UP: view.replicas, Step.VERIFY_AFTER: view.replicas}
+        begun, steps = Record(place, "", Step.PREVIEW, now), sizes
+
+    def pods(step: Step) -> tuple[Manifest, ...]:
+        record = replace(begun, step=step)
+        found = [*verifiers(facts, record, terms, image, now), *dependency_pods(facts, record, image)]
+        return tuple(each.manifest["spec"] for each in found)
+
+    return tuple((size, pods(step)) for step, size in steps.items())
 
 
 def _change(facts: Facts, colors: list[str], after: dict[str, object], stages: tuple[tuple[int, int], ...]) -> Growth:

@@ -24,13 +24,16 @@ _NONE = Decimal(0)
 class Growth:
     """How pods are to become others. before, after: their specs; held: how many of `before` are there.
 
-    stages: how many of `before` and of `after` there may be at the same time, at each moment that may need most.
+    stages: how many of `before` and of `after` there may be at the same time, at each moment that may need most; checked: beside how many
+    of `after` which pods of checks run at the same time, by their specs; leaving: those that are there and make way for them.
     """
 
     after: Manifest
     stages: tuple[tuple[int, int], ...]
     before: Manifest | None = None
     held: int = 0
+    checked: tuple[tuple[int, tuple[Manifest, ...]], ...] = ()
+    leaving: tuple[Manifest, ...] = ()
 
 
 def rolled(held: int, size: int, surge: int) -> tuple[tuple[int, int], ...]:
@@ -74,24 +77,32 @@ def covers(quota: Manifest, pod: Manifest) -> bool:
 
 
 def _shortages(quota: Manifest, growth: Growth) -> Iterator[str]:
-    if not covers(quota, growth.after):
-        return
     status = quota.get("status") or {}
     hard, used = status.get("hard") or {}, status.get("used") or {}
     try:
-        after = usage(growth.after)
-        before = usage(growth.before) if growth.before and covers(quota, growth.before) else {}
+        after, before = _counted(quota, growth.after), _counted(quota, growth.before)
+        checked = [(made, [_counted(quota, pod) for pod in pods]) for made, pods in growth.checked]
+        leaving = [_counted(quota, pod) for pod in growth.leaving]
     except ValueError:
         return
-    for resource in sorted(hard.keys() & used.keys() & after.keys()):
-        old, new = before.get(resource, _NONE), after[resource]
-        needed = max(kept * old + made * new for kept, made in growth.stages) - growth.held * old
+    named = set(after).union(*(each for _, pods in checked for each in pods))
+    for resource in sorted(hard.keys() & used.keys() & named):
+        old, new = before.get(resource, _NONE), after.get(resource, _NONE)
+        held = growth.held * old + sum(pod.get(resource, _NONE) for pod in leaving)
+        alone = max(kept * old + made * new for kept, made in growth.stages)
+        needed = max([alone, *(made * new + sum(pod.get(resource, _NONE) for pod in pods) for made, pods in checked)])
         try:
             left = max(amount(str(hard[resource])) - amount(str(used[resource])), _NONE)
         except ValueError:
             continue
-        if needed > left:
-            yield f"ResourceQuota {quota['metadata']['name']} leaves {quantity(left)} of {resource}, and {quantity(needed)} are needed"
+        if needed - held > left:
+            said = f"ResourceQuota {quota['metadata']['name']} leaves {quantity(left)} of {resource}"
+            yield f"{said}, and {quantity(needed - held)} are needed{', with the pods of its checks' if needed > alone else ''}"
+
+
+def _counted(quota: Manifest, pod: Manifest | None) -> Amounts:
+    """What one pod of this spec uses of a quota: nothing of one that does not count it. Raises ValueError for a quantity that is none."""
+    return usage(pod) if pod and covers(quota, pod) else {}
 
 
 def _matches(term: Mapping[str, Any], pod: Manifest) -> bool:

@@ -157,7 +157,7 @@ def _course(facts: Facts, record: Record | None, image: str, now: datetime) -> C
     hooks = migration_of(facts, record, now)
     hooks = replace(hooks, waits_for=waits_for(facts, asked, image), waits_for_services=bool(unavailable(facts)))
     view = _viewed(facts, known, said)
-    short, crowded = preflight.shortfall(facts, view, terms), lack_of_room(facts, record)
+    short, crowded = preflight.shortfall(facts, view, terms, image, pods, now), lack_of_room(facts, record)
     view = replace(view, hooks=replace(hooks, is_held=short != preflight.NOTHING, has_no_room=crowded is not None))
     before = entries_of(facts.before)
     ruling = judged(facts, known, view, terms, now)
