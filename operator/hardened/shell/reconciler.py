@@ -39,10 +39,14 @@ UNKEPT_PAUSE: Final = 15.0
 
 @dataclass(frozen=True)
 class _Written:
-    """What we last wrote as status, and what the server made of it: an older CRD prunes fields that it does not know."""
+    """What we last wrote as status, and what the server made of it: an older CRD prunes fields that it does not know.
+
+    meant: with what it lacks of fields that it knows, None where it lacks nothing.
+    """
 
     wanted: str
     stored: Any
+    meant: Body | None = None
 
 
 class Reconciler:
@@ -101,6 +105,7 @@ class Reconciler:
         if body is None:
             await self._gone(key)
             return
+        body = self._as_meant(key, body)
         observed = Observed.of(self._cache.children(key.namespace, key.name), crd_schema=self._crd_schema())
         observed = replace(observed, services=self._dependencies(key, body))
         decided = Plan()
@@ -119,6 +124,7 @@ class Reconciler:
             elif decided.has_writes:
                 try:
                     body, observed = await self._execute(key, body, observed, decided)
+                    body = self._as_meant(key, body)
                 except Refused as refusal:
                     await self._report(key, body, observed, refusal)
                     raise
@@ -134,6 +140,16 @@ class Reconciler:
         await self._answer(key, decided)
 
     # ---- reading
+
+    def _as_meant(self, key: Key, body: Body) -> Body:
+        """The service with what its CRD could not keep of the status that this process wrote, as long as that status stands.
+
+        Else a release would differ from what was written of it at every look, and never come to anything. A field of which nothing was
+        kept is not added: nothing can follow from a release that the next process would know nothing of.
+        """
+        written = self._status.get(key)
+        is_known = written is not None and written.meant is not None and body.get("status") == written.stored
+        return body | {"status": written.meant} if written and is_known else body
 
     def _dependencies(self, key: Key, body: Body) -> dict[str, Body]:
         found = {name: self._cache.get(HARDENED_SERVICE, key.namespace, name) for name in named_services(body)}
@@ -204,15 +220,15 @@ class Reconciler:
         wanted = digest(decided.status, 64)
         # Taken before the status is written: while that is under way, others are planned.
         self._see_place(key, decided.status)
-        if before == decided.status or (written and written.wanted == wanted and written.stored == before):
+        if before == decided.status or (written and written.wanted == wanted and before in (written.stored, written.meant)):
             return False
         try:
-            live = await self._writer.apply_status(key, body, decided.status)
+            told = await self._writer.apply_status(key, body, decided.status)
         except Vanished:
             await self._see_whether_it_is_gone(key, body)
             raise
-        self._status[key] = _Written(wanted, live.get("status"))
-        self._metrics.releases.saw(key, live.get("status") or {}, self._now())
+        self._status[key] = _Written(wanted, told.live.get("status"), told.meant)
+        self._metrics.releases.saw(key, told.live.get("status") or {}, self._now())
         for event in announcements(before or {}, decided.status):
             self._recorder.record(body, event.type, event.reason, event.message)
         return True

@@ -2,8 +2,8 @@
 
 import contextlib
 import logging
-import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from hardened.api import names
@@ -15,14 +15,24 @@ from hardened.errors import ApiFailure, LookAgain, Refused, Vanished
 from hardened.shell.api_server import ApiServer, Body
 from hardened.shell.cache import Cache
 from hardened.shell.kinds import HARDENED_SERVICE, HARDENED_SERVICE_ACTION, KINDS, PERSISTENT_VOLUME_CLAIM, POD, Kind
+from hardened.shell.undeclared import undeclared, without
 from hardened.shell.workqueue import Key
 
 logger = logging.getLogger(__name__)
 
 #: No object has this resourceVersion: the first that a server writes has a higher one.
 NO_VERSION: Final = "1"
-#: How the API server names a field of an apply that the CRD's schema lacks. Examples: `.status.serving: field not declared in schema`.
-_UNDECLARED: Final = re.compile(r"\.status\.(\w+)\S*: field not declared in schema")
+#: Without these a status says nothing: it is not written where the CRD lacks them.
+_NEEDED: Final = ("conditions",)
+
+
+@dataclass(frozen=True)
+class Told:
+    """A status that was written. live: the service afterwards; meant: the status with such parts of its fields as the CRD lacks, or None
+    where it lacks none. A field that the CRD does not know at all is in neither."""
+
+    live: Body
+    meant: Body | None
 
 
 class LostLeadership(Exception):
@@ -136,32 +146,34 @@ class Writer:
             raise LookAgain(f"{key} was made anew")
         return fresh
 
-    async def apply_status(self, key: Key, body: Body, status: Body) -> Body:
-        """Writes the status, less what an older CRD does not know: for one such field the server refuses all of it.
+    async def apply_status(self, key: Key, body: Body, status: Body) -> Told:
+        """Writes the status, less exactly those fields that an older CRD lacks: for one of them the server refuses all of it.
 
         body: the service that it was decided on; the status of a custom resource is written whatever uid it comes with, so that only the
-        resourceVersion keeps what is said of a deleted service from the one that took its name. The service afterwards; LookAgain when
-        it has changed since, and the cache has it then; Vanished when it is gone.
+        resourceVersion keeps what is said of a deleted service from the one that took its name. LookAgain when it has changed since, and
+        the cache has it then; Vanished when it is gone.
         """
         meta = {"name": key.name, "namespace": key.namespace, "resourceVersion": body["metadata"]["resourceVersion"]}
+        sent, whole = status, status
         while True:
             self._assert_leading()
             try:
                 live = await self._api.apply_status(
-                    HARDENED_SERVICE, {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": meta, "status": status}
+                    HARDENED_SERVICE, {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": meta, "status": sent}
                 )
             except Refused as refusal:
-                unknown = _UNDECLARED.search(refusal.message)
-                if not unknown or unknown[1] not in status or unknown[1] == "conditions":
+                lacking = undeclared(refusal.message)
+                less = without(sent, lacking)
+                if less == sent or any(name not in less for name in _NEEDED):
                     raise
-                status = {name: value for name, value in status.items() if name != unknown[1]}
+                sent, whole = less, without(whole, frozenset(path for path in lacking if len(path) == 1))
             except LookAgain:
                 # The watch may be late, or silent: the next look is to see what this one did not.
                 await self._read(key)
                 raise
             else:
                 self._cache.wrote(HARDENED_SERVICE, live)
-                return live
+                return Told(live, whole if whole != sent else None)
 
     async def _read(self, key: Key) -> Body:
         """The service as it is now, which the next look sees too."""

@@ -36,11 +36,17 @@ class Operator:
     """One operator process over `server`. `run` ends with Killed when a hook of the server kills it.
 
     events: where Events are sent, apart from all else, so that one more or less changes nothing; None: they are not sent; namespaces: those
-    that it watches, () for all; releases: how many may be at work at a time.
+    that it watches, () for all; releases: how many may be at work at a time; crd_schema: of the CRD on the cluster.
     """
 
     def __init__(
-        self, server: MemoryApiServer, events: MemoryApiServer | None = None, *, namespaces: tuple[str, ...] = (), releases: int = 1000
+        self,
+        server: MemoryApiServer,
+        events: MemoryApiServer | None = None,
+        *,
+        namespaces: tuple[str, ...] = (),
+        releases: int = 1000,
+        crd_schema: str = "",
     ) -> None:
         self.server, self.namespaces = server, namespaces
         self.tells = events is not None
@@ -59,6 +65,7 @@ class Operator:
             recorder=recorder,
             now=today,
             may_write=lambda: True,
+            crd_schema=lambda: crd_schema,
             releases=releases,
         )
         self.death: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -114,6 +121,7 @@ class World:
         self.people = self.server.outsider("kubectl")
         self.events = MemoryApiServer(["shop"], today=today)
         self.kills = 0
+        self.crd_schema = ""
         self.operators: list[Operator] = []
 
     async def play(self, *steps: Callable[["World"], Any], is_enough: Callable[[], bool] = lambda: False) -> int:
@@ -136,7 +144,7 @@ class World:
     async def _supervise(self) -> None:
         while True:
             try:
-                self.operators.append(Operator(self.server, self.events))
+                self.operators.append(Operator(self.server, self.events, crd_schema=self.crd_schema))
                 await self.operators[-1].run()
             except Killed:
                 self.kills += 1

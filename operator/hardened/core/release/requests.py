@@ -3,7 +3,6 @@
 from dataclasses import replace
 from datetime import datetime
 
-from hardened.api import names
 from hardened.core.actions import rulings
 from hardened.core.actions.answers import concerns
 from hardened.core.actions.entries import FINAL, entries_of
@@ -14,6 +13,10 @@ from hardened.core.release.model import Migration, Record, Step, Terms, View
 from hardened.core.release.view import key_of
 from hardened.core.revisions.marks import Marks, marks_of
 from hardened.core.revisions.revision import revision_of, stored
+
+#: The first schema revision of the CRD that keeps all that is decided on actions: 3 brought their entries and what a release by hand
+#: records, 5 its strategy, without which a rollback in place would be read as one of BlueGreen. An older one forgets what it was told.
+ACTIONS_SCHEMA = 5
 
 
 def judged(facts: Facts, record: Record | None, view: View, terms: Terms, now: datetime) -> Ruling:
@@ -57,7 +60,7 @@ def _stakes(facts: Facts, record: Record | None, view: View, terms: Terms) -> St
         return record.place.revision if record and serves and not is_undone else next(iter(later), "")
 
     schema = facts.observed.crd_schema
-    is_deaf = schema.isdecimal() and int(schema) < int(names.SCHEMA_REVISION)
+    is_deaf = schema.isdecimal() and int(schema) < ACTIONS_SCHEMA
     return Stakes(record, view, terms, targets, key, _obstacle(facts), is_deaf, crosses)
 
 

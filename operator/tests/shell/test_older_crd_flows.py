@@ -1,0 +1,173 @@
+"""An operator whose CRD on the cluster is older than itself, over the in-memory cluster in virtual time."""
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any
+
+import pytest
+from tests.memory.api_server import Call
+from tests.shell import virtual_time
+from tests.shell.enumerations import turns
+from tests.shell.operator_world import RELEASED, Killed, Strike, World, asks, create_released, release
+
+from hardened.errors import Refused
+from hardened.shell.kinds import HARDENED_SERVICE
+from hardened.shell.undeclared import undeclared, without
+
+Step = Callable[[World], Any]
+STATUS = {
+    "release": {"step": "Keep", "enteredAt": "x"},
+    "actions": [{"name": "a", "x": 1, "y": 2}, {"name": "b", "x": 3}],
+    "phase": "Healthy",
+}
+
+
+@pytest.mark.parametrize(
+    ("message", "paths"),
+    [
+        (".status.serving: field not declared in schema", {("serving",)}),
+        ("failed to create typed patch object (shop/web; hardened.dev/v1alpha1, Kind=HardenedService): .status.release.enteredAt: "
+         "field not declared in schema", {("release", "enteredAt")}),
+        ("failed: errors:\n  .status.release.enteredAt: field not declared in schema\n  .status.release.left.by: field not declared in "
+         "schema", {("release", "enteredAt"), ("release", "left", "by")}),
+        ('.status.actions[name="a.b]: c"].x: field not declared in schema', {("actions", "x")}),
+        ('.status.actions[name="a",kind="b"].x: field not declared in schema', {("actions", "x")}),
+        (".status.list[0].x[1].y: field not declared in schema", {("list", "x", "y")}),
+        (".spec.image: field not declared in schema; .status.release.st", set()),
+        (".status.phase: expected string, got 1", set()),
+    ],
+)  # fmt: skip
+def test_each_field_that_the_server_names_is_found(message: str, paths: set[tuple[str, ...]]) -> None:
+    assert undeclared(message) == paths
+
+
+@pytest.mark.parametrize(
+    ("path", "left"),
+    [
+        (("release",), {name: STATUS[name] for name in ("actions", "phase")}),
+        (("release", "enteredAt"), {**STATUS, "release": {"step": "Keep"}}),
+        (("actions", "x"), {**STATUS, "actions": [{"name": "a", "y": 2}, {"name": "b"}]}),
+        (("actions", "z"), STATUS),
+        (("phase", "x"), STATUS),
+        (("other",), STATUS),
+    ],
+)
+def test_exactly_that_field_is_left_out(path: tuple[str, ...], left: dict[str, Any]) -> None:
+    assert without(STATUS, frozenset({path})) == left
+
+
+def _found(value: Any, path: tuple[str, ...], said: str = ".status") -> Iterator[str]:
+    if isinstance(value, list):
+        for item in value:
+            yield from _found(item, path, f'{said}[name="{item.get("name")}"]')
+    elif isinstance(value, dict) and path[0] in value:
+        below = f"{said}.{path[0]}"
+        yield from _found(value[path[0]], path[1:], below) if path[1:] else [f"{below}: field not declared in schema"]
+
+
+def older(*lacks: tuple[str, ...]) -> Callable[[Call], None]:
+    """A CRD that lacks these fields of the status."""
+
+    def refuse(call: Call) -> None:
+        if call.verb == "status" and call.kind == HARDENED_SERVICE and call.body:
+            said = [text for path in lacks for text in _found(call.body["status"], path)]
+            if said:
+                listed = "\n  ".join(said)
+                raise Refused(f"failed to create typed patch object (shop/web): errors:\n  {listed}"[:1024], status=500)
+
+    return refuse
+
+
+NESTED = (("release", "replicas"), ("release", "windowEndsAt"), ("actions", "by"))
+FLOW: tuple[Step, ...] = (create_released, release("web:2"), release("doomed:1"), release("web:3"), asks("Rollback"))
+
+
+async def _played(world: World, *steps: Step) -> list[tuple[str, str]]:
+    found = []
+    for step in steps:
+        await world.play(step)
+        status = world.server.all(HARDENED_SERVICE)[0]["status"]
+        found.append((status["phase"], status["serving"]["image"]))
+    return found
+
+
+def _end(world: World) -> dict[str, Any]:
+    """The state, less what is named after its time."""
+    return {name: body for name, body in world.state().items() if not name.startswith("Pod ")}
+
+
+@cache
+def _without(*lacks: tuple[str, ...]) -> tuple[list[tuple[str, str]], dict[str, Any], int]:
+    async def play() -> tuple[list[tuple[str, str]], dict[str, Any], int]:
+        world = World()
+        world.crd_schema = "6"
+        world.server.before = older(*lacks)
+        return await _played(world, *FLOW), _end(world), len(world.server.writes)
+
+    return virtual_time.run(play())
+
+
+def test_under_a_crd_that_lacks_some_fields_of_a_release_everything_goes_on() -> None:
+    phases, state, _ = _without(*NESTED)
+    assert (phases, state) == _without()[:2]
+    assert phases == [
+        ("Healthy", "web:1"), ("Healthy", "web:2"), ("RolledBack", "web:2"), ("Healthy", "web:3"), ("RolledBack", "web:2"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("turn", turns(1))
+def test_killed_at_any_write_under_such_a_crd_it_ends_the_same(turn: slice) -> None:
+    phases, state, writes = _without(*NESTED)
+    for nth in range(1, writes + 1)[turn]:
+        strike, refuse = Strike(nth, Killed), older(*NESTED)
+
+        def hook(call: Call, strike: Strike = strike, refuse: Callable[[Call], None] = refuse) -> None:
+            refuse(call)
+            strike(call)
+
+        async def play(hook: Callable[[Call], None] = hook) -> tuple[list[tuple[str, str]], dict[str, Any]]:
+            world = World()
+            world.crd_schema = "6"
+            world.server.before = hook
+            return await _played(world, *FLOW), _end(world)
+
+        assert virtual_time.run(play()) == (phases, state), f"write {nth}"
+        assert strike.has_struck
+
+
+def test_what_a_crd_lacks_is_told_and_the_rest_of_the_status_is_kept() -> None:
+    async def play() -> dict[str, Any]:
+        world = World()
+        world.crd_schema = "6"
+        world.server.before = older(*NESTED)
+        await world.play(create_released, release("web:2", verify={"afterCutover": {"window": "10m"}}))
+        return dict(world.server.all(HARDENED_SERVICE)[0]["status"])
+
+    status = virtual_time.run(play())
+    assert status["release"]["step"] == "VerifyAfter"
+    assert not {"replicas", "windowEndsAt"} & status["release"].keys()
+    hardened = next(c for c in status["conditions"] if c["type"] == "Hardened")
+    assert (hardened["status"], hardened["reason"]) == ("False", "CrdMismatch")
+
+
+@pytest.mark.parametrize(("schema", "phase"), [("", "RolledBack"), ("5", "RolledBack"), ("6", "RolledBack"), ("4", "Healthy")])
+def test_who_asks_for_a_rollback_gets_it_under_every_crd_that_can_remember_it(schema: str, phase: str) -> None:
+    async def play() -> str:
+        world = World()
+        world.crd_schema = schema
+        await world.play(create_released, release("web:2", **{"release": RELEASED["release"]}), asks("Rollback"))
+        return str(world.server.all(HARDENED_SERVICE)[0]["status"]["phase"])
+
+    assert virtual_time.run(play()) == phase
+
+
+def test_a_crd_that_does_not_know_releases_at_all_is_not_flooded() -> None:
+    async def play() -> int:
+        world = World()
+        world.server.before = older(("release",))
+        await world.play(create_released)
+        before = len(world.server.calls)
+        await world.until_quiet()
+        return len(world.server.calls) - before
+
+    assert virtual_time.run(play()) < 20
