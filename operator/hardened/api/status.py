@@ -80,6 +80,9 @@ class ReleaseState(Model):
     ]  # fmt: skip
     replicas: int | None = Field(None, description="The size to reach before the cutover.")
     started_at: When
+    entered_at: When | None = Field(
+        None, description="When this step was entered; later by the time that it was paused. autoPromoteAfter counts from it."
+    )
     deadline: When | None = None
     cutover_at: When | None = None
     window_ends_at: When | None = None

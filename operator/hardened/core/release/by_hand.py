@@ -18,9 +18,27 @@ def held(record: Record, now: datetime) -> Record:
     return replace(record, remaining=max(record.deadline - now, timedelta()), deadline=None) if record.deadline else record
 
 
+def asleep(record: Record, now: datetime) -> Record:
+    """The record of a release whose service is suspended: since when, nothing tells."""
+    is_untimed = record.deadline is None and record.remaining is None and not record.paused_at
+    if record.step is Step.APPROVAL and is_untimed:
+        return replace(record, entered_at=None)  # an autoPromoteAfter that comes later is not to count the time that stood still
+    return held(record, now)
+
+
+def woken(record: Record, terms: Terms, now: datetime) -> Record:
+    """The record of a release whose service is not suspended any more, with the time that it had left."""
+    found = resumed(record, now)
+    if record.step is Step.APPROVAL and terms.auto_promote_after is not None and found.deadline:
+        return replace(found, entered_at=min(now, found.deadline - terms.auto_promote_after))
+    return found
+
+
 def resumed(record: Record, now: datetime) -> Record:
     """The record of a release that goes on, with the time that it had left."""
-    return replace(record, paused_at=None, remaining=None, deadline=now + record.remaining if record.remaining is not None else None)
+    entered_at = record.entered_at + (now - record.paused_at) if record.entered_at and record.paused_at else record.entered_at
+    deadline = now + record.remaining if record.remaining is not None else None
+    return replace(record, paused_at=None, remaining=None, deadline=deadline, entered_at=entered_at)
 
 
 def aborted(record: Record | None, view: View) -> Next | None:

@@ -19,7 +19,7 @@ from hardened.core.needs.dependencies import dependency_pods, unavailable, waits
 from hardened.core.needs.room import lack_of_room
 from hardened.core.needs.room import needs_pods as needs_word_of_pods
 from hardened.core.release import in_place
-from hardened.core.release.by_hand import held, resumed
+from hardened.core.release.by_hand import asleep, woken
 from hardened.core.release.in_place import InPlace
 from hardened.core.release.in_place_view import in_place_view_of, needs_pods
 from hardened.core.release.machine import demand, step
@@ -93,7 +93,7 @@ def course_of(facts: Facts, verifier_image: str, now: datetime) -> Course:
     """By the strategy of the release that is at work; of the spec, where none is."""
     record = record_of(facts.before)
     if record and record.remaining is not None and not (record.paused_at or facts.svc.spec.suspend):
-        record = resumed(record, now)
+        record = woken(record, terms_of(facts.svc.spec), now)
     course = _course(facts, None if record and _makes_way(facts, record, now) else record, verifier_image, now)
     return _proven(facts, record, course, verifier_image, now)
 
@@ -172,7 +172,7 @@ def _course(facts: Facts, record: Record | None, image: str, now: datetime) -> C
         if found.step is Step.VERIFY_AFTER is not record.step:
             found = watched(facts, found, pods)
     if found and is_suspended(facts.svc, found):
-        found = held(found, now)
+        found = asleep(found, now)
     entries = rulings.settled(ruling.entries, found, view, facts.rejected_keys(), moved.failed, now)
     missing = hooks.waits_for if found and _waits(found) else ""
     is_held = found is not None and found.step is Step.PREFLIGHT and not found.paused_at and view.hooks.is_held
@@ -232,6 +232,7 @@ def _moved(facts: Facts, record: Record | None, strategy: Strategy, view: View, 
                 # And of what it depended on.
                 view = replace(view, hooks=replace(view.hooks, waits_for=waits_for(facts, [], image)))
                 following = _step(moved.record, view, terms, now)
+        following = replace(following, record=_entered(moved.record, following.record, now))
         if following.promotes and moved.record and not is_stored(facts, moved.record.place):
             following = back(moved.record, message="what is stored of it was deleted")  # nothing could remember that it was promoted
         marked = marked_by(facts, moved.record, following) if moved.record else ()
@@ -242,6 +243,12 @@ def _moved(facts: Facts, record: Record | None, strategy: Strategy, view: View, 
         if is_same or moved.failed or _needs_another_look(facts, moved.record, strategy):
             break
     return moved
+
+
+def _entered(before: Record | None, after: Record | None, now: datetime) -> Record | None:
+    """The record after a move, with the moment in which its step was entered."""
+    is_same = before is not None and after is not None and (before.step, before.started_at) == (after.step, after.started_at)
+    return after if after is None or is_same else replace(after, entered_at=now)
 
 
 def _needs_another_look(facts: Facts, record: Record | None, strategy: Strategy) -> bool:

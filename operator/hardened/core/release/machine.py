@@ -45,7 +45,18 @@ from hardened.core.release.model import (
     View,
     other,
 )
-from hardened.core.release.moves import abandoned, back, enter, has_passed, kept, least, left_of, rejected_before, runs_beside_stable
+from hardened.core.release.moves import (
+    abandoned,
+    back,
+    enter,
+    has_passed,
+    kept,
+    least,
+    left_of,
+    promoted_by_itself,
+    rejected_before,
+    runs_beside_stable,
+)
 
 #: Why a rollback ends where nothing is to serve.
 _NO_REPLICAS = "0 replicas are wanted"
@@ -139,6 +150,8 @@ def _before_cutover(record: Record, view: View, terms: Terms, now: datetime) -> 
         return Next(left) if left else _begin(None, view, terms, now)
     if view.replicas == 0:
         return Next(left_of(record, view), failed=_NO_REPLICAS if record.is_rollback else "")
+    if record.step is Step.APPROVAL:
+        record = promoted_by_itself(record, terms, now)
     stack = view.stacks.get(record.place.color, Stack(""))
     is_there = stack.revision == record.place.revision and stack.is_settled
     match record.step:

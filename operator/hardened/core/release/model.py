@@ -95,7 +95,8 @@ class Record:
     """status.release. Times are moments in UTC.
 
     key: what a rejection is remembered by, a hash of the revision's fields and of the checks on it; replicas: the size to reach before
-    the cutover, as it was wanted when ScaleUp began; deadline: when the step must have got further (Approval: is promoted by itself);
+    the cutover, as it was wanted when ScaleUp began; entered_at: when the step was entered, later by the time that it was paused, None
+    where that is not known; deadline: when the step must have got further (Approval: is promoted by itself);
     recalled_at: in Cutover, since when traffic is not to be led on after all; confirmed_at: in SwitchBack, when traffic had left;
     is_rejected: in SwitchBack, that the revision failed, and was not just unwanted; is_probed_anew: the zero-loss probe that began before
     the cutover ended before it, too; outcomes: of its checks, as far as they have ended; remaining: what was left of the deadline when the
@@ -132,6 +133,7 @@ class Record:
     migration: Migration | None = None
     undo_problem: str = ""
     strategy: Strategy = "BlueGreen"
+    entered_at: datetime | None = None
 
     @property
     def is_working(self) -> bool:

@@ -23,12 +23,24 @@ from hardened.core.release.model import (
 def enter(record: Record, entered: Step, terms: Terms, now: datetime, view: View | None = None) -> Record:
     """The record at the beginning of a step, with its deadline."""
     deadline = now + terms.progress_deadline if entered in TIMED else None
-    if entered is Step.APPROVAL and terms.auto_promote_after is not None:
-        deadline = now + terms.auto_promote_after
     if entered is Step.MIGRATE and terms.migrates_within is not None:
         deadline = now + terms.migrates_within
     replicas = view.replicas if view is not None and entered is Step.SCALE_UP else record.replicas
-    return replace(record, step=entered, deadline=deadline, replicas=replicas)
+    began = replace(record, step=entered, deadline=deadline, replicas=replicas)
+    return promoted_by_itself(replace(began, entered_at=now), terms, now) if entered is Step.APPROVAL else began
+
+
+def promoted_by_itself(record: Record, terms: Terms, now: datetime) -> Record:
+    """The record of a release in Approval, with the deadline that the spec sets by now.
+
+    Where it is not known when that was entered (under an older CRD), a deadline stays as it is, and one that is new counts from now.
+    """
+    after = terms.auto_promote_after
+    if after is None:
+        return replace(record, deadline=None)
+    if record.entered_at is None:
+        return record if record.deadline else replace(record, entered_at=now, deadline=now + after)
+    return replace(record, deadline=record.entered_at + after)
 
 
 def has_passed(deadline: datetime | None, now: datetime) -> bool:

@@ -18,6 +18,7 @@ from hardened.core.release.model import COLORS, Migration, Outcome, Place, Recor
 
 _TIMES = {
     "startedAt": "started_at",
+    "enteredAt": "entered_at",
     "deadline": "deadline",
     "cutoverAt": "cutover_at",
     "windowEndsAt": "window_ends_at",
