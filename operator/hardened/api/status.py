@@ -79,6 +79,9 @@ class ReleaseState(Model):
         "Cutover", "VerifyAfter", "SwitchBack", "Undo", "Keep",
     ]  # fmt: skip
     replicas: int | None = Field(None, description="The size to reach before the cutover.")
+    available: int | None = Field(
+        None, description="The most of its pods that were available in this step when its deadline was renewed last. Left out: 0."
+    )
     started_at: When
     entered_at: When | None = Field(
         None, description="When this step was entered; later by the time that it was paused. autoPromoteAfter counts from it."

@@ -198,8 +198,11 @@ def test_nobody_asks_a_revision_while_the_one_before_may_answer_for_it() -> None
     assert (cr["status"]["release"]["step"], pods(world)) == ("Preview", [])
     world.follow(now)
     settle(cr, world, now + SECOND)
-    assert (cr["status"]["release"]["step"], len(pods(world))) == ("VerifyBefore", 1)
-    released(cr, world, now + SECOND)
+    assert (cr["status"]["release"]["step"], len(pods(world))) == ("Preview", 1), "the one before has no pod any more"
+    world.follow(now)
+    settle(cr, world, now + 2 * SECOND)
+    assert cr["status"]["release"]["step"] == "ScaleUp"
+    released(cr, world, now + 2 * SECOND)
     assert condition(cr["status"], "Ready") == ("True", "Healthy")
 
 

@@ -121,10 +121,9 @@ def without_room_beside_a_kept_stack(spec: Manifest, left: int = 0) -> tuple[Man
 
 
 def test_the_previous_colour_of_a_kept_release_makes_room() -> None:
-    cr, world, now = without_room_beside_a_kept_stack(blue_green())
-    assert cr["status"]["release"]["step"] == "Preflight", "its pods cannot be replaced one by one"
+    cr, world, now = without_room_beside_a_kept_stack(blue_green(), left=1)  # for the probe
+    assert cr["status"]["release"]["step"] == "Preview", "its pods go first, all at once"
     assert sizes(world) == {"shop-blue": 0, "shop-green": 4}
-    world.quotas = [quota(5)]
     released(cr, world, now)
     assert condition(cr["status"], "Ready") == ("True", "Healthy")
 

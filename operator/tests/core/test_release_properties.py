@@ -7,15 +7,19 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from hardened.core.reasons import Reason
 from hardened.core.release.machine import demand, step
 from hardened.core.release.model import (
     COLORS,
     LEAST_KEEP,
     LEAST_KEEP_REJECTED,
+    PATIENCE_BACK,
     Demand,
     Hooks,
     Place,
     Record,
+    Rejection,
+    Rollback,
     Stack,
     Step,
     Terms,
@@ -32,7 +36,10 @@ TERMS = Terms(progress_deadline=timedelta(minutes=2), keep_previous=timedelta(mi
 
 @dataclass
 class World:
-    """stacks: colour -> as it is; selector: what the switch leads to, "strange" for none of ours; followed: whether endpoints have."""
+    """stacks: colour -> as it is; selector: what the switch leads to, "strange" for none of ours; followed: whether endpoints have.
+
+    back: the rollback by hand that is under way; spared: what one that failed was to go back to, and when it failed.
+    """
 
     wanted: str = "one"
     replicas: int = 2
@@ -46,6 +53,8 @@ class World:
     left: dict[Place, datetime] = field(default_factory=dict)
     is_by_hand: bool = False  # somebody else led the switch to where it leads
     has_room: bool = True  # for more pods
+    back: Rollback | None = None
+    spared: dict[Place, datetime] = field(default_factory=dict)
 
     @property
     def stable(self) -> Place | None:
@@ -64,7 +73,7 @@ class World:
         after = Verdict.FAILED if target == "worse" else Verdict.PASSED
         return View(
             self.wanted, self.wanted, self.replicas, self.stable, self.stacks, traffic,
-            frozenset(self.rejected), (before, ""), (after, ""), hooks=Hooks(has_no_room=not self.has_room),
+            frozenset(self.rejected), (before, ""), (after, ""), rollback=self.back, hooks=Hooks(has_no_room=not self.has_room),
         )  # fmt: skip
 
     # ---- the operator
@@ -84,12 +93,31 @@ class World:
                 yield
             if found.rejects:
                 is_waiting = self.record is not None and self.record.step in (Step.PREVIEW, Step.SCALE_UP)
-                assert self.has_room or not is_waiting, "rejected for what the cluster lacks"
+                assert self.has_room or not is_waiting or self.back, "rejected for what the cluster lacks"
                 self.rejected.add(found.rejects.key)
                 yield
+            if found.failed:
+                assert self.record
+                self.spared[self.record.place], self.back = self.now, None
             self.record = found.record
+            self._settle()
             yield
+        self._settle()
         yield from self._bring(demand(self.record, self.view(), TERMS))
+
+    def ask_back(self) -> None:
+        """Somebody asks to go back to the last promoted revision that does not serve, and was not rejected."""
+        serving = self.record.place.revision if self.record and self.record.step in (Step.CUTOVER, Step.VERIFY_AFTER) else None
+        serving = serving or (self.promoted[-1] if self.promoted else "")
+        to = next((each for each in reversed(self.promoted) if each not in self.rejected | {serving}), None)
+        if to and self.back is None and not (self.record and self.record.step is Step.SWITCH_BACK):
+            self.back = Rollback(to, Rejection(serving, serving, Reason.ROLLED_BACK, "jane", after_cutover=True))
+
+    def _settle(self) -> None:
+        """As rulings.settled."""
+        is_quiet = self.record is None or self.record.step is Step.KEEP or self.record.confirmed_at is not None
+        if self.back and is_quiet and self.stable and self.stable.revision == self.back.to:
+            self.back = None
 
     def _bring(self, wanted: Demand) -> Iterator[None]:
         """In the order of a plan: what takes pods away comes last."""
@@ -116,6 +144,10 @@ class World:
                 yield color, live, after
 
     def _change(self, color: str, live: Stack | None, after: Stack) -> None:
+        if live is not None and live.revision != after.revision:
+            assert live.pods == 0, f"{after} replaces the pods of {live} one by one"
+        if live is not None and after.wanted < min(live.wanted, self.replicas) and Place(color, live.revision) in self.spared:
+            assert self.now - self.spared[Place(color, live.revision)] >= LEAST_KEEP, "a rollback that failed takes its target down"
         if live is not None and live.available and (after.wanted < self.replicas or after.revision != live.revision):
             place = Place(color, live.revision)
             assert self.selector != place, f"{place} serves and is taken down"
@@ -123,7 +155,7 @@ class World:
                 least = LEAST_KEEP if live.revision in self.promoted and live.revision not in self.rejected else LEAST_KEEP_REJECTED
                 assert self.now - self.left[place] >= least, f"{place} is taken down too early"
         kept = live.available if live is not None and live.revision == after.revision else 0
-        self.stacks[color] = replace(after, available=min(kept, after.wanted))
+        self.stacks[color] = replace(after, available=min(kept, after.wanted), pods=max(after.wanted, live.pods if live else 0))
 
     def _flip(self, to: Place | None) -> None:
         if to is not None and to != self.stable:
@@ -132,20 +164,36 @@ class World:
             assert to.revision not in self.rejected
             stack = self.stacks[to.color]
             assert stack.revision == to.revision
-            assert stack.available >= min(self.replicas, self.record.replicas or 0)
+            assert stack.available >= self._least(self.record)
         if isinstance(self.selector, Place) and not self.is_by_hand:
             self.left[self.selector] = self.now
         if to in self.left:
             del self.left[to]
         self.selector, self.has_followed, self.is_by_hand = to, False, False
 
+    def _least(self, record: Record) -> int:
+        """No fewer pods than serve are led to, nor than were wanted; by hand half of them after a while."""
+        led = self.stacks.get(self.selector.color) if isinstance(self.selector, Place) else None
+        serving = led.available if led and isinstance(self.selector, Place) and led.revision == self.selector.revision else 0
+        if record.is_rollback:
+            enough = serving if self.now < record.started_at + PATIENCE_BACK else min(serving, (self.replicas + 1) // 2)
+        else:
+            enough = max(serving, record.replicas or 0)
+        return max(1, min(self.replicas, enough))
+
     # ---- everybody else
 
     def pods(self) -> None:
         """Pods come up, where they can."""
         for color, stack in self.stacks.items():
-            if stack.revision != "dead" and self.has_room:
-                self.stacks[color] = replace(stack, available=stack.wanted)
+            is_up = stack.revision != "dead" and self.has_room
+            self.stacks[color] = replace(stack, pods=stack.wanted, available=stack.wanted if is_up else stack.available)
+
+    def one_pod(self, color: str) -> None:
+        """One more comes up."""
+        stack = self.stacks.get(color)
+        if stack is not None and stack.revision != "dead" and stack.available < stack.wanted:
+            self.stacks[color] = replace(stack, available=stack.available + 1)
 
     def follow(self) -> None:
         if not self.has_followed and isinstance(self.selector, Place):
@@ -158,6 +206,12 @@ class World:
         for color, stack in self.stacks.items():
             self.stacks[color] = replace(stack, available=0)
 
+    def kill_pod(self, color: str) -> None:
+        """One of them is gone."""
+        stack = self.stacks.get(color)
+        if stack is not None:
+            self.stacks[color] = replace(stack, available=max(0, stack.available - 1))
+
     def look(self, kill_after: int | None = None) -> None:
         for number, _ in enumerate(self.writes(), start=1):
             if number == kill_after:
@@ -166,7 +220,11 @@ class World:
     def calm(self) -> None:
         """Nothing more happens but what the cluster does by itself. Sooner or later there is room."""
         self.has_room = True
-        for _ in range(400):
+        self.let_pass(400)
+
+    def let_pass(self, times: int) -> None:
+        """Nothing happens but what the cluster does by itself."""
+        for _ in range(times):
             self.pods()
             self.look()
             self.follow()
@@ -190,6 +248,13 @@ EVENTS = st.one_of(
     st.tuples(st.just("led by hand"), st.sampled_from(COLORS)),
     st.tuples(st.just("status lost"), st.none()),
     st.tuples(st.just("wait"), st.sampled_from([1, 4, 9, 31, 61, 121])),
+)
+#: Beside those: what happens to single pods, and somebody who goes back.
+BY_HAND = st.one_of(
+    st.tuples(st.just("back"), st.none()),
+    st.tuples(st.just("one pod"), st.sampled_from(COLORS)),
+    st.tuples(st.just("kill pod"), st.sampled_from(COLORS)),
+    st.tuples(st.just("time goes on"), st.integers(1, 20)),
 )
 
 
@@ -221,12 +286,21 @@ def happen(world: World, what: str, how: object) -> None:
                 world.selector, world.has_followed, world.is_by_hand = Place(str(how), stack.revision), True, True
         case "status lost":
             world.record = None
+        case "back":
+            world.ask_back()
+        case "one pod":
+            world.one_pod(str(how))
+        case "kill pod":
+            world.kill_pod(str(how))
+        case "time goes on":
+            assert isinstance(how, int)
+            world.let_pass(how)
         case "wait":
             assert isinstance(how, int)
             world.now += timedelta(seconds=how)
 
 
-@given(st.lists(EVENTS, max_size=40))
+@given(st.lists(st.one_of(EVENTS, BY_HAND), max_size=40))
 @example([("look", None), ("spec", "two"), ("killed", 1), ("led by hand", "blue")])  # to pods that the newer spec replaces
 @settings(max_examples=300, deadline=None)
 def test_whatever_happens_it_ends_where_the_spec_leads_or_where_it_was(events: list[tuple[str, object]]) -> None:
@@ -235,6 +309,7 @@ def test_whatever_happens_it_ends_where_the_spec_leads_or_where_it_was(events: l
         happen(world, what, how)
     world.calm()
     assert world.record is None
+    assert world.back is None
     if world.wanted in ("one", "two") and world.wanted not in world.rejected:
         assert world.stable
         assert world.stable.revision == world.wanted

@@ -19,9 +19,11 @@ SECOND = timedelta(seconds=1)
 LATE = NOW + TERMS.progress_deadline
 
 
-def view(to: str = "", *, green: Stack | None = None, leads_to: Place = BLUE, has_followed: bool = True, **more: Any) -> View:
-    """Revision `last` is stable in blue with two pods; green is as it is said."""
-    stacks = {"blue": Stack("last", 2, 2)} | ({"green": green} if green else {})
+def view(
+    to: str = "", *, green: Stack | None = None, leads_to: Place = BLUE, has_followed: bool = True, serving: int = 2, **more: Any
+) -> View:
+    """Revision `last` is stable in blue with two pods; green is as it is said. serving: how many of the two are ready."""
+    stacks = {"blue": Stack("last", 2, serving)} | ({"green": green} if green else {})
     given: dict[str, Any] = {"wanted": "last", "key": "key of last", "replicas": 2, "stable": BLUE, "stacks": stacks}
     traffic = Traffic(leads_to, ready=2, has_followed=has_followed)
     return View(**(given | {"traffic": traffic, "rollback": Rollback(to, LEFT) if to else None} | more))
@@ -33,7 +35,8 @@ def record(at: Step, place: Place = GREEN, **more: Any) -> Record:
 
 def back(at: Step, **more: Any) -> Record:
     """On the way back to revision `old`, in green."""
-    return Record(Place("green", "old"), "", at, NOW, **{"replicas": 2, "deadline": LATE, "is_rollback": True, "left": LEFT, **more})
+    given = {"started_at": NOW, "replicas": 2, "deadline": LATE, "is_rollback": True, "left": LEFT}
+    return Record(Place("green", "old"), "", at, **(given | more))
 
 
 UP = Stack("old", 2, 2)
@@ -43,7 +46,12 @@ KEPT = record(Step.KEEP, BLUE, cutover_at=NOW - 10 * SECOND, keep_until=NOW + 29
 FIRST = [
     pytest.param(None, view("old", green=UP), back(Step.CUTOVER), id="the stack is up: to its cutover at once"),
     pytest.param(KEPT, view("old", green=UP), back(Step.CUTOVER), id="in Keep, too"),
-    pytest.param(KEPT, view("old", green=Stack("old", 2, 1)), back(Step.SCALE_UP), id="not all of it is up: its own pods are waited for"),
+    pytest.param(KEPT, view("old", green=Stack("old", 2, 1)), back(Step.SCALE_UP, available=1),
+                 id="fewer of it are up than serve: its own pods are waited for"),
+    pytest.param(KEPT, view("old", green=Stack("old", 2, 1), serving=1), back(Step.CUTOVER), id="as many of it are up as serve"),
+    pytest.param(KEPT, view("old", green=Stack("old", 2, 1), serving=0), back(Step.CUTOVER), id="nobody serves: the first one does"),
+    pytest.param(KEPT, view("old", green=Stack("old", 2, 0), serving=0), back(Step.SCALE_UP), id="nobody serves, and none is up"),
+    pytest.param(KEPT, view("old", green=UP, replicas=1, serving=2), back(Step.CUTOVER, replicas=1), id="more serve than are wanted now"),
     pytest.param(KEPT, view("old", green=Stack("other", 2, 2)), KEPT, id="in Keep the previous stack is not taken before its time"),
     pytest.param(replace(KEPT, cutover_at=NOW - 30 * SECOND), view("old", green=Stack("other", 2, 2)), back(Step.SCALE_UP),
                  id="and then it is"),
@@ -76,16 +84,51 @@ def test_a_release_that_is_abandoned_for_it_is_rejected_first_or_it_would_begin_
 OLD = Place("green", "old")
 MARKED = view("old", stable=OLD, green=UP, leads_to=OLD, rejected=frozenset({LEFT.key}))
 DONE = back(Step.KEEP, deadline=None, cutover_at=NOW, keep_until=NOW + 5 * SECOND)
+HALF = NOW + 15 * SECOND
+#: What served before, with what was to be gone back to beside it.
+RETURNED = Record(BLUE, "", Step.KEEP, NOW, cutover_at=NOW, keep_until=NOW + TERMS.keep_previous)
+
+
+def soon(at: Step, **more: Any) -> Record:
+    """On the way back since 15 s."""
+    return back(at, **{"started_at": NOW - 15 * SECOND, "deadline": LATE if at is Step.CUTOVER else LATE - 15 * SECOND, **more})
+
 
 LATER = [
     pytest.param(back(Step.SCALE_UP), view("old", green=UP), Next(back(Step.CUTOVER)), id="its pods are up"),
-    pytest.param(back(Step.SCALE_UP), view("old", green=Stack("old", 2, 1)), Next(back(Step.SCALE_UP), look_at=LATE), id="one is missing"),
+    pytest.param(back(Step.SCALE_UP), view("old", green=Stack("old", 2, 1)), Next(back(Step.SCALE_UP), look_at=HALF), id="one is missing"),
+    pytest.param(back(Step.SCALE_UP), view("old", green=Stack("old", 2, 1), serving=1), Next(back(Step.CUTOVER)), id="one of two serves"),
+    pytest.param(soon(Step.SCALE_UP), view("old", green=Stack("old", 2, 1)), Next(soon(Step.CUTOVER)),
+                 id="after a while half of what is wanted is enough"),
+    pytest.param(soon(Step.SCALE_UP, available=2), view("old", green=Stack("old", 5, 2), replicas=5, serving=5),
+                 Next(soon(Step.SCALE_UP, available=2), look_at=soon(Step.SCALE_UP).deadline), id="and less than half is not"),
+    pytest.param(soon(Step.SCALE_UP, replicas=5), view("old", green=Stack("old", 5, 2), replicas=5, serving=2),
+                 Next(soon(Step.CUTOVER, replicas=5)), id="but where no more serve"),
+    pytest.param(back(Step.SCALE_UP, deadline=LATE, started_at=NOW - 10 * SECOND, available=1), view("old", green=Stack("old", 2, 1)),
+                 Next(back(Step.SCALE_UP, deadline=LATE, started_at=NOW - 10 * SECOND, available=1), look_at=NOW + 5 * SECOND),
+                 id="it is looked at again then"),
+    pytest.param(back(Step.CUTOVER), view("old", green=Stack("old", 2, 1), serving=1), Next(back(Step.CUTOVER), look_at=LATE),
+                 id="it is not recalled for the pod that is missing"),
+    pytest.param(back(Step.CUTOVER), view("old", green=Stack("old", 2, 1)), Next(back(Step.CUTOVER, recalled_at=NOW)),
+                 id="but where more serve by then"),
+    pytest.param(back(Step.CUTOVER), view("old", green=Stack("old", 2, 1), traffic=Traffic(OLD, ready=1, has_followed=True)),
+                 Next(DONE, promotes="old", rejects=LEFT), id="traffic followed to all that are there"),
     pytest.param(back(Step.SCALE_UP, deadline=NOW), view("old"), Next(None, failed="ScaleUp did not end within its deadline"),
                  id="they never come: nothing is rejected"),
+    pytest.param(back(Step.SCALE_UP, deadline=NOW), view("old", green=Stack("old", 2, 0)),
+                 Next(RETURNED, failed="ScaleUp did not end within its deadline"), id="nor is what has come taken down"),
+    pytest.param(back(Step.SCALE_UP), view("old", green=Stack("old", 2, 1), abort="joe"), Next(RETURNED, failed="joe"),
+                 id="nor where it is aborted"),
+    pytest.param(back(Step.SCALE_UP), view("old", green=Stack("other", 2, 2), abort="joe"), Next(None, failed="joe"),
+                 id="what is another revision's is not kept for it"),
+    pytest.param(back(Step.SWITCH_BACK, deadline=None, left=None), view("old", green=UP), Next(RETURNED),
+                 id="traffic is back from it: what was to be gone back to is kept"),
+    pytest.param(back(Step.SWITCH_BACK, deadline=None, left=None), view("old", green=UP, has_followed=False),
+                 Next(back(Step.SWITCH_BACK, deadline=None, left=None)), id="not before it is back"),
     pytest.param(back(Step.SCALE_UP), view("old", replicas=0), Next(None, failed="0 replicas are wanted"), id="nothing is wanted any more"),
-    pytest.param(back(Step.SCALE_UP), view("old", wanted="newer", key="k"), Next(back(Step.SCALE_UP), look_at=LATE),
+    pytest.param(back(Step.SCALE_UP), view("old", wanted="newer", key="k"), Next(back(Step.SCALE_UP), look_at=HALF),
                  id="a newer spec waits"),
-    pytest.param(back(Step.SCALE_UP), view("old", abort="joe"), Next(None, failed="joe"), id="it is aborted"),
+    pytest.param(back(Step.SCALE_UP), view("old", abort="joe"), Next(None, failed="joe"), id="it is aborted, and nothing had come"),
     pytest.param(back(Step.CUTOVER), view("old", green=UP, leads_to=OLD), Next(DONE, promotes="old", rejects=LEFT), id="traffic followed"),
     pytest.param(back(Step.CUTOVER), MARKED, Next(DONE), id="it is marked already"),
     pytest.param(back(Step.CUTOVER, deadline=NOW), view("old", green=UP, leads_to=OLD, has_followed=False),

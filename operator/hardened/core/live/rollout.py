@@ -30,6 +30,20 @@ class Rollout:
         return self.is_current and self.updated == self.total
 
     @property
+    def come(self) -> int:
+        """How many pods of the last template are available, at least. 0 before its controller has seen it.
+
+        Those that are counted may be of the template before. But where old pods are replaced one by one, no more new ones wait to become
+        available than there are pods beyond those wanted. Examples of (total, updated, available) with 6 wanted: (8, 2, 6) -> 0;
+        (8, 2, 8) -> 2; (8, 4, 2) -> 2, the old ones being dead; (6, 6, 5) -> 5.
+        """
+        if not self.is_current:
+            return 0
+        old, spare = max(0, self.total - self.updated), max(0, self.total - self.wanted)
+        least = max(self.available - old, self.updated - spare) if old else self.available
+        return max(0, min(least, self.available, self.updated))
+
+    @property
     def is_complete(self) -> bool:
         """All wanted pods are of this revision and available, and no other pod is left."""
         return self.is_current and self.updated == self.wanted == self.total and self.available >= self.wanted

@@ -42,7 +42,7 @@ NOTHING = Shortfall()
 
 def is_due(before: Record | None, after: Record | None) -> bool:
     """Whether a release begins with this move, or is still held in Preflight. By hand nothing is held up."""
-    if after is None or after.is_rollback or after.paused_at or after.step is Step.SWITCH_BACK:
+    if after is None or after.is_rollback or after.paused_at or after.step in (Step.SWITCH_BACK, Step.KEEP):
         return False
     return is_new(before, after) or (before is not None and before.step is Step.PREFLIGHT)
 
@@ -74,7 +74,7 @@ def shortfall(facts: Facts, view: View, terms: Terms, image: str, leaving: Itera
         return NOTHING
     living = [live for each in leaving if (live := facts.observed.children.get(each.key)) and may_run(live)]
     growth = replace(
-        _growth(facts, view, terms),
+        _growth(facts, view),
         checked=_checked(facts, view, terms, image, now),
         leaving=tuple(live["spec"] for live in living),
     )
@@ -87,20 +87,18 @@ def shortfall(facts: Facts, view: View, terms: Terms, image: str, leaving: Itera
     )
 
 
-def _growth(facts: Facts, view: View, terms: Terms) -> Growth:
+def _growth(facts: Facts, view: View) -> Growth:
     """What is to come on top of what runs. The pods of the revision that serves stay, but for strategies that replace them."""
     size, after = view.replicas, facts.wanted.template["spec"]
     if isinstance(view, InPlace) and view.strategy == "Recreate":
         running = [color for color in COLORS if (rollout := facts.rollout(color)) and rollout.total]
         return _change(facts, running, after, ((0, size),))
-    is_rolling = isinstance(view, InPlace)
     color = view.color if isinstance(view, InPlace) else other(view.stable.color) if view.stable else COLORS[0]
     rollout = facts.rollout(color)
-    if rollout is None or rollout.revision == facts.wanted.name:
-        return _change(facts, [color], after, ((0, size),))
-    first = size if is_rolling else preview_size(view, terms)
-    rendered = deployment(facts.svc, facts.wanted, color, first)
-    return _change(facts, [color], after, (*rolled(rollout.total, first, surge_of(rendered, first)), (0, size)))
+    if not isinstance(view, InPlace) or rollout is None or rollout.revision == facts.wanted.name:
+        return _change(facts, [color], after, ((0, size),))  # what the idle colour still has is gone by then
+    rendered = deployment(facts.svc, facts.wanted, color, size)
+    return _change(facts, [color], after, (*rolled(rollout.total, size, surge_of(rendered, size)), (0, size)))
 
 
 def _checked(facts: Facts, view: View, terms: Terms, image: str, now: datetime) -> tuple[tuple[int, tuple[Manifest, ...]], ...]:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from hardened.core.reasons import Reason
 from hardened.core.release.model import BEFORE_CUTOVER, LEAST_KEEP, Next, Place, Record, Rejection, Stack, Step, Terms, View, other
-from hardened.core.release.moves import abandoned, enter, least, leave, left_of, runs_beside_stable
+from hardened.core.release.moves import abandoned, enter, leave, left_of, needed, runs_beside_stable
 
 
 def paused(record: Record, now: datetime) -> Record:
@@ -70,7 +70,7 @@ def rolled_back(record: Record | None, view: View, terms: Terms, now: datetime) 
         return Next(left)
     target = Record(Place(other(stable.color), asked.to), "", Step.SCALE_UP, now, replicas=view.replicas, is_rollback=True, left=asked.left)
     stack = view.stacks.get(target.place.color, Stack(""))
-    if stack.revision == asked.to and stack.is_settled and stack.available >= least(target, view):
+    if stack.revision == asked.to and stack.is_settled and stack.available >= needed(target, view, terms, now):
         return Next(enter(target, Step.CUTOVER, terms, now))
     if record and record.step is Step.KEEP and record.keep_until and record.cutover_at:
         free_at = min(record.keep_until, record.cutover_at + LEAST_KEEP)

@@ -37,7 +37,7 @@ from hardened.core.release.model import (
     View,
     other,
 )
-from hardened.core.release.moves import abandoned, left_of
+from hardened.core.release.moves import abandoned, left_of, look_at, renewed
 
 #: How often it is looked whether the last pod of the other revision has gone: nobody tells of a pod, and meanwhile nothing serves.
 GONE_WAIT = timedelta(seconds=1)
@@ -183,14 +183,16 @@ def _cutover(record: Record, view: InPlace, terms: Terms, now: datetime) -> Next
             return Next(record, promotes=record.place.revision)
         # With RollingUpdate clients are led to the first revision with this step, and not before.
         ends = now + (terms.window if is_watched else timedelta())
-        return Next(replace(record, step=Step.VERIFY_AFTER, deadline=None, cutover_at=now, window_ends_at=ends))
+        return Next(replace(record, step=Step.VERIFY_AFTER, deadline=None, available=0, cutover_at=now, window_ends_at=ends))
     stack = view.stacks.get(record.place.color, Stack(""))
     if view.has_clients and view.traffic.leads_to == record.place and stack.is_settled and stack.available == 0:
         return _failed(record, view, Reason.NO_PODS_AVAILABLE, "no pod of the new revision was ready after the cutover")
+    if further := renewed(record, view, terms, now):
+        return Next(further)
     if record.deadline is not None and now >= record.deadline:
         left = "the pods of the previous revision are not all gone" if not view.is_clear else "not all of its pods were available"
         return _failed(record, view, Reason.PROGRESS_DEADLINE_EXCEEDED, f"the cutover did not end within its deadline: {left}")
-    return _waiting(record, view, now)
+    return Next(record, look_at=look_at(record, view, terms, now) if view.is_clear else now + GONE_WAIT)
 
 
 def _verify_after(record: Record, view: InPlace, terms: Terms, now: datetime) -> Next:
@@ -228,7 +230,12 @@ def _is_there(place: Place, least: int, view: InPlace) -> bool:
 
 
 def _least(record: Record | None, view: InPlace) -> int:
-    """How many pods must be available: no more than were wanted at first, however much is scaled meanwhile."""
+    """How many pods must be available: no more than were wanted at first, however much is scaled meanwhile.
+
+    By hand a single one, once nobody else serves: who asks for that has judged what served.
+    """
+    if record is not None and record.is_rollback and record.step is Step.CUTOVER:
+        return 1
     return max(1, min(view.replicas, record.replicas if record is not None and record.replicas is not None else view.replicas))
 
 
@@ -252,7 +259,7 @@ def _has_served(record: Record, view: InPlace) -> bool:
 
 def _leaving(record: Record, view: InPlace, *, is_rejected: bool = False) -> Record | None:
     """The record in SwitchBack; what is left of it where there is nothing to go back to."""
-    back = replace(record, step=Step.SWITCH_BACK, deadline=None, left=None, is_rejected=is_rejected)
+    back = replace(record, step=Step.SWITCH_BACK, deadline=None, available=0, left=None, is_rejected=is_rejected)
     return back if view.stable else _over(record, view)
 
 

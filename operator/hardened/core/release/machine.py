@@ -51,10 +51,14 @@ from hardened.core.release.moves import (
     enter,
     has_passed,
     kept,
-    least,
     left_of,
+    look_at,
+    needed,
     promoted_by_itself,
     rejected_before,
+    renewed,
+    returned,
+    runs_again,
     runs_beside_stable,
 )
 
@@ -64,6 +68,14 @@ _NO_REPLICAS = "0 replicas are wanted"
 
 def step(record: Record | None, view: View, terms: Terms, now: datetime) -> Next:
     """At most one move. The same record where nothing moves: then `demand` is what is to be done."""
+    found = _next(record, view, terms, now)
+    is_over = record is not None and record.is_rollback and record.step is not Step.KEEP and not (found.record or found.promotes)
+    if record and is_over and view.stable != record.place:
+        return replace(found, record=returned(record, view, terms, now))
+    return found
+
+
+def _next(record: Record | None, view: View, terms: Terms, now: datetime) -> Next:
     begun = begun_migration(record, view, terms, now, lambda: step(None, view, terms, now))
     if begun:
         return begun
@@ -99,9 +111,16 @@ def demand(record: Record | None, view: View, terms: Terms) -> Demand:
     beside = Stack(record.place.revision, preview_size(view, terms) if is_small else view.replicas)
     if record.paused_at:
         beside = view.stacks.get(record.place.color, Stack(""))  # as it is, and not as the step asks for
+    elif record.step in BEFORE_CUTOVER:
+        beside = _after(view.stacks.get(record.place.color, Stack("")), beside)
     if beside.revision:
         stacks[record.place.color] = beside
     return Demand(stacks, _destination(record, view), record.place if record.step in BEFORE_CUTOVER else None)
+
+
+def _after(live: Stack, beside: Stack) -> Stack:
+    """Pods of another revision go first, all at once: nobody is led to them, and replaced one by one they would take their time."""
+    return Stack(live.revision) if live.pods and live.revision != beside.revision else beside
 
 
 def _destination(record: Record, view: View) -> Place | None:
@@ -175,17 +194,20 @@ def _before_cutover(record: Record, view: View, terms: Terms, now: datetime) -> 
             return Next(replace(record, deadline=None, has_yielded=has_yielded))
         case Step.SCALE_UP if record.has_yielded:
             has_place = view.has_place or view.stable is None
-            return Next(replace(record, has_yielded=False, deadline=now + terms.progress_deadline) if has_place else record)
-        case Step.SCALE_UP if is_there and stack.available >= least(record, view):
+            return Next(replace(runs_again(record, view, terms, now), has_yielded=False) if has_place else record)
+        case Step.SCALE_UP if is_there and stack.available >= needed(record, view, terms, now):
             return Next(enter(record, Step.CUTOVER, terms, now, view))
         case Step.PREVIEW | Step.SCALE_UP if view.hooks.has_no_room and not record.is_rollback:
             return Next(replace(record, deadline=None))  # the same
         case Step.PREVIEW | Step.SCALE_UP if record.deadline is None:
-            return Next(replace(record, deadline=now + terms.progress_deadline))
+            return Next(runs_again(record, view, terms, now))
+        case Step.PREVIEW | Step.SCALE_UP:
+            if further := renewed(record, view, terms, now):
+                return Next(further)
     if record.step in TIMED and record.deadline is not None and now >= record.deadline:
         said = f": {view.before[1]}" if record.step is Step.VERIFY_BEFORE and view.before[1] else ""
         return abandoned(record, view, Reason.PROGRESS_DEADLINE_EXCEEDED, f"{record.step} did not end within its deadline{said}")
-    return Next(record, look_at=record.deadline)
+    return Next(record, look_at=look_at(record, view, terms, now))
 
 
 def _cutover(record: Record, view: View, terms: Terms, now: datetime) -> Next:
@@ -202,10 +224,10 @@ def _cutover(record: Record, view: View, terms: Terms, now: datetime) -> Next:
     is_late = record.deadline is not None and now >= record.deadline
     stack = view.stacks.get(record.place.color, Stack(""))
     if view.traffic.leads_to != record.place:
-        if is_late or stack.revision != record.place.revision or stack.available < least(record, view):
+        if is_late or stack.revision != record.place.revision or stack.available < needed(record, view, terms, now):
             return Next(replace(record, recalled_at=now))
         return Next(record, look_at=record.deadline)
-    if view.traffic.has_followed and view.traffic.ready >= least(record, view):
+    if view.traffic.has_followed and view.traffic.ready >= needed(record, view, terms, now):
         if record.is_rollback:
             return Next(kept(replace(record, cutover_at=now), view, terms, now), promotes=record.place.revision, rejects=record.left)
         if not terms.is_watched_after(view.stable):
@@ -264,6 +286,8 @@ def _verify_after(record: Record, view: View, terms: Terms, now: datetime) -> Ne
 def _switch_back(record: Record, view: View, now: datetime) -> Next:
     is_led = view.traffic.leads_to == view.stable and not view.traffic.is_strange and view.traffic.epoch in (None, record.recall)
     is_back = is_led and view.traffic.has_followed
+    if is_back and record.is_rollback:
+        return Next(None)  # what was to be gone back to is kept
     if record.confirmed_at is None:
         # Right after the flip: a leader that was paused before it promoted the revision may wake up at any time.
         unmarked = record.left if is_led and record.left and record.left.key not in view.rejected else None

@@ -13,6 +13,8 @@ from hardened.core.reasons import Reason
 LEAST_KEEP = timedelta(seconds=30)
 #: The same for a stack that was rejected.
 LEAST_KEEP_REJECTED = timedelta(seconds=5)
+#: How long a rollback by hand waits for as many pods as serve. Then half of what is wanted takes over.
+PATIENCE_BACK = timedelta(seconds=15)
 
 
 class Step(StrEnum):
@@ -97,6 +99,7 @@ class Record:
     key: what a rejection is remembered by, a hash of the revision's fields and of the checks on it; replicas: the size to reach before
     the cutover, as it was wanted when ScaleUp began; entered_at: when the step was entered, later by the time that it was paused, None
     where that is not known; deadline: when the step must have got further (Approval: is promoted by itself);
+    available: the most of its pods that were available in this step when its deadline was renewed last;
     recalled_at: in Cutover, since when traffic is not to be led on after all; confirmed_at: in SwitchBack, when traffic had left;
     is_rejected: in SwitchBack, that the revision failed, and was not just unwanted; is_probed_anew: the zero-loss probe that began before
     the cutover ended before it, too; outcomes: of its checks, as far as they have ended; remaining: what was left of the deadline when the
@@ -116,6 +119,7 @@ class Record:
     started_at: datetime
     deadline: datetime | None = None
     replicas: int | None = None
+    available: int = 0
     cutover_at: datetime | None = None
     window_ends_at: datetime | None = None
     keep_until: datetime | None = None
@@ -178,12 +182,25 @@ class Terms:
 
 @dataclass(frozen=True)
 class Stack:
-    """One colour as it is. revision: of its template; available: its pods of that revision; is_settled: no other pod is left in it."""
+    """One colour as it is. revision: of its template; available: its pods of that revision; is_settled: no other pod is left in it.
+
+    As its controller counted last, also where it has not seen the last change: counted: available pods of whatever revision; come: those of
+    this revision, at least; pods: how many there are, or are to be, before another template may be written; 0 for none, and where nobody
+    knows what they run.
+    """
 
     revision: str
     wanted: int = 0
     available: int = 0
     is_settled: bool = True
+    counted: int = 0
+    come: int = 0
+    pods: int = 0
+
+    @property
+    def ready(self) -> int:
+        """How many pods take requests, where traffic leads to this revision."""
+        return max(self.available, self.counted)
 
 
 class Verdict(StrEnum):
@@ -257,7 +274,8 @@ class View:
 
     wanted: the revision that the spec asks for; key: see Record; replicas: spec.replicas; stable: the last promoted place, if any; stacks:
     by colour; rejected: the keys of revisions that were rejected; before, after: what the checks of VerifyBefore, and everything that is
-    looked at in VerifyAfter, say of the record's revision, with a sentence; has_place: fewer other releases are at work than may be.
+    looked at in VerifyAfter, say of the record's revision, with a sentence; has_place: fewer other releases are at work than may be;
+    counts: status can hold how many pods came up, which an older CRD has no field for.
     rollback, abort: asked for by hand, and not done yet; of an abort of the record's revision, who and why. hooks: see there.
     """
 
@@ -271,6 +289,7 @@ class View:
     before: tuple[Verdict, str] = (Verdict.UNKNOWN, "")
     after: tuple[Verdict, str] = (Verdict.UNKNOWN, "")
     has_place: bool = True
+    counts: bool = True
     rollback: Rollback | None = None
     abort: str | None = None
     hooks: Hooks = NO_HOOKS

@@ -7,17 +7,22 @@ from hardened.core.reasons import Reason
 from hardened.core.release.model import (
     LEAST_KEEP,
     LEAST_KEEP_REJECTED,
+    PATIENCE_BACK,
     TIMED,
     Migration,
     Next,
     Place,
     Record,
     Rejection,
+    Stack,
     Step,
     Terms,
     View,
     other,
 )
+
+#: The steps that wait for pods.
+_GROWING = frozenset({Step.PREVIEW, Step.SCALE_UP})
 
 
 def enter(record: Record, entered: Step, terms: Terms, now: datetime, view: View | None = None) -> Record:
@@ -26,7 +31,8 @@ def enter(record: Record, entered: Step, terms: Terms, now: datetime, view: View
     if entered is Step.MIGRATE and terms.migrates_within is not None:
         deadline = now + terms.migrates_within
     replicas = view.replicas if view is not None and entered is Step.SCALE_UP else record.replicas
-    began = replace(record, step=entered, deadline=deadline, replicas=replicas)
+    available = come(record, view) if view is not None and view.counts and entered in _GROWING else 0
+    began = replace(record, step=entered, deadline=deadline, replicas=replicas, available=available)
     return promoted_by_itself(replace(began, entered_at=now), terms, now) if entered is Step.APPROVAL else began
 
 
@@ -48,9 +54,71 @@ def has_passed(deadline: datetime | None, now: datetime) -> bool:
     return deadline is not None and now >= deadline
 
 
-def least(record: Record, view: View) -> int:
-    """How many pods must be available to take over: no more than were wanted at first, however much is scaled meanwhile."""
-    return max(1, min(view.replicas, view.replicas if record.replicas is None else record.replicas))
+def needed(record: Record, view: View, terms: Terms, now: datetime) -> int:
+    """How many pods must be available to take over, and ready once traffic is led to them: at least 1.
+
+    As many as serve at that moment, and as were wanted at first; never more than are wanted now. By hand as many as serve, whatever was
+    wanted, and soon half of what is wanted: who asks for that has judged what serves. Once traffic leads to the record's own place, nobody
+    else serves.
+    """
+    serving = _serving(record, view)
+    if not record.is_rollback:
+        least = max(serving, view.replicas if record.replicas is None else record.replicas)
+    elif now < half_at(record, terms):
+        least = serving
+    else:
+        least = min(serving, (view.replicas + 1) // 2)
+    return max(1, min(view.replicas, least))
+
+
+def half_at(record: Record, terms: Terms) -> datetime:
+    """From when on half of the pods are enough to go back to; by the deadline at the latest."""
+    return record.started_at + min(PATIENCE_BACK, terms.progress_deadline)
+
+
+def _serving(record: Record, view: View) -> int:
+    """How many pods serve, of another place than the record's."""
+    led = view.traffic.leads_to
+    stack = view.stacks.get(led.color) if led and led != record.place else None
+    return stack.ready if stack and led and stack.revision == led.revision else 0
+
+
+def come(record: Record, view: View) -> int:
+    """How many pods of the record's place are available, as far as is known."""
+    stack = view.stacks.get(record.place.color)
+    return max(stack.available, stack.come) if stack and stack.revision == record.place.revision else 0
+
+
+def renewed(record: Record, view: View, terms: Terms, now: datetime) -> Record | None:
+    """The record with its deadline renewed, since more pods are available than ever in this step. None where they are not.
+
+    One that comes and goes does not renew it again and again. Pods that come soon one after the other are worth one write.
+    """
+    found = come(record, view)
+    if not view.counts or record.deadline is None or found <= record.available or now < _renewable_at(record.deadline, terms):
+        return None
+    return replace(record, deadline=now + terms.progress_deadline, available=found)
+
+
+def runs_again(record: Record, view: View, terms: Terms, now: datetime) -> Record:
+    """The record whose deadline runs from now on."""
+    available = max(record.available, come(record, view)) if view.counts else record.available
+    return replace(record, deadline=now + terms.progress_deadline, available=available)
+
+
+def look_at(record: Record, view: View, terms: Terms, now: datetime) -> datetime | None:
+    """When something follows for a release that waits for pods, if nothing happens before."""
+    moments = [record.deadline] if record.deadline else []
+    if record.deadline and view.counts and come(record, view) > record.available:
+        moments.append(_renewable_at(record.deadline, terms))
+    if record.is_rollback:
+        moments.append(half_at(record, terms))
+    return min((moment for moment in moments if moment > now), default=record.deadline)
+
+
+def _renewable_at(deadline: datetime, terms: Terms) -> datetime:
+    """A tenth of the time after the deadline was set."""
+    return deadline - terms.progress_deadline * 9 / 10
 
 
 def kept(record: Record, view: View, terms: Terms, now: datetime) -> Record | None:
@@ -61,6 +129,17 @@ def kept(record: Record, view: View, terms: Terms, now: datetime) -> Record | No
     is_left = record.left is not None and record.left.revision == previous.revision
     keep = LEAST_KEEP_REJECTED if is_left else max(terms.keep_previous, LEAST_KEEP)
     return replace(record, step=Step.KEEP, deadline=None, keep_until=now + keep)
+
+
+def returned(record: Record, view: View, terms: Terms, now: datetime) -> Record | None:
+    """The record in Keep of what served before a rollback that has failed, and serves on: nothing is taken down.
+
+    The pods that were to be gone back to stay as they are. None where there are none.
+    """
+    target = view.stacks.get(record.place.color, Stack(""))
+    if view.stable is None or target.revision != record.place.revision or target.wanted == 0:
+        return None
+    return Record(view.stable, "", Step.KEEP, now, cutover_at=now, keep_until=now + max(terms.keep_previous, LEAST_KEEP))
 
 
 def left_of(record: Record, view: View) -> Record | None:

@@ -40,6 +40,7 @@ def written(record: Record) -> Manifest:
         strategy=record.strategy,
         step=str(record.step),
         replicas=record.replicas,
+        available=record.available or None,
         rejected=True if record.is_rejected else None,
         probedAnew=True if record.is_probed_anew else None,
         checks=[_outcome(each) for each in record.outcomes] or None,
@@ -63,6 +64,7 @@ def record_of(status: Mapping[str, Any]) -> Record | None:
         times = {field: _moment(found.get(name)) for name, field in _TIMES.items()}
         started_at = times.pop("started_at")
         replicas, remaining, migration = found.get("replicas"), found.get("remaining"), found.get("migration")
+        available = found.get("available")
         revision, color, key = found["revision"], found["color"], found["key"]
         strategy = found.get("strategy", "BlueGreen")
         is_sound = color in COLORS and isinstance(revision, str) and isinstance(key, str) and (replicas is None or type(replicas) is int)
@@ -74,6 +76,7 @@ def record_of(status: Mapping[str, Any]) -> Record | None:
             Step(found["step"]),
             started_at,
             replicas=replicas,
+            available=available if type(available) is int else 0,
             is_rejected=found.get("rejected") is True,
             is_probed_anew=found.get("probedAnew") is True,
             outcomes=tuple(_outcomes(found.get("checks"))),

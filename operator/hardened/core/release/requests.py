@@ -10,7 +10,7 @@ from hardened.core.actions.rulings import Ruling, Stakes, Target
 from hardened.core.desired.metadata import action_owner
 from hardened.core.facts import Facts
 from hardened.core.release.model import Migration, Record, Step, Terms, View
-from hardened.core.release.view import key_of
+from hardened.core.release.view import is_older, key_of
 from hardened.core.revisions.marks import Marks, marks_of
 from hardened.core.revisions.revision import revision_of, stored
 
@@ -59,8 +59,7 @@ def _stakes(facts: Facts, record: Record | None, view: View, terms: Terms) -> St
         is_undone = view.hooks.undoes_late and view.hooks.undo_within is not None
         return record.place.revision if record and serves and not is_undone else next(iter(later), "")
 
-    schema = facts.observed.crd_schema
-    is_deaf = schema.isdecimal() and int(schema) < ACTIONS_SCHEMA
+    is_deaf = is_older(facts.observed.crd_schema, ACTIONS_SCHEMA)
     return Stakes(record, view, terms, targets, key, _obstacle(facts), is_deaf, crosses)
 
 

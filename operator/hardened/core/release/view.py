@@ -14,6 +14,8 @@ from hardened.core.manifest import Manifest, digest
 from hardened.core.release.migration_pods import START
 from hardened.core.release.model import COLORS, Place, Stack, Terms, Traffic, View
 
+#: The schema revision that has status.release.available.
+_COUNTS_SINCE = 7
 _SLICE_OF = "kubernetes.io/service-name"
 
 
@@ -59,18 +61,28 @@ def view_of(facts: Facts, heard: Heard, replicas: int) -> View:
         key=key_of(facts.wanted.name, facts.svc.spec),
         replicas=facts.replicas(color, replicas),
         stable=stable,
-        stacks={color: _stack(rollout) for color in facts.deployments if (rollout := facts.rollout(color))},
+        stacks={color: _stack(facts, color, rollout) for color in facts.deployments if (rollout := facts.rollout(color))},
         traffic=traffic,
         rejected=frozenset(r.key for r in facts.rejections()),
         before=heard.before,
         after=heard.after,
         has_place=facts.observed.has_place,
+        counts=not is_older(facts.observed.crd_schema, _COUNTS_SINCE),
     )
 
 
-def _stack(rollout: Rollout) -> Stack:
-    """Counts of the last template alone: before the Deployment's controller has seen it they are of the one before."""
-    return Stack(rollout.revision, rollout.wanted, rollout.available if rollout.is_settled else 0, rollout.is_settled)
+def is_older(schema: str, revision: int) -> bool:
+    """Whether the CRD on the cluster is of an older schema revision, as far as is known."""
+    return schema.isdecimal() and int(schema) < revision
+
+
+def _stack(facts: Facts, color: str, rollout: Rollout) -> Stack:
+    """What is available is counted of the last template alone: before the Deployment's controller has seen it that is the one before."""
+    available = rollout.available if rollout.is_settled else 0
+    pods = max(rollout.wanted, rollout.total if rollout.is_current else 1)
+    is_known = pods > 0 and facts.revision(rollout.revision, color) is not None
+    counted, come = rollout.available, rollout.come
+    return Stack(rollout.revision, rollout.wanted, available, rollout.is_settled, counted, come, pods if is_known else 0)
 
 
 def _traffic(facts: Facts) -> Traffic:
