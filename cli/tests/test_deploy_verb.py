@@ -263,6 +263,6 @@ def test_a_dry_run_shows_what_the_operator_would_make(run: Any, file: str, where
     cluster = FakeCluster()
     shown = run(cluster if where == "server" else None, "deploy", "-f", file, f"--dry-run={where}", "-o", "name")
     kinds = [line.split("/")[0] for line in shown.stdout.splitlines()]
-    assert kinds == ["controllerrevision", "serviceaccount", "networkpolicy", "poddisruptionbudget", "deployment", "service", "service"]
+    assert kinds == ["controllerrevision", "serviceaccount", "networkpolicy", "poddisruptionbudget", "deployment", "service"]
     assert "warning: no liveness probe (set probes.liveness)" in shown.stderr
     assert all(dry_run for _, _, dry_run in cluster.applied)

@@ -11,7 +11,7 @@ from hardened.core.desired.disruption_budget import disruption_budget
 from hardened.core.desired.files import files
 from hardened.core.desired.metadata import stack_selector
 from hardened.core.desired.network_policy import network_policy
-from hardened.core.desired.service import preview_service, selector, switch_service
+from hardened.core.desired.service import is_previewed, preview_service, selector, switch_service
 from hardened.core.desired.service_account import service_account
 from hardened.core.manifest import Manifest, digest
 from hardened.core.release.model import COLORS, Place
@@ -65,7 +65,8 @@ def at_rest(svc: HardenedService, revision: Revision, replicas: int) -> list[Man
     lead = Lead(revision, selector(svc, Place(COLORS[0], revision.name)))
     if svc.spec.effective_strategy != "BlueGreen":
         return desired_children(svc, [Stack(COLORS[0], revision, 1, replicas)], Lead(revision, stack_selector(svc, COLORS[0])), None)
-    return desired_children(svc, [Stack(COLORS[0], revision, 1, replicas)], lead, Lead(revision, selector(svc, None)))
+    preview = Lead(revision, selector(svc, None)) if is_previewed(svc.spec) else None
+    return desired_children(svc, [Stack(COLORS[0], revision, 1, replicas)], lead, preview)
 
 
 def stored_revision(svc: HardenedService, stack: Stack) -> Manifest:

@@ -8,6 +8,7 @@ import pytest
 from tests.core.releases import SECOND, SPEC, lead, place, released, sizes
 from tests.core.worlds import ANY_KEY, WEB, World, body, condition, decide, revision, settle, with_spec
 
+from hardened.api import names
 from hardened.core.manifest import ChildKey, Manifest
 from hardened.core.plan import plan
 
@@ -37,7 +38,6 @@ def test_the_first_release_ends_ready(first: tuple[Manifest, World, Any]) -> Non
     cr, world, _ = first
     assert condition(cr["status"], "Ready") == ("True", "Healthy")
     assert cr["status"]["stable"] == {"color": "blue", "revision": revision(cr), "promotion": 1}
-    assert lead(world, "shop-preview") == {"revision": "none"}
     assert sizes(world) == {"shop-blue": 2}
 
 
@@ -45,7 +45,6 @@ def test_a_new_revision_takes_over_in_the_other_colour_and_the_previous_one_is_k
     cr, world, now = first
     cr = with_spec(cr, image="shop:2")
     settle(cr, world, now)
-    assert lead(world, "shop-preview") == {"color": "green", "revision": revision(cr)}
     assert lead(world)["color"] == "blue"
     now = released(cr, world, now, until="Keep")
     assert lead(world) == {"color": "green", "revision": revision(cr)}
@@ -68,8 +67,44 @@ def test_the_switch_is_recorded_before_it_is_made(first: tuple[Manifest, World, 
         cr["status"] = decided.status or cr["status"]
     decided = decide(cr, world, now)
     kinds = [(a.manifest["kind"], a.manifest["metadata"]["name"]) for a in decided.apply]
-    assert kinds == [("Deployment", "shop-green"), ("Service", "shop"), ("Service", "shop-preview")]
-    assert all("resourceVersion" in a.manifest["metadata"] for a in decided.apply if a.manifest["kind"] == "Service")
+    assert kinds == [("Service", "shop")]
+    assert all("resourceVersion" in a.manifest["metadata"] for a in decided.apply)
+    (green,) = (live for key, live in world.objects.items() if key == ChildKey("Deployment", "shop-green"))
+    assert green["metadata"]["annotations"][names.EPOCH_ANNOTATION], "what this release has made is marked from the beginning"
+
+
+def test_a_colour_that_was_there_before_is_marked_before_traffic_is_led_to_it(first: tuple[Manifest, World, Any]) -> None:
+    cr, world, now = first
+    for image in ("shop:2", "shop:3"):
+        cr = with_spec(cr, image=image)
+        settle(cr, world, now)
+        now = released(cr, world, now, until="Cutover" if image == "shop:3" else "")
+    kinds = [write for write in world.writes if "Pod" not in write][-2:]
+    assert kinds == ["apply Deployment shop-blue", "apply Service shop"]
+
+
+PREVIEWED = pytest.mark.parametrize(
+    "more",
+    [{"verify": {"beforeCutover": [{"name": "smoke", "tcp": {}}]}}, {"release": {**SPEC["release"], "promotion": "Manual"}}],
+    ids=["checks before the cutover", "a person who promotes it"],
+)
+
+
+@PREVIEWED
+def test_the_preview_service_is_made_once_somebody_is_to_look_at_a_new_revision_and_stays(more: Manifest) -> None:
+    key, cr, world = ChildKey("Service", "shop-preview"), body(SPEC), World()
+    settle(cr, world)
+    now = released(cr, world)
+    assert key not in world.objects
+    cr = with_spec(cr, **more, image="shop:2")
+    settle(cr, world, now)
+    assert lead(world, key.name) == {"color": "green", "revision": revision(cr)}
+    now = released(cr, world, now, until="VerifyAfter" if "verify" in more else "Approval")
+    back = with_spec(cr, image="shop:3", verify=None, release=SPEC["release"])
+    settle(back, world, now)
+    assert key in world.objects
+    released(back, world, now)
+    assert lead(world, key.name) == {"revision": "none"}
 
 
 def test_what_is_known_of_the_switch_is_read_anew_before_a_release_is_rejected_for_it(first: tuple[Manifest, World, Any]) -> None:

@@ -91,7 +91,7 @@ def test_first_ports_are_released_as_a_first_release(strategy: str | None) -> No
     assert [image for _, image in running(world)] == ["web:2"]
     # Nobody is led to what has not passed.
     assert led in (["", "web:2"], ["web:2"])
-    assert services(world) == {"web", "web-preview"} if strategy is None else {"web"}
+    assert services(world) == {"web"}
 
 
 def test_first_ports_that_fail_lead_to_nobody_and_the_worker_works_on() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from hardened.api import names
 from hardened.api.parse import HardenedService
+from hardened.api.service import HardenedServiceSpec
 from hardened.core.desired.metadata import metadata, stack_selector
 from hardened.core.manifest import Manifest, without_none
 from hardened.core.release.model import COLORS, Place
@@ -17,6 +18,11 @@ NOBODY = "none"
 def preview_name(svc: HardenedService) -> str:
     """The name of the preview Service."""
     return names.child_name(svc.name, "preview")
+
+
+def is_previewed(spec: HardenedServiceSpec) -> bool:
+    """Whether anybody looks at a new revision before clients do: checks, or who promotes it."""
+    return bool(spec.verify.before_cutover) or spec.release.promotion == "Manual"
 
 
 def selector(svc: HardenedService, place: Place | None) -> dict[str, str]:

@@ -12,6 +12,7 @@ from hardened.core.checks.queries import Query, due, next_due, sampled
 from hardened.core.checks.reports import Heard, heard, said_of_removal, watched
 from hardened.core.checks.verifiers import Verifier, grace_of, removal_verifiers, verifiers
 from hardened.core.children import Lead, Stack
+from hardened.core.desired.service import is_previewed
 from hardened.core.facts import Facts
 from hardened.core.live.diagnosis import Finding
 from hardened.core.needs import preflight
@@ -184,8 +185,7 @@ def _course(facts: Facts, record: Record | None, image: str, now: datetime) -> C
     return Course(
         stacks=tuple(each for color in COLORS for each in stacks_of(facts, record, color, wanted.stacks.get(color))),
         switch=replace(lead_to(facts, wanted.leads_to, view.stable, strategy), epoch=switch_epoch(facts, record)),
-        # Where nothing is previewed any more it leads to nobody, and goes with the next promotion.
-        preview=lead_to(facts, wanted.previews, view.stable) if strategy == "BlueGreen" or (facts.preview and record) else None,
+        preview=lead_to(facts, wanted.previews, view.stable) if _has_preview(facts, record, strategy) else None,
         serving=serving,
         focus=found.place.color if found and is_waited_for else serving.color if serving else COLORS[0],
         replicas=view.replicas,
@@ -259,6 +259,13 @@ def _needs_another_look(facts: Facts, record: Record | None, strategy: Strategy)
         return True  # what was said until now was not said of its traffic
     # Nor of its migration; and what was not undone is told before anything else begins.
     return (record.step is Step.MIGRATE and record.migration is None) or record.migration is Migration.NOT_UNDONE
+
+
+def _has_preview(facts: Facts, record: Record | None, strategy: Strategy) -> bool:
+    """It is made once somebody is to look at it, and stays. In place it leads to nobody, and goes with the next promotion."""
+    if strategy == "BlueGreen":
+        return is_previewed(facts.svc.spec) or facts.preview is not None
+    return facts.preview is not None and record is not None
 
 
 def _pin(facts: Facts, view: View) -> Rejection | None:

@@ -7,14 +7,14 @@ from hardened.core.desired.service import selector
 from hardened.core.facts import Facts
 from hardened.core.release import model
 from hardened.core.release.in_place_view import epoch_of
-from hardened.core.release.model import Place, Record, Step
+from hardened.core.release.model import BEFORE_CUTOVER, Place, Record, Step
 from hardened.core.release.view import serves_nobody
 from hardened.core.revisions.revision import Revision
 
 
 def stacks_of(facts: Facts, record: Record | None, color: str, wanted: model.Stack | None) -> list[Stack]:
     """The stack of a colour; none where it never had a revision. wanted: what the release asks for, None where nobody needs it."""
-    epoch = epoch_of(record) or _epoch(record, color)
+    epoch = epoch_of(record) or _epoch(facts, record, color)
     if wanted is None:
         return _idle(facts, color, epoch)
     revision = facts.revision(wanted.revision, color)
@@ -34,11 +34,15 @@ def stack_of(facts: Facts, color: str, revision: Revision, replicas: int, epoch:
     return Stack(color, revision, number, replicas, facts.marks(revision.name), epoch or facts.epoch(color))
 
 
-def _epoch(record: Record | None, color: str) -> str:
-    """What says on a Deployment that this release leads traffic to it; "" where it does not."""
+def _epoch(facts: Facts, record: Record | None, color: str) -> str:
+    """What says on a Deployment that this release leads traffic to it; "" where it does not.
+
+    One that this release makes has it from the beginning: nobody can have decided before to take it down.
+    """
     if record is None or record.strategy != "BlueGreen":
         return ""
-    if record.step is Step.CUTOVER and color == record.place.color:
+    is_new = record.step in BEFORE_CUTOVER and color not in facts.deployments
+    if color == record.place.color and (is_new or record.step is Step.CUTOVER):
         return record.epoch
     return record.recall if record.step is Step.SWITCH_BACK and color != record.place.color else ""
 
