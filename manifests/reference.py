@@ -9,6 +9,7 @@ from hardened.api.crd import action_schema, root_schema
 from hardened.api.duration import DURATION_PATTERN, duration_text
 from hardened.api.fields import Model
 from hardened.api.service import REVISION_FIELDS, HardenedServiceSpec
+from hardened.api.whole import WHOLE_RULES
 from hardened.core.desired.container import DEFAULT_LIMITS, DEFAULT_REQUESTS
 from hardened.core.reasons import MEANING
 from hardened.core.release.course import DEFAULT_REPLICAS
@@ -41,6 +42,12 @@ Everything else applies at once.
 |---|---|---|---|---|
 """
 _RULES = "\n## Rules that span fields\n\n"
+_CHANGES = """
+## Changes that are refused
+
+The API server would refuse them further on, or only pretend to make them. A remedy stands with each.
+
+"""
 _ACTION = """
 ## Fields of `spec` of a HardenedServiceAction
 
@@ -77,10 +84,13 @@ def reference() -> str:
     """The whole page."""
     spec = root_schema()["properties"]["spec"]
     action = action_schema()["properties"]["spec"]
-    rules = "".join(f"- `spec{path}`: {text}\n" for path, text in _rules("", spec))
+    said = [(path + rule.get("fieldPath", ""), rule) for path, rule in _rules("spec", spec)]
+    rules = "".join(f"- `{path}`: {rule['message']}\n" for path, rule in said if "oldSelf" not in rule["rule"])
+    rules += "".join(f"- `{rule.field.removeprefix('.')}`: {rule.message}\n" for rule in WHOLE_RULES)
+    changes = "".join(f"- `{path}`: {rule['message']}\n" for path, rule in said if "oldSelf" in rule["rule"])
     reasons = "".join(f"| `{reason}` | {meaning} |\n" for reason, meaning in MEANING.items())
     fields, action_fields = _fields(spec, HardenedServiceSpec), _fields(action, HardenedServiceActionSpec)
-    return _HEAD + fields + _RULES + rules + _ACTION + action_fields + _REASONS + reasons + _EXITS
+    return _HEAD + fields + _RULES + rules + _CHANGES + changes + _ACTION + action_fields + _REASONS + reasons + _EXITS
 
 
 def _fields(spec: Schema, model: type[Model]) -> str:
@@ -125,11 +135,11 @@ def _nested(annotation: Any, is_listed: bool = False) -> Iterator[tuple[bool, ty
         yield from _nested(each, is_listed or get_origin(annotation) is list)
 
 
-def _rules(path: str, node: Schema) -> Iterator[tuple[str, str]]:
+def _rules(path: str, node: Schema) -> Iterator[tuple[str, Schema]]:
     for rule in node.get("x-kubernetes-validations") or ():
         if rule["message"].startswith("keys must match") or node["type"] == "string":
             continue  # the pattern of a map's keys: every map has one; the bounds of a duration: they stand with the field
-        yield path + rule.get("fieldPath", ""), rule["message"]
+        yield path, rule
     for name, child in (node.get("properties") or {}).items():
         yield from _rules(f"{path}.{name}", child)
         if "items" in child:

@@ -5,9 +5,10 @@ from typing import Any
 
 from hardened.api import names
 from hardened.api.action import HardenedServiceActionSpec, HardenedServiceActionStatus
-from hardened.api.fields import Model
+from hardened.api.fields import ChangeRule, Model, Rule
 from hardened.api.service import HardenedServiceSpec
 from hardened.api.status import HardenedServiceStatus
+from hardened.api.whole import WHOLE_RULES
 
 Schema = dict[str, Any]
 
@@ -117,6 +118,7 @@ def root_schema() -> Schema:
                 "message": names.NAME_MESSAGE,
                 "fieldPath": ".metadata.name",
             },
+            *({**_validation(rule), "optionalOldSelf": True} for rule in WHOLE_RULES),
         ],
     }
 
@@ -151,14 +153,14 @@ def _rules_by_title(model: type[Model]) -> dict[str, list[Schema]]:
 
     def visit(cls: type[Model]) -> None:
         for sub in cls.__subclasses__():
-            found[sub.__name__] = [_validation(rule) for rule in sub.rules]
+            found[sub.__name__] = [*map(_validation, sub.rules), *map(_validation, sub.changes)]
             visit(sub)
 
     visit(Model)
     return found
 
 
-def _validation(rule: Any) -> Schema:
+def _validation(rule: Rule | ChangeRule) -> Schema:
     validation = {"rule": rule.cel, "message": rule.message}
     # The server refuses a fieldPath into a list or map; our rules name plain fields only.
     return validation | ({"fieldPath": rule.field} if rule.field else {})

@@ -37,12 +37,25 @@ class Rule:
     field: str = ""
 
 
+@dataclass(frozen=True)
+class ChangeRule:
+    """A rule on what may become of an object, for the API server alone: nobody else has it as it was before.
+
+    cel: of `self` and `oldSelf`, true when the change can be made; message: what cannot change, and what to do instead; field: see Rule.
+    """
+
+    cel: str
+    message: str
+    field: str = ""
+
+
 class Model(BaseModel):
     """Strict and immutable; unknown fields are errors; JSON names are camelCase."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, alias_generator=to_camel, populate_by_name=True)
 
     rules: ClassVar[tuple[Rule, ...]] = ()
+    changes: ClassVar[tuple[ChangeRule, ...]] = ()
 
     @model_validator(mode="before")
     @classmethod

@@ -12,6 +12,7 @@ from hardened.api.action import HardenedServiceActionSpec
 from hardened.api.fields import Model
 from hardened.api.names import NAME_LIMIT, NAME_MESSAGE, NAME_PATTERN
 from hardened.api.service import HardenedServiceSpec
+from hardened.api.whole import WHOLE_RULES
 from hardened.errors import FieldError, InvalidSpec
 
 
@@ -48,13 +49,17 @@ def parse(body: Mapping[str, Any]) -> HardenedService:
         raise InvalidSpec([FieldError("metadata.name", f"at most {NAME_LIMIT} characters, so that the names of its children fit")])
     if name and not re.fullmatch(NAME_PATTERN.removesuffix("$"), name):
         raise InvalidSpec([FieldError("metadata.name", NAME_MESSAGE)])
-    return HardenedService(
+    found = HardenedService(
         name=name,
         namespace=str(meta.get("namespace", "default")),
         uid=str(meta.get("uid", "")),
         generation=int(meta.get("generation", 0)),
         spec=parse_spec(body.get("spec")),
     )
+    broken = [FieldError(rule.field.removeprefix("."), rule.message) for rule in WHOLE_RULES if not rule.holds(found)]
+    if broken:
+        raise InvalidSpec(broken)
+    return found
 
 
 def parse_spec(spec: Any) -> HardenedServiceSpec:

@@ -88,8 +88,17 @@ def _has_one_version_claim(spec: Any) -> bool:
     return any(volume.is_for_one_version for volume in spec.volumes or ())
 
 
-_HAS_PORTS = "(has(self.ports) && self.ports.size() > 0)"
-_IS_HEADLESS = "(has(self.service) && has(self.service.type) && self.service.type == 'Headless')"
+def has_ports(spec: str) -> str:
+    """CEL: whether a spec declares ports."""
+    return f"(has({spec}.ports) && {spec}.ports.size() > 0)"
+
+
+def is_headless(spec: str) -> str:
+    """CEL: whether a spec asks for a headless Service."""
+    return f"(has({spec}.service) && has({spec}.service.type) && {spec}.service.type == 'Headless')"
+
+
+_HAS_PORTS, _IS_HEADLESS = has_ports("self"), is_headless("self")
 _HAS_ONE_VERSION_CLAIM = (
     "(has(self.volumes) && self.volumes.exists(v, has(v.claim) && !(has(v.readOnly) && v.readOnly) && "
     "!(has(v.claim.shared) && v.claim.shared) && (!has(v.claim.accessModes) || v.claim.accessModes.exists(m, m != 'ReadOnlyMany'))))"

@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints
 from hardened.api.container import Arguments, EnvFrom, Environment, HelperContainer, Image, Port, Probes, Resources, image_rule
 from hardened.api.fields import (
     AbsolutePath,
+    ChangeRule,
     IntOrPercent,
     LabelKey,
     LabelValue,
@@ -23,7 +24,7 @@ from hardened.api.fields import (
 from hardened.api.names import GROUP
 from hardened.api.network import Dependency, Network, ServiceSettings
 from hardened.api.placement import Scheduling
-from hardened.api.release import STRATEGY_RULES, Release, effective_strategy
+from hardened.api.release import STRATEGY_RULES, Release, effective_strategy, has_ports, is_headless
 from hardened.api.strategy import Strategy
 from hardened.api.verify import CHECK_RULES, Verify
 from hardened.api.volume import Files, Volume
@@ -241,6 +242,16 @@ class HardenedServiceSpec(Model):
         Rule(_NAMES_CEL, _names_free, "init containers and sidecars need names of their own, other than app", ".sidecars"),
         *STRATEGY_RULES,
         *CHECK_RULES,
+    )
+
+    changes: ClassVar[tuple[ChangeRule, ...]] = (
+        ChangeRule(
+            # Without ports there is no Service yet.
+            cel=f"!({has_ports('oldSelf')}) || {is_headless('self')} == {is_headless('oldSelf')}",
+            message="a Service never changes to Headless, nor from it: delete this HardenedService and create it anew (claims stay, and "
+            "are taken again), or create one of another name and lead clients there",
+            field=".service.type",
+        ),
     )
 
     # What reaches a pod: together, these fields are a revision.

@@ -6,6 +6,7 @@ from pydantic import Field, StringConstraints
 
 from hardened.api.fields import (
     AbsolutePath,
+    ChangeRule,
     DataKey,
     Model,
     Name,
@@ -40,6 +41,13 @@ class EmptyDir(Model):
 AccessMode = Literal["ReadWriteOnce", "ReadWriteOncePod", "ReadWriteMany", "ReadOnlyMany"]
 
 
+_ANOTHER_CLAIM = "give the volume another name, which makes another claim, and copy the data there"
+
+
+def _modes(claim: str) -> str:
+    return f"(has({claim}.accessModes) ? {claim}.accessModes : ['ReadWriteOnce'])"
+
+
 class Claim(Model):
     """A persistent volume: made once, never deleted by the operator, also not with the service."""
 
@@ -55,6 +63,26 @@ class Claim(Model):
             holds=lambda m: not m.shared or "ReadWriteOncePod" not in m.access_modes,
             message="a ReadWriteOncePod claim is mounted by one pod at a time: it cannot be shared",
             field=".shared",
+        ),
+    )
+
+    changes: ClassVar[tuple[ChangeRule, ...]] = (
+        ChangeRule(
+            cel="has(self.storageClassName) == has(oldSelf.storageClassName) && "
+            "(!has(self.storageClassName) || self.storageClassName == oldSelf.storageClassName)",
+            message=f"the storage class of a claim never changes: {_ANOTHER_CLAIM}",
+            field=".storageClassName",
+        ),
+        ChangeRule(
+            cel=f"{_modes('self')}.size() == {_modes('oldSelf')}.size() && "
+            f"[0, 1, 2, 3].all(i, i >= {_modes('self')}.size() || {_modes('self')}[i] == {_modes('oldSelf')}[i])",
+            message=f"the access modes of a claim never change, nor does their order: {_ANOTHER_CLAIM}",
+            field=".accessModes",
+        ),
+        ChangeRule(
+            cel="quantity(string(self.size)).compareTo(quantity(string(oldSelf.size))) >= 0",
+            message=f"a claim never becomes smaller: {_ANOTHER_CLAIM}",
+            field=".size",
         ),
     )
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 Path = tuple[str, ...]
 
 _ITEM: Final = r'\[(?:[^\]"]|"(?:[^"\\]|\\.)*")*\]'
-#: How the API server names a field of an apply that the schema lacks. It names all of them, though a long message may be cut. Examples:
+#: How the API server (1.36) names a field of an apply that the schema lacks. It need not name all of them at once. Examples:
 #: `.status.serving: field not declared in schema`, `.status.actions[name="a"].left: …`, `.status.list[0].field: …`.
 _UNDECLARED: Final = re.compile(rf"\.status((?:\.\w+|{_ITEM})+): field not declared in schema")
 
