@@ -7,6 +7,7 @@ from typing import Any
 from hardened.api import names
 from hardened.api.parse import HardenedService
 from hardened.core.desired.service import leads_to, preview_name
+from hardened.core.live.fixed import as_it_can_be
 from hardened.core.live.observed import Observed, Owner, owner_of
 from hardened.core.live.ownership import applied_fields, is_edited
 from hardened.core.live.rollout import Rollout, rollout_of
@@ -19,16 +20,20 @@ from hardened.core.revisions.revision import Revision, render, revision_name, re
 
 
 class Facts:
-    """One reading of the world, which every decision shares. before: the status as it is."""
+    """One reading of the world, which every decision shares. before: the status as it is.
+
+    asked: the service as its spec has it; svc: as far as its Service can be like that, see as_it_can_be.
+    """
 
     def __init__(self, svc: HardenedService, before: Mapping[str, Any], observed: Observed) -> None:
-        self.svc, self.before, self.observed = svc, before, observed
+        self.asked, self.before, self.observed = svc, before, observed
         self.ours = tuple(c for c in observed.children.values() if owner_of(c, svc.name, svc.uid) is Owner.OURS)
+        self.switch = self.mine("Service", svc.name)
+        self.svc = as_it_can_be(svc, self.switch)
         self.kept = Kept.of(self.ours)
         self.wanted = self._wanted()
         self._revisions: dict[tuple[str, str], Revision | None] = {}  # reading a stored one takes a third of a millisecond
         self.deployments = {color: live for color in COLORS if (live := self.mine("Deployment", self.stack_name(color)))}
-        self.switch = self.mine("Service", svc.name)
         self.preview = self.mine("Service", preview_name(svc))
         self.stable = self._stable()
 

@@ -8,6 +8,7 @@ from hardened.core.live import diagnosis
 from hardened.core.live.diagnosis import Finding
 from hardened.core.live.observed import is_deleting
 from hardened.core.manifest import Manifest
+from hardened.core.needs import services
 from hardened.core.reasons import Reason
 from hardened.core.release.course import Course
 from hardened.core.release.model import Migration, Step
@@ -23,6 +24,7 @@ class Obstacles:
     def __init__(self, facts: Facts, course: Course, now: datetime) -> None:
         self.course, self.now = course, now
         self.observed, self.ours = facts.observed, facts.ours
+        self.facts = facts
         #: Of the stack whose pods are waited for.
         self.deployment, self.rollout = facts.deployments.get(course.focus), facts.rollout(course.focus)
 
@@ -30,6 +32,14 @@ class Obstacles:
         """What failed at the last try."""
         troubles = self.observed.troubles
         return diagnosis.of_failure(troubles[0].doing, troubles[0].failure) if troubles else None
+
+    def standing(self) -> Finding | None:
+        """What failed at the last try; else another service that wants a Service of the same name."""
+        return self.trouble() or services.taken(self.facts)
+
+    def fixed(self) -> Finding | None:
+        """What the spec asks for of the Service, and never comes."""
+        return services.fixed(self.facts)
 
     def not_undone(self) -> Finding | None:
         """A migration that somebody has to undo by hand."""
@@ -76,6 +86,8 @@ class Obstacles:
                 name = child["metadata"]["name"]
                 text = f"claim {name} is being deleted while pods mount it; its data goes when the last of them ends: copy it now"
                 return Finding(Reason.CLAIM_DELETING, text)
+        if fixed := self.fixed():
+            return fixed
         if self.observed.contested:
             key, path = next(iter(self.observed.contested.items()))
             text = f"{key}: {path} is changed by something else as it is written; see the admission webhooks and policies of the cluster"

@@ -18,6 +18,7 @@ from hardened.core.live.diagnosis import Finding
 from hardened.core.live.observed import Observed, Owner, owner_of
 from hardened.core.live.rollout import Rollout, rollout_of
 from hardened.core.manifest import ChildKey, Manifest
+from hardened.core.needs.dependencies import cycle_of, in_circles
 from hardened.core.obstacles import PATIENCE, Obstacles
 from hardened.core.policy import Policy
 from hardened.core.reasons import Reason
@@ -77,12 +78,14 @@ def plan(body: Mapping[str, Any], observed: Observed, policy: Policy, now: datet
         return Plan()
     try:
         svc = parse(body)
-        violations = policy.violations(svc.spec)
+        violations = [*policy.violations(svc.spec), *in_circles(body, observed.needs)]
         if violations:
             raise InvalidSpec(violations)
     except InvalidSpec as error:
         finding = Finding(Reason.INVALID_SPEC, str(error), is_final=True)
-        return Plan(status=unparsed_status(body, finding, _running(body, observed), now))
+        # A cycle may be broken elsewhere, but for one of this service alone.
+        wait = PATIENCE if len(cycle_of(body, observed.needs)) > 2 else None
+        return Plan(status=unparsed_status(body, finding, _running(body, observed), now), requeue_after=wait)
     return _Planner(svc, body.get("status") or {}, observed, policy, now).plan()
 
 
@@ -126,7 +129,7 @@ class _Planner:
             return Plan(look_around=course.surroundings)
         if course.has_moved and not course.marked:
             # With why the revision is pinned: told as if it were over, and anew after the next look, it would be told twice.
-            return Plan(status=self._status(self.obstacles.trouble() or self.obstacles.pinned() or course.config), is_status_first=True)
+            return Plan(status=self._status(self.obstacles.standing() or self.obstacles.pinned() or course.config), is_status_first=True)
         wanted = [stored_revision(self.svc, each) for each in course.marked] if course.marked else self.writes.wanted()
         look = self.writes.unread(wanted)
         if look:
@@ -140,7 +143,7 @@ class _Planner:
         # Somebody may have led the Service to pods that no release keeps: it is led away from them first.
         apply.sort(key=self.writes.takes_pods_away)
         found = self.obstacles
-        obstacle = found.trouble() or blocker or found.not_undone() or found.pinned() or course.config or found.pods()
+        obstacle = found.standing() or blocker or found.not_undone() or found.pinned() or found.fixed() or course.config or found.pods()
         if self.obstacles.wants_pods(obstacle):
             return Plan(look_at_pods=True)
         return Plan(
@@ -159,7 +162,8 @@ class _Planner:
         if finding and finding.reason is Reason.NOT_OWNED:
             return OBSTACLE_WAIT
         rollout = self.obstacles.rollout
-        waits = [LOOK_AGAIN if self.obstacles.is_late() else PATIENCE] if rollout and not rollout.is_complete else []
+        waits = [PATIENCE] if finding and finding.reason is Reason.NAME_TAKEN else []
+        waits += [LOOK_AGAIN if self.obstacles.is_late() else PATIENCE] if rollout and not rollout.is_complete else []
         record = self.course.record
         if record and (self.course.waits_for or (record.step in POLLED_STEPS and record.migration is not Migration.NOT_UNDONE)):
             waits.append(PATIENCE)

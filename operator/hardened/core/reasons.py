@@ -15,6 +15,8 @@ class Reason(StrEnum):
     SUSPENDED = "Suspended"
     INVALID_SPEC = "InvalidSpec"
     NOT_OWNED = "NotOwned"
+    NAME_TAKEN = "NameTaken"
+    SERVICE_FIXED = "ServiceFixed"
     WAITING_FOR_GARBAGE_COLLECTION = "WaitingForGarbageCollection"
     APPLY_REFUSED = "ApplyRefused"
     FORBIDDEN = "Forbidden"
@@ -57,6 +59,9 @@ MEANING: dict[Reason, str] = {
     Reason.SUSPENDED: "spec.suspend is true: nothing is changed.",
     Reason.INVALID_SPEC: "A field is wrong; the message names it. What ran before keeps running.",
     Reason.NOT_OWNED: "An object with the name of a child belongs to somebody else, and is not touched.",
+    Reason.NAME_TAKEN: "Another HardenedService wants a Service of the same name; the message names it. What serves goes on serving.",
+    Reason.SERVICE_FIXED: "The spec asks for a headless Service, or no longer for one, and the API server never changes that; the message "
+    "says what to do.",
     Reason.WAITING_FOR_GARBAGE_COLLECTION: "Children of a deleted service of the same name are still there.",
     Reason.APPLY_REFUSED: "The API server refused a child as invalid.",
     Reason.FORBIDDEN: "The operator, or a policy of the cluster, does not allow a write.",

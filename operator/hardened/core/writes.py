@@ -184,6 +184,10 @@ class Writes:
                 text = f"{key} still belongs to a deleted service of the same name; the garbage collector removes it"
                 return Finding(Reason.WAITING_FOR_GARBAGE_COLLECTION, text)
             case Owner.FOREIGN:
+                owners = [ref for ref in live["metadata"].get("ownerReferences") or () if ref.get("controller")]
+                if owners and owners[0].get("kind") == names.KIND:
+                    text = f"{key} is HardenedService {owners[0].get('name')}'s; rename one of the two, that is, create it anew"
+                    return Finding(Reason.NAME_TAKEN, f"{text} under another name", is_final=True)
                 text = f"{key} is there already and is not this service's; delete or rename it, or rename the service"
                 return Finding(Reason.NOT_OWNED, text, is_final=True)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from hardened.api import names
+from hardened.core.needs.dependencies import named_services
 from hardened.shell.api_server import Body
 from hardened.shell.kinds import HARDENED_SERVICE, HARDENED_SERVICE_ACTION, Kind
 from hardened.shell.workqueue import Key
@@ -23,6 +24,7 @@ class _Entry:
     uid: str
     version: str
     key: Key | None
+    needs: frozenset[str] = frozenset()  # of a HardenedService: those that it depends on
 
     @property
     def body(self) -> Body:
@@ -63,6 +65,11 @@ class Cache:
     def children(self, namespace: str, service: str) -> tuple[Body, ...]:
         """All known children of the service, of every kind, in no particular order; the HardenedService is not among them."""
         return tuple(entry.body for entry in self._children.get(Key(namespace, service), {}).values())
+
+    def needs(self, namespace: str, name: str) -> frozenset[str]:
+        """The names of the services that a HardenedService depends on, none where it is not known."""
+        entry = self._entries.get((HARDENED_SERVICE.name, namespace, name))
+        return entry.needs if entry else frozenset()
 
     def services(self) -> tuple[Key, ...]:
         """The keys of all known HardenedServices."""
@@ -127,7 +134,8 @@ class Cache:
         if lost is not None and lost != key:
             self._unlink(lost, this)
         text = json.dumps(obj, ensure_ascii=False, separators=(",", ":")).encode(errors="surrogatepass")
-        entry = self._entries[this] = _Entry(text, meta["uid"], _version(meta), key)
+        needs = named_services(obj) if kind == HARDENED_SERVICE else frozenset()
+        entry = self._entries[this] = _Entry(text, meta["uid"], _version(meta), key, needs)
         if key is not None and kind != HARDENED_SERVICE:
             self._children.setdefault(key, {})[this] = entry
         return lost if lost is not None and lost != key else key

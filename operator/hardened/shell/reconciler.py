@@ -12,7 +12,8 @@ from hardened.core.actions.answers import Answer, answers
 from hardened.core.live.compare import difference
 from hardened.core.live.observed import Observed, Trouble
 from hardened.core.manifest import ChildKey, digest, key_of
-from hardened.core.needs.dependencies import named_services
+from hardened.core.needs.dependencies import cycle_of, named_services
+from hardened.core.needs.services import namesakes
 from hardened.core.plan import Plan, plan
 from hardened.core.policy import Policy
 from hardened.core.writes import Apply
@@ -49,6 +50,17 @@ class _Written:
     meant: Body | None = None
 
 
+@dataclass(frozen=True)
+class _Entangled:
+    """Other services that are in the same trouble as one of this generation."""
+
+    names: frozenset[str]
+    generation: int
+
+
+_NOBODY = _Entangled(frozenset(), 0)
+
+
 class Reconciler:
     """Brings one service at a time in line. Decides nothing: `core.plan` does.
 
@@ -79,6 +91,7 @@ class Reconciler:
         self._prometheus = prometheus or Prometheus("")
         self._status: dict[Key, _Written] = {}
         self._refused: dict[Key, str] = {}
+        self._entangled: dict[Key, _Entangled] = {}
 
     def resume(self) -> None:
         """Counts the releases at work that the cache knows of. To be called before the first reconcile of a leader."""
@@ -107,7 +120,8 @@ class Reconciler:
             return
         body = self._as_meant(key, body)
         observed = Observed.of(self._cache.children(key.namespace, key.name), crd_schema=self._crd_schema())
-        observed = replace(observed, services=self._dependencies(key, body))
+        observed = replace(observed, services=self._others(key, body), needs=self._needs(key, body))
+        self._look_at_entangled(key, _entangled(body, observed), body["metadata"].get("generation", 0))
         decided = Plan()
         for _ in range(ROUNDS):
             # Asked for right before each plan: the places are all services'.
@@ -151,9 +165,32 @@ class Reconciler:
         is_known = written is not None and written.meant is not None and body.get("status") == written.stored
         return body | {"status": written.meant} if written and is_known else body
 
-    def _dependencies(self, key: Key, body: Body) -> dict[str, Body]:
-        found = {name: self._cache.get(HARDENED_SERVICE, key.namespace, name) for name in named_services(body)}
+    def _others(self, key: Key, body: Body) -> dict[str, Body]:
+        wanted = named_services(body) | namesakes(key.name)
+        found = {name: self._cache.get(HARDENED_SERVICE, key.namespace, name) for name in wanted}
         return {name: live for name, live in found.items() if live}
+
+    def _needs(self, key: Key, body: Body) -> dict[str, frozenset[str]]:
+        """What everything depends on that the service depends on, each looked up once."""
+        found: dict[str, frozenset[str]] = {}
+        left = set(named_services(body))
+        while left:
+            name = left.pop()
+            found[name] = self._cache.needs(key.namespace, name)
+            left |= found[name] - found.keys()
+        return found
+
+    def _look_at_entangled(self, key: Key, names: frozenset[str], generation: int) -> None:
+        """Has those looked at that share this one's trouble, or no longer do: nothing of themselves has changed that anybody would tell."""
+        before = self._entangled.get(key, _NOBODY)
+        now = _Entangled(names, generation) if names else _NOBODY
+        if now == before:
+            return
+        self._entangled[key] = now
+        if now is _NOBODY:
+            del self._entangled[key]
+        for name in before.names | now.names:
+            self._queue.add(Key(key.namespace, name))
 
     async def _read(self, key: Key, observed: Observed, wanted: frozenset[ChildKey]) -> Observed:
         """Wanted children that the caches lack: they may be there, unlabelled, or made a moment ago."""
@@ -288,7 +325,14 @@ class Reconciler:
         self._metrics.releases.forget(key, self._now())
         self._status.pop(key, None)
         self._refused.pop(key, None)
+        self._look_at_entangled(key, frozenset(), 0)
         found, look_at = answers(Observed.of(self._cache.children(key.namespace, key.name)).actions, (), None, self._now())
         await self._answer_all(key, found)
         if look_at:
             self._queue.add_after(key, max(0.0, (look_at - self._now()).total_seconds()))
+
+
+def _entangled(body: Body, observed: Observed) -> frozenset[str]:
+    """Those on a cycle of dependencies with it, and those that may want one of its names."""
+    name = body["metadata"]["name"]
+    return frozenset(cycle_of(body, observed.needs)) - {name} | (namesakes(name) & observed.services.keys())

@@ -158,7 +158,7 @@ class Store:
         """Stores the new state, unless it is the old one: then nothing is written, and the resourceVersion stays."""
         old = known.body
         self._default(kind, new)
-        _allocate(kind, new)
+        _allocate(kind, new, old)
         self._validate(kind, new, old)
         meta = new["metadata"]
         meta["managedFields"] = owners.managed_fields(kind.api_version, self.now(), known.owners, old["metadata"]["managedFields"])
@@ -235,12 +235,17 @@ def _moves_generation(kind: Kind, new: Body, old: Body) -> bool:
     return kind.name == "Deployment" and (new["metadata"].get("annotations") or {}) != (old["metadata"].get("annotations") or {})
 
 
-def _allocate(kind: Kind, body: Body) -> None:
-    """A Service's addresses and node ports, as the server hands them out: one block of each per Service, by its uid."""
+def _allocate(kind: Kind, body: Body, old: Body | None = None) -> None:
+    """A Service's addresses and node ports, as the server hands them out: one block of each per Service, by its uid.
+
+    An address that an update leaves out stays as it was, also the one of a headless Service, which is none.
+    """
     spec = body.get("spec", {})
     if kind.name != "Service" or spec.get("type") == "ExternalName":
         return
     number = int(body["metadata"]["uid"][-12:])
+    if old is not None:
+        spec |= {name: old["spec"][name] for name in ("clusterIP", "clusterIPs") if name in old["spec"] and name not in spec}
     address = spec.setdefault("clusterIP", f"10.96.{number // 256 % 256}.{number % 256}")
     spec.setdefault("clusterIPs", [address])
     spec.setdefault("ipFamilies", ["IPv4"])

@@ -46,7 +46,9 @@ class Observed:
     troubles: what failed in this pass; refused: what could not be made in it, and is done without; contested: children that came back from
     our own write in this pass without what was written, and the field; crd_schema: the schema revision of the CRD on the cluster, "" if
     unknown; has_place: fewer releases of other services are at work than may be; samples: what queries gave, by the check, None if nobody
-    has asked; actions: what was asked for by hand; services: those that it depends on, by name, as far as they are there; surroundings:
+    has asked; actions: what was asked for by hand; services: those that it depends on, and those
+    that may want one of its names, by name, as far as they are there; needs: which services each one depends on, of all that this one
+    depends on by way of others; surroundings:
     None if nobody has looked at them.
     """
 
@@ -62,6 +64,7 @@ class Observed:
     samples: Mapping[str, Sample] | None = None
     actions: tuple[Manifest, ...] = ()
     services: Mapping[str, Manifest] = field(default_factory=lambda: MappingProxyType({}))
+    needs: Mapping[str, frozenset[str]] = field(default_factory=lambda: MappingProxyType({}))
     surroundings: Surroundings | None = None
 
     @classmethod

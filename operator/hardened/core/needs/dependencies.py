@@ -16,6 +16,7 @@ from hardened.core.desired.verifier_pod import verifier_pod
 from hardened.core.facts import Facts
 from hardened.core.manifest import Manifest
 from hardened.core.release.model import Record, Step
+from hardened.errors import FieldError
 
 #: How long a verifier waits for the first connection before another one takes its place.
 _WAIT_SECONDS = 60
@@ -24,9 +25,39 @@ _PURPOSES = {Step.PREFLIGHT: Purpose.DEPENDS, Step.SCALE_UP: Purpose.DEPENDS_STI
 
 def named_services(body: Mapping[str, Any]) -> frozenset[str]:
     """The names of the services that a HardenedService depends on. What cannot be read names none."""
-    found = body.get("spec", {}).get("dependsOn")
+    spec = body.get("spec")
+    found = spec.get("dependsOn") if isinstance(spec, Mapping) else None
     entries = found if isinstance(found, list) else []
     return frozenset(str(entry["service"]) for entry in entries if isinstance(entry, Mapping) and entry.get("service"))
+
+
+def cycle_of(body: Mapping[str, Any], needs: Mapping[str, frozenset[str]]) -> tuple[str, ...]:
+    """The shortest way from a HardenedService over what it depends on back to itself, by name, with itself at both ends; () for none.
+
+    needs: see Observed. Each service is looked at once.
+    """
+    start = str(body["metadata"]["name"])
+    ways: list[tuple[str, ...]] = [(start, name) for name in sorted(named_services(body))]
+    seen = {start}
+    while ways:
+        longer: list[tuple[str, ...]] = []
+        for way in ways:
+            if way[-1] == start:
+                return way
+            if way[-1] not in seen:
+                seen.add(way[-1])
+                longer += [(*way, name) for name in sorted(needs.get(way[-1], ()))]
+        ways = longer
+    return ()
+
+
+def in_circles(body: Mapping[str, Any], needs: Mapping[str, frozenset[str]]) -> list[FieldError]:
+    """That the service is on a cycle: a release of each one on it would wait for one of the others."""
+    way = cycle_of(body, needs)
+    if not way:
+        return []
+    text = f"{' → '.join(way)} is a cycle: none of them could ever begin; remove one of these dependencies"
+    return [FieldError("spec.dependsOn", text)]
 
 
 def dependency_pods(facts: Facts, record: Record | None, image: str) -> list[Verifier]:

@@ -19,6 +19,7 @@ from hardened.core.needs import preflight
 from hardened.core.needs.dependencies import dependency_pods, unavailable, waits_for
 from hardened.core.needs.room import lack_of_room
 from hardened.core.needs.room import needs_pods as needs_word_of_pods
+from hardened.core.needs.services import is_stopped
 from hardened.core.release import in_place
 from hardened.core.release.by_hand import asleep, woken
 from hardened.core.release.in_place import InPlace
@@ -159,7 +160,7 @@ def _course(facts: Facts, record: Record | None, image: str, now: datetime) -> C
     hooks = replace(hooks, waits_for=waits_for(facts, asked, image), waits_for_services=bool(unavailable(facts)))
     view = _viewed(facts, known, said)
     short, crowded = preflight.shortfall(facts, view, terms, image, pods, now), lack_of_room(facts, record)
-    view = replace(view, hooks=replace(hooks, is_held=short != preflight.NOTHING, has_no_room=crowded is not None))
+    view = replace(view, hooks=replace(hooks, is_held=short != preflight.NOTHING or is_stopped(facts), has_no_room=crowded is not None))
     before = entries_of(facts.before)
     ruling = judged(facts, known, view, terms, now)
     view = with_requests(view, ruling, known)

@@ -1,0 +1,199 @@
+"""Names that two services want, and a Service that cannot become what the spec says: told, and nothing that serves is touched."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.core.releases import CHECKED, SPEC, lead, released, sizes
+from tests.core.worlds import NOW, OTHER_UID, WEB, World, body, condition, settle, with_spec
+
+from hardened.api import names
+from hardened.core.live.observed import Observed
+from hardened.core.manifest import ChildKey, Manifest
+from hardened.core.needs.services import namesakes
+from hardened.core.obstacles import PATIENCE
+
+Spec = dict[str, Any]
+WORKER: Spec = {"image": "shop:1", "replicas": 1}
+MANUAL: Spec = {**SPEC, "release": {**SPEC["release"], "promotion": "Manual"}}
+
+
+class Shared(World):
+    """A world with other HardenedServices."""
+
+    def __init__(self, *others: Manifest) -> None:
+        super().__init__()
+        self.others = {each["metadata"]["name"]: each for each in others}
+
+    def seen(self, service: str = "shop") -> Observed:
+        return replace(super().seen(service), services=self.others)
+
+
+def said(cr: Manifest, kind: str = "Ready") -> str:
+    return str(next(c["message"] for c in cr["status"]["conditions"] if c["type"] == kind))
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("a", {"a-preview"}),
+        ("a-preview", {"a-preview-preview", "a"}),
+        ("a-preview-preview", {"a-preview-preview-preview", "a-preview"}),
+        ("preview", {"preview-preview"}),
+        ("a-previews", {"a-previews-preview"}),
+    ],
+)
+def test_whose_names_may_be_wanted_twice(name: str, found: set[str]) -> None:
+    assert namesakes(name) == found
+
+
+@pytest.mark.parametrize(
+    ("name", "spec", "other", "theirs", "is_told"),
+    [
+        pytest.param("a", CHECKED, "a-preview", WEB, True, id="it previews, and another one is called like its preview"),
+        pytest.param("a", MANUAL, "a-preview", SPEC, True, id="whoever promotes it looks at its preview"),
+        pytest.param("a-preview", WEB, "a", CHECKED, True, id="it is called like the preview of another one"),
+        pytest.param("a", SPEC, "a-preview", WEB, False, id="it has nothing to preview"),
+        pytest.param("a", WEB, "a-preview", WEB, False, id="it is released in place"),
+        pytest.param("a", CHECKED, "a-preview", WORKER, False, id="the other one is a worker, without a Service"),
+        pytest.param("a-preview", WORKER, "a", CHECKED, False, id="it is a worker itself"),
+        pytest.param("a-preview", WEB, "a", WEB, False, id="the other one is released in place"),
+        pytest.param("a-preview", WEB, "a", {"image": 1}, False, id="the other one has a spec that nobody can use"),
+        pytest.param("a", CHECKED, "a-previews", WEB, False, id="another name"),
+    ],
+)
+def test_two_services_that_want_one_name_are_told_so_at_once(name: str, spec: Spec, other: str, theirs: Spec, is_told: bool) -> None:
+    cr, world = body(spec, name=name), Shared(body(theirs, name=other, uid=OTHER_UID))
+    decided = settle(cr, world)
+    assert (condition(cr["status"], "Ready")[1] == "NameTaken") == is_told
+    assert (condition(cr["status"], "Stalled")[0] == "True") == is_told
+    if is_told:
+        assert f"HardenedService {other} wants Service a-preview too" in said(cr)
+        assert "rename one of the two" in said(cr)
+        assert decided.requeue_after == PATIENCE
+
+
+@pytest.mark.parametrize(("name", "spec", "other", "theirs"), [("a", CHECKED, "a-preview", WEB), ("a-preview", SPEC, "a", CHECKED)])
+def test_what_serves_goes_on_and_what_has_the_name_is_released(name: str, spec: Spec, other: str, theirs: Spec) -> None:
+    cr, world = body(spec, name=name), Shared()
+    now = released(cr, world)
+    world.others[other] = body(theirs, name=other, uid=OTHER_UID)
+    cr = {**with_spec(cr, replicas=3), "status": cr["status"]}
+    settle(cr, world, now)
+    assert condition(cr["status"], "Ready") == ("False", "NameTaken")
+    assert sizes(world)[f"{name}-blue"] == 3
+    cr = {**with_spec(cr, image="shop:2"), "status": cr["status"]}
+    now = released(cr, world, now + timedelta(minutes=5))
+    assert lead(world, name)["color"] == "green"
+    assert condition(cr["status"], "Ready") == ("False", "NameTaken")
+    assert condition(cr["status"], "Available")[0] == "True"
+    world.others.clear()
+    settle(cr, world, now)
+    assert condition(cr["status"], "Ready") == ("True", "Healthy")
+
+
+def theirs(name: str, owner: str) -> Manifest:
+    """A Service of another HardenedService."""
+    refs = [{"apiVersion": names.API_VERSION, "kind": names.KIND, "name": owner, "uid": OTHER_UID, "controller": True}]
+    meta = {"name": name, "namespace": "market", "uid": "x", "resourceVersion": "1", "ownerReferences": refs}
+    return {"kind": "Service", "metadata": meta, "spec": {"selector": {}, "clusterIP": "10.0.0.1"}}
+
+
+@pytest.mark.parametrize(("name", "spec", "other", "others"), [("a", CHECKED, "a-preview", WEB), ("a-preview", SPEC, "a", CHECKED)])
+def test_what_comes_second_does_not_begin_until_the_name_is_free(name: str, spec: Spec, other: str, others: Spec) -> None:
+    cr, world = body(spec, name=name), Shared(body(others, name=other, uid=OTHER_UID))
+    key = ChildKey("Service", "a-preview")
+    world.objects[key] = theirs("a-preview", other)
+    settle(cr, world)
+    settle(cr, world, NOW + timedelta(days=1))
+    assert cr["status"]["release"]["step"] == "Preflight"
+    assert sizes(world) == {}
+    assert condition(cr["status"], "Ready") == ("False", "NameTaken")
+    world.others.clear()
+    settle(cr, world, NOW + timedelta(days=1))
+    assert condition(cr["status"], "Ready") == ("False", "NameTaken"), "its Service is still there"
+    assert f"Service/a-preview is HardenedService {other}'s" in said(cr) or "a-preview" in said(cr)
+    del world.objects[key]
+    released(cr, world, NOW + timedelta(days=1))
+    assert condition(cr["status"], "Ready") == ("True", "Healthy")
+
+
+HEADLESS = {**WEB, "release": {}, "service": {"type": "Headless"}}
+FROM_HEADLESS = [
+    pytest.param({"service": {"type": "ClusterIP"}}, True, id="with an address, and switched"),
+    pytest.param({"service": None}, True, id="with an address by default"),
+    pytest.param({"service": {"type": "LoadBalancer"}}, True, id="for clients outside"),
+    pytest.param({"service": None, "release": {"strategy": "RollingUpdate"}}, False, id="with an address, and replaced in place"),
+    pytest.param({"service": None, "release": {"strategy": "Recreate"}}, False, id="with an address, and recreated"),
+]
+
+
+def address(world: World) -> str:
+    """Of the switch Service; the API server gives one to what does not say."""
+    return str(world.objects[ChildKey("Service", "shop")]["spec"].setdefault("clusterIP", "10.0.0.1"))
+
+
+@pytest.mark.parametrize(("change", "is_held"), FROM_HEADLESS)
+def test_a_service_that_stays_headless_is_told_and_released_only_where_that_does_no_harm(change: Spec, is_held: bool) -> None:
+    cr, world = body(HEADLESS), World()
+    now = released(cr, world)
+    assert address(world) == "None"
+    cr = {**with_spec(cr, **change), "status": cr["status"]}
+    now = released(cr, world, now)
+    assert condition(cr["status"], "Ready") == ("False", "ServiceFixed")
+    assert condition(cr["status"], "Drifted") == ("True", "ServiceFixed")
+    assert condition(cr["status"], "Available")[0] == "True"
+    assert "set spec.service.type back to Headless, or delete Service shop" in said(cr)
+    assert ("no other revision is released" in said(cr)) == is_held
+    cr = {**with_spec(cr, image="shop:2", replicas=3), "status": cr["status"]}
+    settle(cr, world, now)
+    if not is_held:
+        now = released(cr, world, now)
+    settle(cr, world, now + timedelta(days=1))
+    assert address(world) == "None"
+    assert condition(cr["status"], "Ready") == ("False", "ServiceFixed")
+    assert sum(sizes(world).values()) == 3, "what serves follows the size"
+    assert cr["status"]["serving"]["image"] == ("registry.example/shop:1" if is_held else "shop:2")
+    assert (cr["status"].get("release") or {}).get("step") == ("Preflight" if is_held else None)
+    del world.objects[ChildKey("Service", "shop")]
+    now = released(cr, world, now + timedelta(days=1))
+    assert "clusterIP" not in world.objects[ChildKey("Service", "shop")]["spec"]
+    assert condition(cr["status"], "Ready") == ("True", "Healthy")
+    assert condition(cr["status"], "Drifted")[0] == "False"
+    assert cr["status"]["serving"]["image"] == "shop:2"
+
+
+def test_a_service_that_is_never_headless_is_written_as_it_is_also_in_its_switch_back() -> None:
+    cr, world = body(SPEC), World()
+    now = released(cr, world)
+    cr = {**with_spec(cr, image="shop:2"), "status": cr["status"]}
+    now = released(cr, world, now, until="VerifyAfter")
+    assert lead(world)["color"] == "green"
+    address(world)
+    cr = {**with_spec(cr, release={"keepPrevious": "1m"}, service={"type": "Headless"}), "status": cr["status"]}
+    world.dead.add("shop-green")
+    world.follow(now)
+    now = released(cr, world, now)
+    assert world.objects[ChildKey("Service", "shop")]["spec"].get("clusterIP") != "None", "each write of that would be refused"
+    assert lead(world)["color"] == "blue"
+    assert condition(cr["status"], "Drifted") == ("True", "ServiceFixed")
+    assert "Service shop is not headless" in said(cr, "Drifted")
+    assert "back to ClusterIP" in said(cr, "Drifted")
+
+
+def test_back_to_headless_by_hand_is_gone_back_to_in_place() -> None:
+    cr, world = body(HEADLESS), World()
+    now = released(cr, world)
+    cr = {**with_spec(cr, image="shop:2"), "status": cr["status"]}
+    now = released(cr, world, now)
+    cr = {**with_spec(cr, service=None), "status": cr["status"]}
+    now = released(cr, world, now)
+    meta = {"name": "back", "namespace": "market", "uid": "b", "resourceVersion": "1", "labels": {names.SERVICE_LABEL: "shop"}}
+    action = {"service": "shop", "action": "Rollback", "requestedBy": "jane"}
+    world.objects[ChildKey(names.ACTION_KIND, "back")] = {
+        "apiVersion": names.API_VERSION, "kind": names.ACTION_KIND, "metadata": meta, "spec": action,
+    }  # fmt: skip
+    released(cr, world, now)
+    assert cr["status"]["serving"]["image"] == "registry.example/shop:1"
+    assert list(sizes(world)) == ["shop-blue"], "no client of a headless Service hears of a switch"
