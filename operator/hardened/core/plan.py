@@ -11,7 +11,7 @@ from hardened.core.actions.answers import Answer, answers
 from hardened.core.actions.entries import entries_of
 from hardened.core.checks.queries import Query
 from hardened.core.checks.reports import unheard
-from hardened.core.children import stored_revision
+from hardened.core.children import signed, stored_revision
 from hardened.core.desired.metadata import action_owner
 from hardened.core.facts import Facts
 from hardened.core.live.diagnosis import Finding
@@ -40,19 +40,21 @@ OBSTACLE_WAIT = timedelta(seconds=20)
 
 @dataclass(frozen=True)
 class Plan:
-    """What to do next. `look` comes first: when it is not empty, or `look_at_pods` is true, or `ask` is not empty, or `look_around` is not
-    None, nothing else is decided.
+    """What to do next. `look` comes first: when it is not empty, or `look_at_pods` is true, or `ask` or `try_out` is not empty, or
+    `look_around` is not None, nothing else is decided.
 
-    look: children to read by name, one after the other; look_around: ConfigMaps to read by name, beside the quotas; ask: Prometheus;
-    seed_replicas: what to set spec.replicas to, by /scale; apply, delete, end: in this order, stopping at the first failure; apply: what
-    takes pods away comes last; end: pods that are to end now, and to stay; status: the whole status as it should be once nothing is left
-    to write, None to leave it; is_status_first: the rest depends on that status, and is planned once it is written; answers: to actions,
-    after all else; requeue_after: when to look again if nothing happens before.
+    look: children to read by name, one after the other; look_around: ConfigMaps to read by name, beside the quotas; try_out: pods of which
+    it is to be tried whether they could be made; ask: Prometheus; seed_replicas: what to set spec.replicas to, by /scale; apply, delete,
+    end: in this order, stopping at the first failure; apply: what takes pods away comes last; end: pods that are to end now, and to stay;
+    status: the whole status as it should be once nothing is left to write, None to leave it; is_status_first: the rest depends on that
+    status, and is planned once it is written; answers: to actions, after all else; requeue_after: when to look again if nothing happens
+    before.
     """
 
     look: frozenset[ChildKey] = frozenset()
     look_at_pods: bool = False
     look_around: frozenset[str] | None = None
+    try_out: tuple[Manifest, ...] = ()
     ask: tuple[Query, ...] = ()
     seed_replicas: int | None = None
     apply: tuple[Apply, ...] = ()
@@ -127,6 +129,8 @@ class _Planner:
             return Plan(ask=course.asks)
         if course.surroundings is not None:
             return Plan(look_around=course.surroundings)
+        if course.tries:
+            return Plan(try_out=tuple(signed(pod) for pod in course.tries))
         if course.has_moved and not course.marked:
             # With why the revision is pinned: told as if it were over, and anew after the next look, it would be told twice.
             return Plan(status=self._status(self.obstacles.standing() or self.obstacles.pinned() or course.config), is_status_first=True)

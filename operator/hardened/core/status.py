@@ -26,9 +26,9 @@ class Situation:
     revision, image: what the spec asks for; serving: where clients' traffic goes, None for nowhere; selector: of the pods there; rollout:
     the Deployment of the serving colour in numbers, None while there is none; finding: the cause that stands in the way, if any; drift:
     what is not as it should be and cannot be repaired; history: as it is written; is_gated: nothing serves before it was released;
-    record: the release at work; waits_for: what it depends on and is not there; room: what room its pods wait for; rejection: why the
-    revision is not released; crd_schema: the schema revision of the CRD on the cluster, "" if unknown; actions: what is remembered of
-    them; proof: what was counted of lost requests.
+    record: the release at work; waits_for: what it depends on and is not there; room: what its pods, or those of its checks, wait for;
+    rejection: why the revision is not released; crd_schema: the schema revision of the CRD on the cluster, "" if unknown; actions: what is
+    remembered of them; proof: what was counted of lost requests.
     """
 
     revision: str
@@ -101,7 +101,8 @@ def _ready(s: Situation) -> Condition:
         text = f"{s.record.step}: revision {s.record.place.revision} waits for what it depends on: {s.waits_for}"
         return Condition("Ready", False, Reason.WAITING_FOR_DEPENDENCIES, text)
     if s.record and s.room:
-        text = f"{s.record.step}: revision {s.record.place.revision} waits for room: {s.room.message}"
+        for_room = " for room" if s.room.reason in (Reason.QUOTA_EXCEEDED, Reason.UNSCHEDULABLE) else ""
+        text = f"{s.record.step}: revision {s.record.place.revision} waits{for_room}: {s.room.message}"
         return Condition("Ready", False, s.room.reason, text)
     if s.record and s.record.step is not Step.KEEP:
         return Condition("Ready", False, Reason.ROLLING_OUT, _released(s.record, s))

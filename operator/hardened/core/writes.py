@@ -111,7 +111,8 @@ class Writes:
     def applies(self, wanted: Iterable[Manifest]) -> tuple[list[Apply], Finding | None]:
         """What differs, in order, up to the first child that must not be touched."""
         found: list[Apply] = []
-        optional = {verifier.key for verifier in self.course.verifiers if verifier.is_optional}
+        # A check that cannot be made holds nothing else up; what was to be run once is waited for.
+        optional = {verifier.key for verifier in self.course.verifiers if not verifier.is_once}
         for manifest in wanted:
             key = key_of(manifest)
             live = self.observed.children.get(key)

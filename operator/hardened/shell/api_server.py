@@ -45,6 +45,10 @@ class ApiServer(Protocol):
         """
         ...
 
+    async def try_out(self, kind: Kind, manifest: Body) -> None:
+        """Asks whether an object that is not there could be made, and makes none: raises what its apply would raise."""
+        ...
+
     async def apply_status(self, kind: Kind, manifest: Body) -> Body:
         """Server-side apply, with force, of the status subresource. Never creates: Vanished."""
         ...

@@ -36,7 +36,8 @@ _JSON: Final = "application/json"
 _NOT_YAML: Final = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 Count = Callable[[str, str, str], None]
-"""Told about each call: verb (get, list, apply, status, scale, delete, create, update, patch), resource (plural), code (`0`: no reply)."""
+"""Told about each call: verb (get, list, apply, try, status, scale, delete, create, update, patch), resource (plural), code (`0`: no
+reply)."""
 Reload = Callable[[], Awaitable[Credentials]]
 
 
@@ -85,6 +86,10 @@ class Client(ApiServer):
         meta = manifest["metadata"]
         query = {"fieldManager": names.MANAGER, "force": str(force).lower()}
         return await self._call("apply", kind, meta["namespace"], meta["name"], query=query, body=manifest)
+
+    async def try_out(self, kind: Kind, manifest: Body) -> None:
+        meta, query = manifest["metadata"], {"fieldManager": names.MANAGER, "force": "false", "dryRun": "All"}
+        await self._call("try", kind, meta["namespace"], meta["name"], query=query, body=manifest)
 
     async def apply_status(self, kind: Kind, manifest: Body) -> Body:
         meta = manifest["metadata"]
@@ -206,6 +211,7 @@ _VERBS: Mapping[str, tuple[str, str]] = {
     "get": ("GET", _JSON),
     "list": ("GET", _JSON),
     "apply": ("PATCH", _APPLY),
+    "try": ("PATCH", _APPLY),
     "status": ("PATCH", _APPLY),
     "scale": ("PATCH", _MERGE),
     "delete": ("DELETE", _JSON),

@@ -92,6 +92,7 @@ class Reconciler:
         self._status: dict[Key, _Written] = {}
         self._refused: dict[Key, str] = {}
         self._entangled: dict[Key, _Entangled] = {}
+        self._lacked: dict[Key, str] = {}
 
     def resume(self) -> None:
         """Counts the releases at work that the cache knows of. To be called before the first reconcile of a leader."""
@@ -133,6 +134,8 @@ class Reconciler:
                 observed = replace(observed, samples={q.name: s for q, s in zip(decided.ask, answers, strict=True)})
             elif decided.look_around is not None:
                 observed = replace(observed, surroundings=await self._lookout.look(key.namespace, decided.look_around))
+            elif decided.try_out:
+                observed = observed.with_tried(await self._lookout.refused(decided.try_out))
             elif decided.look_at_pods:
                 observed = observed.with_pods(await self._pods(key))
             elif decided.has_writes:
@@ -228,8 +231,8 @@ class Reconciler:
             except (Refused, TryAgain) as failure:
                 if not step.is_optional:
                     raise
-                logger.info("%s: done without it: %s", key, failure)
-                observed = observed.with_refused(key_of(step.manifest))
+                self._done_without(key, step, failure)
+                observed = observed.with_refused(key_of(step.manifest), failure)
                 continue
             observed = observed.with_child(live)
             contested = difference(step.wish, live)
@@ -243,6 +246,13 @@ class Reconciler:
         for pod in decided.end:
             observed = observed.with_child(await self._writer.end(key, pod))
         return body, observed
+
+    def _done_without(self, key: Key, step: Apply, failure: ApiFailure) -> None:
+        """Said once: it is tried again at every look."""
+        said = f"{key_of(step.manifest)}: {failure}"
+        if self._lacked.get(key) != said:
+            logger.info("%s: done without it: %s", key, failure)
+        self._lacked[key] = said
 
     # ---- telling
 
@@ -326,6 +336,7 @@ class Reconciler:
         self._status.pop(key, None)
         self._refused.pop(key, None)
         self._look_at_entangled(key, frozenset(), 0)
+        self._lacked.pop(key, None)
         found, look_at = answers(Observed.of(self._cache.children(key.namespace, key.name)).actions, (), None, self._now())
         await self._answer_all(key, found)
         if look_at:

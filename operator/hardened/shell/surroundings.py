@@ -5,11 +5,15 @@ import logging
 from collections.abc import Iterable
 
 from hardened.core.live.observed import Surroundings
-from hardened.errors import Refused, Vanished
+from hardened.core.manifest import ChildKey, key_of
+from hardened.errors import ApiFailure, LookAgain, Refused, Vanished
 from hardened.shell.api_server import ApiServer, Body
-from hardened.shell.kinds import CONFIG_MAP, RESOURCE_QUOTA
+from hardened.shell.kinds import CONFIG_MAP, KINDS, RESOURCE_QUOTA
 
 logger = logging.getLogger(__name__)
+
+#: The words for a webhook that may not be called for a dry run, since it does more than to answer.
+_UNTRIED = "does not support dry run"
 
 
 class Lookout:
@@ -23,6 +27,21 @@ class Lookout:
         """The quotas of a namespace, and those of these ConfigMaps that are there."""
         quotas, *found = await asyncio.gather(self._quotas(namespace), *(self._config_map(namespace, name) for name in config_maps))
         return Surroundings(tuple(quotas), {live["metadata"]["name"]: live for each in found for live in each})
+
+    async def refused(self, manifests: Iterable[Body]) -> dict[ChildKey, ApiFailure]:
+        """Which of these objects, none of which is there, could not be made, and why. A webhook that cannot be asked so says nothing."""
+        wanted = list(manifests)
+        failures = await asyncio.gather(*(self._refusal(manifest) for manifest in wanted))
+        return {key_of(manifest): failure for manifest, failure in zip(wanted, failures, strict=True) if failure}
+
+    async def _refusal(self, manifest: Body) -> ApiFailure | None:
+        try:
+            await self._api.try_out(KINDS[manifest["kind"]], manifest)
+        except LookAgain:
+            return None  # it is there by now
+        except ApiFailure as failure:
+            return None if _UNTRIED in failure.message else failure
+        return None
 
     async def _quotas(self, namespace: str) -> list[Body]:
         try:

@@ -122,15 +122,18 @@ def test_a_probe_that_is_made_after_the_window_is_left_to_end_by_itself() -> Non
     assert now + SECOND < heard_from + timedelta(seconds=30)
 
 
-def test_without_anybody_who_could_check_a_revision_is_rejected_at_its_deadline() -> None:
+def test_without_anybody_who_could_check_a_revision_waits_and_is_not_rejected() -> None:
     cr, world = body(CHECKED), World()
     nobody = replace(ANY_KEY, verifier_image="")
     settle(cr, world, policy=nobody)
     world.follow()
     settle(cr, world, NOW + SECOND, policy=nobody)
     assert cr["status"]["release"]["step"] == "VerifyBefore"
-    settle(cr, world, NOW + timedelta(minutes=11), policy=nobody)
-    assert condition(cr["status"], "Ready") == ("False", "Rejected")
+    settle(cr, world, NOW + timedelta(days=1), policy=nobody)
+    assert condition(cr["status"], "Ready") == ("False", "NoData")
+    assert condition(cr["status"], "Stalled")[0] == "False"
+    released(cr, world, NOW + timedelta(days=1))
+    assert condition(cr["status"], "Ready") == ("True", "Healthy")
 
 
 STRICT: dict[str, Any] = {"verify": {"beforeCutover": [{"name": "strict", "http": {}}]}}

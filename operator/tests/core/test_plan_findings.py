@@ -132,7 +132,7 @@ def test_a_refused_write_is_in_status_while_the_previous_version_serves() -> Non
     for key in (ChildKey("Deployment", "shop-blue"), ChildKey("Service", "shop")):
         observed = observed.with_child(world.objects[key])
     trouble = Trouble("apply Deployment shop-blue", Refused("spec.x: Invalid value", status=422, reason="Invalid"))
-    decided = plan(cr, observed.with_trouble(trouble), ANY_KEY, NOW)
+    decided = plan(cr, observed.with_tried({}).with_trouble(trouble), ANY_KEY, NOW)
     assert decided.status
     assert condition(decided.status, "Stalled") == ("True", "ApplyRefused")
     assert condition(decided.status, "Available") == ("True", "PodsAvailable")

@@ -22,6 +22,7 @@ from hardened.core.plan import Plan, plan
 from hardened.core.policy import Policy
 from hardened.core.revisions.revision import revision_name
 from hardened.core.writes import ENDED_SECONDS
+from hardened.errors import ApiFailure, Refused
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 STAMP = "2026-01-02T03:04:05Z"
@@ -89,12 +90,16 @@ class World:
     failing: set[str] = field(default_factory=set)  # checks that fail
     mute: bool = False  # verifiers are lost, and say nothing
     slow: bool = False  # verifiers do not begin
+    homeless: bool = False  # no node takes verifiers
     has_place: bool = True  # see Observed
     available: set[str] = field(default_factory=set)  # other services that are Available, and not Ready
     samples: dict[str, Sample] = field(default_factory=dict)  # what Prometheus answers, by the check
     asked: list[str] = field(default_factory=list)  # what it was asked
     quotas: list[Manifest] = field(default_factory=list)
     config_maps: dict[str, Manifest] | None = field(default_factory=dict)  # of others, by name; None for whatever is asked for
+    barred: dict[str, str] = field(default_factory=dict)  # a part of the names of pods that are refused -> why
+    refused: dict[ChildKey, ApiFailure] = field(default_factory=dict)  # see Observed; of this look
+    tried: list[str] = field(default_factory=list)  # the pods that it was tried to make
 
     def seen(self, service: str = "shop") -> Observed:
         """What the caches show: what carries the service's label, without who owns which field."""
@@ -102,12 +107,21 @@ class World:
         labelled = [o | {"metadata": {k: v for k, v in o["metadata"].items() if k != "managedFields"}} for o in labelled]
         conditions = [{"type": "Ready", "status": "False"}, {"type": "Available", "status": "True"}]
         services = {name: {"status": {"conditions": conditions}} for name in self.available}
-        return replace(Observed.of(labelled), has_place=self.has_place, services=services)
+        return replace(Observed.of(labelled), has_place=self.has_place, services=services, refused=dict(self.refused))
+
+    def bars(self, key: ChildKey) -> ApiFailure | None:
+        """Why an object cannot be made."""
+        said = next((words for part, words in self.barred.items() if key.kind == "Pod" and part in key.name), None)
+        return Refused(f'pods "{key.name}" is forbidden: {said}', status=403) if said else None
 
     def write(self, decided: Plan) -> None:
         for step in decided.apply:
-            self.written += 1
             key = key_of(step.manifest)
+            if step.is_new and (failure := self.bars(key)):
+                assert step.is_optional, f"all else stops with {key}"
+                self.refused[key] = failure
+                continue
+            self.written += 1
             self.writes.append(f"apply {key}")
             before = self.objects.get(key)
             after = live({k: v for k, v in step.manifest.items()}, number=self.written)
@@ -134,11 +148,19 @@ class World:
                 self.pods += [_pod(live, number, is_ready=number < ready) for number in range(live["spec"]["replicas"])]
         for key, live in list(self.objects.items()):
             if key.kind == "Pod" and (live.get("status") or {}).get("phase") not in ("Succeeded", "Failed"):
-                lost = {"phase": "Failed", "reason": "Evicted"}
-                live["status"] = lost if self.mute else {"phase": "Pending"} if self.slow else _verified(live, self.failing, now)
+                live["status"] = self._verified(live, now)
         for key, live in list(self.objects.items()):
             if key.kind == "Service":
                 self.objects[ChildKey("EndpointSlice", f"{key.name}-x")] = _endpoints(live, self.pods)
+
+    def _verified(self, live: Manifest, now: datetime) -> Manifest:
+        if self.mute:
+            return {"phase": "Failed", "reason": "Evicted"}
+        if self.slow or self.homeless:
+            message = "0/2 nodes are available: 2 Insufficient cpu"
+            condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}
+            return {"phase": "Pending", "conditions": [condition] if self.homeless else []}
+        return _verified(live, self.failing, now)
 
     def run_pods(
         self, name: str = "shop-blue", *, ready: int | None = None, reason: str = "NewReplicaSetAvailable", since: datetime = NOW
@@ -202,6 +224,10 @@ def decide(service: Manifest, world: World, now: datetime = NOW, policy: Policy 
             observed = observed.with_pods(world.pods)
         elif decided.look_around is not None:
             observed = replace(observed, surroundings=Surroundings(tuple(world.quotas), world.config_maps))
+        elif decided.try_out:
+            keys = [key_of(pod) for pod in decided.try_out]
+            world.tried += [key.name for key in keys]
+            observed = observed.with_tried({key: failure for key in keys if (failure := world.bars(key))})
         elif decided.ask:
             observed = replace(observed, samples={query.name: world.samples[query.name] for query in decided.ask})
             world.asked += [query.text for query in decided.ask]
@@ -224,6 +250,7 @@ def begun(service: Manifest, world: World, now: datetime = NOW) -> Plan:
 
 def settle(service: Manifest, world: World, now: datetime = NOW, policy: Policy = ANY_KEY) -> Plan:
     """Plans and writes until nothing is left to write. Leaves the last plan's status on the service."""
+    world.refused.clear()
     for _ in range(12):
         decided = decide(service, world, now, policy)
         if decided.seed_replicas is not None:
@@ -233,6 +260,7 @@ def settle(service: Manifest, world: World, now: datetime = NOW, policy: Policy 
             world.write(decided)
             continue
         service["status"] = decided.status
+        world.refused.clear()
         if not decided.is_status_first:
             return decided
     raise AssertionError(f"still writing: {decided}")

@@ -39,7 +39,7 @@ class Call:
 
     @property
     def is_write(self) -> bool:
-        return self.verb not in ("get", "list")
+        return self.verb not in ("get", "list", "try")
 
 
 Hook = Callable[[Call], None]
@@ -118,6 +118,15 @@ class MemoryApiServer(ApiServer):
     async def apply(self, kind: Kind, manifest: Body, *, force: bool) -> Body:
         me = Manager(self.manager, "Apply")
         return await self._call(_of("apply", kind, manifest), lambda: self.store.apply(kind, manifest, me, force=force))
+
+    async def try_out(self, kind: Kind, manifest: Body) -> None:
+        me = Manager(self.manager, "Apply")
+
+        def attempt() -> Body:
+            self.store.try_out(kind, manifest, me)
+            return {}
+
+        await self._call(_of("try", kind, manifest), attempt)
 
     async def apply_status(self, kind: Kind, manifest: Body) -> Body:
         call = _of("status", kind, manifest)

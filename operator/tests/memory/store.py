@@ -1,7 +1,7 @@
 """The state of the in-memory cluster, and what a write does to it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from tests.memory import fields, rules
@@ -38,7 +38,8 @@ class Store:
 
     quota: (namespace, kind) -> how many objects may be; creations beyond are refused. stuck: Deployments (namespace, name) that never
     become available. dead: images whose containers are never ready; doomed: images that fail as soon as a Service leads to them.
-    homeless: images whose pods no node takes; lingering: revisions whose pods never go.
+    homeless: images whose pods no node takes; lingering: revisions whose pods never go. barred: a part of the names of pods that an
+    admission plugin refuses -> its words.
     defaults: kind -> what fills in its defaults, such as those of the CRD's schema.
     """
 
@@ -53,6 +54,7 @@ class Store:
     doomed: set[str] = field(default_factory=set)
     homeless: set[str] = field(default_factory=set)
     lingering: set[str] = field(default_factory=set)
+    barred: dict[str, str] = field(default_factory=dict)
     version: int = 1000
     born: int = 0
 
@@ -105,6 +107,10 @@ class Store:
         except Conflicts as error:
             raise LookAgain(str(error), status=409, reason="Conflict") from error
         return self._commit(kind, known, new, owners)
+
+    def try_out(self, kind: Kind, manifest: Body, me: Manager) -> None:
+        """What an apply would raise. Nothing is stored, and nobody is told."""
+        replace(self, objects=dict(self.objects), on_event=[]).apply(kind, fields.copy(manifest), me, force=False)
 
     def update(self, kind: Kind, manifest: Body, me: Manager) -> Body:
         """A PUT of the whole object, or what a patch made of it."""
@@ -197,6 +203,9 @@ class Store:
         if phase == "Terminating":
             said = f"{forbidden}: unable to create new content in namespace {namespace} because it is being terminated"
             raise Refused(said, status=403, reason=NAMESPACE_TERMINATING)
+        said = next((words for part, words in self.barred.items() if kind.name == "Pod" and part in name), None)
+        if said:
+            raise Refused(f"{forbidden}: {said}", status=403, reason=EXCEEDED_QUOTA if "exceeded quota" in said else "Forbidden")
         limit = self.quota.get((namespace, kind.name))
         if limit is not None and len(self.bodies(kind, namespace)) >= limit:
             raise Refused(f"{forbidden}: exceeded quota: limit, limited: count/{kind.plural}={limit}", status=403, reason=EXCEEDED_QUOTA)

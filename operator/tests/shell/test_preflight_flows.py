@@ -64,11 +64,29 @@ async def add_nodes(world: World) -> None:
     world.server.settle()
 
 
+def bar(part: str, words: str) -> Step:
+    """From now on something on the cluster refuses pods with such a name; "" for none."""
+
+    async def make(world: World) -> None:
+        world.server.store.barred.clear()
+        if part:
+            world.server.store.barred[part] = words
+
+    return make
+
+
+LIMITS = "maximum cpu usage per Container is 200m, but limit is 500m"
+WATCHED = {"afterCutover": {"window": "2s", "checks": [{"name": "live", "tcp": {}}]}}
+IN_PLACE = {**RELEASED["release"], "strategy": "RollingUpdate"}
+
 FLOWS: dict[str, tuple[Step, ...]] = {
     "first quota": (limit(1), create_released, limit(9)),
     "quota": (create_released, limit(3), release("web:2"), limit(9)),
     "config": (create_configured, configure(other="x"), configure(level="info")),
     "room": (create_released, crowd, add_nodes),
+    "probe": (create_released, bar("-cutover-", "exceeded quota: small"), release("web:2"), bar("", "")),
+    "check": (create_released, bar("-after-", LIMITS), release("web:2", verify=WATCHED), bar("", "")),
+    "in place": (create_released, bar("-cutover-", LIMITS), release("web:2", release=IN_PLACE), bar("", "")),
 }
 
 
@@ -112,6 +130,9 @@ NOTHING, HEALTHY = ("", "", "", "", 0), ("", "Healthy", "False", "Healthy", 2)
         ("config", [("Preflight", "ConfigMissing", "True", "Degraded", 0), ("Preflight", "ConfigMissing", "True", "Degraded", 0), HEALTHY]),
         # The progress deadline is 10 s, and much more has passed by then.
         ("room", [HEALTHY, ("Preview", "Unschedulable", "False", "Progressing", 4), HEALTHY]),
+        ("probe", [HEALTHY, HEALTHY, ("ScaleUp", "QuotaExceeded", "False", "Progressing", 4), HEALTHY]),
+        ("check", [HEALTHY, HEALTHY, ("ScaleUp", "PodsRefused", "False", "Progressing", 4), HEALTHY]),
+        ("in place", [HEALTHY, HEALTHY, ("Preflight", "PodsRefused", "False", "Progressing", 2), HEALTHY]),
     ],
 )
 def test_it_waits_and_goes_on_by_itself(name: str, expected: list[tuple[str, str, str, str, int]]) -> None:

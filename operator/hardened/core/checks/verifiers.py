@@ -48,7 +48,8 @@ class Verifier:
     """A verifier pod that belongs to a step. names: what it is to report on; reads: what it says, from the live pod.
 
     has_enough: it is to end now, and to report what it has; is_optional: where it cannot be made, nothing else suffers; is_once: it is
-    never made again, whatever it says; is_early: it is not to be made yet, since nobody could answer it.
+    never made again, whatever it says; is_early: it is not to be made yet, since nobody could answer it; is_teams: it runs a command of
+    the team's, in an image that may be theirs.
     """
 
     manifest: Manifest
@@ -58,6 +59,7 @@ class Verifier:
     is_optional: bool = False
     is_once: bool = False
     is_early: bool = False
+    is_teams: bool = False
 
     @property
     def key(self) -> ChildKey:
@@ -197,7 +199,7 @@ class _Maker:
         image, seconds = check.image or self._revision.image, math.ceil(check.deadline.total_seconds())
         env = told(self._svc, self._place, purpose)
         pod = job_pod(self._svc, self._name(purpose, name), check.command, env, image=image, seconds=seconds)
-        return Verifier(pod, (name,), lambda svc, live: job_result(svc, live, name))
+        return Verifier(pod, (name,), lambda svc, live: job_result(svc, live, name), is_teams=True)
 
     def _name(self, purpose: Purpose, check: str = "") -> str:
         return pod_name(self._svc, self._place, self._started_at, purpose, check)

@@ -37,6 +37,21 @@ def of_failure(doing: str, failure: ApiFailure) -> Finding:
     return Finding(Reason.APPLY_REFUSED, f"{doing}: {text}; change the field that it names", is_final=True)
 
 
+def of_refused_check(pod: str, failure: ApiFailure) -> Finding:
+    """Why a pod of a check cannot be made, by the API server. None of that is final: it is tried again."""
+    text = f"pod {pod} of its checks cannot be made: {failure.message}"
+    known = of_failure("", failure)
+    if known.reason is Reason.NAMESPACE_TERMINATING:
+        return known
+    if known.reason is Reason.QUOTA_EXCEEDED:
+        return Finding(Reason.QUOTA_EXCEEDED, f"{text}; raise the ResourceQuota or free some of it")
+    if "violates PodSecurity" in failure.message:
+        return Finding(Reason.POD_SECURITY, f"{text}; let the namespace's pod security level take such pods")
+    if _LIMIT_RANGE.search(failure.message):
+        return Finding(Reason.PODS_REFUSED, f"{text}; this is a LimitRange of the namespace: let it take what the pod declares")
+    return Finding(Reason.PODS_REFUSED, f"{text}; change what it names, such as a policy or an admission webhook")
+
+
 def of_deployment(live: Mapping[str, Any]) -> Finding | None:
     """What the Deployment itself says: its pods are refused, or its deadline has passed."""
     for condition in (live.get("status") or {}).get("conditions") or ():
@@ -103,6 +118,8 @@ _WAITING: dict[str, tuple[Reason, str, bool]] = {
     "RunContainerError": (Reason.CRASH_LOOPING, "check command and volumes", False),
     "CrashLoopBackOff": (Reason.CRASH_LOOPING, "see kubectl logs --previous", False),
 }
+#: The words of the LimitRanger (plugin/pkg/admission/limitranger): it does not name its object.
+_LIMIT_RANGE = re.compile(r"(maximum|minimum) \S+ usage per |max limit to request ratio per ")
 _ROOT = re.compile(r"run as root|runAsNonRoot|non-numeric user")
 
 

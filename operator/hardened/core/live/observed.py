@@ -43,7 +43,8 @@ class Observed:
 
     children: by key, everything that carries the service's label or was read by name; absent: wanted children that were read by name and
     are not there; fresh: children as they were read or written in this pass; pods: the service's pods, or None if nobody has listed them;
-    troubles: what failed in this pass; refused: what could not be made in it, and is done without; contested: children that came back from
+    troubles: what failed in this pass; refused: what could not be made in it, and why, and is done without; tried: why pods could not be
+    made that were tried, None if nobody tried; contested: children that came back from
     our own write in this pass without what was written, and the field; crd_schema: the schema revision of the CRD on the cluster, "" if
     unknown; has_place: fewer releases of other services are at work than may be; samples: what queries gave, by the check, None if nobody
     has asked; actions: what was asked for by hand; services: those that it depends on, and those
@@ -57,7 +58,8 @@ class Observed:
     fresh: frozenset[ChildKey] = frozenset()
     pods: tuple[Manifest, ...] | None = None
     troubles: tuple[Trouble, ...] = ()
-    refused: frozenset[ChildKey] = frozenset()
+    refused: Mapping[ChildKey, ApiFailure] = field(default_factory=lambda: MappingProxyType({}))
+    tried: Mapping[ChildKey, ApiFailure] | None = None
     contested: Mapping[ChildKey, str] = field(default_factory=lambda: MappingProxyType({}))
     crd_schema: str = ""
     has_place: bool = True
@@ -90,9 +92,13 @@ class Observed:
         """The same world, with the pods listed."""
         return replace(self, pods=tuple(pods))
 
-    def with_refused(self, key: ChildKey) -> "Observed":
+    def with_refused(self, key: ChildKey, failure: ApiFailure) -> "Observed":
         """The same world, which is done without this child for now."""
-        return replace(self, refused=self.refused | {key})
+        return replace(self, refused=MappingProxyType({**self.refused, key: failure}))
+
+    def with_tried(self, refused: Mapping[ChildKey, ApiFailure]) -> "Observed":
+        """The same world, in which pods were tried, and these could not be made."""
+        return replace(self, tried=MappingProxyType(dict(refused)))
 
     def with_contested(self, key: ChildKey, path: str) -> "Observed":
         """The same world, in which this field of a child is not as it was just written."""

@@ -15,7 +15,8 @@ from hardened.core.children import Lead, Stack
 from hardened.core.desired.service import is_previewed
 from hardened.core.facts import Facts
 from hardened.core.live.diagnosis import Finding
-from hardened.core.needs import preflight
+from hardened.core.manifest import Manifest
+from hardened.core.needs import check_pods, preflight
 from hardened.core.needs.dependencies import dependency_pods, unavailable, waits_for
 from hardened.core.needs.room import lack_of_room
 from hardened.core.needs.room import needs_pods as needs_word_of_pods
@@ -64,7 +65,8 @@ class Course:
     has_moved: status does not say so yet, and nothing else may be written before it does; marked: revisions whose marks are to be
     written before all; verifiers: the pods that are to check; proof: what is known of lost requests; actions: what is remembered of them;
     rejection: why the revision that the spec asks for is not released; needs_pods: nothing can be said before the pods are listed; asks:
-    nor before these are asked; surroundings: nor before these ConfigMaps are read, and the quotas listed, None for not needed; waits_for:
+    nor before these are asked; surroundings: nor before these ConfigMaps are read, and the quotas listed, None for not needed; tries: nor
+    before it was tried whether these pods can be made; waits_for:
     what is not there that the revision depends on, and waits for; room: what room its pods wait for; config: what it cannot begin without,
     and somebody has to make; look_at: when to look again.
     """
@@ -85,6 +87,7 @@ class Course:
     needs_pods: bool = False
     asks: tuple[Query, ...] = ()
     surroundings: frozenset[str] | None = None
+    tries: tuple[Manifest, ...] = ()
     waits_for: str = ""
     room: Finding | None = None
     config: Finding | None = None
@@ -160,7 +163,13 @@ def _course(facts: Facts, record: Record | None, image: str, now: datetime) -> C
     hooks = replace(hooks, waits_for=waits_for(facts, asked, image), waits_for_services=bool(unavailable(facts)))
     view = _viewed(facts, known, said)
     short, crowded = preflight.shortfall(facts, view, terms, image, pods, now), lack_of_room(facts, record)
-    view = replace(view, hooks=replace(hooks, is_held=short != preflight.NOTHING or is_stopped(facts), has_no_room=crowded is not None))
+    refusal, unable = check_pods.refusal(facts), check_pods.unable(facts, record, image)
+    hampered = unable or check_pods.hindrance(facts, record, pods, terms, now) or refusal
+    refusal = refusal or (unable if isinstance(view, InPlace) else None)
+    is_held = short != preflight.NOTHING or is_stopped(facts) or refusal is not None
+    hooks = replace(hooks, is_held=is_held, has_no_room=crowded is not None)
+    is_unwatched = hampered is not None or check_pods.lacks(facts, record, pods)
+    view = replace(view, hooks=replace(hooks, is_blind=hampered is not None, is_unwatched=is_unwatched))
     before = entries_of(facts.before)
     ruling = judged(facts, known, view, terms, now)
     view = with_requests(view, ruling, known)
@@ -178,8 +187,11 @@ def _course(facts: Facts, record: Record | None, image: str, now: datetime) -> C
     entries = rulings.settled(ruling.entries, found, view, facts.rejected_keys(), moved.failed, now)
     missing = hooks.waits_for if found and _waits(found) else ""
     is_held = found is not None and found.step is Step.PREFLIGHT and not found.paused_at and view.hooks.is_held
-    is_crowded = found is not None and record is not None and found.step is record.step and found.deadline is None
-    times = [moved.look_at, next_due(facts.svc, found), now + preflight.WAIT if is_held else None]
+    is_same_step = found is not None and record is not None and found.step is record.step
+    is_crowded = is_same_step and found is not None and found.deadline is None
+    hampered = hampered if is_crowded and found and found.step in check_pods.JUDGED else None
+    room = (short.room or refusal) if is_held else (crowded or hampered) if is_crowded else None
+    times = [moved.look_at, next_due(facts.svc, found), now + preflight.WAIT if is_held or (room and hampered) else None]
     wanted = _demand(record, view, terms)
     serving = _serving(facts, view, wanted)
     is_waited_for = found is not None and found.step not in (Step.KEEP, Step.SWITCH_BACK)
@@ -199,8 +211,9 @@ def _course(facts: Facts, record: Record | None, image: str, now: datetime) -> C
         needs_pods=needs_pods,
         asks=asks,
         surroundings=moved.surroundings,
+        tries=moved.tries,
         waits_for=missing,
-        room=short.room if is_held else crowded if is_crowded else None,
+        room=room,
         config=short.config if is_held else None,
         look_at=min((moment for moment in times if moment), default=None),
     )
@@ -208,13 +221,14 @@ def _course(facts: Facts, record: Record | None, image: str, now: datetime) -> C
 
 @dataclass(frozen=True)
 class Moved:
-    """How far a release gets in one look. marked, surroundings: see Course, what it comes to a halt at; failed, look_at: see Next."""
+    """How far a release gets in one look. marked, surroundings, tries: see Course, where it comes to a halt; failed, look_at: see Next."""
 
     record: Record | None
     marked: tuple[Stack, ...] = ()
     failed: str = ""
     look_at: datetime | None = None
     surroundings: frozenset[str] | None = None
+    tries: tuple[Manifest, ...] = ()
 
 
 def _moved(facts: Facts, record: Record | None, strategy: Strategy, view: View, terms: Terms, image: str, now: datetime) -> Moved:
@@ -228,12 +242,15 @@ def _moved(facts: Facts, record: Record | None, strategy: Strategy, view: View, 
             if facts.observed.surroundings is None:
                 return replace(moved, surroundings=preflight.config_maps(facts))
             # That was said of another release: by its checks, and of its pods.
-            view = replace(view, before=(Verdict.UNKNOWN, ""), hooks=replace(view.hooks, has_no_room=False))
+            hooks = replace(view.hooks, has_no_room=False, is_blind=False, is_unwatched=False)
+            view = replace(view, before=(Verdict.UNKNOWN, ""), hooks=hooks)
             if moved.record and preflight.is_new(moved.record, following.record):
                 # And of what it depended on.
                 view = replace(view, hooks=replace(view.hooks, waits_for=waits_for(facts, [], image)))
                 following = _step(moved.record, view, terms, now)
         following = replace(following, record=_entered(moved.record, following.record, now))
+        if facts.observed.tried is None and (tries := check_pods.to_try(facts, moved.record, following.record, terms, image, now)):
+            return replace(moved, tries=tries)
         if following.promotes and moved.record and not is_stored(facts, moved.record.place):
             following = back(moved.record, message="what is stored of it was deleted")  # nothing could remember that it was promoted
         marked = marked_by(facts, moved.record, following) if moved.record else ()
@@ -243,6 +260,10 @@ def _moved(facts: Facts, record: Record | None, strategy: Strategy, view: View, 
         moved = Moved(following.record, failed=following.failed, look_at=following.look_at)
         if is_same or moved.failed or _needs_another_look(facts, moved.record, strategy):
             break
+        if moved.record and moved.record.step is Step.SCALE_UP:
+            probe = verifiers(facts, moved.record, terms, image, now)
+            if check_pods.lacks(facts, moved.record, probe) or check_pods.hindrance(facts, moved.record, probe, terms, now):
+                break  # who watches is there first, and traffic is led on then
     return moved
 
 

@@ -37,7 +37,7 @@ from hardened.core.release.model import (
     View,
     other,
 )
-from hardened.core.release.moves import abandoned, left_of, look_at, renewed
+from hardened.core.release.moves import abandoned, left_of, look_at, renewed, unseen_window
 
 #: How often it is looked whether the last pod of the other revision has gone: nobody tells of a pod, and meanwhile nothing serves.
 GONE_WAIT = timedelta(seconds=1)
@@ -202,6 +202,8 @@ def _verify_after(record: Record, view: InPlace, terms: Terms, now: datetime) ->
     verdict, said = view.after
     if verdict is Verdict.FAILED:
         return _failed(record, view, Reason.CHECK_FAILED, said)
+    if unseen := unseen_window(record, view, terms, now):
+        return unseen
     ends = record.window_ends_at or now
     if now < ends:
         return Next(record, look_at=ends)

@@ -241,8 +241,9 @@ class Hooks:
     """What a release waits for, and what it runs once.
 
     waits_for: what the revision depends on and is not there, in words, "" for nothing; waits_for_services: other services are among it;
-    is_held: what its first pod needs is not there; has_no_room: its pods wait for the cluster, and for nothing of their own; is_busy: a
-    migration runs that no record tells of.
+    is_held: what its first pod needs is not there; has_no_room: its pods wait for the cluster, and for nothing of their own; is_blind: pods
+    of its checks do, so that nobody can say how it does; is_unwatched: one of them is not there, or not at work, whether or not it
+    can be; is_busy: a migration runs that no record tells of.
 
     Of the record's release: is_marked: its revision tells how its migration is undone, as must be before it begins; is_made, is_undo_made:
     the pods are there; is_running: the first of them is at work, for as long as its own deadline lets it; migrated, undone: what came of
@@ -253,6 +254,8 @@ class Hooks:
     waits_for_services: bool = False
     is_held: bool = False
     has_no_room: bool = False
+    is_blind: bool = False
+    is_unwatched: bool = False
     is_busy: bool = False
     is_marked: bool = False
     is_made: bool = False

@@ -179,6 +179,15 @@ def rejected_before(record: Record) -> Next:
     return Next(replace(record, step=Step.SWITCH_BACK, deadline=None, is_rejected=True))
 
 
+def unseen_window(record: Record, view: View, terms: Terms, now: datetime) -> Next | None:
+    """In VerifyAfter, where nobody can say how the revision does by the end of its window: it begins anew once somebody can."""
+    if record.window_ends_at is not None and (now < record.window_ends_at or not view.hooks.is_unwatched):
+        return None
+    if view.hooks.is_unwatched:
+        return Next(replace(record, window_ends_at=None) if view.hooks.is_blind else record)
+    return Next(replace(record, window_ends_at=now + terms.window))
+
+
 def runs_beside_stable(place: Place, view: View) -> bool:
     """Whether pods of this place are wanted, beside those of stable."""
     stack = view.stacks.get(place.color)
