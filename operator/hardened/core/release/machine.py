@@ -60,6 +60,7 @@ from hardened.core.release.moves import (
     returned,
     runs_again,
     runs_beside_stable,
+    unseen,
     unseen_window,
 )
 
@@ -197,11 +198,10 @@ def _before_cutover(record: Record, view: View, terms: Terms, now: datetime) -> 
             has_place = view.has_place or view.stable is None
             return Next(replace(runs_again(record, view, terms, now), has_yielded=False) if has_place else record)
         case Step.SCALE_UP if is_there and stack.available >= needed(record, view, terms, now):
-            if view.hooks.is_unwatched and not record.is_rollback:
-                return Next(replace(record, deadline=None) if view.hooks.is_blind else record)  # its pods are there, and wait for nothing else
-            return Next(enter(record, Step.CUTOVER, terms, now, view))
+            is_held = view.hooks.is_unwatched and not record.is_rollback
+            return Next(unseen(record, view) if is_held else enter(record, Step.CUTOVER, terms, now, view))
         case Step.VERIFY_BEFORE if view.hooks.is_unwatched and (view.hooks.is_blind or has_passed(record.deadline or now, now)):
-            return Next(replace(record, deadline=None) if view.hooks.is_blind else record)
+            return Next(unseen(record, view))
         case Step.PREVIEW | Step.SCALE_UP if view.hooks.has_no_room and not record.is_rollback:
             return Next(replace(record, deadline=None))  # the same
         case Step.PREVIEW | Step.VERIFY_BEFORE | Step.SCALE_UP if record.deadline is None:

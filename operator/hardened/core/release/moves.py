@@ -179,6 +179,11 @@ def rejected_before(record: Record) -> Next:
     return Next(replace(record, step=Step.SWITCH_BACK, deadline=None, is_rejected=True))
 
 
+def unseen(record: Record, view: View) -> Record:
+    """The record of a release that waits for the pods of its checks, and for nothing else: no deadline runs while they cannot be made."""
+    return replace(record, deadline=None) if view.hooks.is_blind else record
+
+
 def unseen_window(record: Record, view: View, terms: Terms, now: datetime) -> Next | None:
     """In VerifyAfter, where nobody can say how the revision does by the end of its window: it begins anew once somebody can."""
     if record.window_ends_at is not None and (now < record.window_ends_at or not view.hooks.is_unwatched):
