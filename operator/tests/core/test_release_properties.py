@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -72,7 +73,7 @@ class World:
         before = Verdict.FAILED if target == "bad" else Verdict.PASSED
         after = Verdict.FAILED if target == "worse" else Verdict.PASSED
         return View(
-            self.wanted, self.wanted, self.replicas, self.stable, self.stacks, traffic,
+            self.wanted, self.wanted, self.replicas, self.stable, {c: _counted(each) for c, each in self.stacks.items()}, traffic,
             frozenset(self.rejected), (before, ""), (after, ""), rollback=self.back, hooks=Hooks(has_no_room=not self.has_room),
         )  # fmt: skip
 
@@ -189,8 +190,14 @@ class World:
             is_up = stack.revision != "dead" and self.has_room
             self.stacks[color] = replace(stack, pods=stack.wanted, available=stack.wanted if is_up else stack.available)
 
+    def count(self) -> None:
+        """Controllers see what is wanted; no pod comes up yet."""
+        for color, stack in self.stacks.items():
+            self.stacks[color] = replace(stack, pods=stack.wanted)
+
     def one_pod(self, color: str) -> None:
         """One more comes up."""
+        self.count()
         stack = self.stacks.get(color)
         if stack is not None and stack.revision != "dead" and stack.available < stack.wanted:
             self.stacks[color] = replace(stack, available=stack.available + 1)
@@ -231,6 +238,13 @@ class World:
             self.now += timedelta(seconds=3)
 
 
+def _counted(stack: Stack) -> Stack:
+    """As its controller has counted: after a change it has to look first."""
+    if stack.pods == stack.wanted:
+        return stack
+    return replace(stack, available=0, is_settled=False, counted=stack.available)
+
+
 def _takes_pods_away(live: Stack | None, after: Stack) -> bool:
     return live is not None and live.wanted > 0 and (after.wanted < live.wanted or after.revision != live.revision)
 
@@ -252,9 +266,23 @@ EVENTS = st.one_of(
 #: Beside those: what happens to single pods, and somebody who goes back.
 BY_HAND = st.one_of(
     st.tuples(st.just("back"), st.none()),
+    st.tuples(st.just("count"), st.none()),
     st.tuples(st.just("one pod"), st.sampled_from(COLORS)),
     st.tuples(st.just("kill pod"), st.sampled_from(COLORS)),
     st.tuples(st.just("time goes on"), st.integers(1, 20)),
+)
+#: Around a cutover: pods come and go one by one, and the size changes.
+SINGLE_PODS = st.one_of(
+    st.tuples(st.just("back"), st.none()),
+    st.tuples(st.just("count"), st.none()),
+    st.tuples(st.just("one pod"), st.sampled_from(COLORS)),
+    st.tuples(st.just("kill pod"), st.sampled_from(COLORS)),
+    st.tuples(st.just("scale"), st.integers(1, 6)),
+    st.tuples(st.just("look"), st.none()),
+    st.tuples(st.just("look"), st.none()),
+    st.tuples(st.just("killed"), st.integers(1, 4)),
+    st.tuples(st.just("follow"), st.none()),
+    st.tuples(st.just("wait"), st.sampled_from([1, 4, 9, 16, 31, 121])),
 )
 
 
@@ -288,6 +316,8 @@ def happen(world: World, what: str, how: object) -> None:
             world.record = None
         case "back":
             world.ask_back()
+        case "count":
+            world.count()
         case "one pod":
             world.one_pod(str(how))
         case "kill pod":
@@ -316,3 +346,23 @@ def test_whatever_happens_it_ends_where_the_spec_leads_or_where_it_was(events: l
     assert world.selector == world.stable
     running = {color: stack.wanted for color, stack in world.stacks.items() if stack.wanted}
     assert running == ({world.stable.color: world.replicas} if world.stable else {})
+
+
+@pytest.mark.parametrize("step", [Step.SCALE_UP, Step.KEEP], ids=str)
+@given(replicas=st.integers(1, 5), events=st.lists(SINGLE_PODS, max_size=30))
+@settings(max_examples=250, deadline=None)
+def test_wherever_pods_come_and_go_traffic_is_led_to_no_fewer_than_serve_unless_somebody_goes_back(
+    step: Step, replicas: int, events: list[tuple[str, object]]
+) -> None:
+    world = World(replicas=replicas)
+    world.let_pass(40)
+    world.wanted = "two"
+    while world.record is None or world.record.step is not step:
+        world.look(kill_after=1)  # a step at a time
+        world.pods()
+        world.follow()
+        world.now += timedelta(seconds=1)
+    for what, how in events:
+        happen(world, what, how)
+    world.calm()
+    assert (world.record, world.back, world.selector) == (None, None, world.stable)
