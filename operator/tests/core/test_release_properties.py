@@ -314,6 +314,8 @@ def happen(world: World, what: str, how: object) -> None:
                 world.selector, world.has_followed, world.is_by_hand = Place(str(how), stack.revision), True, True
         case "status lost":
             world.record = None
+            world.left.clear()  # and with it since when a stack is led away from
+            world.spared.clear()
         case "back":
             world.ask_back()
         case "count":
