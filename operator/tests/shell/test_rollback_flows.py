@@ -30,6 +30,15 @@ UP = (create_long, release("web:2", **LONG), asks("Rollback"))
 DOWN = (create_released, release("web:2"), asks("Rollback"))
 
 
+async def ask_for_what_never_comes_up(world: World) -> None:
+    """Somebody asks for a version whose image is gone by now."""
+    world.server.store.dead.add("web:1")
+    await asks("Rollback")(world)
+
+
+NEVER_UP = (create_released, release("web:2"), ask_for_what_never_comes_up)
+
+
 def state(world: World) -> Body:
     """The state of the world, with what became of actions."""
     (live,) = world.server.all(HARDENED_SERVICE)
@@ -102,6 +111,16 @@ def test_a_stack_that_was_scaled_down_is_brought_up_before_traffic_is_led_to_it(
     assert found["HardenedServiceAction a"]["status"]["phase"] == "Succeeded"
 
 
+def test_a_rollback_that_fails_takes_nothing_down_until_it_was_kept_as_long_as_after_a_release() -> None:
+    _, writes, found = clean(NEVER_UP)
+    assert found["HardenedServiceAction a"]["status"]["phase"] == "Failed"
+    assert (SERVICE, "web") not in [(w.kind, w.name) for w in writes], "traffic stays where it is"
+    assert found["HardenedService web"]["status"]["phase"] == "Healthy"
+    changes = [w for w in writes if (w.kind, w.name) == (DEPLOYMENT, "web-blue")]
+    assert len(changes) == 2, "up, and down after the time"
+    assert found["Deployment web-blue"]["spec"]["replicas"] == 0
+
+
 def end_the_same(steps: tuple[Step, ...], turn: slice) -> None:
     """Whichever write of the last step the operator is killed before: killed after one was taken is killed before the next."""
     before, writes, expected = clean(steps)
@@ -122,7 +141,7 @@ def end_the_same(steps: tuple[Step, ...], turn: slice) -> None:
         assert found == expected, f"write {nth}"
 
 
-@pytest.mark.parametrize("steps", [UP, DOWN], ids=["the previous stack is up", "it is down"])
+@pytest.mark.parametrize("steps", [UP, DOWN, NEVER_UP], ids=["the previous stack is up", "it is down", "it never comes up"])
 @pytest.mark.parametrize("turn", turns(1))
 def test_killed_at_any_write_a_rollback_by_hand_ends_the_same(steps: tuple[Step, ...], turn: slice) -> None:
     end_the_same(steps, turn)
