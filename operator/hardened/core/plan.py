@@ -215,5 +215,6 @@ class _Planner:
             crd_schema=self.observed.crd_schema,
             actions=course.actions,
             proof=course.proof,
+            is_back=course.is_back,
         )
         return status_of(self.svc, situation, self.before, self.now)

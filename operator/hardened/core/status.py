@@ -28,7 +28,7 @@ class Situation:
     what is not as it should be and cannot be repaired; history: as it is written; is_gated: nothing serves before it was released;
     record: the release at work; waits_for: what it depends on and is not there; room: what its pods, or those of its checks, wait for;
     rejection: why the revision is not released; crd_schema: the schema revision of the CRD on the cluster, "" if unknown; actions: what is
-    remembered of them; proof: what was counted of lost requests.
+    remembered of them; proof: what was counted of lost requests; is_back: see Course.
     """
 
     revision: str
@@ -50,6 +50,7 @@ class Situation:
     crd_schema: str = ""
     actions: Sequence[Entry] = ()
     proof: Proof | None = None
+    is_back: bool = False
 
 
 def status_of(svc: HardenedService, situation: Situation, before: Mapping[str, Any], now: datetime) -> Manifest:
@@ -104,7 +105,7 @@ def _ready(s: Situation) -> Condition:
         for_room = " for room" if s.room.reason in (Reason.QUOTA_EXCEEDED, Reason.UNSCHEDULABLE) else ""
         text = f"{s.record.step}: revision {s.record.place.revision} waits{for_room}: {s.room.message}"
         return Condition("Ready", False, s.room.reason, text)
-    if s.record and s.record.step is not Step.KEEP:
+    if s.record and s.record.step is not Step.KEEP and not s.is_back:
         return Condition("Ready", False, Reason.ROLLING_OUT, _released(s.record, s))
     if s.is_gated and s.replicas == 0 and (not s.rollout or s.rollout.total == 0):
         return Condition("Ready", True, Reason.SCALED_TO_ZERO, f"0 replicas are wanted; with more, revision {s.revision} is released")

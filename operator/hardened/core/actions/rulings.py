@@ -65,7 +65,7 @@ class Stakes:
     @property
     def serving(self) -> str:
         """The revision that clients were led to last; "" for none."""
-        if self.record and self.step in (Step.CUTOVER, Step.VERIFY_AFTER) and not self.record.is_rollback:
+        if self.record and self.step in (Step.CUTOVER, Step.VERIFY_AFTER) and not self.record.is_by_hand:
             return self.record.place.revision
         return self.view.stable.revision if self.view.stable else ""
 

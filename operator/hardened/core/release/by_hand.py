@@ -48,6 +48,8 @@ def aborted(record: Record | None, view: View) -> Next | None:
     rejection = Rejection(record.place.revision, record.key, Reason.ABORTED, view.abort, after_cutover=record.step not in BEFORE_CUTOVER)
     if record.key in view.rejected:
         return None
+    if record.step in BEFORE_CUTOVER and record.is_rollback and not record.is_by_hand:
+        return Next(record, rejects=rejection)  # the spec asks for it, and it would begin anew
     if record.step in BEFORE_CUTOVER:
         return abandoned(record, view, Reason.ABORTED, view.abort)
     return leave(record, rejection)
@@ -56,7 +58,7 @@ def aborted(record: Record | None, view: View) -> Next | None:
 def rolled_back(record: Record | None, view: View, terms: Terms, now: datetime) -> Next | None:
     """The first move of a rollback, in which no gate is passed but the target's own pods. None where it is under way, or has to wait."""
     asked, stable = view.rollback, view.stable
-    if asked is None or stable is None or (record and record.is_rollback and record.step is not Step.KEEP):
+    if asked is None or stable is None or (record and record.is_by_hand and record.step is not Step.KEEP):
         return None
     if record and record.step not in BEFORE_CUTOVER | {Step.KEEP}:
         return leave(record, asked.left) if record.step is not Step.SWITCH_BACK and stable != record.place else None
@@ -77,6 +79,21 @@ def rolled_back(record: Record | None, view: View, terms: Terms, now: datetime) 
         if now < free_at and stack.revision != asked.to:
             return Next(record, look_at=free_at)
     return Next(enter(target, Step.SCALE_UP, terms, now, view))
+
+
+def reverted(record: Record, view: View, terms: Terms, now: datetime) -> Next | None:
+    """The first move where the spec asks for what is kept: as by hand it is gone back to without checks, and nothing is rejected for it.
+
+    None where something else is kept, where it has to pass its checks anew, and where it could not be gone back to just now.
+    """
+    place = Place(other(record.place.color), view.wanted)
+    stack = view.stacks.get(place.color, Stack(""))
+    is_kept = view.stable == record.place and stack.revision == view.wanted and stack.wanted > 0
+    if not is_kept or not view.is_proven or record.key == view.key:
+        return None
+    target = Record(place, view.key, Step.SCALE_UP, now, replicas=view.replicas, is_rollback=True)
+    is_up = stack.is_settled and stack.available >= needed(target, view, terms, now)
+    return Next(enter(target, Step.CUTOVER if is_up else Step.SCALE_UP, terms, now, view))
 
 
 def left_for_another(record: Record | None, view: View) -> Next | None:

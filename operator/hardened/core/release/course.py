@@ -15,6 +15,7 @@ from hardened.core.children import Lead, Stack
 from hardened.core.desired.service import is_previewed
 from hardened.core.facts import Facts
 from hardened.core.live.diagnosis import Finding
+from hardened.core.live.disruptions import are_taken_away
 from hardened.core.manifest import Manifest
 from hardened.core.needs import check_pods, preflight
 from hardened.core.needs.dependencies import dependency_pods, unavailable, waits_for
@@ -46,9 +47,9 @@ from hardened.core.release.model import (
     View,
     other,
 )
-from hardened.core.release.moves import back
+from hardened.core.release.moves import back, left_of
 from hardened.core.release.record import proof_of, record_of
-from hardened.core.release.requests import judged, with_requests
+from hardened.core.release.requests import is_proven, judged, with_requests
 from hardened.core.release.stacks import lead_to, stacks_of, switch_epoch
 from hardened.core.release.view import terms_of, view_of
 
@@ -64,9 +65,10 @@ class Course:
     replicas: what is wanted of the stack that serves; record: the release at work;
     has_moved: status does not say so yet, and nothing else may be written before it does; marked: revisions whose marks are to be
     written before all; verifiers: the pods that are to check; proof: what is known of lost requests; actions: what is remembered of them;
-    rejection: why the revision that the spec asks for is not released; needs_pods: nothing can be said before the pods are listed; asks:
-    nor before these are asked; surroundings: nor before these ConfigMaps are read, and the quotas listed, None for not needed; tries: nor
-    before it was tried whether these pods can be made; waits_for:
+    rejection: why the revision that the spec asks for is not released; is_back: traffic has left what was not wanted any more, and what the
+    spec asks for serves; needs_pods: nothing can be said before the pods are listed; asks: nor before these are asked; surroundings: nor
+    before these ConfigMaps are read, and the quotas listed, None for not needed; tries: nor before it was tried whether these pods can be
+    made; waits_for:
     what is not there that the revision depends on, and waits for; room: what room its pods wait for; config: what it cannot begin without,
     and somebody has to make; look_at: when to look again.
     """
@@ -84,6 +86,7 @@ class Course:
     proof: Proof | None = None
     actions: tuple[Entry, ...] = ()
     rejection: Rejection | None = None
+    is_back: bool = False
     needs_pods: bool = False
     asks: tuple[Query, ...] = ()
     surroundings: frozenset[str] | None = None
@@ -143,6 +146,13 @@ def is_suspended(svc: HardenedService, record: Record | None) -> bool:
     return svc.spec.suspend and (record is None or record.step not in UNPROVEN)
 
 
+def _is_taken_away(facts: Facts, record: Record | None) -> bool:
+    """Whether the record's place has lost its pods by no fault of its own."""
+    if record is None or record.step not in (Step.CUTOVER, Step.VERIFY_AFTER):
+        return False
+    return are_taken_away(facts.pods_at(record.place), record.cutover_at or record.entered_at or record.started_at)
+
+
 def _step(record: Record | None, view: View, terms: Terms, now: datetime) -> Next:
     return in_place.step(record, view, terms, now) if isinstance(view, InPlace) else step(record, view, terms, now)
 
@@ -173,13 +183,15 @@ def _course(facts: Facts, record: Record | None, image: str, now: datetime) -> C
     before = entries_of(facts.before)
     ruling = judged(facts, known, view, terms, now)
     view = with_requests(view, ruling, known)
+    view = replace(view, is_proven=is_proven(facts, record, view), is_taken_away=_is_taken_away(facts, record))
     needs_pods = facts.observed.pods is None and _depends_on_pods(facts, record, view, now)
     forgiven = forgiven_by(facts, rulings.pending_retry(before))
     waits = needs_pods or forgiven
     moved = Moved(ruling.record, forgiven) if waits else _moved(facts, ruling.record, strategy, view, terms, image, now)
     found = moved.record
     if found and record and found.started_at == record.started_at:
-        found = replace(found, outcomes=said.outcomes)
+        begins_anew = found.step is Step.CUTOVER and record.step is Step.VERIFY_AFTER
+        found = replace(found, outcomes=() if begins_anew else said.outcomes)
         if found.step is Step.VERIFY_AFTER is not record.step:
             found = watched(facts, found, pods)
     if found and is_suspended(facts.svc, found):
@@ -208,6 +220,7 @@ def _course(facts: Facts, record: Record | None, image: str, now: datetime) -> C
         verifiers=(*pods, *once, *asked),
         actions=entries,
         rejection=_pin(facts, view),
+        is_back=_is_back(found, view),
         needs_pods=needs_pods,
         asks=asks,
         surroundings=moved.surroundings,
@@ -295,6 +308,17 @@ def _pin(facts: Facts, view: View) -> Rejection | None:
     if view.stable and view.wanted == view.stable.revision:
         return None
     return next((r for r in facts.rejections() if r.key == view.key and r.key in view.rejected), None)
+
+
+def _is_back(record: Record | None, view: View) -> bool:
+    """Whether what the spec asks for serves in SwitchBack already: all that is left to do is to take pods down.
+
+    Not where a migration is to be undone, nor where the revision was rejected.
+    """
+    if record is None or record.step is not Step.SWITCH_BACK or record.is_rejected or record.confirmed_at is None:
+        return False
+    is_wanted = view.stable is not None and view.wanted == view.stable.revision
+    return is_wanted and not (view.hooks.undoes_late and left_of(record, view))
 
 
 def _serving(facts: Facts, view: View, wanted: Demand) -> Place | None:

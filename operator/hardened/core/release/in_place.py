@@ -115,7 +115,7 @@ def demand(record: Record | None, view: InPlace) -> Demand:
     place = target(record, view.stable)
     if place is None:
         return Demand()
-    has_come = record is not None and record.step is Step.VERIFY_AFTER
+    has_come = record is not None and place == record.place and record.cutover_at is not None
     if (record.strategy if record else view.strategy) == "RollingUpdate":
         # Until the rollout is complete clients have the ports of stable, and before the first release no pod.
         return Demand({place.color: Stack(place.revision, view.replicas)}, place if has_come else view.stable)
@@ -185,7 +185,8 @@ def _cutover(record: Record, view: InPlace, terms: Terms, now: datetime) -> Next
         ends = now + (terms.window if is_watched else timedelta())
         return Next(replace(record, step=Step.VERIFY_AFTER, deadline=None, available=0, cutover_at=now, window_ends_at=ends))
     stack = view.stacks.get(record.place.color, Stack(""))
-    if view.has_clients and view.traffic.leads_to == record.place and stack.is_settled and stack.available == 0:
+    is_down = view.traffic.leads_to == record.place and stack.is_settled and stack.available == 0
+    if view.has_clients and is_down and not view.is_taken_away:
         return _failed(record, view, Reason.NO_PODS_AVAILABLE, "no pod of the new revision was ready after the cutover")
     if further := renewed(record, view, terms, now):
         return Next(further)
@@ -197,6 +198,8 @@ def _cutover(record: Record, view: InPlace, terms: Terms, now: datetime) -> Next
 
 def _verify_after(record: Record, view: InPlace, terms: Terms, now: datetime) -> Next:
     stack = view.stacks.get(record.place.color, Stack(""))
+    if stack.is_settled and stack.available == 0 and view.is_taken_away:
+        return Next(_up_again(record, terms, now))
     if stack.is_settled and stack.available == 0:
         return _failed(record, view, Reason.NO_PODS_AVAILABLE, "no pod of the new revision is ready")
     verdict, said = view.after
@@ -212,6 +215,15 @@ def _verify_after(record: Record, view: InPlace, terms: Terms, now: datetime) ->
     if now >= ends + terms.progress_deadline:
         return _failed(record, view, Reason.NO_DATA, said or "nobody could say how the new revision does")
     return Next(record, look_at=ends + terms.progress_deadline)
+
+
+def _up_again(record: Record, terms: Terms, now: datetime) -> Record:
+    """The record of a release whose pods were taken away in its window: going back would not bring them back any sooner.
+
+    They are waited for, and the window begins anew with them: what its checks found meanwhile says nothing of the revision. cutover_at
+    stays, and tells that they were up before.
+    """
+    return replace(record, step=Step.CUTOVER, deadline=now + terms.progress_deadline, available=0, window_ends_at=None)
 
 
 def _waiting(record: Record, view: InPlace, now: datetime) -> Next:
@@ -256,7 +268,7 @@ def _failed(record: Record, view: InPlace, reason: Reason, message: str) -> Next
 
 def _has_served(record: Record, view: InPlace) -> bool:
     """From Cutover on. Before the first release nobody is led to it until it has come up."""
-    return view.stable is not None or record.step is not Step.CUTOVER
+    return view.stable is not None or record.step is not Step.CUTOVER or record.cutover_at is not None
 
 
 def _leaving(record: Record, view: InPlace, *, is_rejected: bool = False) -> Record | None:

@@ -25,7 +25,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from hardened.core.reasons import Reason
-from hardened.core.release.by_hand import aborted, rolled_back
+from hardened.core.release.by_hand import aborted, reverted, rolled_back
 from hardened.core.release.migrations import begun_migration, migrate
 from hardened.core.release.model import (
     BEFORE_CUTOVER,
@@ -147,6 +147,8 @@ def _begin(record: Record | None, view: View, terms: Terms, now: datetime) -> Ne
         return Next(Record(led, "", Step.SWITCH_BACK, now))
     is_wanted = view.wanted != (view.stable.revision if view.stable else "") and view.key not in view.rejected and view.replicas > 0
     is_wanted = is_wanted and not view.hooks.is_busy
+    if record is not None and is_wanted and (reverts := reverted(record, view, terms, now)):
+        return reverts
     may_begin = record is None or record.cutover_at is None or now >= record.cutover_at + LEAST_KEEP
     if is_wanted and may_begin:
         color = other(view.stable.color) if view.stable else COLORS[0]
@@ -165,10 +167,10 @@ def _before_cutover(record: Record, view: View, terms: Terms, now: datetime) -> 
         return Next(left_of(record, view))  # marked, and the process ended before it wrote this
     if record.paused_at and record.step is not Step.MIGRATE:
         return Next(left_of(record, view) if view.stable and view.wanted == view.stable.revision else record)
-    if view.key != record.key and not record.is_rollback:
-        # Back to stable, or a newer spec, or other checks: this one is over, and not rejected.
+    if view.key != record.key and not record.is_by_hand:
+        # Back to stable, or a newer spec, or other checks: this one is over, and not rejected. What was to be gone back to is kept.
         left = left_of(record, view)
-        return Next(left) if left else _begin(None, view, terms, now)
+        return Next(left) if left or record.is_rollback else _begin(None, view, terms, now)
     if view.replicas == 0:
         return Next(left_of(record, view), failed=_NO_REPLICAS if record.is_rollback else "")
     if record.step is Step.APPROVAL:
@@ -222,7 +224,7 @@ def _cutover(record: Record, view: View, terms: Terms, now: datetime) -> Next:
         return rejected_before(record)
     if view.traffic.is_strange or view.traffic.leads_to not in (view.stable, record.place):
         return back(record, Reason.SELECTOR_CHANGED, "somebody else changed the selector of the switch Service in the cutover")
-    if view.wanted == (view.stable.revision if view.stable else "") and not record.is_rollback:
+    if view.wanted == (view.stable.revision if view.stable else "") and not record.is_by_hand:
         return back(record)
     if view.replicas == 0:
         return back(record, message=_NO_REPLICAS)
@@ -239,11 +241,16 @@ def _cutover(record: Record, view: View, terms: Terms, now: datetime) -> Next:
             return Next(kept(replace(record, cutover_at=now), view, terms, now), promotes=record.place.revision)
         return Next(replace(enter(record, Step.VERIFY_AFTER, terms, now), cutover_at=now, window_ends_at=now + terms.window))
     if is_late:
-        return back(record, Reason.PROGRESS_DEADLINE_EXCEEDED, "the endpoints did not follow the cutover within its deadline")
+        return _lost(record, view, Reason.PROGRESS_DEADLINE_EXCEEDED, "the endpoints did not follow the cutover within its deadline")
     # No endpoint alone says little: they may not have followed yet.
     if view.traffic.ready == 0 and stack.is_settled and stack.available == 0:
-        return back(record, Reason.NO_PODS_AVAILABLE, "no pod of the new revision was ready after the cutover")
+        return _lost(record, view, Reason.NO_PODS_AVAILABLE, "no pod of the new revision was ready after the cutover")
     return Next(record, look_at=record.deadline)
+
+
+def _lost(record: Record, view: View, reason: Reason, message: str) -> Next:
+    """Back from a place without enough pods. Where they were taken away it is not rejected, and is released anew behind it."""
+    return back(record, None if view.is_taken_away else reason, message)
 
 
 def _recalled(record: Record, recalled_at: datetime, view: View, terms: Terms, now: datetime) -> Next:
@@ -274,7 +281,7 @@ def _verify_after(record: Record, view: View, terms: Terms, now: datetime) -> Ne
     if view.wanted == (view.stable.revision if view.stable else "") or view.replicas == 0:
         return back(record)  # of no pods nothing is ever known
     if view.traffic.ready == 0 and view.traffic.is_told:
-        return back(record, Reason.NO_PODS_AVAILABLE, "no pod of the new revision is ready")
+        return _lost(record, view, Reason.NO_PODS_AVAILABLE, "no pod of the new revision is ready")
     verdict, said = view.after
     if verdict is Verdict.FAILED:
         return back(record, Reason.CHECK_FAILED, said)

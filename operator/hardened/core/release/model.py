@@ -106,8 +106,9 @@ class Record:
     release was paused, or the service suspended; has_yielded: in ScaleUp, that it holds no place while it waits for other services, which
     may be waiting for one.
 
-    By hand: is_rollback: the place is gone back to, without checks, whatever the spec asks for (its key is ""); left: the revision that
-    traffic leaves for it, to be marked once it has; is_approved: somebody promoted the revision; paused_at: nothing moves since then.
+    is_rollback: the place is gone back to, without checks: by hand, whatever the spec asks for (its key is ""), or since the spec asks for
+    what is kept (its key is that of the spec). By hand: left: the revision that traffic leaves for it, to be marked once it has;
+    is_approved: somebody promoted the revision; paused_at: nothing moves since then.
 
     migration: how far it has come, None before it begins; undo_problem: why it was not undone; strategy: the spec's when the release began;
     of others than BlueGreen `in_place` says what happens.
@@ -138,6 +139,11 @@ class Record:
     undo_problem: str = ""
     strategy: Strategy = "BlueGreen"
     entered_at: datetime | None = None
+
+    @property
+    def is_by_hand(self) -> bool:
+        """Whether somebody asked for it to be gone back to, whatever the spec asks for."""
+        return self.is_rollback and not self.key
 
     @property
     def is_working(self) -> bool:
@@ -280,6 +286,9 @@ class View:
     looked at in VerifyAfter, say of the record's revision, with a sentence; has_place: fewer other releases are at work than may be;
     counts: status can hold how many pods came up, which an older CRD has no field for.
     rollback, abort: asked for by hand, and not done yet; of an abort of the record's revision, who and why. hooks: see there.
+
+    is_proven: what the spec asks for was promoted before, was not rejected since, and no migration came between; is_taken_away: what the
+    record's place has lost of its pods was taken from it, by no fault of its own.
     """
 
     wanted: str
@@ -296,6 +305,8 @@ class View:
     rollback: Rollback | None = None
     abort: str | None = None
     hooks: Hooks = NO_HOOKS
+    is_proven: bool = False
+    is_taken_away: bool = False
 
 
 @dataclass(frozen=True)

@@ -134,12 +134,15 @@ def kept(record: Record, view: View, terms: Terms, now: datetime) -> Record | No
 def returned(record: Record, view: View, terms: Terms, now: datetime) -> Record | None:
     """The record in Keep of what served before a rollback that has failed, and serves on: nothing is taken down.
 
-    The pods that were to be gone back to stay as they are. None where there are none.
+    The pods that were to be gone back to stay as they are. None where there are none. Where the spec still asks for them, the record has
+    their key: that they are gone back to without checks is not tried again.
     """
     target = view.stacks.get(record.place.color, Stack(""))
     if view.stable is None or target.revision != record.place.revision or target.wanted == 0:
         return None
-    return Record(view.stable, "", Step.KEEP, now, cutover_at=now, keep_until=now + max(terms.keep_previous, LEAST_KEEP))
+    has_failed = not record.is_by_hand and view.wanted == record.place.revision
+    key = record.key if has_failed else ""
+    return Record(view.stable, key, Step.KEEP, now, cutover_at=now, keep_until=now + max(terms.keep_previous, LEAST_KEEP))
 
 
 def left_of(record: Record, view: View) -> Record | None:
@@ -171,7 +174,7 @@ def back(record: Record, reason: Reason | None = None, message: str = "") -> Nex
 
 def leave(record: Record, left: Rejection) -> Next:
     """To SwitchBack by hand: traffic goes first, and the revision is marked as rejected once it has gone."""
-    return Next(replace(record, step=Step.SWITCH_BACK, deadline=None, is_rejected=True, left=left))
+    return Next(replace(record, step=Step.SWITCH_BACK, deadline=None, is_rejected=True, left=left, is_rollback=False))
 
 
 def rejected_before(record: Record) -> Next:

@@ -52,12 +52,9 @@ def _stakes(facts: Facts, record: Record | None, view: View, terms: Terms) -> St
         return sorted(found, key=lambda t: -t.promotion)
 
     def crosses(revision: str) -> str:
-        kept = [(revision_of(live), marks_of(live, revision_of(live))) for live in facts.kept.revisions]
-        promoted = next((marks.promotion for name, marks in kept if name == revision), 0)
-        later = [name for name, marks in kept if _ran_since(marks, promoted)]
         serves = record is not None and record.step in (Step.CUTOVER, Step.VERIFY_AFTER) and record.migration is Migration.DONE
         is_undone = view.hooks.undoes_late and view.hooks.undo_within is not None
-        return record.place.revision if record and serves and not is_undone else next(iter(later), "")
+        return record.place.revision if record and serves and not is_undone else _crossed(facts, revision)
 
     is_deaf = is_older(facts.observed.crd_schema, ACTIONS_SCHEMA)
     return Stakes(record, view, terms, targets, key, _obstacle(facts), is_deaf, crosses)
@@ -74,6 +71,29 @@ def _key(facts: Facts, record: Record | None, revision: str) -> str:
         if known := facts.marks(revision).promoted_key:
             return known
     return key_of(revision, facts.svc.spec)
+
+
+def is_proven(facts: Facts, record: Record | None, view: View) -> bool:
+    """Whether what the spec asks for may be gone back to without checks: see View.
+
+    What a rollback has just left is rejected. Checks that are new, so that neither this revision nor the one that serves has passed them,
+    are to be passed.
+    """
+    if view.stable is None or view.wanted in ("", view.stable.revision) or facts.svc.spec.effective_strategy != "BlueGreen":
+        return False
+    marks = facts.marks(view.wanted)
+    is_left = record is not None and record.left is not None and record.left.revision == view.wanted
+    if not marks.promotion or is_left or {marks.promoted_key, view.key} & view.rejected:
+        return False
+    passed = {marks.promoted_key or view.key, record.key if record else ""}
+    return not passed.isdisjoint({view.key, key_of(view.stable.revision, facts.svc.spec)}) and not _crossed(facts, view.wanted)
+
+
+def _crossed(facts: Facts, revision: str) -> str:
+    """A revision whose migration ran since another one was promoted, and was not undone; "" for none."""
+    kept = [(revision_of(live), marks_of(live, revision_of(live))) for live in facts.kept.revisions]
+    promoted = next((marks.promotion for name, marks in kept if name == revision), 0)
+    return next((name for name, marks in kept if _ran_since(marks, promoted)), "")
 
 
 def _ran_since(marks: Marks, promotion: int) -> bool:
