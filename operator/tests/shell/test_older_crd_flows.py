@@ -78,7 +78,8 @@ def older(*lacks: tuple[str, ...]) -> Callable[[Call], None]:
     return refuse
 
 
-NESTED = (("release", "replicas"), ("release", "windowEndsAt"), ("actions", "by"))
+#: What revision 7 brought, and more of a release that it can do without.
+NESTED = (("release", "enteredAt"), ("release", "available"), ("release", "replicas"), ("actions", "by"))
 FLOW: tuple[Step, ...] = (create_released, release("web:2"), release("doomed:1"), release("web:3"), asks("Rollback"))
 
 
@@ -145,7 +146,7 @@ def test_what_a_crd_lacks_is_told_and_the_rest_of_the_status_is_kept() -> None:
 
     status = virtual_time.run(play())
     assert status["release"]["step"] == "VerifyAfter"
-    assert not {"replicas", "windowEndsAt"} & status["release"].keys()
+    assert not {name for _, name in NESTED} & status["release"].keys()
     hardened = next(c for c in status["conditions"] if c["type"] == "Hardened")
     assert (hardened["status"], hardened["reason"]) == ("False", "CrdMismatch")
 
