@@ -21,6 +21,8 @@ _BY_REASON = {
     Reason.FORBIDDEN: "{prog} check -n {namespace}",
     Reason.APPLY_REFUSED: "{prog} status {name} -n {namespace} -o yaml",
     Reason.NOT_OWNED: "kubectl get all -n {namespace} -l {label}!={name}",
+    Reason.NAME_TAKEN: "kubectl get {plural} -n {namespace}",
+    Reason.SERVICE_FIXED: "kubectl edit {singular} {name} -n {namespace}",
     Reason.NOT_READY: "kubectl logs -n {namespace} -l {label}={name} --tail=50",
 }
 
@@ -29,7 +31,7 @@ def after(verdict: Verdict, live: Mapping[str, Any], cluster_flags: str = "") ->
     """What to type next, "" when nothing is to be done. cluster_flags: ` --context x` where one was given."""
     meta = live["metadata"]
     words = {"namespace": meta.get("namespace", ""), "name": meta["name"], "label": names.SERVICE_LABEL, "prog": PROG}
-    words |= {"singular": names.SINGULAR}
+    words |= {"singular": names.SINGULAR, "plural": names.PLURAL}
     template = _template(verdict, live)
     return template.format(**words) + cluster_flags if template else ""
 

@@ -9,10 +9,13 @@ from tests.core.releases import CHECKED, SPEC, lead, released, sizes
 from tests.core.worlds import NOW, OTHER_UID, WEB, World, body, condition, settle, with_spec
 
 from hardened.api import names
+from hardened.api.parse import parse
+from hardened.core.children import at_rest
 from hardened.core.live.observed import Observed
-from hardened.core.manifest import ChildKey, Manifest
+from hardened.core.manifest import ChildKey, Manifest, key_of
 from hardened.core.needs.services import namesakes
 from hardened.core.obstacles import PATIENCE
+from hardened.core.revisions.revision import render
 
 Spec = dict[str, Any]
 WORKER: Spec = {"image": "shop:1", "replicas": 1}
@@ -46,6 +49,21 @@ def said(cr: Manifest, kind: str = "Ready") -> str:
 )
 def test_whose_names_may_be_wanted_twice(name: str, found: set[str]) -> None:
     assert namesakes(name) == found
+
+
+def test_only_services_have_a_child_of_the_name_itself_and_another_one_of_the_same_kind() -> None:
+    """So only of them two services can want one name; see test_two_children_share_a_name_only_if_they_are_one."""
+    full: Spec = {
+        **CHECKED,
+        "files": [{"mountPath": "/etc/shop", "data": {"a": "b"}}],
+        "volumes": [{"name": "data", "mountPath": "/data", "claim": {"size": "1Gi", "shared": True}}],
+    }
+    svc = parse(body(full))
+    children = [key_of(child) for child in at_rest(svc, render(svc), 2)]
+    plain = {key.kind for key in children if key.name == "shop"}
+    assert plain == {"Service", "ServiceAccount"}
+    assert {key.kind for key in children if key.name != "shop"} & plain == {"Service"}
+    assert {key.name for key in children if key.kind == "Service"} == {"shop", "shop-preview"}
 
 
 @pytest.mark.parametrize(
@@ -117,6 +135,17 @@ def test_what_comes_second_does_not_begin_until_the_name_is_free(name: str, spec
     del world.objects[key]
     released(cr, world, NOW + timedelta(days=1))
     assert condition(cr["status"], "Ready") == ("True", "Healthy")
+
+
+def test_a_worker_that_has_yet_to_give_up_its_service_is_not_told_of_it() -> None:
+    cr, world = body(HEADLESS), World()
+    now = released(cr, world)
+    cr = {**with_spec(cr, ports=None, service=None), "status": cr["status"]}
+    settle(cr, world, now)
+    assert condition(cr["status"], "Drifted")[0] == "False"
+    released(cr, world, now)
+    assert condition(cr["status"], "Ready") == ("True", "Healthy")
+    assert ChildKey("Service", "shop") not in world.objects
 
 
 HEADLESS = {**WEB, "release": {}, "service": {"type": "Headless"}}

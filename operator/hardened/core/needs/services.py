@@ -38,7 +38,7 @@ def taken(facts: Facts) -> Finding | None:
 def fixed(facts: Facts) -> Finding | None:
     """That the Service is headless and is not to be, or the other way round."""
     live, name = facts.switch, facts.svc.name
-    if live is None or not is_otherwise(facts.asked, live):
+    if live is None or not facts.asked.spec.ports or not is_otherwise(facts.asked, live):
         return None
     kind = "Headless" if is_headless(live) else live["spec"].get("type", "ClusterIP")
     said = f"Service {name} is {'' if is_headless(live) else 'not '}headless, and the API server never changes that of a Service"
