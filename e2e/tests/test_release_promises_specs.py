@@ -140,6 +140,22 @@ def test_a_newer_spec_waits_while_another_is_watched_and_for_the_stack_that_is_k
     asyncio.run(all_of_it())
 
 
+def test_a_spec_that_goes_back_to_what_is_kept_is_led_to_at_once(local: LocalCluster, tmp_path: Path) -> None:
+    async def all_of_it() -> None:
+        async with running(local.kubeconfig, tmp_path, name="revert") as run:
+            await serve(run, released(run.namespace, "v1"))
+            await serve(run, released(run.namespace, "v2"))
+            async with watching(run) as watchman, sending(local, run.kube, run.namespace, rate=RATE) as under_way:
+                live = await serve(run, released(run.namespace, "v1"), within=10)  # its checks alone, and what is kept, take longer
+            assert watchman.selected == ("green", "blue")
+            assert (serving_color(live), live["status"].get("pin"), step_of(live)) == ("blue", None, "Keep")
+            assert under_way.sent.failed == 0
+            stored = await run.kube.list("ControllerRevision", run.namespace)
+            assert [s for s in stored if "hardened.dev/rejected" in (s["metadata"].get("annotations") or {})] == [], "nothing is rejected"
+
+    asyncio.run(all_of_it())
+
+
 def _is_of(deployment: Body, live: Body) -> bool:
     """Whether a Deployment runs the revision that is being released."""
     return bool(deployment["spec"]["template"]["metadata"]["labels"][REVISION] == live["status"]["release"]["revision"])

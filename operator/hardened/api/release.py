@@ -57,7 +57,7 @@ class Release(Model):
     preview: Preview | None = None
     promotion: Literal["Automatic", "Manual"] = "Automatic"
     auto_promote_after: Annotated[timedelta, between("1s", "720h")] | None = Field(
-        None, description="A Manual promotion that nobody gave or refused within this time is given. Left out: never."
+        None, description="A Manual promotion that nobody gave or refused within this time is given; read live. Left out: never."
     )
     progress_deadline: Annotated[timedelta, between("10s", "24h")] = Field(
         timedelta(minutes=10), description="A step that got no further within this time has failed."
