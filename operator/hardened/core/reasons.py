@@ -74,7 +74,7 @@ MEANING: dict[Reason, str] = {
     Reason.CONFIG_MISSING: "A Secret, ConfigMap or key that the pods refer to is not there.",
     Reason.CRASH_LOOPING: "A container ends again and again.",
     Reason.UNSCHEDULABLE: "No node can take a pod.",
-    Reason.NOT_READY: "Pods run but do not become ready.",
+    Reason.NOT_READY: "Pods do not become ready, or their volumes are not mounted.",
     Reason.IN_STEP: "Everything of the service is as it should be.",
     Reason.CLAIM_DELETING: "Somebody deleted a claim that pods still mount.",
     Reason.REVISION_MISSING: "Stored revisions were deleted; it is no longer possible to go back to them.",

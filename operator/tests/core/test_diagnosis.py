@@ -1,6 +1,7 @@
 """What stands in the way is named with its cause and with what to do. Pods and Deployments are those of a real cluster."""
 
 import copy
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -20,7 +21,9 @@ DEPLOYMENTS: dict[str, Any] = live_sample("deployments")
         pytest.param("pull", Reason.IMAGE_PULL_FAILED, "registry.invalid", False, id="an image that cannot be pulled may come yet"),
         pytest.param("badname", Reason.INVALID_IMAGE, "must be lowercase", True, id="a name that is no image never will"),
         pytest.param("noconfig", Reason.CONFIG_MISSING, 'secret "missing" not found', False, id="a variable's Secret is missing"),
-        pytest.param("unmounted", Reason.CONFIG_MISSING, "volumes are not mounted yet", False, id="a volume's Secret is missing"),
+        pytest.param(
+            "unmounted", Reason.NOT_READY, "slow to be attached or mounted, or a Secret", False, id="a volume is slow, or missing"
+        ),
         pytest.param("root", Reason.INVALID_IMAGE, "set security.runAsUser", True, id="an image that runs as root is refused"),
         pytest.param("crash", Reason.CRASH_LOOPING, "exit code 3 (Error)", False, id="a process that ends, between two restarts"),
         pytest.param("oom", Reason.CRASH_LOOPING, "exit code 137 (OOMKilled)", False, id="a process that takes too much memory"),
@@ -67,6 +70,39 @@ def test_a_crash_loop_names_how_the_process_ended() -> None:
     assert found
     assert "ended with exit code 7 (Error), restarted 9 times" in found.message
     assert "hunter2" not in found.message, "a termination message is the application's own text"
+
+
+@pytest.mark.parametrize("kind", ["containerStatuses", "initContainerStatuses"])
+def test_between_two_crashes_it_runs_and_is_a_crash_loop_all_the_same(kind: str) -> None:
+    ended = {"terminated": {"exitCode": 7, "reason": "Error"}}
+    again = {"name": "app", "state": {"running": {}}, "lastState": ended, "restartCount": 3, "ready": False}
+    pod: dict[str, Any] = {"metadata": {"name": "new"}, "status": {"phase": "Running", kind: [again]}}
+    found = diagnosis.of_pods([pod])
+    assert found
+    assert (found.reason, found.believed_after) == (Reason.CRASH_LOOPING, timedelta())
+    assert "pod new, container app: ended with exit code 7 (Error), restarted 3 times; see kubectl logs --previous" in found.message
+    for overcome in ({"ready": True}, {"restartCount": 0}, {"lastState": {}}):
+        pod["status"] = {"phase": "Running", kind: [again | overcome], "conditions": [{"type": "Ready", "status": "True"}]}
+        assert diagnosis.of_pods([pod]) is None
+
+
+CLAIMS = [
+    "0/3 nodes are available: pod has unbound immediate PersistentVolumeClaims. preemption: 0/3 nodes are available",
+    '0/1 nodes are available: persistentvolumeclaim "data" not found. preemption: 0/1 nodes are available',
+    'persistentvolumeclaim "data" is being deleted',
+    '0/1 nodes are available: persistentvolumeclaim "data" bound to non-existent persistentvolume "pv-1"',
+]
+
+
+@pytest.mark.parametrize("words", CLAIMS)
+def test_a_claim_without_a_volume_is_no_lack_of_room_and_says_what_helps(words: str) -> None:
+    pod = copy.deepcopy(PODS["homeless"])
+    pod["status"]["conditions"] = [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": words}]
+    assert diagnosis.of_room({}, [pod, PODS["homeless"]]) is None
+    found = diagnosis.of_pods([pod])
+    assert found
+    assert found.reason is Reason.UNSCHEDULABLE
+    assert found.message.endswith("; make the claim, or a volume for it: kubectl describe pvc")
 
 
 def test_a_process_that_ends_well_is_restarted_all_the_same() -> None:

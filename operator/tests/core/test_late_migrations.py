@@ -47,6 +47,29 @@ def test_a_migration_that_a_node_took_late_is_waited_for_and_undone() -> None:
     assert (runs(world), cr["status"]["pin"]["reason"]) == (["migrate", "undo"], "MigrationFailed")
 
 
+@pytest.mark.parametrize(
+    ("migrate", "phase", "says"),
+    [
+        ({}, "Failed", "nobody knows how far it came, and nothing undoes it: put the data right by hand first"),
+        (UNDO, "Failed", "nobody knows how far it came, and its undo does not run: put the data right by hand first"),
+        ({}, "Running", "it may yet end, and nothing undoes it"),
+        (UNDO, "Running", "it may yet end, and is undone if it ends well"),
+    ],
+)
+def test_a_migration_that_failed_or_is_late_says_what_becomes_of_the_data(migrate: Manifest, phase: str, says: str) -> None:
+    cr, world, now = second(**migrate)
+    settle(cr, world, now)
+    (name,) = pods(world)
+    running(world, name, phase)
+    for _ in range(2):
+        now += timedelta(seconds=241)
+        settle(cr, world, now)
+    assert cr["status"]["pin"]["reason"] == "MigrationFailed"
+    assert cr["status"]["pin"]["message"].startswith("the migration failed: ")
+    assert cr["status"]["pin"]["message"].endswith(f"; {says}")
+    assert runs(world) == ["migrate"]
+
+
 def test_what_was_undone_late_is_undone() -> None:
     cr, world, now = second(**UNDO)
     cr["spec"]["verify"] = {"beforeCutover": [{"name": "smoke", "http": {}}]}

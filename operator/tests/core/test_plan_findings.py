@@ -88,7 +88,7 @@ def test_a_cause_is_found_in_the_pods_and_looked_at_again() -> None:
     [
         pytest.param("pull", 6, "ImagePullFailed", id="an image that cannot be pulled, at once"),
         pytest.param("unmounted", 14, "RollingOut", id="volumes take their time"),
-        pytest.param("unmounted", 15, "ConfigMissing", id="then something is missing"),
+        pytest.param("unmounted", 15, "PodsNotReady", id="then one is slow, or something is missing"),
         pytest.param("unready", 59, "RollingOut", id="an application may start slowly"),
         pytest.param("unready", 60, "PodsNotReady", id="then it is not ready"),
     ],

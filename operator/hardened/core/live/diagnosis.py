@@ -64,9 +64,11 @@ def of_room(live: Mapping[str, Any], pods: Iterable[Manifest]) -> Finding | None
     """Why the cluster has no room for a Deployment's pods: a quota is full, or no node takes them. None where a pod shows another fault."""
     pods = tuple(pods)
     shown = [finding for finding in _of_present(pods) if not finding.believed_after]
-    # Between two crashes a container runs, and shows none.
+    # Between two crashes a container runs, and may be ready for a moment.
     if any(map(_has_restarted, pods)) or any(finding.reason is not Reason.UNSCHEDULABLE for finding in shown):
         return None
+    if any(map(_lacks_claim, pods)):
+        return None  # no node that is added could take it
     refused = of_deployment(live)
     if refused:
         return refused if refused.reason is Reason.QUOTA_EXCEEDED else None
@@ -81,6 +83,15 @@ def has_passed_its_deadline(live: Mapping[str, Any]) -> bool:
 
 def _has_restarted(pod: Manifest) -> bool:
     return any(container.get("restartCount") for container in (pod.get("status") or {}).get("containerStatuses") or ())
+
+
+def _lacks_claim(pod: Manifest) -> bool:
+    return any(_CLAIM.search(str(c.get("message", ""))) for c in _unscheduled(pod.get("status") or {}))
+
+
+def _unscheduled(status: Manifest) -> list[Manifest]:
+    found = status.get("conditions") or ()
+    return [c for c in found if c.get("type") == "PodScheduled" and c.get("reason") == "Unschedulable"]
 
 
 def _refused_pods(text: str) -> Finding:
@@ -108,6 +119,8 @@ _RANK = (
     Reason.UNSCHEDULABLE,
     Reason.NOT_READY,
 )
+#: What pods, and their Deployment, show.
+OF_PODS = frozenset({*_RANK, Reason.PODS_REFUSED, Reason.POD_SECURITY})
 _WAITING: dict[str, tuple[Reason, str, bool]] = {
     "InvalidImageName": (Reason.INVALID_IMAGE, "write the image as registry/name:tag", True),
     "ErrImagePull": (Reason.IMAGE_PULL_FAILED, "check the image's name, and imagePullSecrets", False),
@@ -120,6 +133,11 @@ _WAITING: dict[str, tuple[Reason, str, bool]] = {
 }
 #: The words of the LimitRanger (plugin/pkg/admission/limitranger): it does not name its object.
 _LIMIT_RANGE = re.compile(r"(maximum|minimum) \S+ usage per |max limit to request ratio per ")
+#: The words of the scheduler for a claim that is not there, or that has no volume (pkg/scheduler/framework/plugins/volumebinding).
+_CLAIM = re.compile(
+    r"unbound immediate PersistentVolumeClaims|persistentvolumeclaim \S+ (not found|is being deleted)"
+    r"|bound to non-existent persistentvolume"
+)
 _ROOT = re.compile(r"run as root|runAsNonRoot|non-numeric user")
 
 
@@ -136,11 +154,21 @@ def _of_pod(pod: Manifest) -> list[Finding]:
         elif ended and (ended.get("exitCode") or container in containers):
             # Between two restarts the kubelet shows the end itself as often as CrashLoopBackOff. An init container may end well.
             found.append(_crashed(name, container, ended))
-    for condition in status.get("conditions") or ():
-        if condition.get("type") == "PodScheduled" and condition.get("reason") == "Unschedulable":
-            found.append(Finding(Reason.UNSCHEDULABLE, f"pod {name}: {condition.get('message', '')}; add nodes, or ask for less"))
+        elif "running" in state and not container.get("ready") and (last := _last_end(container)):
+            # Between two crashes it runs. One that is ready again has overcome it.
+            found.append(_crashed(name, container, last))
+    for condition in _unscheduled(status):
+        text = str(condition.get("message", ""))
+        remedy = "make the claim, or a volume for it: kubectl describe pvc" if _CLAIM.search(text) else "add nodes, or ask for less"
+        found.append(Finding(Reason.UNSCHEDULABLE, f"pod {name}: {text}; {remedy}"))
     found += _mounts(name, status)
     return found or _unready(name, status)
+
+
+def _last_end(container: Manifest) -> Manifest | None:
+    """How a container ended that was started again; None where it never did."""
+    ended = (container.get("lastState") or {}).get("terminated")
+    return ended if container.get("restartCount") and ended else None
 
 
 def _waiting(pod: str, container: Manifest, waiting: Manifest, reason: Reason, remedy: str, is_final: bool) -> Finding:
@@ -180,8 +208,9 @@ def _mounts(pod: str, status: Manifest) -> list[Finding]:
     if status.get("phase") == "Pending" and creating and not started:
         return [
             Finding(
-                Reason.CONFIG_MISSING,
-                f"pod {pod}: its volumes are not mounted yet; if this stays, a Secret, ConfigMap or claim that it names is missing",
+                Reason.NOT_READY,
+                f"pod {pod}: its volumes are not mounted yet: one of them is slow to be attached or mounted, or a Secret, ConfigMap or "
+                f"claim that it names is missing; see the Events of kubectl describe pod {pod}",
                 believed_after=timedelta(seconds=15),
             )
         ]

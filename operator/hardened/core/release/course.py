@@ -19,7 +19,7 @@ from hardened.core.live.disruptions import are_taken_away
 from hardened.core.manifest import Manifest
 from hardened.core.needs import check_pods, preflight
 from hardened.core.needs.dependencies import dependency_pods, unavailable, waits_for
-from hardened.core.needs.room import lack_of_room
+from hardened.core.needs.room import cause_of, lack_of_room
 from hardened.core.needs.room import needs_pods as needs_word_of_pods
 from hardened.core.needs.services import is_stopped
 from hardened.core.release import in_place
@@ -179,7 +179,8 @@ def _course(facts: Facts, record: Record | None, image: str, now: datetime) -> C
     is_held = short != preflight.NOTHING or is_stopped(facts) or refusal is not None
     hooks = replace(hooks, is_held=is_held, has_no_room=crowded is not None)
     is_unwatched = hampered is not None or check_pods.lacks(facts, record, pods)
-    view = replace(view, hooks=replace(hooks, is_blind=hampered is not None, is_unwatched=is_unwatched))
+    hooks = replace(hooks, is_blind=hampered is not None, is_unwatched=is_unwatched, cause=cause_of(facts, record))
+    view = replace(view, hooks=hooks)
     before = entries_of(facts.before)
     ruling = judged(facts, known, view, terms, now)
     view = with_requests(view, ruling, known)
@@ -335,7 +336,7 @@ def _serving(facts: Facts, view: View, wanted: Demand) -> Place | None:
 def _depends_on_pods(facts: Facts, record: Record | None, view: View, now: datetime) -> bool:
     """Whether it counts where traffic has followed, and how pods do. Not before traffic is led there: the flip waits for no list."""
     if isinstance(view, InPlace):
-        return needs_pods(facts, record, view)
+        return needs_pods(facts, record, view, now)
     if record is None:
         return False
     match record.step:

@@ -37,7 +37,7 @@ from hardened.core.release.model import (
     View,
     other,
 )
-from hardened.core.release.moves import abandoned, left_of, look_at, renewed, unseen_window
+from hardened.core.release.moves import abandoned, late, left_of, look_at, none_ready, renewed, unseen_window
 
 #: How often it is looked whether the last pod of the other revision has gone: nobody tells of a pod, and meanwhile nothing serves.
 GONE_WAIT = timedelta(seconds=1)
@@ -187,12 +187,15 @@ def _cutover(record: Record, view: InPlace, terms: Terms, now: datetime) -> Next
     stack = view.stacks.get(record.place.color, Stack(""))
     is_down = view.traffic.leads_to == record.place and stack.is_settled and stack.available == 0
     if view.has_clients and is_down and not view.is_taken_away:
-        return _failed(record, view, Reason.NO_PODS_AVAILABLE, "no pod of the new revision was ready after the cutover")
+        return _failed(record, view, Reason.NO_PODS_AVAILABLE, none_ready(view, "no pod of the new revision was ready after the cutover"))
     if further := renewed(record, view, terms, now):
         return Next(further)
     if record.deadline is not None and now >= record.deadline:
-        left = "the pods of the previous revision are not all gone" if not view.is_clear else "not all of its pods were available"
-        return _failed(record, view, Reason.PROGRESS_DEADLINE_EXCEEDED, f"the cutover did not end within its deadline: {left}")
+        text = "the cutover did not end within its deadline"
+        if not view.is_clear:
+            left = "the pods of the previous revision are not all gone"
+            return _failed(record, view, Reason.PROGRESS_DEADLINE_EXCEEDED, f"{text}: {left}")
+        return _failed(record, view, *late(view, text, "not all of its pods were available"))
     return Next(record, look_at=look_at(record, view, terms, now) if view.is_clear else now + GONE_WAIT)
 
 
@@ -201,12 +204,12 @@ def _verify_after(record: Record, view: InPlace, terms: Terms, now: datetime) ->
     if stack.is_settled and stack.available == 0 and view.is_taken_away:
         return Next(_up_again(record, terms, now))
     if stack.is_settled and stack.available == 0:
-        return _failed(record, view, Reason.NO_PODS_AVAILABLE, "no pod of the new revision is ready")
+        return _failed(record, view, Reason.NO_PODS_AVAILABLE, none_ready(view, "no pod of the new revision is ready"))
     verdict, said = view.after
     if verdict is Verdict.FAILED:
         return _failed(record, view, Reason.CHECK_FAILED, said)
-    if unseen := unseen_window(record, view, terms, now):
-        return unseen
+    if anew := unseen_window(record, view, terms, now):
+        return anew
     ends = record.window_ends_at or now
     if now < ends:
         return Next(record, look_at=ends)

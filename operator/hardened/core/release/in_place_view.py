@@ -1,6 +1,7 @@
 """What RollingUpdate and Recreate depend on, read from the facts."""
 
 from dataclasses import fields, replace
+from datetime import datetime
 
 from hardened.api import names
 from hardened.core.checks.reports import Heard
@@ -12,6 +13,7 @@ from hardened.core.live.rollout import Rollout
 from hardened.core.release.in_place import InPlace, target
 from hardened.core.release.migration_pods import needs_pods as needs_emptiness
 from hardened.core.release.model import COLORS, WITHOUT_PODS, Place, Record, Step, Traffic, View, other
+from hardened.core.release.moves import has_passed
 from hardened.core.release.view import followed, serves_nobody, view_of
 
 
@@ -33,12 +35,13 @@ def in_place_view_of(facts: Facts, record: Record | None, heard: Heard, replicas
     return replace(view, has_clients=not serves_nobody(facts, place), is_clear=is_clear, is_free=is_free)
 
 
-def needs_pods(facts: Facts, record: Record | None, view: InPlace) -> bool:
+def needs_pods(facts: Facts, record: Record | None, view: InPlace, now: datetime) -> bool:
     """Whether nothing can be said before the pods were listed."""
     if record is not None and needs_emptiness(record):
         return True
     if (record.strategy if record else view.strategy) == "RollingUpdate":
-        return record is not None and record.step is Step.VERIFY_AFTER
+        is_late = record is not None and record.step is Step.CUTOVER and has_passed(record.deadline, now)  # then for the cause alone
+        return is_late or (record is not None and record.step is Step.VERIFY_AFTER)
     place = target(record, view.stable)
     if place is None or (record is not None and record.step not in WITHOUT_PODS):
         return record is not None

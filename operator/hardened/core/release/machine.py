@@ -51,9 +51,11 @@ from hardened.core.release.moves import (
     enter,
     has_passed,
     kept,
+    late,
     left_of,
     look_at,
     needed,
+    none_ready,
     promoted_by_itself,
     rejected_before,
     renewed,
@@ -212,8 +214,8 @@ def _before_cutover(record: Record, view: View, terms: Terms, now: datetime) -> 
             if further := renewed(record, view, terms, now):
                 return Next(further)
     if record.step in TIMED and record.deadline is not None and now >= record.deadline:
-        said = f": {view.before[1]}" if record.step is Step.VERIFY_BEFORE and view.before[1] else ""
-        return abandoned(record, view, Reason.PROGRESS_DEADLINE_EXCEEDED, f"{record.step} did not end within its deadline{said}")
+        said = view.before[1] if record.step is Step.VERIFY_BEFORE else ""
+        return abandoned(record, view, *late(view, f"{record.step} did not end within its deadline", said))
     return Next(record, look_at=look_at(record, view, terms, now))
 
 
@@ -241,10 +243,10 @@ def _cutover(record: Record, view: View, terms: Terms, now: datetime) -> Next:
             return Next(kept(replace(record, cutover_at=now), view, terms, now), promotes=record.place.revision)
         return Next(replace(enter(record, Step.VERIFY_AFTER, terms, now), cutover_at=now, window_ends_at=now + terms.window))
     if is_late:
-        return _lost(record, view, Reason.PROGRESS_DEADLINE_EXCEEDED, "the endpoints did not follow the cutover within its deadline")
+        return _lost(record, view, *late(view, "the endpoints did not follow the cutover within its deadline"))
     # No endpoint alone says little: they may not have followed yet.
     if view.traffic.ready == 0 and stack.is_settled and stack.available == 0:
-        return _lost(record, view, Reason.NO_PODS_AVAILABLE, "no pod of the new revision was ready after the cutover")
+        return _lost(record, view, Reason.NO_PODS_AVAILABLE, none_ready(view, "no pod of the new revision was ready after the cutover"))
     return Next(record, look_at=record.deadline)
 
 
@@ -281,12 +283,12 @@ def _verify_after(record: Record, view: View, terms: Terms, now: datetime) -> Ne
     if view.wanted == (view.stable.revision if view.stable else "") or view.replicas == 0:
         return back(record)  # of no pods nothing is ever known
     if view.traffic.ready == 0 and view.traffic.is_told:
-        return _lost(record, view, Reason.NO_PODS_AVAILABLE, "no pod of the new revision is ready")
+        return _lost(record, view, Reason.NO_PODS_AVAILABLE, none_ready(view, "no pod of the new revision is ready"))
     verdict, said = view.after
     if verdict is Verdict.FAILED:
         return back(record, Reason.CHECK_FAILED, said)
-    if unseen := unseen_window(record, view, terms, now):
-        return unseen
+    if anew := unseen_window(record, view, terms, now):
+        return anew
     ends = record.window_ends_at or now
     if now < ends:
         return Next(record, look_at=ends)

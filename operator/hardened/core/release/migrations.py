@@ -34,8 +34,17 @@ def migrate(record: Record, view: View, now: datetime, entered: Callable[[], Rec
     if verdict is Verdict.FAILED or has_passed(record.deadline, now):
         # What a node took late may come to its end all the same: then it is undone.
         over = record if view.hooks.is_running else replace(record, migration=None)
-        return abandoned(over, view, Reason.MIGRATION_FAILED, f"the migration failed: {said}")
+        return abandoned(over, view, Reason.MIGRATION_FAILED, f"the migration failed: {said}; {_left_to_do(view)}")
     return Next(record, look_at=record.deadline)
+
+
+def _left_to_do(view: View) -> str:
+    """What becomes of the data. Nothing undoes a migration of which nobody knows how far it came."""
+    has_undo = view.hooks.undo_within is not None
+    if view.hooks.is_running:
+        return "it may yet end, and is undone if it ends well" if has_undo else "it may yet end, and nothing undoes it"
+    undo = "its undo does not run" if has_undo else "nothing undoes it"
+    return f"nobody knows how far it came, and {undo}: put the data right by hand first"
 
 
 def undo(record: Record, view: View, now: datetime, anew: Callable[[], Next]) -> Next:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from hardened.api.strategy import Strategy
+from hardened.core.live.diagnosis import Finding
 from hardened.core.reasons import Reason
 
 #: What a promoted stack is kept for at least, once traffic has left it: proxies and ingress controllers follow at their own pace.
@@ -249,7 +250,7 @@ class Hooks:
     waits_for: what the revision depends on and is not there, in words, "" for nothing; waits_for_services: other services are among it;
     is_held: what its first pod needs is not there; has_no_room: its pods wait for the cluster, and for nothing of their own; is_blind: pods
     of its checks do, so that nobody can say how it does; is_unwatched: one of them is not there, or not at work, whether or not it
-    can be; is_busy: a migration runs that no record tells of.
+    can be; cause: why its pods are not available; is_busy: a migration runs that no record tells of.
 
     Of the record's release: is_marked: its revision tells how its migration is undone, as must be before it begins; is_made, is_undo_made:
     the pods are there; is_running: the first of them is at work, for as long as its own deadline lets it; migrated, undone: what came of
@@ -262,6 +263,7 @@ class Hooks:
     has_no_room: bool = False
     is_blind: bool = False
     is_unwatched: bool = False
+    cause: Finding | None = None
     is_busy: bool = False
     is_marked: bool = False
     is_made: bool = False

@@ -163,6 +163,19 @@ def abandoned(record: Record, view: View, reason: Reason, message: str) -> Next:
     return Next(left_of(record, view), rejects=Rejection(record.place.revision, record.key, reason, message))
 
 
+def late(view: View, text: str, otherwise: str = "") -> tuple[Reason, str]:
+    """Why a revision is rejected whose deadline has passed: for what keeps its pods, where that is known. otherwise: what else is known."""
+    cause, said = view.hooks.cause, otherwise
+    if cause:
+        said = cause.message
+    return (cause.reason if cause else Reason.PROGRESS_DEADLINE_EXCEEDED), f"{text}: {said}" if said else text
+
+
+def none_ready(view: View, text: str) -> str:
+    """That no pod is ready, with the cause, where it is known."""
+    return f"{text}: {view.hooks.cause.message}" if view.hooks.cause else text
+
+
 def back(record: Record, reason: Reason | None = None, message: str = "") -> Next:
     """To SwitchBack. reason: why the revision is rejected; None where only the spec has gone back to stable."""
     if record.is_rollback:

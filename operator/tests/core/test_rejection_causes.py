@@ -1,0 +1,163 @@
+"""A version that is rejected at a deadline is rejected for what kept its pods: reason and message say it, and so does what is marked."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from tests.core.releases import CHECKED, SPEC, released
+from tests.core.test_diagnosis import CLAIMS
+from tests.core.worlds import WEB, World, body, condition, decide, live_sample, revision, settle, with_spec
+
+from hardened.api import names
+from hardened.core.manifest import ChildKey, Manifest
+
+HOUR = timedelta(hours=1)
+SAMPLES: dict[str, Any] = live_sample("pods")
+BETWEEN = {
+    "phase": "Running",
+    "containerStatuses": [
+        {
+            "name": "app",
+            "ready": False,
+            "restartCount": 3,
+            "state": {"running": {}},
+            "lastState": {"terminated": {"exitCode": 1, "reason": "Error"}},
+        }
+    ],
+}
+UNBOUND = {
+    "phase": "Pending",
+    "conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": CLAIMS[0]}],
+}
+CAUSES = [
+    pytest.param(SAMPLES["crash"]["status"], "CrashLooping", "exit code 3 (Error)", id="it ends"),
+    pytest.param(
+        BETWEEN, "CrashLooping", "ended with exit code 1 (Error), restarted 3 times; see kubectl logs --previous", id="between crashes"
+    ),
+    pytest.param(SAMPLES["initcrash"]["status"], "CrashLooping", "container init: ended with exit code 4", id="an init container fails"),
+    pytest.param(SAMPLES["pull"]["status"], "ImagePullFailed", "registry.invalid", id="an image cannot be pulled"),
+    pytest.param(SAMPLES["noconfig"]["status"], "ConfigMissing", 'secret "missing" not found', id="a Secret is missing"),
+    pytest.param(UNBOUND, "Unschedulable", "unbound immediate PersistentVolumeClaims", id="a claim has no volume"),
+    pytest.param(SAMPLES["unready"]["status"], "PodsNotReady", "readiness probe fails", id="nothing listens"),
+    pytest.param(SAMPLES["unmounted"]["status"], "PodsNotReady", "volumes are not mounted yet", id="volumes are not mounted"),
+]
+
+
+def show(cr: Manifest, world: World, now: datetime, color: str, status: Manifest) -> None:
+    """Lets the pods of a colour, of what the spec asks for, be like this."""
+    world.dead.add(f"shop-{color}")
+    world.follow(now)
+    for pod in world.pods:
+        if (pod["metadata"]["labels"][names.COLOR_LABEL], pod["metadata"]["labels"][names.REVISION_LABEL]) == (color, revision(cr)):
+            pod["status"] = status
+
+
+def second(spec: Manifest) -> tuple[Manifest, World, Any]:
+    cr, world = body(spec), World()
+    now = released(cr, world)
+    return with_spec(cr, image="shop:2"), world, now
+
+
+def marked(world: World, cr: Manifest) -> str:
+    """The rejections that are stored."""
+    name = next(key for key in world.objects if key.kind == "ControllerRevision" and key.name.endswith(revision(cr)))
+    return str(world.objects[name]["metadata"]["annotations"][names.REJECTED_ANNOTATION])
+
+
+@pytest.mark.parametrize(("status", "reason", "says"), CAUSES)
+def test_in_preview(status: Manifest, reason: str, says: str) -> None:
+    cr, world, now = second(SPEC)
+    settle(cr, world, now)
+    show(cr, world, now, "green", status)
+    settle(cr, world, now + HOUR)
+    pin = cr["status"]["pin"]
+    assert (pin["reason"], condition(cr["status"], "Ready")) == (reason, ("False", "Rejected"))
+    assert pin["message"].startswith("Preview did not end within its deadline: pod ")
+    assert says in pin["message"]
+    ready = next(c["message"] for c in cr["status"]["conditions"] if c["type"] == "Ready")
+    assert f"was rejected: {reason}: Preview did not end" in ready, "which the Event says, too"
+    assert reason in marked(world, cr), "which history says, too"
+
+
+@pytest.mark.parametrize(("status", "reason", "says"), CAUSES)
+@pytest.mark.parametrize("strategy", ["RollingUpdate", "Recreate"])
+def test_in_place(strategy: str, status: Manifest, reason: str, says: str) -> None:
+    cr, world, now = second({**WEB, "release": {"strategy": strategy}})
+    settle(cr, world, now)
+    color = "blue" if strategy == "RollingUpdate" else "green"
+    if strategy == "Recreate":
+        world.follow(now)  # the pods of the version before go
+        settle(cr, world, now)
+    show(cr, world, now, color, status)
+    settle(cr, world, now + HOUR)
+    pin = cr["status"]["pin"]
+    assert pin["reason"] == reason
+    assert pin["message"].startswith("the cutover did not end within its deadline: pod ")
+    assert says in pin["message"]
+
+
+def test_while_checks_wait_for_pods_that_died() -> None:
+    cr, world, now = second(CHECKED)
+    world.mute = True
+    now = released(cr, world, now, until="VerifyBefore")
+    show(cr, world, now, "green", BETWEEN)
+    settle(cr, world, now + HOUR)
+    assert cr["status"]["pin"]["reason"] == "CrashLooping"
+    assert "VerifyBefore did not end within its deadline: pod " in cr["status"]["pin"]["message"]
+
+
+def test_with_no_cause_to_see_by_then_the_last_one_that_was_told_of_it() -> None:
+    cr, world, now = second(SPEC)
+    settle(cr, world, now)
+    show(cr, world, now, "green", SAMPLES["pull"]["status"])
+    settle(cr, world, now + timedelta(minutes=5))
+    assert condition(cr["status"], "Ready") == ("False", "ImagePullFailed")
+    show(cr, world, now, "green", {"phase": "Pending"})
+    settle(cr, world, now + HOUR)
+    assert cr["status"]["pin"]["reason"] == "ImagePullFailed"
+    assert "registry.invalid" in cr["status"]["pin"]["message"]
+
+
+def test_what_was_told_of_another_release_says_nothing_of_this_one() -> None:
+    cr, world, now = second(SPEC)
+    settle(cr, world, now)
+    show(cr, world, now, "green", SAMPLES["pull"]["status"])
+    settle(cr, world, now + timedelta(minutes=5))
+    cr = {**with_spec(cr, image="shop:3"), "status": cr["status"]}
+    now += timedelta(minutes=6)
+    settle(cr, world, now)
+    show(cr, world, now, "green", {"phase": "Pending"})
+    settle(cr, world, now + HOUR)
+    assert cr["status"]["pin"]["reason"] == "ProgressDeadlineExceeded"
+
+
+def test_a_deployment_whose_pods_are_refused_says_it() -> None:
+    cr, world, now = second(SPEC)
+    settle(cr, world, now)
+    world.dead.add("shop-green")
+    world.follow(now)
+    world.pods = []
+    refused = {"type": "ReplicaFailure", "status": "True", "message": 'pods "x" is forbidden: violates PodSecurity "restricted:latest"'}
+    world.objects[ChildKey("Deployment", "shop-green")]["status"]["conditions"].append(refused)
+    settle(cr, world, now + HOUR)
+    assert cr["status"]["pin"]["reason"] == "PodSecurityRefused"
+
+
+def test_pods_are_listed_at_the_deadline_and_not_before() -> None:
+    cr, world, now = second({**WEB, "release": {"strategy": "RollingUpdate"}})
+    settle(cr, world, now)
+    show(cr, world, now, "blue", BETWEEN)
+    assert decide(cr, world, now + timedelta(seconds=1)).status
+    settle(cr, world, now + HOUR)
+    assert "restarted 3 times" in cr["status"]["pin"]["message"]
+
+
+def test_no_pod_is_ready_after_the_cutover_and_why() -> None:
+    cr, world, now = second(SPEC)
+    now = released(cr, world, now, until="VerifyAfter")
+    show(cr, world, now, "green", BETWEEN)
+    settle(cr, world, now)
+    settle(cr, world, now)
+    assert condition(cr["status"], "Ready")[1] == "RolledBack"
+    assert cr["status"]["pin"]["reason"] == "NoPodsAvailable"
+    assert "no pod of the new revision is ready: pod " in cr["status"]["pin"]["message"]
