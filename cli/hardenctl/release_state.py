@@ -55,7 +55,8 @@ class ReleaseState:
     """A release at work.
 
     step: where it is; deadline: when the step has failed (in Approval: is over); is_paused: a person holds it; remaining: what was left of
-    the deadline then, as the operator wrote it; is_approved: a person promoted it; is_rollback: a person goes back to it.
+    the deadline then, as the operator wrote it; is_approved: a person promoted it; is_rollback: it is gone back to, by hand or since the
+    spec asks for it; is_back: in SwitchBack, traffic has left it.
     """
 
     revision: str
@@ -64,6 +65,7 @@ class ReleaseState:
     is_paused: bool = False
     is_approved: bool = False
     is_rollback: bool = False
+    is_back: bool = False
     remaining: str = ""
     deadline: datetime | None = None
     window_ends_at: datetime | None = None
@@ -87,7 +89,7 @@ class ReleaseState:
                 left = remaining(self.keep_until, now)
                 return f"the previous colour is kept for {left} more" if left else ""
             case "SwitchBack":
-                return "traffic is led back"
+                return "traffic is back, its pods stay for a moment" if self.is_back else "traffic is led back"
             case "Preflight":
                 return "waits for what it needs"
             case "Undo":
@@ -123,6 +125,7 @@ def release_of(live: Live) -> ReleaseState | None:
         is_paused=is_paused(live),
         is_approved=found.get("approved") is True,
         is_rollback=found.get("rollback") is True,
+        is_back=bool(found.get("confirmedAt")),
         remaining=str(found.get("remaining") or ""),
         deadline=moment(found, "deadline"),
         window_ends_at=moment(found, "windowEndsAt"),

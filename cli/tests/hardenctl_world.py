@@ -109,6 +109,12 @@ def going_back(step: str, *, is_available: bool = True) -> dict[str, Any]:
     return taken_back(is_available=is_available) | {"release": releasing(step)["release"]}
 
 
+def gone_back() -> dict[str, Any]:
+    """The spec asks for REVISION again, which traffic has come back to; the pods of NEW stay for a moment."""
+    release = releasing("SwitchBack", confirmedAt="2026-01-02T03:04:05Z")
+    return healthy() | {"stable": release["stable"], "release": release["release"]}
+
+
 def stored(revision: str, number: int, image: str, *, promotion: int = 0, rejected: str = "", **fields: Any) -> dict[str, Any]:
     """A ControllerRevision. rejected: the annotation, as JSON."""
     marks = {"hardened.dev/promotion": str(promotion)} if promotion else {}

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hardenctl_world import SERVICES, FakeCluster, degraded, healthy, modified, progressing, service, taken_back
+from hardenctl_world import SERVICES, FakeCluster, degraded, gone_back, healthy, modified, progressing, releasing, service, taken_back
 
 from hardenctl.replies import Conflict, FieldConflict, Invalid
 from hardened.errors import ApiFailure, FieldError, Refused, Vanished
@@ -57,6 +57,7 @@ def test_an_image_keeps_what_was_applied_before_and_pins_the_object(run: Any) ->
     ("states", "result", "code", "expected"),
     [
         pytest.param([progressing(), healthy()], "healthy", 0, "√ shop/api is healthy: revision 4e7bb635c5c3 serves", id="healthy"),
+        pytest.param([releasing("SwitchBack"), gone_back()], "healthy", 0, "shop/api is healthy", id="back to what served"),
         pytest.param([degraded(), healthy()], "healthy", 0, "shop/api is healthy", id="a passing fault"),
         pytest.param([degraded(stalled=True)], "failed", 1, "error: shop/api has failed: pod api-1", id="a final fault"),
         pytest.param([progressing()], "timeout", 124, "hint: only the waiting ended; the release goes on", id="time is up"),

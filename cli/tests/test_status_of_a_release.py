@@ -14,6 +14,7 @@ from hardenctl_world import (
     degraded,
     deployment,
     going_back,
+    gone_back,
     healthy,
     kept,
     modified,
@@ -68,6 +69,7 @@ OLD_BRANCH = [f"└─ {REVISION}   registry.example/api:1.0   serves, stable", 
         pytest.param(releasing("VerifyAfter", windowEndsAt=after(seconds=65)), "step VerifyAfter: the window ends in 1m5s", id="a window"),
         pytest.param(releasing("VerifyAfter", windowEndsAt=after(seconds=-5)), "step VerifyAfter: waits for results", id="and its end"),
         pytest.param(releasing("SwitchBack"), "step SwitchBack: traffic is led back", id="the way back"),
+        pytest.param(gone_back(), "step SwitchBack: traffic is back, its pods stay for a moment", id="the end of the way back"),
         pytest.param(releasing("Preview", pausedAt=after(seconds=-9)), "step Preview: paused", id="a pause"),
         pytest.param(
             releasing("Preview", pausedAt=after(seconds=-9), remaining="5m"), "step Preview: paused, with 5m left", id="and what it left"
@@ -206,6 +208,8 @@ def scripted(*states: dict[str, Any], first: dict[str, Any]) -> FakeCluster:
     ("flags", "states", "result", "code"),
     [
         pytest.param(["-w"], [releasing("Approval"), kept()], "healthy", 0, id="a promotion is waited for"),
+        pytest.param(["-w"], [releasing("SwitchBack"), gone_back()], "healthy", 0, id="the spec went back, and traffic is back"),
+        pytest.param(["--for=healthy"], [releasing("SwitchBack"), gone_back()], "healthy", 0, id="healthy it is then"),
         pytest.param(["-w"], [releasing(), taken_back()], "rolledback", 3, id="taken back is an end"),
         pytest.param(["-w"], [releasing(), taken_back(after_cutover=False)], "rejected", 3, id="rejected is an end"),
         pytest.param(["-w"], [releasing(), going_back("SwitchBack")], "timeout", 124, id="taken back it is once traffic is back"),
