@@ -146,6 +146,17 @@ async def a_service_changes_its_type(w: World) -> None:
 
 
 @promise
+async def a_service_never_becomes_headless_nor_ceases_to_be(w: World) -> None:
+    plain = w.service({"name": "http", "port": 80})
+    headless = plain | {"spec": plain["spec"] | {"clusterIP": "None"}}
+    await w.api.apply(SERVICE, headless, force=True)
+    assert (await w.api.apply(SERVICE, plain, force=True))["spec"]["clusterIP"] == "None", "what it is to be is dropped without a word"
+    await w.api.delete(SERVICE, w.namespace, w.name, uid=(await w.now(SERVICE))["metadata"]["uid"])
+    await w.api.apply(SERVICE, plain, force=True)
+    assert is_kind(await raised(w.api.apply(SERVICE, headless, force=True)), Refused, 422, "Invalid")
+
+
+@promise
 async def a_services_selector_is_replaced_as_a_whole(w: World) -> None:
     await w.api.apply(SERVICE, w.service({"port": 80}), force=True)
     body = w.service({"port": 80})
