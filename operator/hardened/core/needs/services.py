@@ -31,8 +31,8 @@ def taken(facts: Facts) -> Finding | None:
         return None
     name, other = found
     base = min(facts.svc.name, other, key=len)
-    text = f"HardenedService {other} wants Service {name} too: one is named like the preview of the other ({base})"
-    return Finding(Reason.NAME_TAKEN, f"{text}; rename one of the two, that is, create it anew under another name", is_final=True)
+    text = f"HardenedService {other} wants Service {name} too, through which revisions of {base} are previewed"
+    return Finding(Reason.NAME_TAKEN, f"{text}: rename one of the two, that is, create it anew under another name", is_final=True)
 
 
 def fixed(facts: Facts) -> Finding | None:
