@@ -92,6 +92,27 @@ def status_of(svc: HardenedService, situation: Situation, before: Mapping[str, A
     return status
 
 
+#: What a person, or another controller, goes by at once. The numbers of pods, and what is said in words, may come a little later.
+_NEWS = ("observedGeneration", "release", "stable", "pin", "proof", "actions")
+
+
+def has_news(before: Mapping[str, Any], status: Mapping[str, Any]) -> bool:
+    """Whether a status says more than the one before it, but for other numbers of pods and other words.
+
+    That the first pods serve where nobody did is said by what follows from it: the end of the rollout, or of the release.
+    """
+    if before.get("serving") and before["serving"] != status.get("serving"):
+        return True
+    known, said = _said(before), _said(status)
+    if said.get("Available", ("", ""))[0] == "True":
+        known["Available"] = said["Available"]
+    return known != said or any(before.get(name) != status.get(name) for name in _NEWS)
+
+
+def _said(status: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    return {c["type"]: (c["status"], c["reason"]) for c in status.get("conditions") or ()}
+
+
 def _ready(s: Situation) -> Condition:
     if s.finding:
         return Condition("Ready", False, s.finding.reason, s.finding.message)

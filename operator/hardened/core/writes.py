@@ -80,14 +80,19 @@ class Writes:
     def unseen_stacks(self) -> frozenset[ChildKey]:
         """The Deployments that the release goes by, as far as the caches lack them: somebody may have taken their labels, and no more."""
         record, stable = self.record, self.facts.stable
-        if record is None or record.step in WITHOUT_PODS:
+        if record is None or record.step in WITHOUT_PODS or self._is_new():
             return frozenset()
         colors = {record.place.color, *((stable.place.color,) if stable else ()), *(COLORS if record.step is Step.KEEP else ())}
         keys = frozenset(self.facts.deployment_key(color) for color in colors)
         return keys - self.observed.children.keys() - self.observed.absent
 
     def unread(self, wanted: Iterable[Manifest]) -> frozenset[ChildKey]:
-        """What has to be read by name before anything is written: wanted children that the caches lack, and what is to be rebuilt."""
+        """What has to be read by name before anything is written: wanted children that the caches lack, and what is to be rebuilt.
+
+        Nothing of a service that never had a child: each is made on the condition that it is not there, and read if it is.
+        """
+        if self._is_new():
+            return frozenset()
         missing = frozenset(key_of(m) for m in wanted) - self.observed.children.keys() - self.observed.absent
         # Also of a colour that has no stack yet: before it was read, nobody could say which.
         rebuilt = (self.facts.unread_template(color) for color in COLORS)
@@ -100,6 +105,9 @@ class Writes:
             return shrinking - self.observed.fresh
         switch = frozenset({ChildKey("Service", self.svc.name)}) & self.observed.children.keys()
         return switch - self.observed.fresh if shrinking else frozenset()
+
+    def _is_new(self) -> bool:
+        return not (self.facts.ours or self.facts.stable or self.facts.before.get("history") or self.observed.absent)
 
     # ---- what is to be written
 

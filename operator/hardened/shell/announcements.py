@@ -22,7 +22,7 @@ class Announcement(NamedTuple):
 def announcements(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Announcement]:
     """An Event for each told condition whose status or reason changed, and for each turn of a release.
 
-    A repeated look at an unchanged world announces nothing.
+    A new service has one when it is Ready, and for what goes wrong until then. A repeated look at an unchanged world announces nothing.
     """
     found = [*_conditions(before, after), *_release(before, after)]
     return list(dict.fromkeys(found))
@@ -46,11 +46,11 @@ def _release(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[An
     stable = after.get("stable") or {}
     if new and new.get("startedAt") != old.get("startedAt") and new.get("rollback"):
         yield Announcement("Warning", "RollingBack", f"revision {new['revision']} is gone back to, in {new['color']}")
-    elif new and new.get("startedAt") != old.get("startedAt"):
+    elif new and new.get("startedAt") != old.get("startedAt") and before:
         yield Announcement("Normal", "ReleaseStarted", f"revision {new['revision']} comes up in {new['color']}")
     if new.get("cutoverAt") and new.get("cutoverAt") != old.get("cutoverAt") and not new.get("rollback"):
         yield Announcement("Normal", "SwitchedOver", f"revision {new['revision']} in {new['color']} takes the requests, and is watched")
     if new.get("step") == "SwitchBack" != old.get("step"):
         yield Announcement("Warning", "SwitchingBack", f"requests are led away from revision {new['revision']} in {new['color']}")
-    if stable.get("promotion", 0) > (before.get("stable") or {}).get("promotion", 0):
+    if stable.get("promotion", 0) > (before.get("stable") or {}).get("promotion", 0) > 0:
         yield Announcement("Normal", "Promoted", f"revision {stable['revision']} in {stable['color']} is the one to go back to from now on")

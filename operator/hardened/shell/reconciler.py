@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from hardened.api import names
@@ -16,6 +16,7 @@ from hardened.core.needs.dependencies import cycle_of, named_services
 from hardened.core.needs.services import namesakes
 from hardened.core.plan import Plan, plan
 from hardened.core.policy import Policy
+from hardened.core.status import has_news
 from hardened.core.writes import Apply
 from hardened.errors import ApiFailure, LookAgain, Refused, TryAgain, Vanished
 from hardened.shell.announcements import announcements
@@ -36,17 +37,20 @@ logger = logging.getLogger(__name__)
 ROUNDS: Final = 8
 #: Seconds between two attempts at a status that the server does not keep, as under an older CRD.
 UNKEPT_PAUSE: Final = 15.0
+#: Numbers of pods alone are written this long after the last status at the soonest: while pods come and go there are others at once.
+NUMBERS_PAUSE: Final = timedelta(seconds=5)
 
 
 @dataclass(frozen=True)
 class _Written:
     """What we last wrote as status, and what the server made of it: an older CRD prunes fields that it does not know.
 
-    meant: with what it lacks of fields that it knows, None where it lacks nothing.
+    at: when; meant: with what it lacks of fields that it knows, None where it lacks nothing.
     """
 
     wanted: str
     stored: Any
+    at: datetime
     meant: Body | None = None
 
 
@@ -257,7 +261,7 @@ class Reconciler:
     # ---- telling
 
     async def _tell(self, key: Key, body: Body, decided: Plan) -> bool:
-        """One status write, if it differs. Whether there was one."""
+        """One status write, if it differs. Whether there was one. Other numbers alone wait for their time, or for something to be said."""
         if decided.status is None:
             return False
         self._metrics.set_phase(key, decided.status["phase"])
@@ -269,12 +273,16 @@ class Reconciler:
         self._see_place(key, decided.status)
         if before == decided.status or (written and written.wanted == wanted and before in (written.stored, written.meant)):
             return False
+        since = self._now() - written.at if written else NUMBERS_PAUSE
+        if before and timedelta() <= since < NUMBERS_PAUSE and not has_news(before, decided.status):
+            self._queue.add_after(key, (NUMBERS_PAUSE - since).total_seconds())
+            return False
         try:
             told = await self._writer.apply_status(key, body, decided.status)
         except Vanished:
             await self._see_whether_it_is_gone(key, body)
             raise
-        self._status[key] = _Written(wanted, told.live.get("status"), told.meant)
+        self._status[key] = _Written(wanted, told.live.get("status"), self._now(), told.meant)
         self._metrics.releases.saw(key, told.live.get("status") or {}, self._now())
         for event in announcements(before or {}, decided.status):
             self._recorder.record(body, event.type, event.reason, event.message)

@@ -33,11 +33,19 @@ LATER = NOW + timedelta(minutes=1)
 
 
 def test_a_wanted_child_is_looked_for_by_name_before_it_is_made() -> None:
-    cr = body()
-    begun(cr, World())
+    cr, _ = running()
     first = plan(cr, Observed.of([]), ANY_KEY, NOW)
     assert first == Plan(look=first.look)
     assert {str(k) for k in first.look} >= {"Deployment shop-blue", "Service shop", "NetworkPolicy shop-blue"}
+
+
+def test_a_new_service_has_each_child_made_on_the_condition_that_it_is_not_there() -> None:
+    cr = body()
+    begun(cr, World())
+    first = plan(cr, Observed.of([]), ANY_KEY, NOW)
+    assert not first.look
+    assert len(first.apply) == 6
+    assert all(step.is_new for step in first.apply)
 
 
 def test_only_what_is_not_known_is_looked_for() -> None:

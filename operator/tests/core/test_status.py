@@ -9,9 +9,10 @@ from tests.core.worlds import NOW, STAMP, body, condition, service
 from hardened.api.names import SCHEMA_REVISION
 from hardened.core.live.diagnosis import Finding
 from hardened.core.live.rollout import Rollout
+from hardened.core.manifest import Manifest
 from hardened.core.reasons import MEANING, Reason
 from hardened.core.release.model import Place, Record, Step
-from hardened.core.status import Situation, status_of, unparsed_status
+from hardened.core.status import Situation, has_news, status_of, unparsed_status
 
 DONE = Rollout(revision="new", wanted=2, total=2, updated=2, available=2, is_current=True, progressed_at=NOW)
 HEALTHY = Situation(
@@ -170,3 +171,31 @@ def test_an_invalid_spec_at_the_first_visit_sets_every_condition() -> None:
 
 def test_every_reason_is_explained() -> None:
     assert set(MEANING) == set(Reason)
+
+
+def told(available: str = "False", **more: Any) -> Manifest:
+    conditions = [
+        {"type": "Ready", "status": "False", "reason": "RollingOut"},
+        {"type": "Available", "status": available, "reason": "Pods"},
+    ]
+    return {"observedGeneration": 1, "phase": "Pending", "replicas": 0, "conditions": conditions, "history": [], **more}
+
+
+BLUE, GREEN = {"color": "blue"}, {"color": "green"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        pytest.param({}, told(), True, id="the first one"),
+        pytest.param(told(), told(phase="Progressing", replicas=3, availableReplicas=1, history=[1]), False, id="numbers of pods"),
+        pytest.param(told(), told("True", serving=BLUE), False, id="the first pods that serve"),
+        pytest.param(told("True", serving=BLUE), told(serving=BLUE), True, id="no pod serves any more"),
+        pytest.param(told(serving=BLUE), told(serving=GREEN), True, id="others serve"),
+        pytest.param(told(release={"step": "Preview"}), told(release={"step": "ScaleUp"}), True, id="a step"),
+        pytest.param(told(), told(observedGeneration=2), True, id="another spec"),
+        pytest.param(told(), told(conditions=[]), True, id="a condition"),
+    ],
+)
+def test_what_other_numbers_of_pods_alone_say_is_no_news(before: Manifest, after: Manifest, expected: bool) -> None:
+    assert has_news(before, after) is expected

@@ -114,6 +114,13 @@ class World:
         said = next((words for part, words in self.barred.items() if key.kind == "Pod" and part in key.name), None)
         return Refused(f'pods "{key.name}" is forbidden: {said}', status=403) if said else None
 
+    def read(self, observed: Observed, keys: Iterable[ChildKey]) -> Observed:
+        """What is seen once these were read by name."""
+        for key in keys:
+            found = self.objects.get(key)
+            observed = observed.with_child(found) if found else observed.without_child(key)
+        return observed
+
     def write(self, decided: Plan) -> None:
         for step in decided.apply:
             key = key_of(step.manifest)
@@ -232,9 +239,9 @@ def decide(service: Manifest, world: World, now: datetime = NOW, policy: Policy 
             observed = replace(observed, samples={query.name: world.samples[query.name] for query in decided.ask})
             world.asked += [query.text for query in decided.ask]
         elif decided.look:
-            for key in decided.look:
-                found = world.objects.get(key)
-                observed = observed.with_child(found) if found else observed.without_child(key)
+            observed = world.read(observed, decided.look)
+        elif taken := [key for step in decided.apply if step.is_new and (key := key_of(step.manifest)) in world.objects]:
+            observed = world.read(observed, taken)  # as after the server's refusal to make it
         else:
             return decided
 

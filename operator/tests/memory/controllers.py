@@ -32,7 +32,8 @@ def _deployments(store: Store) -> int:
             continue
         before = stored.body.get("status") or {}
         is_stuck = (namespace, name) in store.stuck
-        status = _available(stored.body, before, store.now(), is_stuck=is_stuck, is_dead=_is_dead(store, stored.body))
+        pace = 0 if is_stuck else store.pace
+        status = _available(stored.body, before, store.now(), pace=pace, is_dead=_is_dead(store, stored.body))
         if status != before:
             new = fields.copy(stored.body) | {"status": status}
             new["metadata"].setdefault("annotations", {}).setdefault("deployment.kubernetes.io/revision", "1")
@@ -51,9 +52,9 @@ def _is_dead(store: Store, deployment: Body) -> bool:
     return image in store.dead | store.homeless
 
 
-def _available(body: Body, before: Body, now: str, *, is_stuck: bool, is_dead: bool) -> Body:
+def _available(body: Body, before: Body, now: str, *, pace: int, is_dead: bool) -> Body:
     wanted = body["spec"]["replicas"]
-    ready = 0 if is_dead else min(wanted, before.get("readyReplicas", 0)) if is_stuck else wanted
+    ready = 0 if is_dead else min(wanted, before.get("readyReplicas", 0) + pace)
     counts = {"replicas": wanted, "updatedReplicas": wanted, "readyReplicas": ready, "availableReplicas": ready}
     status: Body = {"observedGeneration": body["metadata"]["generation"], **{name: count for name, count in counts.items() if count}}
     if ready < wanted:

@@ -160,7 +160,12 @@ def test_what_was_done_last_is_told_before_the_end() -> None:
             await cluster.pass_time(5)
             last.caller.slow["Event"] = 0.1
             await cluster.people.create(HARDENED_SERVICE, service())
-            await until(lambda: "phase" in cluster.all(HARDENED_SERVICE)[0].get("status", {}), within=5)
+
+            def is_healthy() -> bool:
+                cluster.settle()
+                return bool(cluster.all(HARDENED_SERVICE)[0].get("status", {}).get("phase") == "Healthy")
+
+            await until(is_healthy, within=5)
             assert cluster.all(EVENT) == []
             assert await last.ended() == 0
             assert len(cluster.all(EVENT)) == 1

@@ -51,7 +51,7 @@ from hardened.core.release.moves import back, left_of
 from hardened.core.release.record import proof_of, record_of
 from hardened.core.release.requests import is_proven, judged, with_requests
 from hardened.core.release.stacks import lead_to, stacks_of, switch_epoch
-from hardened.core.release.view import terms_of, view_of
+from hardened.core.release.view import has_ready_endpoints, terms_of, view_of
 
 #: Where nothing says how many replicas are wanted.
 DEFAULT_REPLICAS = 2
@@ -341,7 +341,7 @@ def _depends_on_pods(facts: Facts, record: Record | None, view: View, now: datet
         return False
     match record.step:
         case Step.CUTOVER:
-            return view.traffic.leads_to == record.place
+            return view.traffic.leads_to == record.place and has_ready_endpoints(facts)
         case Step.SWITCH_BACK:
             return view.traffic.leads_to == view.stable
         case Step.VERIFY_AFTER:

@@ -104,6 +104,11 @@ def followed(facts: Facts, place: Place | None) -> tuple[int, bool]:
     return len(ready), bool(slices) and all(uid in mine for uid, _ in endpoints)
 
 
+def has_ready_endpoints(facts: Facts) -> bool:
+    """Whether clients have any endpoint that takes connections, whoever it is."""
+    return any(is_ready for _, is_ready in _endpoints(_slices(facts)))
+
+
 def _slices(facts: Facts) -> list[Manifest]:
     return [live for live in facts.observed.children.values() if _is_slice_of(live, facts.svc.name)]
 
