@@ -37,8 +37,8 @@ class Store:
     """Shared by all who call the cluster. Bodies that go in and out are the store's own: callers copy them.
 
     quota: (namespace, kind) -> how many objects may be; creations beyond are refused. stuck: Deployments (namespace, name) that never
-    become available; pace: how many pods of each other one become ready at a time. dead: images whose containers are never ready; doomed:
-    images that fail as soon as a Service leads to them. homeless: images whose pods no node takes; lingering: revisions whose pods never go.
+    become available; pace: how many pods of others become ready at a time. dead: images whose containers are never ready; doomed:
+    images that fail as soon as a Service leads to them. homeless: images whose pods no node takes; lingering: revisions whose pods stay.
     barred: a part of the names of pods that an admission plugin refuses -> its words.
     defaults: kind -> what fills in its defaults, such as those of the CRD's schema.
     """
