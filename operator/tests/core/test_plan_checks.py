@@ -85,6 +85,55 @@ def test_verifiers_that_say_nothing_are_asked_again_and_neither_pass_nor_fail() 
     assert condition(cr["status"], "Ready") == ("True", "Healthy")
 
 
+def port(name: str, number: int) -> Manifest:
+    return {"name": name, "containerPort": number}
+
+
+@pytest.mark.parametrize(
+    "kind", [{"http": {"port": "new"}}, {"tcp": {"port": "new"}}, {"load": {"port": "new", "rate": 1, "duration": "5s"}}]
+)
+@pytest.mark.parametrize("others", [[], [{"name": "live", "tcp": {}}]], ids=["alone", "beside another"])
+def test_a_check_of_a_port_that_only_a_newer_spec_has_is_not_expected_of_the_version_that_is_watched(
+    kind: Manifest, others: list[Manifest]
+) -> None:
+    spec = {**SPEC, "ports": [port("http", 8080), port("old", 9090)], "verify": {"afterCutover": {"window": "10s", "checks": others}}}
+    cr, world = body(spec), World()
+    now = released(cr, world)
+    cr = with_spec(cr, image="shop:2")
+    now = released(cr, world, now, until="VerifyAfter")
+    checks = [*others, {"name": "renamed", **kind}]
+    newer = {"ports": [port("http", 8080), port("new", 9090)], "verify": {"afterCutover": {"window": "10s", "checks": checks}}}
+    cr = {**with_spec(cr, image="shop:3", **newer), "status": cr["status"]}
+    for _ in range(12):
+        world.follow(now)
+        now += SECOND
+        settle(cr, world, now)
+    promoted = cr["status"]["stable"]
+    assert (promoted["promotion"], promoted["color"]) == (2, "green"), "by its own checks, and not taken back for the newer one's"
+
+
+def test_a_check_that_nobody_can_make_and_only_a_newer_spec_has_holds_up_no_version_that_is_watched() -> None:
+    nobody = replace(ANY_KEY, verifier_image="")
+    cr, world = body(SPEC), World()
+    settle(cr, world, policy=nobody)
+    world.follow()
+    for seconds in range(1, 4):
+        settle(cr, world, NOW + timedelta(seconds=seconds), policy=nobody)
+        world.follow(NOW)
+    cr = {**with_spec(cr, image="shop:2"), "status": cr["status"]}
+    now = NOW + timedelta(seconds=10)
+    while (cr["status"].get("release") or {}).get("step") != "VerifyAfter":
+        settle(cr, world, now, policy=nobody)
+        world.follow(now)
+        now += SECOND
+    cr = {**with_spec(cr, image="shop:3", verify=CHECKED["verify"]), "status": cr["status"]}
+    for _ in range(12):
+        now += SECOND
+        settle(cr, world, now, policy=nobody)
+        world.follow(now)
+    assert cr["status"]["stable"]["promotion"] == 2
+
+
 def seconds_watched(cr: Manifest, world: World, now: datetime) -> Iterator[datetime]:
     """Each second of VerifyAfter, before anything happens in it; Keep follows."""
     while cr["status"]["release"]["step"] == "VerifyAfter":

@@ -93,7 +93,7 @@ def checks_task(svc: HardenedService, revision: Revision, checks: Sequence[Check
     out: nothing is ever known of it.
     """
     host = preview_host(svc) if purpose is Purpose.BEFORE else clients_host(svc)
-    ports = [(check, _port_of(revision, check.port)) for check in checks]
+    ports = [(check, tcp_port(revision, check.port)) for check in checks]
     entries = [_check(check, host, _number(svc, port)) for check, port in ports if port]
     return {"authority": svc.name, "waitSeconds": wait.total_seconds(), "checks": entries}
 
@@ -119,7 +119,7 @@ def probe_task(svc: HardenedService, revision: Revision, duration: timedelta, wa
 
 def load_arguments(svc: HardenedService, revision: Revision, check: LoadCheck, purpose: Purpose) -> list[str] | None:
     """What the load engine is told, or None for a check of a port that takes no TCP connections."""
-    port = _port_of(revision, check.port)
+    port = tcp_port(revision, check.port)
     if port is None:
         return None
     limits = {"mean": check.max_mean, "p50": check.max_p50, "p95": check.max_p95, "p99": check.max_p99}
@@ -178,7 +178,7 @@ def clients_host(svc: HardenedService) -> str:
     return f"{svc.name}.{svc.namespace}.svc"
 
 
-def _port_of(revision: Revision, wanted: str | int | None) -> Port | None:
+def tcp_port(revision: Revision, wanted: str | int | None) -> Port | None:
     """The TCP port of this name or number (of the container, as in a Pod), or the main one."""
     ports = [port for port in revision.spec.ports or () if port.protocol == "TCP"]
     if wanted is None:
@@ -227,9 +227,9 @@ def _readiness(svc: HardenedService, revision: Revision) -> Manifest | None:
     probes = revision.spec.probes
     given = (probes and probes.readiness) or Probe(tcp_socket=TcpSocket())
     http, grpc = given.http_get, given.grpc
-    if http and http.scheme != "HTTPS" and (port := _port_of(revision, http.port)):
+    if http and http.scheme != "HTTPS" and (port := tcp_port(revision, http.port)):
         return {"kind": "http", "port": _number(svc, port), "path": http.path}
-    if grpc and (port := _port_of(revision, grpc.port)):
+    if grpc and (port := tcp_port(revision, grpc.port)):
         return {"kind": "grpc", "port": _number(svc, port), "service": grpc.service or ""}
-    main = _port_of(revision, None)
+    main = tcp_port(revision, None)
     return {"kind": "tcp", "port": _number(svc, main)} if main else None

@@ -20,6 +20,7 @@ from hardened.core.checks.tasks import (
     pod_name,
     probe_task,
     task_seconds,
+    tcp_port,
     told,
 )
 from hardened.core.checks.verdicts import Results, job_result, load_result, probe_result, results_of
@@ -81,10 +82,10 @@ def verifiers(facts: Facts, record: Record | None, terms: Terms, image: str, now
     spec, wait = facts.svc.spec.verify, terms.progress_deadline
     found: list[Verifier] = []
     if record.step in (Step.PREVIEW, Step.VERIFY_BEFORE):
-        checks = maker.checks(spec.before_cutover or (), Purpose.BEFORE, wait)
+        checks = maker.checks(_concerning(facts, revision, spec.before_cutover), Purpose.BEFORE, wait)
         found += [replace(each, is_early=record.step is Step.PREVIEW and _is_early(facts, each, record.place)) for each in checks]
     if record.step is Step.VERIFY_AFTER:
-        found += maker.checks(spec.after_cutover.checks or (), Purpose.AFTER, wait)
+        found += maker.checks(_concerning(facts, revision, spec.after_cutover.checks), Purpose.AFTER, wait)
     is_next = record.step is Step.PREVIEW and not terms.has_checks_before and not terms.is_manual
     # Before the first release there is nothing to lose. In place, pods come and go until the cutover is over, and what is lost by then may
     # be the old revision's: it is asked after that.
@@ -96,6 +97,14 @@ def verifiers(facts: Facts, record: Record | None, terms: Terms, image: str, now
         probe = maker.probe(purpose, _again(terms) if is_late else terms.window + 2 * terms.progress_deadline, wait)
         found += [replace(each, has_enough=_has_enough(facts, each, record, terms, now)) for each in probe]
     return found
+
+
+def _concerning(facts: Facts, revision: Revision, checks: Sequence[verify.Check] | None) -> list[verify.Check]:
+    """The checks that a revision can be asked for. Where the spec asks for another one by now, they are that one's, which may have other
+    ports: what this one has no port for says nothing of it."""
+    if facts.wanted.name == revision.name:
+        return list(checks or ())
+    return [check for check in checks or () if check.target is None or tcp_port(revision, check.target.port)]
 
 
 def _is_early(facts: Facts, verifier: Verifier, place: Place) -> bool:

@@ -39,7 +39,7 @@ def of_failure(doing: str, failure: ApiFailure) -> Finding:
 
 def of_refused_check(pod: str, failure: ApiFailure) -> Finding:
     """Why a pod of a check cannot be made, by the API server. None of that is final: it is tried again."""
-    text = f"pod {pod} of its checks cannot be made: {failure.message}"
+    text = f"pod {pod} of its checks cannot be made: {_CALL.sub('', failure.message)}"
     known = of_failure("", failure)
     if known.reason is Reason.NAMESPACE_TERMINATING:
         return known
@@ -131,6 +131,8 @@ _WAITING: dict[str, tuple[Reason, str, bool]] = {
     "RunContainerError": (Reason.CRASH_LOOPING, "check command and volumes", False),
     "CrashLoopBackOff": (Reason.CRASH_LOOPING, "see kubectl logs --previous", False),
 }
+#: Which call it was, before what the server said.
+_CALL = re.compile(r"^\w+ pods \S+: ")
 #: The words of the LimitRanger (plugin/pkg/admission/limitranger): it does not name its object.
 _LIMIT_RANGE = re.compile(r"(maximum|minimum) \S+ usage per |max limit to request ratio per ")
 #: The words of the scheduler for a claim that is not there, or that has no volume (pkg/scheduler/framework/plugins/volumebinding).

@@ -33,7 +33,8 @@ def unable(facts: Facts, record: Record | None, image: str) -> Finding | None:
     """That nobody can make the checks which the record's revision is to pass from now on. image: of verifiers, "" for none."""
     verify, is_before = facts.svc.spec.verify, record is not None and record.step in (Step.PREVIEW, Step.VERIFY_BEFORE)
     asked = (verify.before_cutover if is_before else verify.after_cutover.checks) or ()
-    if image or all(check.prometheus for check in asked):
+    is_wanted = record is None or facts.wanted.name == record.place.revision
+    if image or not is_wanted or all(check.prometheus for check in asked):
         return None
     return Finding(Reason.NO_DATA, "the operator's settings name no image for the pods of its checks: set verifier.image")
 
