@@ -18,13 +18,19 @@ from hardened.errors import FieldError, InvalidSpec
 
 @dataclass(frozen=True)
 class HardenedService:
-    """A parsed HardenedService. `generation` counts the changes of its spec, as the API server does."""
+    """A parsed HardenedService. `generation` counts the changes of its spec, as the API server does.
+
+    is_stand_in: the spec as it stands cannot be used, and `spec` is the last one that could; lacks: the fields of that, by their JSON
+    names, of which nobody knows what they were.
+    """
 
     name: str
     namespace: str
     uid: str
     generation: int
     spec: HardenedServiceSpec
+    is_stand_in: bool = False
+    lacks: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

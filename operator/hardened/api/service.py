@@ -303,3 +303,7 @@ REVISION_FIELDS = (
     "image", "command", "args", "env", "envFrom", "ports", "resources", "files", "volumes", "initContainers", "sidecars",
     "imagePullSecrets", "probes", "shutdown", "security", "scheduling", "podMetadata", "serviceAccount", "network", "dependsOn", "token",
 )  # fmt: skip
+#: All others, by their JSON names: they apply at once.
+AT_ONCE_FIELDS = tuple(
+    field.alias for field in HardenedServiceSpec.model_fields.values() if field.alias and field.alias not in REVISION_FIELDS
+)

@@ -14,6 +14,7 @@ from hardened.core.checks.reports import unheard
 from hardened.core.children import signed, stored_revision
 from hardened.core.desired.metadata import action_owner
 from hardened.core.facts import Facts
+from hardened.core.last_usable import last_usable
 from hardened.core.live.diagnosis import Finding
 from hardened.core.live.observed import Observed, Owner, owner_of
 from hardened.core.live.rollout import Rollout, rollout_of
@@ -44,11 +45,11 @@ class Plan:
     `look_around` is not None, nothing else is decided.
 
     look: children to read by name, one after the other; look_around: ConfigMaps to read by name, beside the quotas; try_out: pods of which
-    it is to be tried whether they could be made; ask: Prometheus; seed_replicas: what to set spec.replicas to, by /scale; apply, delete,
-    end: in this order, stopping at the first failure; apply: what takes pods away comes last; end: pods that are to end now, and to stay;
-    status: the whole status as it should be once nothing is left to write, None to leave it; is_status_first: the rest depends on that
-    status, and is planned once it is written; answers: to actions, after all else; requeue_after: when to look again if nothing happens
-    before.
+    it is to be tried whether they could be made; ask: Prometheus; apply, delete, end: in this order; what one of them needs that failed is
+    left out, and nothing else; apply: what keeps clients served comes first, what takes pods away last; end: pods that are to end now, and
+    to stay; seed_replicas: what to set spec.replicas to, by /scale; status: the whole status as it should be once nothing is left to
+    write, None to leave it; is_status_first: the rest depends on that status, and is planned once it is written; answers: to actions,
+    after all else; requeue_after: when to look again if nothing happens before.
     """
 
     look: frozenset[ChildKey] = frozenset()
@@ -87,7 +88,10 @@ def plan(body: Mapping[str, Any], observed: Observed, policy: Policy, now: datet
         finding = Finding(Reason.INVALID_SPEC, str(error), is_final=True)
         # A cycle may be broken elsewhere, but for one of this service alone.
         wait = PATIENCE if len(cycle_of(body, observed.needs)) > 2 else None
-        return Plan(status=unparsed_status(body, finding, _running(body, observed), now), requeue_after=wait)
+        stand_in = last_usable(body, observed, policy)
+        if stand_in is None:
+            return Plan(status=unparsed_status(body, finding, _running(body, observed), now), requeue_after=wait)
+        return _Planner(stand_in, body.get("status") or {}, observed, policy, now, _Invalid(finding, wait)).plan()
     return _Planner(svc, body.get("status") or {}, observed, policy, now).plan()
 
 
@@ -99,11 +103,28 @@ def _running(body: Mapping[str, Any], observed: Observed) -> Rollout | None:
     return rollout_of(live) if live and owner_of(live, meta["name"], meta["uid"]) is Owner.OURS else None
 
 
+@dataclass(frozen=True)
+class _Invalid:
+    """Why the spec as it stands cannot be used. wait: until it may have become better by itself, None for never."""
+
+    finding: Finding
+    wait: timedelta | None
+
+
 class _Planner:
     """One decision. Holds what every part of it reads, and changes nothing."""
 
-    def __init__(self, svc: HardenedService, before: Mapping[str, Any], observed: Observed, policy: Policy, now: datetime) -> None:
-        self.svc, self.before, self.observed, self.now = svc, before, observed, now
+    def __init__(
+        self,
+        svc: HardenedService,
+        before: Mapping[str, Any],
+        observed: Observed,
+        policy: Policy,
+        now: datetime,
+        invalid: _Invalid | None = None,
+    ) -> None:
+        """invalid: of the spec as it stands, where `svc` stands in for it."""
+        self.svc, self.before, self.observed, self.now, self.invalid = svc, before, observed, now, invalid
         self.facts = Facts(svc, before, observed)
         self.record = record_of(before)
         self.course = course_of(self.facts, policy.verifier_image, now)
@@ -117,7 +138,8 @@ class _Planner:
         if is_suspended(self.svc, self.record):
             finding = Finding(Reason.SUSPENDED, "spec.suspend is true: nothing is changed until it is false")
             is_told = course.actions == entries_of(self.before)
-            return Plan(status=self._status(finding), is_status_first=not is_told, answers=self.answers, requeue_after=self._answer_wait())
+            is_first = not is_told and self.observed.keeps_status
+            return Plan(status=self._status(finding), is_status_first=is_first, answers=self.answers, requeue_after=self._answer_wait())
         if self.writes.doubts_the_switch():
             return Plan(look=frozenset({ChildKey("Service", self.svc.name)}))
         unseen = self.writes.unseen_stacks()
@@ -131,7 +153,7 @@ class _Planner:
             return Plan(look_around=course.surroundings)
         if course.tries:
             return Plan(try_out=tuple(signed(pod) for pod in course.tries))
-        if course.has_moved and not course.marked:
+        if course.has_moved and not course.marked and self.observed.keeps_status:
             # With why the revision is pinned: told as if it were over, and anew after the next look, it would be told twice.
             return Plan(status=self._status(self.obstacles.standing() or self.obstacles.pinned() or course.config), is_status_first=True)
         wanted = [stored_revision(self.svc, each) for each in course.marked] if course.marked else self.writes.wanted()
@@ -142,16 +164,16 @@ class _Planner:
         if course.marked and apply:
             return Plan(apply=tuple(apply))
         look = self.writes.unsure(apply)
-        if look:
+        if look - self.observed.hidden:
             return Plan(look=look)
-        # Somebody may have led the Service to pods that no release keeps: it is led away from them first.
-        apply.sort(key=self.writes.takes_pods_away)
+        if look:
+            apply = [step for step in apply if not self.writes.takes_pods_away(step)]
         found = self.obstacles
         obstacle = found.standing() or blocker or found.not_undone() or found.pinned() or found.fixed() or course.config or found.pods()
         if self.obstacles.wants_pods(obstacle):
             return Plan(look_at_pods=True)
         return Plan(
-            seed_replicas=course.replicas if self.svc.spec.replicas is None else None,
+            seed_replicas=course.replicas if self._is_unsized() else None,
             apply=tuple(apply),
             delete=() if blocker or course.marked else tuple(self.writes.deletes(wanted)),
             end=tuple(self.writes.ends()),
@@ -174,8 +196,12 @@ class _Planner:
         if self.course.look_at:
             waits.append(max(self.course.look_at - self.now, timedelta()))
         waits += [at - self.now for at in self.unheard.values() if at > self.now]
-        waits += [wait for wait in [self._answer_wait()] if wait is not None]
+        waits += [wait for wait in (self._answer_wait(), self.invalid.wait if self.invalid else None) if wait is not None]
         return min(waits, default=None)
+
+    def _is_unsized(self) -> bool:
+        is_refused = ChildKey(names.KIND, self.svc.name) in self.observed.refused
+        return self.svc.spec.replicas is None and not self.svc.is_stand_in and not is_refused
 
     def _answer_wait(self) -> timedelta | None:
         return max(self.answer_at - self.now, timedelta()) if self.answer_at else None
@@ -209,7 +235,7 @@ class _Planner:
             room=course.room,
             stable=self.facts.stable,
             rejection=course.rejection,
-            finding=finding,
+            finding=self.invalid.finding if self.invalid else finding,
             drift=self.obstacles.drift(entries),
             history=entries,
             crd_schema=self.observed.crd_schema,

@@ -8,6 +8,7 @@ from hardened.api import names
 from hardened.core.checks.verifiers import is_verifier
 from hardened.core.children import desired_children, signed
 from hardened.core.desired.service import is_strange, leads_to
+from hardened.core.desired.template import needed_by
 from hardened.core.facts import Facts
 from hardened.core.live.compare import difference
 from hardened.core.live.diagnosis import Finding
@@ -19,6 +20,7 @@ from hardened.core.release.course import Course
 from hardened.core.release.migration_pods import is_at_work
 from hardened.core.release.model import COLORS, WITHOUT_PODS, Record, Step
 from hardened.core.revisions import history
+from hardened.core.revisions.revision import object_name
 
 #: A pod with this deadline ends at once, and stays with what it reported.
 ENDED_SECONDS = 1
@@ -31,13 +33,14 @@ _DECISIVE = ("Service", "Deployment", "ControllerRevision")
 class Apply:
     """Apply this manifest. is_new: it is not there, so nothing may be taken over; repairs: the field that somebody else changed, or "".
 
-    is_optional: where that fails, the rest goes on without it.
+    needs: what must have been written before, as far as it was to be; is_optional: where it fails, nothing is the matter.
     """
 
     manifest: Manifest
     is_new: bool = False
     repairs: str = ""
     is_optional: bool = False
+    needs: frozenset[ChildKey] = frozenset()
 
     @property
     def wish(self) -> Manifest:
@@ -69,13 +72,13 @@ class Writes:
 
     def doubts_the_switch(self) -> bool:
         """Whether the switch Service, as far as is known, leads where nobody led it. A list can be older than the record of the flip."""
-        record, key = self.record, ChildKey("Service", self.svc.name)
+        record, key = self.record, self._switch
         if record is None or record.strategy != "BlueGreen" or record.step not in (Step.CUTOVER, Step.VERIFY_AFTER):
             return False
         live, stable = self.facts.switch, self.facts.stable
         known = {record.place, stable.place if stable else None} if record.step is Step.CUTOVER else {record.place}
         is_as_recorded = live is not None and leads_to(live, self.svc) in known and not is_strange(live, self.svc)
-        return not is_as_recorded and key not in self.observed.fresh | self.observed.absent
+        return not is_as_recorded and key not in self.observed.fresh | self.observed.absent | self.observed.hidden
 
     def unseen_stacks(self) -> frozenset[ChildKey]:
         """The Deployments that the release goes by, as far as the caches lack them: somebody may have taken their labels, and no more."""
@@ -84,7 +87,7 @@ class Writes:
             return frozenset()
         colors = {record.place.color, *((stable.place.color,) if stable else ()), *(COLORS if record.step is Step.KEEP else ())}
         keys = frozenset(self.facts.deployment_key(color) for color in colors)
-        return keys - self.observed.children.keys() - self.observed.absent
+        return keys - self.observed.children.keys() - self.observed.absent - self.observed.hidden
 
     def unread(self, wanted: Iterable[Manifest]) -> frozenset[ChildKey]:
         """What has to be read by name before anything is written: wanted children that the caches lack, and what is to be rebuilt.
@@ -96,14 +99,14 @@ class Writes:
         missing = frozenset(key_of(m) for m in wanted) - self.observed.children.keys() - self.observed.absent
         # Also of a colour that has no stack yet: before it was read, nobody could say which.
         rebuilt = (self.facts.unread_template(color) for color in COLORS)
-        return missing | {key for key in rebuilt if key}
+        return (missing | {key for key in rebuilt if key}) - self.observed.hidden
 
     def unsure(self, apply: Iterable[Apply]) -> frozenset[ChildKey]:
         """What takes pods away is decided on a fresh Deployment, and after it a fresh switch Service: traffic may lead there by now."""
         shrinking = frozenset(key_of(step.manifest) for step in apply if self.takes_pods_away(step))
         if shrinking - self.observed.fresh:
             return shrinking - self.observed.fresh
-        switch = frozenset({ChildKey("Service", self.svc.name)}) & self.observed.children.keys()
+        switch = frozenset({self._switch}) & self.observed.children.keys()
         return switch - self.observed.fresh if shrinking else frozenset()
 
     def _is_new(self) -> bool:
@@ -117,28 +120,80 @@ class Writes:
         return [*children, *(signed(v.manifest) for v in self.course.verifiers if v.key not in self.lost and not v.is_early)]
 
     def applies(self, wanted: Iterable[Manifest]) -> tuple[list[Apply], Finding | None]:
-        """What differs, in order, up to the first child that must not be touched."""
+        """What differs, and may be written: what keeps clients served first, and what takes pods away last.
+
+        What is not ours, and what was refused, is left out together with what needs it, and nothing else is. With the first of what is not
+        ours.
+        """
         found: list[Apply] = []
-        # A check that cannot be made holds nothing else up; what was to be run once is waited for.
-        optional = {verifier.key for verifier in self.course.verifiers if not verifier.is_once}
+        blockers: list[Finding] = []
+        left_out = {*self.observed.refused, *(self.observed.hidden - self.observed.children.keys())}
         for manifest in wanted:
             key = key_of(manifest)
             live = self.observed.children.get(key)
-            if live is None:
-                if key not in self.observed.refused:
-                    found.append(Apply(manifest, is_new=True, is_optional=key in optional))
-                continue
-            blocker = self._blocker(key, live)
+            blocker = self._blocker(key, live) if live else None
             if blocker:
-                return found, blocker
-            if is_deleting(live):
-                continue  # it is made anew once it is gone
-            # A pod is made once; what may still change of it is its end.
-            change = difference(manifest, live) if key.kind != "Pod" else None
-            if change and key not in self.observed.contested:
-                step = Apply(self._pinned_to(manifest, live), repairs=change if _digest(live) == _digest(manifest) else "")
-                found.append(step)
-        return found, None
+                blockers.append(blocker)
+                left_out.add(key)
+                continue
+            needs = self._needs(manifest, live)
+            if needs & left_out:
+                left_out.add(key)
+            elif key not in left_out:
+                found += self._step(manifest, live, needs)
+        return sorted(found, key=self._rank), next(iter(blockers), None)
+
+    def _step(self, manifest: Manifest, live: Manifest | None, needs: frozenset[ChildKey]) -> Iterable[Apply]:
+        key = key_of(manifest)
+        if live is None:
+            yield Apply(manifest, is_new=True, is_optional=key in self._optional, needs=needs)
+            return
+        # What is being deleted is made anew once it is gone. A pod is made once; what may still change of it is its end.
+        change = difference(manifest, live) if key.kind != "Pod" and not is_deleting(live) else None
+        if change and key not in self.observed.contested:
+            yield Apply(self._pinned_to(manifest, live), repairs=change if _digest(live) == _digest(manifest) else "", needs=needs)
+
+    def _needs(self, manifest: Manifest, live: Manifest | None) -> frozenset[ChildKey]:
+        """What has to be as it is wanted before this is written. Clients are led on to a stack once that is marked."""
+        if manifest["kind"] == "Deployment":
+            needed = self._needed_by_pods(manifest)
+            return needed | {self._switch} if live and self._takes_away(manifest, live) else needed
+        record = self.record
+        leads_on = record is not None and record.strategy == "BlueGreen" and record.step is Step.CUTOVER and not record.is_rollback
+        if record and leads_on and key_of(manifest) == self._switch:
+            return frozenset({self.facts.deployment_key(record.place.color)})
+        return frozenset()
+
+    def _needed_by_pods(self, deployment: Manifest) -> frozenset[ChildKey]:
+        """What new pods need. Those of a revision that was promoted do without what cannot be changed, as long as it is there."""
+        spec, color = deployment["spec"], deployment["metadata"]["labels"][names.COLOR_LABEL]
+        revision = spec["template"]["metadata"]["labels"][names.REVISION_LABEL]
+        rollout = self.facts.rollout(color)
+        if spec["replicas"] <= (rollout.wanted if rollout and rollout.revision == revision else 0):
+            return frozenset()
+        stored_as = ChildKey("ControllerRevision", object_name(self.svc, revision))
+        needed = {*needed_by(spec["template"]["spec"]), stored_as, ChildKey("NetworkPolicy", self.facts.stack_name(color))}
+        return frozenset(needed - self.observed.children.keys() if self.facts.marks(revision).promotion else needed)
+
+    @property
+    def _switch(self) -> ChildKey:
+        return ChildKey("Service", self.svc.name)
+
+    @property
+    def _optional(self) -> frozenset[ChildKey]:
+        """A check that cannot be made holds nothing else up; what was to be run once is waited for."""
+        return frozenset(verifier.key for verifier in self.course.verifiers if not verifier.is_once)
+
+    def _rank(self, step: Apply) -> int:
+        """When it is written. Somebody may have led the Service to pods that no release keeps: it is led away from them first."""
+        if self.takes_pods_away(step):
+            return 2
+        return 0 if self._serves(step.manifest) else 1
+
+    def _serves(self, manifest: Manifest) -> bool:
+        """Whether it is the Service that clients use, or belongs to the stack that it is to lead to."""
+        color, labels = self.course.switch.selector.get(names.COLOR_LABEL), manifest["metadata"]["labels"]
+        return color is not None and (key_of(manifest) == self._switch or labels.get(names.COLOR_LABEL) == color)
 
     def deletes(self, wanted: Iterable[Manifest]) -> Iterable[Delete]:
         """What is ours and no longer wanted: never a claim, never a revision within the history."""
@@ -154,7 +209,7 @@ class Writes:
             verifiers = [live for live in verifiers if (live.get("status") or {}).get("phase") not in ("Succeeded", "Failed")]
         unwanted |= {key_of(child) for child in verifiers if not is_at_work(child)} - pods
         for child in self.facts.ours:
-            if key_of(child) in unwanted and not is_deleting(child):
+            if key_of(child) in unwanted - self.observed.refused.keys() and not is_deleting(child):
                 meta = child["metadata"]
                 yield Delete(key_of(child), meta["uid"], meta["resourceVersion"])
 
@@ -163,15 +218,17 @@ class Writes:
         for verifier in self.course.verifiers:
             live = self.observed.children.get(verifier.key)
             is_running = live is not None and (live.get("status") or {}).get("phase") in ("Pending", "Running")
-            if live and verifier.has_enough and is_running and live["spec"].get("activeDeadlineSeconds") != ENDED_SECONDS:
+            is_to_end = verifier.has_enough and is_running and verifier.key not in self.observed.refused
+            if live and is_to_end and live["spec"].get("activeDeadlineSeconds") != ENDED_SECONDS:
                 yield verifier.key
 
     def takes_pods_away(self, step: Apply) -> bool:
         """Whether a Deployment has fewer pods after it, or other ones."""
         live = self.observed.children.get(key_of(step.manifest))
-        if live is None or live["kind"] != "Deployment":
-            return False
-        before, after = rollout_of(live), step.manifest["spec"]
+        return live is not None and live["kind"] == "Deployment" and self._takes_away(step.manifest, live)
+
+    def _takes_away(self, manifest: Manifest, live: Manifest) -> bool:
+        before, after = rollout_of(live), manifest["spec"]
         revision = after["template"]["metadata"]["labels"][names.REVISION_LABEL]
         return before.wanted > after["replicas"] or (before.wanted > 0 and before.revision != revision)
 

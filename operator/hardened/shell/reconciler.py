@@ -10,7 +10,7 @@ from typing import Any, Final
 from hardened.api import names
 from hardened.core.actions.answers import Answer, answers
 from hardened.core.live.compare import difference
-from hardened.core.live.observed import Observed, Trouble
+from hardened.core.live.observed import Observed
 from hardened.core.manifest import ChildKey, digest, key_of
 from hardened.core.needs.dependencies import cycle_of, named_services
 from hardened.core.needs.services import namesakes
@@ -27,6 +27,7 @@ from hardened.shell.metrics import Metrics
 from hardened.shell.places import Places
 from hardened.shell.prometheus import Prometheus
 from hardened.shell.recorder import Recorder
+from hardened.shell.refusals import Refusals
 from hardened.shell.surroundings import Lookout
 from hardened.shell.workqueue import Key, WorkQueue
 from hardened.shell.writer import LostLeadership, Writer
@@ -34,11 +35,13 @@ from hardened.shell.writer import LostLeadership, Writer
 logger = logging.getLogger(__name__)
 
 #: Plans in one reconcile: look, look at pods, write, and look at what was written; the rest is for a world that moves meanwhile.
-ROUNDS: Final = 8
+ROUNDS: Final = 12
 #: Seconds between two attempts at a status that the server does not keep, as under an older CRD.
 UNKEPT_PAUSE: Final = 15.0
 #: Numbers of pods alone are written this long after the last status at the soonest: while pods come and go there are others at once.
 NUMBERS_PAUSE: Final = timedelta(seconds=5)
+#: Seconds until the next look, where the world moved on in each round of this one.
+MOVING_PAUSE: Final = 1.0
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,7 @@ class Reconciler:
         self._places = Places(releases)
         self._prometheus = prometheus or Prometheus("")
         self._status: dict[Key, _Written] = {}
-        self._refused: dict[Key, str] = {}
+        self._refused: dict[Key, frozenset[str]] = {}
         self._entangled: dict[Key, _Entangled] = {}
         self._lacked: dict[Key, str] = {}
 
@@ -127,12 +130,12 @@ class Reconciler:
         observed = Observed.of(self._cache.children(key.namespace, key.name), crd_schema=self._crd_schema())
         observed = replace(observed, services=self._others(key, body), needs=self._needs(key, body))
         self._look_at_entangled(key, _entangled(body, observed), body["metadata"].get("generation", 0))
-        decided = Plan()
+        decided, refusals = Plan(), Refusals(self._refused.get(key, frozenset()))
         for _ in range(ROUNDS):
             # Asked for right before each plan: the places are all services'.
             decided = plan(body, replace(observed, has_place=self._places.has_place(key)), self._policy, self._now())
             if decided.look:
-                observed = await self._read(key, observed, decided.look)
+                observed = await self._read(key, observed, decided.look, refusals)
             elif decided.ask:
                 answers = await asyncio.gather(*(self._prometheus.ask(query) for query in decided.ask))
                 observed = replace(observed, samples={q.name: s for q, s in zip(decided.ask, answers, strict=True)})
@@ -143,22 +146,28 @@ class Reconciler:
             elif decided.look_at_pods:
                 observed = observed.with_pods(await self._pods(key))
             elif decided.has_writes:
-                try:
-                    body, observed = await self._execute(key, body, observed, decided)
-                    body = self._as_meant(key, body)
-                except Refused as refusal:
-                    await self._report(key, body, observed, refusal)
-                    raise
+                body, observed = await self._execute(key, body, observed, decided, refusals)
+                body = self._as_meant(key, body)
+            elif decided.is_status_first:
+                if await self._tell_first(key, body, decided, refusals):
+                    self._queue.add(key)
+                    break
+                # The server does not keep it, as under an older CRD: nothing can follow from it, and all else goes on.
+                observed = replace(observed, keeps_status=False)
+                self._queue.add_after(key, UNKEPT_PAUSE)
             else:
+                await self._tell(key, body, decided)
+                await self._answer_all(key, decided.answers)
                 break
-        self._refused.pop(key, None)
-        is_told = await self._tell(key, body, decided)
-        if decided.is_status_first:
-            # Where the server does not keep the status, as under an older CRD, nothing can follow from it.
-            self._queue.add_after(key, 0 if is_told else UNKEPT_PAUSE)
-        elif decided.requeue_after:
+        else:
+            self._queue.add_after(key, MOVING_PAUSE)
+        if refusals.seen:
+            self._refused[key] = refusals.seen
+        else:
+            self._refused.pop(key, None)
+        if decided.requeue_after and not decided.is_status_first:
             self._queue.add_after(key, decided.requeue_after.total_seconds())
-        await self._answer(key, decided)
+        refusals.raise_first()
 
     # ---- reading
 
@@ -199,18 +208,23 @@ class Reconciler:
         for name in before.names | now.names:
             self._queue.add(Key(key.namespace, name))
 
-    async def _read(self, key: Key, observed: Observed, wanted: frozenset[ChildKey]) -> Observed:
+    async def _read(self, key: Key, observed: Observed, wanted: frozenset[ChildKey], refusals: Refusals) -> Observed:
         """Wanted children that the caches lack: they may be there, unlabelled, or made a moment ago."""
         replies = await asyncio.gather(*(self._get(key, child) for child in sorted(wanted)))
         for child, live in replies:
-            observed = observed.with_child(live) if live else observed.without_child(child)
+            if isinstance(live, Refused):
+                observed = refusals.read(observed, child, live)
+            else:
+                observed = observed.with_child(live) if live else observed.without_child(child)
         return observed
 
-    async def _get(self, key: Key, child: ChildKey) -> tuple[ChildKey, Body | None]:
+    async def _get(self, key: Key, child: ChildKey) -> tuple[ChildKey, Body | Refused | None]:
         try:
             live = await self._api.get(KINDS[child.kind], key.namespace, child.name)
         except Vanished:
             return child, None
+        except Refused as refusal:
+            return child, refusal
         live["metadata"].setdefault("managedFields", [])
         return child, KINDS[child.kind].named(live)
 
@@ -221,34 +235,55 @@ class Reconciler:
 
     # ---- writing
 
-    async def _execute(self, key: Key, body: Body, observed: Observed, decided: Plan) -> tuple[Body, Observed]:
-        if decided.seed_replicas is not None:
-            body = await self._writer.seed_replicas(key, body, decided.seed_replicas)
+    async def _execute(self, key: Key, body: Body, observed: Observed, decided: Plan, refusals: Refusals) -> tuple[Body, Observed]:
+        """Writes all that the plan says, but for what is refused, and what needs that. The service and the world afterwards."""
         for step in decided.apply:
+            child = key_of(step.manifest)
+            lacks = next(iter(step.needs & observed.refused.keys()), None)
+            if lacks:
+                observed = observed.with_refused(child, observed.refused[lacks])
+                continue
             try:
                 live = await self._writer.apply(step)
             except LookAgain:
                 if not step.is_new:
                     raise
                 unread = frozenset(key_of(s.manifest) for s in decided.apply if s.is_new) - observed.children.keys()
-                return body, await self._read(key, observed, unread)
+                return body, await self._read(key, observed, unread, refusals)
             except (Refused, TryAgain) as failure:
-                if not step.is_optional:
-                    raise
-                self._done_without(key, step, failure)
-                observed = observed.with_refused(key_of(step.manifest), failure)
+                if step.is_optional:
+                    self._done_without(key, step, failure)
+                    observed = observed.with_refused(child, failure)
+                else:
+                    observed = refusals.wrote(observed, child, failure)
                 continue
             observed = observed.with_child(live)
             contested = difference(step.wish, live)
             if contested:
-                observed = observed.with_contested(key_of(step.manifest), contested)
+                observed = observed.with_contested(child, contested)
             elif step.repairs:
                 self._tell_of_repair(body, step)
+        return await self._tidy(key, body, observed, decided, refusals)
+
+    async def _tidy(self, key: Key, body: Body, observed: Observed, decided: Plan, refusals: Refusals) -> tuple[Body, Observed]:
+        """What a plan writes after its children."""
         for unwanted in decided.delete:
-            await self._writer.delete(key, unwanted)
-            observed = observed.without_child(unwanted.key)
+            try:
+                await self._writer.delete(key, unwanted)
+            except (Refused, TryAgain) as failure:
+                observed = refusals.wrote(observed, unwanted.key, failure)
+            else:
+                observed = observed.without_child(unwanted.key)
         for pod in decided.end:
-            observed = observed.with_child(await self._writer.end(key, pod))
+            try:
+                observed = observed.with_child(await self._writer.end(key, pod))
+            except (Refused, TryAgain) as failure:
+                observed = refusals.wrote(observed, pod, failure)
+        if decided.seed_replicas is not None:
+            try:
+                body = await self._writer.seed_replicas(key, body, decided.seed_replicas)
+            except (Refused, TryAgain) as failure:
+                observed = refusals.wrote(observed, ChildKey(HARDENED_SERVICE.name, key.name), failure)
         return body, observed
 
     def _done_without(self, key: Key, step: Apply, failure: ApiFailure) -> None:
@@ -259,6 +294,14 @@ class Reconciler:
         self._lacked[key] = said
 
     # ---- telling
+
+    async def _tell_first(self, key: Key, body: Body, decided: Plan, refusals: Refusals) -> bool:
+        """Whether the status is written that the rest depends on."""
+        try:
+            return await self._tell(key, body, decided)
+        except Refused as refusal:
+            refusals.status(refusal)
+            return False
 
     async def _tell(self, key: Key, body: Body, decided: Plan) -> bool:
         """One status write, if it differs. Whether there was one. Other numbers alone wait for their time, or for something to be said."""
@@ -300,23 +343,11 @@ class Reconciler:
         except Vanished:
             self._cache.deleted(HARDENED_SERVICE, key.namespace, key.name, body["metadata"]["uid"])
 
-    async def _report(self, key: Key, body: Body, observed: Observed, refusal: Refused) -> None:
-        """Says in status what the server refuses, once it refused the same thing twice: a single refusal may be a mistake of the moment."""
-        doing = next(iter(getattr(refusal, "__notes__", ())), "look at its children")
-        is_repeated = self._refused.get(key) == doing
-        self._refused[key] = doing
-        if is_repeated:
-            seen = observed.with_trouble(Trouble(doing, refusal))
-            decided = plan(body, seen, self._policy, self._now())
-            await self._tell(key, body, decided)
-            await self._answer(key, decided)
-
-    async def _answer(self, key: Key, decided: Plan) -> None:
-        """To actions, after all that was asked for: nothing waits for it. Not before the service's own status says the same."""
-        await self._answer_all(key, () if decided.is_status_first else decided.answers)
-
     async def _answer_all(self, key: Key, found: Iterable[Answer]) -> None:
-        """One that may not be answered keeps no other one waiting. Raises the first refusal once all have had their turn."""
+        """To actions, once status says the same. One that may not be answered keeps no other one waiting.
+
+        Raises the first refusal once all have had their turn.
+        """
         refused: Refused | None = None
         for answer in found:
             try:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.core.worlds import ANY_KEY, NOW, WEB, body, condition, decide, live_sample, revision, running, with_spec
+from tests.core.worlds import ANY_KEY, NOW, WEB, body, condition, decide, keys, live_sample, revision, running, with_spec
 
 from hardened.core.live.observed import Observed, Surroundings, Trouble
 from hardened.core.manifest import ChildKey
@@ -37,7 +37,8 @@ def test_with_an_invalid_spec_the_pods_that_run_are_still_counted(available: int
     assert decided.status["availableReplicas"] == available
     assert condition(decided.status, "Available")[0] == ("True" if available else "False")
     world.objects.pop(DEPLOYMENT)
-    decided = plan(with_spec(cr, image="shop:latest"), world.seen(), ANY_KEY, NOW)
+    decided = decide(with_spec(cr, image="shop:latest"), world)
+    assert keys(decided.apply) == ["Deployment shop-blue"]
     assert decided.status
     assert decided.status["availableReplicas"] == 0
 

@@ -1,4 +1,4 @@
-"""What is not ours is never touched, and what comes after it is not made."""
+"""What is not ours is never touched, and what needs it is not made."""
 
 from typing import Any
 
@@ -20,6 +20,23 @@ KINDS = [
     "Service",
 ]  # fmt: skip
 OWNED = [k for k in KINDS if k != "PersistentVolumeClaim"]
+#: No pod of a new revision runs without these.
+NEEDED = ("ControllerRevision", "ConfigMap", "ServiceAccount", "NetworkPolicy", "PersistentVolumeClaim")
+
+
+def without(kind: str) -> list[str]:
+    """What is made where this kind of child cannot be."""
+    return [each for each in KINDS if each != kind]
+
+
+@pytest.mark.parametrize("kind", [*NEEDED, "PodDisruptionBudget"])
+def test_pods_are_not_asked_for_where_one_of_the_children_that_they_need_is_somebody_elses(kind: str) -> None:
+    cr, world = body(FULL), World({key_of(somebody_elses(kind)): somebody_elses(kind)})
+    for _ in range(3):
+        settle(cr, world)
+        world.follow()
+    has_pods = any(live["spec"].get("replicas") for key, live in world.objects.items() if key.kind == "Deployment")
+    assert has_pods == (kind not in NEEDED)
 
 
 def wanted(kind: str) -> dict[str, Any]:
@@ -33,10 +50,10 @@ def somebody_elses(kind: str, **meta: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_foreign_object_is_not_touched_and_stops_what_comes_after_it(kind: str) -> None:
+def test_a_foreign_object_is_not_touched_and_stops_only_what_needs_it(kind: str) -> None:
     theirs = somebody_elses(kind)
     decided = begun(body(FULL), World({key_of(theirs): theirs}))
-    assert [step.manifest["kind"] for step in decided.apply] == KINDS[: KINDS.index(kind)]
+    assert [step.manifest["kind"] for step in decided.apply] == without(kind)
     assert not decided.delete
     assert decided.status
     assert condition(decided.status, "Ready") == ("False", "NotOwned")
@@ -58,7 +75,7 @@ def test_a_child_of_a_deleted_namesake_is_left_to_the_garbage_collector(kind: st
     again = {**body(FULL), "metadata": {**cr["metadata"], "uid": OTHER_UID}}
     key = key_of(wanted(kind))
     decided = begun(again, World({key: world.objects[key]}))
-    assert [step.manifest["kind"] for step in decided.apply] == KINDS[: KINDS.index(kind)]
+    assert [step.manifest["kind"] for step in decided.apply] == without(kind)
     assert decided.requeue_after == GARBAGE_WAIT
     assert decided.status
     assert condition(decided.status, "Ready") == ("False", "WaitingForGarbageCollection")

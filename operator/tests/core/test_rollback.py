@@ -151,7 +151,8 @@ def test_what_was_left_by_hand_is_marked_once_traffic_has_left_it_and_goes_five_
     assert step(leaving, view(), TERMS, NOW) == Next(left, rejects=LEFT)
     assert step(leaving, view(rejected=frozenset({LEFT.key})), TERMS, NOW) == Next(left)
     assert step(left, view(), TERMS, NOW + 4 * SECOND).record == left
-    assert step(left, view(), TERMS, NOW + 5 * SECOND).record is None
+    assert step(left, view(), TERMS, NOW + 5 * SECOND) == Next(left, rejects=LEFT), "unmarked it would be released again"
+    assert step(left, view(rejected=frozenset({LEFT.key})), TERMS, NOW + 5 * SECOND).record is None
 
 
 def test_an_abort_is_a_failed_check() -> None:

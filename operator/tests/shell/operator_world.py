@@ -159,8 +159,9 @@ class World:
             await asyncio.sleep(pause)
             # The longer nothing happens, the less often anybody looks: time is free here, looking is not.
             pause *= 1.5
+            # Also where nobody writes: a probe ends by itself.
+            self.server.settle()
             if self.server.store.version != version:
-                self.server.settle()
                 self.server.collect_garbage()
                 quiet_since, pause = virtual_time.now(), 0.5
 

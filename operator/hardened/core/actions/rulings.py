@@ -232,6 +232,8 @@ def _ruled(action: HardenedServiceAction, stakes: Stakes, under_way: str, now: d
         return _Refused("it was more than 5 minutes old when it was first seen: make it anew if it still holds")
     if stakes.obstacle:
         return _Refused(stakes.obstacle)
+    if stakes.view.is_held and action.spec.action not in _ORDER:
+        return _Refused("the spec cannot be used as it is, and nothing new is released until it is put right: see the Ready condition")
     if under_way == "Rollback" and action.spec.action != "Abort":
         return _Refused("a rollback is under way: wait for its end, or abort it before its cutover")
     ruled = _VERBS[action.spec.action](action.spec.revision or "", stakes, now)

@@ -7,7 +7,7 @@ from hardened.api.placement import Spread
 from hardened.api.volume import Volume
 from hardened.core.desired.container import app_container, as_manifest, helper_container
 from hardened.core.desired.metadata import labels
-from hardened.core.manifest import Manifest, without_none
+from hardened.core.manifest import ChildKey, Manifest, without_none
 
 #: A pod on a node that is gone is replaced after this time. Kubernetes' own default is 300 s.
 NODE_LOSS_SECONDS = 30
@@ -24,6 +24,14 @@ def claim_name(svc: HardenedService, volume: str) -> str:
 def files_name(svc: HardenedService, revision: str) -> str:
     """The name of the ConfigMap that holds a revision's files."""
     return names.child_name(svc.name, revision)
+
+
+def needed_by(pods: Manifest) -> frozenset[ChildKey]:
+    """What pods of this spec cannot start without, of the kinds that a service has as children."""
+    volumes = pods.get("volumes") or ()
+    claims = (ChildKey("PersistentVolumeClaim", v["persistentVolumeClaim"]["claimName"]) for v in volumes if "persistentVolumeClaim" in v)
+    files = (ChildKey("ConfigMap", v["configMap"]["name"]) for v in volumes if "configMap" in v)
+    return frozenset({ChildKey("ServiceAccount", pods["serviceAccountName"]), *claims, *files})
 
 
 def pod_template(svc: HardenedService, revision: str) -> Manifest:

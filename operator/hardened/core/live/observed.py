@@ -43,13 +43,13 @@ class Observed:
 
     children: by key, everything that carries the service's label or was read by name; absent: wanted children that were read by name and
     are not there; fresh: children as they were read or written in this pass; pods: the service's pods, or None if nobody has listed them;
-    troubles: what failed in this pass; refused: what could not be made in it, and why, and is done without; tried: why pods could not be
-    made that were tried, None if nobody tried; contested: children that came back from
-    our own write in this pass without what was written, and the field; crd_schema: the schema revision of the CRD on the cluster, "" if
-    unknown; has_place: fewer releases of other services are at work than may be; samples: what queries gave, by the check, None if nobody
-    has asked; actions: what was asked for by hand; services: those that it depends on, and those
-    that may want one of its names, by name, as far as they are there; needs: which services each one depends on, of all that this one
-    depends on by way of others; surroundings:
+    troubles: what is refused again and again; refused: what could not be written in this pass, and why, and is done without; hidden: what
+    may not be read; tried: why pods could not be made that were tried, None if nobody tried; contested: children that came back from our
+    own write in this pass without what was written, and the field; crd_schema: the schema revision of the CRD on the cluster, "" if
+    unknown; keeps_status: False once the server has not kept the status of this pass as it was written; has_place: fewer releases of other
+    services are at work than may be; samples: what queries gave, by the check, None if nobody has asked; actions: what was asked for by
+    hand; services: those that it depends on, and those that may want one of its names, by name, as far as they are there; needs: which
+    services each one depends on, of all that this one depends on by way of others; surroundings:
     None if nobody has looked at them.
     """
 
@@ -59,6 +59,7 @@ class Observed:
     pods: tuple[Manifest, ...] | None = None
     troubles: tuple[Trouble, ...] = ()
     refused: Mapping[ChildKey, ApiFailure] = field(default_factory=lambda: MappingProxyType({}))
+    hidden: frozenset[ChildKey] = frozenset()
     tried: Mapping[ChildKey, ApiFailure] | None = None
     contested: Mapping[ChildKey, str] = field(default_factory=lambda: MappingProxyType({}))
     crd_schema: str = ""
@@ -68,6 +69,7 @@ class Observed:
     services: Mapping[str, Manifest] = field(default_factory=lambda: MappingProxyType({}))
     needs: Mapping[str, frozenset[str]] = field(default_factory=lambda: MappingProxyType({}))
     surroundings: Surroundings | None = None
+    keeps_status: bool = True
 
     @classmethod
     def of(cls, children: Iterable[Manifest], *, crd_schema: str = "") -> "Observed":
@@ -99,6 +101,10 @@ class Observed:
     def with_tried(self, refused: Mapping[ChildKey, ApiFailure]) -> "Observed":
         """The same world, in which pods were tried, and these could not be made."""
         return replace(self, tried=MappingProxyType(dict(refused)))
+
+    def with_hidden(self, key: ChildKey) -> "Observed":
+        """The same world, in which nobody can say how this child is."""
+        return replace(self, hidden=self.hidden | {key})
 
     def with_contested(self, key: ChildKey, path: str) -> "Observed":
         """The same world, in which this field of a child is not as it was just written."""

@@ -27,7 +27,7 @@ from hardened.core.release.by_hand import asleep, woken
 from hardened.core.release.in_place import InPlace
 from hardened.core.release.in_place_view import in_place_view_of, needs_pods
 from hardened.core.release.machine import demand, step
-from hardened.core.release.marking import forgiven_by, is_stored, marked_by
+from hardened.core.release.marking import are_refused, forgiven_by, is_stored, marked_by, unmarked
 from hardened.core.release.migration_pods import migration_of, migration_pods
 from hardened.core.release.migration_pods import needs_pods as needs_emptiness
 from hardened.core.release.model import (
@@ -100,7 +100,7 @@ class Course:
 def course_of(facts: Facts, verifier_image: str, now: datetime) -> Course:
     """By the strategy of the release that is at work; of the spec, where none is."""
     record = record_of(facts.before)
-    if record and record.remaining is not None and not (record.paused_at or facts.svc.spec.suspend):
+    if record and record.remaining is not None and not (record.paused_at or facts.svc.spec.suspend or facts.svc.is_stand_in):
         record = woken(record, terms_of(facts.svc.spec), now)
     course = _course(facts, None if record and _makes_way(facts, record, now) else record, verifier_image, now)
     return _proven(facts, record, course, verifier_image, now)
@@ -124,7 +124,7 @@ def _makes_way(facts: Facts, record: Record, now: datetime) -> bool:
     """Whether a blue-green release is over since the spec asks for another revision, and for another strategy."""
     if record.strategy != "BlueGreen" or facts.svc.spec.effective_strategy == "BlueGreen":
         return False
-    if record.is_rollback or record.paused_at or record.migration or facts.svc.spec.suspend:
+    if record.is_rollback or record.paused_at or record.migration or facts.svc.spec.suspend or facts.svc.is_stand_in:
         return False  # a migration is to be undone first
     if record.step is Step.KEEP:
         is_kept = record.cutover_at is not None and now < record.cutover_at + LEAST_KEEP
@@ -133,6 +133,15 @@ def _makes_way(facts: Facts, record: Record, now: datetime) -> bool:
 
 
 def _viewed(facts: Facts, record: Record | None, said: Heard) -> View:
+    view = _view(facts, record, said)
+    if not facts.svc.is_stand_in:
+        return view
+    if record and not record.is_rollback:
+        view = replace(view, wanted=record.place.revision, key=record.key)  # nobody has taken it back
+    return replace(view, is_held=True, is_blind="verify" in facts.svc.lacks)
+
+
+def _view(facts: Facts, record: Record | None, said: Heard) -> View:
     if (record.strategy if record else facts.svc.spec.effective_strategy) == "BlueGreen":
         return view_of(facts, said, DEFAULT_REPLICAS)
     view = in_place_view_of(facts, record, said, DEFAULT_REPLICAS)
@@ -151,6 +160,12 @@ def _is_taken_away(facts: Facts, record: Record | None) -> bool:
     if record is None or record.step not in (Step.CUTOVER, Step.VERIFY_AFTER):
         return False
     return are_taken_away(facts.pods_at(record.place), record.cutover_at or record.entered_at or record.started_at)
+
+
+def _stands_still(svc: HardenedService, record: Record) -> bool:
+    """Whether the time of a release does not count."""
+    is_held = svc.is_stand_in and record.step in BEFORE_CUTOVER and not record.is_rollback
+    return is_held or is_suspended(svc, record)
 
 
 def _step(record: Record | None, view: View, terms: Terms, now: datetime) -> Next:
@@ -187,6 +202,7 @@ def _course(facts: Facts, record: Record | None, image: str, now: datetime) -> C
     view = replace(view, is_proven=is_proven(facts, record, view), is_taken_away=_is_taken_away(facts, record))
     needs_pods = facts.observed.pods is None and _depends_on_pods(facts, record, view, now)
     forgiven = forgiven_by(facts, rulings.pending_retry(before))
+    forgiven = () if are_refused(facts, forgiven) else forgiven
     waits = needs_pods or forgiven
     moved = Moved(ruling.record, forgiven) if waits else _moved(facts, ruling.record, strategy, view, terms, image, now)
     found = moved.record
@@ -195,7 +211,7 @@ def _course(facts: Facts, record: Record | None, image: str, now: datetime) -> C
         found = replace(found, outcomes=() if begins_anew else said.outcomes)
         if found.step is Step.VERIFY_AFTER is not record.step:
             found = watched(facts, found, pods)
-    if found and is_suspended(facts.svc, found):
+    if found and _stands_still(facts.svc, found):
         found = asleep(found, now)
     entries = rulings.settled(ruling.entries, found, view, facts.rejected_keys(), moved.failed, now)
     missing = hooks.waits_for if found and _waits(found) else ""
@@ -268,8 +284,10 @@ def _moved(facts: Facts, record: Record | None, strategy: Strategy, view: View, 
         if following.promotes and moved.record and not is_stored(facts, moved.record.place):
             following = back(moved.record, message="what is stored of it was deleted")  # nothing could remember that it was promoted
         marked = marked_by(facts, moved.record, following) if moved.record else ()
-        if marked:
+        if marked and not are_refused(facts, marked):
             return replace(moved, marked=marked, look_at=following.look_at)
+        if marked and moved.record:
+            following = unmarked(moved.record, following)
         is_same = following.record == moved.record
         moved = Moved(following.record, failed=following.failed, look_at=following.look_at)
         if is_same or moved.failed or _needs_another_look(facts, moved.record, strategy):

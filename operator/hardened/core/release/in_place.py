@@ -102,6 +102,8 @@ def step(record: Record | None, view: InPlace, terms: Terms, now: datetime) -> N
         case _:
             is_back = view.stable is None or view.is_lost or _is_up(view.stable, view.replicas, view)
             is_back = is_back and view.traffic.epoch in (None, record.recall)
+            if is_back and record.left and record.left.key not in view.rejected:
+                return Next(record, rejects=record.left)  # as long as it is not marked it would be released again
             left = _over(record, view) if is_back else None
             if left and view.is_lost:
                 # Its pods stay, and while one is there nothing is undone.
@@ -135,6 +137,8 @@ def _begin(record: Record | None, view: InPlace, terms: Terms, now: datetime) ->
     stable = view.stable
     if record is not None and record.paused_at and record.step in WAITING and record.key not in view.rejected:
         return Next(None if stable and view.wanted == stable.revision else record)
+    if view.is_held:
+        return Next(record)
     is_wanted = view.wanted != (stable.revision if stable else "") and view.key not in view.rejected and view.replicas > 0
     if not is_wanted or view.hooks.is_busy or view.strategy == "BlueGreen" or (record is not None and record.strategy != view.strategy):
         return Next(None)
@@ -168,6 +172,8 @@ def _entered(record: Record, view: InPlace, terms: Terms, now: datetime) -> Reco
 
 def _migrate(record: Record, view: InPlace, terms: Terms, now: datetime) -> Next:
     """Stable serves meanwhile."""
+    if view.is_held:
+        return Next(record)
     if view.key == record.key and view.key not in view.rejected and view.replicas > 0:
         return migrate(record, view, now, lambda: _entered(record, view, terms, now))
     left = left_of(record, view)
@@ -213,6 +219,8 @@ def _verify_after(record: Record, view: InPlace, terms: Terms, now: datetime) ->
     ends = record.window_ends_at or now
     if now < ends:
         return Next(record, look_at=ends)
+    if view.is_blind:
+        return Next(record)
     if verdict is Verdict.PASSED and (view.has_followed or terms.is_watched_after(view.stable)):
         return Next(record, promotes=record.place.revision)
     if now >= ends + terms.progress_deadline:

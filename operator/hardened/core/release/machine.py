@@ -148,7 +148,7 @@ def _begin(record: Record | None, view: View, terms: Terms, now: datetime) -> Ne
         # A status was lost in the middle of a release. Nobody knows which gates were passed: back, as slowly as from any other stack.
         return Next(Record(led, "", Step.SWITCH_BACK, now))
     is_wanted = view.wanted != (view.stable.revision if view.stable else "") and view.key not in view.rejected and view.replicas > 0
-    is_wanted = is_wanted and not view.hooks.is_busy
+    is_wanted = is_wanted and not view.hooks.is_busy and not view.is_held
     if record is not None and is_wanted and (reverts := reverted(record, view, terms, now)):
         return reverts
     may_begin = record is None or record.cutover_at is None or now >= record.cutover_at + LEAST_KEEP
@@ -167,6 +167,8 @@ def _begin(record: Record | None, view: View, terms: Terms, now: datetime) -> Ne
 def _before_cutover(record: Record, view: View, terms: Terms, now: datetime) -> Next:
     if record.key in view.rejected:
         return Next(left_of(record, view))  # marked, and the process ended before it wrote this
+    if view.is_held and not record.is_rollback:
+        return Next(record)
     if record.paused_at and record.step is not Step.MIGRATE:
         return Next(left_of(record, view) if view.stable and view.wanted == view.stable.revision else record)
     if view.key != record.key and not record.is_by_hand:
@@ -292,6 +294,8 @@ def _verify_after(record: Record, view: View, terms: Terms, now: datetime) -> Ne
     ends = record.window_ends_at or now
     if now < ends:
         return Next(record, look_at=ends)
+    if view.is_blind:
+        return Next(record)
     if verdict is Verdict.PASSED:
         return Next(kept(record, view, terms, now), promotes=record.place.revision)
     if now >= ends + terms.progress_deadline:
@@ -311,7 +315,11 @@ def _switch_back(record: Record, view: View, now: datetime) -> Next:
     if not is_back:
         return Next(replace(record, confirmed_at=None))
     ends = record.confirmed_at + (LEAST_KEEP_REJECTED if record.is_rejected else LEAST_KEEP)
-    return Next(left_of(record, view) if view.hooks.undoes_late else None) if now >= ends else Next(record, look_at=ends)
+    if now < ends:
+        return Next(record, look_at=ends)
+    if record.left and record.left.key not in view.rejected:
+        return Next(record, rejects=record.left)  # as long as it is not marked it would be released again
+    return Next(left_of(record, view) if view.hooks.undoes_late else None)
 
 
 def _after_preflight(view: View, terms: Terms) -> Step:

@@ -4,9 +4,11 @@ from dataclasses import replace
 
 from hardened.core.children import Stack
 from hardened.core.facts import Facts
+from hardened.core.manifest import ChildKey, key_of
 from hardened.core.release.migration_pods import mark_of
-from hardened.core.release.model import COLORS, Next, Place, Record, Rejection, other
+from hardened.core.release.model import COLORS, Next, Place, Record, Rejection, Step, other
 from hardened.core.release.stacks import stack_of
+from hardened.core.revisions.revision import object_name
 
 
 def marked_by(facts: Facts, record: Record, following: Next) -> tuple[Stack, ...]:
@@ -15,6 +17,25 @@ def marked_by(facts: Facts, record: Record, following: Next) -> tuple[Stack, ...
     migrates = _migration(facts, record) if following.migrates else ()
     leaves = _leaving(facts, record) if following.leaves else ()
     return (*rejects, *migrates, *leaves, *(_promotion(facts, record) if following.promotes else ()))
+
+
+def are_refused(facts: Facts, marked: tuple[Stack, ...]) -> bool:
+    """Whether one of these marks cannot be written now: it was refused in this pass, or what has the revision's name is not ours."""
+    keys = {ChildKey("ControllerRevision", object_name(facts.svc, stack.revision.name)) for stack in marked}
+    mine = {key_of(live) for live in facts.ours}
+    return bool(keys & facts.observed.refused.keys() or (keys & facts.observed.children.keys()) - mine)
+
+
+def unmarked(record: Record, following: Next) -> Next:
+    """The move without its mark. Nobody waits for a mark to be led back; a rejection is marked as soon as it can be, see Record.left."""
+    after, rejects = following.record, following.rejects
+    if following.promotes or following.migrates:
+        return Next(record, look_at=following.look_at)
+    if rejects is None or record.step is Step.SWITCH_BACK:
+        return Next(after, look_at=following.look_at, failed=following.failed)
+    if not rejects.after_cutover or record.is_rollback:
+        return Next(record, look_at=following.look_at)
+    return Next(replace(record, step=Step.SWITCH_BACK, deadline=None, left=rejects, is_rejected=True))
 
 
 def is_stored(facts: Facts, place: Place) -> bool:

@@ -291,6 +291,9 @@ class View:
 
     is_proven: what the spec asks for was promoted before, was not rejected since, and no migration came between; is_taken_away: what the
     record's place has lost of its pods was taken from it, by no fault of its own.
+
+    is_held: the spec cannot be used as it stands, and an older one stands in for it: nothing new begins, nor comes to its cutover;
+    is_blind: nor is it known what has to be passed, so that nothing is promoted.
     """
 
     wanted: str
@@ -309,6 +312,8 @@ class View:
     hooks: Hooks = NO_HOOKS
     is_proven: bool = False
     is_taken_away: bool = False
+    is_held: bool = False
+    is_blind: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,63 @@
+"""What stands in for a spec that cannot be used: what keeps clients served is decided from it, whatever somebody writes meanwhile."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from hardened.api.parse import HardenedService, parse, parse_spec
+from hardened.api.service import AT_ONCE_FIELDS
+from hardened.core.live.observed import Observed, Owner, owner_of
+from hardened.core.manifest import Manifest
+from hardened.core.policy import Policy
+from hardened.core.release.model import Step
+from hardened.core.release.record import record_of, stable_of
+from hardened.core.revisions.history import Kept
+from hardened.core.revisions.marks import marks_of
+from hardened.core.revisions.revision import revision_name, revision_of, stored
+from hardened.errors import InvalidSpec
+
+
+def last_usable(body: Mapping[str, Any], observed: Observed, policy: Policy) -> HardenedService | None:
+    """The service as it was before its spec could not be used any more; None where nothing is stored of it.
+
+    What reaches a pod is that of the revision at work, else of the one that serves, as it is stored. Of what applies at once, each field
+    of the present spec counts that can be used beside that; `lacks` names the others.
+    """
+    meta, status, spec = body["metadata"], body.get("status") or {}, body.get("spec")
+    ours = [live for live in observed.children.values() if owner_of(live, meta["name"], meta["uid"]) is Owner.OURS]
+    kept = Kept.of(ours)
+    name = _revision(kept, status)
+    live = kept.named(name)
+    found = stored(live) if live else None
+    if found is None:
+        return None
+    usable, lacks = dict(found.fields), set()
+    given = spec if isinstance(spec, Mapping) else {}
+    for field in (each for each in AT_ONCE_FIELDS if each in given):
+        if _is_usable(usable, field, given[field], policy):
+            usable[field] = given[field]
+        else:
+            lacks.add(field)
+    try:
+        svc = parse({**body, "spec": usable})
+    except InvalidSpec:
+        return None  # stored by an operator that read specs otherwise
+    return replace(svc, is_stand_in=True, lacks=frozenset(lacks)) if revision_name(svc.spec) == name else None
+
+
+def _revision(kept: Kept, status: Mapping[str, Any]) -> str:
+    """The revision at work, while it may still serve; else the one that was promoted last."""
+    record = record_of(status)
+    if record and not record.is_rollback and record.step is not Step.UNDO and kept.named(record.place.revision):
+        return record.place.revision
+    promotion, name = max(((marks_of(live, "").promotion, revision_of(live)) for live in kept.revisions), default=(0, ""))
+    remembered = stable_of(status)
+    return name if promotion or remembered is None else remembered.place.revision
+
+
+def _is_usable(usable: Manifest, field: str, value: Any, policy: Policy) -> bool:
+    try:
+        spec = parse_spec({**usable, field: value})
+    except InvalidSpec:
+        return False
+    return not any(error.path.startswith(f"spec.{field}.") for error in policy.violations(spec))
