@@ -165,6 +165,31 @@ def _begin(record: Record | None, view: View, terms: Terms, now: datetime) -> Ne
 
 
 def _before_cutover(record: Record, view: View, terms: Terms, now: datetime) -> Next:
+    over = _over(record, view, terms, now)
+    if over:
+        return over
+    match record.step:
+        case Step.PREFLIGHT if not (view.hooks.waits_for or view.hooks.is_held):
+            return Next(enter(record, _after_preflight(view, terms), terms, now, view))
+        case Step.QUEUED if view.has_place:
+            return Next(enter(record, _after_queued(terms), terms, now, view))
+        case Step.MIGRATE:
+            return migrate(record, view, now, lambda: enter(record, Step.PREVIEW, terms, now, view))
+        case Step.PREVIEW if _are_there(record, view, preview_size(view, terms)):
+            return Next(enter(record, _after_preview(terms), terms, now, view))
+        case Step.VERIFY_BEFORE if view.before[0] is Verdict.PASSED:
+            return Next(enter(record, Step.APPROVAL if terms.is_manual else Step.SCALE_UP, terms, now, view))
+        case Step.VERIFY_BEFORE if view.before[0] is Verdict.FAILED:
+            return abandoned(record, view, Reason.CHECK_FAILED, view.before[1])
+        case Step.APPROVAL:
+            return _approval(record, view, terms, now)
+        case Step.SCALE_UP:
+            return _scale_up(record, view, terms, now)
+    return _waiting(record, view, terms, now)
+
+
+def _over(record: Record, view: View, terms: Terms, now: datetime) -> Next | None:
+    """What ends a release before its cutover, or holds it, whatever the step. None where it goes on."""
     if record.key in view.rejected:
         return Next(left_of(record, view))  # marked, and the process ended before it wrote this
     if view.is_held and not record.is_rollback:
@@ -177,45 +202,50 @@ def _before_cutover(record: Record, view: View, terms: Terms, now: datetime) -> 
         return Next(left) if left or record.is_rollback else _begin(None, view, terms, now)
     if view.replicas == 0:
         return Next(left_of(record, view), failed=_NO_REPLICAS if record.is_rollback else "")
-    if record.step is Step.APPROVAL:
-        record = promoted_by_itself(record, terms, now)
+    return None
+
+
+def _approval(record: Record, view: View, terms: Terms, now: datetime) -> Next:
+    record = promoted_by_itself(record, terms, now)
+    if view.has_place and (record.is_approved or not terms.is_manual or has_passed(record.deadline, now)):
+        return Next(enter(record, Step.SCALE_UP, terms, now, view))
+    return _waiting(record, view, terms, now)
+
+
+def _scale_up(record: Record, view: View, terms: Terms, now: datetime) -> Next:
+    if view.hooks.waits_for and not record.is_rollback:
+        # As long as it takes: it is not the revision's fault.
+        has_yielded = view.hooks.waits_for_services or (record.has_yielded and not view.has_place)
+        return Next(replace(record, deadline=None, has_yielded=has_yielded))
+    if record.has_yielded:
+        has_place = view.has_place or view.stable is None
+        return Next(replace(runs_again(record, view, terms, now), has_yielded=False) if has_place else record)
+    if _are_there(record, view, needed(record, view, terms, now)):
+        is_held = view.hooks.is_unwatched and not record.is_rollback
+        return Next(unseen(record, view) if is_held else enter(record, Step.CUTOVER, terms, now, view))
+    return _waiting(record, view, terms, now)
+
+
+def _are_there(record: Record, view: View, least: int) -> bool:
+    """Whether so many pods of the record's place are available, and none of another revision is left in its colour."""
     stack = view.stacks.get(record.place.color, Stack(""))
-    is_there = stack.revision == record.place.revision and stack.is_settled
-    match record.step:
-        case Step.PREFLIGHT if not (view.hooks.waits_for or view.hooks.is_held):
-            return Next(enter(record, _after_preflight(view, terms), terms, now, view))
-        case Step.QUEUED if view.has_place:
-            return Next(enter(record, _after_queued(terms), terms, now, view))
-        case Step.MIGRATE:
-            return migrate(record, view, now, lambda: enter(record, Step.PREVIEW, terms, now, view))
-        case Step.PREVIEW if is_there and stack.available >= preview_size(view, terms):
-            return Next(enter(record, _after_preview(terms), terms, now, view))
-        case Step.VERIFY_BEFORE if view.before[0] is Verdict.PASSED:
-            return Next(enter(record, Step.APPROVAL if terms.is_manual else Step.SCALE_UP, terms, now, view))
-        case Step.VERIFY_BEFORE if view.before[0] is Verdict.FAILED:
-            return abandoned(record, view, Reason.CHECK_FAILED, view.before[1])
-        case Step.APPROVAL if view.has_place and (record.is_approved or not terms.is_manual or has_passed(record.deadline, now)):
-            return Next(enter(record, Step.SCALE_UP, terms, now, view))
-        case Step.SCALE_UP if view.hooks.waits_for and not record.is_rollback:
-            # As long as it takes: it is not the revision's fault.
-            has_yielded = view.hooks.waits_for_services or (record.has_yielded and not view.has_place)
-            return Next(replace(record, deadline=None, has_yielded=has_yielded))
-        case Step.SCALE_UP if record.has_yielded:
-            has_place = view.has_place or view.stable is None
-            return Next(replace(runs_again(record, view, terms, now), has_yielded=False) if has_place else record)
-        case Step.SCALE_UP if is_there and stack.available >= needed(record, view, terms, now):
-            is_held = view.hooks.is_unwatched and not record.is_rollback
-            return Next(unseen(record, view) if is_held else enter(record, Step.CUTOVER, terms, now, view))
-        case Step.VERIFY_BEFORE if view.hooks.is_unwatched and (view.hooks.is_blind or has_passed(record.deadline or now, now)):
-            return Next(unseen(record, view))
-        case Step.PREVIEW | Step.SCALE_UP if view.hooks.has_no_room and not record.is_rollback:
-            return Next(replace(record, deadline=None))  # the same
-        case Step.PREVIEW | Step.VERIFY_BEFORE | Step.SCALE_UP if record.deadline is None:
-            return Next(runs_again(record, view, terms, now))
-        case Step.PREVIEW | Step.SCALE_UP:
-            if further := renewed(record, view, terms, now):
-                return Next(further)
-    if record.step in TIMED and record.deadline is not None and now >= record.deadline:
+    return stack.revision == record.place.revision and stack.is_settled and stack.available >= least
+
+
+def _waiting(record: Record, view: View, terms: Terms, now: datetime) -> Next:
+    """Nothing has come to its end: what is waited for, and until when."""
+    is_growing = record.step in (Step.PREVIEW, Step.SCALE_UP)
+    has_no_answer = record.step is Step.VERIFY_BEFORE and view.hooks.is_unwatched
+    if has_no_answer and (view.hooks.is_blind or has_passed(record.deadline or now, now)):
+        return Next(unseen(record, view))
+    if is_growing and view.hooks.has_no_room and not record.is_rollback:
+        return Next(replace(record, deadline=None))  # as for what it depends on
+    if record.deadline is None and (is_growing or record.step is Step.VERIFY_BEFORE):
+        return Next(runs_again(record, view, terms, now))
+    further = renewed(record, view, terms, now) if is_growing else None
+    if further:
+        return Next(further)
+    if record.step in TIMED and has_passed(record.deadline, now):
         said = view.before[1] if record.step is Step.VERIFY_BEFORE else ""
         return abandoned(record, view, *late(view, f"{record.step} did not end within its deadline", said))
     return Next(record, look_at=look_at(record, view, terms, now))

@@ -14,7 +14,7 @@ from hardened.core.reasons import Reason
 LEAST_KEEP = timedelta(seconds=30)
 #: The same for a stack that was rejected.
 LEAST_KEEP_REJECTED = timedelta(seconds=5)
-#: How long a rollback by hand waits for as many pods as serve. Then half of what is wanted takes over.
+#: How long a rollback waits for as many pods as serve. Then half of what is wanted takes over.
 PATIENCE_BACK = timedelta(seconds=15)
 
 

@@ -57,9 +57,9 @@ def has_passed(deadline: datetime | None, now: datetime) -> bool:
 def needed(record: Record, view: View, terms: Terms, now: datetime) -> int:
     """How many pods must be available to take over, and ready once traffic is led to them: at least 1.
 
-    As many as serve at that moment, and as were wanted at first; never more than are wanted now. By hand as many as serve, whatever was
-    wanted, and soon half of what is wanted: who asks for that has judged what serves. Once traffic leads to the record's own place, nobody
-    else serves.
+    As many as serve at that moment, and as were wanted at first; never more than are wanted now. To go back as many as serve, whatever was
+    wanted, and soon half of what is wanted: who goes back has judged what serves. Once traffic leads to the record's own place, nobody else
+    serves.
     """
     serving = _serving(record, view)
     if not record.is_rollback:
