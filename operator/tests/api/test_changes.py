@@ -1,4 +1,4 @@
-"""What cannot change is said in the CRD; the rules themselves are tried on a real API server (e2e/tests/test_changes.py)."""
+"""What cannot change is said in the CRD; the rules themselves are tried on a real API server (e2e/tests/test_refused_changes.py)."""
 
 from typing import Any
 
