@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeVar
+from functools import lru_cache
+from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
 
@@ -68,9 +69,25 @@ def parse(body: Mapping[str, Any]) -> HardenedService:
     return found
 
 
+#: Parsed specs that are remembered: those that are at work on. One look needs the same one many times, and parsing takes a third of it.
+REMEMBERED: Final = 64
+
+
 def parse_spec(spec: Any) -> HardenedServiceSpec:
-    """The typed form of `spec`. Raises InvalidSpec."""
-    return _validated(HardenedServiceSpec, spec)
+    """The typed form of `spec`. Raises InvalidSpec. What was parsed lately is given again: nothing changes a model."""
+    # Unlike equal values, equal texts are of the same types: 1 is not True, and a list no tuple.
+    return _parsed(_Given(repr(spec), spec))
+
+
+@dataclass(frozen=True)
+class _Given:
+    text: str
+    spec: Any = field(compare=False)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _parsed(given: _Given) -> HardenedServiceSpec:
+    return _validated(HardenedServiceSpec, given.spec)
 
 
 def parse_action(body: Mapping[str, Any]) -> HardenedServiceAction:

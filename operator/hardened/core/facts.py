@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 from hardened.api import names
@@ -12,8 +13,8 @@ from hardened.core.live.observed import Observed, Owner, owner_of
 from hardened.core.live.ownership import applied_fields, is_edited
 from hardened.core.live.rollout import Rollout, rollout_of
 from hardened.core.manifest import ChildKey, Manifest
-from hardened.core.release.model import COLORS, Place, Rejection
-from hardened.core.release.record import Stable, rejection_of, stable_of
+from hardened.core.release.model import COLORS, Place, Record, Rejection
+from hardened.core.release.record import Stable, record_of, rejection_of, stable_of
 from hardened.core.revisions.history import Kept
 from hardened.core.revisions.marks import Marks, marks_of
 from hardened.core.revisions.revision import Revision, render, revision_name, revision_of, stored
@@ -33,9 +34,15 @@ class Facts:
         self.kept = Kept.of(self.ours)
         self.wanted = self._wanted()
         self._revisions: dict[tuple[str, str], Revision | None] = {}  # reading a stored one takes a third of a millisecond
+        self._marks: dict[str, Marks] = {}
         self.deployments = {color: live for color in COLORS if (live := self.mine("Deployment", self.stack_name(color)))}
         self.preview = self.mine("Service", preview_name(svc))
         self.stable = self._stable()
+
+    @cached_property
+    def record(self) -> Record | None:
+        """The release at work, as status has it."""
+        return record_of(self.before)
 
     def stack_name(self, color: str) -> str:
         """The name of a colour's Deployment, budget and policy."""
@@ -54,6 +61,11 @@ class Facts:
 
     def marks(self, revision: str) -> Marks:
         """The marks of a stored revision; those that status remembers, where what stored it was deleted."""
+        if revision not in self._marks:
+            self._marks[revision] = self._marks_of(revision)
+        return self._marks[revision]
+
+    def _marks_of(self, revision: str) -> Marks:
         live = self.kept.named(revision)
         if live:
             return marks_of(live, revision)

@@ -23,9 +23,12 @@ def key_of(manifest: Mapping[str, Any]) -> ChildKey:
     return ChildKey(manifest["kind"], manifest["metadata"]["name"])
 
 
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
 def canonical(value: Any) -> str:
     """One text for equal JSON values: sorted keys, no white space."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _ENCODER.encode(value)
 
 
 def digest(value: Any, length: int = 12) -> str:

@@ -25,7 +25,6 @@ from hardened.core.policy import Policy
 from hardened.core.reasons import Reason
 from hardened.core.release.course import course_of, is_suspended
 from hardened.core.release.model import COLORS, POLLED_STEPS, Migration, Step
-from hardened.core.release.record import record_of
 from hardened.core.revisions import history
 from hardened.core.revisions.revision import stored
 from hardened.core.status import Situation, status_of, unparsed_status
@@ -126,7 +125,7 @@ class _Planner:
         """invalid: of the spec as it stands, where `svc` stands in for it."""
         self.svc, self.before, self.observed, self.now, self.invalid = svc, before, observed, now, invalid
         self.facts = Facts(svc, before, observed)
-        self.record = record_of(before)
+        self.record = self.facts.record
         self.course = course_of(self.facts, policy.verifier_image, now)
         self.unheard = unheard(self.facts, self.course.verifiers)
         lost = frozenset(key for key, at in self.unheard.items() if at <= now)

@@ -9,7 +9,7 @@ from typing import Final
 from hardened.api import names
 from hardened.core.needs.dependencies import named_services
 from hardened.shell.api_server import Body
-from hardened.shell.kinds import HARDENED_SERVICE, HARDENED_SERVICE_ACTION, Kind
+from hardened.shell.kinds import HARDENED_SERVICE, HARDENED_SERVICE_ACTION, POD_DISRUPTION_BUDGET, Kind
 from hardened.shell.workqueue import Key
 
 #: How many deleted objects are remembered: at 1,000 services, all their children deleted once. About 100 bytes each.
@@ -39,7 +39,7 @@ class Cache:
     whose label somebody stripped is still seen, and repaired. A HardenedServiceAction belongs to the service that its spec names.
 
     An object older (by resourceVersion) than the one known is ignored; so is one that is known to be deleted. Bodies are kept as given,
-    less metadata.managedFields, which is half of most objects; what is got out is a copy of its own.
+    less metadata.managedFields, which is half of most objects, and the status of budgets; what is got out is a copy of its own.
     So is one that is not known and no younger than the last complete list of its kind: it was deleted before that. And a list drops what is
     no younger than itself and not in it; so one that comes late, or from a server that lags behind, does no harm.
     A watch with a label selector reports an object that no longer matches as DELETED, with the resourceVersion of that change: a later
@@ -129,6 +129,9 @@ class Cache:
             return None
         lost = known.key if known is not None else None
         key = _key(kind, obj)
+        if kind == POD_DISRUPTION_BUDGET:
+            # Nothing follows from its status, which changes with each pod that comes or goes.
+            obj = {name: value for name, value in obj.items() if name != "status"}
         if "managedFields" in meta:
             obj = obj | {"metadata": {name: value for name, value in meta.items() if name != "managedFields"}}
         if lost is not None and lost != key:
@@ -138,6 +141,8 @@ class Cache:
         entry = self._entries[this] = _Entry(text, meta["uid"], _version(meta), key, needs)
         if key is not None and kind != HARDENED_SERVICE:
             self._children.setdefault(key, {})[this] = entry
+        if kind == POD_DISRUPTION_BUDGET and known is not None and lost == key and _unversioned(known.body) == _unversioned(entry.body):
+            return None
         return lost if lost is not None and lost != key else key
 
     def _gone(self, kind: Kind, namespace: str, name: str, uid: str, version: int | None) -> Key | None:
@@ -218,6 +223,10 @@ def _key(kind: Kind, obj: Body) -> Key | None:
             return Key(meta["namespace"], owner["name"])
     service = (meta.get("labels") or {}).get(names.SERVICE_LABEL)
     return Key(meta["namespace"], service) if service else None
+
+
+def _unversioned(body: Body) -> Body:
+    return body | {"metadata": {name: value for name, value in body["metadata"].items() if name != "resourceVersion"}}
 
 
 def _version(meta: Body) -> str:

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from hardened.shell.cache import Cache
-from hardened.shell.kinds import CONFIG_MAP, DEPLOYMENT, HARDENED_SERVICE, HARDENED_SERVICE_ACTION, POD, SERVICE
+from hardened.shell.kinds import CONFIG_MAP, DEPLOYMENT, HARDENED_SERVICE, HARDENED_SERVICE_ACTION, POD, POD_DISRUPTION_BUDGET, SERVICE
 from hardened.shell.workqueue import Key
 
 WEB = Key("shop", "web")
@@ -209,3 +209,16 @@ def test_a_late_end_of_an_earlier_state_drops_nothing() -> None:
     cache.wrote(DEPLOYMENT, body(version=13))
     assert cache.see(DEPLOYMENT, "DELETED", body(version=12)) is None
     assert version(cache) == "13"
+
+
+def test_what_a_budget_counts_is_no_news_and_what_somebody_changes_in_it_is() -> None:
+    cache = Cache()
+
+    def seen(number: int, spec: int, **more: Any) -> Key | None:
+        return cache.see(POD_DISRUPTION_BUDGET, "MODIFIED", body(version=number) | {"spec": {"maxUnavailable": spec}} | more)
+
+    assert seen(1, 1) == WEB
+    assert seen(2, 1, status={"currentHealthy": 1}) is None
+    assert seen(3, 2, status={"currentHealthy": 2}) == WEB
+    (kept,) = cache.children("shop", "web")
+    assert (kept["metadata"]["resourceVersion"], kept["spec"], "status" in kept) == ("3", {"maxUnavailable": 2}, False)

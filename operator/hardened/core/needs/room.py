@@ -13,7 +13,6 @@ from hardened.core.manifest import Manifest
 from hardened.core.reasons import Reason
 from hardened.core.release.model import TIMED, Record, Step
 from hardened.core.release.moves import has_passed
-from hardened.core.release.record import record_of
 
 #: The steps that wait for room.
 _ROOMY = frozenset({Step.PREVIEW, Step.SCALE_UP})
@@ -49,7 +48,7 @@ def cause_of(facts: Facts, record: Record | None) -> Finding | None:
 
 
 def _told(facts: Facts, record: Record) -> Finding | None:
-    known = record_of(facts.before)
+    known = facts.record
     ready: Manifest = next((c for c in facts.before.get("conditions") or () if c.get("type") == "Ready"), {})
     reasons = diagnosis.OF_PODS - {Reason.UNSCHEDULABLE}  # that was waited for
     if known is None or known.started_at != record.started_at or ready.get("reason") not in reasons:

@@ -48,7 +48,7 @@ from hardened.core.release.model import (
     other,
 )
 from hardened.core.release.moves import back, left_of
-from hardened.core.release.record import proof_of, record_of
+from hardened.core.release.record import proof_of
 from hardened.core.release.requests import is_proven, judged, with_requests
 from hardened.core.release.stacks import lead_to, stacks_of, switch_epoch
 from hardened.core.release.view import has_ready_endpoints, terms_of, view_of
@@ -99,7 +99,7 @@ class Course:
 
 def course_of(facts: Facts, verifier_image: str, now: datetime) -> Course:
     """By the strategy of the release that is at work; of the spec, where none is."""
-    record = record_of(facts.before)
+    record = facts.record
     if record and record.remaining is not None and not (record.paused_at or facts.svc.spec.suspend or facts.svc.is_stand_in):
         record = woken(record, terms_of(facts.svc.spec), now)
     course = _course(facts, None if record and _makes_way(facts, record, now) else record, verifier_image, now)
@@ -232,7 +232,7 @@ def _course(facts: Facts, record: Record | None, image: str, now: datetime) -> C
         focus=found.place.color if found and is_waited_for else serving.color if serving else COLORS[0],
         replicas=view.replicas,
         record=found,
-        has_moved=found != record_of(facts.before) or entries != before,
+        has_moved=found != facts.record or entries != before,
         marked=() if ruling.is_news else moved.marked,  # what was decided is written down first
         verifiers=(*pods, *once, *asked),
         actions=entries,

@@ -104,7 +104,8 @@ def _name(facts: Facts, record: Record, purpose: Purpose) -> str:
 
 
 def _live(facts: Facts, record: Record, purpose: Purpose) -> Manifest | None:
-    return facts.mine("Pod", _name(facts, record, purpose))
+    has_pods = any(child["kind"] == "Pod" for child in facts.ours)
+    return facts.mine("Pod", _name(facts, record, purpose)) if has_pods else None
 
 
 def _kept(live: Manifest) -> Verifier:
@@ -124,6 +125,8 @@ def _result(facts: Facts, record: Record, purpose: Purpose, now: datetime) -> tu
     live = _live(facts, record, purpose)
     if live:
         return once_result(facts.svc, live, now)
+    if record.migration is None:
+        return Verdict.UNKNOWN, ""  # none was made
     return Verdict.FAILED, f"pod {_name(facts, record, purpose)} was lost, and nobody knows how far it came"
 
 
