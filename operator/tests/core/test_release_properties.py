@@ -54,6 +54,7 @@ class World:
     left: dict[Place, datetime] = field(default_factory=dict)
     is_by_hand: bool = False  # somebody else led the switch to where it leads
     has_room: bool = True  # for more pods
+    is_drained: bool = False  # pods that are missing were taken away
     back: Rollback | None = None
     spared: dict[Place, datetime] = field(default_factory=dict)
 
@@ -75,6 +76,7 @@ class World:
         return View(
             self.wanted, self.wanted, self.replicas, self.stable, {c: _counted(each) for c, each in self.stacks.items()}, traffic,
             frozenset(self.rejected), (before, ""), (after, ""), rollback=self.back, hooks=Hooks(has_no_room=not self.has_room),
+            is_proven=self.wanted in self.promoted and self.wanted not in self.rejected, is_taken_away=self.is_drained,
         )  # fmt: skip
 
     # ---- the operator
@@ -84,18 +86,20 @@ class World:
         for _ in range(12):
             view = self.view()
             found = step(self.record, view, TERMS, self.now)
-            if found.record == self.record:
+            if found.record == self.record and not (found.promotes or found.rejects):
                 break
+            # The rejected one first: what was promoted last is stable.
+            if found.rejects:
+                is_waiting = self.record is not None and self.record.step in (Step.PREVIEW, Step.SCALE_UP)
+                assert self.has_room or not is_waiting or self.back, "rejected for what the cluster lacks"
+                assert not (self.is_drained and found.rejects.reason is Reason.NO_PODS_AVAILABLE), "rejected for a drain"
+                self.rejected.add(found.rejects.key)
+                yield
             if found.promotes:
                 assert self.record
                 assert found.promotes == self.record.place.revision
                 assert self.selector == self.record.place
                 self.promoted.append(found.promotes)
-                yield
-            if found.rejects:
-                is_waiting = self.record is not None and self.record.step in (Step.PREVIEW, Step.SCALE_UP)
-                assert self.has_room or not is_waiting or self.back, "rejected for what the cluster lacks"
-                self.rejected.add(found.rejects.key)
                 yield
             if found.failed:
                 assert self.record
@@ -186,6 +190,7 @@ class World:
 
     def pods(self) -> None:
         """Pods come up, where they can."""
+        self.is_drained = False
         for color, stack in self.stacks.items():
             is_up = stack.revision != "dead" and self.has_room
             self.stacks[color] = replace(stack, pods=stack.wanted, available=stack.wanted if is_up else stack.available)
@@ -257,6 +262,7 @@ EVENTS = st.one_of(
     st.tuples(st.just("pods"), st.none()),
     st.tuples(st.just("follow"), st.none()),
     st.tuples(st.just("kill pods"), st.none()),
+    st.tuples(st.just("drain"), st.none()),
     st.tuples(st.just("room"), st.booleans()),
     st.tuples(st.just("selector"), st.none()),
     st.tuples(st.just("led by hand"), st.sampled_from(COLORS)),
@@ -304,6 +310,9 @@ def happen(world: World, what: str, how: object) -> None:
             world.follow()
         case "kill pods":
             world.kill_pods()
+        case "drain":
+            world.kill_pods()
+            world.is_drained = True
         case "room":
             world.has_room = how is True
         case "selector":
@@ -350,12 +359,30 @@ def test_whatever_happens_it_ends_where_the_spec_leads_or_where_it_was(events: l
     assert running == ({world.stable.color: world.replicas} if world.stable else {})
 
 
-@pytest.mark.parametrize("step", [Step.SCALE_UP, Step.KEEP], ids=str)
-@given(replicas=st.integers(1, 5), events=st.lists(SINGLE_PODS, max_size=30))
+THERE_AND_BACK = st.one_of(
+    st.tuples(st.just("spec"), st.sampled_from(("one", "two", "one", "two", "worse"))),
+    st.tuples(st.just("killed"), st.integers(1, 5)),
+    st.tuples(st.just("wait"), st.sampled_from([1, 4, 31])),
+    st.sampled_from([("look", None), ("pods", None), ("follow", None), ("kill pods", None), ("drain", None), ("time goes on", 1)]),
+)
+
+
+@pytest.mark.parametrize("step", [Step.VERIFY_AFTER, Step.KEEP], ids=str)
+@given(st.lists(st.one_of(THERE_AND_BACK, BY_HAND), max_size=30))
 @settings(max_examples=250, deadline=None)
-def test_wherever_pods_come_and_go_traffic_is_led_to_no_fewer_than_serve_unless_somebody_goes_back(
-    step: Step, replicas: int, events: list[tuple[str, object]]
-) -> None:
+def test_however_often_the_spec_goes_there_and_back_it_ends_where_it_leads(step: Step, events: list[tuple[str, object]]) -> None:
+    world = come_to(step)
+    for what, how in [("spec", "one"), *events]:
+        happen(world, what, how)
+    world.calm()
+    assert (world.record, world.back, world.selector) == (None, None, world.stable)
+    if world.wanted in ("one", "two") and world.wanted not in world.rejected:
+        assert world.stable
+        assert world.stable.revision == world.wanted
+
+
+def come_to(step: Step, replicas: int = 2) -> World:
+    """Revision `two` is released, and has come to this step."""
     world = World(replicas=replicas)
     world.let_pass(40)
     world.wanted = "two"
@@ -364,6 +391,16 @@ def test_wherever_pods_come_and_go_traffic_is_led_to_no_fewer_than_serve_unless_
         world.pods()
         world.follow()
         world.now += timedelta(seconds=1)
+    return world
+
+
+@pytest.mark.parametrize("step", [Step.SCALE_UP, Step.KEEP], ids=str)
+@given(replicas=st.integers(1, 5), events=st.lists(SINGLE_PODS, max_size=30))
+@settings(max_examples=250, deadline=None)
+def test_wherever_pods_come_and_go_traffic_is_led_to_no_fewer_than_serve_unless_somebody_goes_back(
+    step: Step, replicas: int, events: list[tuple[str, object]]
+) -> None:
+    world = come_to(step, replicas)
     for what, how in events:
         happen(world, what, how)
     world.calm()
