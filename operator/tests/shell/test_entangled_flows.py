@@ -7,7 +7,7 @@ import pytest
 from tests.shell import virtual_time
 from tests.shell.operator_world import RELEASED, Operator, World, service
 
-from hardened.shell.kinds import HARDENED_SERVICE, SERVICE
+from hardened.shell.kinds import DEPLOYMENT, HARDENED_SERVICE, SERVICE
 
 Body = dict[str, Any]
 CHECKED: Body = {**RELEASED, "verify": {"beforeCutover": [{"name": "smoke", "http": {}}], "afterCutover": {"window": "2s"}}}
@@ -93,6 +93,33 @@ def test_a_cycle_is_told_on_each_of_its_services_at_once_and_is_over_within_seco
         assert "InvalidSpec" not in told(world).values()
         await passes(world, 60)
         assert set(told(world).values()) == {"Healthy"}
+
+    played(play)
+
+
+def test_what_serves_on_a_cycle_goes_on_and_a_version_that_fails_is_taken_back_meanwhile() -> None:
+    async def play(world: World) -> None:
+        for name in "ab":
+            await create(world, name)
+        await passes(world, 60)
+        await edit(world, "a", image="web:2", verify={"afterCutover": {"window": "40s"}})
+        await passes(world, 10)
+        await edit(world, "a", **needs("b"), replicas=3)
+        await edit(world, "b", **needs("a"), replicas=3)
+        await passes(world, 5)
+        assert set(told(world).values()) == {"InvalidSpec"}
+        found = {live["metadata"]["name"]: live["status"] for live in world.server.all(HARDENED_SERVICE)}
+        assert {live["metadata"]["name"]: live["spec"]["replicas"] for live in world.server.all(DEPLOYMENT)} == {
+            "a-blue": 3, "a-green": 3, "b-blue": 3,
+        }  # fmt: skip
+        assert (found["a"]["serving"]["image"], found["a"]["release"]["step"]) == ("web:2", "VerifyAfter")
+        world.server.store.dead.add("web:2")
+        await passes(world, 60)
+        (a,) = [live["status"] for live in world.server.all(HARDENED_SERVICE) if live["metadata"]["name"] == "a"]
+        assert (a["serving"]["image"], a["availableReplicas"], told(world)["a"]) == ("web:1", 3, "InvalidSpec")
+        await edit(world, "b", **needs())
+        await passes(world, 60)
+        assert "InvalidSpec" not in told(world).values()
 
     played(play)
 
