@@ -36,7 +36,7 @@ def env(**settings: str) -> dict[str, Any]:
 KINDS = {
     "http": Kind({"path": "/", "count": 2}, env(ERROR_RATIO="1"), "500"),
     "grpc": Kind({"count": 2}, env(LIVE="false"), "not serving"),
-    "tcp": Kind({"count": 2}, {"port": "closed"}, "did not end within its deadline"),
+    "tcp": Kind({"count": 2}, {"port": "closed"}, "nobody accepts connections on port 9"),
     "job": Kind({"command": ["/web", "--help"], "deadline": "10s"}, {"command": ["/web", "--port=none"]}, "exit code 2", window="10s"),
     "load": Kind({"rate": 20, "duration": "2s"}, env(ERROR_RATIO="0.5"), "of 40 requests failed"),
 }

@@ -5,7 +5,7 @@ from collections import Counter
 
 from hardened.verifier.pace import is_stopped_before
 from hardened.verifier.report import Result, described
-from hardened.verifier.requests import Ask
+from hardened.verifier.requests import NO_CONNECTION, Ask
 from hardened.verifier.task import Check
 
 
@@ -22,7 +22,7 @@ async def run_check(check: Check, ask: Ask, stop: asyncio.Event) -> Result | Non
         asked += 1
         slowest = max(slowest, loop.time() - begun)
         if kind:
-            failures[kind] += 1
+            failures[f"nobody accepts connections on port {check.target.port}" if kind == NO_CONNECTION else kind] += 1
         due = max(due + check.interval, loop.time())
     failed = failures.total()
     has_passed = failed <= check.failure_limit

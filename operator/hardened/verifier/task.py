@@ -79,7 +79,8 @@ class Probe:
 
 @dataclass(frozen=True)
 class Task:
-    """authority: what requests name as their host; wait: the longest time in seconds until something accepts a connection at all."""
+    """authority: what requests name as their host; wait: the longest time in seconds until something accepts a connection at all, 0 where
+    the stack is there."""
 
     authority: str
     wait: float

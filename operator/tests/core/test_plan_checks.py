@@ -1,5 +1,6 @@
 """The checks of a blue-green release as they are planned: by verifier pods, and by commands of the team's."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -315,3 +316,52 @@ def test_load_and_commands_begin_once_somebody_can_answer_them() -> None:
     world.run_pods()
     settle(cr, world)
     assert (cr["status"]["release"]["step"], made()) == ("VerifyBefore", ["before", "busy", "contract"])
+
+
+# ---- ports that nobody listens on
+
+
+def task(world: World, part: str) -> Any:
+    """What the verifier of this name is told."""
+    (live,) = (live for key, live in world.objects.items() if key.kind == "Pod" and part in key.name)
+    return json.loads(live["spec"]["containers"][0]["env"][0]["value"])
+
+
+def test_a_verifier_waits_for_the_stack_until_its_pods_are_available_and_not_after() -> None:
+    cr, world = body(CHECKED), World()
+    world.slow = True
+    now = released(cr, world, until="Preview")
+    assert task(world, "-before-")["waitSeconds"] == 600
+    (name,) = (key for key in world.objects if "-before-" in key.name)
+    now = released(cr, world, now, until="VerifyBefore")
+    del world.objects[name]
+    settle(cr, world, now)
+    assert task(world, "-before-")["waitSeconds"] == 0
+    world.slow = False
+    released(cr, world, now, until="VerifyAfter")
+    assert task(world, "-after-")["waitSeconds"] == 0
+
+
+@pytest.mark.parametrize("name", ["smoke", "there"])
+def test_a_verifier_sees_by_the_port_of_readiness_that_the_stack_is_there_and_nobody_reads_that(name: str) -> None:
+    ports = [{"name": "http", "containerPort": 8080}, {"name": "other", "containerPort": 9090}]
+    cr, world = body({**SPEC, "ports": ports, "verify": {"beforeCutover": [{"name": name, "tcp": {"port": "other"}}]}}), World()
+    now = released(cr, world, until="Preview")
+    asked = task(world, "-before-")["checks"]
+    assert [(each["name"] == name, each["kind"], each["port"]) for each in asked] == [(True, "tcp", 9090), (False, "tcp", 8080)]
+    assert len({each["name"] for each in asked}) == 2
+    world.failing.add(asked[1]["name"])
+    now = released(cr, world, now, until="VerifyAfter")
+    assert list(checks(cr)) == [name]
+
+
+def test_a_verifier_that_waits_in_vain_since_nobody_listens_anywhere_is_made_anew_and_waits_no_more() -> None:
+    cr, world = body(CHECKED), World()
+    world.stuck = True
+    now = released(cr, world, until="VerifyBefore")
+    settle(cr, world, now + 30 * SECOND)
+    assert task(world, "-before-")["waitSeconds"] == 600, "it may be asking"
+    settle(cr, world, now + 60 * SECOND)
+    assert task(world, "-before-")["waitSeconds"] == 0
+    settle(cr, world, now + 120 * SECOND)
+    assert sum(write.startswith("delete Pod") for write in world.writes) == 1, "once"

@@ -96,10 +96,9 @@ def test_a_terminated_verifier_reports_what_it_has(tmp_path: Path) -> None:
 
 def test_what_finds_nobody_to_ask_is_not_in_the_report(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with Server(reply(200, b"")) as server:
-            task = {"authority": "shop", "waitSeconds": 1, "checks": [check("smoke", port_of(server)), check("gone", 1, "tcp")]}
-            assert await ended(await started(task, tmp_path / "report")) == (0, "")
-        assert [entry["name"] for entry in json.loads((tmp_path / "report").read_text())["results"]] == ["smoke"]
+        task = {"authority": "shop", "waitSeconds": 0.5, "checks": [check("gone", 1, "tcp")]}
+        assert await ended(await started(task, tmp_path / "report")) == (0, "")
+        assert json.loads((tmp_path / "report").read_text())["results"] == []
 
     asyncio.run(scenario())
 

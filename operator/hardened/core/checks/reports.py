@@ -9,7 +9,7 @@ from hardened.core.checks.tasks import ZERO_LOSS
 from hardened.core.checks.verdicts import NoData, Pending, Reported, Results, health, verdict
 from hardened.core.checks.verifiers import Verifier
 from hardened.core.facts import Facts
-from hardened.core.manifest import ChildKey
+from hardened.core.manifest import ChildKey, Manifest
 from hardened.core.release.model import Outcome, Record, Step, Verdict
 
 #: The steps in which the checks are asked that come before the cutover.
@@ -51,7 +51,7 @@ def heard(facts: Facts, record: Record | None, wanted: Sequence[Verifier], has_i
     before, after = [*asked, *measured], [_health(facts, record), *verdicts, *measured]
     if record.step not in _ASKED_BEFORE:
         before.append((Verdict.UNKNOWN, ""))  # nobody asks then, and that says nothing
-    return Heard(nobody or _all(before), nobody or _all(after), _outcomes(record, [report for _, report in reports]))
+    return Heard(nobody or _all(before), nobody or _all(after), _outcomes(record, reports))
 
 
 def watched(facts: Facts, record: Record, wanted: Sequence[Verifier]) -> Record:
@@ -64,8 +64,14 @@ def watched(facts: Facts, record: Record, wanted: Sequence[Verifier]) -> Record:
 def unheard(facts: Facts, wanted: Sequence[Verifier]) -> dict[ChildKey, datetime]:
     """Verifiers that will never say anything, but for those of which there is one at most: when each is to be removed, to be made anew."""
     needed = [v for v in wanted if not (v.is_optional or v.is_once) and v.key in facts.observed.children]
-    silent = {v.key: facts.observed.children[v.key] for v in needed if isinstance(_report(facts, v), NoData)}
-    return {key: datetime.fromisoformat(live["metadata"]["creationTimestamp"]) + _MADE_ANEW_AFTER for key, live in silent.items()}
+    said = [(v, facts.observed.children[v.key], _report(facts, v)) for v in needed]
+    silent = {v.key: live for v, live, report in said if isinstance(report, NoData)}
+    stale = {v.key: v.stale_at for v, live, report in said if v.stale_at and isinstance(report, Pending) and _runs(live)}
+    return {key: datetime.fromisoformat(live["metadata"]["creationTimestamp"]) + _MADE_ANEW_AFTER for key, live in silent.items()} | stale
+
+
+def _runs(live: Manifest) -> bool:
+    return (live.get("status") or {}).get("phase") == "Running"
 
 
 def said_of_removal(facts: Facts, wanted: Sequence[Verifier]) -> Results | None:
@@ -102,13 +108,14 @@ def _all(said: Sequence[tuple[Verdict, str]]) -> tuple[Verdict, str]:
     return Verdict.PASSED, ""
 
 
-def _outcomes(record: Record, reports: Sequence[Results]) -> tuple[Outcome, ...]:
+def _outcomes(record: Record, reports: Sequence[tuple[Verifier, Results]]) -> tuple[Outcome, ...]:
     """Those of earlier steps stay; the same check again replaces its own."""
     new = [
         Outcome(r.name, r.has_passed, r.message, r.requests, r.failed)
-        for report in reports
+        for verifier, report in reports
         if isinstance(report, Reported)
         for r in report.results
+        if r.name in verifier.names
     ]
     names = {outcome.name for outcome in new}
     return (*(old for old in record.outcomes if old.name not in names), *new)

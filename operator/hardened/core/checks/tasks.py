@@ -89,13 +89,26 @@ Check = HttpCheck | GrpcCheck | TcpCheck
 def checks_task(svc: HardenedService, revision: Revision, checks: Sequence[Check], purpose: Purpose, wait: timedelta) -> Manifest:
     """The task of a verifier that makes these checks, against the preview stack or on live traffic.
 
-    wait: how long the verifier waits for somebody to accept its first connection. A check of a port that takes no TCP connections is left
-    out: nothing is ever known of it.
+    wait: how long the verifier waits for somebody to accept its first connection; none where the stack is there: from then on what is
+    refused is a failure. A check of a port that takes no TCP connections is left out: nothing is ever known of it.
     """
     host = preview_host(svc) if purpose is Purpose.BEFORE else clients_host(svc)
     ports = [(check, tcp_port(revision, check.port)) for check in checks]
     entries = [_check(check, host, _number(svc, port)) for check, port in ports if port]
-    return {"authority": svc.name, "waitSeconds": wait.total_seconds(), "checks": entries}
+    return {"authority": svc.name, "waitSeconds": wait.total_seconds(), "checks": [*entries, *_presence(svc, revision, host, entries)]}
+
+
+def _presence(svc: HardenedService, revision: Revision, host: str, checks: Sequence[Manifest]) -> list[Manifest]:
+    """A connection to the port that readiness is asked on: where it is accepted the stack is there, whatever other ports do.
+
+    Nobody waits for its result, which has a name that none of the checks has.
+    """
+    asked = _readiness(svc, revision)
+    if asked is None or not checks or asked["port"] in {check["port"] for check in checks}:
+        return []
+    names = {check["name"] for check in checks}
+    name = next(each for each in ("there", *(f"there-{number}" for number in range(len(names)))) if each not in names)
+    return [{"name": name, "kind": "tcp", "host": host, "port": asked["port"], "count": 1, "intervalSeconds": 1, "failureLimit": 0}]
 
 
 def probe_task(svc: HardenedService, revision: Revision, duration: timedelta, wait: timedelta) -> Manifest | None:

@@ -24,7 +24,7 @@ from hardened.core.checks.tasks import (
     told,
 )
 from hardened.core.checks.verdicts import Results, job_result, load_result, probe_result, results_of
-from hardened.core.desired.verifier_pod import job_pod, load_pod, verifier_pod
+from hardened.core.desired.verifier_pod import START_SECONDS, job_pod, load_pod, verifier_pod
 from hardened.core.facts import Facts
 from hardened.core.manifest import ChildKey, Manifest
 from hardened.core.release.model import Place, Record, Step, Terms, other
@@ -34,6 +34,8 @@ from hardened.core.revisions.revision import Revision
 _PROBED = frozenset({Step.SCALE_UP, Step.CUTOVER, Step.VERIFY_AFTER})
 #: What a probe that began late gets to ask.
 _LEAST_PROBE = timedelta(seconds=3)
+#: What nodes may take to hear of a Service's endpoints, and a verifier to know it.
+_HEARD = timedelta(seconds=35)
 _FINE = tuple(range(200, 300))
 #: Kubernetes' own, where a template does not say how long its pods may take to end.
 DEFAULT_GRACE_SECONDS = 30
@@ -48,7 +50,8 @@ Reader = Callable[[HardenedService, Manifest], Results]
 class Verifier:
     """A verifier pod that belongs to a step. names: what it is to report on; reads: what it says, from the live pod.
 
-    has_enough: it is to end now, and to report what it has; is_optional: where it cannot be made, nothing else suffers; is_once: it is
+    has_enough: it is to end now, and to report what it has; stale_at: when it is to be made anew if it has not ended by then, None for
+    never; is_optional: where it cannot be made, nothing else suffers; is_once: it is
     never made again, whatever it says; is_early: it is not to be made yet, since nobody could answer it; is_teams: it runs a command of
     the team's, in an image that may be theirs.
     """
@@ -57,6 +60,7 @@ class Verifier:
     names: tuple[str, ...]
     reads: Reader
     has_enough: bool = False
+    stale_at: datetime | None = None
     is_optional: bool = False
     is_once: bool = False
     is_early: bool = False
@@ -79,11 +83,16 @@ def verifiers(facts: Facts, record: Record | None, terms: Terms, image: str, now
     if record is None or record.is_rollback or revision is None or not revision.fields or not image:
         return []
     maker = _Maker(facts.svc, revision, record.place, record.started_at, image)
-    spec, wait = facts.svc.spec.verify, terms.progress_deadline
+    # Where its pods are available, it is there: what refuses a connection from then on fails.
+    is_there = record.step in (Step.VERIFY_BEFORE, Step.VERIFY_AFTER)
+    spec, wait = facts.svc.spec.verify, timedelta() if is_there else terms.progress_deadline
     found: list[Verifier] = []
     if record.step in (Step.PREVIEW, Step.VERIFY_BEFORE):
         checks = maker.checks(_concerning(facts, revision, spec.before_cutover), Purpose.BEFORE, wait)
-        found += [replace(each, is_early=record.step is Step.PREVIEW and _is_early(facts, each, record.place)) for each in checks]
+        is_preview = record.step is Step.PREVIEW
+        for each in checks:
+            is_early = is_preview and _is_early(facts, each, record.place)
+            found.append(replace(each, is_early=is_early, stale_at=None if is_preview else _stale_at(facts, each, record)))
     if record.step is Step.VERIFY_AFTER:
         found += maker.checks(_concerning(facts, revision, spec.after_cutover.checks), Purpose.AFTER, wait)
     is_next = record.step is Step.PREVIEW and not terms.has_checks_before and not terms.is_manual
@@ -112,6 +121,19 @@ def _is_early(facts: Facts, verifier: Verifier, place: Place) -> bool:
     if verifier.key in facts.observed.children:
         return False
     return verifier.reads is not results_of or _has_others(facts, place)
+
+
+def _stale_at(facts: Facts, verifier: Verifier, record: Record) -> datetime | None:
+    """When a verifier that was made before its pods were there has waited in vain: nobody listens anywhere, and it would wait on."""
+    live = facts.observed.children.get(verifier.key)
+    if live is None or verifier.reads is not results_of or record.entered_at is None or _task(live) == _task(verifier.manifest):
+        return None
+    return record.entered_at + timedelta(seconds=verifier.manifest["spec"]["activeDeadlineSeconds"] - START_SECONDS) + _HEARD
+
+
+def _task(pod: Manifest) -> str:
+    """What a verifier is told."""
+    return str((pod["spec"]["containers"][0].get("env") or [{}])[0].get("value", ""))
 
 
 def _has_others(facts: Facts, place: Place) -> bool:
