@@ -359,13 +359,20 @@ def _depends_on_pods(facts: Facts, record: Record | None, view: View, now: datet
         return False
     match record.step:
         case Step.CUTOVER:
-            return view.traffic.leads_to == record.place and has_ready_endpoints(facts)
+            return view.traffic.leads_to == record.place and (has_ready_endpoints(facts) or _is_about_to_fail(record, view, now))
         case Step.SWITCH_BACK:
             return view.traffic.leads_to == view.stable
         case Step.VERIFY_AFTER:
             return view.rollback is None
         case _:
             return needs_emptiness(record) or needs_word_of_pods(facts, record, now)
+
+
+def _is_about_to_fail(record: Record, view: View, now: datetime) -> bool:
+    """Whether the cutover fails for want of pods, whose own word says why, and whether they were only taken away."""
+    stack = view.stacks.get(record.place.color)
+    is_down = stack is not None and stack.is_settled and stack.available == 0
+    return is_down or (record.deadline is not None and now >= record.deadline)
 
 
 def _waits(record: Record) -> bool:
