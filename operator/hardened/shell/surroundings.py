@@ -24,9 +24,10 @@ class Lookout:
         self._has_told = False
 
     async def look(self, namespace: str, config_maps: Iterable[str]) -> Surroundings:
-        """The quotas of a namespace, and those of these ConfigMaps that are there."""
+        """The quotas of a namespace, and those of these ConfigMaps that are there; nothing of ConfigMaps where they may not be read."""
         quotas, *found = await asyncio.gather(self._quotas(namespace), *(self._config_map(namespace, name) for name in config_maps))
-        return Surroundings(tuple(quotas), {live["metadata"]["name"]: live for each in found for live in each})
+        known = {live["metadata"]["name"]: live for each in found for live in each or ()}
+        return Surroundings(tuple(quotas), None if None in found else known)
 
     async def refused(self, manifests: Iterable[Body]) -> dict[ChildKey, ApiFailure]:
         """Which of these objects, none of which is there, could not be made, and why. A webhook that cannot be asked so says nothing."""
@@ -54,8 +55,11 @@ class Lookout:
             self._has_told = True
             return []
 
-    async def _config_map(self, namespace: str, name: str) -> list[Body]:
+    async def _config_map(self, namespace: str, name: str) -> list[Body] | None:
         try:
             return [await self._api.get(CONFIG_MAP, namespace, name)]
         except Vanished:
             return []
+        except Refused as refusal:
+            logger.info("ConfigMap %s/%s is not looked at before a release begins: %s", namespace, name, refusal)
+            return None

@@ -190,3 +190,17 @@ def test_the_quotas_are_listed_for_a_release_and_at_no_other_time() -> None:
         return found
 
     assert virtual_time.run(play()) == [1, 1, 2, 2]
+
+
+def test_where_config_maps_may_not_be_read_the_pods_tell_what_is_missing() -> None:
+    def refuse(call: Call) -> None:
+        if (call.verb, call.kind, call.name) == ("get", CONFIG_MAP, "settings"):
+            raise Refused("configmaps is forbidden", status=403)
+
+    async def play() -> str:
+        world = World()
+        world.server.before = refuse
+        await world.play(create_configured)
+        return str(world.server.all(HARDENED_SERVICE)[0]["status"]["phase"])
+
+    assert virtual_time.run(play()) == "Healthy"

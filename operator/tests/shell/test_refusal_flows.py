@@ -227,7 +227,7 @@ CASES = [case for case in product(STEPS, WRONGS, EVENTS) if not _is_stopped(case
 
 # A release that goes back and forth for ever takes no virtual time.
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("turn", turns(4))
+@pytest.mark.parametrize("turn", turns(4, at=pytest.mark.full))
 def test_whatever_else_is_refused_clients_are_served_as_without_it(turn: slice) -> None:
     for step, wrong, event in CASES[turn]:
         case = f"in {step or 'rest'}: {wrong.name}; then {event}"
