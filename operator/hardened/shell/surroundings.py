@@ -25,7 +25,8 @@ class Lookout:
 
     async def look(self, namespace: str, config_maps: Iterable[str]) -> Surroundings:
         """The quotas of a namespace, and those of these ConfigMaps that are there; nothing of ConfigMaps where they may not be read."""
-        quotas, *found = await asyncio.gather(self._quotas(namespace), *(self._config_map(namespace, name) for name in config_maps))
+        asked = asyncio.gather(*(self._config_map(namespace, name) for name in config_maps))
+        quotas, found = await asyncio.gather(self._quotas(namespace), asked)
         known = {live["metadata"]["name"]: live for each in found for live in each or ()}
         return Surroundings(tuple(quotas), None if None in found else known)
 

@@ -1,5 +1,5 @@
-"""Something else is wrong at the same time: in any step of a release, for any spec that cannot be used and any child that is refused, clients
-are served as they would be without it. Over the in-memory cluster, in virtual time."""
+"""Something else is wrong at the same time, in any step of a release: a spec that cannot be used, or a child that is refused. Clients are
+served as without it. Over the in-memory cluster, in virtual time."""
 
 import asyncio
 from collections.abc import Callable
