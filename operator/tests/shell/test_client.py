@@ -50,6 +50,14 @@ def talk(server: Server, scenario: Callable[[Client], Awaitable[Any]], **more: A
             id="apply",
         ),
         pytest.param(
+            lambda c: c.try_out(CONFIG_MAP, MANIFEST),
+            "PATCH",
+            "/api/v1/namespaces/shop/configmaps/a?fieldManager=hardened&force=false&dryRun=All",
+            "application/apply-patch+yaml; charset=utf-8",
+            MANIFEST,
+            id="try",
+        ),
+        pytest.param(
             lambda c: c.apply_status(CONFIG_MAP, MANIFEST),
             "PATCH",
             "/api/v1/namespaces/shop/configmaps/a/status?fieldManager=hardened&force=true",

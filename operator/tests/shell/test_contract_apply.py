@@ -181,6 +181,16 @@ async def an_immutable_config_map_does_not_change(w: World) -> None:
     )
 
 
+@promise
+async def what_is_tried_is_not_made_and_is_refused_as_it_would_be(w: World) -> None:
+    await w.api.try_out(CONFIG_MAP, w.config_map({"a": "1"}))
+    assert is_kind(await raised(w.now(CONFIG_MAP)), Vanished, 404, "NotFound")
+    wrong = w.service({"port": 80})
+    wrong["spec"]["ports"] = []
+    assert is_kind(await raised(w.api.try_out(SERVICE, wrong)), Refused, 422, "Invalid")
+    assert is_kind(await raised(w.now(SERVICE)), Vanished, 404, "NotFound")
+
+
 # ---- the two servers
 
 

@@ -53,6 +53,7 @@ def test_the_names_are_those_that_are_promised() -> None:
         ("get", "200", False),
         ("list", "200", False),
         ("apply", "409", False),
+        ("try", "201", False),
         ("apply", "0", False),
     ],
 )
