@@ -95,7 +95,7 @@ class ReleaseState(Model):
     rejected: bool | None = None
     probed_anew: bool | None = None
     checks: Annotated[list[CheckOutcome], keyed("name", 40)] | None = None
-    rollback: bool | None = Field(None, description="True when a revision is gone back to by hand.")
+    rollback: bool | None = Field(None, description="True when a revision is gone back to, by hand or by a spec that asks for it again.")
     left: Left | None = None
     approved: bool | None = Field(None, description="True once somebody promoted the revision.")
     paused_at: When | None = None

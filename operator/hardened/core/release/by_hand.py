@@ -1,4 +1,4 @@
-"""What somebody asks of a release by hand: to pause it, to end it, to go back to another version."""
+"""What somebody asks of a release: by hand to pause it, to end it, to go back to another version; by a spec to go back to what is kept."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
