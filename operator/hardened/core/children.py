@@ -44,8 +44,8 @@ def desired_children(svc: HardenedService, stacks: Sequence[Stack], switch: Lead
     """The children of a service, in the order in which they are written.
 
     The order is a promise: a revision is stored before anything runs it, the policy, the account and the files stand before the pods that
-    need them, and the pods are asked for before a Service leads to them. A stack whose revision is not stored, and cannot be, has its
-    Deployment kept as it is.
+    need them, and the pods are asked for before a Service leads to them. What stands before the pods may be made all at once. A stack whose
+    revision is not stored, and cannot be, has its Deployment kept as it is.
     """
     known = [stack for stack in stacks if stack.revision.fields]
     wanted = [

@@ -29,6 +29,10 @@ ENDED_SECONDS = 1
 _DECISIVE = ("Service", "Deployment", "ControllerRevision")
 
 
+#: What pods, and the Services that lead to them, need; and itself nothing.
+_GROUND = ("ControllerRevision", "ConfigMap", "ServiceAccount", "NetworkPolicy", "PodDisruptionBudget", "PersistentVolumeClaim")
+
+
 @dataclass(frozen=True)
 class Apply:
     """Apply this manifest. is_new: it is not there, so nothing may be taken over; repairs: the field that somebody else changed, or "".
@@ -41,6 +45,11 @@ class Apply:
     repairs: str = ""
     is_optional: bool = False
     needs: frozenset[ChildKey] = frozenset()
+
+    @property
+    def may_be_made_at_once(self) -> bool:
+        """Whether it is made new, and needs no other child of which the same is so."""
+        return self.is_new and self.manifest["kind"] in _GROUND
 
     @property
     def wish(self) -> Manifest:

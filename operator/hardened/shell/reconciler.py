@@ -1,8 +1,9 @@
 """One look at one service: observe, plan, execute, tell."""
 
 import asyncio
+import itertools
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -237,33 +238,44 @@ class Reconciler:
 
     async def _execute(self, key: Key, body: Body, observed: Observed, decided: Plan, refusals: Refusals) -> tuple[Body, Observed]:
         """Writes all that the plan says, but for what is refused, and what needs that. The service and the world afterwards."""
-        for step in decided.apply:
-            child = key_of(step.manifest)
-            lacks = next(iter(step.needs & observed.refused.keys()), None)
-            if lacks:
-                observed = observed.with_refused(child, observed.refused[lacks])
-                continue
-            try:
-                live = await self._writer.apply(step)
-            except LookAgain:
-                if not step.is_new:
-                    raise
-                unread = frozenset(key_of(s.manifest) for s in decided.apply if s.is_new) - observed.children.keys()
-                return body, await self._read(key, observed, unread, refusals)
-            except (Refused, TryAgain) as failure:
-                if step.is_optional:
-                    self._done_without(key, step, failure)
-                    observed = observed.with_refused(child, failure)
-                else:
-                    observed = refusals.wrote(observed, child, failure)
-                continue
-            observed = observed.with_child(live)
-            contested = difference(step.wish, live)
-            if contested:
-                observed = observed.with_contested(child, contested)
-            elif step.repairs:
-                self._tell_of_repair(body, step)
+        for batch in _batches(decided.apply):
+            for step, outcome in zip(batch, await self._write(batch, observed), strict=True):
+                child = key_of(step.manifest)
+                match outcome:
+                    case ChildKey():
+                        observed = observed.with_refused(child, observed.refused[outcome])
+                    case LookAgain() if step.is_new:
+                        unread = frozenset(key_of(s.manifest) for s in decided.apply if s.is_new) - observed.children.keys()
+                        return body, await self._read(key, observed, unread, refusals)
+                    case Refused() | TryAgain() if step.is_optional:
+                        self._done_without(key, step, outcome)
+                        observed = observed.with_refused(child, outcome)
+                    case Refused() | TryAgain():
+                        observed = refusals.wrote(observed, child, outcome)
+                    case BaseException():
+                        raise outcome
+                    case live:
+                        observed = self._see(body, observed, step, live)
         return await self._tidy(key, body, observed, decided, refusals)
+
+    async def _write(self, batch: Sequence[Apply], observed: Observed) -> list[Body | ChildKey | BaseException]:
+        """What became of each, all at once: the object, or a failure, or what it needs and was refused. All have ended by then."""
+
+        async def write(step: Apply) -> Body | ChildKey:
+            lacks = next(iter(step.needs & observed.refused.keys()), None)
+            return lacks or await self._writer.apply(step)
+
+        return await asyncio.gather(*map(write, batch), return_exceptions=True)
+
+    def _see(self, body: Body, observed: Observed, step: Apply, live: Body) -> Observed:
+        """The world after a write that was taken."""
+        observed = observed.with_child(live)
+        contested = difference(step.wish, live)
+        if contested:
+            return observed.with_contested(key_of(step.manifest), contested)
+        if step.repairs:
+            self._tell_of_repair(body, step)
+        return observed
 
     async def _tidy(self, key: Key, body: Body, observed: Observed, decided: Plan, refusals: Refusals) -> tuple[Body, Observed]:
         """What a plan writes after its children."""
@@ -386,3 +398,10 @@ def _entangled(body: Body, observed: Observed) -> frozenset[str]:
     """Those on a cycle of dependencies with it, and those that may want one of its names."""
     name = body["metadata"]["name"]
     return frozenset(cycle_of(body, observed.needs)) - {name} | (namesakes(name) & observed.services.keys())
+
+
+def _batches(steps: Iterable[Apply]) -> Iterator[list[Apply]]:
+    """The steps in order. Those of a batch are written at once, each batch after the one before."""
+    for may_be_made_at_once, group in itertools.groupby(steps, key=lambda step: step.may_be_made_at_once):
+        found = list(group)
+        yield from [found] if may_be_made_at_once else ([step] for step in found)

@@ -115,6 +115,30 @@ def test_pods_that_stand_still_are_told_and_so_are_their_numbers_at_the_end() ->
     assert (ended["phase"], ended["availableReplicas"], ended["replicas"]) == ("Healthy", 4, 4)
 
 
+def test_what_pods_need_is_made_at_once_and_before_them() -> None:
+    async def main() -> list[str]:
+        world, at_work, found = World(), [0], []
+        apply = world.server.apply
+
+        async def slow(kind: Kind, manifest: Body, *, force: bool) -> Body:
+            at_work[0] += 1
+            found.append(f"{kind.name} beside {at_work[0] - 1}")
+            await asyncio.sleep(0.1)
+            try:
+                return await apply(kind, manifest, force=force)
+            finally:
+                at_work[0] -= 1
+
+        world.server.apply = slow  # type: ignore[method-assign]
+        await world.play(makes(files=[{"mountPath": "/etc/web", "data": {"a": "b"}}]))
+        return found[:7]
+
+    assert virtual_time.run(main()) == [
+        "ControllerRevision beside 0", "ConfigMap beside 1", "ServiceAccount beside 2", "NetworkPolicy beside 3",
+        "PodDisruptionBudget beside 4", "Deployment beside 0", "Service beside 0",
+    ]  # fmt: skip
+
+
 # ---- what is there already
 
 
