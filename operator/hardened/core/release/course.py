@@ -19,9 +19,9 @@ from hardened.core.live.disruptions import are_taken_away
 from hardened.core.manifest import Manifest
 from hardened.core.needs import check_pods, preflight
 from hardened.core.needs.dependencies import dependency_pods, unavailable, waits_for
-from hardened.core.needs.room import cause_of, lack_of_room
+from hardened.core.needs.lacks import lacks_of
+from hardened.core.needs.room import cause_of
 from hardened.core.needs.room import needs_pods as needs_word_of_pods
-from hardened.core.needs.services import is_stopped
 from hardened.core.release import in_place
 from hardened.core.release.by_hand import asleep, woken
 from hardened.core.release.in_place import InPlace
@@ -187,15 +187,8 @@ def _course(facts: Facts, record: Record | None, image: str, now: datetime) -> C
     hooks = migration_of(facts, record, now)
     hooks = replace(hooks, waits_for=waits_for(facts, asked, image), waits_for_services=bool(unavailable(facts)))
     view = _viewed(facts, known, said)
-    short, crowded = preflight.shortfall(facts, view, terms, image, pods, now), lack_of_room(facts, record)
-    refusal, unable = check_pods.refusal(facts), check_pods.unable(facts, record, image)
-    hampered = unable or check_pods.hindrance(facts, record, pods, terms, now) or refusal
-    refusal = refusal or (unable if isinstance(view, InPlace) else None)
-    is_held = short != preflight.NOTHING or is_stopped(facts) or refusal is not None
-    hooks = replace(hooks, is_held=is_held, has_no_room=crowded is not None)
-    is_unwatched = hampered is not None or check_pods.lacks(facts, record, pods)
-    hooks = replace(hooks, is_blind=hampered is not None, is_unwatched=is_unwatched, cause=cause_of(facts, record))
-    view = replace(view, hooks=hooks)
+    lacks = lacks_of(facts, record, pods, view, terms, image, now)
+    view = replace(view, hooks=lacks.in_hooks(hooks, cause_of(facts, record)))
     before = entries_of(facts.before)
     ruling = judged(facts, known, view, terms, now)
     view = with_requests(view, ruling, known)
@@ -216,11 +209,8 @@ def _course(facts: Facts, record: Record | None, image: str, now: datetime) -> C
     entries = rulings.settled(ruling.entries, found, view, facts.rejected_keys(), moved.failed, now)
     missing = hooks.waits_for if found and _waits(found) else ""
     is_held = found is not None and found.step is Step.PREFLIGHT and not found.paused_at and view.hooks.is_held
-    is_same_step = found is not None and record is not None and found.step is record.step
-    is_crowded = is_same_step and found is not None and found.deadline is None
-    hampered = hampered if is_crowded and found and found.step in check_pods.JUDGED else None
-    room = (short.room or refusal) if is_held else (crowded or hampered) if is_crowded else None
-    times = [moved.look_at, next_due(facts.svc, found), now + preflight.WAIT if is_held or (room and hampered) else None]
+    is_polled = lacks.are_told_by_nobody(found, is_held=is_held)
+    times = [moved.look_at, next_due(facts.svc, found), now + preflight.WAIT if is_polled else None]
     wanted = _demand(record, view, terms)
     serving = _serving(facts, view, wanted)
     is_waited_for = found is not None and found.step not in (Step.KEEP, Step.SWITCH_BACK)
@@ -243,8 +233,8 @@ def _course(facts: Facts, record: Record | None, image: str, now: datetime) -> C
         surroundings=moved.surroundings,
         tries=moved.tries,
         waits_for=missing,
-        room=room,
-        config=short.config if is_held else None,
+        room=lacks.room(record, found, is_held=is_held),
+        config=lacks.short.config if is_held else None,
         look_at=min((moment for moment in times if moment), default=None),
     )
 
@@ -292,10 +282,8 @@ def _moved(facts: Facts, record: Record | None, strategy: Strategy, view: View, 
         moved = Moved(following.record, failed=following.failed, look_at=following.look_at)
         if is_same or moved.failed or _needs_another_look(facts, moved.record, strategy):
             break
-        if moved.record and moved.record.step is Step.SCALE_UP:
-            probe = verifiers(facts, moved.record, terms, image, now)
-            if check_pods.lacks(facts, moved.record, probe) or check_pods.hindrance(facts, moved.record, probe, terms, now):
-                break  # who watches is there first, and traffic is led on then
+        if _is_unwatched(facts, moved.record, terms, image, now):
+            break
     return moved
 
 
@@ -303,6 +291,14 @@ def _entered(before: Record | None, after: Record | None, now: datetime) -> Reco
     """The record after a move, with the moment in which its step was entered."""
     is_same = before is not None and after is not None and (before.step, before.started_at) == (after.step, after.started_at)
     return after if after is None or is_same else replace(after, entered_at=now)
+
+
+def _is_unwatched(facts: Facts, record: Record | None, terms: Terms, image: str, now: datetime) -> bool:
+    """Whether traffic is about to be led on, and who is to watch that is not there: that comes first."""
+    if record is None or record.step is not Step.SCALE_UP:
+        return False
+    probe = verifiers(facts, record, terms, image, now)
+    return check_pods.lacks(facts, record, probe) or check_pods.hindrance(facts, record, probe, terms, now) is not None
 
 
 def _needs_another_look(facts: Facts, record: Record | None, strategy: Strategy) -> bool:

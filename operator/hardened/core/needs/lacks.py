@@ -1,0 +1,66 @@
+"""What a release lacks of its surroundings at this moment, all of it in one place."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from hardened.core.checks.verifiers import Verifier
+from hardened.core.facts import Facts
+from hardened.core.live.diagnosis import Finding
+from hardened.core.needs import check_pods, preflight
+from hardened.core.needs.preflight import Shortfall
+from hardened.core.needs.room import lack_of_room
+from hardened.core.needs.services import is_stopped
+from hardened.core.release.in_place import InPlace
+from hardened.core.release.model import Hooks, Record, Terms, View
+
+
+@dataclass(frozen=True)
+class Lacks:
+    """short: what is not there before its first pod; crowded: why its pods find no room; refusal: why pods of its checks could not be made,
+    before it begins in place; hampered: why they are not at work; is_unwatched: see Hooks; is_stopped: another service is in its way.
+    """
+
+    short: Shortfall = preflight.NOTHING
+    crowded: Finding | None = None
+    refusal: Finding | None = None
+    hampered: Finding | None = None
+    is_unwatched: bool = False
+    is_stopped: bool = False
+
+    def in_hooks(self, hooks: Hooks, cause: Finding | None) -> Hooks:
+        """The hooks of the release with what it lacks."""
+        return replace(
+            hooks,
+            is_held=self.short != preflight.NOTHING or self.is_stopped or self.refusal is not None,
+            has_no_room=self.crowded is not None,
+            is_blind=self.hampered is not None,
+            is_unwatched=self.is_unwatched,
+            cause=cause,
+        )
+
+    def room(self, before: Record | None, after: Record | None, *, is_held: bool) -> Finding | None:
+        """What the release waits for, as it is to be told. after: the record that is to be written; is_held: in Preflight."""
+        if is_held:
+            return self.short.room or self.refusal
+        if before is None or after is None or after.step is not before.step or after.deadline is not None:
+            return None
+        return self.crowded or (self.hampered if after.step in check_pods.JUDGED else None)
+
+    def are_told_by_nobody(self, after: Record | None, *, is_held: bool) -> bool:
+        """Whether it has to be looked at again soon: nobody tells when a quota is raised."""
+        return is_held or (after is not None and after.step in check_pods.JUDGED and self.hampered is not None)
+
+
+def lacks_of(facts: Facts, record: Record | None, pods: Sequence[Verifier], view: View, terms: Terms, image: str, now: datetime) -> Lacks:
+    """What the record's release lacks, and the one that would begin now. pods: of the checks of its step."""
+    refusal, unable = check_pods.refusal(facts), check_pods.unable(facts, record, image)
+    hampered = unable or check_pods.hindrance(facts, record, pods, terms, now) or refusal
+    return Lacks(
+        short=preflight.shortfall(facts, view, terms, image, pods, now),
+        crowded=lack_of_room(facts, record),
+        refusal=refusal or (unable if isinstance(view, InPlace) else None),
+        hampered=hampered,
+        is_unwatched=hampered is not None or check_pods.lacks(facts, record, pods),
+        is_stopped=is_stopped(facts),
+    )
