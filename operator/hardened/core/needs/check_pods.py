@@ -77,10 +77,9 @@ def _is_late(record: Record, terms: Terms, now: datetime) -> bool:
 
 
 def _hindrance(facts: Facts, pod: Verifier, *, is_late: bool) -> Finding | None:
-    failure = facts.observed.refused.get(pod.key)
-    if failure:
+    live, failure = facts.observed.children.get(pod.key), facts.observed.refused.get(pod.key)
+    if live is None and failure:
         return diagnosis.of_refused_check(pod.key.name, failure)
-    live = facts.observed.children.get(pod.key)
     if live is None or is_deleting(live) or (live.get("status") or {}).get("phase", "Pending") != "Pending":
         return None
     cause = diagnosis.of_pods([live])
