@@ -54,6 +54,7 @@ class World:
     left: dict[Place, datetime] = field(default_factory=dict)
     is_by_hand: bool = False  # somebody else led the switch to where it leads
     has_room: bool = True  # for more pods
+    can_look: bool = True  # the pods of checks can be made
     is_drained: bool = False  # pods that are missing were taken away
     back: Rollback | None = None
     spared: dict[Place, datetime] = field(default_factory=dict)
@@ -71,11 +72,12 @@ class World:
         ready = stack.available if stack and place and stack.revision == place.revision else 0
         traffic = Traffic(place, isinstance(self.selector, str), ready if self.has_followed else 0, self.has_followed)
         target = self.record.place.revision if self.record else ""
-        before = Verdict.FAILED if target == "bad" else Verdict.PASSED
-        after = Verdict.FAILED if target == "worse" else Verdict.PASSED
+        before = Verdict.UNKNOWN if not self.can_look else Verdict.FAILED if target == "bad" else Verdict.PASSED
+        after = Verdict.UNKNOWN if not self.can_look else Verdict.FAILED if target == "worse" else Verdict.PASSED
+        hooks = Hooks(has_no_room=not self.has_room, is_blind=not self.can_look, is_unwatched=not self.can_look)
         return View(
             self.wanted, self.wanted, self.replicas, self.stable, {c: _counted(each) for c, each in self.stacks.items()}, traffic,
-            frozenset(self.rejected), (before, ""), (after, ""), rollback=self.back, hooks=Hooks(has_no_room=not self.has_room),
+            frozenset(self.rejected), (before, ""), (after, ""), rollback=self.back, hooks=hooks,
             is_proven=self.wanted in self.promoted and self.wanted not in self.rejected, is_taken_away=self.is_drained,
         )  # fmt: skip
 
@@ -92,6 +94,9 @@ class World:
             if found.rejects:
                 is_waiting = self.record is not None and self.record.step in (Step.PREVIEW, Step.SCALE_UP)
                 assert self.has_room or not is_waiting or self.back, "rejected for what the cluster lacks"
+                is_asked = self.record is not None and self.record.step in (Step.VERIFY_BEFORE, Step.VERIFY_AFTER)
+                blames = (Reason.NO_DATA, Reason.PROGRESS_DEADLINE_EXCEEDED)
+                assert self.can_look or not is_asked or found.rejects.reason not in blames, "rejected since nobody could look"
                 assert not (self.is_drained and found.rejects.reason is Reason.NO_PODS_AVAILABLE), "rejected for a drain"
                 self.rejected.add(found.rejects.key)
                 yield
@@ -104,6 +109,8 @@ class World:
             if found.failed:
                 assert self.record
                 self.spared[self.record.place], self.back = self.now, None
+            if self.record and found.record and (self.record.step, found.record.step) == (Step.SCALE_UP, Step.CUTOVER):
+                assert self.can_look or found.record.is_rollback, "led on, and nobody could watch"
             self.record = found.record
             self._settle()
             yield
@@ -230,8 +237,8 @@ class World:
                 return
 
     def calm(self) -> None:
-        """Nothing more happens but what the cluster does by itself. Sooner or later there is room."""
-        self.has_room = True
+        """Nothing more happens but what the cluster does by itself. Sooner or later there is room, and somebody can look."""
+        self.has_room = self.can_look = True
         self.let_pass(400)
 
     def let_pass(self, times: int) -> None:
@@ -264,6 +271,7 @@ EVENTS = st.one_of(
     st.tuples(st.just("kill pods"), st.none()),
     st.tuples(st.just("drain"), st.none()),
     st.tuples(st.just("room"), st.booleans()),
+    st.tuples(st.just("checks"), st.booleans()),
     st.tuples(st.just("selector"), st.none()),
     st.tuples(st.just("led by hand"), st.sampled_from(COLORS)),
     st.tuples(st.just("status lost"), st.none()),
@@ -315,6 +323,8 @@ def happen(world: World, what: str, how: object) -> None:
             world.is_drained = True
         case "room":
             world.has_room = how is True
+        case "checks":
+            world.can_look = how is True
         case "selector":
             world.selector, world.has_followed = "strange", True
         case "led by hand":
