@@ -181,6 +181,8 @@ class World:
             self.left[self.selector] = self.now
         if to in self.left:
             del self.left[to]
+        if to in self.spared:
+            del self.spared[to]  # it serves again
         self.selector, self.has_followed, self.is_by_hand = to, False, False
 
     def _least(self, record: Record) -> int:
