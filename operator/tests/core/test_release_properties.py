@@ -406,6 +406,28 @@ def come_to(step: Step, replicas: int = 2) -> World:
     return world
 
 
+BLIND = st.one_of(
+    st.sampled_from([("look", None), ("pods", None), ("follow", None), ("drain", None), ("time goes on", 9)]),
+    st.tuples(st.just("killed"), st.integers(1, 5)),
+    st.tuples(st.just("wait"), st.sampled_from([1, 31, 121])),
+)
+
+
+@pytest.mark.parametrize("step", [Step.VERIFY_BEFORE, Step.SCALE_UP, Step.VERIFY_AFTER], ids=str)
+@given(st.lists(BLIND, max_size=12))
+@settings(max_examples=60, deadline=None)
+def test_while_nobody_can_look_a_good_version_waits_and_takes_over_once_somebody_can(step: Step, events: list[tuple[str, object]]) -> None:
+    world = come_to(step)
+    world.pods()
+    world.can_look = False
+    for what, how in [*events, ("time goes on", 99)]:
+        happen(world, what, how)
+    assert world.record
+    assert (world.rejected, world.promoted) == (set(), ["one"])
+    world.calm()
+    assert (world.rejected, world.promoted[-1], world.selector) == (set(), "two", world.stable)
+
+
 @pytest.mark.parametrize("step", [Step.SCALE_UP, Step.KEEP], ids=str)
 @given(replicas=st.integers(1, 5), events=st.lists(SINGLE_PODS, max_size=30))
 @settings(max_examples=250, deadline=None)
