@@ -418,8 +418,9 @@ BLIND = st.one_of(
 @settings(max_examples=60, deadline=None)
 def test_while_nobody_can_look_a_good_version_waits_and_takes_over_once_somebody_can(step: Step, events: list[tuple[str, object]]) -> None:
     world = come_to(step)
-    world.pods()
     world.can_look = False
+    world.look()
+    world.pods()
     for what, how in [*events, ("time goes on", 99)]:
         happen(world, what, how)
     assert world.record
