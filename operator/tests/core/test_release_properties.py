@@ -407,7 +407,7 @@ def come_to(step: Step, replicas: int = 2) -> World:
 
 
 BLIND = st.one_of(
-    st.sampled_from([("look", None), ("pods", None), ("follow", None), ("drain", None), ("time goes on", 9)]),
+    st.sampled_from([("look", None), ("pods", None), ("follow", None), ("time goes on", 9)]),
     st.tuples(st.just("killed"), st.integers(1, 5)),
     st.tuples(st.just("wait"), st.sampled_from([1, 31, 121])),
 )
