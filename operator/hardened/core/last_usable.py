@@ -1,10 +1,9 @@
 """What stands in for a spec that cannot be used: what keeps clients served is decided from it, whatever somebody writes meanwhile."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
-from hardened.api.parse import HardenedService, parse, parse_spec
+from hardened.api.parse import HardenedService, parse_spec
 from hardened.api.service import AT_ONCE_FIELDS
 from hardened.core.live.observed import Observed, Owner, owner_of
 from hardened.core.manifest import Manifest
@@ -39,10 +38,13 @@ def last_usable(body: Mapping[str, Any], observed: Observed, policy: Policy) -> 
         else:
             lacks.add(field)
     try:
-        svc = parse({**body, "spec": usable})
+        known = parse_spec(usable)
     except InvalidSpec:
         return None  # stored by an operator that read specs otherwise
-    return replace(svc, is_stand_in=True, lacks=frozenset(lacks)) if revision_name(svc.spec) == name else None
+    if revision_name(known) != name:
+        return None
+    generation = int(meta.get("generation", 0))
+    return HardenedService(meta["name"], meta["namespace"], meta["uid"], generation, known, is_stand_in=True, lacks=frozenset(lacks))
 
 
 def _revision(kept: Kept, status: Mapping[str, Any]) -> str:
