@@ -41,6 +41,8 @@ ROUNDS: Final = 12
 UNKEPT_PAUSE: Final = 15.0
 #: Numbers of pods alone are written this long after the last status at the soonest: while pods come and go there are others at once.
 NUMBERS_PAUSE: Final = timedelta(seconds=5)
+#: Pods of checks of one service whose refusal is remembered, not to be said again: more than a release has.
+MOST_LACKED: Final = 64
 #: Seconds until the next look, where the world moved on in each round of this one.
 MOVING_PAUSE: Final = 1.0
 
@@ -100,7 +102,7 @@ class Reconciler:
         self._status: dict[Key, _Written] = {}
         self._refused: dict[Key, frozenset[str]] = {}
         self._entangled: dict[Key, _Entangled] = {}
-        self._lacked: dict[Key, str] = {}
+        self._lacked: dict[Key, dict[ChildKey, str]] = {}
 
     def resume(self) -> None:
         """Counts the releases at work that the cache knows of. To be called before the first reconcile of a leader."""
@@ -300,10 +302,12 @@ class Reconciler:
 
     def _done_without(self, key: Key, step: Apply, failure: ApiFailure) -> None:
         """Said once: it is tried again at every look."""
-        said = f"{key_of(step.manifest)}: {failure}"
-        if self._lacked.get(key) != said:
+        known, child = self._lacked.setdefault(key, {}), key_of(step.manifest)
+        if known.get(child) != str(failure):
             logger.info("%s: done without it: %s", key, failure)
-        self._lacked[key] = said
+        if len(known) > MOST_LACKED:
+            known.clear()  # those of releases that are over
+        known[child] = str(failure)
 
     # ---- telling
 

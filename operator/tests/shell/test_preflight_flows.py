@@ -175,6 +175,19 @@ def test_where_the_quotas_may_not_be_listed_releases_go_on_without(caplog: pytes
     assert [record.levelname for record in caplog.records] == ["INFO"]
 
 
+def test_pods_of_checks_that_are_refused_for_long_are_logged_once_each(caplog: pytest.LogCaptureFixture) -> None:
+    checks = [{"name": "smoke", "tcp": {}}, {"name": "task", "job": {"command": ["true"], "deadline": "5s"}}]
+
+    async def play() -> tuple[str, str, str, str, int]:
+        world = World()
+        with caplog.at_level("INFO", "hardened.shell.reconciler"):
+            await world.play(create_released, bar("-verify-", "exceeded quota: small"), release("web:2", verify={"beforeCutover": checks}))
+        return seen(world)
+
+    assert virtual_time.run(play())[:2] == ("VerifyBefore", "QuotaExceeded")
+    assert sum("done without it" in record.getMessage() for record in caplog.records) == 2
+
+
 def test_the_quotas_are_listed_for_a_release_and_at_no_other_time() -> None:
     def lists(world: World) -> int:
         return sum((call.verb, call.kind) == ("list", RESOURCE_QUOTA) for call in world.server.calls)
