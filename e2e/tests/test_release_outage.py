@@ -1,9 +1,10 @@
-"""A version that dies after its cutover: traffic is back on the version before within two seconds, and stays there."""
+"""A version that dies after its cutover: traffic is back on the version before within two seconds."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from e2e.cluster.local.cluster import LocalCluster
 from e2e.figures import figures
 from e2e.kube import Body, condition
-from e2e.releases import end, pods_of, ready_reason, released, until_led_to, until_none_is_ready
+from e2e.releases import end, pods_of, ready_reason, released, serving_color, until_led_to, until_none_is_ready
 from e2e.rig import MERCY, running, serve
 from e2e.samples import sampled
 from e2e.traffic import TIMEOUT_S, sending
@@ -47,7 +48,7 @@ def test_a_version_that_dies_after_the_cutover_is_taken_back(local: LocalCluster
                 gone = await until_none_is_ready(run, pods, within=60)
                 back_at = begun + await back
                 # While traffic is still led to what died, it says so: Available is False then.
-                await run.kube.until("HardenedService", "web", run.namespace, _is_back, within=60)
+                await run.kube.until("HardenedService", "web", run.namespace, _is_back_from(how), within=60)
                 look_at, until = back_at + LEARNT_S, back_at + LEARNT_S + LOOK_S
                 # What is sent within the look is known to have failed only when its time is over.
                 await asyncio.sleep(max(0.0, until + TIMEOUT_S + 1 - time.monotonic()))
@@ -68,5 +69,12 @@ def test_a_version_that_dies_after_the_cutover_is_taken_back(local: LocalCluster
     asyncio.run(all_of_it())
 
 
-def _is_back(live: Body | None) -> bool:
-    return ready_reason("RolledBack")(live) and condition(live, "Available")["status"] == "True"
+def _is_back_from(how: str) -> Callable[[Body | None], bool]:
+    """Whether the version before serves again. The one that was left is rejected, unless its pods were taken away from it."""
+    reason = "RollingOut" if how == "deleted" else "RolledBack"
+
+    def is_back(live: Body | None) -> bool:
+        is_led = serving_color(live) == "blue" and condition(live, "Available").get("status") == "True"
+        return is_led and ready_reason(reason)(live) and bool(live and live["status"].get("pin")) == (how != "deleted")
+
+    return is_back

@@ -43,21 +43,42 @@ async def limit(run: Run, pods: int) -> None:
     await run.kube.until("ResourceQuota", "small", run.namespace, is_counted, within=30)
 
 
-def test_a_release_waits_for_room_in_a_quota_before_its_first_pod(local: LocalCluster, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("pods", "left"), [pytest.param(3, 1, id="for its own pods"), pytest.param(4, 2, id="for the pod of its probe")])
+def test_a_release_waits_for_room_in_a_quota_before_its_first_pod(local: LocalCluster, tmp_path: Path, pods: int, left: int) -> None:
     async def all_of_it() -> None:
         async with running(local.kubeconfig, tmp_path, name="preflight") as run:
             await serve(run, released(run.namespace, "v1"))
-            await limit(run, 3)
+            await limit(run, pods)
             await run.kube.apply(released(run.namespace, "v2"))
-            live = await until_reason(run, "QuotaExceeded", "ResourceQuota small leaves 1 of pods, and 2 are needed")
+            live = await until_reason(run, "QuotaExceeded", f"ResourceQuota small leaves {left} of pods, and 3 are needed")
             assert step_of(live) == "Preflight"
             assert "deadline" not in live["status"]["release"]
             assert condition(live, "Stalled")["status"] == "False"
             assert condition(live, "Available")["status"] == "True"
             assert await pods_of(run, "green") == []
-            await limit(run, 10)
+            await limit(run, 5)
             await run.kube.until("HardenedService", "web", run.namespace, is_ready, within=60)
             assert leads_to("green")(await run.kube.get("Service", "web", run.namespace))
+
+    asyncio.run(all_of_it())
+
+
+def test_a_release_waits_for_no_dependency_that_serves_though_its_newest_version_was_rejected(local: LocalCluster, tmp_path: Path) -> None:
+    def named(name: str, manifest: Body) -> Body:
+        return {**manifest, "metadata": {**manifest["metadata"], "name": name}}
+
+    def is_rejected(live: Body | None) -> bool:
+        return ready_reason("Rejected")(live) and condition(live, "Available")["status"] == "True"
+
+    async def all_of_it() -> None:
+        async with running(local.kubeconfig, tmp_path, name="depends") as run:
+            await serve(run, named("stock", released(run.namespace, "v1")))
+            never = {"name": "smoke", "http": {"path": "/", "expectBody": "another", "count": 1}}
+            bad = named("stock", released(run.namespace, "v2", verify={"beforeCutover": [never]}))
+            await run.kube.apply(bad)
+            await run.kube.until("HardenedService", "stock", run.namespace, is_rejected, within=60)
+            await serve(run, released(run.namespace, "v1", dependsOn=[{"service": "stock"}]))
+            assert is_rejected(await run.kube.get("HardenedService", "stock", run.namespace))
 
     asyncio.run(all_of_it())
 

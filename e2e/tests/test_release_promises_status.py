@@ -216,10 +216,10 @@ def test_a_service_is_ready_only_while_what_its_spec_asks_for_serves_and_was_ver
 
 
 async def drain(run: Run, pod: Body) -> None:
-    """What `kubectl drain` does to one pod. The budget lets it go once it has counted the pods that are ready."""
+    """What `kubectl drain` does to one pod. A budget, where there is one, lets it go once it has counted the pods that are ready."""
 
     def allows(budget: Body | None) -> bool:
-        return bool(budget and (budget.get("status") or {}).get("disruptionsAllowed"))
+        return budget is None or bool((budget.get("status") or {}).get("disruptionsAllowed"))
 
     await run.kube.until("PodDisruptionBudget", "web-green", run.namespace, allows, within=20)
     meta = {"name": pod["metadata"]["name"], "namespace": run.namespace}
@@ -239,6 +239,24 @@ def test_a_pod_that_a_drain_takes_away_is_no_failure_of_its_version(local: Local
             live, _ = await run.kube.until("HardenedService", "web", run.namespace, is_ready, within=60)
             assert left
             assert any(c["type"] == "DisruptionTarget" and c["status"] == "True" for c in left["status"]["conditions"])
+            assert serving_color(live) == "green"
+
+    asyncio.run(all_of_it())
+
+
+def test_the_only_pod_that_a_drain_takes_away_is_none_either_and_its_version_is_released_anew(local: LocalCluster, tmp_path: Path) -> None:
+    async def all_of_it() -> None:
+        async with running(local.kubeconfig, tmp_path, name="drain") as run:
+            await serve(run, released(run.namespace, "v1", replicas=1))
+            async with following(run) as states, watching(run) as watchman:
+                await run.kube.apply(released(run.namespace, "v2", replicas=1, verify={"afterCutover": {"window": "10s"}}))
+                await until_step(run, "VerifyAfter")
+                (pod,) = await pods_of(run, "green")
+                await drain(run, pod)
+                await until_led_to(run, "blue", within=10)
+                live, _ = await run.kube.until("HardenedService", "web", run.namespace, is_ready, within=90)
+            assert [state["status"]["pin"] for state in states if (state.get("status") or {}).get("pin")] == [], "nothing is rejected"
+            assert watchman.selected == ("blue", "green", "blue", "green")
             assert serving_color(live) == "green"
 
     asyncio.run(all_of_it())
