@@ -43,10 +43,10 @@ def needs_a_cluster(test: str) -> bool:
     return test.startswith("e2e/tests/") and any("pytest.mark.cluster" in mark for mark in marks) and not is_full
 
 
-def test_there_are_twelve_promises_and_eight_traps() -> None:
+def test_there_are_fourteen_promises_and_eight_traps() -> None:
     numbers = [int(line.split("|")[1]) for line in PROMISES.splitlines() if re.match(r"\| \d", line)]
-    assert numbers == list(range(1, 13))
-    assert (len(rows(PROMISES)), len(rows(TRAPS))) == (12, 8)
+    assert numbers == list(range(1, 15))
+    assert (len(rows(PROMISES)), len(rows(TRAPS))) == (14, 8)
 
 
 @pytest.mark.parametrize(("row", "tests"), [*rows(PROMISES).items(), *rows(TRAPS).items()], ids=[*rows(PROMISES), *rows(TRAPS)])
