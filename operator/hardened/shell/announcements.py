@@ -46,7 +46,7 @@ def _release(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[An
     stable = after.get("stable") or {}
     if new and new.get("startedAt") != old.get("startedAt") and new.get("rollback"):
         yield Announcement("Warning", "RollingBack", f"revision {new['revision']} is gone back to, in {new['color']}")
-    elif new and new.get("startedAt") != old.get("startedAt") and before:
+    elif new and new.get("startedAt") != old.get("startedAt") and before.get("conditions"):
         yield Announcement("Normal", "ReleaseStarted", f"revision {new['revision']} comes up in {new['color']}")
     if new.get("cutoverAt") and new.get("cutoverAt") != old.get("cutoverAt") and not new.get("rollback"):
         yield Announcement("Normal", "SwitchedOver", f"revision {new['revision']} in {new['color']} takes the requests, and is watched")

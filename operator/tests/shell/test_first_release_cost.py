@@ -11,6 +11,7 @@ from tests.shell import virtual_time
 from tests.shell.operator_world import Killed, Strike, World, service
 
 from hardened.errors import LookAgain, Refused, TryAgain, Vanished
+from hardened.shell.announcements import announcements
 from hardened.shell.kinds import HARDENED_SERVICE, PERSISTENT_VOLUME_CLAIM, SERVICE, SERVICE_ACCOUNT, Kind
 
 Body = dict[str, Any]
@@ -63,6 +64,19 @@ def test_a_first_release_makes_twelve_writes_and_two_reads() -> None:
         ("create", "Event"): 1,
     }
     assert writes(calls) == 12
+
+
+@pytest.mark.parametrize(
+    ("before", "expected"),
+    [
+        # The CRD gives a new service a status.
+        pytest.param({"observedGeneration": -1}, [], id="a new service"),
+        pytest.param({"conditions": [{"type": "Ready", "status": "False", "reason": "Rejected"}]}, ["ReleaseStarted"], id="a later one"),
+    ],
+)
+def test_that_a_release_begins_is_told_of_a_service_that_is_known(before: Body, expected: list[str]) -> None:
+    begun = {"release": {"revision": "new", "color": "blue", "startedAt": "now"}, "conditions": before.get("conditions", [])}
+    assert [each.reason for each in announcements(before, begun)] == expected
 
 
 def test_more_pods_cost_nothing_more() -> None:
