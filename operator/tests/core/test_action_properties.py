@@ -133,7 +133,7 @@ class AskedWorld(World):
             yield
 
     def calm(self) -> None:
-        quiet, self.has_room = 0, True
+        quiet, self.has_room, self.can_look = 0, True, True
         while quiet < 50:  # longer than any deadline
             before = (self.record, self.entries, self.selector, dict(self.stacks), len(self.promoted), len(self.rejected))
             if self.record and self.record.paused_at:
