@@ -315,8 +315,8 @@ class Reconciler:
         """Whether the status is written that the rest depends on."""
         try:
             return await self._tell(key, body, decided)
-        except Refused as refusal:
-            refusals.status(refusal)
+        except (Refused, TryAgain) as failure:
+            refusals.status(failure)
             return False
 
     async def _tell(self, key: Key, body: Body, decided: Plan) -> bool:

@@ -23,21 +23,25 @@ class Refusals:
 
     def wrote(self, observed: Observed, key: ChildKey, failure: ApiFailure) -> Observed:
         """The world in which this child stays as it is for now. Raises the failure where others would fail as well."""
-        is_busy = isinstance(failure, TryAgain) and 0 < failure.status < 500
-        self._unanswered += failure.status == 0
-        # A webhook that hangs costs its own object's write; a server that is away, every one.
-        if is_busy or self._unanswered > 1:
-            raise failure
+        self._raise_for_all(failure)
         return self._noted(observed.with_refused(key, failure), next(iter(getattr(failure, "__notes__", ())), f"write {key}"), failure)
 
-    def status(self, failure: Refused) -> None:
-        """The status may not be written."""
+    def status(self, failure: ApiFailure) -> None:
+        """The status may not be written. Raises the failure where others would fail as well."""
+        self._raise_for_all(failure)
         self._first = self._first or failure
 
     def raise_first(self) -> None:
         """Raises what failed first, so that it is tried again later."""
         if self._first:
             raise self._first
+
+    def _raise_for_all(self, failure: ApiFailure) -> None:
+        is_busy = isinstance(failure, TryAgain) and 0 < failure.status < 500
+        self._unanswered += failure.status == 0
+        # A webhook that hangs costs its own object's write; a server that is away, every one.
+        if is_busy or self._unanswered > 1:
+            raise failure
 
     def _noted(self, observed: Observed, doing: str, failure: ApiFailure) -> Observed:
         self._first = self._first or failure

@@ -172,6 +172,12 @@ def _step(record: Record | None, view: View, terms: Terms, now: datetime) -> Nex
     return in_place.step(record, view, terms, now) if isinstance(view, InPlace) else step(record, view, terms, now)
 
 
+def _is_led_back_unwritten(facts: Facts, record: Record | None, found: Record | None) -> bool:
+    """Whether traffic goes back before that is written down, since status is not taken: what is seen says the same at the next look."""
+    is_back = record is not None and found is not None and record.step in UNPROVEN and found.step is Step.SWITCH_BACK
+    return is_back and not facts.observed.keeps_status
+
+
 def _demand(record: Record | None, view: View, terms: Terms) -> Demand:
     return in_place.demand(record, view) if isinstance(view, InPlace) else demand(record, view, terms)
 
@@ -211,12 +217,13 @@ def _course(facts: Facts, record: Record | None, image: str, now: datetime) -> C
     is_held = found is not None and found.step is Step.PREFLIGHT and not found.paused_at and view.hooks.is_held
     is_polled = lacks.are_told_by_nobody(found, is_held=is_held)
     times = [moved.look_at, next_due(facts.svc, found), now + preflight.WAIT if is_polled else None]
-    wanted = _demand(record, view, terms)
+    told = found if _is_led_back_unwritten(facts, record, found) else record
+    wanted = _demand(told, view, terms)
     serving = _serving(facts, view, wanted)
     is_waited_for = found is not None and found.step not in (Step.KEEP, Step.SWITCH_BACK)
     return Course(
-        stacks=tuple(each for color in COLORS for each in stacks_of(facts, record, color, wanted.stacks.get(color))),
-        switch=replace(lead_to(facts, wanted.leads_to, view.stable, strategy), epoch=switch_epoch(facts, record)),
+        stacks=tuple(each for color in COLORS for each in stacks_of(facts, told, color, wanted.stacks.get(color))),
+        switch=replace(lead_to(facts, wanted.leads_to, view.stable, strategy), epoch=switch_epoch(facts, told)),
         preview=lead_to(facts, wanted.previews, view.stable) if _has_preview(facts, record, strategy) else None,
         serving=serving,
         focus=found.place.color if found and is_waited_for else serving.color if serving else COLORS[0],

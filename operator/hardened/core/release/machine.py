@@ -310,10 +310,10 @@ def _verify_after(record: Record, view: View, terms: Terms, now: datetime) -> Ne
         return Next(kept(record, view, terms, now))  # marked, and the process ended before it wrote this
     if record.key in view.rejected:
         return rejected_before(record)
-    if view.traffic.is_strange or view.traffic.leads_to != record.place:
-        return back(record, Reason.SELECTOR_CHANGED, "somebody else changed the selector of the switch Service")
     if view.wanted == (view.stable.revision if view.stable else "") or view.replicas == 0:
         return back(record)  # of no pods nothing is ever known
+    if view.traffic.is_strange or view.traffic.leads_to != record.place:
+        return back(record, Reason.SELECTOR_CHANGED, "somebody else changed the selector of the switch Service")
     if view.traffic.ready == 0 and view.traffic.is_told:
         return _lost(record, view, Reason.NO_PODS_AVAILABLE, none_ready(view, "no pod of the new revision is ready"))
     verdict, said = view.after

@@ -1,0 +1,87 @@
+"""The status of a service is not taken, by a policy or a webhook, from some step of a release on. Clients are led back all the same.
+Over the in-memory cluster, in virtual time."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from tests.memory.api_server import Call
+from tests.shell import virtual_time
+from tests.shell.operator_world import World, asks
+from tests.shell.test_refusal_flows import FIRST, SECOND, SLACK, Clients, dies, served, step_of, undisturbed
+from tests.shell.test_release_flows import Watchman
+
+from hardened.errors import ApiFailure, Refused, TryAgain
+from hardened.shell.kinds import HARDENED_SERVICE
+
+FAILURES: dict[str, Callable[[], ApiFailure]] = {
+    "a policy refuses it": lambda: Refused("forbidden by a policy", status=403),
+    "its webhook is down": lambda: TryAgain("failed calling webhook", status=500),
+    "its webhook hangs": lambda: TryAgain("no reply"),
+}
+
+
+async def spec_goes_back(world: World) -> None:
+    await world.people.merge_patch(HARDENED_SERVICE, "shop", "web", {"spec": {k: FIRST["spec"][k] for k in ("image", "files")}})
+
+
+EVENTS: dict[str, Callable[[World], Any]] = {"it dies": dies, "a rollback by hand": asks("Rollback"), "the spec goes back": spec_goes_back}
+
+
+def _played(step: str, failure: Callable[[], ApiFailure], event: str) -> tuple[str, float, dict[str, Any], list[str]]:
+    """What serves while no status is taken; seconds unserved until then; the service once it is taken again; what was wrong in between."""
+
+    def refuse(call: Call) -> None:
+        if call.verb == "status" and call.kind == HARDENED_SERVICE:
+            raise failure()
+
+    async def play() -> tuple[str, float, dict[str, Any], list[str]]:
+        world = World()
+        watchman = Watchman(world)
+        seen: list[tuple[str, float]] = []
+
+        async def make(world: World) -> None:
+            await world.people.create(HARDENED_SERVICE, FIRST)
+
+        async def edit(world: World) -> None:
+            await world.people.merge_patch(HARDENED_SERVICE, "shop", "web", {"spec": SECOND["spec"]})
+            task.append(asyncio.create_task(disturb(world)))
+
+        async def disturb(world: World) -> None:
+            for _ in range(4000):
+                if step_of(world) == step:
+                    break
+                await asyncio.sleep(0.05)
+            world.server.before = refuse
+            await EVENTS[event](world)
+            await asyncio.sleep(30)
+            seen.append((served(world)[0], clients.unserved))
+            world.server.before = lambda call: None
+
+        task: list[asyncio.Task[None]] = []
+        await world.play(make)
+        clients = Clients(world)
+        await world.play(edit)
+        await asyncio.gather(*task)
+        await world.play()
+        (live,) = world.server.all(HARDENED_SERVICE)
+        return *seen[0], live, watchman.wrongs
+
+    return virtual_time.run(play())
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("failure", FAILURES)
+@pytest.mark.parametrize("event", EVENTS)
+@pytest.mark.parametrize("step", ["Cutover", "VerifyAfter"])
+def test_clients_are_led_back_while_no_status_is_taken(step: str, event: str, failure: str) -> None:
+    serves, unserved, live, wrongs = _played(step, FAILURES[failure], event)
+    assert serves == "web:1"
+    assert unserved <= (0 if event != "it dies" else undisturbed(step, event).unserved) + SLACK
+    assert wrongs == []
+    # Once it is taken, it says what has happened, and why.
+    ready = next(c for c in live["status"]["conditions"] if c["type"] == "Ready")
+    assert live["status"]["serving"]["image"] == "web:1"
+    assert ready["reason"] == ("Healthy" if event == "the spec goes back" else "RolledBack"), ready
+    assert "selector" not in ready["message"], ready
