@@ -95,6 +95,13 @@ def test_what_pods_show(pods: list[Manifest], expected: bool) -> None:
     assert are_taken_away(pods, SINCE) is expected
 
 
+@pytest.mark.parametrize("seconds", [0.0, 0.4, 0.999])
+def test_what_comes_in_the_place_of_a_pod_in_the_very_second_of_the_cutover_is_no_failure(seconds: float) -> None:
+    gone, unseen = pod(disrupted=0, deleted=0), pod(made=0, since=None, runs=None, phase="Pending")
+    unseen["status"] = {"phase": "Pending"}  # no kubelet, nor the scheduler, has said anything of it yet
+    assert are_taken_away([gone, unseen], SINCE + timedelta(seconds=seconds))
+
+
 # ---- as it is planned
 
 

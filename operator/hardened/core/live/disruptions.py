@@ -49,7 +49,7 @@ def _shows(pod: Mapping[str, Any], since: datetime) -> _Shows:
     if left_at is not None:
         return _Shows.NOTHING
     # A pod that was ready once, and runs, has lost that later than it began to run.
-    return _Shows.STARTING if ready_since is not None or _made_at(pod) > since else _Shows.FAILING
+    return _Shows.STARTING if ready_since is not None or _made_at(pod) + _STAMP > since else _Shows.FAILING
 
 
 def _left_at(pod: Mapping[str, Any]) -> datetime | None:
