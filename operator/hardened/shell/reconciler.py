@@ -240,6 +240,11 @@ class Reconciler:
 
     async def _execute(self, key: Key, body: Body, observed: Observed, decided: Plan, refusals: Refusals) -> tuple[Body, Observed]:
         """Writes all that the plan says, but for what is refused, and what needs that. The service and the world afterwards."""
+        if decided.seed_replicas is not None:
+            try:
+                body = await self._writer.seed_replicas(key, body, decided.seed_replicas)
+            except (Refused, TryAgain) as failure:
+                observed = refusals.wrote(observed, ChildKey(HARDENED_SERVICE.name, key.name), failure)
         for batch in _batches(decided.apply):
             for step, outcome in zip(batch, await self._write(batch, observed), strict=True):
                 child = key_of(step.manifest)
@@ -258,7 +263,7 @@ class Reconciler:
                         raise outcome
                     case live:
                         observed = self._see(body, observed, step, live)
-        return await self._tidy(key, body, observed, decided, refusals)
+        return body, await self._tidy(key, observed, decided, refusals)
 
     async def _write(self, batch: Sequence[Apply], observed: Observed) -> list[Body | ChildKey | BaseException]:
         """What became of each, all at once: the object, or a failure, or what it needs and was refused. All have ended by then."""
@@ -279,7 +284,7 @@ class Reconciler:
             self._tell_of_repair(body, step)
         return observed
 
-    async def _tidy(self, key: Key, body: Body, observed: Observed, decided: Plan, refusals: Refusals) -> tuple[Body, Observed]:
+    async def _tidy(self, key: Key, observed: Observed, decided: Plan, refusals: Refusals) -> Observed:
         """What a plan writes after its children."""
         for unwanted in decided.delete:
             try:
@@ -293,12 +298,7 @@ class Reconciler:
                 observed = observed.with_child(await self._writer.end(key, pod))
             except (Refused, TryAgain) as failure:
                 observed = refusals.wrote(observed, pod, failure)
-        if decided.seed_replicas is not None:
-            try:
-                body = await self._writer.seed_replicas(key, body, decided.seed_replicas)
-            except (Refused, TryAgain) as failure:
-                observed = refusals.wrote(observed, ChildKey(HARDENED_SERVICE.name, key.name), failure)
-        return body, observed
+        return observed
 
     def _done_without(self, key: Key, step: Apply, failure: ApiFailure) -> None:
         """Said once: it is tried again at every look."""
