@@ -44,11 +44,11 @@ class Plan:
     `look_around` is not None, nothing else is decided.
 
     look: children to read by name, one after the other; look_around: ConfigMaps to read by name, beside the quotas; try_out: pods of which
-    it is to be tried whether they could be made; ask: Prometheus; seed_replicas: what to set spec.replicas to, by /scale, before anything is
-    made of that size; apply, delete, end: in this order; what one of them needs that failed is left out, and nothing else; apply: what keeps
-    clients served comes first, what takes pods away last; end: pods that are to end now, and to stay; status: the whole status as it should
-    be once nothing is left to write, None to leave it; is_status_first: the rest depends on that status, and is planned once it is written;
-    answers: to actions, after all else; requeue_after: when to look again if nothing happens before.
+    it is to be tried whether they could be made; ask: Prometheus; seed_replicas: what to set spec.replicas to, by /scale, before anything
+    is made of that size; apply, delete, end: in this order; what one of them needs that failed is left out, and nothing else; apply: what
+    keeps clients served comes first, what takes pods away last; end: pods that are to end now, and to stay; status: the whole status as it
+    should be once nothing is left to write, None to leave it; is_status_first: the rest depends on that status, and is planned once it is
+    written; answers: to actions, after all else; requeue_after: when to look again if nothing happens before.
     """
 
     look: frozenset[ChildKey] = frozenset()
