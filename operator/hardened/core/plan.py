@@ -1,7 +1,7 @@
 """From what is to what should be done: the whole decision, and nothing else."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -195,8 +195,15 @@ class _Planner:
         if self.course.look_at:
             waits.append(max(self.course.look_at - self.now, timedelta()))
         waits += [at - self.now for at in self.unheard.values() if at > self.now]
+        waits += [PATIENCE] if self._is_unserved() else []
         waits += [wait for wait in (self._answer_wait(), self.invalid.wait if self.invalid else None) if wait is not None]
         return min(waits, default=None)
+
+    def _is_unserved(self) -> bool:
+        """Whether clients who were served have no pod, and something is refused that may be why: that waits for no back-off."""
+        rollout = self.facts.rollout(self.course.serving.color) if self.course.serving else None
+        is_down = self.course.replicas > 0 and (rollout is None or rollout.available == 0)
+        return is_down and self.facts.stable is not None and bool(self.observed.refused)
 
     def _is_unsized(self) -> bool:
         is_refused = ChildKey(names.KIND, self.svc.name) in self.observed.refused
@@ -214,6 +221,13 @@ class _Planner:
         # One that is there already was written before the spec came back to this revision.
         is_left = any(each.marks.left_by == record.epoch != self.facts.marks(each.revision.name).left_by for each in self.course.marked)
         return is_rejected or is_left or record.step is Step.SWITCH_BACK or record.is_rollback
+
+    def _with_what_is_invalid(self, finding: Finding | None) -> Finding | None:
+        """That the spec cannot be used, and beside it what failed: clients may be without pods for that."""
+        if self.invalid is None:
+            return finding
+        invalid, trouble = self.invalid.finding, self.obstacles.trouble()
+        return replace(invalid, message=f"{invalid.message}; and {trouble.message}") if trouble else invalid
 
     def _status(self, finding: Finding | None) -> Manifest:
         entries = history.entries(self.facts.kept, self.before.get("history") or (), self.svc.spec.release.history_limit)
@@ -234,7 +248,7 @@ class _Planner:
             room=course.room,
             stable=self.facts.stable,
             rejection=course.rejection,
-            finding=self.invalid.finding if self.invalid else finding,
+            finding=self._with_what_is_invalid(finding),
             drift=self.obstacles.drift(entries),
             history=entries,
             crd_schema=self.observed.crd_schema,

@@ -63,7 +63,7 @@ MEANING: dict[Reason, str] = {
     Reason.SERVICE_FIXED: "The spec asks for a headless Service, or no longer for one, and the API server never changes that; the message "
     "says what to do.",
     Reason.WAITING_FOR_GARBAGE_COLLECTION: "Children of a deleted service of the same name are still there.",
-    Reason.APPLY_REFUSED: "The API server refused a child as invalid.",
+    Reason.APPLY_REFUSED: "The API server refused a child as invalid, or cannot take it, as where a webhook is down.",
     Reason.FORBIDDEN: "The operator, or a policy of the cluster, does not allow a write.",
     Reason.QUOTA_EXCEEDED: "A ResourceQuota of the namespace has no room for what is to be made.",
     Reason.NAMESPACE_TERMINATING: "The namespace is being deleted.",

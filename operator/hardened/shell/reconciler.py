@@ -159,8 +159,7 @@ class Reconciler:
                 observed = replace(observed, keeps_status=False)
                 self._queue.add_after(key, UNKEPT_PAUSE)
             else:
-                await self._tell(key, body, decided)
-                await self._answer_all(key, decided.answers)
+                await self._tell_last(key, body, decided, refusals)
                 break
         else:
             self._queue.add_after(key, MOVING_PAUSE)
@@ -318,6 +317,14 @@ class Reconciler:
         except (Refused, TryAgain) as failure:
             refusals.status(failure)
             return False
+
+    async def _tell_last(self, key: Key, body: Body, decided: Plan, refusals: Refusals) -> None:
+        """Tells what is left to be told. Where it is not taken, the service is looked at again in time all the same."""
+        try:
+            await self._tell(key, body, decided)
+            await self._answer_all(key, decided.answers)
+        except (Refused, TryAgain) as failure:
+            refusals.status(failure)
 
     async def _tell(self, key: Key, body: Body, decided: Plan) -> bool:
         """One status write, if it differs. Whether there was one. Other numbers alone wait for their time, or for something to be said."""

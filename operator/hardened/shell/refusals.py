@@ -8,7 +8,7 @@ from hardened.errors import ApiFailure, Refused, TryAgain
 class Refusals:
     """Collects what fails, so that the rest goes on.
 
-    before: what failed in the look before. Status tells of what is refused twice: a single refusal may be a mistake of the moment.
+    before: what failed in the look before. Status tells of what has failed twice: a single failure may be a mistake of the moment.
     """
 
     def __init__(self, before: frozenset[str]) -> None:
@@ -46,5 +46,4 @@ class Refusals:
     def _noted(self, observed: Observed, doing: str, failure: ApiFailure) -> Observed:
         self._first = self._first or failure
         self.seen |= {doing}
-        is_repeated = isinstance(failure, Refused) and doing in self._before
-        return observed.with_trouble(Trouble(doing, failure)) if is_repeated else observed
+        return observed.with_trouble(Trouble(doing, failure)) if doing in self._before else observed

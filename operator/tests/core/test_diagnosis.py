@@ -9,7 +9,7 @@ from tests.core.worlds import live_sample
 
 from hardened.core.live import diagnosis
 from hardened.core.reasons import Reason
-from hardened.errors import Refused
+from hardened.errors import ApiFailure, Refused, TryAgain
 
 PODS: dict[str, Any] = live_sample("pods")
 DEPLOYMENTS: dict[str, Any] = live_sample("deployments")
@@ -168,9 +168,13 @@ def test_the_most_telling_cause_wins_in_any_order(pods: list[str], reason: Reaso
             Refused('Deployment.apps "a" is invalid: spec.template.spec.x: Invalid value: "y"', status=422, reason="Invalid"),
             Reason.APPLY_REFUSED, "change the field that it names", True, id="an invalid child",
         ),
+        pytest.param(
+            TryAgain('failed calling webhook "policy.example"', status=500),
+            Reason.APPLY_REFUSED, "look after the webhook", False, id="a webhook that is down",
+        ),
     ],
 )  # fmt: skip
-def test_a_refused_write_is_explained(failure: Refused, reason: Reason, says: str, is_final: bool) -> None:
+def test_a_refused_write_is_explained(failure: ApiFailure, reason: Reason, says: str, is_final: bool) -> None:
     found = diagnosis.of_failure("apply Deployment shop-blue", failure)
     assert (found.reason, found.is_final) == (reason, is_final)
     assert says in found.message

@@ -12,7 +12,7 @@ from hardened.core.manifest import ChildKey
 from hardened.core.obstacles import PATIENCE
 from hardened.core.plan import LOOK_AGAIN, plan
 from hardened.core.policy import Policy
-from hardened.errors import Refused
+from hardened.errors import Refused, TryAgain
 
 DEPLOYMENT = ChildKey("Deployment", "shop-blue")
 LATER = NOW + timedelta(minutes=1)
@@ -138,3 +138,23 @@ def test_a_refused_write_is_in_status_while_the_previous_version_serves() -> Non
     assert condition(decided.status, "Stalled") == ("True", "ApplyRefused")
     assert condition(decided.status, "Available") == ("True", "PodsAvailable")
     assert decided.status["serving"]["image"] == WEB["image"]
+
+
+def test_a_spec_that_cannot_be_used_hides_no_refused_write() -> None:
+    cr, world = running()
+    trouble = Trouble("apply Service shop", TryAgain('failed calling webhook "policy.example"', status=500))
+    decided = plan(with_spec(cr, image="no tag"), world.seen().with_trouble(trouble), ANY_KEY, NOW)
+    assert decided.status
+    assert condition(decided.status, "Ready") == ("False", "InvalidSpec")
+    (said,) = [c["message"] for c in decided.status["conditions"] if c["type"] == "Ready"]
+    assert "spec.image" in said
+    assert "apply Service shop: failed calling webhook" in said
+
+
+@pytest.mark.parametrize(("ready", "within"), [(0, timedelta(seconds=5)), (2, None)])
+def test_what_is_refused_is_tried_again_within_seconds_while_clients_have_no_pod(ready: int, within: timedelta | None) -> None:
+    cr, world = running()
+    world.run_pods(ready=ready)
+    world.pods = []
+    refused = world.seen().with_refused(ChildKey("NetworkPolicy", "shop-green"), Refused("forbidden", status=403))
+    assert plan(cr, refused.with_pods([]), ANY_KEY, LATER).requeue_after == within

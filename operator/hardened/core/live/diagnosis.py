@@ -8,7 +8,7 @@ from typing import Any
 
 from hardened.core.manifest import Manifest
 from hardened.core.reasons import Reason
-from hardened.errors import ApiFailure
+from hardened.errors import ApiFailure, TryAgain
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,8 @@ def of_failure(doing: str, failure: ApiFailure) -> Finding:
         return Finding(Reason.QUOTA_EXCEEDED, f"{doing}: {text}; raise the ResourceQuota or free some of it")
     if failure.status == 403:
         return Finding(Reason.FORBIDDEN, f"{doing}: {text}; give the operator this right, or adapt the admission policy that refused it")
+    if isinstance(failure, TryAgain):
+        return Finding(Reason.APPLY_REFUSED, f"{doing}: {text}; look after the webhook that it names, or the API server")
     return Finding(Reason.APPLY_REFUSED, f"{doing}: {text}; change the field that it names", is_final=True)
 
 
