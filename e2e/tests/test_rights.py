@@ -24,6 +24,9 @@ FORBIDDEN = frozenset(
     {"*", "secrets", "pods/exec", "pods/attach", "nodes/proxy", "escalate", "bind", "impersonate", "serviceaccounts/token"}
 )
 
+#: A second one for a service that is there already: what a new one has is made unseen.
+LATER: Body = {"name": "later", "mountPath": "/later", "claim": {"size": "1Mi"}}
+
 Right = tuple[str, str]
 
 pytestmark = pytest.mark.usefixtures("rights")
@@ -91,12 +94,13 @@ async def do_everything(run: Run) -> None:
     for kind in CHILDREN:
         await repair_seconds(run, kind, EDITS[kind])  # patch, and create of events
     await repair_seconds(run, "Service", EDITS["Service"])  # patch of events
-    await repair_seconds(run, "PodDisruptionBudget", None)
+    for kind in ("PodDisruptionBudget", "ServiceAccount", "NetworkPolicy"):
+        await repair_seconds(run, kind, None)  # get
     terms = {"strategy": "Recreate", "historyLimit": 2}
     for number in range(4):
         files = [{"mountPath": "/etc/web", "data": {"n": str(number)}}]
         # create, patch and delete of verifiers; delete of revisions and files
-        await serve(run, web(run.namespace, files=files, volumes=[CLAIM], release=terms))
+        await serve(run, web(run.namespace, files=files, volumes=[CLAIM, LATER][: 1 + number], release=terms))  # get of claims
     manifest = action(run.namespace, "Rollback", by=await run.kube.username(), ttl="1m")
     await run.kube.create(manifest)
     assert phase_of(await until_over(run.kube, manifest, within=60)) == "Succeeded"  # patch of actions
