@@ -77,7 +77,7 @@ class Obstacles:
         """Whether pods that are late are to be listed. finding: what is known so far."""
         # That a deadline has passed is no cause: the pods know it.
         is_unexplained = finding is None or finding.reason is Reason.PROGRESS_DEADLINE_EXCEEDED
-        return self.observed.pods is None and is_unexplained and self.is_late()
+        return self.observed.pods is None and self.observed.sees_pods and is_unexplained and self.is_late()
 
     def drift(self, entries: Iterable[Manifest]) -> Finding | None:
         """What is not as it should be, and stops nothing. entries: see history.entries."""

@@ -147,7 +147,7 @@ class Reconciler:
             elif decided.try_out:
                 observed = observed.with_tried(await self._lookout.refused(decided.try_out))
             elif decided.look_at_pods:
-                observed = observed.with_pods(await self._pods(key))
+                observed = await self._see_pods(key, observed, refusals)
             elif decided.has_writes:
                 body, observed = await self._execute(key, body, observed, decided, refusals)
                 body = self._as_meant(key, body)
@@ -229,6 +229,12 @@ class Reconciler:
             return child, refusal
         live["metadata"].setdefault("managedFields", [])
         return child, KINDS[child.kind].named(live)
+
+    async def _see_pods(self, key: Key, observed: Observed, refusals: Refusals) -> Observed:
+        try:
+            return observed.with_pods(await self._pods(key))
+        except (Refused, TryAgain) as failure:
+            return refusals.pods(observed, failure)
 
     async def _pods(self, key: Key) -> list[Body]:
         # The application's: a verifier pod that has ended says nothing about why the service is not there.

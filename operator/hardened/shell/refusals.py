@@ -1,5 +1,7 @@
 """What could not be read or written in one look at a service, and is done without: nothing else of the service waits for it."""
 
+from dataclasses import replace
+
 from hardened.core.live.observed import Observed, Trouble
 from hardened.core.manifest import ChildKey
 from hardened.errors import ApiFailure, Refused, TryAgain
@@ -25,6 +27,11 @@ class Refusals:
         """The world in which this child stays as it is for now. Raises the failure where others would fail as well."""
         self._raise_for_all(failure)
         return self._noted(observed.with_refused(key, failure), next(iter(getattr(failure, "__notes__", ())), f"write {key}"), failure)
+
+    def pods(self, observed: Observed, failure: ApiFailure) -> Observed:
+        """The world in which nobody knows the pods. Raises the failure where others would fail as well."""
+        self._raise_for_all(failure)
+        return self._noted(replace(observed, sees_pods=False), "list the pods", failure)
 
     def status(self, failure: ApiFailure) -> None:
         """The status may not be written. Raises the failure where others would fail as well."""

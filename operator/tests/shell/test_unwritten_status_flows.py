@@ -1,4 +1,4 @@
-"""The status of a service is not taken, by a policy or a webhook, from some step of a release on. Clients are led back all the same.
+"""The status of a service is not taken, or its pods may not be listed, from some step of a release on. Clients are led back all the same.
 Over the in-memory cluster, in virtual time."""
 
 import asyncio
@@ -26,14 +26,21 @@ async def spec_goes_back(world: World) -> None:
     await world.people.merge_patch(HARDENED_SERVICE, "shop", "web", {"spec": {k: FIRST["spec"][k] for k in ("image", "files")}})
 
 
+#: What status says afterwards. Whether pods were only taken away, nobody could see: the version is released again, and fails then.
+WHY = {
+    ("it dies", "no status is taken"): "RolledBack", ("it dies", "nobody may list pods"): "Rejected",
+    ("a rollback by hand", "no status is taken"): "RolledBack", ("a rollback by hand", "nobody may list pods"): "RolledBack",
+    ("the spec goes back", "no status is taken"): "Healthy", ("the spec goes back", "nobody may list pods"): "Healthy",
+}  # fmt: skip
+WHAT = {"no status is taken": ("status", "HardenedService"), "nobody may list pods": ("list", "Pod")}
 EVENTS: dict[str, Callable[[World], Any]] = {"it dies": dies, "a rollback by hand": asks("Rollback"), "the spec goes back": spec_goes_back}
 
 
-def _played(step: str, failure: Callable[[], ApiFailure], event: str) -> tuple[str, float, dict[str, Any], list[str]]:
+def _played(what: str, step: str, failure: Callable[[], ApiFailure], event: str) -> tuple[str, float, dict[str, Any], list[str]]:
     """What serves while no status is taken; seconds unserved until then; the service once it is taken again; what was wrong in between."""
 
     def refuse(call: Call) -> None:
-        if call.verb == "status" and call.kind == HARDENED_SERVICE:
+        if (call.verb, call.kind.name) == WHAT[what]:
             raise failure()
 
     async def play() -> tuple[str, float, dict[str, Any], list[str]]:
@@ -75,13 +82,14 @@ def _played(step: str, failure: Callable[[], ApiFailure], event: str) -> tuple[s
 @pytest.mark.parametrize("failure", FAILURES)
 @pytest.mark.parametrize("event", EVENTS)
 @pytest.mark.parametrize("step", ["Cutover", "VerifyAfter"])
-def test_clients_are_led_back_while_no_status_is_taken(step: str, event: str, failure: str) -> None:
-    serves, unserved, live, wrongs = _played(step, FAILURES[failure], event)
+@pytest.mark.parametrize("what", WHAT)
+def test_clients_are_led_back_whatever_the_operator_may_not_do(what: str, step: str, event: str, failure: str) -> None:
+    serves, unserved, live, wrongs = _played(what, step, FAILURES[failure], event)
     assert serves == "web:1"
     assert unserved <= (0 if event != "it dies" else undisturbed(step, event).unserved) + SLACK
     assert wrongs == []
-    # Once it is taken, it says what has happened, and why.
+    # Once all is allowed, status says what has happened, and why.
     ready = next(c for c in live["status"]["conditions"] if c["type"] == "Ready")
     assert live["status"]["serving"]["image"] == "web:1"
-    assert ready["reason"] == ("Healthy" if event == "the spec goes back" else "RolledBack"), ready
+    assert ready["reason"] == WHY[event, what], ready
     assert "selector" not in ready["message"], ready

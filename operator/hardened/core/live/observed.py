@@ -46,11 +46,11 @@ class Observed:
     troubles: what is refused again and again; refused: what could not be written in this pass, and why, and is done without; hidden: what
     may not be read; tried: why pods could not be made that were tried, None if nobody tried; contested: children that came back from our
     own write in this pass without what was written, and the field; crd_schema: the schema revision of the CRD on the cluster, "" if
-    unknown; keeps_status: False once the server has not kept the status of this pass as it was written; has_place: fewer releases of other
-    services are at work than may be; samples: what queries gave, by the check, None if nobody has asked; actions: what was asked for by
-    hand; services: those that it depends on, and those that may want one of its names, by name, as far as they are there; needs: which
-    services each one depends on, of all that this one depends on by way of others; surroundings:
-    None if nobody has looked at them.
+    unknown; keeps_status: False once the server has not kept the status of this pass as it was written; sees_pods: False once the pods
+    could not be listed in this pass; has_place: fewer releases of other services are at work than may be; samples: what queries gave, by
+    the check, None if nobody has asked; actions: what was asked for by hand; services: those that it depends on, and those that may want
+    one of its names, by name, as far as they are there; needs: which services each one depends on, of all that this one depends on by way
+    of others; surroundings: None if nobody has looked at them.
     """
 
     children: Mapping[ChildKey, Manifest] = field(default_factory=lambda: MappingProxyType({}))
@@ -70,6 +70,7 @@ class Observed:
     needs: Mapping[str, frozenset[str]] = field(default_factory=lambda: MappingProxyType({}))
     surroundings: Surroundings | None = None
     keeps_status: bool = True
+    sees_pods: bool = True
 
     @classmethod
     def of(cls, children: Iterable[Manifest], *, crd_schema: str = "") -> "Observed":

@@ -159,6 +159,8 @@ def _is_taken_away(facts: Facts, record: Record | None) -> bool:
     """Whether the record's place has lost its pods by no fault of its own."""
     if record is None or record.step not in (Step.CUTOVER, Step.VERIFY_AFTER):
         return False
+    if not facts.observed.sees_pods:
+        return True  # nobody can say that it has failed by itself
     return are_taken_away(facts.pods_at(record.place), record.cutover_at or record.entered_at or record.started_at)
 
 
@@ -199,10 +201,13 @@ def _course(facts: Facts, record: Record | None, image: str, now: datetime) -> C
     ruling = judged(facts, known, view, terms, now)
     view = with_requests(view, ruling, known)
     view = replace(view, is_proven=is_proven(facts, record, view), is_taken_away=_is_taken_away(facts, record))
-    needs_pods = facts.observed.pods is None and _depends_on_pods(facts, record, view, now)
+    is_unseen = not facts.observed.sees_pods
+    view = replace(view, is_blind=view.is_blind or is_unseen)
+    needs_pods = facts.observed.pods is None and facts.observed.sees_pods and _depends_on_pods(facts, record, view, now)
     forgiven = forgiven_by(facts, rulings.pending_retry(before))
     forgiven = () if are_refused(facts, forgiven) else forgiven
-    waits = needs_pods or forgiven
+    # In place nothing tells one version's pods from another's but the pods.
+    waits = needs_pods or forgiven or (is_unseen and isinstance(view, InPlace))
     moved = Moved(ruling.record, forgiven) if waits else _moved(facts, ruling.record, strategy, view, terms, image, now)
     found = moved.record
     if found and record and found.started_at == record.started_at:

@@ -100,7 +100,10 @@ def followed(facts: Facts, place: Place | None) -> tuple[int, bool]:
     endpoints = list(_endpoints(slices))
     mine = {pod["metadata"]["uid"] for pod in facts.pods_at(place)} if place else set()
     # A pod with addresses of two families has an endpoint in a slice of each.
-    ready = mine & {uid for uid, is_ready in endpoints if is_ready}
+    ready = {uid for uid, is_ready in endpoints if is_ready}
+    if not facts.observed.sees_pods:
+        return len(ready), False  # whose they are, nobody can say
+    ready &= mine
     return len(ready), bool(slices) and all(uid in mine for uid, _ in endpoints)
 
 
