@@ -146,7 +146,8 @@ def _after(session: Session, wanted: Wish, ask: Ask, outcome: Outcome, add: Addi
         case "Succeeded":
             after = _now(session, wanted)
             lines, more = add(after) if after else ((), {})
-            step = _command(session, wanted, _THEN[wanted.action])
+            is_degraded = after is not None and (after.get("status") or {}).get("phase") == "Degraded"
+            step = _command(session, wanted, "status {name}" if is_degraded else _THEN[wanted.action])
             shown = [*_state(after), *lines] if after else []
             more = {"outcome": dict(outcome.result), **more}
             return Ended(Result.OK, Exit.OK, ask.revision, outcome.message, outcome.name, step, more=more, lines=shown)

@@ -11,7 +11,7 @@ from hardened.core.reasons import Reason
 
 _PODS = "kubectl get pods -n {namespace} -l {label}={name}"
 _BY_REASON = {
-    Reason.CRASH_LOOPING: "kubectl logs -n {namespace} -l {label}={name} --tail=50 --previous",
+    Reason.CRASH_LOOPING: "kubectl logs -n {namespace} -l {label}={name}{of_revision} --tail=50 --previous",
     Reason.IMAGE_PULL_FAILED: "{prog} deploy {name} -n {namespace} --image IMAGE",
     Reason.INVALID_IMAGE: "{prog} deploy {name} -n {namespace} --image IMAGE",
     Reason.INVALID_SPEC: "kubectl edit {singular} {name} -n {namespace}",
@@ -31,6 +31,9 @@ def after(verdict: Verdict, live: Mapping[str, Any], cluster_flags: str = "") ->
     """What to type next, "" when nothing is to be done. cluster_flags: ` --context x` where one was given."""
     meta = live["metadata"]
     words = {"namespace": meta.get("namespace", ""), "name": meta["name"], "label": names.SERVICE_LABEL, "prog": PROG}
+    # What serves beside it has not crashed, and kubectl stops at the first pod without a previous container.
+    coming = (status(live).get("release") or {}).get("revision")
+    words["of_revision"] = f",{names.REVISION_LABEL}={coming}" if coming else ""
     words |= {"singular": names.SINGULAR, "plural": names.PLURAL}
     template = _template(verdict, live)
     return template.format(**words) + cluster_flags if template else ""
@@ -47,7 +50,9 @@ def _template(verdict: Verdict, live: Mapping[str, Any]) -> str:
         case Result.PENDING:
             return "{prog} check -n {namespace}" if not status(live).get("conditions") else "{prog} status {name} -n {namespace} -w"
         case Result.PROGRESSING:
-            return "{prog} status {name} -n {namespace} -w"
+            return (
+                _BY_REASON[Reason.QUOTA_EXCEEDED] if verdict.reason == Reason.QUOTA_EXCEEDED else "{prog} status {name} -n {namespace} -w"
+            )
         case Result.PAUSED:
             return "{prog} resume {name} -n {namespace}" if is_paused(live) else "{prog} promote {name} -n {namespace}"
         case Result.REJECTED | Result.ROLLED_BACK:

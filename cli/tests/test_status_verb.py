@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hardenctl_world import FakeCluster, condition, degraded, healthy, modified, progressing, service, state, suspended
+from hardenctl_world import NEW, FakeCluster, condition, degraded, healthy, modified, progressing, releasing, service, state, suspended
 
 from hardened.errors import Refused, TryAgain
 
@@ -29,6 +29,20 @@ from hardened.errors import Refused, TryAgain
             1,
             "kubectl logs -n shop -l hardened.dev/service=api --tail=50 --previous",
             id="pods crash",
+        ),
+        pytest.param(
+            service(status=degraded() | {"release": releasing("Preview")["release"]}),
+            "degraded",
+            1,
+            f"kubectl logs -n shop -l hardened.dev/service=api,hardened.dev/revision={NEW} --tail=50 --previous",
+            id="pods of the new version crash beside those that serve",
+        ),
+        pytest.param(
+            service(status=progressing() | {"conditions": [condition("Ready", "False", "QuotaExceeded", "it waits for room")]}),
+            "progressing",
+            0,
+            "kubectl describe quota -n shop",
+            id="a release waits for room",
         ),
         pytest.param(service(status=degraded("QuotaExceeded")), "degraded", 1, "kubectl describe quota -n shop", id="the quota is full"),
         pytest.param(

@@ -31,7 +31,7 @@ BROKEN: dict[str, tuple[Body, str, bool, str]] = {
     "no-volume": (
         {"volumes": [{"name": "keys", "mountPath": "/keys", "secret": {"secretName": "absent"}}]}, "ConfigMissing", False, "missing",
     ),
-    "crashes": ({"args": ["--no-such-flag"]}, "CrashLooping", False, "kubectl logs --previous"),
+    "crashes": ({"args": ["--no-such-flag"]}, "CrashLooping", False, "; see kubectl logs -n "),
     "too-large": ({"resources": {"requests": {"cpu": "900"}, "limits": {"memory": "1Gi"}}}, "Unschedulable", False, "ask for less"),
 }  # fmt: skip
 

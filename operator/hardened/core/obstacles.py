@@ -56,7 +56,10 @@ class Obstacles:
             return None
         reason = Reason.ROLLED_BACK if rejection.after_cutover else Reason.REJECTED
         what = "was taken back" if rejection.after_cutover else "was rejected"
-        text = f"revision {rejection.revision} {what}: {rejection.reason}: {rejection.message}; change the spec, or retry it"
+        # By hand the message says who did it, and why; no cause stands before it.
+        why = f" by {rejection.message}" if rejection.reason == Reason.ROLLED_BACK else f": {rejection.reason}: {rejection.message}"
+        svc = self.facts.svc
+        text = f"revision {rejection.revision} {what}{why}; change the spec, or: hardenctl retry {svc.name} -n {svc.namespace}"
         return Finding(reason, text, is_final=True)
 
     def pods(self) -> Finding | None:

@@ -24,9 +24,14 @@ class Policy:
         """Everything in the spec that is not allowed, by its path."""
         pods, account = spec.pod_metadata, spec.service_account
         return [
-            *_refused("spec.podMetadata.labels", (pods and pods.labels) or {}, self.pod_label_keys),
-            *_refused("spec.podMetadata.annotations", (pods and pods.annotations) or {}, self.pod_annotation_keys),
-            *_refused("spec.serviceAccount.annotations", (account and account.annotations) or {}, self.service_account_annotation_keys),
+            *_refused("spec.podMetadata.labels", "podLabels", (pods and pods.labels) or {}, self.pod_label_keys),
+            *_refused("spec.podMetadata.annotations", "podAnnotations", (pods and pods.annotations) or {}, self.pod_annotation_keys),
+            *_refused(
+                "spec.serviceAccount.annotations",
+                "serviceAccountAnnotations",
+                (account and account.annotations) or {},
+                self.service_account_annotation_keys,
+            ),
             *(() if self.allows_queries else _queries(spec)),
         ]
 
@@ -43,11 +48,12 @@ def _queries(spec: HardenedServiceSpec) -> Iterator[FieldError]:
                 yield FieldError(f"spec.verify.{path}[{index}].prometheus", text)
 
 
-def _refused(path: str, keys: Iterable[str], allowed: frozenset[str]) -> list[FieldError]:
+def _refused(path: str, setting: str, keys: Iterable[str], allowed: frozenset[str]) -> list[FieldError]:
     if "*" in allowed:
         return []
+    remedy = f"leave it out, or have it added to allowedKeys.{setting} of the operator's chart"
     return [
-        FieldError(f"{path}[{key}]", "the operator's settings do not allow this key; ask the platform team to add it to the allow-list")
+        FieldError(f"{path}[{key}]", f"the operator's settings do not allow this key: {remedy}")
         for key in keys
         if key not in allowed and f"{key.rpartition('/')[0]}/*" not in allowed
     ]

@@ -141,12 +141,12 @@ _DOING = {
     Step.PREFLIGHT: "waits for what it needs",
     Step.MIGRATE: "waits for its migration",
     Step.QUEUED: "waits until fewer releases are at work",
-    Step.PREVIEW: "comes up beside what serves",
+    Step.PREVIEW: "comes up",
     Step.VERIFY_BEFORE: "is being checked",
     Step.APPROVAL: "waits to be promoted",
-    Step.SCALE_UP: "grows to the size of what serves",
+    Step.SCALE_UP: "grows to full size",
     Step.CUTOVER: "takes over",
-    Step.VERIFY_AFTER: "serves, and is watched",
+    Step.VERIFY_AFTER: "is watched under live traffic",
 }
 
 
@@ -177,6 +177,14 @@ def _available(available: int, replicas: int) -> Condition:
     if replicas == 0:
         return Condition("Available", False, Reason.SCALED_TO_ZERO, "0 replicas are wanted; scale up to serve")
     return Condition("Available", False, Reason.NO_PODS_AVAILABLE, f"0 of {replicas} pods can take requests")
+
+
+def _available_of_unparsed(body: Mapping[str, Any], available: int, rollout: Rollout | None) -> Condition:
+    wanted = rollout.wanted if rollout else 0
+    if available or wanted or (body.get("spec") or {}).get("replicas") == 0:
+        return _available(available, wanted)
+    # None is made while the spec is invalid: that says nothing of how many are wanted.
+    return Condition("Available", False, Reason.NO_PODS_AVAILABLE, "no pod can take requests")
 
 
 def _progressing(s: Situation, ready: Condition) -> Condition:
@@ -240,7 +248,7 @@ def unparsed_status(body: Mapping[str, Any], finding: Finding, rollout: Rollout 
     available, total = (rollout.available, rollout.total) if rollout else (0, 0)
     wanted = [
         Condition("Ready", False, finding.reason, finding.message),
-        _available(available, rollout.wanted if rollout else 0),
+        _available_of_unparsed(body, available, rollout),
         Condition("Progressing", False, finding.reason, finding.message),
         Condition("Reconciling", False, finding.reason, "nothing is left for the operator to do"),
         _stalled(finding),

@@ -53,4 +53,6 @@ def _release(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[An
     if new.get("step") == "SwitchBack" != old.get("step"):
         yield Announcement("Warning", "SwitchingBack", f"requests are led away from revision {new['revision']} in {new['color']}")
     if stable.get("promotion", 0) > (before.get("stable") or {}).get("promotion", 0) > 0:
-        yield Announcement("Normal", "Promoted", f"revision {stable['revision']} in {stable['color']} is the one to go back to from now on")
+        yield Announcement(
+            "Normal", "Promoted", f"revision {stable['revision']} in {stable['color']} is stable: what fails from now on goes back to it"
+        )

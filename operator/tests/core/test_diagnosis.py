@@ -80,7 +80,9 @@ def test_between_two_crashes_it_runs_and_is_a_crash_loop_all_the_same(kind: str)
     found = diagnosis.of_pods([pod])
     assert found
     assert (found.reason, found.believed_after) == (Reason.CRASH_LOOPING, timedelta())
-    assert "pod new, container app: ended with exit code 7 (Error), restarted 3 times; see kubectl logs --previous" in found.message
+    assert (
+        "pod new, container app: ended with exit code 7 (Error), restarted 3 times; see kubectl logs new -c app --previous" in found.message
+    )
     for overcome in ({"ready": True}, {"restartCount": 0}, {"lastState": {}}):
         pod["status"] = {"phase": "Running", kind: [again | overcome], "conditions": [{"type": "Ready", "status": "True"}]}
         assert diagnosis.of_pods([pod]) is None

@@ -67,7 +67,7 @@ def test_a_migration_that_fails_rejects_its_revision_and_no_pod_of_it_was_starte
     released(cr, world, now)
     assert condition(cr["status"], "Ready") == ("False", "Rejected")
     assert cr["status"]["pin"]["reason"] == "MigrationFailed"
-    assert "exit code 1 (Error): kubectl logs shop-verify-migrate" in cr["status"]["pin"]["message"]
+    assert "exit code 1 (Error): kubectl logs -n market shop-verify-migrate" in cr["status"]["pin"]["message"]
     assert "shop-green" not in sizes(world)
     assert runs(world) == ["migrate"]
     assert len(pods(world)) == 1, "what has failed is kept to be looked at"

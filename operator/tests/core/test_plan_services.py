@@ -88,7 +88,7 @@ def test_two_services_that_want_one_name_are_told_so_at_once(name: str, spec: Sp
     assert (condition(cr["status"], "Stalled")[0] == "True") == is_told
     if is_told:
         assert f"HardenedService {other} wants Service a-preview too" in said(cr)
-        assert "rename one of the two" in said(cr)
+        assert "delete one of the two" in said(cr)
         assert decided.requeue_after == PATIENCE
 
 

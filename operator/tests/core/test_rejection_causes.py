@@ -32,7 +32,7 @@ UNBOUND = {
 CAUSES = [
     pytest.param(SAMPLES["crash"]["status"], "CrashLooping", "exit code 3 (Error)", id="it ends"),
     pytest.param(
-        BETWEEN, "CrashLooping", "ended with exit code 1 (Error), restarted 3 times; see kubectl logs --previous", id="between crashes"
+        BETWEEN, "CrashLooping", "ended with exit code 1 (Error), restarted 3 times; see kubectl logs shop-", id="between crashes"
     ),
     pytest.param(SAMPLES["initcrash"]["status"], "CrashLooping", "container init: ended with exit code 4", id="an init container fails"),
     pytest.param(SAMPLES["pull"]["status"], "ImagePullFailed", "registry.invalid", id="an image cannot be pulled"),

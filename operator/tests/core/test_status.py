@@ -165,8 +165,14 @@ def test_an_invalid_spec_keeps_what_was_known_of_what_runs() -> None:
 def test_an_invalid_spec_at_the_first_visit_sets_every_condition() -> None:
     found = unparsed_status(body(), INVALID, None, NOW)
     assert [c["type"] for c in found["conditions"]] == TYPES
-    assert condition(found, "Available")[0] == "False"
+    assert condition(found, "Available") == ("False", "NoPodsAvailable"), "how many are wanted does not depend on how many there are"
     assert "serving" not in found
+
+
+def test_an_invalid_spec_that_asks_for_no_pods_says_so() -> None:
+    cr = body()
+    cr["spec"]["replicas"] = 0
+    assert condition(unparsed_status(cr, INVALID, None, NOW), "Available") == ("False", "ScaledToZero")
 
 
 def test_every_reason_is_explained() -> None:

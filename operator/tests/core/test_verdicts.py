@@ -307,6 +307,12 @@ def test_load_passes_fails_or_proves_nothing(message: str, code: int, outcome: V
             live({"phase": "Failed"} | ended("secret", 3, "Error")), Verdict.FAILED, "exit code 3 (Error): kubectl logs", id="failed"
         ),
         pytest.param(
+            live({"phase": "Failed"} | ended('exec: "/no": no such file', 128, "StartError")),
+            Verdict.FAILED,
+            'its command could not be started: exec: "/no": no such file',
+            id="it never ran, and the runtime knows why",
+        ),
+        pytest.param(
             live({"phase": "Failed", "reason": "DeadlineExceeded"} | ended("", 137, startedAt="2026-01-02T03:04:05Z")),
             Verdict.FAILED,
             "ran longer than its deadline",

@@ -125,7 +125,7 @@ def job_result(svc: HardenedService, pod: Mapping[str, Any], name: str) -> Resul
 
     An image that cannot be used at all fails it at once; one that does not come, at its deadline: a registry may be away for a moment.
     """
-    status, pod_name = pod.get("status") or {}, pod["metadata"]["name"]
+    status = pod.get("status") or {}
     if status.get("reason") == "DeadlineExceeded" and owner_of(pod, svc.name, svc.uid) is Owner.OURS:
         return Reported((CheckResult(name, False, _too_late(pod), 1, 1),))
     ended = _ended(svc, pod, takes_failures=True)
@@ -133,8 +133,10 @@ def job_result(svc: HardenedService, pod: Mapping[str, Any], name: str) -> Resul
         return Reported((CheckResult(name, False, _printable(ended.message), 1, 1),))
     if not isinstance(ended, Mapping):
         return ended
-    code = ended.get("exitCode")
-    said = f"ended with exit code {code} ({ended.get('reason', 'Completed')}): kubectl logs {pod_name}"
+    code, cause = ended.get("exitCode"), ended.get("reason", "Completed")
+    said = f"ended with exit code {code} ({cause}): {diagnosis.logs_command(pod)}"
+    if cause in diagnosis.NEVER_RAN:
+        said = _printable(f"its command could not be started: {ended.get('message', cause)}")
     return Reported((CheckResult(name, code == 0, said, 1, int(code != 0)),))
 
 
@@ -207,10 +209,10 @@ def health(pods: Iterable[Manifest], least: int, max_restarts: int, since: datet
     does not count; one that ended again counts with all its restarts. Pods that leave are no failure of the version.
     """
     staying = [pod for pod in pods if not is_deleting(pod) and not _is_disrupted(pod)]
-    ends = [(sum(_ends(container, since) for container in _containers(pod)), str(pod["metadata"]["name"])) for pod in staying]
+    ends = [(sum(_ends(container, since) for container in _containers(pod)), diagnosis.logs_command(pod)) for pod in staying]
     total = sum(count for count, _ in ends)
     if total > max_restarts:
-        return Verdict.FAILED, f"containers ended {total} times, {max_restarts} may be; see kubectl logs --previous {max(ends)[1]}"
+        return Verdict.FAILED, f"containers ended {total} times, {max_restarts} may be; see {max(ends)[1]} --previous"
     ready = sum(_has_condition(pod, "Ready") for pod in staying)
     if ready < least:
         return Verdict.UNKNOWN, f"{ready} of {least} pods are ready"

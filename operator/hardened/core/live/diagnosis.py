@@ -143,6 +143,8 @@ _CLAIM = re.compile(
     r"|bound to non-existent persistentvolume"
 )
 _ROOT = re.compile(r"run as root|runAsNonRoot|non-numeric user")
+#: The reasons of a container that never ran: its message is the runtime's, and not the application's own.
+NEVER_RAN = frozenset({"StartError", "ContainerCannotRun"})
 
 
 def _of_pod(pod: Manifest) -> list[Finding]:
@@ -154,13 +156,13 @@ def _of_pod(pod: Manifest) -> list[Finding]:
         waiting, ended = state.get("waiting") or {}, state.get("terminated") or {}
         known = _WAITING.get(waiting.get("reason", ""))
         if known:
-            found.append(_waiting(name, container, waiting, *known))
+            found.append(_waiting(pod, container, waiting, *known))
         elif ended and (ended.get("exitCode") or container in containers):
             # Between two restarts the kubelet shows the end itself as often as CrashLoopBackOff. An init container may end well.
-            found.append(_crashed(name, container, ended))
+            found.append(_crashed(pod, container, ended))
         elif "running" in state and not container.get("ready") and (last := _last_end(container)):
             # Between two crashes it runs. One that is ready again has overcome it.
-            found.append(_crashed(name, container, last))
+            found.append(_crashed(pod, container, last))
     for condition in _unscheduled(status):
         text = str(condition.get("message", ""))
         remedy = "make the claim, or a volume for it: kubectl describe pvc" if _CLAIM.search(text) else "add nodes, or ask for less"
@@ -175,29 +177,38 @@ def _last_end(container: Manifest) -> Manifest | None:
     return ended if container.get("restartCount") and ended else None
 
 
-def _waiting(pod: str, container: Manifest, waiting: Manifest, reason: Reason, remedy: str, is_final: bool) -> Finding:
+def _waiting(pod: Manifest, container: Manifest, waiting: Manifest, reason: Reason, remedy: str, is_final: bool) -> Finding:
     # The kubelet alternates between the cause and `Back-off pulling image "…": ErrImagePull: cause`: the cause alone stays the same.
     text = str(waiting.get("message") or waiting.get("reason")).rpartition("ErrImagePull: ")[2]
+    where = f"pod {pod['metadata']['name']}, container {container['name']}"
     if _ROOT.search(text):
         return Finding(
             Reason.INVALID_IMAGE,
-            f"pod {pod}, container {container['name']}: {text}; set security.runAsUser, or USER in the image to a number",
+            f"{where}: {text}; set security.runAsUser, or USER in the image to a number",
             True,
         )
     ended = (container.get("lastState") or {}).get("terminated")
     if waiting.get("reason") == "CrashLoopBackOff" and ended:
         return _crashed(pod, container, ended)
-    return Finding(reason, f"pod {pod}, container {container['name']}: {text}; {remedy}", is_final)
+    return Finding(reason, f"{where}: {text}; {remedy}", is_final)
 
 
-def _crashed(pod: str, container: Manifest, ended: Manifest) -> Finding:
-    cause = ended.get("reason", "Error")
-    text = f"ended with exit code {ended.get('exitCode', '?')} ({cause}), restarted {container.get('restartCount', 0)} times"
-    remedy = "see kubectl logs --previous"
-    if cause in ("StartError", "ContainerCannotRun"):
-        # It never ran, and so the message is the runtime's. Any other message is the application's own, and may hold what is secret.
+def _crashed(pod: Manifest, container: Manifest, ended: Manifest) -> Finding:
+    cause, name = ended.get("reason", "Error"), pod["metadata"]["name"]
+    restarts = int(container.get("restartCount", 0))
+    text = f"ended with exit code {ended.get('exitCode', '?')} ({cause}), restarted {restarts} time{'' if restarts == 1 else 's'}"
+    # Between a first end and its restart there is no previous container.
+    remedy = f"see {logs_command(pod)} -c {container['name']}{' --previous' if restarts else ''}"
+    if cause in NEVER_RAN:
+        # The message is the runtime's. Any other message is the application's own, and may hold what is secret.
         text, remedy = str(ended.get("message", text)), "check command and volumes"
-    return Finding(Reason.CRASH_LOOPING, f"pod {pod}, container {container['name']}: {text}; {remedy}")
+    return Finding(Reason.CRASH_LOOPING, f"pod {name}, container {container['name']}: {text}; {remedy}")
+
+
+def logs_command(pod: Mapping[str, Any]) -> str:
+    """What shows the logs of a pod, to be pasted as it is."""
+    meta = pod["metadata"]
+    return f"kubectl logs -n {meta['namespace']} {meta['name']}" if meta.get("namespace") else f"kubectl logs {meta['name']}"
 
 
 def _mounts(pod: str, status: Manifest) -> list[Finding]:

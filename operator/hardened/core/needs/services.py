@@ -32,7 +32,7 @@ def taken(facts: Facts) -> Finding | None:
     name, other = found
     base = min(facts.svc.name, other, key=len)
     text = f"HardenedService {other} wants Service {name} too, through which revisions of {base} are previewed"
-    return Finding(Reason.NAME_TAKEN, f"{text}: rename one of the two, that is, create it anew under another name", is_final=True)
+    return Finding(Reason.NAME_TAKEN, f"{text}: delete one of the two, and create it under another name", is_final=True)
 
 
 def fixed(facts: Facts) -> Finding | None:
