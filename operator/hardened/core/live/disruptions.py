@@ -48,8 +48,9 @@ def _shows(pod: Mapping[str, Any], since: datetime) -> _Shows:
         return _Shows.FAILING
     if left_at is not None:
         return _Shows.NOTHING
-    # A pod that was ready once, and runs, has lost that later than it began to run.
-    return _Shows.STARTING if ready_since is not None or _made_at(pod) + _STAMP > since else _Shows.FAILING
+    # A pod that was ready once, and runs, has lost that later than it began to run. One that no kubelet has seen was never ready.
+    made_at = _made_at(pod) if _condition(pod, "Ready") else _made_at(pod) + _STAMP
+    return _Shows.STARTING if ready_since is not None or made_at > since else _Shows.FAILING
 
 
 def _left_at(pod: Mapping[str, Any]) -> datetime | None:
