@@ -29,7 +29,7 @@ BROKEN: dict[str, tuple[Body, str, bool, str]] = {
         {"env": [{"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "absent", "key": "key"}}}]}, "ConfigMissing", False, "absent",
     ),
     "no-volume": (
-        {"volumes": [{"name": "keys", "mountPath": "/keys", "secret": {"secretName": "absent"}}]}, "ConfigMissing", False, "missing",
+        {"volumes": [{"name": "keys", "mountPath": "/keys", "secret": {"secretName": "absent"}}]}, "PodsNotReady", False, "missing",
     ),
     "crashes": ({"args": ["--no-such-flag"]}, "CrashLooping", False, "; see kubectl logs -n "),
     "too-large": ({"resources": {"requests": {"cpu": "900"}, "limits": {"memory": "1Gi"}}}, "Unschedulable", False, "ask for less"),
@@ -137,7 +137,9 @@ def older(crd: Body) -> Body:
     """The CRD as an older release might have left it: another schema revision, status fields that are not known, a spec without rules."""
     crd = copy.deepcopy(crd)
     crd["metadata"]["annotations"]["hardened.dev/schema-revision"] = "older"
-    schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]
+    whole = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    whole["x-kubernetes-validations"] = [rule for rule in whole["x-kubernetes-validations"] if not rule["fieldPath"].startswith(".spec")]
+    schema = whole["properties"]
     schema["spec"] = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
     for field in ("history", "serving"):
         del schema["status"]["properties"][field]

@@ -225,7 +225,8 @@ async def _blocked_by(run: Run, model: Body) -> str:
     await run.proxy.until_quiet(1, within=30)
     live = await run.kube.get("HardenedService", service, run.namespace)
     after = await run.kube.get(kind, name, run.namespace)
-    touched = [c for c in run.proxy.writes if (c.resource, c.name) == (KINDS[kind][1], name)]
+    # Each child of a new service is made on the condition that it is not there, which the API server refuses here.
+    touched = [c for c in run.proxy.writes if (c.resource, c.name) == (KINDS[kind][1], name) and c.took_effect]
     stalled, ready = condition(live, "Stalled"), condition(live, "Ready")
     if (ready.get("reason"), stalled.get("status")) != ("NotOwned", "True") or name not in ready["message"]:
         return f"{kind}: says {ready}"

@@ -17,7 +17,7 @@ from hardened.core.release.model import COLORS, Place, Record, Rejection
 from hardened.core.release.record import Stable, record_of, rejection_of, stable_of
 from hardened.core.revisions.history import Kept
 from hardened.core.revisions.marks import Marks, marks_of
-from hardened.core.revisions.revision import Revision, render, revision_name, revision_of, stored
+from hardened.core.revisions.revision import Revision, key_of, render, revision_name, revision_of, stored
 
 
 class Facts:
@@ -71,7 +71,9 @@ class Facts:
             return marks_of(live, revision)
         known, pin = stable_of(self.before), rejection_of(self.before.get("pin"))
         promotion = known.promotion if known and known.place.revision == revision else 0
-        return Marks(promotion, (pin,) if pin and pin.revision == revision else ())
+        # What it was promoted under is what it has to pass now, as far as anybody knows.
+        key = key_of(revision, self.svc.spec) if promotion and revision == self.wanted.name else ""
+        return Marks(promotion, (pin,) if pin and pin.revision == revision else (), promoted_key=key)
 
     def rejections(self) -> list[Rejection]:
         """Every rejection that is remembered: on what is stored, and in status, where somebody deleted what was stored."""

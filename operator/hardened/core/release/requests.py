@@ -10,9 +10,9 @@ from hardened.core.actions.rulings import Ruling, Stakes, Target
 from hardened.core.desired.metadata import action_owner
 from hardened.core.facts import Facts
 from hardened.core.release.model import Migration, Record, Step, Terms, View
-from hardened.core.release.view import is_older, key_of
+from hardened.core.release.view import is_older
 from hardened.core.revisions.marks import Marks, marks_of
-from hardened.core.revisions.revision import revision_of, stored
+from hardened.core.revisions.revision import key_of, revision_of, stored
 
 #: The first schema revision of the CRD that keeps all that is decided on actions: 3 brought their entries and what a release by hand
 #: records, 5 its strategy, without which a rollback in place would be read as one of BlueGreen. An older one forgets what it was told.

@@ -10,9 +10,10 @@ from hardened.core.checks.reports import Heard
 from hardened.core.desired.service import is_strange, leads_to
 from hardened.core.facts import Facts
 from hardened.core.live.rollout import Rollout
-from hardened.core.manifest import Manifest, digest
+from hardened.core.manifest import Manifest
 from hardened.core.release.migration_pods import START
 from hardened.core.release.model import COLORS, Place, Stack, Terms, Traffic, View
+from hardened.core.revisions.revision import key_of
 
 #: The schema revision that has status.release.available.
 _COUNTS_SINCE = 7
@@ -40,13 +41,6 @@ def _is_declared(verify: Verify) -> bool:
     after = verify.after_cutover
     written = [getattr(after, name) for name in after.model_fields_set]
     return bool(verify.before_cutover) or any(value is not None and value != [] for value in written)
-
-
-def key_of(revision: str, spec: HardenedServiceSpec) -> str:
-    """What a rejection is remembered by: it holds as long as neither the revision nor what it has to pass changes."""
-    checks = {"verify": spec.verify, "migrate": spec.release.migrate}
-    written = {name: value.model_dump(mode="json", by_alias=True, exclude_unset=True) for name, value in checks.items() if value}
-    return digest({"revision": revision, **written})
 
 
 def view_of(facts: Facts, heard: Heard, replicas: int) -> View:

@@ -55,6 +55,13 @@ def revision_name(spec: HardenedServiceSpec) -> str:
     return digest({"scheme": SCHEME, "fields": revision_fields(spec)})
 
 
+def key_of(revision: str, spec: HardenedServiceSpec) -> str:
+    """What a rejection is remembered by: it holds as long as neither the revision nor what it has to pass changes."""
+    checks = {"verify": spec.verify, "migrate": spec.release.migrate}
+    written = {name: value.model_dump(mode="json", by_alias=True, exclude_unset=True) for name, value in checks.items() if value}
+    return digest({"revision": revision, **written})
+
+
 def render(svc: HardenedService) -> Revision:
     """The revision that the spec asks for, with a template from this renderer."""
     name = revision_name(svc.spec)
