@@ -77,7 +77,7 @@ CHILDREN = (
 )  # fmt: skip
 REFUSED = (
     Wrong("a claim of a newer spec", CLAIM, "PersistentVolumeClaim"),
-    Wrong("the account of a newer spec", {"serviceAccount": {"annotations": {}}, "token": "3"}, "ServiceAccount"),
+    Wrong("the files of a newer spec", {"files": [{"mountPath": "/etc/web", "data": {"a": "3"}}]}, "ConfigMap"),
     *(Wrong(f"{kind} {name}", None, kind, name) for kind, name in CHILDREN),
     Wrong("a claim whose webhook is down", CLAIM, "PersistentVolumeClaim", "", lambda: TryAgain("failed calling webhook", status=500)),
     Wrong("a claim whose webhook hangs", CLAIM, "PersistentVolumeClaim", "", lambda: TryAgain("no reply")),
@@ -216,7 +216,7 @@ def undisturbed(step: str, event: str) -> End:
 
 def _is_stopped(wrong: Wrong, step: str, event: str) -> bool:
     """Whether what happens needs the very thing that is refused."""
-    in_green = step in ("VerifyAfter", "Keep", "")
+    in_green = step in ("Cutover", "VerifyAfter", "Keep", "")
     grows = event == "scaled" and wrong.child == "web-green" and wrong.kind == "Deployment" and in_green
     marks = "rolled back" in event or "rollback" in event
     return grows or (marks and wrong.kind == "ControllerRevision")
