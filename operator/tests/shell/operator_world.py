@@ -187,6 +187,8 @@ def _stable(body: Body) -> Body:
     meta["ownerReferences"] = [{k: v for k, v in r.items() if k != "uid"} for r in meta.get("ownerReferences") or ()]
     stable = {k: v for k, v in body.items() if k not in ("metadata", "status")} | {"metadata": meta}
     stable["spec"] = {k: v for k, v in (body.get("spec") or {}).items() if k not in ("clusterIP", "clusterIPs")}
+    if "endpoints" in body:
+        stable["endpoints"] = [{**e, "targetRef": {k: v for k, v in e["targetRef"].items() if k != "uid"}} for e in body["endpoints"]]
     if body["kind"] == HARDENED_SERVICE.name:
         status = body.get("status") or {}
         conditions = {c["type"]: (c["status"], c["reason"]) for c in status.get("conditions", ())}
