@@ -261,8 +261,8 @@ class Writes:
             case Owner.FOREIGN:
                 owners = [ref for ref in live["metadata"].get("ownerReferences") or () if ref.get("controller")]
                 if owners and owners[0].get("kind") == names.KIND:
-                    text = f"{key} is HardenedService {owners[0].get('name')}'s; rename one of the two, that is, create it anew"
-                    return Finding(Reason.NAME_TAKEN, f"{text} under another name", is_final=True)
+                    text = f"{key} is HardenedService {owners[0].get('name')}'s; delete one of the two, and create it under another name"
+                    return Finding(Reason.NAME_TAKEN, text, is_final=True)
                 text = f"{key} is there already and is not this service's; delete or rename it, or rename the service"
                 return Finding(Reason.NOT_OWNED, text, is_final=True)
 

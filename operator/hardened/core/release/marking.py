@@ -7,6 +7,7 @@ from hardened.core.facts import Facts
 from hardened.core.manifest import ChildKey, key_of
 from hardened.core.release.migration_pods import mark_of
 from hardened.core.release.model import COLORS, Next, Place, Record, Rejection, Step, other
+from hardened.core.release.moves import leave
 from hardened.core.release.stacks import stack_of
 from hardened.core.revisions.revision import object_name
 
@@ -35,7 +36,7 @@ def unmarked(record: Record, following: Next) -> Next:
         return Next(after, look_at=following.look_at, failed=following.failed)
     if not rejects.after_cutover or record.is_rollback:
         return Next(record, look_at=following.look_at)
-    return Next(replace(record, step=Step.SWITCH_BACK, deadline=None, left=rejects, is_rejected=True))
+    return leave(record, rejects)
 
 
 def is_stored(facts: Facts, place: Place) -> bool:
