@@ -10,6 +10,9 @@ from .errors import ClusterError
 
 Argument = str | Path
 
+#: What a called program begins with, so that it ends with its caller: a killed `up` leaves none behind. A daemon is a fork of one, and stays.
+_BOUND = ("setpriv", "--pdeathsig", "KILL", "--")
+
 
 def run(
     argv: Sequence[Argument],
@@ -42,10 +45,12 @@ def attempt(
 ) -> subprocess.CompletedProcess[str]:
     """As `run`, for callers to whom a non-zero exit status is an answer. Raises ClusterError where the program is not there."""
     words = [str(word) for word in argv]
+    if not shutil.which(words[0]):
+        raise ClusterError(f"the program {words[0]} is not on this machine: install it and try again")
     try:
         with open(log or os.devnull, "w") as sink:
             return subprocess.run(
-                words,
+                [*_BOUND, *words] if has(_BOUND[0]) else words,
                 check=False,
                 input=stdin,
                 stdin=subprocess.DEVNULL if stdin is None else None,
@@ -57,8 +62,6 @@ def attempt(
                 text=True,
                 errors="replace",
             )
-    except FileNotFoundError as error:
-        raise ClusterError(f"the program {words[0]} is not on this machine: install it and try again") from error
     except subprocess.TimeoutExpired as error:
         raise ClusterError(f"{_shown(argv)} gave no answer within {error.timeout:.0f} s") from error
 

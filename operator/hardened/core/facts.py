@@ -162,7 +162,7 @@ class Facts:
         promotion, revision = max(((marks_of(r, "").promotion, revision_of(r)) for r in self.kept.revisions), default=(0, ""))
         # In place its pods may serve on beside what is being rolled out, and nobody asked for the one before it.
         is_in_place = self.svc.spec.effective_strategy == "RollingUpdate"
-        if remembered and remembered.promotion > promotion and (is_in_place or self._runs(remembered.place)):
+        if remembered and remembered.promotion > promotion and (is_in_place or self._is_known(remembered.place)):
             return remembered
         if not promotion:
             return None
@@ -171,6 +171,10 @@ class Facts:
         named = [place for place in told if place and place.revision == revision]
         running = [place for place in (*named, *(Place(color, revision) for color in COLORS)) if self._runs(place)]
         return Stable((*running, *named, Place(COLORS[0], revision))[0], promotion)
+
+    def _is_known(self, place: Place) -> bool:
+        """Whether anything tells what a place runs, where somebody deleted what was stored of it."""
+        return self._runs(place) or place.revision == self.wanted.name
 
     def _runs(self, place: Place) -> bool:
         rollout = self.rollout(place.color)

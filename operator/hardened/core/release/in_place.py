@@ -192,7 +192,7 @@ def _cutover(record: Record, view: InPlace, terms: Terms, now: datetime) -> Next
         return Next(replace(record, step=Step.VERIFY_AFTER, deadline=None, available=0, cutover_at=now, window_ends_at=ends))
     stack = view.stacks.get(record.place.color, Stack(""))
     is_down = view.traffic.leads_to == record.place and stack.is_settled and stack.available == 0
-    if view.has_clients and is_down and not view.is_taken_away:
+    if view.stable and view.has_clients and is_down and not view.is_taken_away:  # there is something to go back to
         return _failed(record, view, Reason.NO_PODS_AVAILABLE, none_ready(view, "no pod of the new revision was ready after the cutover"))
     if further := renewed(record, view, terms, now):
         return Next(further)

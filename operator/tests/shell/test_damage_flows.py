@@ -1,0 +1,82 @@
+"""Two children of a service are deleted, or lose their labels, at once: everything comes back as it was, and no revision is rejected for it."""
+
+from collections.abc import Callable
+from functools import cache
+from itertools import combinations, product
+from typing import Any
+
+import pytest
+from tests.shell import virtual_time
+from tests.shell.enumerations import turns
+from tests.shell.operator_world import RELEASED, World, service
+
+from hardened.core.live.observed import Owner, owner_of
+from hardened.shell.kinds import HARDENED_SERVICE, Kind
+from hardened.shell.watches import CHILDREN
+
+Body = dict[str, Any]
+Damage = tuple[str, str, str]  # what is done, to an object of which kind, of which name
+STRATEGIES = ("BlueGreen", "RollingUpdate", "Recreate")
+
+
+def create(strategy: str) -> Callable[[World], Any]:
+    async def made(world: World) -> None:
+        spec = {**RELEASED, "release": {"strategy": strategy, "progressDeadline": "10s"}}
+        await world.people.create(HARDENED_SERVICE, service(**spec))
+
+    return made
+
+
+def children(world: World) -> list[tuple[Kind, Body]]:
+    (svc,) = world.server.all(HARDENED_SERVICE)
+    found = [(kind, child) for kind in CHILDREN for child in world.server.all(kind)]
+    return [(kind, child) for kind, child in found if owner_of({**child, "kind": kind.name}, "web", svc["metadata"]["uid"]) is Owner.OURS]
+
+
+def damaged(*damages: Damage) -> Callable[[World], Any]:
+    """One after the other, with no time in between in which anybody could look."""
+
+    async def do(world: World) -> None:
+        found = {(kind.name, child["metadata"]["name"]): (kind, child) for kind, child in children(world)}
+        for what, *key in damages:
+            kind, child = found[key[0], key[1]]
+            if what == "deleted":
+                await world.people.delete(kind, "shop", key[1], uid=child["metadata"]["uid"])
+            else:
+                await world.people.merge_patch(kind, "shop", key[1], {"metadata": {"labels": None}})
+
+    return do
+
+
+@cache
+def clean(strategy: str) -> tuple[dict[str, Any], tuple[tuple[str, str], ...]]:
+    """What there is without damage, and the children."""
+
+    async def play() -> tuple[dict[str, Any], tuple[tuple[str, str], ...]]:
+        world = World()
+        await world.play(create(strategy))
+        return world.state(), tuple((kind.name, child["metadata"]["name"]) for kind, child in children(world))
+
+    return virtual_time.run(play())
+
+
+def pairs(strategy: str) -> list[tuple[Damage, Damage]]:
+    each = [(what, *child) for what, child in product(("deleted", "stripped of its labels"), clean(strategy)[1])]
+    return [(first, second) for first, second in combinations(each, 2) if first[1:] != second[1:]]
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("turn", turns(1, at=pytest.mark.full))
+def test_two_children_that_are_damaged_at_once_come_back_and_nothing_is_rejected(strategy: str, turn: slice) -> None:
+    async def play(*damages: Damage) -> dict[str, Any]:
+        world = World()
+        await world.play(create(strategy), damaged(*damages))
+        return world.state()
+
+    wrong = [found for pair in pairs(strategy)[turn] if (found := _difference(pair, virtual_time.run(play(*pair)), clean(strategy)[0]))]
+    assert not wrong, "\n".join(wrong)
+
+
+def _difference(pair: tuple[Damage, Damage], after: Body, before: Body) -> str:
+    others = sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
+    return f"{' and '.join(' '.join(each) for each in pair)}: {others}" if others else ""
