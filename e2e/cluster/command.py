@@ -10,7 +10,7 @@ from .errors import ClusterError
 
 Argument = str | Path
 
-#: What a called program begins with, so that it ends with its caller: a killed `up` leaves none behind. A daemon is a fork of one, and stays.
+#: What a called program begins with, so that it ends with a killed caller. A daemon is a fork of one, and stays.
 _BOUND = ("setpriv", "--pdeathsig", "KILL", "--")
 
 

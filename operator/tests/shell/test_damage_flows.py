@@ -1,4 +1,4 @@
-"""Two children of a service are deleted, or lose their labels, at once: everything comes back as it was, and no revision is rejected for it."""
+"""Two children of a service are deleted, or lose their labels, at once: everything comes back as it was, and nothing is rejected."""
 
 from collections.abc import Callable
 from functools import cache
