@@ -171,6 +171,13 @@ def test_the_most_telling_cause_wins_in_any_order(pods: list[str], reason: Reaso
             Reason.APPLY_REFUSED, "change the field that it names", True, id="an invalid child",
         ),
         pytest.param(
+            Refused(
+                'deployments.apps "a" is forbidden: ValidatingAdmissionPolicy "small" with binding "small" denied request: too large',
+                status=422, reason="Invalid",
+            ),
+            Reason.APPLY_REFUSED, "adapt the admission policy", False, id="a policy of the cluster",
+        ),
+        pytest.param(
             TryAgain('failed calling webhook "policy.example"', status=500),
             Reason.APPLY_REFUSED, "look after the webhook", False, id="a webhook that is down",
         ),

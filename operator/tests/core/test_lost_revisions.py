@@ -153,3 +153,17 @@ def test_what_would_be_undone_once_the_pods_of_a_failed_version_are_gone_is_told
     cr = with_spec(cr, image="shop:3", release=rolling)
     passes(cr, world, now, 60)
     assert condition(cr["status"], "Ready") == ("True", "Healthy")
+
+
+@pytest.mark.parametrize("strategy", ["BlueGreen", "Recreate", "RollingUpdate"])
+@pytest.mark.parametrize("remembers", [True, False])
+def test_what_served_comes_up_again_where_its_deployment_and_what_was_stored_of_it_are_deleted(strategy: str, remembers: bool) -> None:
+    cr, world = body({**WEB, "release": {"strategy": strategy, "progressDeadline": "1m"}}), World()
+    now = passes(cr, world, NOW, 60)
+    delete_stored(world, revision(cr))
+    world.objects = {key: live for key, live in world.objects.items() if key.kind != "Deployment"}
+    if not remembers:
+        del cr["status"]
+    passes(cr, world, now, 120)
+    assert condition(cr["status"], "Ready") == ("True", "Healthy")
+    assert "pin" not in cr["status"]

@@ -36,6 +36,8 @@ def of_failure(doing: str, failure: ApiFailure) -> Finding:
         return Finding(Reason.FORBIDDEN, f"{doing}: {text}; give the operator this right, or adapt the admission policy that refused it")
     if isinstance(failure, TryAgain):
         return Finding(Reason.APPLY_REFUSED, f"{doing}: {text}; look after the webhook that it names, or the API server")
+    if _POLICY.search(text):
+        return Finding(Reason.APPLY_REFUSED, f"{doing}: {text}; change what it names, or adapt the admission policy that refused it")
     return Finding(Reason.APPLY_REFUSED, f"{doing}: {text}; change the field that it names", is_final=True)
 
 
@@ -135,6 +137,8 @@ _WAITING: dict[str, tuple[Reason, str, bool]] = {
 }
 #: Which call it was, before what the server said.
 _CALL = re.compile(r"^\w+ pods \S+: ")
+#: The words of the API server for a policy that is an object of the cluster, and for a webhook, whatever status they answer with.
+_POLICY = re.compile(r"ValidatingAdmissionPolicy .* denied request|admission webhook .* denied the request")
 #: The words of the LimitRanger (plugin/pkg/admission/limitranger): it does not name its object.
 _LIMIT_RANGE = re.compile(r"(maximum|minimum) \S+ usage per |max limit to request ratio per ")
 #: The words of the scheduler for a claim that is not there, or that has no volume (pkg/scheduler/framework/plugins/volumebinding).
