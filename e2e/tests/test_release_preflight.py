@@ -50,7 +50,7 @@ def test_a_release_waits_for_room_in_a_quota_before_its_first_pod(local: LocalCl
             await serve(run, released(run.namespace, "v1"))
             await limit(run, pods)
             await run.kube.apply(released(run.namespace, "v2"))
-            live = await until_reason(run, "QuotaExceeded", f"ResourceQuota small leaves {left} of pods, and 3 are needed")
+            live = await until_reason(run, "QuotaExceeded", f"ResourceQuota small has {left} pods left, and the release needs 3")
             assert step_of(live) == "Preflight"
             assert "deadline" not in live["status"]["release"]
             assert condition(live, "Stalled")["status"] == "False"

@@ -56,7 +56,7 @@ def test_each_strategy_waits_for_the_room_that_it_needs(spec: Manifest, first: i
             settle(cr, world, now)
             assert cr["status"]["release"]["step"] == "Preflight"
             assert sizes(world) == before
-            said = f"ResourceQuota small leaves {needed - 1} of pods, and {needed} are needed"
+            said = f"ResourceQuota small has {needed - 1} pods left, and the release needs {needed}"
             assert ready(cr).startswith(f"Preflight: revision {revision(cr)} waits for room: {said}")
             assert ready(cr).endswith("; raise the ResourceQuota or free some of it")
             assert condition(cr["status"], "Ready") == ("False", "QuotaExceeded")
@@ -72,7 +72,7 @@ def test_requests_share_one_pod_and_each_load_and_job_has_its_own(spec: Manifest
     cr, world = body({**spec, "verify": WATCHED}), World()
     world.quotas = [quota(6)]
     settle(cr, world)
-    assert "leaves 6 of pods, and 7 are needed, with the pods of its checks" in ready(cr)
+    assert "has 6 pods left, and the release needs 7, with the pods of its checks" in ready(cr)
     world.quotas = [quota(7)]
     settle(cr, world)
     assert cr["status"]["release"]["step"] == ("Preview" if spec == blue_green() else "Cutover")
@@ -84,14 +84,14 @@ def test_larger_pods_of_a_recreated_service_need_the_difference() -> None:
     cr = with_spec(cr, resources={"requests": {"cpu": "150m"}})  # 50m by default
     world.quotas = [quota(0, "requests.cpu")]
     settle(cr, world, now)
-    assert "leaves 0 of requests.cpu, and 420m are needed, with the pods of its checks; raise" in ready(cr)
+    assert "has 0 requests.cpu left, and the release needs 420m, with the pods of its checks; raise" in ready(cr)
 
 
 def test_a_quota_for_pods_that_end_counts_those_of_checks_alone() -> None:
     cr, world = body({**SPEC, "verify": CHECKED}), World()
     world.quotas = [{**quota(0), "spec": {"scopes": ["Terminating"]}}]
     settle(cr, world)
-    assert "leaves 0 of pods, and 1 are needed, with the pods of its checks" in ready(cr)
+    assert "has 0 pods left, and the release needs 1, with the pods of its checks" in ready(cr)
     world.quotas = [{**quota(1), "spec": {"scopes": ["Terminating"]}}]
     released(cr, world)
     assert condition(cr["status"], "Ready") == ("True", "Healthy")

@@ -59,7 +59,7 @@ def grown(size: int, held: int = 0, before: Manifest | None = None, stages: Any 
     return Growth(pod(), stages or ((0, size),), before or pod(), held)
 
 
-SAYS = "ResourceQuota small leaves {} of {}, and {} are needed"
+SAYS = "ResourceQuota small has {} {} left, and the release needs {}"
 
 
 @pytest.mark.parametrize(

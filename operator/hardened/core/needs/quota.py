@@ -96,8 +96,8 @@ def _shortages(quota: Manifest, growth: Growth) -> Iterator[str]:
         except ValueError:
             continue
         if needed - held > left:
-            said = f"ResourceQuota {quota['metadata']['name']} leaves {quantity(left)} of {resource}"
-            yield f"{said}, and {quantity(needed - held)} are needed{', with the pods of its checks' if needed > alone else ''}"
+            said = f"ResourceQuota {quota['metadata']['name']} has {quantity(left)} {resource} left"
+            yield f"{said}, and the release needs {quantity(needed - held)}{', with the pods of its checks' if needed > alone else ''}"
 
 
 def _counted(quota: Manifest, pod: Manifest | None) -> Amounts:

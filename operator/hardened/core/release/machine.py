@@ -276,8 +276,8 @@ def _cutover(record: Record, view: View, terms: Terms, now: datetime) -> Next:
         return Next(replace(enter(record, Step.VERIFY_AFTER, terms, now), cutover_at=now, window_ends_at=now + terms.window))
     if is_late:
         return _lost(record, view, *late(view, "the endpoints did not follow the cutover within its deadline"))
-    # No endpoint alone says little: they may not have followed yet.
-    if view.traffic.ready == 0 and stack.is_settled and stack.available == 0:
+    # No endpoint alone says little: they may not have followed yet. The first one has until its deadline: there is nothing to go back to.
+    if view.stable and view.traffic.ready == 0 and stack.is_settled and stack.available == 0:
         return _lost(record, view, Reason.NO_PODS_AVAILABLE, none_ready(view, "no pod of the new revision was ready after the cutover"))
     return Next(record, look_at=record.deadline)
 
