@@ -45,7 +45,7 @@ def attempt(
 ) -> subprocess.CompletedProcess[str]:
     """As `run`, for callers to whom a non-zero exit status is an answer. Raises ClusterError where the program is not there."""
     words = [str(word) for word in argv]
-    if not shutil.which(words[0]):
+    if not has(words[0]):
         raise ClusterError(f"the program {words[0]} is not on this machine: install it and try again")
     try:
         with open(log or os.devnull, "w") as sink:

@@ -38,12 +38,12 @@ def damaged(*damages: Damage) -> Callable[[World], Any]:
 
     async def do(world: World) -> None:
         found = {(kind.name, child["metadata"]["name"]): (kind, child) for kind, child in children(world)}
-        for what, *key in damages:
-            kind, child = found[key[0], key[1]]
+        for what, kind_name, name in damages:
+            kind, child = found[kind_name, name]
             if what == "deleted":
-                await world.people.delete(kind, "shop", key[1], uid=child["metadata"]["uid"])
+                await world.people.delete(kind, "shop", name, uid=child["metadata"]["uid"])
             else:
-                await world.people.merge_patch(kind, "shop", key[1], {"metadata": {"labels": None}})
+                await world.people.merge_patch(kind, "shop", name, {"metadata": {"labels": None}})
 
     return do
 
