@@ -31,7 +31,8 @@ With `image` and one port, a service gets: {DEFAULT_REPLICAS} replicas, spread o
 (root is refused) with a read-only root and a writable `/tmp`, no capabilities, the runtime's seccomp profile, no service account token;
 requests of {_listed(DEFAULT_REQUESTS)} and limits of {_listed(DEFAULT_LIMITS)};
 a TCP readiness probe on that port; 5 s of preStop sleep and 30 s of grace; a disruption budget of one pod; a NetworkPolicy that
-closes every other port. The `Hardened` condition lists what is left for the team to do.
+closes every other port, and says nothing of where pods connect to without `network.egressTo`. The `Hardened`
+condition lists what is left for the team to do.
 
 A change of any of these makes a new revision: {", ".join(f"`{name}`" for name in REVISION_FIELDS)}.
 Everything else applies at once.

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from hardenctl import replies
+from hardenctl.credentials import LoggedIn, source
+from hardenctl.header import impersonation
 from hardenctl.kubeconfig import Target, target
 from hardenctl.resources import FIELD_MANAGER, with_query
 from hardenctl.transport import Call, Reply, Transport
@@ -57,7 +59,8 @@ class ApiCluster:
         trace: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._target, self._transport, self._timeout, self._trace = target, transport, request_timeout, trace
-        self._headers = {"Accept": "application/json", "User-Agent": FIELD_MANAGER, **_impersonation(target, user)}
+        self._headers = {"Accept": "application/json", "User-Agent": FIELD_MANAGER}
+        self._repeated = tuple(impersonation(target.user, user))
 
     @property
     def context(self) -> str:
@@ -79,7 +82,7 @@ class ApiCluster:
         if within is None:
             return self._call("GET", path)
         span = within if self._timeout is None else min(within, self._timeout)
-        return _decoded(self._send(Call("GET", path, None, self._headers, span)).body)
+        return _decoded(self._send(self._made("GET", path, timeout=span)).body)
 
     def apply(self, path: str, manifest: Mapping[str, Any], *, force: bool = False, dry_run: bool = False) -> Manifest:
         """Server-side apply as field manager `hardenctl`. Unknown fields are refused, not pruned."""
@@ -98,23 +101,28 @@ class ApiCluster:
 
     def watch(self, path: str, timeout: float) -> Iterator[Manifest]:
         """The events of a watch, until the server ends it."""
-        reply = self._send(Call("GET", path, headers=self._headers, timeout=timeout, is_stream=True))
+        reply = self._send(self._made("GET", path, timeout=timeout, is_stream=True))
         for line in reply.lines:
             if line.strip():
                 yield _decoded(line)
 
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None, kind: str = "") -> Manifest:
         content = None if body is None else json.dumps(body).encode()
-        headers = self._headers | ({"Content-Type": kind} if kind else {})
         for left in reversed(range(ATTEMPTS)):
             try:
-                return _decoded(self._send(Call(method, path, content, headers, self._timeout)).body)
+                return _decoded(self._send(self._made(method, path, content, kind, timeout=self._timeout)).body)
             except TryAgain as error:
                 # Only what the server asked for: it sends Retry-After with a call that it has not begun to serve.
                 if error.retry_after is None or left == 0:
                     raise
                 time.sleep(error.retry_after)
         raise AssertionError("unreachable")
+
+    def _made(
+        self, method: str, path: str, body: bytes | None = None, kind: str = "", *, timeout: float | None, is_stream: bool = False
+    ) -> Call:
+        headers = self._headers | ({"Content-Type": kind} if kind else {})
+        return Call(method, path, body, headers, self._repeated, timeout=timeout, is_stream=is_stream)
 
     def _send(self, call: Call) -> Reply:
         began = time.monotonic()
@@ -135,11 +143,6 @@ def _decoded(text: bytes) -> Manifest:
     return found
 
 
-def _impersonation(target: Target, user: str) -> dict[str, str]:
-    user = user or str(target.user.get("as") or "")
-    return {"Impersonate-User": user} if user else {}
-
-
 def connect(
     *,
     kubeconfig: str = "",
@@ -156,7 +159,8 @@ def connect(
     chosen = target(kubeconfig, context, namespace)
     folder = Path(tempfile.mkdtemp(prefix="hardenctl-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return ApiCluster(chosen, _transport(chosen, folder), user=user, request_timeout=request_timeout, trace=trace)
+    transport = LoggedIn(_transport(chosen, folder), source(chosen, folder))
+    return ApiCluster(chosen, transport, user=user, request_timeout=request_timeout, trace=trace)
 
 
 def _transport(chosen: Target, folder: Path) -> Transport:

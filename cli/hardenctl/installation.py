@@ -41,12 +41,11 @@ class Crd:
 def operator(cluster: Cluster) -> Operator:
     """The operator's Deployment, in any namespace; the one with the most pods where there are several."""
     try:
-        found = cluster.get(with_query(ALL_DEPLOYMENTS, labelSelector=OPERATOR_LABEL)).get("items") or ()
+        best = deployment(cluster)
     except Refused:
         return Operator(NOT_ALLOWED, is_known=False)
-    if not found:
+    if best is None:
         return Operator(NOT_INSTALLED)
-    best = max(found, key=lambda d: int((d.get("status") or {}).get("availableReplicas") or 0))
     meta, status = best["metadata"], best.get("status") or {}
     return Operator(
         version=_tag(best),
@@ -54,6 +53,12 @@ def operator(cluster: Cluster) -> Operator:
         available=int(status.get("availableReplicas") or 0),
         wanted=int(best["spec"].get("replicas", 1)),
     )
+
+
+def deployment(cluster: Cluster) -> dict[str, Any] | None:
+    """The operator's Deployment in any namespace, as it is; None where there is none. Raises ApiFailure."""
+    found = cluster.get(with_query(ALL_DEPLOYMENTS, labelSelector=OPERATOR_LABEL)).get("items") or ()
+    return max(found, key=lambda d: int((d.get("status") or {}).get("availableReplicas") or 0), default=None)
 
 
 def crd(cluster: Cluster) -> Crd:

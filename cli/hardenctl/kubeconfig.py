@@ -42,7 +42,7 @@ class Target:
 
     @property
     def needs_official_client(self) -> bool:
-        """True where pykube cannot log in or get through: exec plugins newer than v1beta1, auth providers, token files, proxies."""
+        """True where the official client is taken: for auth providers, proxies, exec plugins newer than v1beta1, and token files."""
         plugin = self.user.get("exec") or {}
         return bool(
             (plugin and (plugin.get("apiVersion") not in _OLD_EXEC or plugin.get("provideClusterInfo")))
@@ -52,18 +52,21 @@ class Target:
         )
 
     def document(self, folder: Path) -> dict[str, Any]:
-        """A kubeconfig of this context alone. Embedded certificates and keys are written into `folder`, which must be private.
+        """A kubeconfig of this context alone, without what `credentials` sends: of the user, certificates and an auth provider are left.
+
+        Embedded certificates and keys are written into `folder`, which must be private.
 
         Both client libraries would write them into the shared folder for temporary files otherwise; pykube does so under
         a name that others can foretell, readable by all.
         """
+        user = {field: value for field, value in self.user.items() if field.startswith(("client-", "auth-provider"))}
         return {
             "apiVersion": "v1",
             "kind": "Config",
             "current-context": "this",
             "contexts": [{"name": "this", "context": {"cluster": "this", "user": "this", "namespace": self.namespace}}],
             "clusters": [{"name": "this", "cluster": _unpacked(self.cluster, _PATHS["clusters"], folder) | {"server": self.server}}],
-            "users": [{"name": "this", "user": _unpacked(self.user, _PATHS["users"], folder)}],
+            "users": [{"name": "this", "user": _unpacked(user, _PATHS["users"], folder)}],
         }
 
 

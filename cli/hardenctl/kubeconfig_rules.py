@@ -6,8 +6,18 @@ from urllib.parse import urlsplit
 
 from hardenctl.outcome import usage
 
+#: Stands for every field of an object.
+ANY = "*"
 # A type, a list of one shape, or fields with their shapes. What is not named here is not read.
-_EXEC = {"apiVersion": str, "command": str, "args": [str], "env": [{"name": str, "value": str}], "provideClusterInfo": bool}
+_EXEC = {
+    "apiVersion": str,
+    "command": str,
+    "args": [str],
+    "env": [{"name": str, "value": str}],
+    "provideClusterInfo": bool,
+    "interactiveMode": str,
+    "installHint": str,
+}
 _CLUSTER = {
     "server": str,
     "certificate-authority": str,
@@ -26,6 +36,9 @@ _USER = {
     "username": str,
     "password": str,
     "as": str,
+    "as-uid": str,
+    "as-groups": [str],
+    "as-user-extra": {ANY: [str]},
     "exec": _EXEC,
     "auth-provider": {"name": str, "config": {}},
 }
@@ -56,7 +69,7 @@ def _wrong(value: Any, shape: Any, path: str) -> Iterator[str]:
             if not isinstance(value, dict):
                 yield f"{path} must be an object"
                 return
-            for name, inner in shape.items():
+            for name, inner in ((name, shape[ANY]) for name in value) if ANY in shape else shape.items():
                 yield from _wrong(value.get(name), inner, f"{path}.{name}" if path else name)
         case [inner]:
             if not isinstance(value, list):

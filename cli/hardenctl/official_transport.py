@@ -21,10 +21,11 @@ class OfficialTransport:
         self._server, self._shown_server = target.server, target.shown_server
         self._configuration = client.Configuration()
         self._log_in(target, folder)
-        self._pool = client.ApiClient(self._configuration).rest_client.pool_manager
+        self._certificate: tuple[str, str] | None = None
+        self._pool = self._connections()
 
     def _log_in(self, target: Target, folder: Path) -> None:
-        # The client only logs that a credential plugin failed, on the root logger, and goes on as nobody.
+        # The client only logs that a provider failed, on the root logger, and goes on as nobody.
         logging.disable(logging.CRITICAL)
         try:
             config.load_kube_config_from_dict(
@@ -33,23 +34,29 @@ class OfficialTransport:
                 persist_config=False,
                 temp_file_path=str(folder),
             )
-        except (config.ConfigException, OSError, ValueError, LookupError) as error:
-            raise Stop(f"the kubeconfig's context {target.context} gives no credentials: {error}", hint="log in anew") from error
+        except Stop:
+            raise
+        except Exception as error:
+            text = f"the kubeconfig's context {target.context} gives no credentials: {_why(error)}"
+            raise Stop(text, hint="log in anew") from error
         finally:
             logging.disable(logging.NOTSET)
-        plugin = (target.user.get("exec") or {}).get("command")
-        if plugin and not self._configuration.auth_settings() and not self._configuration.cert_file:
-            raise Stop(f"the credential plugin {plugin} gave no credentials", hint="run it by hand, or log in anew")
+
+    def _connections(self) -> Any:
+        return client.ApiClient(self._configuration).rest_client.pool_manager
 
     def send(self, call: Call) -> Reply:
         """One call."""
-        credentials = {s["key"]: s["value"] for s in self._configuration.auth_settings().values() if s["value"]}
         try:
+            if call.certificate and call.certificate != self._certificate:
+                self._certificate = call.certificate
+                self._configuration.cert_file, self._configuration.key_file = call.certificate
+                self._pool = self._connections()
             reply = self._pool.request(
                 call.method,
                 self._server + call.path,
                 body=call.body,
-                headers={**credentials, **call.headers},
+                headers=self._headers(call),
                 timeout=call.timeout,
                 preload_content=False,
                 redirect=False,
@@ -60,8 +67,16 @@ class OfficialTransport:
             body = reply.read()
             reply.release_conn()
             return Reply(reply.status, reply.headers, body)
-        except (urllib3.exceptions.HTTPError, OSError) as error:
+        except Exception as error:
             raise replies.no_reply(self._shown_server, error) from error
+
+    def _headers(self, call: Call) -> urllib3.HTTPHeaderDict:
+        # An auth provider renews its token by itself.
+        provided = {s["key"]: s["value"] for s in self._configuration.auth_settings().values() if s["value"]}
+        found = urllib3.HTTPHeaderDict({**provided, **call.headers})
+        for name, value in call.repeated:
+            found.add(name, value)
+        return found
 
     def _lines(self, reply: Any) -> Iterator[bytes]:
         rest = b""
@@ -73,3 +88,7 @@ class OfficialTransport:
             raise replies.no_reply(self._shown_server, error) from error
         finally:
             reply.close()
+
+
+def _why(error: Exception) -> str:
+    return str(error.strerror) if isinstance(error, OSError) and error.strerror else type(error).__name__

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,6 +10,8 @@ from dataclasses import dataclass
 from enum import Enum
 from shutil import get_terminal_size
 from typing import Any, TextIO
+
+from hardened.api.text import escaped, escaped_json, is_plain
 
 
 class Mark(Enum):
@@ -21,9 +24,13 @@ class Mark(Enum):
     QUIET = ("·", "-", "2")
 
 
+#: What `colored` writes.
+_COLORS = re.compile(r"(\x1b\[(?:0|2|31|32|33|36)m)")
+
+
 def printable(text: str) -> str:
-    """Text from elsewhere without control characters: a message in the cluster must not drive the terminal that shows it."""
-    return "".join(c if c.isprintable() or c == "\n" else "�" for c in text.replace("\t", " "))
+    """Text from elsewhere with its control characters as escapes: a message in the cluster must not drive the terminal that shows it."""
+    return escaped(text.replace("\t", " "))
 
 
 @dataclass(frozen=True)
@@ -48,8 +55,7 @@ class Console:
 
     def print(self, text: str) -> None:
         """Data."""
-        self.out.write(text + "\n")
-        self.out.flush()
+        self._write(self.out, text)
 
     def progress(self, text: str) -> None:
         """What goes on meanwhile; nothing under --quiet."""
@@ -111,8 +117,16 @@ class Console:
         return head + f"\n{' ' * width}".join(textwrap.wrap(text, room, break_on_hyphens=False) or [""])
 
     def _tell(self, text: str) -> None:
-        self.err.write(text + "\n")
-        self.err.flush()
+        self._write(self.err, text)
+
+    def _write(self, stream: TextIO, text: str) -> None:
+        """The last gate: whatever a line is made of, only our own colours reach a terminal as they are."""
+        if not is_plain(text):
+            is_colored = stream.isatty() and not self.no_color
+            parts = _COLORS.split(text) if is_colored else [text]
+            text = "".join(part if at % 2 else escaped(part) for at, part in enumerate(parts))
+        stream.write(text + "\n")
+        stream.flush()
 
 
 def _has_signs(stream: TextIO) -> bool:
@@ -122,7 +136,7 @@ def _has_signs(stream: TextIO) -> bool:
 
 def as_json(value: Any) -> str:
     """Indented JSON, keys in the order they were made."""
-    return json.dumps(value, indent=2, ensure_ascii=False)
+    return escaped_json(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def as_yaml(value: Any) -> str:
@@ -133,8 +147,27 @@ def as_yaml(value: Any) -> str:
         def ignore_aliases(self, data: Any) -> bool:
             return True
 
+    def text_of(dumper: Any, data: str) -> Any:
+        if is_plain(data):
+            return dumper.represent_scalar("tag:yaml.org,2002:str", data, style=None if _is_text(data) else "'")
+        # Only between double quotes a character can be escaped. A half of a pair means nothing, and cannot be written.
+        whole = data.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return dumper.represent_scalar("tag:yaml.org,2002:str", whole, style='"')
+
+    Dumper.add_representer(str, text_of)
     text: str = yaml.dump(value, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=160)
-    return text.rstrip("\n")
+    text = text.rstrip("\n")
+    return text if is_plain(text) else "".join(c if is_plain(c) else f"\\U{ord(c):08x}" for c in text)
+
+
+def _is_text(data: str) -> bool:
+    """Whether kubectl reads it as a text without quotes: PyYAML would write y, or 0o17, as it is."""
+    from hardenctl.yaml_tree import plain_scalar
+
+    try:
+        return isinstance(plain_scalar(data), str)
+    except ValueError:
+        return False
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -1,28 +1,29 @@
 """What the operator would do, by its own core: nothing here writes."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, assert_never
 
 from hardenctl.cluster import Cluster, Manifest
-from hardenctl.resources import CHILD_COLLECTIONS, children, with_query
-from hardened.api import names
+from hardenctl.observation import Nowhere, Observation, OnCluster
 from hardened.api.parse import parse
 from hardened.core.children import at_rest
 from hardened.core.hardening import gaps
-from hardened.core.live.observed import Observed, Surroundings
+from hardened.core.live.compare import difference
+from hardened.core.live.observed import Observed
+from hardened.core.look import Ask, ListPods, LookAround, Read, Tell, TellFirst, TryOut, Write, snapshot, turn_of
 from hardened.core.manifest import ChildKey, key_of
-from hardened.core.plan import plan
-from hardened.core.policy import Policy
+from hardened.core.needs.dependencies import named_services
+from hardened.core.plan import Plan, plan
 from hardened.core.release.course import DEFAULT_REPLICAS
 from hardened.core.revisions.revision import render, revision_name
-from hardened.errors import Vanished
+from hardened.core.writes import ENDED_SECONDS, Apply
 
 #: Stands in for the uid that only the API server can give.
 NO_UID = "00000000-0000-0000-0000-000000000000"
-#: Which keys are allowed is in the operator's settings, which are not read here: the operator reports what it refuses.
-_ANY_KEY = Policy(frozenset("*"), frozenset("*"), frozenset("*"))
+#: Plans in one preview: a release at its beginning takes less than twenty, and what goes round in circles ends.
+_ROUNDS = 60
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,8 @@ class Change:
 
 @dataclass(frozen=True)
 class Preview:
-    """revision: what the spec asks for; changes: in the order of writing; gaps: hardening left open; obstacle: what stops it, or ""."""
+    """revision: what the spec asks for; changes: in the order of writing; gaps: hardening left open; obstacle: what stops it, or what it
+    waits for, or ""."""
 
     revision: str
     changes: tuple[Change, ...]
@@ -52,40 +54,136 @@ def wanted(body: Mapping[str, Any], namespace: str) -> list[Manifest]:
     return at_rest(svc, render(svc), replicas)
 
 
-def preview(body: Mapping[str, Any], namespace: str, cluster: Cluster | None = None) -> Preview:
-    """The next plan. cluster: where the children are read that are there already; None: there are none. Raises InvalidSpec, ApiFailure."""
+def preview(body: Mapping[str, Any], namespace: str, cluster: Cluster | None = None, now: datetime | None = None) -> Preview:
+    """All that is written until the operator has to wait: for pods, for checks, or for time to pass. Raises InvalidSpec, ApiFailure.
+
+    cluster: where it is looked at; None: nothing is there yet. now: the moment of the deployment, None for this one. What has to be there
+    before the first pod, such as what the service depends on, is told as the obstacle; the changes are those once it is there.
+    """
     body = _complete(body, namespace)
     svc = parse(body)
-    observed = Observed.of(_children(cluster, svc.namespace, svc.name) if cluster else ())
-    now = datetime.now(UTC)
-    found = plan(body, observed, _ANY_KEY, now)
-    while found.look or found.look_at_pods or found.look_around is not None or found.ask or found.is_status_first:
-        for key in found.look:
-            live = _child(cluster, svc.namespace, key) if cluster else None
-            observed = observed.with_child(live) if live else observed.without_child(key)
-        if found.look_at_pods:
-            observed = observed.with_pods(())
-        if found.look_around is not None:
-            observed = replace(observed, surroundings=_surroundings(cluster, svc.namespace, found.look_around))
-        if found.ask:
-            observed = replace(observed, samples={})
-        if found.is_status_first:
-            body = {**body, "status": found.status}
-        found = plan(body, observed, _ANY_KEY, now)
-    applied = [
-        Change("create" if a.is_new else "update", key_of(a.manifest), _field(a.manifest, observed, a.is_new), a.manifest)
-        for a in found.apply
-    ]
-    deleted = [Change("delete", d.key, "", {}) for d in found.delete]
-    return Preview(revision_name(svc.spec), (*applied, *deleted), tuple(gaps(svc)), _obstacle(found.status))
+    where: Observation = OnCluster(cluster, svc.namespace, svc.name) if cluster else Nowhere()
+    rehearsal = _Rehearsal(body, where, now or datetime.now(UTC))
+    rehearsal.play()
+    obstacle = _condition(rehearsal.status, "Stalled", "True")
+    before = len(rehearsal.changes)
+    rehearsal.play(is_granted=True)
+    if not obstacle and cluster and len(rehearsal.changes) > before:
+        obstacle = rehearsal.waits
+    return Preview(revision_name(svc.spec), tuple(rehearsal.changes.values()), tuple(gaps(svc)), obstacle)
 
 
-def _surroundings(cluster: Cluster | None, namespace: str, config_maps: Iterable[str]) -> Surroundings:
-    """Without the quotas, which are waited for: what is written once there is room is what is asked for here."""
-    if cluster is None:
-        return Surroundings()
-    found = {name: _child(cluster, namespace, ChildKey("ConfigMap", name)) for name in config_maps}
-    return Surroundings(config_maps={name: live for name, live in found.items() if live})
+class _Rehearsal:
+    """The operator's looks at a service, one after the other as it would take them, with a copy of the world that is written to instead."""
+
+    def __init__(self, body: Mapping[str, Any], where: Observation, now: datetime) -> None:
+        self._body, self._where, self._now = dict(body), where, now
+        self._policy = where.policy()
+        self._children = {key_of(child): child for child in where.children()}
+        self._read: dict[ChildKey, Manifest | None] = {}
+        self._services: dict[str, Manifest | None] = {}
+        self.changes: dict[ChildKey, Change] = {}
+        #: What the first of these looks said last.
+        self.waits = ""
+
+    @property
+    def status(self) -> Mapping[str, Any]:
+        """As it was written last."""
+        return self._body.get("status") or {}
+
+    def play(self, *, is_granted: bool = False) -> None:
+        """Looks until nothing is left to write. is_granted: see Observed."""
+        self.waits = _condition(self.status, "Ready", "False") if is_granted else ""
+        observed = self._seen(is_granted=is_granted)
+        for _ in range(_ROUNDS):
+            decided = plan(self._body, observed, self._policy, self._now)
+            match turn_of(decided):
+                case Read(keys):
+                    for key in sorted(keys):
+                        live = self._child(key)
+                        observed = observed.with_child(live) if live else observed.without_child(key)
+                case Ask():
+                    observed = replace(observed, samples={})  # only the operator may ask
+                case LookAround(config_maps):
+                    observed = replace(observed, surroundings=self._where.around(config_maps))
+                case TryOut():
+                    observed = observed.with_tried({})  # the operator's rights are not ours to try
+                case ListPods():
+                    pods = self._where.pods()
+                    observed = replace(observed, sees_pods=False) if pods is None else observed.with_pods(pods)
+                case Write():
+                    observed = self._write(decided, observed)
+                case TellFirst() | Tell():
+                    if decided.status in (None, self._body.get("status")):
+                        return
+                    self._body["status"] = decided.status
+                    observed = self._seen(is_granted=is_granted)
+                case other:
+                    assert_never(other)
+
+    # ---- reading
+
+    def _seen(self, *, is_granted: bool) -> Observed:
+        found = snapshot(self._body, self._children.values(), service=self._service, needs=self._needs, crd_schema="")
+        return replace(found, is_granted=is_granted)
+
+    def _child(self, key: ChildKey) -> Manifest | None:
+        if key in self.changes:
+            return self._children.get(key)
+        if key not in self._read:
+            self._read[key] = self._where.child(key)
+        return self._read[key]
+
+    def _service(self, name: str) -> Manifest | None:
+        if name not in self._services:
+            self._services[name] = self._where.service(name)
+        return self._services[name]
+
+    def _needs(self, name: str) -> frozenset[str]:
+        return named_services(self._service(name) or {})
+
+    # ---- writing
+
+    def _write(self, decided: Plan, observed: Observed) -> Observed:
+        if decided.seed_replicas is not None:
+            self._body["spec"] = {**self._body["spec"], "replicas": decided.seed_replicas}
+        for step in decided.apply:
+            observed = self._put(step.manifest, _field(step, observed), observed, is_new=step.is_new)
+        for unwanted in decided.delete:
+            self._children.pop(unwanted.key, None)
+            # What is made only to be waited for goes again once that is granted: what will be seen of it is that it is made.
+            self.changes.setdefault(unwanted.key, Change("delete", unwanted.key, "", {}))
+            observed = observed.without_child(unwanted.key)
+        for key in decided.end:
+            pod = {**observed.children[key], "spec": {**observed.children[key]["spec"], "activeDeadlineSeconds": ENDED_SECONDS}}
+            observed = self._put(pod, "spec.activeDeadlineSeconds", observed, is_new=False)
+        return observed
+
+    def _put(self, manifest: Manifest, field: str, observed: Observed, *, is_new: bool) -> Observed:
+        key = key_of(manifest)
+        live = None if is_new else observed.children.get(key)
+        after = self._children[key] = _applied(manifest, live, self._now)
+        before = self.changes.get(key)
+        # What is written twice is one change: from what was there to what is last.
+        action, first = (before.action, before.field) if before and before.action != "delete" else ("create" if is_new else "update", field)
+        self.changes[key] = Change(action, key, first, manifest)
+        return observed.with_child(after)
+
+
+def _applied(manifest: Manifest, live: Manifest | None, now: datetime) -> Manifest:
+    """What an apply makes of a live object, as far as a plan looks at it."""
+    if live is None:
+        made = {"uid": NO_UID, "resourceVersion": "1", "generation": 1, "creationTimestamp": now.isoformat(), "managedFields": []}
+        return {**manifest, "metadata": {**manifest["metadata"], **made}}
+    meta = {**live["metadata"], **manifest["metadata"]}
+    for field in ("labels", "annotations"):
+        meta[field] = {**(live["metadata"].get(field) or {}), **(manifest["metadata"].get(field) or {})}
+    found = {**live, **manifest, "metadata": meta}
+    if "spec" in manifest:
+        found["spec"] = {**(live.get("spec") or {}), **manifest["spec"]}
+        # Its controller has not seen it yet.
+        meta["generation"] = int(meta.get("generation", 1)) + (found["spec"] != live.get("spec"))
+    return found
 
 
 def _complete(body: Mapping[str, Any], namespace: str) -> dict[str, Any]:
@@ -93,34 +191,14 @@ def _complete(body: Mapping[str, Any], namespace: str) -> dict[str, Any]:
     return {**body, "metadata": meta}
 
 
-def _field(manifest: Manifest, observed: Observed, is_new: bool) -> str:
-    from hardened.core.live.compare import difference
-
-    live = observed.children.get(key_of(manifest))
-    if is_new or live is None:
+def _field(step: Apply, observed: Observed) -> str:
+    live = observed.children.get(key_of(step.manifest))
+    if step.is_new or live is None:
         return ""
-    spec = {k: v for k, v in manifest.items() if k != "metadata"}
-    return difference(spec, live) or difference(manifest, live) or ""
+    spec = {k: v for k, v in step.wish.items() if k != "metadata"}
+    return difference(spec, live) or difference(step.wish, live) or ""
 
 
-def _obstacle(status: Mapping[str, Any] | None) -> str:
-    conditions = (status or {}).get("conditions") or ()
-    return next((str(c["message"]) for c in conditions if c["type"] == "Stalled" and c["status"] == "True"), "")
-
-
-def _children(cluster: Cluster, namespace: str, name: str) -> list[Manifest]:
-    found = []
-    for kind in CHILD_COLLECTIONS:
-        path = with_query(children(kind, namespace), labelSelector=f"{names.SERVICE_LABEL}={name}")
-        found += [{**item, "kind": kind} for item in cluster.get(path).get("items") or ()]
-    return found
-
-
-def _child(cluster: Cluster, namespace: str, key: ChildKey) -> Manifest | None:
-    try:
-        live = cluster.get(f"{children(key.kind, namespace)}/{key.name}")
-    except Vanished:
-        return None
-    # For the plan, an object without them is one that was read in part: it would ask for it again, for ever.
-    live["metadata"].setdefault("managedFields", [])
-    return {**live, "kind": key.kind}
+def _condition(status: Mapping[str, Any], kind: str, value: str) -> str:
+    conditions = status.get("conditions") or ()
+    return next((str(c.get("message", "")) for c in conditions if c["type"] == kind and c["status"] == value), "")

@@ -1,15 +1,15 @@
 """Calls through pykube-ng: the light client, for the common kubeconfig."""
 
-import subprocess
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from urllib3 import HTTPHeaderDict
+
 from hardenctl import replies
 from hardenctl.kubeconfig import Target
 from hardenctl.light_pykube import pykube, requests
-from hardenctl.outcome import Stop
 from hardenctl.transport import Call, Reply
 
 
@@ -18,10 +18,7 @@ class PykubeTransport:
 
     def __init__(self, target: Target, folder: Path) -> None:
         self._server, self._shown_server = target.server, target.shown_server
-        self._plugin = str((target.user.get("exec") or {}).get("command", ""))
         self._client = pykube.HTTPClient(pykube.KubeConfig(target.document(folder)))
-        # Without a session's own authentication, requests would send what ~/.netrc has for the host instead of the token.
-        self._client.session.auth = _as_it_is
         if target.cluster.get("insecure-skip-tls-verify"):
             warnings.filterwarnings("ignore", message="Unverified HTTPS request")
 
@@ -33,6 +30,9 @@ class PykubeTransport:
                 self._server + call.path,
                 data=call.body,
                 headers=dict(call.headers),
+                # Without an authentication of its own, requests would send what ~/.netrc has for the host instead of the token.
+                auth=_Repeating(call),
+                cert=call.certificate,
                 timeout=call.timeout,
                 stream=call.is_stream,
                 allow_redirects=False,
@@ -40,15 +40,8 @@ class PykubeTransport:
             if call.is_stream and reply.ok:
                 return Reply(reply.status_code, reply.headers, lines=self._lines(reply))
             return Reply(reply.status_code, reply.headers, reply.content)
-        except requests.RequestException as error:
+        except Exception as error:
             raise replies.no_reply(self._shown_server, error) from error
-        except (subprocess.CalledProcessError, OSError, NotImplementedError, LookupError, ValueError, TypeError, AttributeError) as error:
-            if not self._plugin and isinstance(error, TypeError | AttributeError):
-                raise
-            if not self._plugin:
-                raise replies.no_reply(self._shown_server, error) from error
-            text = f"the credential plugin {self._plugin} gave no credentials: {_why(error)}"
-            raise Stop(text, hint="run it by hand, or log in anew") from error
 
     def _lines(self, reply: Any) -> Iterator[bytes]:
         try:
@@ -59,14 +52,15 @@ class PykubeTransport:
             reply.close()
 
 
-def _why(error: Exception) -> str:
-    # The error's own words would be the whole command line, and that may hold a token.
-    if isinstance(error, subprocess.CalledProcessError):
-        return f"it ended with exit status {error.returncode}"
-    if isinstance(error, OSError):
-        return str(error.strerror)
-    return str(error) if isinstance(error, NotImplementedError) else "what it printed is not a credential"
+class _Repeating:
+    """The last to touch a call: the headers of requests hold each name once, those that the connection takes need not."""
 
+    def __init__(self, call: Call) -> None:
+        self._call = call
 
-def _as_it_is(request: Any) -> Any:
-    return request
+    def __call__(self, request: Any) -> Any:
+        if self._call.repeated:
+            request.headers = HTTPHeaderDict(request.headers)
+            for name, value in self._call.repeated:
+                request.headers.add(name, value)
+        return request

@@ -28,6 +28,9 @@ CHILD_COLLECTIONS = {
     "Deployment": "apis/apps/v1/{}/deployments",
     "Service": "api/v1/{}/services",
 }
+PODS = "api/v1/{}/pods"
+ENDPOINT_SLICES = "apis/discovery.k8s.io/v1/{}/endpointslices"
+QUOTAS = "api/v1/{}/resourcequotas"
 
 
 def services(namespace: str) -> str:
@@ -57,7 +60,12 @@ def one(collection: str, name: str) -> str:
 
 def children(kind: str, namespace: str) -> str:
     """The collection that holds children of this kind."""
-    return "/" + CHILD_COLLECTIONS[kind].format(f"namespaces/{quote(namespace, safe='')}")
+    return within(CHILD_COLLECTIONS[kind], namespace)
+
+
+def within(collection: str, namespace: str) -> str:
+    """A collection of the kinds above, in one namespace."""
+    return "/" + collection.format(f"namespaces/{quote(namespace, safe='')}")
 
 
 def with_query(path: str, **query: str | int | bool | None) -> str:

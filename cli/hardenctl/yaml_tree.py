@@ -6,7 +6,7 @@ written, and no nesting in a file can exhaust the stack.
 
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,12 +36,14 @@ class BadYaml(Exception):
 
 @dataclass
 class Node:
-    """value: a scalar, a list of nodes, or a dict of nodes; keys: where the keys of a dict stand; size: nodes within, aliases expanded."""
+    """value: a scalar, a list of nodes, or a dict of nodes; keys: where the keys of a dict stand; size: nodes within, aliases expanded;
+    text: of a scalar, as it is written."""
 
     value: Any
     place: Place
     keys: dict[str, Place] = field(default_factory=dict)
     size: int = 1
+    text: str = ""
 
     def plain(self) -> Any:
         """The value without places."""
@@ -86,7 +88,7 @@ class _Builder:
                 self._alias(event)
             case yaml.ScalarEvent():
                 self._refuse_tag(event)
-                self._add(Node(_scalar(event), _place(event)), event.anchor)
+                self._add(Node(_scalar(event), _place(event), text=event.value), event.anchor)
             case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
                 self._begin(event)
             case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
@@ -145,7 +147,7 @@ class _Open:
 
     def _take_key(self, node: Node, place: Place) -> None:
         if not isinstance(node.value, str):
-            raise BadYaml(f"the key {_shown(node.value)} is not a string: quote it", place)
+            raise BadYaml(f"the key {node.text or 'here'} is not a string: quote it", place)
         if node.value in self.node.keys:
             raise BadYaml(f"the key {node.value} is here twice; it was first in line {self.node.keys[node.value].line}", place)
         self.key = node.value
@@ -167,44 +169,65 @@ def _place(event: Any) -> Place:
     return Place(event.start_mark.line + 1, event.start_mark.column + 1)
 
 
-def _shown(value: Any) -> str:
-    if isinstance(value, dict | list):
-        return "here"
-    return "true" if value is True else "false" if value is False else "null" if value is None else str(value)
-
-
-# What a plain scalar means: the rules that kubectl's YAML reader follows. Of YAML 1.1 it keeps yes/no and 0777, and drops 1:30.
+# What a plain scalar means: the rules of sigs.k8s.io/yaml 1.6, which kubectl reads with. Of YAML 1.1 it keeps y, yes, on and 0777, and
+# drops 1:30 and dates.
 _NULL = frozenset(("", "~", "null", "Null", "NULL"))
-_TRUE = frozenset(("true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON"))
-_FALSE = frozenset(("false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF"))
-_NUMBERS: tuple[tuple[re.Pattern[str], Callable[[str], int | float]], ...] = (
-    (re.compile(r"[-+]?(0|[1-9][0-9_]*)"), int),
-    (re.compile(r"[-+]?0(o_*[0-7]|[0-7_])[0-7_]*"), lambda text: int(text.replace("o", ""), 8)),
-    (re.compile(r"[-+]?0x_*[0-9a-fA-F][0-9a-fA-F_]*"), lambda text: int(text, 16)),
-    (re.compile(r"[-+]?0b_*[01][01_]*"), lambda text: int(text, 2)),
-    (re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?"), float),
-    (re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"), lambda text: math.nan),
+_TRUE = frozenset(("y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"))
+_FALSE = frozenset(("n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"))
+_ENDLESS = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+# Underscores are taken out before, but for a number that begins with a point.
+_INTEGERS: tuple[tuple[re.Pattern[str], int], ...] = (
+    (re.compile(r"([-+]?)0[xX]([0-9a-fA-F]+)"), 16),
+    (re.compile(r"([-+]?)0[bB]([01]+)"), 2),
+    (re.compile(r"0b([-+])([01]+)"), 2),
+    (re.compile(r"([-+]?)0[oO]?([0-7]+)"), 8),
+    (re.compile(r"([-+]?)(0|[1-9][0-9]{0,19})"), 10),
 )
-_LONGEST_NUMBER = 100
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_POINT_FIRST = re.compile(r"\.[0-9]+(_[0-9]+)*([eE][-+]?[0-9]+(_[0-9]+)*)?")
+
+
+def plain_scalar(text: str) -> Any:
+    """What a scalar without quotes means to kubectl. Examples: "y" -> True; "017" -> 15; "1:30" -> "1:30".
+
+    Raises ValueError for infinity and what is not a number, for which JSON has no word; also where kubectl takes a number without bound,
+    such as 1e999, for a text: nobody means that.
+    """
+    if text in _NULL:
+        return None
+    if text in _TRUE or text in _FALSE:
+        return text in _TRUE
+    if _ENDLESS.fullmatch(text):
+        raise ValueError("not a number that JSON can hold")
+    if text[0] == ".":
+        return _float(text.replace("_", "")) if _POINT_FIRST.fullmatch(text) else text
+    number = _number(text.replace("_", "")) if text[0] in "+-0123456789" else None
+    return text if number is None else number
+
+
+def _number(text: str) -> int | float | None:
+    for pattern, base in _INTEGERS:
+        found = pattern.fullmatch(text)
+        if found:
+            value = int(found[2], base) * (-1 if found[1] == "-" else 1)
+            # Signed ones have 64 bits, and those without a sign may use the last of them.
+            if -(2**63) <= value < 2 ** (63 if found[1] else 64):
+                return value
+    return _float(text) if _FLOAT.fullmatch(text) else None
+
+
+def _float(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError("not a number that JSON can hold")
+    return value
 
 
 def _scalar(event: Any) -> Any:
     text: str = event.value
     if not event.implicit[0] or event.style:
         return text
-    if text in _NULL:
-        return None
-    if text in _TRUE or text in _FALSE:
-        return text in _TRUE
-    if len(text) > _LONGEST_NUMBER:
-        return text
-    for pattern, value in _NUMBERS:
-        if pattern.fullmatch(text):
-            return _finite(value(text.replace("_", "")), event)
-    return text
-
-
-def _finite(number: int | float, event: Any) -> int | float:
-    if math.isfinite(number):
-        return number
-    raise BadYaml(f"{event.value} is not a number that JSON can hold", _place(event))
+    try:
+        return plain_scalar(text)
+    except ValueError as error:
+        raise BadYaml(f"{text} is {error}", _place(event)) from None

@@ -103,6 +103,10 @@ def test_an_image_as_the_chart_takes_it(image: str, expected: dict[str, str]) ->
         pytest.param(OPERATOR, "logLevel=verbose", "/logLevel", id="an unknown log level"),
         pytest.param(OPERATOR, "watch.namespaces={A_b}", "/watch/namespaces/0", id="no namespace's name"),
         pytest.param(OPERATOR, "allowedKeys.podLabels={*}", "/allowedKeys/podLabels/0", id="all keys at once"),
+        pytest.param(
+            OPERATOR, "allowedKeys.serviceAnnotations={hardened.dev/adopt}", "/allowedKeys/serviceAnnotations/0", id="a key of ours"
+        ),
+        pytest.param(OPERATOR, "allowedServiceTypes={ExternalName}", "/allowedServiceTypes/0", id="a type that no service has"),
         pytest.param(OPERATOR, "networkPolicy.apiServer.port=443", "'port'", id="an unknown field further down"),
         pytest.param(OPERATOR, "prometheus.url=prometheus:9090", "/prometheus/url", id="an address without a scheme"),
         pytest.param(OPERATOR, "prometheus.url=http://a:b@c", "/prometheus/url", id="an address with a password"),
@@ -172,8 +176,24 @@ def test_who_asks_for_an_action_needs_the_right_to_it_as_the_values_say() -> Non
     assert policy["failurePolicy"] == "Fail"
     assert [rule["resources"] for rule in policy["matchConstraints"]["resourceRules"]] == [["hardenedserviceactions"]]
     assert binding == {"policyName": "hardened-operator-actions", "validationActions": ["Deny"]}
-    without = {m["kind"] for m in _rendered(OPERATOR, "actionPolicy.enabled=false")}
+    without = {m["kind"] for m in _rendered(OPERATOR, "actionPolicy.enabled=false", "accountPolicy.enabled=false")}
     assert without == {m["kind"] for m in manifests} - {"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"}
+
+
+@pytest.mark.cluster
+def test_the_operators_own_account_is_held_by_policies_unless_the_values_say_otherwise() -> None:
+    manifests = [m for m in _rendered(OPERATOR, "serviceAccount.name=pilot") if "-account-" in m["metadata"]["name"]]
+    policies = {m["metadata"]["name"]: m["spec"] for m in manifests if m["kind"] == "ValidatingAdmissionPolicy"}
+    bound = {m["spec"]["policyName"] for m in manifests if m["kind"] == "ValidatingAdmissionPolicyBinding"}
+    assert bound == set(policies) == {f"hardened-operator-account-{name}" for name in ("pods", "deployments", "system")}
+    for spec in policies.values():
+        assert spec["failurePolicy"] == "Fail"
+        assert spec["matchConditions"][0]["expression"] == 'request.userInfo.username == "system:serviceaccount:hardened-system:pilot"'
+        assert not any(word in validation["expression"] for validation in spec["validations"] for word in ("POD", "OBJECT"))
+    written = {resource for list_ in TABLE["services"] if {"create", "patch"} & set(list_["verbs"]) for resource in list_["resources"]}
+    held = set(policies["hardened-operator-account-system"]["matchConstraints"]["resourceRules"][0]["resources"])
+    assert held >= written - {"events", "hardenedservices/status", "hardenedserviceactions", "hardenedserviceactions/status"}
+    assert not [m for m in _rendered(OPERATOR, "accountPolicy.enabled=false") if "-account-" in m["metadata"]["name"]]
 
 
 @pytest.mark.cluster
@@ -193,7 +213,7 @@ def test_an_upgrade_never_has_two_that_write(values: list[str], strategy: Manife
 def test_the_operator_may_reach_the_api_server_and_dns_only() -> None:
     policy = _named(_rendered(OPERATOR), "NetworkPolicy", "hardened-operator")["spec"]
     assert policy["policyTypes"] == ["Ingress", "Egress"]
-    assert [port["port"] for rule in policy["egress"] for port in rule["ports"]] == [443, 6443, 53, 53]
+    assert [port["port"] for rule in policy["egress"] for port in rule["ports"]] == [443, 6443, 53, 53, 5353, 5353]
     assert [port["port"] for rule in policy["ingress"] for port in rule["ports"]] == ["health", "metrics"]
 
 
@@ -212,11 +232,31 @@ def test_the_operator_may_reach_the_api_server_and_dns_only() -> None:
 def test_the_operator_may_reach_prometheus_where_one_is_named(values: list[str], ports: list[int]) -> None:
     manifests = _rendered(OPERATOR, *values, "prometheus.shared=true")
     policy = _named(manifests, "NetworkPolicy", "hardened-operator")["spec"]
-    assert [port["port"] for rule in policy["egress"] for port in rule["ports"]] == [443, 6443, *ports, 53, 53]
+    assert [port["port"] for rule in policy["egress"] for port in rule["ports"]] == [443, 6443, *ports, 53, 53, 5353, 5353]
     env = _named(manifests, "Deployment", "hardened-operator")["spec"]["template"]["spec"]["containers"][0]["env"]
     told = {each["name"]: each.get("value") for each in env}
     assert told["HARDENED_PROMETHEUS_URL"] == values[0].partition("=")[2]
     assert told["HARDENED_PROMETHEUS_SHARED"] == "true"
+
+
+@pytest.mark.cluster
+def test_what_prometheus_is_asked_with_is_mounted_where_the_operator_looks_for_it() -> None:
+    values = ["url=https://a", "ca.configMap=roots", "token.secret=asker", "token.key=bearer", "clientCertificate.secret=client"]
+    manifests = _rendered(OPERATOR, *(f"prometheus.{value}" for value in values))
+    pod = _named(manifests, "Deployment", "hardened-operator")["spec"]["template"]["spec"]
+    told = {each["name"]: each.get("value", "") for each in pod["containers"][0]["env"]}
+    (mount,) = (each for each in pod["containers"][0]["volumeMounts"] if each["name"] == "prometheus")
+    (volume,) = (each["projected"]["sources"] for each in pod["volumes"] if each["name"] == "prometheus")
+    paths = {f"{mount['mountPath']}/{item['path']}" for source in volume for held in source.values() for item in held["items"]}
+    assert paths == {told[f"HARDENED_PROMETHEUS_{name}_FILE"] for name in ("CA", "TOKEN", "CERTIFICATE", "KEY")}
+    plain = _named(_rendered(OPERATOR), "Deployment", "hardened-operator")["spec"]["template"]["spec"]
+    assert [each["name"] for each in plain["volumes"]] == ["token"]
+
+
+@pytest.mark.cluster
+@pytest.mark.parametrize("value", ["prometheus.token.secret=a", "prometheus.clientCertificate.secret=a"])
+def test_who_asks_is_told_over_tls_alone(value: str) -> None:
+    assert "must begin with https://" in _helm(OPERATOR, value, "prometheus.url=http://a").stderr
 
 
 @pytest.mark.cluster

@@ -48,6 +48,28 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
 {{ regexFind ":[0-9]+$" $url.host | trimPrefix ":" | default (eq $url.scheme "https" | ternary "443" "80") }}
 {{- end }}
 
+{{/* What the operator is given of Prometheus: sources of a projected volume. */}}
+{{- define "operator.prometheusFiles" -}}
+{{- with .Values.prometheus -}}
+{{- if and .ca.configMap .ca.secret }}{{ fail "prometheus.ca: give configMap or secret, not both" }}{{ end -}}
+{{- if and (or .token.secret .clientCertificate.secret) (not (hasPrefix "https://" .url)) -}}
+{{ fail "prometheus.url: must begin with https:// where prometheus.token or prometheus.clientCertificate is set" }}
+{{- end -}}
+{{- with .ca.configMap }}
+- configMap: {name: {{ . }}, items: [{key: {{ $.Values.prometheus.ca.key | quote }}, path: ca.crt}]}
+{{- end }}
+{{- with .ca.secret }}
+- secret: {name: {{ . }}, items: [{key: {{ $.Values.prometheus.ca.key | quote }}, path: ca.crt}]}
+{{- end }}
+{{- with .token.secret }}
+- secret: {name: {{ . }}, items: [{key: {{ $.Values.prometheus.token.key | quote }}, path: token}]}
+{{- end }}
+{{- with .clientCertificate.secret }}
+- secret: {name: {{ . }}, items: [{key: tls.crt, path: tls.crt}, {key: tls.key, path: tls.key}]}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{- define "operator.env" -}}
 - name: HARDENED_IDENTITY
   valueFrom: {fieldRef: {fieldPath: metadata.name}}
@@ -61,14 +83,22 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
   "LOG_LEVEL" .Values.logLevel
   "WORKERS" .Values.workers
   "MAX_CONCURRENT_RELEASES" .Values.maxConcurrentReleases
+  "NAMESPACE_SHARE" .Values.namespaceShare
+  "ALLOW_BASELINE" .Values.allowBaseline
   "RESYNC_SECONDS" .Values.resyncSeconds
   "PROMETHEUS_URL" .Values.prometheus.url
   "PROMETHEUS_SHARED" (.Values.prometheus.shared | ternary "true" "")
+  "PROMETHEUS_CA_FILE" (or .Values.prometheus.ca.configMap .Values.prometheus.ca.secret | empty | ternary "" "/etc/hardened/prometheus/ca.crt")
+  "PROMETHEUS_TOKEN_FILE" (.Values.prometheus.token.secret | empty | ternary "" "/etc/hardened/prometheus/token")
+  "PROMETHEUS_CERTIFICATE_FILE" (.Values.prometheus.clientCertificate.secret | empty | ternary "" "/etc/hardened/prometheus/tls.crt")
+  "PROMETHEUS_KEY_FILE" (.Values.prometheus.clientCertificate.secret | empty | ternary "" "/etc/hardened/prometheus/tls.key")
   "VERIFIER_IMAGE" (include "operator.image" .)
   "NAMESPACES" (.Values.watch.namespaces | join ",")
   "POD_LABEL_KEYS" (.Values.allowedKeys.podLabels | join ",")
   "POD_ANNOTATION_KEYS" (.Values.allowedKeys.podAnnotations | join ",")
   "SERVICE_ACCOUNT_ANNOTATION_KEYS" (.Values.allowedKeys.serviceAccountAnnotations | join ",")
+  "SERVICE_ANNOTATION_KEYS" (.Values.allowedKeys.serviceAnnotations | join ",")
+  "SERVICE_TYPES" (.Values.allowedServiceTypes | join ",")
 }}
 {{- if ne (toString $value) "" }}
 - {name: HARDENED_{{ $name }}, value: {{ toString $value | quote }}}

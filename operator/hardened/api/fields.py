@@ -19,6 +19,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError, core_schema
 
+from hardened.api.names import RESERVED_PREFIXES
 from hardened.api.quantity import QUANTITY_MAXIMUM, QUANTITY_PATTERN
 
 
@@ -72,6 +73,17 @@ class Model(BaseModel):
             if not rule.holds(self):
                 raise PydanticCustomError("rule", "{message}", {"message": rule.message, "field": rule.field})
         return self
+
+
+def not_reserved(field: str) -> Rule:
+    """The keys of a map are none of the operator's own. field: labels or annotations."""
+    ours = " && ".join(f"!k.startsWith('{prefix}')" for prefix in RESERVED_PREFIXES)
+    return Rule(
+        cel=f"!has(self.{field}) || self.{field}.all(k, {ours})",
+        holds=lambda m: not any(key.startswith(RESERVED_PREFIXES) for key in getattr(m, field) or ()),
+        message=f"{field} under {' and '.join(RESERVED_PREFIXES)} are the operator's",
+        field=f".{field}",
+    )
 
 
 def one_of(*fields: str) -> Rule:

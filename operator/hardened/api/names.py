@@ -13,12 +13,15 @@ ACTION_PLURAL = "hardenedserviceactions"
 ACTION_SINGULAR = "hardenedserviceaction"
 
 #: Written on the CRD and read at start: tells an operator, or a CLI, that the CRD on the cluster is older or newer than itself.
-SCHEMA_REVISION = "7"
+SCHEMA_REVISION = "8"
 SCHEMA_ANNOTATION = f"{GROUP}/schema-revision"
 
 #: The server-side-apply field manager of the operator. The CLI uses `hardenctl`.
 MANAGER = "hardened"
 MANAGED_BY = "hardened"
+
+#: Labels and annotations that say what the operator itself knows of an object: nobody sets them by a spec.
+RESERVED_PREFIXES = (f"{GROUP}/", "app.kubernetes.io/")
 
 SERVICE_LABEL = f"{GROUP}/service"
 COLOR_LABEL = f"{GROUP}/color"
@@ -47,6 +50,8 @@ REJECTED_ANNOTATION = f"{GROUP}/rejected"
 MIGRATION_ANNOTATION = f"{GROUP}/migration"
 #: On a pod that runs a migration, or undoes one: it is never interrupted, and never made twice.
 ONCE_ANNOTATION = f"{GROUP}/runs-once"
+#: The same as a label, by which its budget selects it.
+ONCE_LABEL = ONCE_ANNOTATION
 
 #: On a Deployment: the release that last led traffic to it; on a Service and a stored revision: the one that last led traffic back from it,
 #: or gave it up. Whoever still means to write them, by what was so before, is told that they have changed.

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
-from hardened.api.fields import LabelKey, Model, Name, PortNumber, Rule, at_most, atomic, one_of
+from hardened.api.fields import LabelKey, Model, Name, PortNumber, Rule, at_most, atomic, not_reserved, one_of
 from hardened.api.placement import LabelSelector
 
 Cidr = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F.:]+/[0-9]{1,3}$", max_length=49)]
@@ -86,7 +86,7 @@ class EgressPeer(Peer):
 
 
 class Network(Model):
-    """Left out: any source to the declared ports, any destination. DNS is always allowed."""
+    """Left out: any source to the declared ports; where pods may connect to is left to other policies. With egressTo, DNS is allowed."""
 
     ingress_from: Annotated[list[Peer], atomic(32)] | None = None
     egress_to: Annotated[list[EgressPeer], atomic(32)] | None = None
@@ -109,7 +109,9 @@ class Dependency(Model):
 
 
 class ServiceSettings(Model):
-    """The Service that clients use."""
+    """The Service that clients use, with the types and annotations that the operator's settings allow."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (not_reserved("annotations"),)
 
     type: Literal["ClusterIP", "Headless", "NodePort", "LoadBalancer"] = "ClusterIP"
     annotations: Annotated[dict[LabelKey, Annotated[str, StringConstraints(max_length=4096)]], at_most(32)] | None = None

@@ -18,10 +18,10 @@ from hardened.api.fields import (
     at_most,
     atomic,
     keyed,
+    not_reserved,
     one_of,
     unique,
 )
-from hardened.api.names import GROUP
 from hardened.api.network import Dependency, Network, ServiceSettings
 from hardened.api.placement import Scheduling
 from hardened.api.release import STRATEGY_RULES, Release, effective_strategy, has_ports, is_headless
@@ -76,30 +76,10 @@ class Security(Model):
     add_capabilities: Annotated[list[Capability], unique(16)] = Field([])
 
 
-_OURS = f"!k.startsWith('{GROUP}/') && !k.startsWith('app.kubernetes.io/')"
-
-
-def _foreign(keys: Any) -> bool:
-    return not any(k.startswith((f"{GROUP}/", "app.kubernetes.io/")) for k in keys or ())
-
-
 class PodMetadata(Model):
     """Labels and annotations of the pods, from the keys that the operator's settings allow."""
 
-    rules: ClassVar[tuple[Rule, ...]] = (
-        Rule(
-            cel=f"!has(self.labels) || self.labels.all(k, {_OURS})",
-            holds=lambda m: _foreign(m.labels),
-            message=f"labels under {GROUP}/ and app.kubernetes.io/ are the operator's",
-            field=".labels",
-        ),
-        Rule(
-            cel=f"!has(self.annotations) || self.annotations.all(k, {_OURS})",
-            holds=lambda m: _foreign(m.annotations),
-            message=f"annotations under {GROUP}/ and app.kubernetes.io/ are the operator's",
-            field=".annotations",
-        ),
-    )
+    rules: ClassVar[tuple[Rule, ...]] = (not_reserved("labels"), not_reserved("annotations"))
 
     labels: Annotated[dict[LabelKey, LabelValue], at_most(32)] | None = None
     annotations: Annotated[dict[LabelKey, AnnotationValue], at_most(32)] | None = None
@@ -108,11 +88,13 @@ class PodMetadata(Model):
 class ServiceAccountSettings(Model):
     """The pods' own account has no rights and no token; annotations tie it to a cloud identity."""
 
+    rules: ClassVar[tuple[Rule, ...]] = (not_reserved("annotations"),)
+
     annotations: Annotated[dict[LabelKey, AnnotationValue], at_most(32)] | None = None
 
 
 class DisruptionBudget(Model):
-    """How many pods a drain may take at a time."""
+    """How many of the pods that clients use a drain may take at a time. Of a preview, and of what is kept, it may take all."""
 
     rules: ClassVar[tuple[Rule, ...]] = (one_of("max_unavailable", "min_available"),)
 

@@ -21,7 +21,8 @@ from hardened.core.revisions.revision import Revision, controller_revision
 
 @dataclass(frozen=True)
 class Stack:
-    """One colour as it should be. number: the revision's place in the history; epoch: see `deployment`."""
+    """One colour as it should be. number: the revision's place in the history; epoch: see `deployment`; has_clients: see
+    `disruption_budget`."""
 
     color: str
     revision: Revision
@@ -29,6 +30,7 @@ class Stack:
     replicas: int
     marks: Marks = NO_MARKS
     epoch: str = ""
+    has_clients: bool = True
 
 
 @dataclass(frozen=True)
@@ -51,13 +53,17 @@ def desired_children(svc: HardenedService, stacks: Sequence[Stack], switch: Lead
     wanted = [
         *(each for s in known for each in (controller_revision(svc, s.revision, s.number, s.marks.annotations()), files(svc, s.revision))),
         service_account(svc),
-        *(each for s in known for each in (network_policy(svc, s.revision, s.color), disruption_budget(svc, s.color))),
+        *(each for s in known for each in (network_policy(svc, s.revision, s.color), _budget(svc, s))),
         *claims(svc),
         *(deployment(svc, s.revision, s.color, s.replicas, s.epoch) for s in stacks),
         switch_service(svc, switch.revision, switch.selector, switch.epoch),
         preview_service(svc, preview.revision, preview.selector) if preview else None,
     ]
     return [signed(manifest) for manifest in wanted if manifest]
+
+
+def _budget(svc: HardenedService, stack: Stack) -> Manifest:
+    return disruption_budget(svc, stack.color, has_clients=stack.has_clients)
 
 
 def at_rest(svc: HardenedService, revision: Revision, replicas: int) -> list[Manifest]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from hardened.api import names
 from hardened.api.parse import HardenedService
-from hardened.core.desired.service import leads_to, preview_name
+from hardened.core.desired.service import leads_to, preview_name, selector
 from hardened.core.live.fixed import as_it_can_be
 from hardened.core.live.observed import Observed, Owner, owner_of
 from hardened.core.live.ownership import applied_fields, is_edited
@@ -17,7 +17,8 @@ from hardened.core.release.model import COLORS, Place, Record, Rejection
 from hardened.core.release.record import Stable, record_of, rejection_of, stable_of
 from hardened.core.revisions.history import Kept
 from hardened.core.revisions.marks import Marks, marks_of
-from hardened.core.revisions.revision import Revision, key_of, render, revision_name, revision_of, stored
+from hardened.core.revisions.revision import Revision, key_of, object_name, render, revision_name, revision_of, stored
+from hardened.core.revisions.usable import problem, template_problem
 
 
 class Facts:
@@ -30,8 +31,10 @@ class Facts:
         self.asked, self.before, self.observed = svc, before, observed
         self.ours = tuple(c for c in observed.children.values() if owner_of(c, svc.name, svc.uid) is Owner.OURS)
         self.switch = self.mine("Service", svc.name)
-        self.svc = as_it_can_be(svc, self.switch)
-        self.kept = Kept.of(self.ours)
+        # One that leads to nobody is made anew as the spec says.
+        is_free = self.switch is not None and self.switch["spec"].get("selector") == selector(svc, None)
+        self.svc = svc if is_free else as_it_can_be(svc, self.switch)
+        self.kept = Kept.of(self.ours, lambda live: problem(svc.name, live))
         self.wanted = self._wanted()
         self._revisions: dict[tuple[str, str], Revision | None] = {}  # reading a stored one takes a third of a millisecond
         self._marks: dict[str, Marks] = {}
@@ -77,13 +80,13 @@ class Facts:
 
     def rejections(self) -> list[Rejection]:
         """Every rejection that is remembered: on what is stored, and in status, where somebody deleted what was stored."""
-        known = [r for live in self.kept.revisions for r in marks_of(live, revision_of(live)).rejections]
+        known = [r for live in self.kept.usable for r in marks_of(live, revision_of(live)).rejections]
         pin = rejection_of(self.before.get("pin"))
         return known + ([pin] if pin and pin.key not in {r.key for r in known} and not self.kept.named(pin.revision) else [])
 
     def rejected_keys(self) -> frozenset[str]:
         """The keys that marks reject. A pin in status goes with the status that is written without it."""
-        return frozenset(r.key for live in self.kept.revisions for r in marks_of(live, revision_of(live)).rejections)
+        return frozenset(r.key for live in self.kept.usable for r in marks_of(live, revision_of(live)).rejections)
 
     def epoch(self, color: str) -> str:
         """The mark of the release that last led traffic to this colour."""
@@ -113,6 +116,11 @@ class Facts:
             return replace(self.wanted, template=template) if template else self.wanted
         return Revision(name, {}, template) if template else None
 
+    @property
+    def forged(self) -> str:
+        """Why what the name of the spec's revision is stored under is not to be used; "" where it may be, or nothing is stored."""
+        return self.kept.unusable.get(object_name(self.svc, self.wanted.name), "")
+
     def unread_template(self, color: str) -> ChildKey | None:
         """The Deployment to read, where its revision is rebuilt from it: the caches leave out what tells applied fields from defaults."""
         live = self.deployments.get(color)
@@ -127,10 +135,33 @@ class Facts:
         live = self.deployments.get(color)
         return int(live["spec"].get("replicas", otherwise)) if live else otherwise
 
+    @cached_property
+    def pods(self) -> tuple[Manifest, ...] | None:
+        """The application's pods, None where nobody has listed them: those of the ReplicaSets of its Deployments. Labels are anybody's.
+
+        Where ReplicaSets may not be listed, as under the rights of an older chart, nobody can tell them from others.
+        """
+        owners, pods = self._replica_sets, self.observed.pods
+        return pods if pods is None or owners is None else tuple(pod for pod in pods if _controller(pod) in owners)
+
+    @cached_property
+    def foreign_pods(self) -> tuple[Manifest, ...]:
+        """Pods that carry the labels of the application's, and are none of them."""
+        owners = self._replica_sets
+        return () if owners is None else tuple(pod for pod in self.observed.pods or () if _controller(pod) not in owners)
+
+    @property
+    def _replica_sets(self) -> frozenset[str] | None:
+        """By their uids."""
+        if self.observed.replica_sets is None:
+            return None
+        mine = {live["metadata"]["uid"] for live in self.deployments.values()}
+        return frozenset(live["metadata"]["uid"] for live in self.observed.replica_sets if _controller(live) in mine)
+
     def pods_at(self, place: Place) -> list[Manifest]:
         """The application's pods of a place, as far as they were listed."""
         found = []
-        for pod in self.observed.pods or ():
+        for pod in self.pods or ():
             labels = pod["metadata"].get("labels") or {}
             if (labels.get(names.COLOR_LABEL), labels.get(names.REVISION_LABEL)) == (place.color, place.revision):
                 found.append(pod)
@@ -154,12 +185,14 @@ class Facts:
         if not template:
             return None
         labels = {k: v for k, v in template["metadata"]["labels"].items() if k != names.COLOR_LABEL}
-        return {**template, "metadata": {**template["metadata"], "labels": labels}}
+        found = {**template, "metadata": {**template["metadata"], "labels": labels}}
+        # Whoever may write Deployments can write them in our name.
+        return None if template_problem(self.svc.name, name, self.svc.spec if name == self.wanted.name else None, found) else found
 
     def _stable(self) -> Stable | None:
         """The last promoted revision, by the marks on what is stored; by status, where somebody deleted what was stored."""
         remembered = stable_of(self.before)
-        promotion, revision = max(((marks_of(r, "").promotion, revision_of(r)) for r in self.kept.revisions), default=(0, ""))
+        promotion, revision = max(((marks_of(r, "").promotion, revision_of(r)) for r in self.kept.usable), default=(0, ""))
         # In place its pods may serve on beside what is being rolled out, and nobody asked for the one before it.
         is_in_place = self.svc.spec.effective_strategy == "RollingUpdate"
         if remembered and remembered.promotion > promotion and (is_in_place or self._is_known(remembered.place)):
@@ -179,6 +212,11 @@ class Facts:
     def _runs(self, place: Place) -> bool:
         rollout = self.rollout(place.color)
         return rollout is not None and rollout.revision == place.revision
+
+
+def _controller(live: Manifest) -> str:
+    """The uid of an object's controller, "" for none."""
+    return next((str(owner["uid"]) for owner in live["metadata"].get("ownerReferences") or () if owner.get("controller")), "")
 
 
 def _epoch(live: Manifest) -> str:

@@ -1,10 +1,11 @@
 """What stands in for a spec that cannot be used: what keeps clients served is decided from it, whatever somebody writes meanwhile."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hardened.api.parse import HardenedService, parse_spec
 from hardened.api.service import AT_ONCE_FIELDS
+from hardened.core.live.fixed import is_headless
 from hardened.core.live.observed import Observed, Owner, owner_of
 from hardened.core.manifest import Manifest
 from hardened.core.policy import Policy
@@ -13,6 +14,7 @@ from hardened.core.release.record import record_of, stable_of
 from hardened.core.revisions.history import Kept
 from hardened.core.revisions.marks import marks_of
 from hardened.core.revisions.revision import revision_name, revision_of, stored
+from hardened.core.revisions.usable import problem
 from hardened.errors import InvalidSpec
 
 
@@ -24,7 +26,7 @@ def last_usable(body: Mapping[str, Any], observed: Observed, policy: Policy) -> 
     """
     meta, status, spec = body["metadata"], body.get("status") or {}, body.get("spec")
     ours = [live for live in observed.children.values() if owner_of(live, meta["name"], meta["uid"]) is Owner.OURS]
-    kept = Kept.of(ours)
+    kept = Kept.of(ours, lambda live: problem(meta["name"], live))
     name = _revision(kept, status)
     live = kept.named(name)
     found = stored(live) if live else None
@@ -35,8 +37,10 @@ def last_usable(body: Mapping[str, Any], observed: Observed, policy: Policy) -> 
     for field in (each for each in AT_ONCE_FIELDS if each in given):
         if _is_usable(usable, field, given[field], policy):
             usable[field] = given[field]
-        else:
-            lacks.add(field)
+            continue
+        lacks.add(field)
+        if field == "service" and _is_usable(usable, field, kept_as := _as_it_is(meta["name"], given[field], ours), Policy.of_anything()):
+            usable[field] = kept_as
     try:
         known = parse_spec(usable)
     except InvalidSpec:
@@ -47,12 +51,23 @@ def last_usable(body: Mapping[str, Any], observed: Observed, policy: Policy) -> 
     return HardenedService(meta["name"], meta["namespace"], meta["uid"], generation, known, is_stand_in=True, lacks=frozenset(lacks))
 
 
+def _as_it_is(name: str, given: Any, ours: Iterable[Manifest]) -> Any:
+    """What a spec says of the Service, as far as the Service is like that already: what was allowed once is not taken from its clients."""
+    live = next((each for each in ours if each["kind"] == "Service" and each["metadata"]["name"] == name), None)
+    if live is None or not isinstance(given, Mapping):
+        return {}
+    asked, found = given.get("annotations"), live["metadata"].get("annotations") or {}
+    annotations = {key: found[key] for key in asked if key in found} if isinstance(asked, Mapping) else {}
+    kind = "Headless" if is_headless(live) else live["spec"].get("type", "ClusterIP")
+    return {**given, "type": kind, "annotations": annotations}
+
+
 def _revision(kept: Kept, status: Mapping[str, Any]) -> str:
     """The revision at work, while it may still serve; else the one that was promoted last."""
     record = record_of(status)
     if record and not record.is_rollback and record.step is not Step.UNDO and kept.named(record.place.revision):
         return record.place.revision
-    promotion, name = max(((marks_of(live, "").promotion, revision_of(live)) for live in kept.revisions), default=(0, ""))
+    promotion, name = max(((marks_of(live, "").promotion, revision_of(live)) for live in kept.usable), default=(0, ""))
     remembered = stable_of(status)
     return name if promotion or remembered is None else remembered.place.revision
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from hardened.core.facts import Facts
 from hardened.core.live import diagnosis
 from hardened.core.live.diagnosis import Finding
+from hardened.core.live.endpoints import endpoint_slices
 from hardened.core.live.observed import is_deleting
 from hardened.core.manifest import Manifest
 from hardened.core.needs import services
@@ -13,9 +14,12 @@ from hardened.core.reasons import Reason
 from hardened.core.release.course import Course
 from hardened.core.release.model import Migration, Step
 from hardened.core.revisions.history import revision_label
+from hardened.core.revisions.revision import object_name
 
 #: Pods get this long to come up before anybody asks why they do not.
 PATIENCE = timedelta(seconds=5)
+#: Of what is foreign, in one message.
+_MOST_NAMED = 3
 
 
 class Obstacles:
@@ -31,11 +35,16 @@ class Obstacles:
     def trouble(self) -> Finding | None:
         """What failed at the last try."""
         troubles = self.observed.troubles
-        return diagnosis.of_failure(troubles[0].doing, troubles[0].failure) if troubles else None
+        return diagnosis.of_failure(troubles[0].doing, troubles[0].failure, self.facts.svc.namespace) if troubles else None
 
     def standing(self) -> Finding | None:
         """What failed at the last try; else another service that wants a Service of the same name."""
         return self.trouble() or services.taken(self.facts)
+
+    def forged(self) -> Finding | None:
+        """That what the revision is stored under was not stored by the operator."""
+        why = self.facts.forged
+        return diagnosis.forged_revision(object_name(self.facts.svc, self.facts.wanted.name), why) if why else None
 
     def fixed(self) -> Finding | None:
         """What the spec asks for of the Service, and never comes."""
@@ -95,12 +104,30 @@ class Obstacles:
             key, path = next(iter(self.observed.contested.items()))
             text = f"{key}: {path} is changed by something else as it is written; see the admission webhooks and policies of the cluster"
             return Finding(Reason.CONTESTED, text)
+        if forged := next(iter(self.facts.kept.unusable.items()), None):
+            return diagnosis.forged_revision(*forged)
         lost = [e["revision"] for e in entries if e.get("missing")]
         if lost:
             return Finding(
                 Reason.REVISION_MISSING, f"stored revisions were deleted: {', '.join(lost)}; a rollback to them is no longer possible"
             )
-        return None
+        return self._foreign_endpoints() or self._foreign_pods()
+
+    def _foreign_pods(self) -> Finding | None:
+        """As far as pods were listed in this look."""
+        if not self.facts.foreign_pods:
+            return None
+        named = _named(str(pod["metadata"]["name"]) for pod in self.facts.foreign_pods)
+        text = f"pod {named}: it has the labels of this service's pods, and no Deployment of the service made it; clients may be led there"
+        return Finding(Reason.FOREIGN_PODS, f"{text}, and nothing that it does counts: delete it, or its labels")
+
+    def _foreign_endpoints(self) -> Finding | None:
+        name, foreign = self.facts.svc.name, endpoint_slices(self.observed, self.facts.svc.name).foreign
+        if not foreign:
+            return None
+        named = _named(f"{each} ({by})" if by else each for each, by in foreign.items())
+        text = f"Service {name} has endpoints that do not come from its selector: EndpointSlice {named}; clients may be led there"
+        return Finding(Reason.FOREIGN_ENDPOINTS, f"{text} whichever revision serves: delete what is not meant to be there")
 
     def is_late(self) -> bool:
         """Whether its pods have not come further for PATIENCE."""
@@ -112,5 +139,11 @@ class Obstacles:
         return rollout is None or rollout.progressed_at is None or self.now - rollout.progressed_at >= time
 
     def _new_pods(self) -> list[Manifest]:
-        pods = [p for p in self.observed.pods or () if self.rollout and revision_label(p) == self.rollout.revision]
-        return pods or list(self.observed.pods or ())
+        pods = [p for p in self.facts.pods or () if self.rollout and revision_label(p) == self.rollout.revision]
+        return pods or list(self.facts.pods or ())
+
+
+def _named(names: Iterable[str]) -> str:
+    found = sorted(names)
+    more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
+    return f"{', '.join(found[:_MOST_NAMED])}{more}"

@@ -141,7 +141,7 @@ class _Planner:
             return Plan(status=self._status(finding), is_status_first=is_first, answers=self.answers, requeue_after=self._answer_wait())
         if self.writes.doubts_the_switch():
             return Plan(look=frozenset({ChildKey("Service", self.svc.name)}))
-        unseen = self.writes.unseen_stacks()
+        unseen = self.writes.unseen()
         if unseen:
             return Plan(look=unseen | self.writes.unread(self.writes.wanted()))
         if course.needs_pods:
@@ -154,7 +154,10 @@ class _Planner:
             return Plan(try_out=tuple(signed(pod) for pod in course.tries))
         if course.has_moved and not course.marked and self.observed.keeps_status:
             # With why the revision is pinned: told as if it were over, and anew after the next look, it would be told twice.
-            return Plan(status=self._status(self.obstacles.standing() or self.obstacles.pinned() or course.config), is_status_first=True)
+            return Plan(
+                status=self._status(self.obstacles.forged() or self.obstacles.standing() or self.obstacles.pinned() or course.config),
+                is_status_first=True,
+            )
         wanted = [stored_revision(self.svc, each) for each in course.marked] if course.marked else self.writes.wanted()
         look = self.writes.unread(wanted)
         if look:
@@ -168,7 +171,16 @@ class _Planner:
         if look:
             apply = [step for step in apply if not self.writes.takes_pods_away(step)]
         found = self.obstacles
-        obstacle = found.standing() or blocker or found.not_undone() or found.pinned() or found.fixed() or course.config or found.pods()
+        obstacle = (
+            found.forged()
+            or found.standing()
+            or blocker
+            or found.not_undone()
+            or found.pinned()
+            or found.fixed()
+            or course.config
+            or found.pods()
+        )
         if self.obstacles.wants_pods(obstacle):
             return Plan(look_at_pods=True)
         return Plan(

@@ -9,9 +9,11 @@ from hardened.errors import FieldError
 
 @dataclass(frozen=True)
 class Policy:
-    """Keys that a service may put on its pods and account. A key is allowed as it stands, or by `prefix/*`; `*` allows every key.
+    """Keys that a service may put on its pods, account and Service. A key is allowed as it stands, or by `prefix/*`; `*` allows every key.
+    What pods may be annotated with, Services may be, too.
 
-    verifier_image: what the pods run that check new revisions, "" for none; allows_queries: services may ask the operator's Prometheus.
+    verifier_image: what the pods run that check new revisions, "" for none; allows_queries: services may ask the operator's Prometheus;
+    allows_baseline: security.profile may be baseline; service_types: beside ClusterIP and Headless.
     """
 
     pod_label_keys: frozenset[str] = frozenset()
@@ -19,6 +21,15 @@ class Policy:
     service_account_annotation_keys: frozenset[str] = frozenset()
     verifier_image: str = ""
     allows_queries: bool = True
+    allows_baseline: bool = True
+    service_annotation_keys: frozenset[str] = frozenset()
+    service_types: frozenset[str] = frozenset()
+
+    @classmethod
+    def of_anything(cls) -> "Policy":
+        """Where nobody knows the settings, or they do not matter."""
+        every = frozenset("*")
+        return cls(every, every, every, service_annotation_keys=every, service_types=frozenset({"NodePort", "LoadBalancer"}))
 
     def violations(self, spec: HardenedServiceSpec) -> list[FieldError]:
         """Everything in the spec that is not allowed, by its path."""
@@ -32,13 +43,32 @@ class Policy:
                 (account and account.annotations) or {},
                 self.service_account_annotation_keys,
             ),
+            *_refused(
+                "spec.service.annotations",
+                "serviceAnnotations",
+                spec.service.annotations or {},
+                self.pod_annotation_keys | self.service_annotation_keys,
+            ),
+            *self._refused_type(spec.service.type),
             *(() if self.allows_queries else _queries(spec)),
+            *(() if self.allows_baseline else _baseline(spec)),
         ]
+
+    def _refused_type(self, kind: str) -> Iterator[FieldError]:
+        if kind not in ("ClusterIP", "Headless", *self.service_types):
+            remedy = "use ClusterIP, or have it added to allowedServiceTypes of the operator's chart"
+            yield FieldError("spec.service.type", f"the operator's settings do not allow {kind}: {remedy}")
+
+
+def _baseline(spec: HardenedServiceSpec) -> Iterator[FieldError]:
+    if spec.security.profile == "baseline":
+        text = "the operator's settings allow restricted alone: leave it out, or have allowBaseline set in the operator's chart"
+        yield FieldError("spec.security.profile", text)
 
 
 def _queries(spec: HardenedServiceSpec) -> Iterator[FieldError]:
     text = (
-        "the operator looks after the whole cluster, and a query could ask for the figures of any namespace; ask the platform team to set "
+        "the operator looks after more than one namespace, and a query could ask for the figures of any; ask the platform team to set "
         "prometheus.shared if teams may see each other's, or use an http, grpc, tcp, load or job check"
     )
     lists = {"beforeCutover": spec.verify.before_cutover, "afterCutover.checks": spec.verify.after_cutover.checks}

@@ -33,6 +33,9 @@ class Reason(StrEnum):
     IN_STEP = "InStep"
     CLAIM_DELETING = "ClaimDeleting"
     REVISION_MISSING = "RevisionMissing"
+    REVISION_FORGED = "RevisionForged"
+    FOREIGN_ENDPOINTS = "ForeignEndpoints"
+    FOREIGN_PODS = "ForeignPods"
     CONTESTED = "Contested"
     NO_GAPS = "NoGaps"
     GAPS = "Gaps"
@@ -78,6 +81,9 @@ MEANING: dict[Reason, str] = {
     Reason.IN_STEP: "Everything of the service is as it should be.",
     Reason.CLAIM_DELETING: "Somebody deleted a claim that pods still mount.",
     Reason.REVISION_MISSING: "Stored revisions were deleted; it is no longer possible to go back to them.",
+    Reason.REVISION_FORGED: "A stored revision is not as the operator stores it; nothing of it is used, and what serves stays as it is.",
+    Reason.FOREIGN_ENDPOINTS: "Another controller, or somebody, has added endpoints to the Service of clients; no release waits for them.",
+    Reason.FOREIGN_PODS: "A pod carries the labels of the service's pods, and is none of them; no release goes by it.",
     Reason.CONTESTED: "A field does not stay as the operator writes it: something on the cluster changes it at once.",
     Reason.NO_GAPS: "Every hardening check passes.",
     Reason.GAPS: "Some hardening is left to be done by the team; the message lists it.",

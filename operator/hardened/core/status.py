@@ -7,6 +7,7 @@ from typing import Any
 
 from hardened.api import names
 from hardened.api.parse import HardenedService
+from hardened.api.text import plain
 from hardened.core.actions.entries import Entry, entries_written
 from hardened.core.checks.proof import Proof
 from hardened.core.conditions import Condition, merge
@@ -15,7 +16,7 @@ from hardened.core.live.diagnosis import Finding
 from hardened.core.live.rollout import Rollout
 from hardened.core.manifest import Manifest
 from hardened.core.reasons import Reason
-from hardened.core.release.model import Place, Record, Rejection, Step
+from hardened.core.release.model import BEFORE_CUTOVER, Place, Record, Rejection, Step
 from hardened.core.release.record import Stable, proof_written, rejection_written, stable_written, written
 
 
@@ -89,7 +90,9 @@ def status_of(svc: HardenedService, situation: Situation, before: Mapping[str, A
         status["pin"] = rejection_written(situation.rejection)
     if situation.actions:
         status["actions"] = entries_written(situation.actions)
-    return status
+    # Much of it was said by others: containers, webhooks, who asked for something.
+    said: Manifest = plain(status)
+    return said
 
 
 #: What a person, or another controller, goes by at once. The numbers of pods, and what is said in words, may come a little later.
@@ -158,7 +161,8 @@ def _released(record: Record, s: Situation) -> str:
     if record.is_rollback:
         return f"{record.step}: revision {record.place.revision} is gone back to, in {record.place.color}"
     is_promoted = record.step is Step.APPROVAL and record.is_approved
-    doing = _DOING[Step.QUEUED if record.has_yielded or is_promoted else record.step]
+    is_in_line = record.has_yielded and record.deadline is None and record.step in BEFORE_CUTOVER
+    doing = _DOING[Step.QUEUED if is_in_line or is_promoted else record.step]
     return f"{record.step}: revision {record.place.revision} ({s.image}) {doing} in {record.place.color}"
 
 
@@ -257,7 +261,7 @@ def unparsed_status(body: Mapping[str, Any], finding: Finding, rollout: Rollout 
     ]
     generation = int(body["metadata"].get("generation", 0))
     kept = ("selector", "serving", "history", "stable", "release", "proof", "pin", "actions")
-    return {
+    status: Manifest = {
         **{name: before[name] for name in kept if name in before},
         "observedGeneration": generation,
         "phase": "Degraded",
@@ -265,3 +269,5 @@ def unparsed_status(body: Mapping[str, Any], finding: Finding, rollout: Rollout 
         "availableReplicas": available,
         "conditions": merge(before.get("conditions") or (), wanted, generation, now),
     }
+    said: Manifest = plain(status)
+    return said

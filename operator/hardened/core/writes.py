@@ -7,20 +7,23 @@ from typing import Any
 from hardened.api import names
 from hardened.core.checks.verifiers import is_verifier
 from hardened.core.children import desired_children, signed
-from hardened.core.desired.service import is_strange, leads_to
+from hardened.core.desired.disruption_budget import migration_budget, migration_budget_name
+from hardened.core.desired.service import is_strange, leads_to, selector
 from hardened.core.desired.template import needed_by
 from hardened.core.facts import Facts
 from hardened.core.live.compare import difference
-from hardened.core.live.diagnosis import Finding
+from hardened.core.live.diagnosis import Finding, forged_revision
+from hardened.core.live.fixed import loses_nothing
 from hardened.core.live.observed import Owner, is_deleting, owner_of
 from hardened.core.live.rollout import rollout_of
+from hardened.core.live.task_pods import is_over
 from hardened.core.manifest import ChildKey, Manifest, key_of
 from hardened.core.reasons import Reason
 from hardened.core.release.course import Course
-from hardened.core.release.migration_pods import is_at_work
+from hardened.core.release.migration_pods import is_at_work, unseen_pods
 from hardened.core.release.model import COLORS, WITHOUT_PODS, Record, Step
 from hardened.core.revisions import history
-from hardened.core.revisions.revision import object_name
+from hardened.core.revisions.revision import object_name, stored
 
 #: A pod with this deadline ends at once, and stays with what it reported.
 ENDED_SECONDS = 1
@@ -89,11 +92,11 @@ class Writes:
         is_as_recorded = live is not None and leads_to(live, self.svc) in known and not is_strange(live, self.svc)
         return not is_as_recorded and key not in self.observed.fresh | self.observed.absent | self.observed.hidden
 
-    def unseen_stacks(self) -> frozenset[ChildKey]:
-        """The Deployments that the release goes by, as far as the caches lack them: somebody may have taken their labels, and no more."""
+    def unseen(self) -> frozenset[ChildKey]:
+        """What the release goes by, as far as the caches lack it: somebody may have taken its labels, and no more."""
         record, stable = self.record, self.facts.stable
         if record is None or record.step in WITHOUT_PODS or self._is_new():
-            return frozenset()
+            return unseen_pods(self.facts, record)
         colors = {record.place.color, *((stable.place.color,) if stable else ()), *(COLORS if record.step is Step.KEEP else ())}
         keys = frozenset(self.facts.deployment_key(color) for color in colors)
         return keys - self.observed.children.keys() - self.observed.absent - self.observed.hidden
@@ -126,7 +129,13 @@ class Writes:
     def wanted(self) -> list[Manifest]:
         """All that should be there, in the order in which it is written."""
         children = desired_children(self.svc, self.course.stacks, self.course.switch, self.course.preview)
-        return [*children, *(signed(v.manifest) for v in self.course.verifiers if v.key not in self.lost and not v.is_early)]
+        guard = [signed(migration_budget(self.svc))] if self._has_migration() else []
+        return [*children, *guard, *(signed(v.manifest) for v in self.course.verifiers if v.key not in self.lost and not v.is_early)]
+
+    def _has_migration(self) -> bool:
+        """Whether a pod that is made once is to be made, or may be at work."""
+        once = [self.observed.children.get(verifier.key) for verifier in self.course.verifiers if verifier.is_once]
+        return any(live is None or not is_over(live) for live in once) or any(map(is_at_work, self.facts.ours))
 
     def applies(self, wanted: Iterable[Manifest]) -> tuple[list[Apply], Finding | None]:
         """What differs, and may be written: what keeps clients served first, and what takes pods away last.
@@ -157,10 +166,16 @@ class Writes:
         if live is None:
             yield Apply(manifest, is_new=True, is_optional=key in self._optional, needs=needs)
             return
+        if self._is_remade(manifest, live):
+            return  # once it is gone
         # What is being deleted is made anew once it is gone. A pod is made once; what may still change of it is its end.
         change = difference(manifest, live) if key.kind != "Pod" and not is_deleting(live) else None
         if change and key not in self.observed.contested:
             yield Apply(self._pinned_to(manifest, live), repairs=change if _digest(live) == _digest(manifest) else "", needs=needs)
+
+    def _is_remade(self, manifest: Manifest, live: Manifest) -> bool:
+        """Whether what is there never becomes what is wanted, and is deleted, to be made anew: nothing is lost with it."""
+        return loses_nothing(manifest, live, selector(self.svc, None))
 
     def _needs(self, manifest: Manifest, live: Manifest | None) -> frozenset[ChildKey]:
         """What has to be as it is wanted before this is written. Clients are led on to a stack once that is marked."""
@@ -190,13 +205,20 @@ class Writes:
 
     @property
     def _optional(self) -> frozenset[ChildKey]:
-        """A check that cannot be made holds nothing else up; what was to be run once is waited for."""
-        return frozenset(verifier.key for verifier in self.course.verifiers if not verifier.is_once)
+        """A check that cannot be made holds nothing else up, nor does a budget; what was to be run once is waited for."""
+        pods = frozenset(verifier.key for verifier in self.course.verifiers if not verifier.is_once)
+        return pods | {self._guard}
+
+    @property
+    def _guard(self) -> ChildKey:
+        return ChildKey("PodDisruptionBudget", migration_budget_name(self.svc))
 
     def _rank(self, step: Apply) -> int:
         """When it is written. Somebody may have led the Service to pods that no release keeps: it is led away from them first."""
         if self.takes_pods_away(step):
             return 2
+        if step.manifest["kind"] == "PodDisruptionBudget":
+            return 1  # a flip does not wait for it
         return 0 if self._serves(step.manifest) else 1
 
     def _serves(self, manifest: Manifest) -> bool:
@@ -211,12 +233,15 @@ class Writes:
             unwanted |= {key_of(live), history.files_key(live)}
         services = {key_of(m) for m in wanted if m["kind"] == "Service"}
         unwanted |= {key_of(child) for child in self.facts.ours if child["kind"] == "Service"} - services
+        known = [(manifest, self.observed.children.get(key_of(manifest))) for manifest in wanted]
+        unwanted |= {key_of(manifest) for manifest, there in known if there and self._is_remade(manifest, there)}
         pods = {key_of(m) for m in wanted if m["kind"] == "Pod"}
         verifiers = [child for child in self.facts.ours if is_verifier(child)]
         if self.course.rejection and not self.course.record:
             # What has failed is kept to be looked at, until the next release.
-            verifiers = [live for live in verifiers if (live.get("status") or {}).get("phase") not in ("Succeeded", "Failed")]
+            verifiers = [live for live in verifiers if not is_over(live)]
         unwanted |= {key_of(child) for child in verifiers if not is_at_work(child)} - pods
+        unwanted |= {self._guard} - {key_of(m) for m in wanted}
         for child in self.facts.ours:
             if key_of(child) in unwanted - self.observed.refused.keys() and not is_deleting(child):
                 meta = child["metadata"]
@@ -226,7 +251,7 @@ class Writes:
         """Verifiers that have asked for long enough."""
         for verifier in self.course.verifiers:
             live = self.observed.children.get(verifier.key)
-            is_running = live is not None and (live.get("status") or {}).get("phase") in ("Pending", "Running")
+            is_running = live is not None and (live.get("status") or {}).get("phase") in ("Pending", "Running") and not is_over(live)
             is_to_end = verifier.has_enough and is_running and verifier.key not in self.observed.refused
             if live and is_to_end and live["spec"].get("activeDeadlineSeconds") != ENDED_SECONDS:
                 yield verifier.key
@@ -254,7 +279,9 @@ class Writes:
     def _blocker(self, key: ChildKey, live: Manifest) -> Finding | None:
         match owner_of(live, self.svc.name, self.svc.uid):
             case Owner.OURS:
-                return None
+                # What stores a revision never changes: to write over it would be refused.
+                why = self.facts.kept.unusable.get(key.name, "") if key.kind == "ControllerRevision" and stored(live) else ""
+                return forged_revision(key.name, why) if why else None
             case Owner.PREVIOUS:
                 text = f"{key} still belongs to a deleted service of the same name; the garbage collector removes it"
                 return Finding(Reason.WAITING_FOR_GARBAGE_COLLECTION, text)

@@ -4,6 +4,7 @@ Each method raises an `ApiFailure`, and nothing else, when a call does not do wh
 After a TryAgain of a write nobody knows whether the server took it.
 """
 
+from collections.abc import AsyncIterator
 from typing import Any, Final, Literal, NamedTuple, Protocol
 
 from hardened.shell.kinds import Kind
@@ -14,6 +15,8 @@ Propagation = Literal["Background", "Foreground", "Orphan"]
 #: Reasons of a Refused with status 403 that core can tell from a lack of rights. The server says `Forbidden` for all of them.
 EXCEEDED_QUOTA: Final = "ExceededQuota"
 NAMESPACE_TERMINATING: Final = "NamespaceTerminating"
+#: The reason of a Refused for an object that is there and cannot be read. No server says so.
+UNREADABLE: Final = "Unreadable"
 
 
 class Listed(NamedTuple):
@@ -35,6 +38,11 @@ class ApiServer(Protocol):
         has forgotten where the list was (410).
         """
         ...
+
+    async def pages(self, kind: Kind, namespace: str | None, label_selector: str = "") -> AsyncIterator[Listed]:
+        """The same list, page by page, each with the version of the whole: of a list that is larger than the memory. TryAgain with status
+        410 where it is to be begun anew."""
+        yield await self.list(kind, namespace, label_selector)
 
     async def apply(self, kind: Kind, manifest: Body, *, force: bool) -> Body:
         """Server-side apply under the field manager `names.MANAGER`: creates, updates and gives up fields. The object as it is afterwards.

@@ -1,35 +1,82 @@
 """What the watches have told about services and their children, never going back in time."""
 
 import json
+import logging
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from hardened.api import names
+from hardened.core.live.observed import Owner, owner_of
 from hardened.core.needs.dependencies import named_services
+from hardened.shell import reading
 from hardened.shell.api_server import Body
-from hardened.shell.kinds import HARDENED_SERVICE, HARDENED_SERVICE_ACTION, POD_DISRUPTION_BUDGET, Kind
+from hardened.shell.kinds import (
+    CONFIG_MAP,
+    CONTROLLER_REVISION,
+    HARDENED_SERVICE,
+    HARDENED_SERVICE_ACTION,
+    POD_DISRUPTION_BUDGET,
+    Kind,
+)
 from hardened.shell.workqueue import Key
 
+logger = logging.getLogger(__name__)
+
+#: Watched by metadata alone: their bodies, of up to 1.5 MB, are read by name.
+BY_METADATA: Final = frozenset({CONFIG_MAP, CONTROLLER_REVISION})
+#: The kind of an object in such a watch.
+PARTIAL: Final = "PartialObjectMetadata"
 #: How many deleted objects are remembered: at 1,000 services, all their children deleted once. About 100 bytes each.
 TOMBSTONES: Final = 10_000
+#: How many objects that cannot be read are known by name. About 500 bytes each.
+MOST_UNREAD: Final = 1000
+#: Why an object is left out in which something is of another type than in each of its kind, after `it`.
+MISSHAPEN: Final = "is not shaped as its kind is"
+#: What comes of reading such an object. One must not end the watch of all others, nor their list.
+_ODD: Final = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 _Id = tuple[str, str, str]  # kind, namespace, name
 
 
 @dataclass(slots=True)
 class _Entry:
-    text: bytes  # the body as JSON: a sixth of the dictionaries' memory
+    text: bytes | None  # the body as JSON: a sixth of the dictionaries' memory; None: known by name only
     uid: str
     version: str
     key: Key | None
     needs: frozenset[str] = frozenset()  # of a HardenedService: those that it depends on
+    is_lacking: bool = False  # whether its body is to be read before anything is decided about its service
 
     @property
-    def body(self) -> Body:
-        body: Body = json.loads(self.text)
+    def body(self) -> Body | None:
+        body: Body | None = None if self.text is None else json.loads(self.text)
         return body
+
+
+class Child(NamedTuple):
+    """Whom to read. kind: its name."""
+
+    kind: str
+    name: str
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """An object that is there and cannot be read. why: after `it`."""
+
+    kind: Kind
+    namespace: str
+    name: str
+    uid: str
+    version: str
+    key: Key | None
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name} is left out: it {self.why}"
 
 
 class Cache:
@@ -44,11 +91,16 @@ class Cache:
     no younger than itself and not in it; so one that comes late, or from a server that lags behind, does no harm.
     A watch with a label selector reports an object that no longer matches as DELETED, with the resourceVersion of that change: a later
     state of the same object is believed again.
+    An object that cannot be read is as one that is not there, but for `unread`, which names it: it ends no watch and no list.
+
+    What could fill the memory is known by name only: children of services that are not there, ConfigMaps and ControllerRevisions that carry
+    the label of a service and are not its own, and what a watch of metadata tells of. What of these its service needs is `lacking`.
     """
 
     def __init__(self, *, tombstones: int = TOMBSTONES) -> None:
         self._entries: dict[_Id, _Entry] = {}
         self._children: dict[Key, dict[_Id, _Entry]] = {}
+        self._unread: OrderedDict[_Id, Unread] = OrderedDict()
         self._limit = tombstones
         self._tombstones: OrderedDict[str, int | None] = OrderedDict()  # uid -> resourceVersion of its end; None: we were told it is gone
         self._floors: dict[tuple[str, str | None], int] = {}  # kind, namespace or None for all -> resourceVersion of the last complete list
@@ -63,8 +115,14 @@ class Cache:
         return entry.body if entry else None
 
     def children(self, namespace: str, service: str) -> tuple[Body, ...]:
-        """All known children of the service, of every kind, in no particular order; the HardenedService is not among them."""
-        return tuple(entry.body for entry in self._children.get(Key(namespace, service), {}).values())
+        """The children of the service whose bodies are known, of every kind, in no particular order; it is not among them itself."""
+        bodies = (entry.body for entry in self._children.get(Key(namespace, service), {}).values())
+        return tuple(body for body in bodies if body is not None)
+
+    def lacking(self, key: Key) -> tuple[Child, ...]:
+        """The children of a service whose bodies are to be read by name."""
+        children = self._children.get(key, {})
+        return tuple(Child(kind, name, entry.uid) for (kind, _, name), entry in children.items() if entry.is_lacking)
 
     def needs(self, namespace: str, name: str) -> frozenset[str]:
         """The names of the services that a HardenedService depends on, none where it is not known."""
@@ -75,27 +133,46 @@ class Cache:
         """The keys of all known HardenedServices."""
         return tuple(Key(namespace, name) for kind, namespace, name in self._entries if kind == HARDENED_SERVICE.name)
 
+    def unread(self, key: Key) -> tuple[Unread, ...]:
+        """What belongs to the service and cannot be read, itself included."""
+        return tuple(unread for unread in self._unread.values() if unread.key == key)
+
+    def count_unread(self, kind: str) -> int:
+        """How many objects of this kind, by its name, cannot be read; at most MOST_UNREAD of all kinds are known."""
+        return sum(unread.kind.name == kind for unread in tuple(self._unread.values()))
+
     # ---- being told
 
     def see(self, kind: Kind, event_type: str | None, obj: Body) -> Key | None:
         """Takes one watch event: ADDED, MODIFIED, None (from the initial list) or DELETED. The service to look at, or None: nothing new.
 
-        An object that changes hands names the service that lost it.
+        An object that changes hands names the service that lost it. Never raises: what cannot be read is left out, see `unread`.
         """
-        if event_type == "DELETED":
+        if event_type != "DELETED":
+            return self._take(kind, obj)
+        try:
             meta = obj["metadata"]
             version = _version(meta)
             return self._gone(kind, meta["namespace"], meta["name"], meta["uid"], int(version) if version.isdecimal() else None)
-        return self._put(kind, obj)
+        except _ODD as error:
+            logger.warning("the end of an object of the kind %s cannot be read: %s", kind, type(error).__name__)
+            return None
 
     def wrote(self, kind: Kind, obj: Body) -> None:
         """Takes the reply to our own write, so that the next look sees it. The watch's echo of it is then nothing new."""
-        self._put(kind, obj)
+        self._take(kind, obj)
 
     def deleted(self, kind: Kind, namespace: str, name: str, uid: str) -> Key | None:
         """This object is gone: our delete was taken, or a GET of it answered 404. Late events do not bring it back, except such as carry
         a deletionTimestamp: then a finalizer still holds it."""
         return self._gone(kind, namespace, name, uid, None)
+
+    def unreadable(self, kind: Kind, namespace: str, name: str) -> None:
+        """The body of this object cannot be read: see `unread`."""
+        entry = self._entries.get((kind.name, namespace, name))
+        if entry is not None:
+            self._drop((kind.name, namespace, name))
+            self._know_unread(Unread(kind, namespace, name, entry.uid, entry.version, entry.key, reading.UNUSABLE))
 
     def listing(self, kind: Kind, namespace: str | None, version: str) -> "Listing":
         """Begins to take a complete list of one kind in this namespace (None: in all). version: the list's own resourceVersion."""
@@ -113,8 +190,48 @@ class Cache:
             and namespace in (None, known[1])
             and _number(entry.version, version + 1) <= version
         ]
+        for known in [known for known in self._unread if known[0] == kind.name and known not in listed and namespace in (None, known[1])]:
+            del self._unread[known]
         # No tombstone: an object that lost its label is not in the list either, and is to be seen again when it has it back.
         return {key for key in map(self._drop, missing) if key is not None}
+
+    def _take(self, kind: Kind, obj: Body, as_of: int = 0) -> Key | None:
+        """_put, for what may have any shape."""
+        try:
+            if "managedFields" in obj["metadata"]:
+                obj = obj | {"metadata": {name: value for name, value in obj["metadata"].items() if name != "managedFields"}}
+            if not reading.is_usable(obj):
+                return self._leave_out(kind, obj, reading.UNUSABLE)
+            key = self._put(kind, obj, as_of)
+            self._unread.pop(_id(kind, obj), None)
+            return key
+        except _ODD:
+            return self._leave_out(kind, obj, MISSHAPEN)
+
+    def _leave_out(self, kind: Kind, obj: Body, why: str) -> Key | None:
+        """Known by name only, as far as it has one. Said once of each object."""
+        try:
+            meta, this = obj["metadata"], _id(kind, obj)
+            if self._is_buried(meta):
+                return None
+            unread = Unread(kind, *this[1:], str(meta["uid"]), _version(meta), _key_or_none(kind, obj), why)
+        except _ODD:
+            logger.warning("an object of the kind %s has no name, and is left out: it %s", kind, why)
+            return None
+        lost = self._drop(this)
+        return unread.key if self._know_unread(unread) else lost
+
+    def _know_unread(self, unread: Unread) -> bool:
+        """Whether it is news."""
+        this = (unread.kind.name, unread.namespace, unread.name)
+        known = self._unread.pop(this, None)
+        self._unread[this] = unread
+        while len(self._unread) > MOST_UNREAD:
+            self._unread.popitem(last=False)
+        if known is not None and known.uid == unread.uid:
+            return False
+        logger.warning("%s", unread)
+        return True
 
     def _put(self, kind: Kind, obj: Body, as_of: int = 0) -> Key | None:
         """as_of: the version of the list that the object is in: it was there until then."""
@@ -125,23 +242,31 @@ class Cache:
         known = self._entries.get(this)
         if known is None and self._is_old_news(kind, meta, as_of):
             return None
-        if known is not None and not _is_newer(meta, known):
+        is_partial = obj.get("kind") == PARTIAL
+        if is_partial:
+            unread = self._unread.get(this)
+            if unread is not None and (unread.uid, unread.version) == (meta["uid"], _version(meta)):
+                return None
+        if known is not None and not _is_newer(meta, known) and (is_partial or not _completes(meta, known)):
             return None
         lost = known.key if known is not None else None
         key = _key(kind, obj)
         if kind == POD_DISRUPTION_BUDGET:
             # Nothing follows from its status, which changes with each pod that comes or goes.
             obj = {name: value for name, value in obj.items() if name != "status"}
-        if "managedFields" in meta:
-            obj = obj | {"metadata": {name: value for name, value in meta.items() if name != "managedFields"}}
         if lost is not None and lost != key:
             self._unlink(lost, this)
-        text = json.dumps(obj, ensure_ascii=False, separators=(",", ":")).encode(errors="surrogatepass")
+        is_needed = self._is_needed(kind, obj, key)
+        text = json.dumps(obj, ensure_ascii=False, separators=(",", ":")).encode() if is_needed and not is_partial else None
         needs = named_services(obj) if kind == HARDENED_SERVICE else frozenset()
-        entry = self._entries[this] = _Entry(text, meta["uid"], _version(meta), key, needs)
-        if key is not None and kind != HARDENED_SERVICE:
+        entry = self._entries[this] = _Entry(text, meta["uid"], _version(meta), key, needs, is_needed and is_partial)
+        if kind == HARDENED_SERVICE:
+            if known is None and key is not None:
+                for child in self._children.get(key, {}).values():
+                    child.is_lacking = child.text is None
+        elif key is not None:
             self._children.setdefault(key, {})[this] = entry
-        if kind == POD_DISRUPTION_BUDGET and known is not None and lost == key and _unversioned(known.body) == _unversioned(entry.body):
+        if kind == POD_DISRUPTION_BUDGET and known is not None and lost == key and text is not None and _is_same(known.body, entry.body):
             return None
         return lost if lost is not None and lost != key else key
 
@@ -151,6 +276,10 @@ class Cache:
         while len(self._tombstones) > self._limit:
             self._tombstones.popitem(last=False)
         this = (kind.name, namespace, name)
+        unread = self._unread.get(this)
+        if unread is not None and unread.uid == uid:
+            del self._unread[this]
+            return unread.key
         known = self._entries.get(this)
         # Another uid: the object was made anew under the same name, and this is news of its predecessor.
         if known is None or known.uid != uid or (version is not None and _number(known.version, 0) > version):
@@ -161,9 +290,27 @@ class Cache:
         entry = self._entries.pop(this, None)
         if entry is None:
             return None
-        if entry.key is not None:
+        if this[0] == HARDENED_SERVICE.name:
+            self._forget_children(Key(*this[1:]))
+        elif entry.key is not None:
             self._unlink(entry.key, this)
         return entry.key
+
+    def _forget_children(self, key: Key) -> None:
+        """Their bodies, once their service is gone; not those of actions, which are answered all the same."""
+        for this, child in self._children.get(key, {}).items():
+            if this[0] != HARDENED_SERVICE_ACTION.name:
+                child.text, child.is_lacking = None, False
+
+    def _is_needed(self, kind: Kind, obj: Body, key: Key | None) -> bool:
+        """Whether anything is decided by the body of this object."""
+        if kind in (HARDENED_SERVICE, HARDENED_SERVICE_ACTION):
+            return True
+        service = self._entries.get((HARDENED_SERVICE.name, *key)) if key is not None else None
+        if key is None or service is None:
+            return False
+        # Whoever may write these can make them as large as the server takes them, and they are read by name where their name is wanted.
+        return kind not in BY_METADATA or owner_of(obj, key.name, service.uid) is not Owner.FOREIGN
 
     def _unlink(self, key: Key, this: _Id) -> None:
         children = self._children.get(key)
@@ -196,8 +343,13 @@ class Listing:
         """Takes some of the list's objects. The keys of services for which they are news."""
         keys = set()
         for obj in page:
-            self._listed.add(_id(self._kind, obj))
-            keys.add(self._cache._put(self._kind, obj, self._version))
+            try:
+                named = self._kind.named(obj)
+                self._listed.add(_id(self._kind, named))
+            except _ODD:
+                logger.warning("an item of a list of %s has no name, and is left out", self._kind.plural)
+                continue
+            keys.add(self._cache._take(self._kind, named, self._version))
         return {key for key in keys if key is not None}
 
     def end(self) -> set[Key]:
@@ -223,6 +375,23 @@ def _key(kind: Kind, obj: Body) -> Key | None:
             return Key(meta["namespace"], owner["name"])
     service = (meta.get("labels") or {}).get(names.SERVICE_LABEL)
     return Key(meta["namespace"], service) if service else None
+
+
+def _key_or_none(kind: Kind, obj: Body) -> Key | None:
+    """_key, of what may have any shape."""
+    try:
+        return _key(kind, obj)
+    except _ODD:
+        return None
+
+
+def _completes(meta: Body, known: _Entry) -> bool:
+    """Whether it is the body of an object that is known by name only."""
+    return known.is_lacking and (meta["uid"], _version(meta)) == (known.uid, known.version)
+
+
+def _is_same(one: Body | None, other: Body | None) -> bool:
+    return one is not None and other is not None and _unversioned(one) == _unversioned(other)
 
 
 def _unversioned(body: Body) -> Body:

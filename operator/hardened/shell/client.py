@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -14,11 +14,12 @@ from kubernetes.aio.client.exceptions import ApiException
 
 from hardened.api import names
 from hardened.errors import Refused, TryAgain
-from hardened.shell import credentials
-from hardened.shell.api_server import ApiServer, Body, Listed, Propagation
+from hardened.shell import credentials, reading
+from hardened.shell.api_server import UNREADABLE, ApiServer, Body, Listed, Propagation
 from hardened.shell.credentials import Credentials
 from hardened.shell.failures import failure, no_reply
 from hardened.shell.kinds import Kind
+from hardened.shell.reading import TooLarge
 from hardened.shell.settings import BadSetting
 
 logger = logging.getLogger(__name__)
@@ -76,11 +77,11 @@ class Client(ApiServer):
 
     async def list(self, kind: Kind, namespace: str | None, label_selector: str = "", *, chunk: int = 100) -> Listed:
         try:
-            return await self._pages(kind, namespace, label_selector, chunk)
+            return await self._whole_list(kind, namespace, label_selector, chunk)
         except TryAgain as error:
             if error.status != 410:
                 raise
-            return await self._pages(kind, namespace, label_selector, chunk)
+            return await self._whole_list(kind, namespace, label_selector, chunk)
 
     async def apply(self, kind: Kind, manifest: Body, *, force: bool) -> Body:
         meta = manifest["metadata"]
@@ -129,23 +130,37 @@ class Client(ApiServer):
 
     # ---- one call
 
-    async def _pages(self, kind: Kind, namespace: str | None, label_selector: str, chunk: int) -> Listed:
+    async def _whole_list(self, kind: Kind, namespace: str | None, label_selector: str, chunk: int) -> Listed:
+        items: list[Body] = []
+        version = ""
+        async for page in self.pages(kind, namespace, label_selector, chunk=chunk):
+            items += page.items
+            version = page.version
+        return Listed(items, version)
+
+    async def pages(self, kind: Kind, namespace: str | None, label_selector: str = "", *, chunk: int = 100) -> AsyncIterator[Listed]:
         query = {"limit": str(chunk)}
         if label_selector:
             query["labelSelector"] = label_selector
-        items: list[Body] = []
         while True:
-            page = await self._call("list", kind, namespace, None, query=query)
-            for item in page.get("items") or ():
-                item["metadata"].pop("managedFields", None)
-                items.append(kind.named(item))
+            try:
+                page = await self._call("list", kind, namespace, None, query=query)
+            except TooLarge:
+                # Large objects, of which somebody made many: they are to be read, but not all at once.
+                query["limit"] = str(max(1, int(query["limit"]) // 10))
+                continue
+            items = page.get("items") or ()
+            for item in items:
+                (item.get("metadata") or {}).pop("managedFields", None)
             meta = page.get("metadata") or {}
+            version = str(meta.get("resourceVersion", ""))
+            if not version.isdecimal():
+                raise TryAgain(f"list {kind.plural}: the reply is not a list", status=200)
+            yield Listed([kind.named(item) for item in items], version)
             if not meta.get("continue"):
-                version = str(meta.get("resourceVersion", ""))
-                if not version.isdecimal():
-                    raise TryAgain(f"list {kind.plural}: the reply is not a list", status=200)
-                return Listed(items, version)
+                return
             query["continue"] = meta["continue"]
+            query["limit"] = str(min(chunk, 2 * int(query["limit"])))
 
     async def _call(
         self,
@@ -168,20 +183,27 @@ class Client(ApiServer):
         code = "0"
         try:
             try:
+                most = reading.MOST_BYTES if verb == "list" and query and int(query["limit"]) > 1 else None
                 async with asyncio.timeout(TOTAL_TIMEOUT):
-                    status, headers, text = await self._send(method, url, content_type, payload)
+                    status, headers, text = await self._send(method, url, content_type, payload, most)
             except (aiohttp.ClientError, ApiException, OSError, ValueError) as error:  # TimeoutError is an OSError
                 raise no_reply(call, error) from error
+            except TooLarge:
+                code = "200"
+                raise
             code = str(status)
             if status == 401:
                 self._is_fresh = False
             if not 200 <= status < 300:
                 raise failure(call, status, headers, text)
-            return _parsed(call, status, text)
+            body_read = await _parsed(call, status, text)
+            return body_read if verb == "list" else _whole(call, status, body_read)
         finally:
             self._count(verb, kind.plural, code)
 
-    async def _send(self, method: str, url: str, content_type: str, body: Any) -> tuple[int, Mapping[str, str], bytes]:
+    async def _send(
+        self, method: str, url: str, content_type: str, body: Any, most: int | None = None
+    ) -> tuple[int, Mapping[str, str], bytes]:
         await self._refresh()
         headers = {"Accept": _JSON, "Content-Type": content_type, "User-Agent": "hardened-operator"}
         if self._who.authorization:
@@ -189,7 +211,9 @@ class Client(ApiServer):
         timeout = aiohttp.ClientTimeout(total=TOTAL_TIMEOUT, sock_connect=CONNECT_TIMEOUT)
         reply = await self._api.call_api(method, self._who.server + url, headers, body, _request_timeout=timeout)
         try:
-            return reply.status, reply.headers, await reply.read()
+            if most is None or reply.status != 200:
+                return reply.status, reply.headers, await reply.read()
+            return reply.status, reply.headers, await reading.at_most(reply.response.content.iter_any(), most)
         finally:
             reply.response.release()
 
@@ -247,12 +271,22 @@ def _encoded(call: str, content_type: str, body: Body | None) -> Any:
         raise Refused(f"{call}: the manifest cannot be written as JSON ({type(error).__name__})") from error
 
 
-def _parsed(call: str, status: int, text: bytes) -> Body:
+async def _parsed(call: str, status: int, text: bytes) -> Body:
     try:
-        body = json.loads(text)
-    except (ValueError, RecursionError):
+        body = await reading.read(text)
+    except ValueError:
         body = None
     if not isinstance(body, dict):
         # Neither the text nor the parser's error goes on: both can quote the object.
         raise TryAgain(f"{call}: the reply is not a JSON object", status=status)
+    return body
+
+
+def _whole(call: str, status: int, body: Body) -> Body:
+    """The object, less what is too deep of managedFields: whoever may write an object can write those, and nothing follows from them."""
+    meta = body.get("metadata")
+    if isinstance(meta, dict) and "managedFields" in meta:
+        meta["managedFields"] = [entry for entry in meta["managedFields"] or () if reading.is_usable(entry)]
+    if not reading.is_usable(body):
+        raise Refused(f"{call}: the object cannot be read: it {reading.UNUSABLE}", status=status, reason=UNREADABLE)
     return body

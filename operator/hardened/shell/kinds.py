@@ -43,6 +43,7 @@ class Kind:
 
 DEPLOYMENT = Kind("apps", "v1", "deployments", "Deployment")
 CONTROLLER_REVISION = Kind("apps", "v1", "controllerrevisions", "ControllerRevision")
+REPLICA_SET = Kind("apps", "v1", "replicasets", "ReplicaSet")
 SERVICE = Kind("", "v1", "services", "Service")
 SERVICE_ACCOUNT = Kind("", "v1", "serviceaccounts", "ServiceAccount")
 CONFIG_MAP = Kind("", "v1", "configmaps", "ConfigMap")
@@ -64,6 +65,7 @@ KINDS: Mapping[str, Kind] = {
     kind.name: kind
     for kind in (
         DEPLOYMENT,
+        REPLICA_SET,
         CONTROLLER_REVISION,
         SERVICE,
         SERVICE_ACCOUNT,

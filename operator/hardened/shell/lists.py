@@ -8,9 +8,7 @@ the lists without their objects.
 from collections.abc import Iterable
 from typing import Any
 
-import aiohttp
-
-from hardened.shell.cache import Cache, Listing
+from hardened.shell.cache import PARTIAL, Cache, Listing
 from hardened.shell.kinds import Kind
 from hardened.shell.workqueue import WorkQueue
 
@@ -29,30 +27,17 @@ class Lists:
         kind = self._kinds.get(parts[-1])
         meta = page.get("metadata") or {}
         version = str(meta.get("resourceVersion", ""))
-        if kind is None or page.get("kind") != f"{kind.name}List" or not version.isdecimal():
+        if kind is None or page.get("kind") not in (f"{kind.name}List", f"{PARTIAL}List") or not version.isdecimal():
             return page
         if is_first:
             self._open[path] = self._cache.listing(kind, parts[-2] if parts[-3] == "namespaces" else None, version)
         listing = self._open.get(path)
         if listing is None:
             return page
-        keys = listing.take(map(kind.named, page.get("items") or ()))
+        keys = listing.take(page.get("items") or ())
         if not meta.get("continue"):
             keys |= listing.end()
             del self._open[path]
         for key in keys:
             self._queue.add(key)
         return page | {"items": []}
-
-    def response_class(self) -> type[aiohttp.ClientResponse]:
-        """What aiohttp makes the session's responses of."""
-        taken = self.taken
-
-        class Response(aiohttp.ClientResponse):
-            async def json(self, **how: Any) -> Any:
-                page = await super().json(**how)
-                if self.status != 200 or not isinstance(page, dict):
-                    return page
-                return taken(self.url.path, page, is_first="continue" not in self.url.query)
-
-        return Response

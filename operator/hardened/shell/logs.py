@@ -5,6 +5,8 @@ import logging
 import sys
 from datetime import UTC, datetime
 
+from hardened.api.text import escaped_json
+
 
 class JsonFormatter(logging.Formatter):
     """`ts`, `level`, `logger`, `msg`, and `error` with the traceback where there is one."""
@@ -18,7 +20,7 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False)
+        return escaped_json(json.dumps(line, ensure_ascii=False))
 
 
 def configure(level: str) -> None:

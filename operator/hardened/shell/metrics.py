@@ -1,22 +1,17 @@
 """What Prometheus can know about the operator, and the small server that tells it."""
 
-import socket
-import socketserver
+import asyncio
 import threading
-from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import choose_encoder
 
+from hardened.shell.listener import Answer, Listener, Reply
 from hardened.shell.release_metrics import ReleaseMetrics
 from hardened.shell.workqueue import Key
 
-#: Seconds a scraper may take to send its request, or to read the answer.
-SOCKET_TIMEOUT: Final = 5.0
-#: Scrapes at the same time; more are turned away.
-CONNECTIONS: Final = 8
 #: The verbs of ApiServer that change something.
 WRITES: Final = frozenset({"apply", "status", "scale", "delete", "create", "update", "patch"})
 _SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
@@ -37,6 +32,9 @@ class Metrics:
         )
         self.writes = Counter("hardened_writes", "Writes that the API server took.", ["verb", "resource"], registry=registry)
         self.repairs = Counter("hardened_repairs", "Children put right that somebody else changed or removed.", ["kind"], registry=registry)
+        self.unreadable = Gauge(
+            "hardened_unreadable_objects", "Objects that cannot be read and are left out; the log names them.", ["kind"], registry=registry
+        )
         self.leader = Gauge("hardened_leader", "1 while this process leads.", registry=registry)
         self.services = Gauge("hardened_services", "Services by phase.", ["phase"], registry=registry)
         self.releases = ReleaseMetrics(registry)
@@ -65,6 +63,15 @@ class Metrics:
         self.queue_depth.set_function(lambda: float(depth()))
         self.queue_oldest_seconds.set_function(_steady(oldest_seconds))
 
+    def watch_unread(self, kinds: Iterable[str], count: Callable[[str], int]) -> None:
+        """Asks at each scrape how many objects of each kind are left out."""
+
+        def counted(kind: str) -> Callable[[], float]:
+            return _steady(lambda: float(count(kind)))
+
+        for kind in kinds:
+            self.unreadable.labels(kind).set_function(counted(kind))
+
     def watch_leader(self, is_leader: Callable[[], bool]) -> None:
         self.leader.set_function(lambda: float(is_leader()))
 
@@ -84,82 +91,47 @@ def _steady(ask: Callable[[], float]) -> Callable[[], float]:
 
 
 def serve(registry: CollectorRegistry, port: int, host: str = "") -> "MetricsServer":
-    """Serves /metrics in daemon threads until `close()`. host "": every address, IPv6 too; port 0: any free one, see `server_port`.
+    """Serves /metrics until `close()`. host "": every address, IPv6 too; port 0: any free one, see `server_port`.
 
     Raises OSError when the port is taken.
     """
-    server = MetricsServer((host, port), registry)
-    threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
-    return server
+    return MetricsServer(registry, port, host)
 
 
-class MetricsServer(ThreadingHTTPServer):
-    """prometheus_client's own server has no time-outs and no bound on its threads: ten slow readers would be ten threads for good."""
+class MetricsServer:
+    """In a thread with a loop of its own: how late the operator's loop is is told also while it is late."""
 
-    daemon_threads = True
-
-    def __init__(self, address: tuple[str, int], registry: CollectorRegistry) -> None:
-        self.registry = registry
-        self._slots = threading.BoundedSemaphore(CONNECTIONS)
-        if not address[0] and socket.has_dualstack_ipv6():
-            self.address_family = socket.AF_INET6
-        super().__init__(address, _Handler)
-
-    def server_bind(self) -> None:
-        if self.address_family == socket.AF_INET6:
-            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        # Not HTTPServer's: it asks the DNS for our own name, and can wait for it long.
-        socketserver.TCPServer.server_bind(self)
-        self.server_name, self.server_port = "metrics", self.server_address[1]
+    def __init__(self, registry: CollectorRegistry, port: int, host: str) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="metrics", daemon=True)
+        self._thread.start()
+        self._listener = Listener(_answer(registry))
+        try:
+            self._run(self._listener.open(port, host))
+        except OSError:
+            self._end()
+            raise
+        self.server_port = self._listener.port
 
     def close(self) -> None:
-        self.shutdown()
-        self.server_close()
+        """Hangs up on everybody."""
+        self._run(self._listener.close())
+        self._end()
 
-    def process_request(self, request: Any, client_address: Any) -> None:
-        if not self._slots.acquire(blocking=False):
-            self.shutdown_request(request)
-            return
-        try:
-            super().process_request(request, client_address)
-        except RuntimeError:  # no thread could be started
-            self._slots.release()
-            self.shutdown_request(request)
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            self._slots.release()
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A scraper that hangs up is no news; the traceback that the base class prints would be."""
+    def _end(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
 
 
-class _Handler(BaseHTTPRequestHandler):
-    timeout = SOCKET_TIMEOUT
-    server: MetricsServer
-    server_version = "hardened"
-    sys_version = ""
+def _answer(registry: CollectorRegistry) -> Answer:
+    def answer(path: str, headers: Mapping[str, str]) -> Reply | None:
+        if path != "/metrics":
+            return None
+        encode, content_type = choose_encoder(headers.get("accept", ""))
+        return Reply(encode(registry), content_type=content_type)
 
-    def do_GET(self) -> None:
-        self._answer(with_body=True)
-
-    def do_HEAD(self) -> None:
-        self._answer(with_body=False)
-
-    def _answer(self, *, with_body: bool) -> None:
-        if self.path.partition("?")[0] != "/metrics":
-            self.send_error(404)
-            return
-        encode, content_type = choose_encoder(self.headers.get("Accept") or "")
-        body = encode(self.server.registry)
-        self.send_response(200)
-        self.send_header("Content-Type", content_type)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if with_body:
-            self.wfile.write(body)
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name for it
-        """Scrapes are not logged."""
+    return answer

@@ -1,24 +1,36 @@
 """How many releases are at work in the whole operator: a new base image for 200 services is not to start 200 stacks at once."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hardened.core.release.model import Step
-from hardened.core.release.record import record_of
+from hardened.core.release.record import record_of, stable_of
 from hardened.shell.workqueue import Key
+
+#: What one namespace holds at most while others wait, of all places.
+SHARE = 0.5
 
 
 class Places:
-    """A place for each release at work, as the statuses tell. limit: at most so many, at least 1."""
+    """A place for each release at work, as the statuses tell. limit: at most so many, at least 1; share: of a namespace, more than 0.
 
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
+    While others wait no namespace holds more than its share, and at least one: what it has taken beyond it, while nobody waited, counts for
+    nobody else. So at most half as many again are at work as may be, with a share of a half.
+    """
+
+    def __init__(self, limit: int, share: float = SHARE) -> None:
+        self._limit, self._share = limit, max(1, int(limit * share))
         self._working: set[Key] = set()
         self._waiting: dict[Key, bool] = {}  # in the order in which they came -> whether it takes a place as soon as it is looked at
 
     def has_place(self, key: Key) -> bool:
         """Whether the release of this service may work now, or does already."""
-        return len(self._working - {key}) < self._limit
+        held = Counter(each.namespace for each in self._working if each != key)
+        own = held.pop(key.namespace, 0)
+        if own >= self._share and any(is_sure and each.namespace != key.namespace for each, is_sure in self._waiting.items()):
+            return False
+        return own + sum(min(count, self._share) for count in held.values()) < self._limit
 
     def saw(self, key: Key, status: Mapping[str, Any]) -> tuple[Key, ...]:
         """Takes the status of a service. The services to look at since a place has become free, if any."""
@@ -29,12 +41,13 @@ class Places:
             self._waiting[key] = status.get("phase") == "Queued"
         else:
             self._waiting.pop(key, None)
-        if record and record.is_working:
+        # The first release of a service takes none: nothing serves before it. Nor does one that is suspended.
+        if record and record.is_working and stable_of(status) and status.get("phase") != "Suspended":
             self._working.add(key)
             return ()
         self._working.discard(key)
         has_left = was_working or (was_waiting and key not in self._waiting)
-        return tuple(self._next(key)) if has_left and len(self._working) < self._limit else ()
+        return tuple(self._next(key)) if has_left else ()
 
     def forget(self, key: Key) -> tuple[Key, ...]:
         """The service is gone. The services to look at since a place has become free, if any."""
@@ -43,7 +56,7 @@ class Places:
     def _next(self, but: Key) -> Iterator[Key]:
         """Those that may take the place, up to the first that is sure to."""
         for key, is_sure in self._waiting.items():
-            if key != but:
+            if key != but and self.has_place(key):
                 yield key
                 if is_sure:
                     return

@@ -3,43 +3,26 @@
 On the loop and not in a thread: an answer proves that the loop turns. While it does not, the kubelet's own time-out is the answer.
 """
 
-import socket
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Final
+from collections.abc import Callable, Mapping
 
-from aiohttp import web
-
-#: Seconds that a connection may stay open without a request, and that requests have to be answered once the process ends.
-KEEPALIVE_TIMEOUT: Final = 5.0
-SHUTDOWN_TIMEOUT: Final = 0.1
+from hardened.shell.listener import Listener, Reply
 
 Problems = Callable[[], list[str]]
 """What is wrong now, as sentences; empty when nothing is."""
 
 
-async def serve(port: int, paths: Mapping[str, Problems]) -> web.AppRunner:
-    """Answers GET and HEAD of each path, until `cleanup()`: 200, or 500 and what is wrong.
+async def serve(port: int, paths: Mapping[str, Problems]) -> Listener:
+    """Answers GET and HEAD of each path, until `close()`: 200, or 500 and what is wrong.
 
-    On every address, IPv6 too; port 0: any free one, see `addresses`. Raises OSError when the port is taken.
+    On every address, IPv6 too; port 0: any free one, see `port`. Raises OSError when the port is taken.
     """
-    app = web.Application()
-    for path, problems in paths.items():
-        app.router.add_get(path, _answer(problems))
-    runner = web.AppRunner(app, access_log=None, keepalive_timeout=KEEPALIVE_TIMEOUT, shutdown_timeout=SHUTDOWN_TIMEOUT)
-    await runner.setup()
-    await web.SockSite(runner, _listener(port)).start()
-    return runner
 
+    def answer(path: str, _: Mapping[str, str]) -> Reply | None:
+        if path not in paths:
+            return None
+        found = paths[path]()
+        return Reply("".join(f"{problem}\n" for problem in found).encode() or b"ok\n", 500 if found else 200)
 
-def _answer(problems: Problems) -> Callable[[web.Request], Awaitable[web.Response]]:
-    async def answer(_: web.Request) -> web.Response:
-        found = problems()
-        return web.Response(status=500 if found else 200, text="".join(f"{problem}\n" for problem in found) or "ok\n")
-
-    return answer
-
-
-def _listener(port: int) -> socket.socket:
-    if socket.has_dualstack_ipv6():
-        return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True)
-    return socket.create_server(("", port))
+    listener = Listener(answer)
+    await listener.open(port)
+    return listener

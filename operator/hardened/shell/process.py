@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from hardened import __version__
-from hardened.core.policy import Policy
 from hardened.errors import ApiFailure
 from hardened.shell import credentials, logs, metrics, probes, watcher, watches
 from hardened.shell.cache import Cache
@@ -20,7 +19,7 @@ from hardened.shell.client import Client, Count, connect
 from hardened.shell.health import TICK, Signs
 from hardened.shell.leader import Leader
 from hardened.shell.metrics import Metrics
-from hardened.shell.prometheus import Prometheus
+from hardened.shell.prometheus import Access, Prometheus
 from hardened.shell.reconciler import Reconciler
 from hardened.shell.recorder import Recorder
 from hardened.shell.settings import Settings
@@ -71,23 +70,27 @@ class Process:
             client,
             self.cache,
             self.queue,
-            policy=Policy(
-                frozenset(settings.pod_label_keys),
-                frozenset(settings.pod_annotation_keys),
-                frozenset(settings.service_account_annotation_keys),
-                settings.verifier_image,
-                # In namespaces of its own, a team asks for what is its own anyway.
-                allows_queries=bool(settings.namespaces) or settings.prometheus_shared,
-            ),
+            policy=settings.policy,
             metrics=measured,
             recorder=self.recorder,
             now=lambda: datetime.now(UTC),
             may_write=lambda: not settings.leader_elect or self.leader.is_leader,
             crd_schema=lambda: self.sync.crd_schema,
+            is_known=self.sync.is_known,
             releases=settings.max_concurrent_releases,
-            prometheus=Prometheus(settings.prometheus_url),
+            share=settings.namespace_share / 100,
+            prometheus=Prometheus(
+                settings.prometheus_url,
+                Access(
+                    settings.prometheus_ca_file,
+                    settings.prometheus_token_file,
+                    settings.prometheus_certificate_file,
+                    settings.prometheus_key_file,
+                ),
+            ),
         )
         measured.watch_queue(self.queue.__len__, self.queue.oldest_seconds)
+        measured.watch_unread((kind.name for kind in watches.WATCHED), self.cache.count_unread)
         measured.watch_leader(lambda: not settings.leader_elect or self.leader.is_leader)
 
     async def _take_over(self) -> None:
@@ -138,7 +141,7 @@ class Process:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self.client.close()
-            await asked.cleanup()
+            await asked.close()
             server.close()
         logger.info("hardened operator %s ends with exit code %d", __version__, self.exit_code)
         return self.exit_code

@@ -4,8 +4,11 @@ import asyncio
 import json
 import logging
 import re
-from collections.abc import Callable
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import requests
@@ -14,20 +17,20 @@ from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
 from hardened.core.checks.queries import Query, Sample
+from hardened.shell.slots import Slots
+from hardened.shell.workqueue import Key
 
 logger = logging.getLogger(__name__)
 
 #: Seconds for one answer, connecting included. The thread of one that comes later ends by itself a moment after.
 DEADLINE: Final = 5.0
-#: So many questions at once: two services with as many checks as may be.
-THREADS: Final = 32
+#: So many questions at once; see Slots for what one service has of them: as many as it may have checks of a kind.
+THREADS: Final = 64
 #: Bytes of an answer that are read. One number takes a few hundred; what a team's query can ask for has no end.
 ANSWER_LIMIT: Final = 1 << 20
 _STATUS: Final = re.compile(r"HTTP Status Code (\d+) \((.*)\)", re.S)
 #: Bad requests: the query does not parse, or cannot be carried out. Asking again cannot help.
 _FINAL: Final = frozenset({400, 422})
-
-Ask = Callable[[Query], Any]
 
 
 class _Partial(Exception):
@@ -39,12 +42,16 @@ class _TooLarge(requests.RequestException):
 
 
 class _Bounded(HTTPAdapter):
-    """Reads no more than ANSWER_LIMIT bytes of an answer."""
+    """Reads no more than ANSWER_LIMIT bytes of an answer, and no longer than DEADLINE: a thread is held no longer than it is waited for."""
 
     def send(self, *args: Any, **kwargs: Any) -> requests.Response:
         response, body = super().send(*args, **{**kwargs, "stream": True}), bytearray()
+        ends = time.monotonic() + DEADLINE
         for chunk in response.iter_content(65536):
             body += chunk
+            if time.monotonic() > ends:
+                response.close()
+                raise requests.Timeout
             if len(body) > ANSWER_LIMIT:
                 response.close()
                 raise _TooLarge
@@ -52,21 +59,59 @@ class _Bounded(HTTPAdapter):
         return response
 
 
+@dataclass(frozen=True)
+class Access:
+    """How Prometheus is told who asks, and told by whom. Paths of files, "" for none; each is read again for each question.
+
+    ca: certificates that its own is to be signed by, instead of those that the image trusts; token: a bearer token; certificate, key: of a
+    client.
+    """
+
+    ca: str = ""
+    token: str = ""
+    certificate: str = ""
+    key: str = ""
+
+
+class _Bearer(requests.auth.AuthBase):
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {Path(self._path).read_text().strip()}"
+        return request
+
+
 class Prometheus:
     """Answers queries with one number. url: of the server, without `/api/v1`; "" for none: then nothing is known."""
 
-    def __init__(self, url: str) -> None:
-        self._client = _client(url) if url else None
-        self._threads = ThreadPoolExecutor(THREADS, "prometheus")
+    def __init__(self, url: str, access: Access | None = None) -> None:
+        self._client = _client(url, access or Access()) if url else None
+        # Threads of its own: what Prometheus is slow to answer holds nothing else up.
+        self._threads, self._slots = ThreadPoolExecutor(THREADS, "prometheus"), Slots(THREADS)
 
-    async def ask(self, query: Query) -> Sample:
-        """One sample. Whatever goes wrong is no data, with a sentence; a query that cannot be answered at all is final."""
+    async def ask(self, query: Query, service: Key | None = None) -> Sample:
+        """One sample. Whatever goes wrong is no data, with a sentence; a query that cannot be answered at all is final.
+
+        service: for which it is asked; those of one wait for one another, and for few of others. By the check, where it is not given.
+        """
         if self._client is None:
             return Sample(None, "the operator's settings name no Prometheus: set prometheus.url")
+        owner = service or Key("", query.name)
+        await self._slots.take(owner)
+        loop, client = asyncio.get_running_loop(), self._client
+
+        def work() -> Any:
+            try:
+                return client.custom_query(query.text)
+            finally:
+                # The slot is that of the thread, whoever still waits for it.
+                with suppress(RuntimeError):  # the loop has ended
+                    loop.call_soon_threadsafe(self._slots.give_back, owner)
+
         try:
             async with asyncio.timeout(DEADLINE):
-                # Threads of its own: what Prometheus is slow to answer holds nothing else up, and little of itself.
-                return _sample(await asyncio.get_running_loop().run_in_executor(self._threads, self._client.custom_query, query.text))
+                return _sample(await loop.run_in_executor(self._threads, work))
         except TimeoutError:
             return Sample(None, f"Prometheus did not answer within {DEADLINE:g} s")
         except PrometheusApiClientException as error:
@@ -75,18 +120,21 @@ class Prometheus:
             return Sample(None, f"the answer is incomplete: {error}")
         except _TooLarge:
             return Sample(None, "the query gave far more than one number: use sum() or max()", is_final=True)
-        except (requests.RequestException, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             # Neither the address nor the answer goes on: both may hold what is secret.
             logger.warning("the query of check %s: %s", query.name, type(error).__name__)
             return Sample(None, f"Prometheus gave no answer that can be read ({type(error).__name__})")
 
 
-def _client(url: str) -> PrometheusConnect:
+def _client(url: str, access: Access) -> PrometheusConnect:
     session = requests.Session()
+    session.verify = access.ca or True
+    session.cert = (access.certificate, access.key) if access.certificate else None
     session.trust_env = False
     session.max_redirects = 0
     session.hooks["response"].append(_refuse_partial)
     client = PrometheusConnect(url=url.rstrip("/"), session=session, timeout=DEADLINE)
+    client.auth = _Bearer(access.token) if access.token else None
     # No attempts of its own: when to ask again is decided elsewhere, and its pauses would outlast the deadline.
     session.mount(client.url, _Bounded(max_retries=Retry(total=0)))
     return client

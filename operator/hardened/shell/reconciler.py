@@ -6,14 +6,15 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 from hardened.api import names
 from hardened.core.actions.answers import Answer, answers
 from hardened.core.live.compare import difference
-from hardened.core.live.observed import Observed
+from hardened.core.live.observed import Made, Observed
+from hardened.core.look import Ask, ListPods, LookAround, Read, Tell, TellFirst, TryOut, Write, snapshot, turn_of
 from hardened.core.manifest import ChildKey, digest, key_of
-from hardened.core.needs.dependencies import cycle_of, named_services
+from hardened.core.needs.dependencies import cycle_of
 from hardened.core.needs.services import namesakes
 from hardened.core.plan import Plan, plan
 from hardened.core.policy import Policy
@@ -21,12 +22,13 @@ from hardened.core.status import has_news
 from hardened.core.writes import Apply
 from hardened.errors import ApiFailure, LookAgain, Refused, TryAgain, Vanished
 from hardened.shell.announcements import announcements
-from hardened.shell.api_server import ApiServer, Body
-from hardened.shell.cache import Cache
-from hardened.shell.kinds import HARDENED_SERVICE, KINDS, POD
+from hardened.shell.api_server import UNREADABLE, ApiServer, Body
+from hardened.shell.cache import Cache, Child
+from hardened.shell.kinds import ENDPOINT_SLICE, HARDENED_SERVICE, KINDS, POD, REPLICA_SET
 from hardened.shell.metrics import Metrics
-from hardened.shell.places import Places
+from hardened.shell.places import SHARE, Places
 from hardened.shell.prometheus import Prometheus
+from hardened.shell.questions import Questions
 from hardened.shell.recorder import Recorder
 from hardened.shell.refusals import Refusals
 from hardened.shell.surroundings import Lookout
@@ -41,10 +43,14 @@ ROUNDS: Final = 12
 UNKEPT_PAUSE: Final = 15.0
 #: Numbers of pods alone are written this long after the last status at the soonest: while pods come and go there are others at once.
 NUMBERS_PAUSE: Final = timedelta(seconds=5)
-#: Pods of checks of one service whose refusal is remembered, not to be said again: more than a release has.
+#: Pods of checks of one service of which it is remembered that they were made, or refused: more than a release has.
 MOST_LACKED: Final = 64
+#: Children that are read by name at the same time.
+AT_ONCE: Final = 8
 #: Seconds until the next look, where the world moved on in each round of this one.
 MOVING_PAUSE: Final = 1.0
+#: The same, while its namespace is not known whole; it is looked at as soon as it is.
+UNKNOWN_PAUSE: Final = 60.0
 
 
 @dataclass(frozen=True)
@@ -75,7 +81,8 @@ class Reconciler:
     """Brings one service at a time in line. Decides nothing: `core.plan` does.
 
     now: the wall clock, timezone-aware; may_write: asked before each write; crd_schema: the schema revision of the CRD on
-    the cluster, "" if unknown; releases: how many may be at work at a time; prometheus: who is asked.
+    the cluster, "" if unknown; is_known: whether all of a namespace has been listed; releases: how many may be at work at a time; share: of
+    one namespace, of those; prometheus: who is asked.
     """
 
     def __init__(
@@ -90,19 +97,23 @@ class Reconciler:
         now: Callable[[], datetime],
         may_write: Callable[[], bool],
         crd_schema: Callable[[], str] = lambda: "",
+        is_known: Callable[[str], bool] = lambda _: True,
         releases: int = 1000,
+        share: float = SHARE,
         prometheus: Prometheus | None = None,
     ) -> None:
         self._api, self._cache, self._queue = api, cache, queue
         self._policy, self._metrics, self._recorder = policy, metrics, recorder
-        self._now, self._crd_schema = now, crd_schema
+        self._now, self._crd_schema, self._is_known = now, crd_schema, is_known
         self._writer, self._lookout = Writer(api, cache, may_write), Lookout(api)
-        self._places = Places(releases)
-        self._prometheus = prometheus or Prometheus("")
+        self._places = Places(releases, share)
+        self._questions = Questions(prometheus or Prometheus(""), queue.add)
         self._status: dict[Key, _Written] = {}
         self._refused: dict[Key, frozenset[str]] = {}
         self._entangled: dict[Key, _Entangled] = {}
+        self._unread: dict[Key, frozenset[str]] = {}
         self._lacked: dict[Key, dict[ChildKey, str]] = {}
+        self._made: dict[Key, dict[ChildKey, Made]] = {}
 
     def resume(self) -> None:
         """Counts the releases at work that the cache knows of. To be called before the first reconcile of a leader."""
@@ -125,42 +136,56 @@ class Reconciler:
                 self._queue.forget(key)
 
     async def _look(self, key: Key) -> None:
+        if not self._is_known(key.namespace):
+            self._queue.add_after(key, UNKNOWN_PAUSE)
+            return
+        await self._complete(key)
         body = self._cache.get(HARDENED_SERVICE, key.namespace, key.name)
+        self._tell_of_unread(key, body)
         if body is None:
             await self._gone(key)
             return
         body = self._as_meant(key, body)
-        observed = Observed.of(self._cache.children(key.namespace, key.name), crd_schema=self._crd_schema())
-        observed = replace(observed, services=self._others(key, body), needs=self._needs(key, body))
+        observed = snapshot(
+            body,
+            self._cache.children(key.namespace, key.name),
+            service=lambda name: self._cache.get(HARDENED_SERVICE, key.namespace, name),
+            needs=lambda name: self._cache.needs(key.namespace, name),
+            crd_schema=self._crd_schema(),
+        )
         self._look_at_entangled(key, _entangled(body, observed), body["metadata"].get("generation", 0))
         decided, refusals = Plan(), Refusals(self._refused.get(key, frozenset()))
         for _ in range(ROUNDS):
             # Asked for right before each plan: the places are all services'.
-            decided = plan(body, replace(observed, has_place=self._places.has_place(key)), self._policy, self._now())
-            if decided.look:
-                observed = await self._read(key, observed, decided.look, refusals)
-            elif decided.ask:
-                answers = await asyncio.gather(*(self._prometheus.ask(query) for query in decided.ask))
-                observed = replace(observed, samples={q.name: s for q, s in zip(decided.ask, answers, strict=True)})
-            elif decided.look_around is not None:
-                observed = replace(observed, surroundings=await self._lookout.look(key.namespace, decided.look_around))
-            elif decided.try_out:
-                observed = observed.with_tried(await self._lookout.refused(decided.try_out))
-            elif decided.look_at_pods:
-                observed = await self._see_pods(key, observed, refusals)
-            elif decided.has_writes:
-                body, observed = await self._execute(key, body, observed, decided, refusals)
-                body = self._as_meant(key, body)
-            elif decided.is_status_first:
-                if await self._tell_first(key, body, decided, refusals):
-                    self._queue.add(key)
+            observed = replace(observed, has_place=self._places.has_place(key), made=dict(self._made.get(key, {})))
+            decided = plan(body, observed, self._policy, self._now())
+            match turn_of(decided):
+                case Read(keys):
+                    observed = await self._read(key, observed, keys, refusals)
+                case Ask(queries):
+                    samples, unanswered = await self._questions.ask(key, queries)
+                    observed = replace(observed, samples=samples, unanswered=unanswered)
+                case LookAround(config_maps):
+                    observed = replace(observed, surroundings=await self._lookout.look(key.namespace, config_maps))
+                case TryOut(pods):
+                    observed = observed.with_tried(await self._lookout.refused(pods))
+                case ListPods():
+                    observed = await self._see_pods(key, observed, refusals)
+                case Write():
+                    body, observed = await self._execute(key, body, observed, decided, refusals)
+                    body = self._as_meant(key, body)
+                case TellFirst():
+                    if await self._tell_first(key, body, decided, refusals):
+                        self._queue.add(key)
+                        break
+                    # The server does not keep it, as under an older CRD: nothing can follow from it, and all else goes on.
+                    observed = replace(observed, keeps_status=False)
+                    self._queue.add_after(key, UNKEPT_PAUSE)
+                case Tell():
+                    await self._tell_last(key, body, decided, refusals)
                     break
-                # The server does not keep it, as under an older CRD: nothing can follow from it, and all else goes on.
-                observed = replace(observed, keeps_status=False)
-                self._queue.add_after(key, UNKEPT_PAUSE)
-            else:
-                await self._tell_last(key, body, decided, refusals)
-                break
+                case other:
+                    assert_never(other)
         else:
             self._queue.add_after(key, MOVING_PAUSE)
         if refusals.seen:
@@ -183,21 +208,6 @@ class Reconciler:
         is_known = written is not None and written.meant is not None and body.get("status") == written.stored
         return body | {"status": written.meant} if written and is_known else body
 
-    def _others(self, key: Key, body: Body) -> dict[str, Body]:
-        wanted = named_services(body) | namesakes(key.name)
-        found = {name: self._cache.get(HARDENED_SERVICE, key.namespace, name) for name in wanted}
-        return {name: live for name, live in found.items() if live}
-
-    def _needs(self, key: Key, body: Body) -> dict[str, frozenset[str]]:
-        """What everything depends on that the service depends on, each looked up once."""
-        found: dict[str, frozenset[str]] = {}
-        left = set(named_services(body))
-        while left:
-            name = left.pop()
-            found[name] = self._cache.needs(key.namespace, name)
-            left |= found[name] - found.keys()
-        return found
-
     def _look_at_entangled(self, key: Key, names: frozenset[str], generation: int) -> None:
         """Has those looked at that share this one's trouble, or no longer do: nothing of themselves has changed that anybody would tell."""
         before = self._entangled.get(key, _NOBODY)
@@ -209,6 +219,29 @@ class Reconciler:
             del self._entangled[key]
         for name in before.names | now.names:
             self._queue.add(Key(key.namespace, name))
+
+    async def _complete(self, key: Key) -> None:
+        """Reads what the cache knows by name only. Once of each state of an object: its own writes are known without."""
+        lacking = self._cache.lacking(key)
+        slices = [child for child in lacking if child.kind == ENDPOINT_SLICE.name]
+        if slices:
+            # There is no right to get one.
+            for live in (await self._api.list(ENDPOINT_SLICE, key.namespace, f"{names.SERVICE_LABEL}={key.name}")).items:
+                self._cache.wrote(ENDPOINT_SLICE, live)
+        others = [child for child in lacking if child not in slices]
+        for begin in range(0, len(others), AT_ONCE):
+            await asyncio.gather(*(self._complete_one(key, child) for child in others[begin : begin + AT_ONCE]))
+
+    async def _complete_one(self, key: Key, child: Child) -> None:
+        kind = KINDS[child.kind]
+        try:
+            self._cache.wrote(kind, kind.named(await self._api.get(kind, key.namespace, child.name)))
+        except Vanished:
+            self._cache.deleted(kind, key.namespace, child.name, child.uid)
+        except Refused as refusal:
+            if refusal.reason == UNREADABLE:
+                self._cache.unreadable(kind, key.namespace, child.name)
+            logger.info("%s: done without it: %s", key, refusal)
 
     async def _read(self, key: Key, observed: Observed, wanted: frozenset[ChildKey], refusals: Refusals) -> Observed:
         """Wanted children that the caches lack: they may be there, unlabelled, or made a moment ago."""
@@ -232,7 +265,8 @@ class Reconciler:
 
     async def _see_pods(self, key: Key, observed: Observed, refusals: Refusals) -> Observed:
         try:
-            return observed.with_pods(await self._pods(key))
+            pods = await self._pods(key)
+            return observed.with_pods(pods, await self._replica_sets(key))
         except (Refused, TryAgain) as failure:
             return refusals.pods(observed, failure)
 
@@ -240,6 +274,15 @@ class Reconciler:
         # The application's: a verifier pod that has ended says nothing about why the service is not there.
         selector = f"{names.SERVICE_LABEL}={key.name},{names.COMPONENT_LABEL}=app"
         return (await self._api.list(POD, key.namespace, selector)).items
+
+    async def _replica_sets(self, key: Key) -> list[Body] | None:
+        """Those of the pods, listed after them: none of these is younger than its owner. None under the rights of an older chart."""
+        try:
+            return (await self._api.list(REPLICA_SET, key.namespace, f"{names.SERVICE_LABEL}={key.name}")).items
+        except Refused as refusal:
+            if refusal.status != 403:
+                raise
+            return None
 
     # ---- writing
 
@@ -268,6 +311,7 @@ class Reconciler:
                         raise outcome
                     case live:
                         observed = self._see(body, observed, step, live)
+                        self._remember(key, step, live)
         return body, await self._tidy(key, observed, decided, refusals)
 
     async def _write(self, batch: Sequence[Apply], observed: Observed) -> list[Body | ChildKey | BaseException]:
@@ -288,6 +332,18 @@ class Reconciler:
         if step.repairs:
             self._tell_of_repair(body, step)
         return observed
+
+    def _remember(self, key: Key, step: Apply, live: Body) -> None:
+        """That a pod was made by this process: another one in its place is none that anybody asked for."""
+        child = key_of(step.manifest)
+        if child.kind != POD.name or not step.is_new:
+            return
+        known = self._made.setdefault(key, {})
+        known.pop(child, None)
+        own: Body = next((each for each in live["spec"]["containers"] if each["name"] == names.VERIFIER), {})
+        known[child] = Made(live["metadata"]["uid"], own.get("image", ""))
+        if len(known) > MOST_LACKED:
+            del known[next(iter(known))]
 
     async def _tidy(self, key: Key, observed: Observed, decided: Plan, refusals: Refusals) -> Observed:
         """What a plan writes after its children."""
@@ -360,6 +416,18 @@ class Reconciler:
             self._recorder.record(body, event.type, event.reason, event.message)
         return True
 
+    def _tell_of_unread(self, key: Key, body: Body | None) -> None:
+        """Once of each object that belongs to it and cannot be read; of the service itself, where it cannot."""
+        unread = self._cache.unread(key)
+        known = self._unread.pop(key, frozenset())
+        for one in unread:
+            itself = HARDENED_SERVICE.named({"metadata": {"namespace": one.namespace, "name": one.name, "uid": one.uid}})
+            whose = itself if one.kind == HARDENED_SERVICE else body
+            if one.uid not in known and whose:
+                self._recorder.record(whose, "Warning", "Unreadable", f"{one}; delete it, or write it anew")
+        if unread:
+            self._unread[key] = frozenset(one.uid for one in unread)
+
     def _tell_of_repair(self, body: Body, step: Apply) -> None:
         kind, name = key_of(step.manifest)
         self._metrics.repairs.labels(kind).inc()
@@ -405,6 +473,8 @@ class Reconciler:
         self._refused.pop(key, None)
         self._look_at_entangled(key, frozenset(), 0)
         self._lacked.pop(key, None)
+        self._questions.forget(key)
+        self._made.pop(key, None)
         found, look_at = answers(Observed.of(self._cache.children(key.namespace, key.name)).actions, (), None, self._now())
         await self._answer_all(key, found)
         if look_at:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, NamedTuple
 
+from hardened.api.text import plain
 from hardened.errors import ApiFailure, LookAgain, Vanished
 from hardened.shell.api_server import ApiServer, Body
 from hardened.shell.kinds import EVENT
@@ -114,7 +115,7 @@ class Recorder:
             "uid": meta["uid"],
             "resourceVersion": meta.get("resourceVersion", ""),
         }
-        reason, message = reason[:REASON_LIMIT], message[:MESSAGE_LIMIT]
+        reason, message = reason[:REASON_LIMIT], plain(message[:MESSAGE_LIMIT])
         digest = hashlib.sha256("\0".join((meta["uid"], type_, reason, message)).encode(errors="replace")).hexdigest()[:16]
         stamp = self._today().strftime("%Y-%m-%dT%H:%M:%SZ")
         # 253 is the bound of an object's name; the digest and its dot take 17.

@@ -5,12 +5,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeVar, cast
 
+from hardened.api import names
+from hardened.core.policy import Policy
 from hardened.errors import HardenedError
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 T = TypeVar("T")
 
 _LOG_LEVELS = ("debug", "info", "warning", "error")
+_SERVICE_TYPES = ("NodePort", "LoadBalancer")
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off"})
 #: RFC 1123 label and subdomain: what Kubernetes takes as the name of a namespace, and of a Lease.
@@ -39,8 +42,11 @@ class BadSetting(HardenedError):
 class Settings:
     """Times in seconds. lease_duration > renew_deadline > retry_period, as client-go demands; 15/10/2 are its defaults.
 
-    namespaces: watched namespaces, sorted; empty means the whole cluster. The three allow-lists hold keys, or `prefix/*`.
-    prometheus_shared: services of the whole cluster may ask that address, whatever namespace the answer is about.
+    namespaces: watched namespaces, sorted; empty means the whole cluster. The allow-lists hold keys, or `prefix/*`.
+    service_types: types of Service that are allowed beside ClusterIP and Headless.
+    namespace_share: per cent of max_concurrent_releases that one namespace holds at most while others wait, and at least one.
+    prometheus_shared: services of several namespaces may ask that address, whatever namespace the answer is about.
+    prometheus_…_file: paths, see Access.
     identity: unique among the processes that share the Lease. A pod's name is, and lets a restarted container take its Lease back at once.
     """
 
@@ -59,11 +65,34 @@ class Settings:
     pod_label_keys: tuple[str, ...] = ()
     pod_annotation_keys: tuple[str, ...] = ()
     service_account_annotation_keys: tuple[str, ...] = ()
+    service_annotation_keys: tuple[str, ...] = ()
+    service_types: tuple[str, ...] = ()
     verifier_image: str = ""
     max_concurrent_releases: int = 10
+    namespace_share: int = 50
     prometheus_url: str = ""
     prometheus_shared: bool = False
+    prometheus_ca_file: str = ""
+    prometheus_token_file: str = ""
+    prometheus_certificate_file: str = ""
+    prometheus_key_file: str = ""
+    allow_baseline: bool = True
     log_level: LogLevel = "info"
+
+    @property
+    def policy(self) -> Policy:
+        """What services may ask for."""
+        return Policy(
+            frozenset(self.pod_label_keys),
+            frozenset(self.pod_annotation_keys),
+            frozenset(self.service_account_annotation_keys),
+            self.verifier_image,
+            # In one namespace, a team asks for what is its own anyway. That several were named says nothing of whose they are.
+            allows_queries=len(self.namespaces) == 1 or self.prometheus_shared,
+            allows_baseline=self.allow_baseline,
+            service_annotation_keys=frozenset(self.service_annotation_keys),
+            service_types=frozenset(self.service_types),
+        )
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "Settings":
@@ -89,10 +118,18 @@ class Settings:
             pod_label_keys=read.keys("POD_LABEL_KEYS"),
             pod_annotation_keys=read.keys("POD_ANNOTATION_KEYS"),
             service_account_annotation_keys=read.keys("SERVICE_ACCOUNT_ANNOTATION_KEYS"),
+            service_annotation_keys=read.keys("SERVICE_ANNOTATION_KEYS"),
+            service_types=read.choices("SERVICE_TYPES", _SERVICE_TYPES),
             max_concurrent_releases=read.integer("MAX_CONCURRENT_RELEASES", cls.max_concurrent_releases, 1, 1000),
+            namespace_share=read.integer("NAMESPACE_SHARE", cls.namespace_share, 1, 100),
             prometheus_url=read.url("PROMETHEUS_URL"),
             prometheus_shared=read.boolean("PROMETHEUS_SHARED", cls.prometheus_shared),
+            prometheus_ca_file=read.path("PROMETHEUS_CA_FILE"),
+            prometheus_token_file=read.path("PROMETHEUS_TOKEN_FILE"),
+            prometheus_certificate_file=read.path("PROMETHEUS_CERTIFICATE_FILE"),
+            prometheus_key_file=read.path("PROMETHEUS_KEY_FILE"),
             verifier_image=read.text("VERIFIER_IMAGE", cls.verifier_image),
+            allow_baseline=read.boolean("ALLOW_BASELINE", cls.allow_baseline),
             log_level=read.log_level("LOG_LEVEL", cls.log_level),
         )
         for check in _CHECKS:
@@ -121,7 +158,15 @@ def _ports_differ(settings: Settings) -> None:
         raise BadSetting("HARDENED_METRICS_PORT", f"must differ from HARDENED_HEALTH_PORT ({settings.health_port})")
 
 
-_CHECKS: tuple[Callable[[Settings], None], ...] = (_lease_is_named, _times_are_ordered, _ports_differ)
+def _prometheus_is_trusted(settings: Settings) -> None:
+    if bool(settings.prometheus_certificate_file) != bool(settings.prometheus_key_file):
+        raise BadSetting("HARDENED_PROMETHEUS_KEY_FILE", "set it together with HARDENED_PROMETHEUS_CERTIFICATE_FILE")
+    secret = settings.prometheus_token_file or settings.prometheus_key_file
+    if secret and not settings.prometheus_url.startswith("https://"):
+        raise BadSetting("HARDENED_PROMETHEUS_URL", "must begin with https://: else anybody on the way reads the token")
+
+
+_CHECKS: tuple[Callable[[Settings], None], ...] = (_lease_is_named, _times_are_ordered, _ports_differ, _prometheus_is_trusted)
 
 
 class _Reader:
@@ -146,6 +191,12 @@ class _Reader:
             raise BadSetting(f"HARDENED_{field}", f"is no address: {remedy}")
         return value
 
+    def path(self, field: str) -> str:
+        value = self.text(field, "")
+        if value and not value.startswith("/"):
+            raise BadSetting(f"HARDENED_{field}", "is no path: give one that begins with /")
+        return value
+
     def items(self, field: str) -> tuple[str, ...]:
         return tuple(sorted({item for part in self.text(field, "").split(",") if (item := part.strip())}))
 
@@ -160,6 +211,14 @@ class _Reader:
             if not _ALLOWED_KEY.fullmatch(item):
                 remedy = "give keys such as `example.com/team` or `example.com/*`, with commas between"
                 raise BadSetting(f"HARDENED_{field}", f"{item!r} is not a key: {remedy}")
+            if item.startswith(names.RESERVED_PREFIXES):
+                raise BadSetting(f"HARDENED_{field}", f"{item!r} is the operator's own: leave it out")
+        return items
+
+    def choices(self, field: str, known: tuple[str, ...]) -> tuple[str, ...]:
+        for item in (items := self.items(field)):
+            if item not in known:
+                raise BadSetting(f"HARDENED_{field}", f"{item!r} is not one of {', '.join(known)}")
         return items
 
     def boolean(self, field: str, default: bool) -> bool:

@@ -4,12 +4,13 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final
 
 from hardened.api import names
-from hardened.errors import ApiFailure, Refused, Vanished
+from hardened.errors import ApiFailure, Refused, TryAgain, Vanished
 from hardened.shell.api_server import ApiServer
-from hardened.shell.cache import Cache
+from hardened.shell.cache import Cache, Listing
 from hardened.shell.kinds import CUSTOM_RESOURCE_DEFINITION, HARDENED_SERVICE, Kind
 from hardened.shell.watches import OPTIONAL, SELECTORS, WATCHED
 from hardened.shell.workqueue import WorkQueue
@@ -31,7 +32,11 @@ class Sync:
         self, api: ApiServer, cache: Cache, queue: WorkQueue, *, namespaces: Sequence[str], period: float, rng: random.Random
     ) -> None:
         self._api, self._cache, self._queue = api, cache, queue
-        self._namespaces, self._period, self._rng = tuple(namespaces), period, rng
+        self._scopes: tuple[str | None, ...] = tuple(namespaces) or (None,)
+        self._unknown: set[str | None] = set(self._scopes)  # not listed whole yet
+        self._stale: set[str | None] = set()  # whose specs could not be listed when a leader began
+        self._failed: dict[str | None, ApiFailure] = {}  # at the last attempt
+        self._period, self._rng = period, rng
         self.crd_schema = ""
 
     async def first(self, saw: Callable[[str], None]) -> None:
@@ -49,10 +54,17 @@ class Sync:
             pause = min(LAST_PAUSE, 2 * pause)
 
     async def run(self, saw: Callable[[str], None]) -> None:
-        """Lists again and again, and looks at every service each time."""
+        """Lists again and again, and looks at every service each time; meanwhile, what has not been listed since it was to be."""
         pause = self._period
         while True:
-            await asyncio.sleep(pause * self._rng.uniform(0.9, 1.1))
+            pause *= self._rng.uniform(0.9, 1.1)
+            while (left := self._unknown | self._stale) and pause > RETRY_PAUSE:
+                is_refused = all(isinstance(self._failed.get(scope), Refused) for scope in left)
+                soon = RETRY_PAUSE if is_refused else LAST_PAUSE
+                await asyncio.sleep(soon)
+                pause -= soon
+                await self._catch_up(saw)
+            await asyncio.sleep(pause)
             pause = self._period
             try:
                 await self.once(saw)
@@ -62,39 +74,76 @@ class Sync:
 
     async def once(self, saw: Callable[[str], None]) -> None:
         """One complete round. Raises ApiFailure; the kinds listed until then are in the cache."""
-        await self._round(WATCHED, saw)
+        await self._round(WATCHED, self._scopes, saw)
         self.crd_schema = await self._schema()
         for key in self._cache.services():
             self._queue.add(key)
 
     async def services(self) -> None:
         """Lists the HardenedServices alone, and looks at those that changed. Raises ApiFailure."""
-        await self._round((HARDENED_SERVICE,), lambda _: None)
+        await self._round((HARDENED_SERVICE,), self._scopes, lambda _: None, self._stale)
 
-    async def _round(self, kinds: Sequence[Kind], saw: Callable[[str], None]) -> None:
-        """A namespace that may not be read, since it is gone or its rights are, does not hold up the others; all of them together do."""
-        refusals = []
-        for namespace in self._namespaces or (None,):
+    def is_known(self, namespace: str) -> bool:
+        """Whether all of this namespace has been listed, and its specs when they were to be: nothing is to be decided on half of it."""
+        return not {namespace, None} & (self._unknown | self._stale)
+
+    async def _catch_up(self, saw: Callable[[str], None]) -> None:
+        unknown = sorted(self._unknown | self._stale, key=str)
+        with suppress(ApiFailure):
+            await self._round(WATCHED, unknown, saw)
+        for key in self._cache.services():
+            if key.namespace in unknown and self.is_known(key.namespace):
+                self._queue.add(key)
+
+    async def _round(
+        self, kinds: Sequence[Kind], scopes: Sequence[str | None], saw: Callable[[str], None], failed: set[str | None] | None = None
+    ) -> None:
+        """A namespace that cannot be listed, whatever the reason, does not hold up the others; all of them together do.
+
+        failed: gets those that could not be listed, and loses those that could.
+        """
+        failures = []
+        for scope in scopes:
             try:
                 for kind in kinds:
-                    await self._list(kind, namespace)
+                    await self._list(kind, scope)
                     saw(kind.plural)
-            except Refused as refusal:
-                logger.warning("namespace %s is left out: %s", namespace, refusal)
-                refusals.append(refusal)
-        if refusals and len(refusals) >= len(self._namespaces):
-            raise refusals[0]
+            except (Refused, TryAgain) as failure:
+                if scope is not None and str(failure) != str(self._failed.get(scope)):
+                    logger.warning("namespace %s is left out: %s", scope, failure)
+                self._failed[scope] = failure
+                failures.append(failure)
+                if failed is not None:
+                    failed.add(scope)
+            else:
+                self._failed.pop(scope, None)
+                self._stale.discard(scope)
+                if failed is None:
+                    self._unknown.discard(scope)
+        if failures and len(failures) >= len(scopes):
+            raise failures[0]
 
     async def _list(self, kind: Kind, namespace: str | None) -> None:
         try:
-            found = await self._api.list(kind, namespace, SELECTORS[kind])
+            try:
+                await self._take(kind, namespace)
+            except TryAgain as failure:
+                if failure.status != 410:
+                    raise
+                await self._take(kind, namespace)
         except (Vanished, Refused) as failure:
             if kind not in OPTIONAL:
                 raise
             logger.info("%s are left out: %s", kind.plural, failure)
-            return
-        listing = self._cache.listing(kind, namespace, found.version)
-        for key in listing.take(found.items) | listing.end():
+
+    async def _take(self, kind: Kind, namespace: str | None) -> None:
+        """Page by page: the whole can be larger than the memory."""
+        listing: Listing | None = None
+        async for page in self._api.pages(kind, namespace, SELECTORS[kind]):
+            listing = listing or self._cache.listing(kind, namespace, page.version)
+            for key in listing.take(page.items):
+                self._queue.add(key)
+        for key in listing.end() if listing else ():
             self._queue.add(key)
 
     async def _schema(self) -> str:

@@ -40,10 +40,11 @@ async def _watch(
 ) -> list[str]:
     """The kinds that the API server does not tell of; empty when kopf ended by itself."""
     registry, insights, stop = kopf.OperatorRegistry(), Insights(), asyncio.Event()
-    watches.register(registry, watching, Login(load, watching))
+    chosen = watches.settings()
+    watches.register(registry, Login(load, watching, lambda: watches.ask_for_fewer(chosen)))
     tasks = await kopf.spawn_tasks(
         registry=registry,
-        settings=watches.settings(),
+        settings=chosen,
         insights=insights,
         clusterwide=not namespaces,
         namespaces=namespaces,

@@ -14,7 +14,7 @@ import aiohttp
 import kopf
 
 from hardened.api import names
-from hardened.shell.cache import Cache
+from hardened.shell.cache import BY_METADATA, PARTIAL, Cache
 from hardened.shell.credentials import Credentials
 from hardened.shell.health import Signs
 from hardened.shell.kinds import (
@@ -30,9 +30,10 @@ from hardened.shell.kinds import (
     POD_DISRUPTION_BUDGET,
     SERVICE,
     SERVICE_ACCOUNT,
-    Kind,
 )
 from hardened.shell.lists import Lists
+from hardened.shell.replies import response_class
+from hardened.shell.streams import Streams
 from hardened.shell.workqueue import WorkQueue
 
 logger = logging.getLogger(__name__)
@@ -64,6 +65,10 @@ SELECTORS: Final = {
 WATCH_SECONDS: Final = 120
 #: A rejected token is tried again after this long: the kubelet may be about to replace it.
 LOGIN_PAUSE: Final = 1.0
+
+
+#: Objects in a page of kopf's lists, see ask_for_fewer.
+CHUNK: Final = 100
 
 
 class EndlessBackoff:
@@ -100,27 +105,19 @@ class Watching:
     clock: Callable[[], float]
 
 
-def register(registry: kopf.OperatorRegistry, watching: Watching, login: Callable[[], Awaitable[kopf.AiohttpSession]]) -> None:
-    """Registers one event handler per kind, and the login."""
+def register(registry: kopf.OperatorRegistry, login: Callable[[], Awaitable[kopf.AiohttpSession]]) -> None:
+    """Registers the login, and one event handler per kind: what has one is watched."""
+
+    async def seen(**_: Any) -> None:
+        """Nothing is left to do: see Streams."""
+
     for kind in WATCHED:
-        kopf.on.event(group=kind.group, version=kind.version, plural=kind.plural, id=kind.plural, registry=registry)(
-            _handler(kind, watching)
-        )
+        kopf.on.event(group=kind.group, version=kind.version, plural=kind.plural, id=kind.plural, registry=registry)(seen)
 
     async def give_credentials(**_: Any) -> kopf.AiohttpSession:
         return await login()
 
     kopf.on.login(registry=registry, id="login", retries=1)(give_credentials)
-
-
-def _handler(kind: Kind, watching: Watching) -> Callable[..., Any]:
-    async def seen(event: Any, **_: Any) -> None:
-        watching.signs.saw(kind.plural, watching.clock())
-        key = watching.cache.see(kind, event["type"], kind.named(event["object"]))
-        if key:
-            watching.queue.add(key)
-
-    return seen
 
 
 def settings() -> kopf.OperatorSettings:
@@ -136,7 +133,7 @@ def settings() -> kopf.OperatorSettings:
     chosen.watching.connect_timeout = 5
     chosen.watching.inactivity_timeout = 70
     chosen.watching.reconnect_backoff = 1
-    chosen.watching.chunk_size = 100
+    chosen.watching.chunk_size = CHUNK
     # A worker holds its place for idle_timeout after its last event: at kopf's 5 s, twenty places take 1,000 objects 250 s.
     chosen.queueing.worker_limit = 20
     chosen.queueing.idle_timeout = 0.05
@@ -150,12 +147,20 @@ def settings() -> kopf.OperatorSettings:
     return chosen
 
 
+def ask_for_fewer(chosen: kopf.OperatorSettings) -> None:
+    """For all lists from now on: a page is read at once, and somebody has made many large objects."""
+    chosen.watching.chunk_size = max(1, (chosen.watching.chunk_size or CHUNK) // 10)
+    logger.info("lists come in pages of %d objects from now on: some are large", chosen.watching.chunk_size)
+
+
 class Login:
     """Gives kopf a session whose requests leave a sign of life, and whose token is as the file has it at each login."""
 
-    def __init__(self, load: Callable[[], Any], watching: Watching) -> None:
+    def __init__(self, load: Callable[[], Any], watching: Watching, ask_for_fewer: Callable[[], None] = lambda: None) -> None:
         self._load, self._signs, self._clock = load, watching.signs, watching.clock
         self._lists = Lists(watching.cache, watching.queue, WATCHED)
+        self._streams = Streams(watching.cache, watching.queue, WATCHED, self._saw)
+        self._ask_for_fewer = ask_for_fewer
         self._is_first = True
 
     async def __call__(self) -> kopf.AiohttpSession:
@@ -170,15 +175,18 @@ class Login:
             headers=headers,
             proxy=who.proxy,
             trust_env=False,
-            middlewares=[_named(who.server_name)] if who.server_name else [],
+            middlewares=[_by_metadata, *([_named(who.server_name)] if who.server_name else [])],
             trace_configs=[self._trace()],
-            response_class=self._lists.response_class(),
+            response_class=response_class(self._lists, self._streams, self._ask_for_fewer),
         )
         return kopf.AiohttpSession(aiohttp_session=session, server=who.server)
 
+    def _saw(self, plural: str) -> None:
+        self._signs.saw(plural, self._clock())
+
     def _trace(self) -> aiohttp.TraceConfig:
         def saw(path: str) -> None:
-            self._signs.saw(path.rpartition("/")[2], self._clock())
+            self._saw(path.rpartition("/")[2])
 
         async def asked(_: aiohttp.ClientSession, __: SimpleNamespace, params: aiohttp.TraceRequestStartParams) -> None:
             saw(params.url.path)
@@ -191,6 +199,14 @@ class Login:
         trace.on_request_start.append(asked)
         trace.on_request_end.append(answered)
         return trace
+
+
+async def _by_metadata(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Asks for no more than the metadata of what can be large. A server that cannot give it alone sends it all."""
+    if request.url.path.rpartition("/")[2] in {kind.plural for kind in BY_METADATA}:
+        wanted = PARTIAL if "watch" in request.url.query else f"{PARTIAL}List"
+        request.headers["Accept"] = f"application/json;as={wanted};g=meta.k8s.io;v=v1,application/json"
+    return await send(request)
 
 
 def _named(server_name: str) -> aiohttp.ClientMiddlewareType:

@@ -15,6 +15,11 @@ FIRST_BACKOFF: Final = 0.2
 LAST_BACKOFF: Final = 60.0
 #: Seconds after which a worker that has not come back is cancelled and its key retried. 20 calls of 15 s: more than any reconcile makes.
 WORK_DEADLINE: Final = 300.0
+#: Looks at one key: so many at once, as a release needs them; then one each LEAST_INTERVAL seconds, however often anything of it changes.
+BURST: Final = 60
+LEAST_INTERVAL: Final = 0.5
+#: Keys whose looks are counted, before those that have all their looks left are forgotten.
+MOST_COUNTED: Final = 4096
 
 
 class Key(NamedTuple):
@@ -36,6 +41,7 @@ class WorkQueue:
 
     A key waits in one place only: ready, or in work (and again ready after it, if it was added meanwhile). Besides, it can have one timer,
     the earliest that was asked for; taking the key into work clears it, since whoever looks now decides anew when to look next.
+    A key that has used up its looks, see BURST, waits for the next one by its timer: one busy object leaves time to all others.
     clock: monotonic seconds; when the queue runs, the same clock as the event loop's. Not thread-safe: call it on the loop's thread.
     """
 
@@ -49,6 +55,7 @@ class WorkQueue:
         self._timers: list[_Timer] = []  # a heap; timers that `_due` does not hold are stale
         self._order = count()
         self._failures: dict[Key, int] = {}
+        self._full_at: dict[Key, float] = {}  # when it will have all its looks left again
         self._paused = False
         self._progress_at = clock()
         self._wake: asyncio.Event | None = None  # set while `run` runs
@@ -106,11 +113,21 @@ class WorkQueue:
         self._move_due()
         if self._paused or not self._ready:
             return None
-        key = next(iter(self._ready))
-        del self._ready[key]
-        self._due.pop(key, None)
-        self._working[key] = self._progress_at = self._clock()
-        return key
+        now = self._clock()
+        while self._ready:
+            key = next(iter(self._ready))
+            del self._ready[key]
+            full_at = max(self._full_at.get(key, now), now)
+            if (wait := full_at - now - (BURST - 1) * LEAST_INTERVAL) > 0:
+                self.add_after(key, wait)
+                continue
+            self._full_at[key] = full_at + LEAST_INTERVAL
+            if len(self._full_at) > MOST_COUNTED:
+                self._full_at = {key: at for key, at in self._full_at.items() if at > now}
+            self._due.pop(key, None)
+            self._working[key] = self._progress_at = now
+            return key
+        return None
 
     def done(self, key: Key) -> None:
         """The worker is through with `key`. If it was added meanwhile it is ready again; its back-off stays as it is."""

@@ -98,6 +98,12 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "a label of ours": (spec(podMetadata={"labels": {"hardened.dev/color": "green"}}), "spec.podMetadata.labels"),
     "a label of Kubernetes' own": (spec(podMetadata={"labels": {"app.kubernetes.io/name": "x"}}), "spec.podMetadata.labels"),
     "an annotation of ours": (spec(podMetadata={"annotations": {"hardened.dev/applied": "x"}}), "spec.podMetadata.annotations"),
+    "an annotation of ours on the account": (
+        spec(serviceAccount={"annotations": {"hardened.dev/adopt": "x"}}), "spec.serviceAccount.annotations"),
+    "an annotation of ours on the Service": (
+        spec(service={"annotations": {"hardened.dev/serving-epoch": "x"}}), "spec.service.annotations"),
+    "an annotation of Kubernetes' own on the Service": (
+        spec(service={"annotations": {"app.kubernetes.io/managed-by": "x"}}), "spec.service.annotations"),
     "a budget of nothing": (spec(availability={"disruptionBudget": {}}), "spec.availability.disruptionBudget"),
     "a budget of two": (
         spec(availability={"disruptionBudget": {"maxUnavailable": 1, "minAvailable": 1}}), "spec.availability.disruptionBudget"),

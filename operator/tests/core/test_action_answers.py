@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from tests.core.worlds import NOW
 
-from hardened.core.actions.answers import answers
+from hardened.core.actions.answers import MOST_ANSWERS, MOST_TOLD, MOST_WAITING, answers, crowded
 from hardened.core.actions.entries import Entry
 
 OWNER = {"apiVersion": "hardened.dev/v1alpha1", "kind": "HardenedService", "name": "shop", "uid": "of-shop"}
@@ -38,3 +38,58 @@ def test_the_next_look_at_an_action(entries: list[Entry], look_at: Any) -> None:
     if look_at:
         (gone,), _ = answers([written], entries, OWNER, look_at)
         assert gone.is_over
+
+
+def _many(count: int, first: int = 0, **spec: Any) -> list[dict[str, Any]]:
+    """Actions without a status, one a second."""
+    found = []
+    for number in range(first, first + count):
+        created = (NOW + timedelta(seconds=number)).isoformat()
+        meta = {
+            "name": f"a-{number}",
+            "uid": f"of-{number}",
+            "resourceVersion": "1",
+            "ownerReferences": [OWNER],
+            "creationTimestamp": created,
+        }
+        found.append({"metadata": meta, "spec": {"service": "shop", "action": "Pause", "requestedBy": "jane", **spec}})
+    return found
+
+
+def _answered(bodies: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], int]:
+    """The actions once nothing is left to be answered, and the most answers in one look."""
+    most = 0
+    for _ in range(1000):
+        found, at = answers(bodies, [], OWNER, NOW)
+        if not found:
+            return bodies, most
+        assert len(found) < MOST_ANSWERS or at is not None
+        most = max(most, len(found))
+        by_name = {answer.name: answer for answer in found}
+        left = [body for body in bodies if not ((answer := by_name.get(body["metadata"]["name"])) and answer.is_over)]
+        bodies = [
+            {**body, "status": by_name[body["metadata"]["name"]].status} if body["metadata"]["name"] in by_name else body for body in left
+        ]
+    raise AssertionError("there is no end of it")
+
+
+@pytest.mark.parametrize("count", [MOST_WAITING, MOST_WAITING + 1, 1000])
+def test_however_many_wait_so_many_stay(count: int) -> None:
+    bodies, most = _answered(_many(count))
+    waiting = [body for body in bodies if "status" not in body]
+    told = [body for body in bodies if "status" in body]
+    assert [body["metadata"]["name"] for body in waiting] == [f"a-{number}" for number in range(MOST_WAITING)]
+    assert len(told) == min(count - MOST_WAITING, MOST_TOLD)
+    assert all(body["status"]["phase"] == "Refused" and "wait already" in body["status"]["message"] for body in told)
+    assert most <= MOST_ANSWERS
+
+
+def test_what_is_urgent_finds_room_among_those_that_wait() -> None:
+    bodies = [*_many(MOST_WAITING), *_many(1, 5000, action="Rollback")]
+    assert [body["metadata"]["name"] for body in crowded(bodies, [])] == [f"a-{MOST_WAITING - 1}"]
+
+
+def test_what_is_remembered_already_is_none_of_a_crowd() -> None:
+    bodies = _many(MOST_WAITING + 1)
+    last = Entry(name=f"a-{MOST_WAITING}", uid="x", action="Pause", phase="Running", message="", started_at=NOW)
+    assert crowded(bodies, [last]) == []

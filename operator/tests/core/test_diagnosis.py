@@ -255,3 +255,11 @@ def test_a_pod_that_crashed_and_runs_again_is_not_forgotten() -> None:
     again = container("unready", restartCount=1)
     assert diagnosis.of_room({}, [again, PODS["homeless"]]) is None
     assert diagnosis.of_room({}, [container("unready", restartCount=0), PODS["homeless"]])
+
+
+def test_what_never_changes_of_a_claim_is_said_with_the_command_and_what_it_costs() -> None:
+    found = diagnosis.of_failure("apply PersistentVolumeClaim shop-data", Refused("spec is immutable after creation", status=422), "market")
+    assert found.is_final
+    assert "set spec.volumes back" in found.message
+    assert "kubectl delete pvc shop-data -n market" in found.message
+    assert "its data, which goes with it" in found.message

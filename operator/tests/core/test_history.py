@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from hardened.core.manifest import ChildKey, Manifest, digest
-from hardened.core.revisions.history import Kept, entries, files_key, revision_label
+from hardened.core.revisions.history import BYTES_LIMIT, Kept, entries, files_key, revision_label
 
 LIMIT = 10
 
@@ -75,6 +75,32 @@ def test_numbers(numbers: list[int], revision: str, expected: int) -> None:
 def test_surplus(count: int, in_use: list[int], expected: list[int]) -> None:
     found = kept(*range(1, count + 1)).surplus(frozenset(map(name, in_use)), LIMIT)
     assert [r["revision"] for r in found] == expected
+
+
+def large(number: int, **meta: Any) -> Manifest:
+    """A revision of a quarter of what a service may have."""
+    live = stored(number, **meta)
+    return live | {"data": live["data"] | {"template": {"text": "x" * (BYTES_LIMIT // 4 - 200)}}}
+
+
+@pytest.mark.parametrize(
+    ("revisions", "in_use", "expected"),
+    [
+        pytest.param([large(n) for n in range(1, 5)], [], [], id="within the bytes nothing goes"),
+        pytest.param([large(n) for n in range(1, 7)], [], [1, 2], id="the oldest go first"),
+        pytest.param([large(n) for n in range(1, 7)], [1, 2, 6], [3, 4], id="one in use never goes"),
+        pytest.param([large(n) for n in range(1, 7)], range(1, 7), [], id="all are in use"),
+        pytest.param([large(n) for n in range(1, LIMIT + 2)], [], range(1, LIMIT - 2), id="beyond both limits each goes once"),
+    ],
+)  # fmt: skip
+def test_the_bytes_of_a_history_are_bounded(revisions: list[Manifest], in_use: list[int], expected: list[int]) -> None:
+    found = Kept.of(revisions).surplus(frozenset(map(name, in_use)), LIMIT)
+    assert [r["revision"] for r in found] == list(expected)
+
+
+def test_one_that_went_for_its_bytes_is_not_missing() -> None:
+    before = [entry(n) for n in range(1, 7)]
+    assert entries(Kept.of([large(n) for n in range(3, 7)]), before, LIMIT) == before[2:]
 
 
 FULL = range(2, LIMIT + 2)

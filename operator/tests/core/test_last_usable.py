@@ -50,6 +50,31 @@ def test_a_field_that_the_settings_refuse_is_left_out() -> None:
     assert last_usable(changed, world.seen(), ANY_KEY).lacks == frozenset()  # type: ignore[union-attr]
 
 
+def test_a_service_that_is_not_allowed_any_more_stays_open_to_its_clients_as_it_is() -> None:
+    said = {"type": "LoadBalancer", "annotations": {"example.org/internal": "true"}, "sessionAffinity": "ClientIP"}
+    cr, world = body({**SPEC, "service": said}), World()
+    now = released(cr, world)
+    # More of the kind does not come.
+    cr = with_spec(cr, service={**said, "annotations": {**said["annotations"], "example.org/open": "true"}})  # type: ignore[dict-item]
+    settle(cr, world, now, Policy(verifier_image="x"))
+    service = world.objects[ChildKey("Service", "shop")]
+    assert (service["spec"]["type"], service["spec"]["sessionAffinity"]) == ("LoadBalancer", "ClientIP")
+    assert service["metadata"]["annotations"]["example.org/internal"] == "true"
+    assert "example.org/open" not in service["metadata"]["annotations"]
+    assert condition(cr["status"], "Stalled") == ("True", "InvalidSpec")
+
+
+def test_a_service_that_was_never_allowed_to_be_open_is_not_opened() -> None:
+    cr, world = body(SPEC), World()
+    now = released(cr, world)
+    cr = with_spec(cr, service={"type": "LoadBalancer", "annotations": {"example.org/open": "true"}})
+    settle(cr, world, now, Policy(verifier_image="x"))
+    service = world.objects[ChildKey("Service", "shop")]
+    assert service["spec"]["type"] == "ClusterIP"
+    assert "example.org/open" not in service["metadata"]["annotations"]
+    assert condition(cr["status"], "Stalled") == ("True", "InvalidSpec")
+
+
 def test_while_it_stands_in_the_stack_that_serves_follows_its_size_and_is_repaired() -> None:
     cr, world = body(SPEC), World()
     now = released(cr, world)

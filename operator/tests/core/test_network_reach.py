@@ -47,6 +47,19 @@ def test_by_default_pods_reach_everybody(target: End) -> None:
     assert may_reach(pod(), target, 443, [policy(SPEC)])
 
 
+PLATFORM = {
+    "metadata": {"namespace": "market"},
+    "spec": {"podSelector": {}, "policyTypes": ["Egress"], "egress": [{"ports": [{"port": 53, "protocol": "UDP"}]}]},
+}
+
+
+@pytest.mark.parametrize("spec", [SPEC, {"image": "registry.example/shop:1"}, {**SPEC, "network": {"ingressFrom": []}}])
+def test_what_a_platforms_own_policy_has_closed_stays_closed(spec: dict[str, Any]) -> None:
+    """Policies add up: one that lets everything out opens what another one closed."""
+    assert not may_reach(pod(), OUTSIDE, 443, [PLATFORM, policy(spec)])
+    assert may_reach(pod(), DNS, 53, [PLATFORM, policy(spec)], "UDP")
+
+
 def test_nobody_reaches_a_worker() -> None:
     worker = {"image": "registry.example/shop:1"}
     assert not any(may_reach(source, pod(), port, [policy(worker)]) for source in (NEIGHBOUR, EDGE, OUTSIDE) for port in (1, 80, 8080))
@@ -104,6 +117,7 @@ DATABASE = {"podSelector": {"matchLabels": {"app": "neighbour"}}, "ports": [{"po
     [
         pytest.param([], OUTSIDE, 443, False, id="an empty list lets nothing out"),
         pytest.param([], DNS, 53, True, id="but names are resolved"),
+        pytest.param([], DNS, 5353, True, id="also where DNS pods listen on another port"),
         pytest.param([DATABASE], NEIGHBOUR, 5432, True, id="a peer at its port"),
         pytest.param([DATABASE], NEIGHBOUR, 22, False, id="not at another port"),
         pytest.param([DATABASE], EDGE, 5432, False, id="not another peer at that port"),
@@ -124,3 +138,18 @@ def test_a_policy_is_for_one_service_and_one_colour() -> None:
     assert not may_reach(NEIGHBOUR, pod(), 8080, closed)
     assert may_reach(NEIGHBOUR, pod("other"), 8080, closed)
     assert may_reach(NEIGHBOUR, pod(color="green"), 8080, closed)
+
+
+@pytest.mark.parametrize(
+    ("target", "port", "expected"),
+    [
+        pytest.param(pod("database"), 7000, True, id="a service that it depends on, at whatever port that declares"),
+        pytest.param(pod("other"), 8080, False, id="no other service"),
+        pytest.param(NEIGHBOUR, 6379, True, id="an address that it depends on, at its port"),
+        pytest.param(NEIGHBOUR, 6380, False, id="not at another one"),
+        pytest.param(EDGE, 6379, False, id="nor in another namespace"),
+    ],
+)
+def test_pods_reach_what_they_depend_on(target: End, port: int, expected: bool) -> None:
+    spec = {**SPEC, "dependsOn": [{"service": "database"}, {"tcp": "redis:6379"}], "network": {"egressTo": []}}
+    assert may_reach(pod(), target, port, [policy(spec)]) is expected

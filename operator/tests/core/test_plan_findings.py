@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from tests.core.worlds import ANY_KEY, NOW, WEB, body, condition, decide, keys, live_sample, revision, running, with_spec
 
+from hardened.api.parse import parse_spec
+from hardened.api.text import plain
 from hardened.core.live.observed import Observed, Surroundings, Trouble
 from hardened.core.manifest import ChildKey
 from hardened.core.obstacles import PATIENCE
@@ -49,6 +51,48 @@ def test_a_key_that_the_platform_team_does_not_allow_is_an_invalid_spec() -> Non
     assert decided.status
     assert "spec.podMetadata.labels[team]" in decided.status["conditions"][0]["message"]
     assert "example.org/x" not in decided.status["conditions"][0]["message"]
+
+
+ODD = "\x07\x1b[2J\x7f\x9b31m\u202e\u2066\u200b\u2028"
+
+
+def test_what_others_say_is_told_without_what_drives_a_terminal() -> None:
+    cr, world = running()
+    observed = world.seen().with_trouble(Trouble(f"apply {ODD}", Refused(f"a webhook said {ODD}", status=403)))
+    decided = plan(cr, observed, ANY_KEY, NOW)
+    assert decided.status
+    assert "a webhook said" in decided.status["conditions"][0]["message"]
+    assert plain(decided.status) == decided.status
+    invalid = plan(with_spec(cr, image=f"shop:{ODD}"), Observed.of([]), ANY_KEY, NOW)
+    assert invalid.status
+    assert plain(invalid.status) == invalid.status
+
+
+BALANCER = "service.beta.kubernetes.io/aws-load-balancer-scheme"
+
+
+@pytest.mark.parametrize(
+    ("service", "policy", "expected"),
+    [
+        pytest.param({"annotations": {BALANCER: "x"}}, Policy(), f"spec.service.annotations[{BALANCER}]: ", id="an annotation"),
+        pytest.param({"annotations": {BALANCER: "x"}}, Policy(pod_annotation_keys=frozenset({BALANCER})), "", id="one that pods may have"),
+        pytest.param(
+            {"annotations": {BALANCER: "x"}},
+            Policy(service_annotation_keys=frozenset({"service.beta.kubernetes.io/*"})),
+            "",
+            id="one that Services may have",
+        ),
+        pytest.param({"type": "ClusterIP"}, Policy(), "", id="the type by default"),
+        pytest.param({"type": "Headless"}, Policy(), "", id="the type without an address"),
+        pytest.param({"type": "LoadBalancer"}, Policy(), "do not allow LoadBalancer: use ClusterIP, or have it", id="a load balancer"),
+        pytest.param({"type": "NodePort"}, Policy(service_types=frozenset({"LoadBalancer"})), "do not allow NodePort", id="another type"),
+        pytest.param({"type": "NodePort"}, Policy(service_types=frozenset({"NodePort"})), "", id="a type that is allowed"),
+    ],
+)
+def test_what_opens_a_service_to_the_outside_is_the_platform_teams_to_allow(service: Any, policy: Policy, expected: str) -> None:
+    errors = [str(error) for error in policy.violations(parse_spec({"image": "shop:1", "ports": WEB["ports"], "service": service}))]
+    assert len(errors) == bool(expected)
+    assert expected in "".join(errors)
 
 
 def test_a_query_is_an_invalid_spec_where_it_could_ask_for_what_is_not_the_teams() -> None:
@@ -158,3 +202,13 @@ def test_what_is_refused_is_tried_again_within_seconds_while_clients_have_no_pod
     world.pods = []
     refused = world.seen().with_refused(ChildKey("NetworkPolicy", "shop-green"), Refused("forbidden", status=403))
     assert plan(cr, refused.with_pods([]), ANY_KEY, LATER).requeue_after == within
+
+
+def test_a_profile_that_the_platform_forbids_is_refused_by_its_field() -> None:
+    spec = {**WEB, "security": {"profile": "baseline", "addCapabilities": ["CHOWN"]}}
+    decided = plan(body(spec), Observed.of([]), Policy(allows_baseline=False), NOW)
+    assert decided.status
+    (ready,) = (c for c in decided.status["conditions"] if c["type"] == "Ready")
+    assert ready["reason"] == "InvalidSpec"
+    assert "spec.security.profile: " in ready["message"]
+    assert "allowBaseline" in ready["message"]

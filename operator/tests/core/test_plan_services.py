@@ -173,7 +173,7 @@ def test_a_service_that_stays_headless_is_told_and_released_only_where_that_does
     assert condition(cr["status"], "Ready") == ("False", "ServiceFixed")
     assert condition(cr["status"], "Drifted") == ("True", "ServiceFixed")
     assert condition(cr["status"], "Available")[0] == "True"
-    assert "set spec.service.type back to Headless, or delete Service shop" in said(cr)
+    assert "set spec.service.type back to Headless, or: kubectl delete service shop -n market;" in said(cr)
     assert ("no other revision is released" in said(cr)) == is_held
     cr = {**with_spec(cr, image="shop:2", replicas=3), "status": cr["status"]}
     settle(cr, world, now)
@@ -226,3 +226,48 @@ def test_back_to_headless_by_hand_is_gone_back_to_in_place() -> None:
     released(cr, world, now)
     assert cr["status"]["serving"]["image"] == "registry.example/shop:1"
     assert list(sizes(world)) == ["shop-blue"], "no client of a headless Service hears of a switch"
+
+
+def headless(live: Manifest) -> None:
+    live["spec"]["clusterIP"] = "None"
+
+
+@pytest.mark.parametrize("has_begun_headless", [True, False], ids=["headless before", "headless now"])
+def test_a_service_that_leads_to_nobody_yet_is_made_anew_as_the_spec_says(has_begun_headless: bool) -> None:
+    types = [{"type": "Headless"}, {"type": "ClusterIP"}]
+    before, after = types if has_begun_headless else reversed(types)
+    cr, world = body({**WEB, "service": before}), World()
+    settle(cr, world)  # its pods are waited for
+    world.writes.clear()
+    world.objects[ChildKey("Service", "shop")]["spec"]["clusterIP"] = "None" if has_begun_headless else "10.0.0.1"
+    cr = with_spec(cr, service=after)
+    settle(cr, world)
+    assert "delete Service shop" in world.writes
+    assert (world.objects[ChildKey("Service", "shop")]["spec"].get("clusterIP") == "None") is not has_begun_headless
+    assert condition(cr["status"], "Drifted")[0] == "False"
+
+
+def test_a_preview_that_never_gets_an_address_is_made_anew() -> None:
+    cr, world = body(MANUAL), World()
+    settle(cr, world)
+    now = NOW
+    cr["spec"]["release"] = {**cr["spec"]["release"], "promotion": "Automatic"}
+    now = released(cr, world, now)
+    assert ChildKey("Service", "shop-preview") in world.objects
+    headless(world.objects[ChildKey("Service", "shop-preview")])
+    world.writes.clear()
+    settle(cr, world, now)
+    assert "delete Service shop-preview" in world.writes
+    assert "delete Service shop" not in world.writes, "it has clients"
+
+
+def test_files_that_cannot_be_set_right_are_made_anew() -> None:
+    cr, world = body({**WEB, "files": [{"mountPath": "/etc/shop", "data": {"a": "b"}}]}), World()
+    released(cr, world)
+    (key,) = (key for key in world.objects if key.kind == "ConfigMap")
+    wanted = world.objects[key]["data"]
+    world.objects[key]["data"] = {"theirs": "x"}
+    world.writes.clear()
+    settle(cr, world)
+    assert f"delete {key}" in world.writes
+    assert world.objects[key]["data"] == wanted

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.core.pod_security import BASELINE, RESTRICTED, Control, violations
 from tests.core.worlds import WEB, body
 
 from hardened.api.parse import parse
+from hardened.core.revisions.pod_standard import BASELINE, RESTRICTED, Control, violations
 from hardened.core.revisions.revision import render
 
 GOLDEN = Path(__file__).parent / "golden"

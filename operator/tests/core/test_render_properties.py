@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.core.pod_security import BASELINE, RESTRICTED, containers, violations
 from tests.core.strategies import generated
 from tests.core.worlds import NOW, World, body, decide, settle
 
@@ -16,6 +15,7 @@ from hardened.api.parse import parse, parse_spec
 from hardened.api.service import REVISION_FIELDS
 from hardened.core.children import at_rest
 from hardened.core.manifest import Manifest, canonical, key_of
+from hardened.core.revisions.pod_standard import BASELINE, RESTRICTED, containers, violations
 from hardened.core.revisions.revision import controller_revision, render, revision_fields, revision_name, stored
 
 Spec = dict[str, Any]

@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from tests.core.pod_security import violations
 from tests.core.reach import matches
 from tests.core.worlds import WEB, WORKER, service
 
@@ -30,6 +29,7 @@ from hardened.core.desired.service import selector, switch_service
 from hardened.core.desired.verifier_pod import START_SECONDS, job_pod, verifier_labels, verifier_pod
 from hardened.core.release.model import Place
 from hardened.core.release.view import terms_of
+from hardened.core.revisions.pod_standard import violations
 from hardened.core.revisions.revision import render
 from hardened.load.arguments import arguments as arguments_of
 from hardened.load.arguments import load_of, target_of

@@ -16,7 +16,7 @@ from tests.memory.defaults import DEFAULTS
 from hardened.api import names
 from hardened.api.parse import HardenedService, parse
 from hardened.core.checks.queries import Sample
-from hardened.core.live.observed import Observed, Surroundings
+from hardened.core.live.observed import Made, Observed, Surroundings
 from hardened.core.manifest import ChildKey, Manifest, key_of
 from hardened.core.plan import Plan, plan
 from hardened.core.policy import Policy
@@ -28,7 +28,7 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 STAMP = "2026-01-02T03:04:05Z"
 UID = "11111111-1111-4111-8111-111111111111"
 OTHER_UID = "99999999-9999-4999-8999-999999999999"
-ANY_KEY = Policy(frozenset("*"), frozenset("*"), frozenset("*"), verifier_image="registry.example/hardened:1")
+ANY_KEY = replace(Policy.of_anything(), verifier_image="registry.example/hardened:1")
 _HERE = Path(__file__).parent
 
 #: A web service whose one Deployment replaces its own pods, and a worker, in as few words as possible.
@@ -100,7 +100,11 @@ class World:
     config_maps: dict[str, Manifest] | None = field(default_factory=dict)  # of others, by name; None for whatever is asked for
     barred: dict[str, str] = field(default_factory=dict)  # a part of the names of pods that are refused -> why
     refused: dict[ChildKey, ApiFailure] = field(default_factory=dict)  # see Observed; of this look
+    refuses: dict[ChildKey, ApiFailure] = field(default_factory=dict)  # what is refused whenever it is to be made
     tried: list[str] = field(default_factory=list)  # the pods that it was tried to make
+    replica_sets: list[Manifest] | None = None  # of the Deployments, each of which has one then, or of others; None: they may not be listed
+    strangers: list[Manifest] = field(default_factory=list)  # pods of nobody's
+    made: dict[ChildKey, Made] = field(default_factory=dict)  # see Observed
 
     def seen(self, service: str = "shop") -> Observed:
         """What the caches show: what carries the service's label, without who owns which field."""
@@ -108,10 +112,13 @@ class World:
         labelled = [o | {"metadata": {k: v for k, v in o["metadata"].items() if k != "managedFields"}} for o in labelled]
         conditions = [{"type": "Ready", "status": "False"}, {"type": "Available", "status": "True"}]
         services = {name: {"status": {"conditions": conditions}} for name in self.available}
-        return replace(Observed.of(labelled), has_place=self.has_place, services=services, refused=dict(self.refused))
+        known = {"services": services, "refused": dict(self.refused), "made": dict(self.made)}
+        return replace(Observed.of(labelled), has_place=self.has_place, **known)
 
     def bars(self, key: ChildKey) -> ApiFailure | None:
         """Why an object cannot be made."""
+        if key in self.refuses:
+            return self.refuses[key]
         said = next((words for part, words in self.barred.items() if key.kind == "Pod" and part in key.name), None)
         return Refused(f'pods "{key.name}" is forbidden: {said}', status=403) if said else None
 
@@ -153,13 +160,26 @@ class World:
             if key.kind == "Deployment":
                 ready = 0 if key.name in self.dead else live["spec"]["replicas"]
                 self.run_pods(key.name, ready=ready)
-                self.pods += [_pod(live, number, is_ready=number < ready) for number in range(live["spec"]["replicas"])]
+                owner = self._replica_set(live)
+                self.pods += [_pod(live, number, owner, is_ready=number < ready) for number in range(live["spec"]["replicas"])]
+        self.pods += self.strangers
         for key, live in list(self.objects.items()):
             if key.kind == "Pod" and (live.get("status") or {}).get("phase") not in ("Succeeded", "Failed"):
                 live["status"] = self._verified(live, now)
         for key, live in list(self.objects.items()):
             if key.kind == "Service":
                 self.objects[ChildKey("EndpointSlice", f"{key.name}-x")] = _endpoints(live, self.pods)
+
+    def _replica_set(self, deployment: Manifest) -> str:
+        """The uid of the ReplicaSet of a Deployment's last template; "" where nobody knows them."""
+        if self.replica_sets is None:
+            return ""
+        name = f"{deployment['metadata']['name']}-{deployment['spec']['template']['metadata']['labels'][names.REVISION_LABEL]}"
+        owner = {"kind": "Deployment", "name": deployment["metadata"]["name"], "uid": deployment["metadata"]["uid"], "controller": True}
+        found = {"kind": "ReplicaSet", "metadata": {"name": name, "uid": f"rs-{name}", "ownerReferences": [owner]}}
+        if found not in self.replica_sets:
+            self.replica_sets.append(found)
+        return f"rs-{name}"
 
     def _verified(self, live: Manifest, now: datetime) -> Manifest:
         if self.mute:
@@ -208,16 +228,20 @@ def _verified(pod: Manifest, failing: set[str], now: datetime) -> Manifest:
     return {"phase": "Succeeded", "containerStatuses": [ended]}
 
 
-def _pod(deployment: Manifest, number: int, *, is_ready: bool) -> Manifest:
+def _pod(deployment: Manifest, number: int, owner: str, *, is_ready: bool) -> Manifest:
     labels = deployment["spec"]["template"]["metadata"]["labels"]
     name = f"{deployment['metadata']['name']}-{labels[names.REVISION_LABEL]}-{number}"
-    return {"kind": "Pod", "metadata": {"name": name, "uid": name, "labels": labels}, "status": {"isReady": is_ready}}
+    meta = {"name": name, "uid": name, "labels": labels}
+    if owner:
+        meta["ownerReferences"] = [{"kind": "ReplicaSet", "uid": owner, "controller": True}]
+    return {"kind": "Pod", "metadata": meta, "status": {"isReady": is_ready}}
 
 
 def _endpoints(service: Manifest, pods: Iterable[Manifest]) -> Manifest:
     selected = [p for p in pods if service["spec"]["selector"].items() <= p["metadata"]["labels"].items()]
-    endpoints = [{"targetRef": {"uid": p["metadata"]["uid"]}, "conditions": {"ready": p["status"]["isReady"]}} for p in selected]
-    labels = {**service["metadata"]["labels"], "kubernetes.io/service-name": service["metadata"]["name"]}
+    endpoints = [{"targetRef": {"uid": p["metadata"]["uid"]}, "conditions": {"ready": p["status"].get("isReady", False)}} for p in selected]
+    managed = {"endpointslice.kubernetes.io/managed-by": "endpointslice-controller.k8s.io"}
+    labels = {**service["metadata"]["labels"], "kubernetes.io/service-name": service["metadata"]["name"], **managed}
     meta = {"name": f"{service['metadata']['name']}-x", "namespace": "market", "labels": labels, "ownerReferences": [SERVICE_OWNER]}
     return {"kind": "EndpointSlice", "metadata": meta, "endpoints": endpoints}
 
@@ -231,7 +255,7 @@ def decide(service: Manifest, world: World, now: datetime = NOW, policy: Policy 
     while True:
         decided = plan(service, observed, policy, now)
         if decided.look_at_pods:
-            observed = observed.with_pods(world.pods)
+            observed = observed.with_pods(world.pods, world.replica_sets)
         elif decided.look_around is not None:
             observed = replace(observed, surroundings=Surroundings(tuple(world.quotas), world.config_maps))
         elif decided.try_out:

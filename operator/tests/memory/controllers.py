@@ -9,7 +9,7 @@ from tests.memory.fields import Body
 from tests.memory.ownership import Manager
 from tests.memory.store import Store
 
-from hardened.shell.kinds import DEPLOYMENT, ENDPOINT_SLICE, KINDS, POD, RESOURCE_QUOTA, SERVICE, Kind
+from hardened.shell.kinds import DEPLOYMENT, ENDPOINT_SLICE, KINDS, POD, REPLICA_SET, RESOURCE_QUOTA, SERVICE, Kind
 
 CONTROLLER = Manager("kube-controller-manager", "Update", "status")
 _FOREGROUND = "foregroundDeletion"
@@ -22,7 +22,7 @@ def settle(store: Store) -> int:
     Then each Service gets its endpoints, and each quota is counted. The number of objects that changed.
     """
     changed = _deployments(store)
-    return changed + _pods(store) + _endpoints(store) + _verifiers(store) + _quotas(store)
+    return changed + _replica_sets(store) + _pods(store) + _endpoints(store) + _verifiers(store) + _quotas(store)
 
 
 def _deployments(store: Store) -> int:
@@ -69,18 +69,35 @@ def _available(body: Body, before: Body, now: str, *, pace: int, is_dead: bool) 
     return status
 
 
+def _replica_sets(store: Store) -> int:
+    """One for the last template of each Deployment."""
+    wanted: dict[tuple[str, str], Body] = {}
+    for deployment in store.bodies(DEPLOYMENT, None):
+        meta, template = deployment["metadata"], deployment["spec"]["template"]
+        owner = {"apiVersion": "apps/v1", "kind": "Deployment", "name": meta["name"], "uid": meta["uid"], "controller": True}
+        name, labels = _replica_set_name(deployment), template["metadata"]["labels"]
+        set_meta = {"name": name, "namespace": meta["namespace"], "labels": labels, "ownerReferences": [owner]}
+        wanted[meta["namespace"], name] = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": set_meta}
+    return _bring(store, REPLICA_SET, wanted, "spec")
+
+
+def _replica_set_name(deployment: Body) -> str:
+    return f"{deployment['metadata']['name']}-{deployment['spec']['template']['metadata']['labels'].get('hardened.dev/revision', '')}"
+
+
 def _pods(store: Store) -> int:
     """The pods of each Deployment's last template, at once: none of another one is left."""
     wanted: dict[tuple[str, str], Body] = {}
     for deployment in store.bodies(DEPLOYMENT, None):
         meta, template = deployment["metadata"], deployment["spec"]["template"]
         ready = (deployment.get("status") or {}).get("readyReplicas", 0)
+        made_by = store.existing(REPLICA_SET, meta["namespace"], _replica_set_name(deployment)).body["metadata"]
         for number in range(deployment["spec"]["replicas"]):
             name = f"{meta['name']}-{template['metadata']['labels'].get('hardened.dev/revision', '')}-{number}"
             status = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True" if number < ready else "False"}]}
             if template["spec"]["containers"][0]["image"] in store.homeless:
                 status = {"phase": "Pending", "conditions": [_HOMELESS]}
-            owner = {"apiVersion": "apps/v1", "kind": "Deployment", "name": meta["name"], "uid": meta["uid"], "controller": True}
+            owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": made_by["name"], "uid": made_by["uid"], "controller": True}
             pod_meta = {
                 "name": name, "namespace": meta["namespace"], "labels": template["metadata"]["labels"], "ownerReferences": [owner],
             }  # fmt: skip
@@ -118,7 +135,8 @@ def _endpoints(store: Store) -> int:
             }
             for pod in pods
         ]
-        labels = {**(meta.get("labels") or {}), "kubernetes.io/service-name": meta["name"]}
+        managed = {"endpointslice.kubernetes.io/managed-by": "endpointslice-controller.k8s.io"}
+        labels = {**(meta.get("labels") or {}), "kubernetes.io/service-name": meta["name"], **managed}
         owner = {"apiVersion": "v1", "kind": "Service", "name": meta["name"], "uid": meta["uid"], "controller": True}
         slice_meta = {"name": f"{meta['name']}-slice", "namespace": meta["namespace"], "labels": labels, "ownerReferences": [owner]}
         wanted[meta["namespace"], slice_meta["name"]] = {
@@ -129,6 +147,14 @@ def _endpoints(store: Store) -> int:
 
 def _is_verifier(body: Body) -> bool:
     return body["metadata"].get("labels", {}).get("app.kubernetes.io/component") == "verifier"
+
+
+def _is_foreign(body: Body) -> bool:
+    """Whether no controller of these made it: a slice of another manager, or a pod of nobody."""
+    managed_by = (body["metadata"].get("labels") or {}).get("endpointslice.kubernetes.io/managed-by")
+    if body["kind"] == ENDPOINT_SLICE.name:
+        return managed_by != "endpointslice-controller.k8s.io"
+    return not body["metadata"].get("ownerReferences")
 
 
 def _verifiers(store: Store) -> int:
@@ -168,10 +194,10 @@ def _bring(store: Store, kind: Kind, wanted: dict[tuple[str, str], Body], compar
     """Makes, changes and removes objects of a kind until they are those that are wanted. How many that took."""
     changed = 0
     for body in store.bodies(kind, None):
-        if _is_verifier(body):
+        if _is_verifier(body) or _is_foreign(body):
             continue
         place = (body["metadata"]["namespace"], body["metadata"]["name"])
-        if place in wanted or (kind == POD and body["metadata"]["labels"].get("hardened.dev/revision") in store.lingering):
+        if place in wanted or (kind in (POD, REPLICA_SET) and body["metadata"]["labels"].get("hardened.dev/revision") in store.lingering):
             continue
         store.remove(kind, *place)
         changed += 1
@@ -181,7 +207,14 @@ def _bring(store: Store, kind: Kind, wanted: dict[tuple[str, str], Body], compar
             store.create(kind, fields.copy(body), CONTROLLER)
             known = store.existing(kind, *place)
             changed += 1
-        if known.body.get(compared) != body[compared]:
+        if not known.body["metadata"].get("ownerReferences"):
+            # Orphaned, and taken over again by who made one of the same name.
+            adopted = fields.copy(known.body)
+            adopted["metadata"]["ownerReferences"] = body["metadata"]["ownerReferences"]
+            _store(store, kind, adopted)
+            known = store.existing(kind, *place)
+            changed += 1
+        if known.body.get(compared) != body.get(compared):
             _store(store, kind, fields.copy(known.body) | {compared: body[compared]})
             changed += 1
     return changed

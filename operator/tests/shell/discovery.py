@@ -1,6 +1,7 @@
 """A small API server over HTTP: what it has, empty lists of it, and watches that stay silent."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiohttp import web
@@ -13,10 +14,18 @@ BACKBONE = (CUSTOM_RESOURCE_DEFINITION, EVENT, Kind("", "v1", "namespaces", "Nam
 
 
 class Discovery:
-    """late: groups and plurals that it does not tell of the first `looks` times it is asked."""
+    """late: groups and plurals that it does not tell of the first `looks` times it is asked; items: by plural, what it has, as JSON;
+    news: by plural, the lines of its first watch."""
 
-    def __init__(self, *late: str, looks: int = 2) -> None:
+    def __init__(
+        self,
+        *late: str,
+        looks: int = 2,
+        items: Mapping[str, Sequence[bytes]] | None = None,
+        news: Mapping[str, Sequence[bytes]] | None = None,
+    ) -> None:
         self.late, self.looks = set(late), looks
+        self.items, self.news = items or {}, dict(news or {})
         self.groups_asked = 0
         self.watched: list[str] = []
         self.url = ""
@@ -54,11 +63,15 @@ class Discovery:
                 self.watched.append(plural)
                 stream = web.StreamResponse()
                 await stream.prepare(request)
+                for line in self.news.pop(plural, ()):
+                    await stream.write(line + b"\n")
                 await asyncio.sleep(60)
                 return stream
             case [*_, plural]:
                 kind = next(kind for kind in WATCHED if kind.plural == plural)
-                return web.json_response({"kind": f"{kind.name}List", "metadata": {"resourceVersion": "5"}, "items": []})
+                items = b",".join(self.items.get(plural, ()))
+                page = b'{"kind":"%sList","metadata":{"resourceVersion":"5"},"items":[%s]}' % (kind.name.encode(), items)
+                return web.Response(body=page, content_type="application/json")
         return web.Response(status=404)
 
     def _resources(self, group: str) -> web.Response:

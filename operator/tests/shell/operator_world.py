@@ -13,7 +13,7 @@ from tests.memory.selector import matches
 from tests.shell import virtual_time
 
 from hardened.core.policy import Policy
-from hardened.shell.cache import Cache
+from hardened.shell.cache import BY_METADATA, PARTIAL, Cache
 from hardened.shell.kinds import EVENT, HARDENED_SERVICE, HARDENED_SERVICE_ACTION, Kind
 from hardened.shell.metrics import Metrics
 from hardened.shell.reconciler import Reconciler
@@ -23,6 +23,7 @@ from hardened.shell.watches import SELECTORS
 from hardened.shell.workqueue import WorkQueue
 
 Body = dict[str, Any]
+POLICY = Policy(verifier_image="hardened:1")
 EPOCH = datetime(2030, 1, 1, tzinfo=UTC)
 #: Seconds of virtual time without a write after which the world is said to be quiet: longer than the longest back-off.
 QUIET = 120.0
@@ -47,6 +48,7 @@ class Operator:
         namespaces: tuple[str, ...] = (),
         releases: int = 1000,
         crd_schema: str = "",
+        policy: Policy = POLICY,
     ) -> None:
         self.server, self.namespaces = server, namespaces
         self.tells = events is not None
@@ -60,12 +62,13 @@ class Operator:
             server,
             self.cache,
             self.queue,
-            policy=Policy(verifier_image="hardened:1"),
+            policy=policy,
             metrics=self.metrics,
             recorder=recorder,
             now=today,
             may_write=lambda: True,
             crd_schema=lambda: crd_schema,
+            is_known=self.sync.is_known,
             releases=releases,
         )
         self.death: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -101,7 +104,9 @@ class Operator:
         if kind not in SELECTORS or (self.namespaces and obj["metadata"]["namespace"] not in self.namespaces):
             return
         # To a watch, an object that is none of those any more that it selects is gone.
-        key = self.cache.see(kind, event if matches(SELECTORS[kind], obj) else "DELETED", obj)
+        event = event if matches(SELECTORS[kind], obj) else "DELETED"
+        seen = {"kind": PARTIAL, "metadata": obj["metadata"]} if kind in BY_METADATA else obj
+        key = self.cache.see(kind, event, seen)
         if key:
             self.queue.add(key)
 
@@ -122,6 +127,7 @@ class World:
         self.events = MemoryApiServer(["shop"], today=today)
         self.kills = 0
         self.crd_schema = ""
+        self.policy = POLICY
         self.operators: list[Operator] = []
 
     async def play(self, *steps: Callable[["World"], Any], is_enough: Callable[[], bool] = lambda: False) -> int:
@@ -144,7 +150,7 @@ class World:
     async def _supervise(self) -> None:
         while True:
             try:
-                self.operators.append(Operator(self.server, self.events, crd_schema=self.crd_schema))
+                self.operators.append(Operator(self.server, self.events, crd_schema=self.crd_schema, policy=self.policy))
                 await self.operators[-1].run()
             except Killed:
                 self.kills += 1

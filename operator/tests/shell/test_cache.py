@@ -4,10 +4,21 @@ from typing import Any
 import pytest
 
 from hardened.shell.cache import Cache
-from hardened.shell.kinds import CONFIG_MAP, DEPLOYMENT, HARDENED_SERVICE, HARDENED_SERVICE_ACTION, POD, POD_DISRUPTION_BUDGET, SERVICE
+from hardened.shell.kinds import (
+    CONFIG_MAP,
+    CONTROLLER_REVISION,
+    DEPLOYMENT,
+    HARDENED_SERVICE,
+    HARDENED_SERVICE_ACTION,
+    POD,
+    POD_DISRUPTION_BUDGET,
+    SERVICE,
+    Kind,
+)
 from hardened.shell.workqueue import Key
 
 WEB = Key("shop", "web")
+SERVICES = ("web", "a", "b", "c", "d", "e", "other")
 
 
 def body(name: str = "web-blue", version: int = 1, uid: str = "u1", service: str | None = "web", **meta: Any) -> dict[str, Any]:
@@ -19,9 +30,17 @@ def owner(name: str) -> list[dict[str, Any]]:
     return [{"apiVersion": "hardened.dev/v1alpha1", "kind": "HardenedService", "name": name, "uid": "s", "controller": True}]
 
 
+def watching(*, services: tuple[str, ...] = SERVICES, **how: Any) -> Cache:
+    """A cache that knows these services of the namespace."""
+    cache = Cache(**how)
+    for name in services:
+        assert cache.see(HARDENED_SERVICE, "ADDED", body(name, uid=f"s-{name}", service=None)) == Key("shop", name)
+    return cache
+
+
 def version(cache: Cache, name: str = "web-blue") -> str | None:
-    known = cache.get(DEPLOYMENT, "shop", name)
-    return None if known is None else known["metadata"]["resourceVersion"]
+    known = cache._entries.get((DEPLOYMENT.name, "shop", name))
+    return known and known.version
 
 
 @pytest.mark.parametrize(
@@ -50,33 +69,32 @@ def version(cache: Cache, name: str = "web-blue") -> str | None:
     ],
 )
 def test_what_the_last_event_asks_to_look_at(events: list[tuple[str | None, Any]], expected: Key | None, kept: str | None) -> None:
-    cache = Cache()
+    cache = watching()
     asked = [cache.see(DEPLOYMENT, event, obj) for event, obj in events][-1]
     assert (asked, version(cache)) == (expected, kept)
 
 
 def test_versions_that_are_no_numbers_are_only_told_apart() -> None:
-    cache = Cache()
+    cache = watching()
     cache.see(DEPLOYMENT, "ADDED", body(resourceVersion="abc"))
     assert cache.see(DEPLOYMENT, "MODIFIED", body(resourceVersion="abc")) is None
     assert cache.see(DEPLOYMENT, "MODIFIED", body(resourceVersion="abb")) == WEB
 
 
 def test_children_are_those_of_the_service_and_of_every_kind() -> None:
-    cache = Cache()
-    cache.see(HARDENED_SERVICE, "ADDED", body("web", uid="s", service=None))
+    cache = watching(services=("web", "other"))
     for kind, name, service in [(DEPLOYMENT, "web-blue", "web"), (SERVICE, "web", "web"), (POD, "x", "other"), (CONFIG_MAP, "y", None)]:
         cache.see(kind, "ADDED", body(name, uid=f"{kind}{name}", service=service))
     assert {child["metadata"]["name"] for child in cache.children("shop", "web")} == {"web-blue", "web"}
     assert cache.children("shop", "nobody") == cache.children("other", "web") == ()
-    assert cache.services() == (WEB,)
+    assert cache.services() == (WEB, Key("shop", "other"))
     cache.see(DEPLOYMENT, "MODIFIED", body(version=2, uid=f"{DEPLOYMENT}web-blue", service="other"))
     assert {child["metadata"]["name"] for child in cache.children("shop", "web")} == {"web"}
     assert {child["metadata"]["name"] for child in cache.children("shop", "other")} == {"x", "web-blue"}
 
 
 def test_an_action_belongs_to_the_service_that_it_names_whoever_owns_it() -> None:
-    cache = Cache()
+    cache = watching()
     action = body("a", service="other", ownerReferences=owner("another")) | {"kind": "HardenedServiceAction", "spec": {"service": "web"}}
     assert cache.see(HARDENED_SERVICE_ACTION, "ADDED", action) == WEB
     assert [live["metadata"]["name"] for live in cache.children(*WEB)] == ["a"]
@@ -84,7 +102,7 @@ def test_an_action_belongs_to_the_service_that_it_names_whoever_owns_it() -> Non
 
 
 def test_our_own_write_is_known_at_once_and_its_echo_is_no_news() -> None:
-    cache = Cache()
+    cache = watching()
     cache.see(DEPLOYMENT, "ADDED", body(version=1))
     cache.wrote(DEPLOYMENT, body(version=3))
     assert cache.see(DEPLOYMENT, "MODIFIED", body(version=2)) is None
@@ -93,7 +111,7 @@ def test_our_own_write_is_known_at_once_and_its_echo_is_no_news() -> None:
 
 
 def test_what_we_deleted_does_not_come_back_unless_a_finalizer_holds_it() -> None:
-    cache = Cache()
+    cache = watching()
     cache.see(DEPLOYMENT, "ADDED", body(version=1))
     assert cache.deleted(DEPLOYMENT, "shop", "web-blue", "u1") == WEB
     assert cache.see(DEPLOYMENT, "MODIFIED", body(version=2)) is None
@@ -104,7 +122,7 @@ def test_what_we_deleted_does_not_come_back_unless_a_finalizer_holds_it() -> Non
 
 
 def test_tombstones_are_bounded() -> None:
-    cache = Cache(tombstones=2)
+    cache = watching(tombstones=2)
     for number in range(3):
         cache.deleted(DEPLOYMENT, "shop", "web-blue", f"u{number}")
     assert cache.see(DEPLOYMENT, "ADDED", body(uid="u2")) is None
@@ -112,7 +130,7 @@ def test_tombstones_are_bounded() -> None:
 
 
 def test_a_fresh_list_drops_what_it_lacks_and_says_what_differs() -> None:
-    cache = Cache()
+    cache = watching()
     for name, service in [("same", "a"), ("changed", "b"), ("gone", "c")]:
         cache.see(DEPLOYMENT, "ADDED", body(name, uid=name, service=service))
     cache.see(CONFIG_MAP, "ADDED", body("other-kind", uid="k", service="d"))
@@ -122,11 +140,11 @@ def test_a_fresh_list_drops_what_it_lacks_and_says_what_differs() -> None:
     assert listing.take(fresh[1:]) == {Key("shop", "b"), Key("shop", "e")}
     assert listing.end() == {Key("shop", "c")}
     assert [version(cache, name) for name in ("same", "changed", "gone", "new")] == ["1", "2", None, "1"]
-    assert cache.get(CONFIG_MAP, "shop", "other-kind") is not None
+    assert (CONFIG_MAP.name, "shop", "other-kind") in cache._entries
 
 
 def test_a_list_does_not_drop_what_is_younger_than_itself() -> None:
-    cache = Cache()
+    cache = watching()
     cache.see(DEPLOYMENT, "ADDED", body("old", 1, "1"))
     cache.see(DEPLOYMENT, "ADDED", body("told", 3, "2"))
     cache.wrote(DEPLOYMENT, body("written", 4, "3"))
@@ -135,14 +153,14 @@ def test_a_list_does_not_drop_what_is_younger_than_itself() -> None:
 
 
 def test_a_list_of_one_namespace_leaves_the_others_alone() -> None:
-    cache = Cache()
+    cache = watching()
     cache.see(DEPLOYMENT, "ADDED", body())
     assert cache.listing(DEPLOYMENT, "blog", "9").end() == set()
     assert version(cache) == "1"
 
 
 def test_a_stale_list_drops_nothing_and_takes_nothing_back() -> None:
-    cache = Cache()
+    cache = watching()
     cache.see(DEPLOYMENT, "ADDED", body("old", 5, "1"))
     cache.see(DEPLOYMENT, "ADDED", body("young", 6, "2"))
     listing = cache.listing(DEPLOYMENT, None, "4")
@@ -152,7 +170,7 @@ def test_a_stale_list_drops_nothing_and_takes_nothing_back() -> None:
 
 
 def test_managed_fields_are_left_out_and_the_callers_object_is_left_alone() -> None:
-    cache = Cache()
+    cache = watching()
     given = body("a", uid="1", managedFields=[{"manager": "x"}])
     cache.see(DEPLOYMENT, "ADDED", given)
     known = cache.get(DEPLOYMENT, "shop", "a")
@@ -179,32 +197,32 @@ def relisted(cache: Cache, *objs: dict[str, Any], version: int = 20) -> None:
     ],
 )
 def test_what_a_complete_list_lacks_is_not_brought_back_by_what_is_older(late: Callable[[Cache], Any]) -> None:
-    cache = Cache()
+    cache = watching()
     cache.see(DEPLOYMENT, "ADDED", body(version=10))
     relisted(cache)
     late(cache)
-    assert len(cache) == 0
+    assert len(cache) == len(SERVICES)
     assert cache.see(DEPLOYMENT, "ADDED", body(version=21, uid="another")) == WEB
 
 
 def test_a_stale_list_does_not_let_old_news_in_again() -> None:
-    cache = Cache()
+    cache = watching()
     relisted(cache, version=20)
     relisted(cache, version=11)
     assert cache.see(DEPLOYMENT, "MODIFIED", body(version=12)) is None
-    assert len(cache) == 0
+    assert len(cache) == len(SERVICES)
 
 
 def test_a_list_drops_what_an_older_list_told_while_it_was_under_way() -> None:
-    cache = Cache()
+    cache = watching()
     newer = cache.listing(DEPLOYMENT, None, "20")
     relisted(cache, body(version=10), version=11)
     assert newer.end() == {WEB}
-    assert len(cache) == 0
+    assert len(cache) == len(SERVICES)
 
 
 def test_a_late_end_of_an_earlier_state_drops_nothing() -> None:
-    cache = Cache()
+    cache = watching()
     cache.see(DEPLOYMENT, "ADDED", body(version=10))
     cache.wrote(DEPLOYMENT, body(version=13))
     assert cache.see(DEPLOYMENT, "DELETED", body(version=12)) is None
@@ -212,7 +230,7 @@ def test_a_late_end_of_an_earlier_state_drops_nothing() -> None:
 
 
 def test_what_a_budget_counts_is_no_news_and_what_somebody_changes_in_it_is() -> None:
-    cache = Cache()
+    cache = watching()
 
     def seen(number: int, spec: int, **more: Any) -> Key | None:
         return cache.see(POD_DISRUPTION_BUDGET, "MODIFIED", body(version=number) | {"spec": {"maxUnavailable": spec}} | more)
@@ -222,3 +240,66 @@ def test_what_a_budget_counts_is_no_news_and_what_somebody_changes_in_it_is() ->
     assert seen(3, 2, status={"currentHealthy": 2}) == WEB
     (kept,) = cache.children("shop", "web")
     assert (kept["metadata"]["resourceVersion"], kept["spec"], "status" in kept) == ("3", {"maxUnavailable": 2}, False)
+
+
+def metadata_only(obj: dict[str, Any]) -> dict[str, Any]:
+    return {"kind": "PartialObjectMetadata", "metadata": obj["metadata"]}
+
+
+def known(cache: Cache, key: Key = WEB) -> tuple[set[str], set[str]]:
+    """The names of the children whose bodies are known, and of those that are lacking."""
+    return {child["metadata"]["name"] for child in cache.children(*key)}, {child.name for child in cache.lacking(key)}
+
+
+def test_of_a_service_that_is_not_there_no_child_is_kept_and_all_are_lacking_once_it_is() -> None:
+    cache = watching(services=())
+    child = body("web-blue") | {"spec": {"x": "y" * 100_000}}
+    assert cache.see(DEPLOYMENT, "ADDED", child) == WEB
+    assert known(cache) == (set(), set())
+    assert sum(len(entry.text or b"") for entry in cache._entries.values()) == 0
+    cache.see(HARDENED_SERVICE, "ADDED", body("web", uid="s", service=None))
+    assert known(cache) == (set(), {"web-blue"})
+    cache.wrote(DEPLOYMENT, child)
+    assert known(cache) == ({"web-blue"}, set())
+    cache.see(HARDENED_SERVICE, "DELETED", body("web", version=9, uid="s", service=None))
+    assert known(cache) == (set(), set())
+
+
+def test_an_action_that_asks_something_of_no_service_is_kept() -> None:
+    cache = watching(services=())
+    cache.see(HARDENED_SERVICE_ACTION, "ADDED", body("a") | {"spec": {"service": "web"}})
+    assert known(cache) == ({"a"}, set())
+
+
+@pytest.mark.parametrize("kind", [CONFIG_MAP, CONTROLLER_REVISION])
+def test_what_only_carries_the_label_of_a_service_is_known_by_name_alone(kind: Kind) -> None:
+    cache = watching()
+    cache.see(kind, "ADDED", body("foreign", uid="f") | {"data": {"x": "y" * 100_000}})
+    cache.see(kind, "ADDED", body("own", uid="o", ownerReferences=[owner("web")[0] | {"uid": "s-web"}]))
+    assert known(cache) == ({"own"}, set())
+
+
+@pytest.mark.parametrize("kind", [CONFIG_MAP, CONTROLLER_REVISION])
+def test_what_is_watched_by_metadata_is_read_once_of_each_state(kind: Kind) -> None:
+    cache, mine = watching(), [owner("web")[0] | {"uid": "s-web"}]
+    first = body(ownerReferences=mine) | {"data": {}}
+    assert cache.see(kind, "ADDED", metadata_only(first)) == WEB
+    assert known(cache) == (set(), {"web-blue"})
+    cache.wrote(kind, first)
+    assert known(cache) == ({"web-blue"}, set())
+    assert cache.see(kind, "MODIFIED", metadata_only(first)) is None, "the echo of what is known"
+    assert known(cache) == ({"web-blue"}, set())
+    second = body(version=2, ownerReferences=mine)
+    assert cache.see(kind, "MODIFIED", metadata_only(second)) == WEB
+    assert known(cache) == (set(), {"web-blue"})
+    cache.listing(kind, None, "3").take([second])
+    assert known(cache) == ({"web-blue"}, set())
+    third = body(version=4, ownerReferences=mine)
+    cache.wrote(kind, third)
+    assert cache.see(kind, "MODIFIED", metadata_only(third)) is None
+    cache.see(kind, "MODIFIED", metadata_only(body(version=5, ownerReferences=mine)))
+    cache.unreadable(kind, "shop", "web-blue")
+    assert (known(cache), [unread.name for unread in cache.unread(WEB)]) == ((set(), set()), ["web-blue"])
+    assert cache.see(kind, "ADDED", metadata_only(body(version=5, ownerReferences=mine))) is None
+    assert cache.see(kind, "MODIFIED", metadata_only(body(version=6, ownerReferences=mine))) == WEB
+    assert cache.unread(WEB) == ()

@@ -11,6 +11,7 @@ from tests.shell.http_server import Server, reply, status
 
 from hardened.errors import ApiFailure, LookAgain, Refused, TryAgain, Vanished
 from hardened.shell import client as client_module
+from hardened.shell import reading
 from hardened.shell.client import Client
 from hardened.shell.credentials import Credentials
 from hardened.shell.kinds import CONFIG_MAP, DEPLOYMENT, LEASE
@@ -146,7 +147,7 @@ def test_a_list_follows_its_pages_and_says_of_items_what_they_are() -> None:
 
 
 def test_a_list_that_expired_starts_over_once() -> None:
-    page, gone = reply(200, {"metadata": {"continue": "t"}, "items": [OBJECT]}), status(410, "Expired")
+    page, gone = reply(200, {"metadata": {"resourceVersion": "9", "continue": "t"}, "items": [OBJECT]}), status(410, "Expired")
     last = reply(200, {"metadata": {"resourceVersion": "9"}, "items": [OBJECT]})
     server = Server(page, gone, page, last)
     assert len(talk(server, lambda c: c.list(DEPLOYMENT, "shop")).items) == 2
@@ -156,6 +157,24 @@ def test_a_list_that_expired_starts_over_once() -> None:
     with pytest.raises(TryAgain) as caught:
         talk(server, lambda c: c.list(DEPLOYMENT, "shop"))
     assert caught.value.status == 410
+
+
+def test_a_page_that_is_too_large_is_asked_for_in_smaller_ones_and_nothing_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "MOST_BYTES", 1000)
+    large = [OBJECT | {"spec": {"text": "x" * 600}}]
+    server = Server(
+        reply(200, {"metadata": {"resourceVersion": "9"}, "items": large * 2}),
+        reply(200, {"metadata": {"resourceVersion": "9", "continue": "t"}, "items": large}),
+        reply(200, {"metadata": {"resourceVersion": "9", "continue": "u"}, "items": large * 2}),
+        reply(200, {"metadata": {"resourceVersion": "9", "continue": "u"}, "items": large}),
+        # One alone is read, however large it is.
+        reply(200, {"metadata": {"resourceVersion": "9"}, "items": [OBJECT | {"spec": {"text": "x" * 6000}}]}),
+    )
+    assert len(talk(server, lambda c: c.list(DEPLOYMENT, "shop", chunk=10)).items) == 3
+    asked = [parse_qs(urlsplit(path).query) for _, path, _, _ in server.requests]
+    limits = [int(query["limit"][0]) for query in asked]
+    assert limits == [10, 1, 2, 1, 2, 1]
+    assert [query.get("continue") for query in asked] == [None, None, ["t"], ["t"], ["u"], ["u"]]
 
 
 def test_what_has_no_version_is_no_list() -> None:

@@ -76,6 +76,18 @@ def test_requests_go_through_the_proxy_of_the_kubeconfig() -> None:
     assert asyncio.run(scenario()) == [f"http://api.invalid:8080{URL}"]
 
 
+@pytest.mark.parametrize("plural", ["configmaps", "deployments"])
+@pytest.mark.parametrize(("query", "form"), [("?watch=true", "PartialObjectMetadata"), ("?limit=100", "PartialObjectMetadataList")])
+def test_of_what_can_be_large_metadata_alone_is_asked_for(plural: str, query: str, form: str) -> None:
+    async def scenario() -> str:
+        async with Server(reply(200, {})) as server:
+            await Session().ask(Credentials(server=server.url), f"/api/v1/{plural}{query}")
+            return server.requests[0][2]["accept"]
+
+    wanted = f"application/json;as={form};g=meta.k8s.io;v=v1,application/json"
+    assert asyncio.run(scenario()) == (wanted if plural == "configmaps" else "*/*")
+
+
 @pytest.mark.parametrize(
     ("name", "is_reached"),
     [

@@ -9,9 +9,13 @@ import aiohttp
 import pytest
 from tests.shell.http_server import Server, reply, status
 
+from hardened.shell import reading
 from hardened.shell.cache import Cache
-from hardened.shell.kinds import CONFIG_MAP, DEPLOYMENT
+from hardened.shell.kinds import CONFIG_MAP, DEPLOYMENT, HARDENED_SERVICE
 from hardened.shell.lists import Lists
+from hardened.shell.replies import response_class
+from hardened.shell.streams import Streams
+from hardened.shell.watches import ask_for_fewer, settings
 from hardened.shell.workqueue import Key, WorkQueue
 
 ALL, ONE = "/apis/apps/v1/deployments", "/apis/apps/v1/namespaces/shop/deployments"
@@ -33,6 +37,8 @@ class Listened:
 
     def __init__(self, *answers: bytes, paths: Iterable[str]) -> None:
         self.cache, self.queue = Cache(), WorkQueue(lambda: 0.0, random.Random(1))
+        for name in ("old", "kept", "new"):
+            self.cache.see(HARDENED_SERVICE, "ADDED", deployment(name) | {"spec": {}})
         for name in ("old", "kept"):
             self.cache.see(DEPLOYMENT, "ADDED", {"kind": "Deployment", **deployment(name)})
         self.seen = asyncio.run(self._ask(Server(*answers), paths))
@@ -40,7 +46,8 @@ class Listened:
 
     async def _ask(self, server: Server, paths: Iterable[str]) -> list[Any]:
         lists = Lists(self.cache, self.queue, (DEPLOYMENT, CONFIG_MAP))
-        async with server, aiohttp.ClientSession(response_class=lists.response_class()) as session:
+        streams = Streams(self.cache, self.queue, (), lambda _: None)
+        async with server, aiohttp.ClientSession(response_class=response_class(lists, streams, lambda: None)) as session:
             seen = []
             for path in paths:
                 async with session.get(server.url + path) as response:
@@ -88,3 +95,32 @@ def test_a_list_of_another_namespace_or_kind_leaves_the_others_alone() -> None:
 def test_what_is_not_asked_about_passes_as_it_is() -> None:
     body = {"kind": "PodList", "metadata": {"resourceVersion": "9"}, "items": [1]}
     assert Listened(reply(200, body), paths=["/api/v1/pods"]).seen == [body]
+
+
+def test_a_page_that_is_too_large_is_as_one_that_was_cut_off_and_fewer_objects_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "MOST_BYTES", 100)
+    chosen = settings()
+
+    async def ask(limit: int) -> int:
+        cache, queue = Cache(), WorkQueue(lambda: 0.0, random.Random(1))
+        lists, streams = Lists(cache, queue, (DEPLOYMENT,)), Streams(cache, queue, (), lambda _: None)
+        replies = response_class(lists, streams, lambda: ask_for_fewer(chosen))
+        async with (
+            Server(page(deployment("new"), deployment("kept"))) as server,
+            aiohttp.ClientSession(response_class=replies) as session,
+            session.get(f"{server.url}{ALL}?limit={limit}") as response,
+        ):
+            await response.json()
+            return len(cache)
+
+    for limit in (100, 10):
+        assert chosen.watching.chunk_size == limit
+        with pytest.raises(aiohttp.ClientPayloadError):
+            asyncio.run(ask(limit))
+    assert chosen.watching.chunk_size == 1
+    assert asyncio.run(ask(1)) == 2
+
+
+def test_a_list_that_is_no_json_is_as_one_that_was_cut_off() -> None:
+    with pytest.raises(aiohttp.ClientPayloadError):
+        Listened(reply(200, b'{"items": [' + b"[" * 20_000), paths=[ALL])

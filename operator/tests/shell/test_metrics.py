@@ -1,11 +1,12 @@
 import http.client
 import socket
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 from prometheus_client import generate_latest
 
-from hardened.shell import metrics as metrics_module
 from hardened.shell.metrics import Metrics, MetricsServer, serve
 from hardened.shell.workqueue import Key
 
@@ -24,8 +25,11 @@ def test_the_names_are_those_that_are_promised() -> None:
     metrics.releases.releases.labels("promoted").inc()
     metrics.releases.probe_requests.labels("cutover").inc(812)
     metrics.releases.probe_failures.labels("cutover").inc(0)
+    metrics.watch_unread(["ConfigMap", "Pod"], {"ConfigMap": 3, "Pod": 0}.__getitem__)
     said = text(metrics)
     for name in (
+        'hardened_unreadable_objects{kind="ConfigMap"} 3.0',
+        'hardened_unreadable_objects{kind="Pod"} 0.0',
         "hardened_reconcile_seconds_bucket{",
         'hardened_reconcile_errors_total{reason="Refused"} 1.0',
         "hardened_queue_depth 0.0",
@@ -105,8 +109,8 @@ def server() -> Iterator[MetricsServer]:
         ("GET", "/metrics?x=y", 200, True),
         ("HEAD", "/metrics", 200, False),
         ("GET", "/", 404, True),
-        ("POST", "/metrics", 501, True),
-        ("DELETE", "/metrics", 501, True),
+        ("POST", "/metrics", 405, True),
+        ("DELETE", "/metrics", 405, True),
     ],
 )
 def test_only_reading_metrics_is_answered(server: MetricsServer, method: str, path: str, code: int, has_body: bool) -> None:
@@ -121,19 +125,14 @@ def test_only_reading_metrics_is_answered(server: MetricsServer, method: str, pa
     connection.close()
 
 
-def test_who_is_slow_is_hung_up_on_and_others_are_answered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metrics_module._Handler, "timeout", 0.2)
+def test_its_end_waits_for_nobody_and_a_port_that_is_taken_is_said() -> None:
     server = serve(Metrics().registry, 0)
-    try:
-        slow = [socket.create_connection(("127.0.0.1", server.server_port), timeout=5) for _ in range(metrics_module.CONNECTIONS + 2)]
-        for connection in slow:
-            connection.sendall(b"GET /met")
-        assert [connection.recv(100) for connection in slow] == [b""] * len(slow)
-        connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=5)
-        connection.request("GET", "/metrics")
-        assert connection.getresponse().status == 200
-        connection.close()
-        for each in slow:
-            each.close()
-    finally:
+    with pytest.raises(OSError, match="in use"):
+        serve(Metrics().registry, server.server_port)
+    with socket.create_connection(("127.0.0.1", server.server_port), timeout=5) as connection:
+        connection.sendall(b"GET /met")
+        while not server._listener._open:
+            time.sleep(0.01)
         server.close()
+        with suppress(ConnectionError):
+            assert connection.recv(100) == b""

@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
+import pytest
 from tests.shell import virtual_time
 from tests.shell.operator_world import RELEASED, Operator, World, asks, service
 
@@ -30,11 +31,11 @@ class Busy:
 
 
 @contextlib.asynccontextmanager
-async def operated(*namespaces: tuple[str, ...]) -> AsyncIterator[World]:
-    """A world with an operator for each of these, which releases one service at a time."""
+async def operated(*namespaces: tuple[str, ...], releases: int = 1) -> AsyncIterator[World]:
+    """A world with an operator for each of these, which releases so many services at a time."""
     world = World()
     world.server.add_namespace("mall")
-    working = [asyncio.create_task(Operator(world.server, namespaces=each, releases=1).run()) for each in namespaces]
+    working = [asyncio.create_task(Operator(world.server, namespaces=each, releases=releases).run()) for each in namespaces]
     try:
         yield world
     finally:
@@ -71,7 +72,7 @@ def steps(world: World) -> dict[str, str]:
 
 
 def images(world: World) -> dict[str, str]:
-    return {s["metadata"]["name"]: s["status"]["serving"]["image"] for s in world.server.all(HARDENED_SERVICE)}
+    return {s["metadata"]["name"]: s["status"]["serving"]["image"] for s in world.server.all(HARDENED_SERVICE) if "serving" in s["status"]}
 
 
 def test_what_is_to_be_approved_holds_no_place_and_takes_one_only_once_it_is_free() -> None:
@@ -218,5 +219,94 @@ def test_what_waits_for_word_of_an_address_keeps_its_place() -> None:
                 grown.add(sum(step not in ("Queued", "Keep", "Preflight") for step in steps(world).values()))
             assert images(world) == dict.fromkeys(names, "web:2")
             assert max(grown) == 1
+
+    virtual_time.run(play())
+
+
+def test_first_releases_that_never_get_ready_hold_nobody_up() -> None:
+    async def play() -> None:
+        async with operated(()) as world:
+            await create(world, "web")
+            await passes(world, 60)
+            for number in range(3):
+                await create(world, f"never{number}", "mall", image="dead:1", release={"progressDeadline": "24h"})
+            await passes(world, 5)
+            await release(world, "web")
+            await passes(world, 60)
+            assert images(world)["web"] == "web:2"
+
+    virtual_time.run(play())
+
+
+NEVER: Body = {"image": "dead:1", "release": {"progressDeadline": "24h", "keepPrevious": "30s"}}
+
+
+@pytest.mark.parametrize("strategy", ["BlueGreen", "RollingUpdate", "Recreate"])
+def test_releases_that_do_not_get_further_give_their_places_up_and_go_on_once_there_is_one(strategy: str) -> None:
+    never: Body = {"image": "dead:1", "release": {"strategy": strategy, "progressDeadline": "24h"}}
+
+    async def play() -> None:
+        async with operated((), releases=2) as world:
+            for name, namespace in (("web", "shop"), ("a", "mall"), ("b", "mall"), ("c", "mall")):
+                await create(world, name, namespace, release={"strategy": strategy, "progressDeadline": "24h"})
+            await passes(world, 60)
+            for name in ("a", "b"):
+                await release(world, name, "mall", **never)
+            await passes(world, 5)
+            await release(world, "c", "mall")
+            await passes(world, 30)
+            assert images(world)["c"] == "web:1", "both places are taken"
+            await release(world, "web")
+            await passes(world, 90)
+            assert images(world)["web"] == "web:2", "one namespace has its share, and no more"
+            await passes(world, 240)
+            assert images(world)["c"] == "web:2", "its neighbours have given theirs up"
+            world.server.store.dead.clear()
+            await passes(world, 120)
+            assert {images(world)[name] for name in ("a", "b")} == {"dead:1"}, "what comes up after all is released"
+
+    virtual_time.run(play())
+
+
+def test_one_whose_pods_come_late_waits_for_its_place_and_is_not_rejected_for_that() -> None:
+    async def play() -> None:
+        async with operated(()) as world:
+            for name, namespace in (("web", "shop"), ("a", "mall"), ("b", "mall")):
+                await create(world, name, namespace)
+            await passes(world, 60)
+            await release(world, "a", "mall", **NEVER)
+            await passes(world, 200)
+            watched = {"verify": {"afterCutover": {"window": "90s"}}}
+            await release(world, "web", **watched)
+            await passes(world, 20)
+            assert steps(world)["web"] == "VerifyAfter"
+            world.server.store.dead.clear()
+            await passes(world, 30)
+            assert steps(world) == {"a": "Preview", "web": "VerifyAfter"}, "its pods are there, and another one has the place"
+            await passes(world, 120)
+            assert {images(world)[name] for name in ("a", "web")} == {"dead:1", "web:2"}
+
+    virtual_time.run(play())
+
+
+def test_what_is_suspended_in_the_middle_holds_no_place_and_waits_for_one_once_it_goes_on() -> None:
+    async def play() -> None:
+        async with operated(()) as world:
+            for name, namespace in (("web", "shop"), ("a", "mall")):
+                await create(world, name, namespace)
+            await passes(world, 60)
+            await release(world, "a", "mall", **NEVER)
+            await passes(world, 5)
+            await world.people.merge_patch(HARDENED_SERVICE, "mall", "a", {"spec": {"suspend": True}})
+            await passes(world, 5)
+            await release(world, "web", verify={"afterCutover": {"window": "60s"}})
+            await passes(world, 20)
+            assert steps(world) == {"a": "Preview", "web": "VerifyAfter"}
+            world.server.store.dead.clear()
+            await world.people.merge_patch(HARDENED_SERVICE, "mall", "a", {"spec": {"suspend": False}})
+            await passes(world, 20)
+            assert steps(world) == {"a": "Preview", "web": "VerifyAfter"}
+            await passes(world, 120)
+            assert images(world) == {"a": "dead:1", "web": "web:2"}
 
     virtual_time.run(play())

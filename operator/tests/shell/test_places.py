@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from hardened.shell.places import Places
 from hardened.shell.workqueue import Key
 
@@ -11,6 +14,7 @@ A, B, C, D = (Key("shop", name) for name in "abcd")
 def at(step: str, phase: str = "") -> dict[str, Any]:
     return {
         "phase": phase or step,
+        "stable": {"color": "green", "revision": "q", "promotion": 1},
         "release": {"revision": "r", "color": "blue", "key": "k", "step": step, "startedAt": "2026-01-02T03:04:05Z"},
     }
 
@@ -70,3 +74,77 @@ def test_what_cannot_be_read_holds_no_place() -> None:
     places = Places(1)
     places.saw(A, {"release": "Preview"})
     assert places.has_place(B)
+
+
+def key(text: str) -> Key:
+    return Key(*text.split("/"))
+
+
+def test_the_first_release_of_a_service_takes_no_place() -> None:
+    places = Places(1)
+    places.saw(A, {name: value for name, value in at("Preview").items() if name != "stable"})
+    assert places.has_place(B)
+
+
+def test_one_that_gave_its_place_up_waits_in_line() -> None:
+    places = Places(1)
+    places.saw(A, at("Preview"))
+    places.saw(B, at("Queued"))
+    stalled = at("Preview")
+    stalled["release"]["yielded"] = True
+    assert places.saw(A, stalled) == (B,)
+    places.saw(B, at("Preview"))
+    assert not places.has_place(A)
+    assert places.saw(B, {}) == (A,)
+
+
+def test_a_namespace_holds_no_more_than_its_share_while_others_wait() -> None:
+    places = Places(4, 0.5)
+    mall = [key(f"mall/{n}") for n in range(6)]
+    for each in mall[:4]:
+        assert places.has_place(each), "nobody waits"
+        places.saw(each, at("Preview"))
+    assert not places.has_place(mall[4])
+    places.saw(mall[4], at("Queued"))
+    web, api = key("shop/web"), key("shop/api")
+    assert places.has_place(web), "what one namespace has beyond its share is nobody else's loss"
+    places.saw(web, at("Preview"))
+    places.saw(api, at("Preview"))
+    assert not places.has_place(key("blog/a")), "two namespaces have their shares"
+    places.saw(key("blog/a"), at("Queued"))
+    assert places.saw(mall[0], {}) == (), "still more than its share"
+    assert places.saw(mall[1], {}) == ()
+    assert not places.has_place(mall[4])
+    assert places.saw(mall[2], {}) == (mall[4],), "it has less than its share, and came first"
+
+
+def test_where_nobody_else_waits_a_namespace_may_have_every_place() -> None:
+    places = Places(2, 0.5)
+    places.saw(key("mall/a"), at("Preview"))
+    places.saw(key("shop/a"), at("Approval", "Progressing"))
+    assert places.has_place(key("mall/b")), "who waits for a person takes no place"
+    places.saw(key("shop/b"), at("Queued"))
+    assert not places.has_place(key("mall/b"))
+    assert places.saw(key("shop/b"), {}) == (key("shop/a"),)
+    assert places.has_place(key("mall/b"))
+
+
+@given(st.integers(1, 6), st.floats(0.01, 1), st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 8), st.booleans()), max_size=60))
+def test_whatever_comes_who_waits_alone_in_a_namespace_is_not_kept_by_another_one(
+    limit: int, share: float, moves: list[tuple[str, int, bool]]
+) -> None:
+    """No more than one and a half times as many are at work, and one namespace alone keeps nobody else waiting."""
+    places, working, own = Places(limit, share), set[Key](), max(1, int(limit * share))
+    for namespace, name, leaves in moves:
+        each = Key(namespace, str(name))
+        if leaves:
+            places.forget(each)
+            working.discard(each)
+        elif places.has_place(each):
+            places.saw(each, at("Preview"))
+            working.add(each)
+        else:
+            places.saw(each, at("Queued"))
+        assert len(working) <= 2 * limit - own
+        if len({key.namespace for key in working}) == 1 and own < limit:
+            assert places.has_place(Key("new", "x"))

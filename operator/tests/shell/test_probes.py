@@ -8,10 +8,6 @@ import pytest
 from hardened.shell import probes
 
 
-def port_of(server: aiohttp.web.AppRunner) -> int:
-    return int(server.addresses[0][1])
-
-
 @pytest.mark.parametrize(
     ("method", "path", "expected"),
     [
@@ -30,10 +26,10 @@ def test_a_probe_is_answered(host: str, method: str, path: str, expected: tuple[
     async def ask() -> tuple[int, str]:
         server = await probes.serve(0, {"/well": list, "/ill": lambda: ["one thing", "and another"]})
         try:
-            async with aiohttp.ClientSession() as session, session.request(method, f"http://{host}:{port_of(server)}{path}") as reply:
+            async with aiohttp.ClientSession() as session, session.request(method, f"http://{host}:{server.port}{path}") as reply:
                 return reply.status, await reply.text()
         finally:
-            await server.cleanup()
+            await server.close()
 
     assert asyncio.run(ask()) == expected
 
@@ -41,13 +37,13 @@ def test_a_probe_is_answered(host: str, method: str, path: str, expected: tuple[
 def test_who_holds_a_connection_open_holds_up_neither_others_nor_the_end() -> None:
     async def scenario() -> None:
         server = await probes.serve(0, {"/well": list})
-        slow = [await asyncio.open_connection("127.0.0.1", port_of(server)) for _ in range(50)]
+        slow = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(50)]
         for _, writer in slow:
             writer.write(b"GET /we")
-        async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port_of(server)}/well") as reply:
+        async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{server.port}/well") as reply:
             assert reply.status == 200
         began = time.monotonic()
-        await server.cleanup()
+        await server.close()
         assert time.monotonic() - began < 1
         for _, writer in slow:
             writer.close()
@@ -60,8 +56,8 @@ def test_a_port_that_is_taken_is_said() -> None:
         server = await probes.serve(0, {})
         try:
             with pytest.raises(OSError, match="in use"):
-                await probes.serve(port_of(server), {})
+                await probes.serve(server.port, {})
         finally:
-            await server.cleanup()
+            await server.close()
 
     asyncio.run(scenario())

@@ -1,14 +1,25 @@
 """Answers of Prometheus, over a small HTTP server: one number, no data, or a query that cannot work."""
 
 import asyncio
+import ipaddress
+import ssl
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from tests.shell.http_server import Server, reply
 
 from hardened.core.checks.queries import Query, Sample
 from hardened.shell import prometheus
-from hardened.shell.prometheus import Prometheus
+from hardened.shell.prometheus import Access, Prometheus
+from hardened.shell.workqueue import Key
 
 QUERY = Query("errors", 'sum(rate(errors{color="green"}[1m]))')
 
@@ -100,6 +111,82 @@ def test_as_many_are_asked_at_once_as_a_service_may_have(monkeypatch: pytest.Mon
             return await asyncio.gather(*(found.ask(QUERY) for _ in range(24)))
 
     assert asyncio.run(ask()) == [Sample(1.0)] * 24
+
+
+def test_slow_queries_of_one_team_leave_threads_for_everybody_else() -> None:
+    async def answer_late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = await reader.readuntil(b"\r\n\r\n")
+        if b"slow" in request:
+            await asyncio.sleep(30)
+        writer.write(answer([series("1")]))
+        await writer.drain()
+        writer.close()
+
+    async def play() -> float:
+        async with await asyncio.start_server(answer_late, "127.0.0.1", 0) as slow:
+            asked = Prometheus(f"http://127.0.0.1:{slow.sockets[0].getsockname()[1]}")
+            greedy = [
+                asyncio.create_task(asked.ask(Query("x", f"slow{check}"), Key("mall", f"never{service}")))
+                for service in range(6)
+                for check in range(16)
+            ]
+            await asyncio.sleep(0.5)
+            began = time.monotonic()
+            assert await asked.ask(QUERY, Key("shop", "web")) == Sample(1.0)
+            seconds = time.monotonic() - began
+            for task in greedy:
+                task.cancel()
+            return seconds
+
+    assert asyncio.run(play()) < 2
+
+
+@pytest.fixture(scope="module")
+def signed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A certificate of 127.0.0.1 that signs itself, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "prometheus")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now - timedelta(days=1), now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    folder = tmp_path_factory.mktemp("tls")
+    (folder / "tls.crt").write_bytes(made.public_bytes(Encoding.PEM))
+    (folder / "tls.key").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return folder / "tls.crt", folder / "tls.key"
+
+
+def served(certificate: Path, key: Path) -> Server:
+    """A Prometheus that shows this certificate, and wants one that it signed."""
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate, key)
+    tls.load_verify_locations(certificate)
+    tls.verify_mode = ssl.CERT_REQUIRED
+    return Server(answer([series("1")]), tls=tls)
+
+
+def test_it_is_told_who_asks_and_shows_who_it_is(signed: tuple[Path, Path], tmp_path: Path) -> None:
+    certificate, key = map(str, signed)
+    token = tmp_path / "token"
+
+    async def ask(access: Access) -> tuple[Sample, list[str | None]]:
+        async with (server := served(*signed)):
+            found = await Prometheus(server.url, access).ask(QUERY)
+            return found, [headers.get("authorization") for _, _, headers, _ in server.requests]
+
+    token.write_text("first\n")
+    assert asyncio.run(ask(Access(certificate, str(token), certificate, key))) == (Sample(1.0), ["Bearer first"])
+    token.write_text("second\n")
+    assert asyncio.run(ask(Access(certificate, str(token), certificate, key))) == (Sample(1.0), ["Bearer second"]), "it is read anew"
+    untrusted, unknown = Access("", str(token), certificate, key), Access(certificate, str(token))
+    mute = Access(certificate, "/no/token", certificate, key)
+    for lacking in (untrusted, unknown, mute):
+        found, told = asyncio.run(ask(lacking))
+        assert (found.value, told) == (None, [])
+        assert "second" not in found.problem
 
 
 def test_the_query_is_sent_as_it_is_and_nowhere_without_an_address() -> None:

@@ -1,19 +1,17 @@
 """What somebody does between a look at a service and the write that follows from it."""
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from tests.memory.api_server import Call
+from tests.memory.api_server import Call, MemoryApiServer
 from tests.memory.ownership import Manager
 from tests.shell import virtual_time
-from tests.shell.operator_world import Operator, World, create, retire_ports, service
+from tests.shell.operator_world import Operator, World, create, retire_ports, service, today
 
-from hardened.errors import ApiFailure, Refused, Vanished
+from hardened.errors import ApiFailure, Refused, TryAgain, Vanished
 from hardened.shell.kinds import DEPLOYMENT, HARDENED_SERVICE, HARDENED_SERVICE_ACTION, SERVICE, Kind
-from hardened.shell.sync import Sync
 
 #: How long after a change the watch tells of it: longer than a write and its reply take.
 LAG = 0.02
@@ -143,21 +141,36 @@ def test_a_child_is_made_soon_after_a_foreign_object_of_its_name_is_gone() -> No
     play(World(), scenario)
 
 
-def test_a_namespace_that_may_not_be_read_does_not_hold_up_the_others() -> None:
+@pytest.mark.parametrize(
+    "failure",
+    [
+        pytest.param(Refused("forbidden", status=403, reason="Forbidden"), id="refused"),
+        pytest.param(TryAgain("list: the reply is not a JSON object", status=200), id="unreadable"),
+        pytest.param(TryAgain("list: no usable reply (TimeoutError)"), id="no reply"),
+    ],
+)
+def test_a_namespace_that_cannot_be_listed_does_not_hold_up_the_others_and_is_worked_on_once_it_can(failure: ApiFailure) -> None:
     async def scenario() -> None:
-        world = World()
-        operator = Operator(world.server)
+        server = MemoryApiServer(["gone", "shop"], today=today)
+        people = server.outsider("kubectl")
+        for namespace in ("gone", "shop"):
+            body = service()
+            await people.create(HARDENED_SERVICE, body | {"metadata": {**body["metadata"], "namespace": namespace}})
 
-        def refuse(call: Call) -> None:
-            if call.verb == "list" and call.namespace == "gone":
-                raise Refused("forbidden", status=403, reason="Forbidden")
+        def fail(call: Call) -> None:
+            # A list of one kind is enough: half a namespace is none.
+            if call.verb == "list" and call.namespace == "gone" and call.kind == DEPLOYMENT:
+                raise failure
 
-        world.server.before = refuse
-        await create(world)
-        sync = Sync(world.server, operator.cache, operator.queue, namespaces=("gone", "shop"), period=300, rng=random.Random(1))
-        async with asyncio.timeout(60):
-            await sync.first(lambda _: None)
-        assert [key.name for key in operator.cache.services()] == ["web"]
+        server.before = fail
+        running = asyncio.create_task(Operator(server, namespaces=("gone", "shop")).run())
+        await asyncio.sleep(5)
+        assert {live["metadata"]["namespace"] for live in server.all(DEPLOYMENT)} == {"shop"}
+        server.before = None
+        await asyncio.sleep(20)
+        assert {live["metadata"]["namespace"] for live in server.all(DEPLOYMENT)} == {"gone", "shop"}
+        running.cancel()
+        await asyncio.wait([running])
 
     virtual_time.run(scenario())
 

@@ -63,6 +63,14 @@ def test_an_event_is_made_once_and_then_counted() -> None:
     assert first["source"] == {"component": "hardened-operator"}
 
 
+def test_an_event_holds_nothing_that_drives_a_terminal() -> None:
+    async def scenario(recorder: Recorder, api: MemoryApiServer, clock: Clock) -> None:
+        recorder.record(OWNER, "Warning", "Refused", "a webhook said \x9b31m\u202e\x1b[2J")
+
+    (event,) = play(scenario).all(EVENT)
+    assert event["message"] == "a webhook said �31m��[2J"
+
+
 def test_another_process_counts_on() -> None:
     async def scenario(recorder: Recorder, api: MemoryApiServer, clock: Clock) -> None:
         other = Recorder(api, "operator-2", clock=clock)

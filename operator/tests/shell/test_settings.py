@@ -31,6 +31,8 @@ def test_a_pod_needs_no_setting_at_all() -> None:
         pytest.param({"PROMETHEUS_URL": "http://a.b:9090/c"}, "prometheus_url", "http://a.b:9090/c", id="an address"),
         pytest.param({"PROMETHEUS_URL": "https://[fd00::1]:1"}, "prometheus_url", "https://[fd00::1]:1", id="an address by number"),
         pytest.param({"PROMETHEUS_SHARED": "true"}, "prometheus_shared", True, id="and that it is shared"),
+        pytest.param({"SERVICE_ANNOTATION_KEYS": "a.b/*"}, "service_annotation_keys", ("a.b/*",), id="keys of Services"),
+        pytest.param({"SERVICE_TYPES": "NodePort, LoadBalancer"}, "service_types", ("LoadBalancer", "NodePort"), id="types of Services"),
         pytest.param({"LOG_LEVEL": "DEBUG"}, "log_level", "debug", id="the log level in any case"),
     ],
 )
@@ -66,11 +68,17 @@ def test_a_value_is_read(variables: dict[str, str], field: str, expected: Any) -
         ("POD_LABEL_KEYS", "a b"),
         ("POD_ANNOTATION_KEYS", "/x"),
         ("SERVICE_ACCOUNT_ANNOTATION_KEYS", "x/*/y"),
+        ("SERVICE_ANNOTATION_KEYS", "hardened.dev/*"),
+        ("POD_LABEL_KEYS", "app.kubernetes.io/name"),
+        ("SERVICE_TYPES", "ClusterIP"),
+        ("SERVICE_TYPES", "ExternalName"),
         ("PROMETHEUS_URL", "prometheus:9090"),
         ("PROMETHEUS_URL", "ftp://a"),
         ("PROMETHEUS_URL", "http://user:password@a"),
         ("PROMETHEUS_URL", "http://a?b"),
         ("PROMETHEUS_SHARED", "perhaps"),
+        ("PROMETHEUS_CA_FILE", "ca.crt"),
+        ("PROMETHEUS_KEY_FILE", "/tls.key"),  # without its certificate
         ("LOG_LEVEL", "loud"),
     ],
 )
@@ -94,3 +102,30 @@ def test_leader_election_needs_a_name_and_a_place(environ: dict[str, str], varia
     with pytest.raises(BadSetting, match=variable):
         Settings.from_environ(environ)
     assert Settings.from_environ(environ | {"HARDENED_LEADER_ELECT": "false"}).leader_elect is False
+
+
+SECRETS = [{"TOKEN_FILE": "/t"}, {"CERTIFICATE_FILE": "/c", "KEY_FILE": "/k"}]
+
+
+@pytest.mark.parametrize("files", SECRETS, ids=["a token", "a certificate"])
+def test_what_tells_who_asks_is_sent_over_tls_alone(files: dict[str, str]) -> None:
+    environ = POD | {f"HARDENED_PROMETHEUS_{name}": value for name, value in files.items()}
+    for url in ("http://a", ""):
+        with pytest.raises(BadSetting, match="HARDENED_PROMETHEUS_URL"):
+            Settings.from_environ(environ | {"HARDENED_PROMETHEUS_URL": url})
+    assert Settings.from_environ(environ | {"HARDENED_PROMETHEUS_URL": "https://a"})
+
+
+@pytest.mark.parametrize(
+    ("namespaces", "shared", "expected"),
+    [
+        pytest.param("shop", "false", True, id="a team asks for its own"),
+        pytest.param("shop,mall", "false", False, id="that they are named says nothing of whose they are"),
+        pytest.param("shop,shop", "false", True, id="one, named twice"),
+        pytest.param("", "false", False, id="the whole cluster"),
+        pytest.param("shop,mall", "true", True, id="those who may see each other's"),
+    ],
+)
+def test_queries_of_several_namespaces_need_to_be_shared(namespaces: str, shared: str, expected: bool) -> None:
+    environ = POD | {"HARDENED_NAMESPACES": namespaces, "HARDENED_PROMETHEUS_SHARED": shared}
+    assert Settings.from_environ(environ).policy.allows_queries is expected

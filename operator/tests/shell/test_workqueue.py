@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from hardened.shell.workqueue import Key, WorkQueue
+from hardened.shell.workqueue import BURST, LEAST_INTERVAL, MOST_COUNTED, Key, WorkQueue
 
 A, B = (Key("shop", name) for name in "ab")
 
@@ -162,3 +162,43 @@ def test_the_heartbeat_stops_only_while_something_waits_and_nothing_moves(queue:
     queue.pause()
     clock.now += 100
     assert queue.heartbeat() == clock.now  # a standby is well
+
+
+def test_a_busy_key_has_its_looks_at_once_then_one_each_interval_and_keeps_no_other_waiting(queue: WorkQueue, clock: Clock) -> None:
+    looks: list[Key] = []
+    for _ in range(3000):  # ten changes a second, for five minutes
+        queue.add(A)
+        looks += (keys := taken(queue))
+        for key in keys:
+            queue.done(key)
+        clock.now += 0.1
+    assert looks.count(A) == pytest.approx(BURST + 300 / LEAST_INTERVAL, abs=2)
+    queue.add(B)
+    assert taken(queue) == [B]
+    assert len(queue) == 0, "who waits for its next look is not in line"
+    queue.done(B)
+    clock.now += LEAST_INTERVAL
+    assert taken(queue) == [A], "the last change is looked at, too"
+
+
+def test_a_key_that_was_left_alone_has_its_looks_again(queue: WorkQueue, clock: Clock) -> None:
+    for _ in range(2):
+        for _ in range(BURST):
+            queue.add(A)
+            assert taken(queue) == [A]
+            queue.done(A)
+        queue.add(A)
+        assert taken(queue) == []
+        clock.now += BURST * LEAST_INTERVAL + 1
+        assert taken(queue) == [A]
+        queue.done(A)
+        clock.now += 2 * LEAST_INTERVAL
+
+
+def test_keys_whose_looks_are_counted_are_bounded(queue: WorkQueue, clock: Clock) -> None:
+    for number in range(3 * MOST_COUNTED):
+        queue.add(Key("shop", str(number)))
+        (key,) = taken(queue)
+        queue.done(key)
+        clock.now += 0.01
+    assert len(queue._full_at) <= MOST_COUNTED + 1

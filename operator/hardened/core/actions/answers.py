@@ -8,7 +8,8 @@ from typing import Any
 from hardened.api import names
 from hardened.api.duration import duration
 from hardened.api.parse import parse_action
-from hardened.core.actions.entries import FINAL, Entry
+from hardened.api.text import plain
+from hardened.core.actions.entries import FINAL, LIMIT, Entry
 from hardened.core.conditions import timestamp
 from hardened.core.live.rollout import instant
 from hardened.core.manifest import Manifest, without_none
@@ -17,6 +18,14 @@ from hardened.errors import InvalidSpec
 #: An action whose service is not there is refused after this long: both may be made at the same moment.
 ORPHAN_PATIENCE = timedelta(minutes=5)
 _DEFAULT_TTL = timedelta(hours=24)
+#: How many actions of one service may wait to be judged: as many as can be remembered.
+MOST_WAITING = LIMIT
+#: How many more are told so; those beyond are deleted, since whoever makes so many reads no answers.
+MOST_TOLD = 100
+#: How many are answered in one look.
+MOST_ANSWERS = 100
+_CROWDED = f"{MOST_WAITING} actions of this service wait already: make it again once they are answered, or delete some of them"
+_URGENT = ("Rollback", "Abort")
 
 
 @dataclass(frozen=True)
@@ -40,16 +49,25 @@ def answers(
     entries: as status.actions has them, for an action never says what the service's status does not; owner: a reference to the service,
     None where there is no such service. A status that says how the action ended is never written again.
     """
-    found, later = [], []
-    for body in bodies:
-        if not concerns(body, owner):
-            continue
+    found: list[Answer] = []
+    later: list[datetime | None] = []
+    mine = [body for body in bodies if concerns(body, owner)]
+    crowd = {body["metadata"]["name"] for body in crowded(mine, entries)}
+    told = sum((body.get("status") or {}).get("message") == _CROWDED for body in mine)
+    for body in mine:
+        if len(found) == MOST_ANSWERS:
+            later.append(now)
+            break
         goes_at = _goes_at(body)
         meta = body["metadata"]
-        if goes_at and goes_at <= now:
+        if meta["name"] in crowd and told < MOST_TOLD:
+            told += 1
+            found.append(Answer(meta["name"], meta["uid"], meta["resourceVersion"], status=_refused(_CROWDED, now)))
+            continue
+        if meta["name"] in crowd or (goes_at and goes_at <= now):
             found.append(Answer(meta["name"], meta["uid"], meta["resourceVersion"], is_over=True))
             continue
-        status = _status(body, entries, now) if owner else _orphaned(body, now)
+        status = plain(_status(body, entries, now) if owner else _orphaned(body, now))
         # Our own write is heard of by nobody: when what ends with it goes is known now.
         later.append(_goes_at({**body, "status": status} if status else body) or (None if owner else _refused_at(body)))
         missing = owner if owner and all(r.get("uid") != owner["uid"] for r in meta.get("ownerReferences") or ()) else None
@@ -57,6 +75,21 @@ def answers(
         if status or (missing and not _is_unanswered(body)):
             found.append(Answer(meta["name"], meta["uid"], meta["resourceVersion"], missing, status))
     return tuple(found), min((at for at in later if at), default=None)
+
+
+def crowded(bodies: Iterable[Mapping[str, Any]], entries: Iterable[Entry]) -> list[Mapping[str, Any]]:
+    """Those of a service's actions that wait beyond MOST_WAITING: the youngest of those that are no more urgent than the others.
+
+    They are never judged: else one that nobody answers would cost a little more at each look than the one before.
+    """
+    known = {entry.name for entry in entries}
+    waiting = [body for body in bodies if _is_unanswered(body) and body["metadata"]["name"] not in known]
+    return sorted(waiting, key=_turn)[MOST_WAITING:]
+
+
+def _turn(body: Mapping[str, Any]) -> tuple[bool, str, str]:
+    meta = body["metadata"]
+    return ((body.get("spec") or {}).get("action") not in _URGENT, str(meta.get("creationTimestamp", "")), str(meta["name"]))
 
 
 def concerns(body: Mapping[str, Any], owner: Manifest | None) -> bool:

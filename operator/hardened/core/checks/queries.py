@@ -12,10 +12,11 @@ from hardened.core.release.model import Outcome, Record, Step, Verdict
 
 @dataclass(frozen=True)
 class Query:
-    """One question to Prometheus. name: of the check; text: PromQL, with everything filled in."""
+    """One question to Prometheus. name: of the check; text: PromQL, with everything filled in; release: and step for which it is asked."""
 
     name: str
     text: str
+    release: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,16 +48,17 @@ def due(svc: HardenedService, record: Record | None, now: datetime) -> tuple[Que
     for name, check in measured_checks(svc, record):
         asked_at = known[name].asked_at if name in known else None
         if asked_at is None or now >= asked_at + check.interval:
-            found.append(Query(name, _filled(check.query, svc, record)))
+            found.append(Query(name, _filled(check.query, svc, record), f"{record.epoch} {record.step}"))
     return tuple(found)
 
 
-def next_due(svc: HardenedService, record: Record | None) -> datetime | None:
-    """When the next query is to be asked, as far as each was asked before."""
+def next_due(svc: HardenedService, record: Record | None, unanswered: frozenset[str] = frozenset()) -> datetime | None:
+    """When the next query is to be asked, as far as each was asked before. unanswered: checks that are being asked: whoever does, tells."""
     if record is None:
         return None
     known = {outcome.name: outcome.asked_at for outcome in record.outcomes}
-    times = [asked_at + check.interval for name, check in measured_checks(svc, record) if (asked_at := known.get(name))]
+    waits = [(name, check) for name, check in measured_checks(svc, record) if name not in unanswered]
+    times = [asked_at + check.interval for name, check in waits if (asked_at := known.get(name))]
     return min(times, default=None)
 
 

@@ -5,11 +5,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from hardened.core.checks import queries
+from hardened.core.checks.asked import strangeness
 from hardened.core.checks.tasks import ZERO_LOSS
 from hardened.core.checks.verdicts import NoData, Pending, Reported, Results, health, verdict
 from hardened.core.checks.verifiers import Verifier
 from hardened.core.facts import Facts
-from hardened.core.manifest import ChildKey, Manifest
+from hardened.core.live.task_pods import is_running
+from hardened.core.manifest import ChildKey
 from hardened.core.release.model import Outcome, Record, Step, Verdict
 
 #: The steps in which the checks are asked that come before the cutover.
@@ -66,12 +68,8 @@ def unheard(facts: Facts, wanted: Sequence[Verifier]) -> dict[ChildKey, datetime
     needed = [v for v in wanted if not (v.is_optional or v.is_once) and v.key in facts.observed.children]
     said = [(v, facts.observed.children[v.key], _report(facts, v)) for v in needed]
     silent = {v.key: live for v, live, report in said if isinstance(report, NoData)}
-    stale = {v.key: v.stale_at for v, live, report in said if v.stale_at and isinstance(report, Pending) and _runs(live)}
+    stale = {v.key: v.stale_at for v, live, report in said if v.stale_at and isinstance(report, Pending) and is_running(live)}
     return {key: datetime.fromisoformat(live["metadata"]["creationTimestamp"]) + _MADE_ANEW_AFTER for key, live in silent.items()} | stale
-
-
-def _runs(live: Manifest) -> bool:
-    return (live.get("status") or {}).get("phase") == "Running"
 
 
 def said_of_removal(facts: Facts, wanted: Sequence[Verifier]) -> Results | None:
@@ -83,6 +81,8 @@ def _report(facts: Facts, verifier: Verifier) -> Results:
     live = facts.observed.children.get(verifier.key)
     if live is None:
         return Pending("the verifier pod is not there yet")
+    if why := strangeness(verifier.manifest, live, facts.observed.made.get(verifier.key)):
+        return NoData(f"pod {verifier.key.name} is not the one that was asked for: {why}")
     said = verifier.reads(facts.svc, live)
     if not isinstance(said, Reported):
         return said
@@ -92,7 +92,7 @@ def _report(facts: Facts, verifier: Verifier) -> Results:
 
 
 def _health(facts: Facts, record: Record) -> tuple[Verdict, str]:
-    if record.cutover_at is None or facts.observed.pods is None:
+    if record.cutover_at is None or facts.pods is None:
         return Verdict.UNKNOWN, "the pods of the new revision were not seen"
     # The kubelet's times are whole seconds.
     since = record.cutover_at.replace(microsecond=0)

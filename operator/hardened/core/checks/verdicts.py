@@ -11,7 +11,8 @@ from typing import Any
 
 from hardened.api.parse import HardenedService
 from hardened.core.live import diagnosis
-from hardened.core.live.observed import Owner, is_deleting, owner_of
+from hardened.core.live.observed import Owner, is_deleting, may_run, owner_of
+from hardened.core.live.task_pods import ended_in_time, interruption, is_over, own_state, own_status
 from hardened.core.manifest import Manifest
 from hardened.core.reasons import Reason
 from hardened.core.release.model import Verdict
@@ -65,7 +66,10 @@ Results = Pending | NoData | Reported
 
 def results_of(svc: HardenedService, pod: Mapping[str, Any]) -> Results:
     """What a live verifier pod has to say. A pod that was evicted, killed or ran out of its time says nothing, whatever it wrote."""
-    ended = _ended(svc, pod)
+    return _results(svc, pod, _ended(svc, pod))
+
+
+def _results(svc: HardenedService, pod: Mapping[str, Any], ended: Mapping[str, Any] | Pending | NoData) -> Results:
     if not isinstance(ended, Mapping):
         return ended
     found = read(str(ended.get("message") or ""))
@@ -73,22 +77,30 @@ def results_of(svc: HardenedService, pod: Mapping[str, Any]) -> Results:
 
 
 def probe_result(svc: HardenedService, pod: Mapping[str, Any]) -> Results:
-    """As `results_of`. A probe that was told to end before anybody accepted its first connection says nothing, and is to be made anew."""
-    found = results_of(svc, pod)
+    """As `results_of`. A probe that was told to end before anybody accepted its first connection says nothing, and is to be made anew.
+
+    So is one that was deleted: what it did not see may have been a loss.
+    """
+    found = _results(svc, pod, _ended(svc, pod, is_whole=True))
     is_empty = isinstance(found, Reported) and not found.results
     return NoData(f"verifier pod {pod['metadata']['name']} has made no request") if is_empty else found
 
 
-def _ended(svc: HardenedService, pod: Mapping[str, Any], *, takes_failures: bool = False) -> Mapping[str, Any] | Pending | NoData:
-    """How the pod's container ended by itself; else why nothing is known."""
+def _ended(
+    svc: HardenedService, pod: Mapping[str, Any], *, takes_failures: bool = False, is_whole: bool = False
+) -> Mapping[str, Any] | Pending | NoData:
+    """How the pod's own container ended by itself; else why nothing is known. is_whole: what it says is worth nothing if it was told to."""
     name, status = pod["metadata"]["name"], pod.get("status") or {}
     if owner_of(pod, svc.name, svc.uid) is not Owner.OURS:
         return NoData(f"pod {name} is not the operator's; delete it")
-    ended = next((state for c in status.get("containerStatuses") or () if (state := (c.get("state") or {}).get("terminated"))), None)
-    # The deadline is also how a verifier is told that it has asked for long enough: what it reports then is what it has.
-    is_lost = status.get("reason") not in (None, "DeadlineExceeded") or _is_disrupted(pod)
-    if is_lost:
-        return NoData(f"verifier pod {name} was lost ({status.get('reason') or 'it had to leave its node'})")
+    ended = own_state(pod).get("terminated")
+    # The deadline is also how a verifier is told that it has asked for long enough: what it reports then is what it has. What it says of a
+    # check is certain, whoever told it to end; how a command ends then is not, nor what a probe would have seen.
+    why = interruption(pod)
+    if why and (ended is None or takes_failures or is_whole or not is_deleting(pod) or _is_disrupted(pod)):
+        is_leaving = is_deleting(pod) and not ended and not _is_disrupted(pod)
+        said = "ended without a word" if is_leaving else "was lost"
+        return NoData(f"verifier pod {name} {said} ({why})")
     if ended is None:
         is_over = status.get("phase") in ("Succeeded", "Failed", "Unknown") or is_deleting(pod)
         return NoData(f"verifier pod {name} ended without a word") if is_over else _pending(pod)
@@ -126,7 +138,8 @@ def job_result(svc: HardenedService, pod: Mapping[str, Any], name: str) -> Resul
     An image that cannot be used at all fails it at once; one that does not come, at its deadline: a registry may be away for a moment.
     """
     status = pod.get("status") or {}
-    if status.get("reason") == "DeadlineExceeded" and owner_of(pod, svc.name, svc.uid) is Owner.OURS:
+    is_late = status.get("reason") == "DeadlineExceeded" and not ended_in_time(pod)
+    if is_late and owner_of(pod, svc.name, svc.uid) is Owner.OURS:
         return Reported((CheckResult(name, False, _too_late(pod), 1, 1),))
     ended = _ended(svc, pod, takes_failures=True)
     if isinstance(ended, Pending) and ended.is_final:
@@ -142,18 +155,20 @@ def job_result(svc: HardenedService, pod: Mapping[str, Any], name: str) -> Resul
 
 def once_result(svc: HardenedService, pod: Mapping[str, Any], now: datetime) -> tuple[Verdict, str]:
     """How a pod ended that is not made again: what is not known to have ended well has failed. Until it has ended, nothing is known."""
-    phase = (pod.get("status") or {}).get("phase")
+    phase, name = (pod.get("status") or {}).get("phase"), pod["metadata"]["name"]
+    if is_over(pod) and (why := interruption(pod)):
+        return Verdict.FAILED, f"pod {name} was lost ({why}), and nobody knows how far it came"
     if phase == "Succeeded":
         return Verdict.PASSED, ""
-    if phase == "Failed":
-        match job_result(svc, pod, pod["metadata"]["name"]):
+    if is_over(pod):
+        match job_result(svc, pod, name):
             case Pending(message=message) | NoData(message=message):
                 return Verdict.FAILED, message
             case Reported(results=(result, *_)):
                 return (Verdict.PASSED if result.has_passed else Verdict.FAILED), result.message
     cause = diagnosis.of_pods([dict(pod)]) if phase == "Pending" else None
     if cause is None:
-        return Verdict.UNKNOWN, f"pod {pod['metadata']['name']} has not ended"
+        return Verdict.UNKNOWN, f"pod {name} has not ended"
     is_late = now - datetime.fromisoformat(pod["metadata"]["creationTimestamp"]) >= IMAGE_PATIENCE
     is_hopeless = cause.reason is Reason.INVALID_IMAGE or (cause.reason is Reason.IMAGE_PULL_FAILED and is_late)
     return (Verdict.FAILED if is_hopeless else Verdict.UNKNOWN), cause.message
@@ -166,7 +181,7 @@ def _pending(pod: Mapping[str, Any]) -> Pending:
 
 def _too_late(pod: Mapping[str, Any]) -> str:
     """Why a command was not done by its deadline. The kubelet has forgotten by then what it waited for, but not what it never had."""
-    found: Mapping[str, Any] = next(iter((pod.get("status") or {}).get("containerStatuses") or ()), {})
+    found = own_status(pod)
     state = found.get("state") or {}
     if "running" in state or (state.get("terminated") or {}).get("startedAt"):
         return "ran longer than its deadline"
@@ -206,9 +221,10 @@ def health(pods: Iterable[Manifest], least: int, max_restarts: int, since: datet
     """What the pods of the new version show by themselves. pods: of its colour and revision; least: how many must be ready.
 
     Failed once containers were restarted more than `max_restarts` times. A container whose last end was before `since` has settled, and
-    does not count; one that ended again counts with all its restarts. Pods that leave are no failure of the version.
+    does not count; one that ended again counts with all its restarts. Pods that leave are no failure of the version, nor are such as
+    have left, and stay listed.
     """
-    staying = [pod for pod in pods if not is_deleting(pod) and not _is_disrupted(pod)]
+    staying = [pod for pod in pods if may_run(pod) and not is_deleting(pod) and not _is_disrupted(pod)]
     ends = [(sum(_ends(container, since) for container in _containers(pod)), diagnosis.logs_command(pod)) for pod in staying]
     total = sum(count for count, _ in ends)
     if total > max_restarts:

@@ -26,6 +26,7 @@ from hardened.core.checks.tasks import (
 from hardened.core.checks.verdicts import Results, job_result, load_result, probe_result, results_of
 from hardened.core.desired.verifier_pod import START_SECONDS, job_pod, load_pod, verifier_pod
 from hardened.core.facts import Facts
+from hardened.core.live.task_pods import own_state
 from hardened.core.manifest import ChildKey, Manifest
 from hardened.core.release.model import Place, Record, Step, Terms, other
 from hardened.core.revisions.revision import Revision
@@ -163,9 +164,8 @@ def _again(terms: Terms) -> timedelta:
 
 
 def _began_at(live: Manifest) -> datetime | None:
-    """When the pod's container began to run; None where it does not run."""
-    containers = (live.get("status") or {}).get("containerStatuses") or ()
-    running = next((state for c in containers if (state := (c.get("state") or {}).get("running"))), None)
+    """When the pod's own container began to run; None where it does not run."""
+    running = own_state(live).get("running")
     return datetime.fromisoformat(running["startedAt"]) if running else None
 
 

@@ -1,6 +1,7 @@
 """The NetworkPolicy of one colour."""
 
-from hardened.api.network import Peer
+from hardened.api import names
+from hardened.api.network import Dependency, Peer
 from hardened.api.parse import HardenedService
 from hardened.core.desired.container import as_manifest
 from hardened.core.desired.deployment import deployment_name
@@ -9,20 +10,26 @@ from hardened.core.desired.verifier_pod import verifier_labels
 from hardened.core.manifest import Manifest
 from hardened.core.revisions.revision import Revision
 
-_DNS = {"ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]}
+#: A policy is judged after the address of the DNS Service was replaced by that of a pod: OpenShift's listen on 5353.
+_DNS_PORTS = (53, 5353)
 
 
 def network_policy(svc: HardenedService, revision: Revision, color: str) -> Manifest:
-    """Closes every port that is not declared. Whether it is enforced depends on the cluster's CNI plugin."""
+    """Closes every port that is not declared. Whether it is enforced depends on the cluster's CNI plugin.
+
+    Where the spec says nothing of where its pods may connect to, neither does the policy: policies add up, and one that let everything out
+    would open what another one, such as a platform's default, has closed.
+    """
+    egress = _egress(revision)
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
         "metadata": metadata(svc, deployment_name(svc, color), "app", color=color, revision=revision.name),
         "spec": {
             "podSelector": {"matchLabels": stack_selector(svc, color)},
-            "policyTypes": ["Ingress", "Egress"],
+            "policyTypes": ["Ingress"] if egress is None else ["Ingress", "Egress"],
             **_ingress(svc, revision),
-            "egress": _egress(revision),
+            **({} if egress is None else {"egress": egress}),
         },
     }
 
@@ -39,17 +46,28 @@ def _ingress(svc: HardenedService, revision: Revision) -> Manifest:
     return {"ingress": [rule]}
 
 
-def _egress(revision: Revision) -> list[Manifest]:
+def _egress(revision: Revision) -> list[Manifest] | None:
+    """None where the spec does not say."""
     network = revision.spec.network
     if not network or network.egress_to is None:
-        return [{}]
-    rules: list[Manifest] = [_DNS]
+        return None
+    rules: list[Manifest] = [{"ports": [{"port": port, "protocol": protocol} for port in _DNS_PORTS for protocol in ("UDP", "TCP")]}]
     for peer in network.egress_to:
         rule: Manifest = {"to": [_peer(peer)]}
         if peer.ports:
             rule["ports"] = [as_manifest(port) for port in peer.ports]
         rules.append(rule)
-    return rules
+    return [*rules, *(_to_dependency(each) for each in revision.spec.depends_on or ())]
+
+
+def _to_dependency(dependency: Dependency) -> Manifest:
+    """To another service's pods; of an address within the namespace, to whatever pod answers at that port: who does, no spec says."""
+    if dependency.service:
+        labels = {names.SERVICE_LABEL: dependency.service, names.COMPONENT_LABEL: "app"}
+        return {"to": [{"podSelector": {"matchLabels": labels}}]}
+    assert dependency.tcp, "one of the two"
+    port = int(dependency.tcp.rpartition(":")[2])
+    return {"to": [{"podSelector": {}}], "ports": [{"port": port, "protocol": "TCP"}]}
 
 
 def _peer(peer: Peer) -> Manifest:

@@ -22,6 +22,8 @@ _LOAD_RESOURCES = {
     "requests": {"cpu": "200m", "memory": "96Mi", "ephemeral-storage": "8Mi"},
     "limits": {"cpu": "1500m", "memory": "256Mi", "ephemeral-storage": "64Mi"},
 }
+#: What it has done by then would be lost. None lives longer than its deadline.
+_NOT_TO_BE_MOVED = {"cluster-autoscaler.kubernetes.io/safe-to-evict": "false", "karpenter.sh/do-not-disrupt": "true"}
 # -I: neither the environment nor the working directory says where modules come from.
 _PYTHON = ["/opt/hardened/bin/python", "-I", "-m"]
 
@@ -30,6 +32,11 @@ def verifier_labels(svc: HardenedService) -> dict[str, str]:
     """What selects a service's verifier pods, and no other."""
     found = labels(svc, names.VERIFIER)
     return {key: found[key] for key in (names.SERVICE_LABEL, names.COMPONENT_LABEL, names.MANAGED_BY_LABEL)}
+
+
+def once_labels(svc: HardenedService) -> dict[str, str]:
+    """What selects the pods of a service that are made once, and no other."""
+    return {names.SERVICE_LABEL: svc.name, names.ONCE_LABEL: "true"}
 
 
 def verifier_pod(svc: HardenedService, name: str, task: Manifest, *, image: str, seconds: int) -> Manifest:
@@ -77,7 +84,8 @@ def once_pod(
     if spec.env_from:
         container["envFrom"] = [as_manifest(source) for source in spec.env_from]
     container["resources"] = resources(spec.resources)
-    pod["metadata"]["annotations"] = {names.ONCE_ANNOTATION: "true"}
+    pod["metadata"]["annotations"][names.ONCE_ANNOTATION] = "true"
+    pod["metadata"]["labels"] |= once_labels(svc)
     return pod
 
 
@@ -88,7 +96,7 @@ def _pod(svc: HardenedService, name: str, container: Manifest, seconds: int) -> 
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": metadata(svc, name, names.VERIFIER),
+        "metadata": {**metadata(svc, name, names.VERIFIER), "annotations": dict(_NOT_TO_BE_MOVED)},
         "spec": {
             "restartPolicy": "Never",
             "activeDeadlineSeconds": seconds,

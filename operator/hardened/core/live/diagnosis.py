@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from hardened.core.live.presence import is_deleting, may_run
 from hardened.core.manifest import Manifest
 from hardened.core.reasons import Reason
 from hardened.errors import ApiFailure, TryAgain
@@ -25,8 +26,12 @@ class Finding:
     believed_after: timedelta = timedelta()
 
 
-def of_failure(doing: str, failure: ApiFailure) -> Finding:
-    """What a refused write means for the team. `doing` reads like `apply Deployment shop-blue`."""
+#: The one thing that is written of a claim; its data goes with it, so that nobody but a person deletes one.
+_OF_CLAIM = re.compile(r"apply PersistentVolumeClaim (\S+)")
+
+
+def of_failure(doing: str, failure: ApiFailure, namespace: str = "") -> Finding:
+    """What a refused write means for the team. `doing` reads like `apply Deployment shop-blue`; namespace: of the service."""
     text = failure.message
     if failure.reason == "NamespaceTerminating" or "is being terminated" in text:
         return Finding(Reason.NAMESPACE_TERMINATING, "the namespace is being deleted; nothing new can be made in it")
@@ -38,6 +43,9 @@ def of_failure(doing: str, failure: ApiFailure) -> Finding:
         return Finding(Reason.APPLY_REFUSED, f"{doing}: {text}; look after the webhook that it names, or the API server")
     if _POLICY.search(text):
         return Finding(Reason.APPLY_REFUSED, f"{doing}: {text}; change what it names, or adapt the admission policy that refused it")
+    if claim := _OF_CLAIM.fullmatch(doing):
+        remedy = f"set spec.volumes back to what the claim has; or copy its data, which goes with it, and: kubectl delete pvc {claim[1]}"
+        return Finding(Reason.APPLY_REFUSED, f"{doing}: {text}; {remedy} -n {namespace}", is_final=True)
     return Finding(Reason.APPLY_REFUSED, f"{doing}: {text}; change the field that it names", is_final=True)
 
 
@@ -56,6 +64,12 @@ def of_refused_check(pod: str, failure: ApiFailure) -> Finding:
     return Finding(Reason.PODS_REFUSED, f"{text}; change what it names, such as a policy or an admission webhook")
 
 
+def forged_revision(name: str, why: str) -> Finding:
+    """That a stored revision is not to be used. why: see revisions.usable."""
+    text = f"ControllerRevision {name} is not as the operator stores it: {why}; nothing of it is used: delete it"
+    return Finding(Reason.REVISION_FORGED, text, is_final=True)
+
+
 def of_deployment(live: Mapping[str, Any]) -> Finding | None:
     """What the Deployment itself says: its pods are refused, or its deadline has passed."""
     for condition in (live.get("status") or {}).get("conditions") or ():
@@ -66,7 +80,7 @@ def of_deployment(live: Mapping[str, Any]) -> Finding | None:
 
 def of_room(live: Mapping[str, Any], pods: Iterable[Manifest]) -> Finding | None:
     """Why the cluster has no room for a Deployment's pods: a quota is full, or no node takes them. None where a pod shows another fault."""
-    pods = tuple(pods)
+    pods = tuple(pod for pod in pods if may_run(pod))
     shown = [finding for finding in _of_present(pods) if not finding.believed_after]
     # Between two crashes a container runs, and may be ready for a moment.
     if any(map(_has_restarted, pods)) or any(finding.reason is not Reason.UNSCHEDULABLE for finding in shown):
@@ -112,7 +126,8 @@ def of_pods(pods: Iterable[Manifest]) -> Finding | None:
 
 
 def _of_present(pods: Iterable[Manifest]) -> list[Finding]:
-    return [finding for pod in pods if not pod["metadata"].get("deletionTimestamp") for finding in _of_pod(pod)]
+    """Of pods that may run yet: one that was evicted stays listed, and its end was nobody's crash."""
+    return [finding for pod in pods if may_run(pod) and not is_deleting(pod) for finding in _of_pod(pod)]
 
 
 _RANK = (

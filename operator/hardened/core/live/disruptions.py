@@ -36,25 +36,25 @@ def are_taken_away(pods: Iterable[Manifest], since: datetime) -> bool:
 def _shows(pod: Mapping[str, Any], since: datetime) -> _Shows:
     ready_since = _moment(_condition(pod, "Ready"))
     if _has(pod, "Ready"):
-        left_at = _left_at(pod)
-        return _Shows.TAKEN if left_at and left_at + _STAMP > since else _Shows.NOTHING
+        told_at = left_at(pod)
+        return _Shows.TAKEN if told_at and told_at + _STAMP > since else _Shows.NOTHING
     # The kubelet says both at once: one alone was changed by who has not heard of the node any more.
     if _has(pod, "ContainersReady"):
         return _Shows.TAKEN
-    left_at = _left_at(pod)
-    if left_at is not None and (ready_since or left_at) >= left_at:
-        return _Shows.TAKEN if left_at + _STAMP > since else _Shows.NOTHING
-    if _has_been_up(pod, is_leaving=left_at is not None):
+    told_at = left_at(pod)
+    if told_at is not None and (ready_since or told_at) >= told_at:
+        return _Shows.TAKEN if told_at + _STAMP > since else _Shows.NOTHING
+    if _has_been_up(pod, is_leaving=told_at is not None):
         return _Shows.FAILING
-    if left_at is not None:
+    if told_at is not None:
         return _Shows.NOTHING
     # A pod that was ready once, and runs, has lost that later than it began to run. One that no kubelet has seen was never ready.
     made_at = _made_at(pod) if _condition(pod, "Ready") else _made_at(pod) + _STAMP
     return _Shows.STARTING if ready_since is not None or made_at > since else _Shows.FAILING
 
 
-def _left_at(pod: Mapping[str, Any]) -> datetime | None:
-    """When it was told to leave; None where it was not."""
+def left_at(pod: Mapping[str, Any]) -> datetime | None:
+    """When a pod was told to leave, by a drain, a preemption, or whoever deleted it; None where it was not."""
     target = _condition(pod, "DisruptionTarget")
     if target.get("status") == "True":
         return _moment(target) or _LONG_AGO

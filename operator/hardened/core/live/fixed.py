@@ -1,4 +1,4 @@
-"""What the API server never changes of a Service: whether it is headless."""
+"""What the API server never changes of an object: whether a Service is headless, what is in an immutable ConfigMap, most of a claim."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -10,6 +10,18 @@ from hardened.api.parse import HardenedService
 def is_headless(live: Mapping[str, Any]) -> bool:
     """Whether a live Service has no address of its own."""
     return str(live["spec"].get("clusterIP", "")) == "None"
+
+
+def loses_nothing(wanted: Mapping[str, Any], live: Mapping[str, Any], nobody: Mapping[str, str]) -> bool:
+    """Whether a child is there that never becomes what is wanted, and may be made anew: nothing that anybody uses goes with it.
+
+    nobody: the selector of a Service that leads nowhere. Files are named by what is in them, so that other ones are somebody else's doing.
+    """
+    if wanted["kind"] == "ConfigMap":
+        return bool(live.get("immutable") and (live.get("data") or {}) != wanted["data"])
+    if wanted["kind"] != "Service" or live["spec"].get("selector") != nobody:
+        return False
+    return is_headless(live) != is_headless(wanted)
 
 
 def is_otherwise(svc: HardenedService, live: Mapping[str, Any] | None) -> bool:

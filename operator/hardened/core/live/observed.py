@@ -4,10 +4,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from hardened.api import names
 from hardened.core.checks.queries import Sample
+from hardened.core.live.presence import is_deleting as is_deleting
+from hardened.core.live.presence import may_run as may_run
 from hardened.core.manifest import ChildKey, Manifest, key_of
 from hardened.errors import ApiFailure
 
@@ -18,6 +20,13 @@ class Owner(Enum):
     OURS = "ours"
     PREVIOUS = "previous"  # of a deleted service of the same name: the garbage collector will take it
     FOREIGN = "foreign"
+
+
+class Made(NamedTuple):
+    """What is known of a pod that was made. image: of our container, as the server took it."""
+
+    uid: str
+    image: str
 
 
 @dataclass(frozen=True)
@@ -42,21 +51,24 @@ class Observed:
     """What is known of the world at one moment.
 
     children: by key, everything that carries the service's label or was read by name; absent: wanted children that were read by name and
-    are not there; fresh: children as they were read or written in this pass; pods: the service's pods, or None if nobody has listed them;
-    troubles: what is refused again and again; refused: what could not be written in this pass, and why, and is done without; hidden: what
-    may not be read; tried: why pods could not be made that were tried, None if nobody tried; contested: children that came back from our
-    own write in this pass without what was written, and the field; crd_schema: the schema revision of the CRD on the cluster, "" if
-    unknown; keeps_status: False once the server has not kept the status of this pass as it was written; sees_pods: False once the pods
-    could not be listed in this pass; has_place: fewer releases of other services are at work than may be; samples: what queries gave, by
-    the check, None if nobody has asked; actions: what was asked for by hand; services: those that it depends on, and those that may want
-    one of its names, by name, as far as they are there; needs: which services each one depends on, of all that this one depends on by way
-    of others; surroundings: None if nobody has looked at them.
+    are not there; fresh: children as they were read or written in this pass; pods: those that carry the service's labels, or None if
+    nobody has listed them; replica_sets: likewise; troubles: what is refused again and again; refused: what could not be written in this
+    pass, and why, and is done without; hidden: what may not be read; tried: why pods could not be made that were tried, None if nobody
+    tried; contested: children that came back from our own write in this pass without what was written, and the field; crd_schema: the
+    schema revision of the CRD on the cluster, "" if unknown; keeps_status: False once the server has not kept the status of this pass as
+    it was written; sees_pods: False once the pods could not be listed in this pass; has_place: fewer releases of other services are at
+    work than may be; samples: what queries gave, by the check, None if nobody has asked; unanswered: the checks whose queries were asked
+    and are not answered yet; actions: what was asked for by hand; services: those that it depends on, and those that may want one of its
+    names, by name, as far as they are there; needs: which services each one depends on, of all that this one depends on by way of others;
+    made: what is known of pods that this process made; surroundings: None if nobody has looked at them; is_granted: what a release waits
+    for before its first pod is taken for there, by who wants to know what comes then.
     """
 
     children: Mapping[ChildKey, Manifest] = field(default_factory=lambda: MappingProxyType({}))
     absent: frozenset[ChildKey] = frozenset()
     fresh: frozenset[ChildKey] = frozenset()
     pods: tuple[Manifest, ...] | None = None
+    replica_sets: tuple[Manifest, ...] | None = None
     troubles: tuple[Trouble, ...] = ()
     refused: Mapping[ChildKey, ApiFailure] = field(default_factory=lambda: MappingProxyType({}))
     hidden: frozenset[ChildKey] = frozenset()
@@ -65,12 +77,15 @@ class Observed:
     crd_schema: str = ""
     has_place: bool = True
     samples: Mapping[str, Sample] | None = None
+    unanswered: frozenset[str] = frozenset()
     actions: tuple[Manifest, ...] = ()
     services: Mapping[str, Manifest] = field(default_factory=lambda: MappingProxyType({}))
     needs: Mapping[str, frozenset[str]] = field(default_factory=lambda: MappingProxyType({}))
     surroundings: Surroundings | None = None
     keeps_status: bool = True
     sees_pods: bool = True
+    made: Mapping[ChildKey, Made] = field(default_factory=lambda: MappingProxyType({}))
+    is_granted: bool = False
 
     @classmethod
     def of(cls, children: Iterable[Manifest], *, crd_schema: str = "") -> "Observed":
@@ -91,9 +106,9 @@ class Observed:
         children = {k: v for k, v in self.children.items() if k != key}
         return replace(self, children=MappingProxyType(children), absent=self.absent | {key})
 
-    def with_pods(self, pods: Iterable[Manifest]) -> "Observed":
-        """The same world, with the pods listed."""
-        return replace(self, pods=tuple(pods))
+    def with_pods(self, pods: Iterable[Manifest], replica_sets: Iterable[Manifest] | None = None) -> "Observed":
+        """The same world, with the pods listed, and after them the ReplicaSets. None: those may not be listed."""
+        return replace(self, pods=tuple(pods), replica_sets=None if replica_sets is None else tuple(replica_sets))
 
     def with_refused(self, key: ChildKey, failure: ApiFailure) -> "Observed":
         """The same world, which is done without this child for now."""
@@ -136,13 +151,3 @@ def owner_of(live: Mapping[str, Any], service: str, uid: str) -> Owner:
     is_labelled = all(labels.get(key, unlabelled.get(key)) == value for key, value in claimed.items())
     is_signed = names.APPLIED_ANNOTATION in (meta.get("annotations") or {})
     return Owner.OURS if is_labelled and is_signed else Owner.FOREIGN
-
-
-def may_run(pod: Mapping[str, Any]) -> bool:
-    """False for a pod whose containers have all ended, and which stays only to be looked at."""
-    return (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed")
-
-
-def is_deleting(live: Mapping[str, Any]) -> bool:
-    """True once somebody asked for the object's deletion."""
-    return bool(live["metadata"].get("deletionTimestamp"))

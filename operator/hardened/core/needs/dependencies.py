@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hardened.api.parse import HardenedService
+from hardened.core.checks.asked import strangeness
 from hardened.core.checks.tasks import Purpose, pod_name, task_seconds
 from hardened.core.checks.verdicts import NoData, Reported, Results, results_of
 from hardened.core.checks.verifiers import Verifier
@@ -74,6 +75,8 @@ def dependency_pods(facts: Facts, record: Record | None, image: str) -> list[Ver
 
 def waits_for(facts: Facts, pods: list[Verifier], image: str) -> str:
     """What is not there yet, in words; "" once everything is. pods: see `dependency_pods`."""
+    if facts.observed.is_granted:
+        return ""
     found = [f"service {name} is not Available" for name in unavailable(facts)]
     addresses = _addresses(facts)
     if addresses and not image:
@@ -85,6 +88,8 @@ def waits_for(facts: Facts, pods: list[Verifier], image: str) -> str:
 
 def unavailable(facts: Facts) -> list[str]:
     """The services that the revision depends on, and that no client could use."""
+    if facts.observed.is_granted:
+        return []
     return [name for name in _services(facts) if not _is_available(facts.observed.services.get(name, {}))]
 
 
@@ -116,4 +121,5 @@ def _connected(svc: HardenedService, pod: Manifest) -> Results:
 
 def _said(facts: Facts, pod: Verifier) -> Results | None:
     live = facts.observed.children.get(pod.key)
-    return pod.reads(facts.svc, live) if live else None
+    is_asked = live is not None and not strangeness(pod.manifest, live, facts.observed.made.get(pod.key))
+    return pod.reads(facts.svc, live) if live and is_asked else None

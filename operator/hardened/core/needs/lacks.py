@@ -18,7 +18,8 @@ from hardened.core.release.model import Hooks, Record, Terms, View
 @dataclass(frozen=True)
 class Lacks:
     """short: what is not there before its first pod; crowded: why its pods find no room; refusal: why pods of its checks could not be made,
-    before it begins in place; hampered: why they are not at work; is_unwatched: see Hooks; is_stopped: another service is in its way.
+    before it begins in place; hampered: why they are not at work; is_unwatched: see Hooks; is_stopped: another service is in its
+    way, or what has its revision's name is forged.
     """
 
     short: Shortfall = preflight.NOTHING
@@ -62,5 +63,5 @@ def lacks_of(facts: Facts, record: Record | None, pods: Sequence[Verifier], view
         refusal=refusal or (unable if isinstance(view, InPlace) else None),
         hampered=hampered,
         is_unwatched=hampered is not None or check_pods.lacks(facts, record, pods),
-        is_stopped=is_stopped(facts),
+        is_stopped=is_stopped(facts) or bool(facts.forged),
     )

@@ -65,12 +65,12 @@ def _references(facts: Facts) -> list[Reference]:
 
 
 def shortfall(facts: Facts, view: View, terms: Terms, image: str, leaving: Iterable[Verifier], now: datetime) -> Shortfall:
-    """What the revision that the spec asks for lacks. Nothing, where nobody has looked.
+    """What the revision that the spec asks for lacks. Nothing, where nobody has looked, or where it is taken for there.
 
     image: of verifiers, "" for none; leaving: those of the release that makes way for this one.
     """
     seen = facts.observed.surroundings
-    if seen is None:
+    if seen is None or facts.observed.is_granted:
         return NOTHING
     living = [live for each in leaving if (live := facts.observed.children.get(each.key)) and may_run(live)]
     growth = replace(

@@ -31,7 +31,7 @@ def needs_pods(facts: Facts, record: Record, now: datetime) -> bool:
 def lack_of_room(facts: Facts, record: Record | None) -> Finding | None:
     """Why the cluster has no room for the record's pods. None where it has, where a pod shows another fault, and where nobody looked."""
     live = _incomplete(facts, record) if record else None
-    if record is None or record.step not in _ROOMY or live is None or facts.observed.pods is None:
+    if record is None or record.step not in _ROOMY or live is None or facts.pods is None:
         return None
     return diagnosis.of_room(live, facts.pods_at(record.place))
 
@@ -39,7 +39,7 @@ def lack_of_room(facts: Facts, record: Record | None) -> Finding | None:
 def cause_of(facts: Facts, record: Record | None) -> Finding | None:
     """Why the record's pods are not available: as they show it, or else as status has told it of this release before."""
     live = _incomplete(facts, record) if record else None
-    if record is None or live is None or facts.observed.pods is None:
+    if record is None or live is None or facts.pods is None:
         return None
     found = diagnosis.of_pods(facts.pods_at(record.place))
     if found and found.reason is not Reason.NOT_READY:

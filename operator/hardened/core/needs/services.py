@@ -43,9 +43,8 @@ def fixed(facts: Facts) -> Finding | None:
     kind = "Headless" if is_headless(live) else live["spec"].get("type", "ClusterIP")
     said = f"Service {name} is {'' if is_headless(live) else 'not '}headless, and the API server never changes that of a Service"
     held = "; until then no other revision is released" if _needs_another(facts) else ""
-    remedy = (
-        f"set spec.service.type back to {kind}, or delete Service {name}: it is made anew as the spec says, and has no clients meanwhile"
-    )
+    command = f"kubectl delete service {name} -n {facts.svc.namespace}"
+    remedy = f"set spec.service.type back to {kind}, or: {command}; it is made anew as the spec says, and has no clients meanwhile"
     return Finding(Reason.SERVICE_FIXED, f"{said}: {remedy}{held}", is_final=True)
 
 

@@ -48,6 +48,7 @@ from hardened.core.release.model import (
     other,
 )
 from hardened.core.release.moves import back, left_of
+from hardened.core.release.placing import given_up, placed
 from hardened.core.release.record import proof_of
 from hardened.core.release.requests import is_proven, judged, with_requests
 from hardened.core.release.stacks import lead_to, stacks_of, switch_epoch
@@ -101,7 +102,7 @@ def course_of(facts: Facts, verifier_image: str, now: datetime) -> Course:
     """By the strategy of the release that is at work; of the spec, where none is."""
     record = facts.record
     if record and record.remaining is not None and not (record.paused_at or facts.svc.spec.suspend or facts.svc.is_stand_in):
-        record = woken(record, terms_of(facts.svc.spec), now)
+        record = given_up(woken(record, terms_of(facts.svc.spec), now), facts.stable is None)
     course = _course(facts, None if record and _makes_way(facts, record, now) else record, verifier_image, now)
     return _proven(facts, record, course, verifier_image, now)
 
@@ -171,7 +172,8 @@ def _stands_still(svc: HardenedService, record: Record) -> bool:
 
 
 def _step(record: Record | None, view: View, terms: Terms, now: datetime) -> Next:
-    return in_place.step(record, view, terms, now) if isinstance(view, InPlace) else step(record, view, terms, now)
+    found = in_place.step(record, view, terms, now) if isinstance(view, InPlace) else step(record, view, terms, now)
+    return placed(record, found, view, terms, now)
 
 
 def _is_led_back_unwritten(facts: Facts, record: Record | None, found: Record | None) -> bool:
@@ -221,13 +223,13 @@ def _course(facts: Facts, record: Record | None, image: str, now: datetime) -> C
     missing = hooks.waits_for if found and _waits(found) else ""
     is_held = found is not None and found.step is Step.PREFLIGHT and not found.paused_at and view.hooks.is_held
     is_polled = lacks.are_told_by_nobody(found, is_held=is_held)
-    times = [moved.look_at, next_due(facts.svc, found), now + preflight.WAIT if is_polled else None]
+    times = [moved.look_at, next_due(facts.svc, found, facts.observed.unanswered), now + preflight.WAIT if is_polled else None]
     told = found if _is_led_back_unwritten(facts, record, found) else record
     wanted = _demand(told, view, terms)
     serving = _serving(facts, view, wanted)
     is_waited_for = found is not None and found.step not in (Step.KEEP, Step.SWITCH_BACK)
     return Course(
-        stacks=tuple(each for color in COLORS for each in stacks_of(facts, told, color, wanted.stacks.get(color))),
+        stacks=tuple(each for color in COLORS for each in stacks_of(facts, told, color, wanted.stacks.get(color), view)),
         switch=replace(lead_to(facts, wanted.leads_to, view.stable, strategy), epoch=switch_epoch(facts, told)),
         preview=lead_to(facts, wanted.previews, view.stable) if _has_preview(facts, record, strategy) else None,
         serving=serving,

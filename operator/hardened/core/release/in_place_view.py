@@ -111,9 +111,9 @@ def _is_empty(rollout: Rollout) -> bool:
 
 def _are_all_at(facts: Facts, place: Place, within: str = "") -> bool:
     """Whether every pod that may still run is of this place. within: as far as it is of this colour; "" for of any."""
-    if facts.observed.pods is None:
+    if facts.pods is None:
         return False
     mine = [pod["metadata"]["uid"] for pod in facts.pods_at(place)]
-    living = [pod for pod in facts.observed.pods if may_run(pod)]
+    living = [pod for pod in facts.pods if may_run(pod)]
     concerned = [pod for pod in living if not within or (pod["metadata"].get("labels") or {}).get(names.COLOR_LABEL) == within]
     return all(pod["metadata"]["uid"] in mine for pod in concerned)

@@ -207,7 +207,8 @@ def _over(record: Record, view: View, terms: Terms, now: datetime) -> Next | Non
 
 def _approval(record: Record, view: View, terms: Terms, now: datetime) -> Next:
     record = promoted_by_itself(record, terms, now)
-    if view.has_place and (record.is_approved or not terms.is_manual or has_passed(record.deadline, now)):
+    has_place = view.has_place or view.stable is None
+    if has_place and (record.is_approved or not terms.is_manual or has_passed(record.deadline, now)):
         return Next(enter(record, Step.SCALE_UP, terms, now, view))
     return _waiting(record, view, terms, now)
 
@@ -215,11 +216,7 @@ def _approval(record: Record, view: View, terms: Terms, now: datetime) -> Next:
 def _scale_up(record: Record, view: View, terms: Terms, now: datetime) -> Next:
     if view.hooks.waits_for and not record.is_rollback:
         # As long as it takes: it is not the revision's fault.
-        has_yielded = view.hooks.waits_for_services or (record.has_yielded and not view.has_place)
-        return Next(replace(record, deadline=None, has_yielded=has_yielded))
-    if record.has_yielded:
-        has_place = view.has_place or view.stable is None
-        return Next(replace(runs_again(record, view, terms, now), has_yielded=False) if has_place else record)
+        return Next(replace(record, deadline=None, has_yielded=record.has_yielded or view.hooks.waits_for_services))
     if _are_there(record, view, needed(record, view, terms, now)):
         is_held = view.hooks.is_unwatched and not record.is_rollback
         return Next(unseen(record, view) if is_held else enter(record, Step.CUTOVER, terms, now, view))

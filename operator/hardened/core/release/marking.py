@@ -23,7 +23,7 @@ def marked_by(facts: Facts, record: Record, following: Next) -> tuple[Stack, ...
 def are_refused(facts: Facts, marked: tuple[Stack, ...]) -> bool:
     """Whether one of these marks cannot be written now: it was refused in this pass, or what has the revision's name is not ours."""
     keys = {ChildKey("ControllerRevision", object_name(facts.svc, stack.revision.name)) for stack in marked}
-    mine = {key_of(live) for live in facts.ours}
+    mine = {key_of(live) for live in facts.ours if live["metadata"]["name"] not in facts.kept.unusable}
     return bool(keys & facts.observed.refused.keys() or (keys & facts.observed.children.keys()) - mine)
 
 
@@ -42,7 +42,8 @@ def unmarked(record: Record, following: Next) -> Next:
 def is_stored(facts: Facts, place: Place) -> bool:
     """Whether the revision of a place can be marked: it is stored, or can be stored anew."""
     revision = facts.revision(place.revision, place.color)
-    return revision is not None and bool(revision.fields)
+    is_taken = object_name(facts.svc, place.revision) in facts.kept.unusable
+    return revision is not None and bool(revision.fields) and not is_taken
 
 
 def _migration(facts: Facts, record: Record) -> tuple[Stack, ...]:

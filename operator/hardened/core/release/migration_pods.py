@@ -9,13 +9,15 @@ import math
 from datetime import UTC, datetime, timedelta
 
 from hardened.api import names
+from hardened.core.checks.asked import purpose_strangeness
 from hardened.core.checks.tasks import Purpose, pod_name, told
 from hardened.core.checks.verdicts import once_result, results_of
 from hardened.core.checks.verifiers import Verifier
 from hardened.core.desired.verifier_pod import START_SECONDS, once_pod
 from hardened.core.facts import Facts
 from hardened.core.live.observed import may_run
-from hardened.core.manifest import Manifest
+from hardened.core.live.task_pods import interruption, is_over, is_running
+from hardened.core.manifest import ChildKey, Manifest, key_of
 from hardened.core.release.model import Hooks, Migration, Record, Step, Verdict
 from hardened.core.revisions.marks import Migrated
 
@@ -63,11 +65,21 @@ def migration_of(facts: Facts, record: Record | None, now: datetime) -> Hooks:
         is_made=made is not None,
         is_running=made is not None and _may_end_yet(made, now),
         migrated=_result(facts, record, Purpose.MIGRATE, now),
+        is_interrupted=record.migration is not None and (made is None or bool(_lost(facts, record, made))),
         undo_within=mark.within + START if mark and mark.undo else None,
         undoes_late=mark is not None and mark.undoes_late,
         is_undo_made=_live(facts, record, Purpose.UNDO) is not None,
         undone=_result(facts, record, Purpose.UNDO, now),
     )
+
+
+def unseen_pods(facts: Facts, record: Record | None) -> frozenset[ChildKey]:
+    """The pods that were made, and are not known of: who took their labels has not ended them, and what undoes one never runs beside it."""
+    if record is None or record.migration not in (Migration.MADE, Migration.UNDOING):
+        return frozenset()
+    purpose = Purpose.MIGRATE if record.migration is Migration.MADE else Purpose.UNDO
+    seen = facts.observed.children.keys() | facts.observed.absent | facts.observed.hidden
+    return frozenset({ChildKey("Pod", _name(facts, record, purpose))}) - seen
 
 
 def needs_pods(record: Record) -> bool:
@@ -78,7 +90,7 @@ def needs_pods(record: Record) -> bool:
 def is_at_work(live: Manifest) -> bool:
     """Whether a pod runs a migration, or undoes one: it is never interrupted."""
     is_once = names.ONCE_ANNOTATION in (live["metadata"].get("annotations") or {})
-    return live["kind"] == "Pod" and is_once and (live.get("status") or {}).get("phase") == "Running"
+    return live["kind"] == "Pod" and is_once and is_running(live)
 
 
 def _may_end_yet(live: Manifest, now: datetime) -> bool:
@@ -123,6 +135,10 @@ def _pod(facts: Facts, record: Record, purpose: Purpose, command: tuple[str, ...
 
 def _result(facts: Facts, record: Record, purpose: Purpose, now: datetime) -> tuple[Verdict, str]:
     live = _live(facts, record, purpose)
+    if live and (why := _strangeness(facts, record, purpose, live)):
+        return Verdict.FAILED, f"pod {live['metadata']['name']} is not the one that was asked for: {why}"
+    if live and interruption(live) and not is_over(live) and not _may_end_yet(live, now):
+        return Verdict.FAILED, f"pod {_name(facts, record, purpose)} was lost ({interruption(live)}), and nobody knows how far it came"
     if live:
         return once_result(facts.svc, live, now)
     if record.migration is None:
@@ -130,8 +146,26 @@ def _result(facts: Facts, record: Record, purpose: Purpose, now: datetime) -> tu
     return Verdict.FAILED, f"pod {_name(facts, record, purpose)} was lost, and nobody knows how far it came"
 
 
+def _lost(facts: Facts, record: Record, made: Manifest) -> str:
+    """Why the pod of the migration, of which this is said to be it, has not come to its end by itself."""
+    return _strangeness(facts, record, Purpose.MIGRATE, made) or interruption(made)
+
+
+def _strangeness(facts: Facts, record: Record, purpose: Purpose, live: Manifest) -> str:
+    """Why a pod is not the one that was asked for. Where the spec has gone on, nobody knows by now what that was."""
+    mark, migrate, known = _marked(facts, record), facts.svc.spec.release.migrate, facts.observed.made.get(key_of(live))
+    command = mark.undo if mark and purpose is Purpose.UNDO else ()
+    is_asked_now = mark is not None and mark == mark_of(facts, record) and facts.wanted.name == record.place.revision
+    if purpose is Purpose.MIGRATE and migrate and is_asked_now:
+        command = tuple(migrate.command)
+    asked = _pod(facts, record, purpose, command, mark) if mark and command else []
+    if not asked and known is None:
+        return ""
+    return purpose_strangeness(asked[0].manifest if asked else live, live, known)
+
+
 def _is_empty(facts: Facts, record: Record) -> bool:
     """Whether no pod of the revision may run any more, nor can one come of what its Deployment was asked for last."""
     rollout, place = facts.rollout(record.place.color), record.place
     may_come = rollout is not None and (not rollout.is_current or (rollout.revision == place.revision and rollout.wanted > 0))
-    return facts.observed.pods is not None and not may_come and not any(map(may_run, facts.pods_at(place)))
+    return facts.pods is not None and not may_come and not any(map(may_run, facts.pods_at(place)))

@@ -33,14 +33,22 @@ def migrate(record: Record, view: View, now: datetime, entered: Callable[[], Rec
         return Next(record if record.paused_at else entered())
     if verdict is Verdict.FAILED or has_passed(record.deadline, now):
         # What a node took late may come to its end all the same: then it is undone.
-        over = record if view.hooks.is_running else replace(record, migration=None)
+        over = record if view.hooks.is_running else replace(record, migration=_half_done(view))
         return abandoned(over, view, Reason.MIGRATION_FAILED, f"the migration failed: {said}; {_left_to_do(view)}")
     return Next(record, look_at=record.deadline)
 
 
+def _half_done(view: View) -> Migration | None:
+    """How far a migration has come that did not end well. One that was interrupted may have done anything: it is undone as if it were done.
+    One that gave up by itself is not: what undoes it is written for one that is complete."""
+    return Migration.DONE if view.hooks.is_interrupted and view.hooks.migrated[0] is Verdict.FAILED else None
+
+
 def _left_to_do(view: View) -> str:
-    """What becomes of the data. Nothing undoes a migration of which nobody knows how far it came."""
+    """What becomes of the data. Nothing undoes a migration that gave up by itself."""
     has_undo = view.hooks.undo_within is not None
+    if _half_done(view):
+        return "its undo runs" if has_undo else "nothing undoes it: put the data right by hand first"
     if view.hooks.is_running:
         return "it may yet end, and is undone if it ends well" if has_undo else "it may yet end, and nothing undoes it"
     undo = "its undo does not run" if has_undo else "nothing undoes it"
@@ -53,6 +61,8 @@ def undo(record: Record, view: View, now: datetime, anew: Callable[[], Next]) ->
     match record.migration:
         case Migration.MADE if hooks.migrated[0] is Verdict.PASSED:
             return Next(replace(record, migration=Migration.DONE, deadline=None))
+        case Migration.MADE if _half_done(view):
+            return Next(record if hooks.is_running else replace(record, migration=Migration.DONE, deadline=None))
         case Migration.MADE if hooks.migrated[0] is Verdict.FAILED or (late and not hooks.is_running):
             return Next(None)  # it did not come to its end, and nothing says how far it came
         case Migration.DONE if hooks.undo_within is None:

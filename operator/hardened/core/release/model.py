@@ -16,6 +16,8 @@ LEAST_KEEP = timedelta(seconds=30)
 LEAST_KEEP_REJECTED = timedelta(seconds=5)
 #: How long a rollback waits for as many pods as serve. Then half of what is wanted takes over.
 PATIENCE_BACK = timedelta(seconds=15)
+#: How long a release holds its place without getting any further: a deadline of a day is not to be a day of everybody else's.
+PATIENCE_OF_PLACE = timedelta(minutes=2)
 
 
 class Step(StrEnum):
@@ -104,8 +106,8 @@ class Record:
     recalled_at: in Cutover, since when traffic is not to be led on after all; confirmed_at: in SwitchBack, when traffic had left;
     is_rejected: in SwitchBack, that the revision failed, and was not just unwanted; is_probed_anew: the zero-loss probe that began before
     the cutover ended before it, too; outcomes: of its checks, as far as they have ended; remaining: what was left of the deadline when the
-    release was paused, or the service suspended; has_yielded: in ScaleUp, that it holds no place while it waits for other services, which
-    may be waiting for one.
+    release was paused, or the service suspended; has_yielded: that it holds no place any more, since it waits for other services,
+    which may be waiting for one, or has not come any further for long. Up to the cutover it goes on once it has one again.
 
     is_rollback: the place is gone back to, without checks: by hand, whatever the spec asks for (its key is ""), or since the spec asks for
     what is kept (its key is that of the spec). By hand: left: the revision that traffic leaves for it, to be marked once it has;
@@ -253,8 +255,9 @@ class Hooks:
     can be; cause: why its pods are not available; is_busy: a migration runs that no record tells of.
 
     Of the record's release: is_marked: its revision tells how its migration is undone, as must be before it begins; is_made, is_undo_made:
-    the pods are there; is_running: the first of them is at work, for as long as its own deadline lets it; migrated, undone: what came of
-    them, with a sentence; undo_within: how long it may take to undo it, None where nothing does; undoes_late: after the cutover, too.
+    the pods are there; is_running: the first of them is at work, for as long as its own deadline lets it; is_interrupted: it did not end by
+    itself, or is gone; migrated, undone: what came of them, with a sentence; undo_within: how long it may take to undo it, None where
+    nothing does; undoes_late: after the cutover, too.
     """
 
     waits_for: str = ""
@@ -268,6 +271,7 @@ class Hooks:
     is_marked: bool = False
     is_made: bool = False
     is_running: bool = False
+    is_interrupted: bool = False
     migrated: tuple[Verdict, str] = (Verdict.UNKNOWN, "")
     undo_within: timedelta | None = None
     undoes_late: bool = False

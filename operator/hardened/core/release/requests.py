@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from hardened.core.actions import rulings
-from hardened.core.actions.answers import concerns
+from hardened.core.actions.answers import concerns, crowded
 from hardened.core.actions.entries import FINAL, entries_of
 from hardened.core.actions.rulings import Ruling, Stakes, Target
 from hardened.core.desired.metadata import action_owner
@@ -23,6 +23,8 @@ def judged(facts: Facts, record: Record | None, view: View, terms: Terms, now: d
     """What becomes of the actions of a service, and what they move at once."""
     owner, entries = action_owner(facts.svc), entries_of(facts.before)
     mine = [live for live in facts.observed.actions if concerns(live, owner)]
+    crowd = {live["metadata"]["name"] for live in crowded(mine, entries)}
+    mine = [live for live in mine if live["metadata"]["name"] not in crowd]
     present = {live["metadata"]["name"] for live in mine}
     unanswered = {live["metadata"]["name"] for live in mine if (live.get("status") or {}).get("phase") not in FINAL}
     return rulings.judged(rulings.unseen(mine, entries), entries, _stakes(facts, record, view, terms), now, present, unanswered)
@@ -44,7 +46,7 @@ def _stakes(facts: Facts, record: Record | None, view: View, terms: Terms) -> St
         return _key(facts, record, revision)
 
     def targets() -> list[Target]:
-        kept = [(stored(live), marks_of(live, revision_of(live))) for live in facts.kept.revisions]
+        kept = [(stored(live), marks_of(live, revision_of(live))) for live in facts.kept.usable]
         # To a worker, which has no ports, no Service could be switched.
         is_possible = facts.svc.spec.effective_strategy != "BlueGreen"
         promoted = [(r, m) for r, m in kept if r and m.promotion and (is_possible or r.fields.get("ports"))]
@@ -91,7 +93,7 @@ def is_proven(facts: Facts, record: Record | None, view: View) -> bool:
 
 def _crossed(facts: Facts, revision: str) -> str:
     """A revision whose migration ran since another one was promoted, and was not undone; "" for none."""
-    kept = [(revision_of(live), marks_of(live, revision_of(live))) for live in facts.kept.revisions]
+    kept = [(revision_of(live), marks_of(live, revision_of(live))) for live in facts.kept.usable]
     promoted = next((marks.promotion for name, marks in kept if name == revision), 0)
     return next((name for name, marks in kept if _ran_since(marks, promoted)), "")
 

@@ -1,5 +1,7 @@
 """The stacks and the Services of a release, as they should be: which template, which size, and whom they lead to."""
 
+from dataclasses import replace
+
 from hardened.api.strategy import Strategy
 from hardened.core.children import Lead, Stack
 from hardened.core.desired.metadata import stack_selector
@@ -7,25 +9,34 @@ from hardened.core.desired.service import selector
 from hardened.core.facts import Facts
 from hardened.core.release import model
 from hardened.core.release.in_place_view import epoch_of
-from hardened.core.release.model import BEFORE_CUTOVER, Place, Record, Step
+from hardened.core.release.model import BEFORE_CUTOVER, Place, Record, Step, View
 from hardened.core.release.view import serves_nobody
 from hardened.core.revisions.revision import Revision
 
 
-def stacks_of(facts: Facts, record: Record | None, color: str, wanted: model.Stack | None) -> list[Stack]:
+def stacks_of(facts: Facts, record: Record | None, color: str, wanted: model.Stack | None, view: View) -> list[Stack]:
     """The stack of a colour; none where it never had a revision. wanted: what the release asks for, None where nobody needs it."""
     epoch = epoch_of(record) or _epoch(facts, record, color)
     if wanted is None:
         return _idle(facts, color, epoch)
-    revision = facts.revision(wanted.revision, color)
-    return [stack_of(facts, color, revision, wanted.wanted, epoch)] if revision else []
+    revision, is_used = facts.revision(wanted.revision, color), _has_clients(record, color, wanted, view)
+    return [replace(stack_of(facts, color, revision, wanted.wanted, epoch), has_clients=is_used)] if revision else []
+
+
+def _has_clients(record: Record | None, color: str, wanted: model.Stack, view: View) -> bool:
+    """Whether clients use a colour, or may at any moment. A first release at its full size is about to serve: one write for all."""
+    if record is None or record.strategy != "BlueGreen":
+        return True
+    if record.step in BEFORE_CUTOVER and color == record.place.color:
+        return view.stable is None and wanted.wanted == view.replicas
+    return record.step is not Step.KEEP or color == record.place.color
 
 
 def _idle(facts: Facts, color: str, epoch: str) -> list[Stack]:
     """A colour that nobody needs: its Deployment stays, without pods, for a warm start."""
     rollout = facts.rollout(color)
     revision = facts.revision(rollout.revision, color) if rollout else None
-    return [stack_of(facts, color, revision, 0, epoch)] if revision else []
+    return [replace(stack_of(facts, color, revision, 0, epoch), has_clients=False)] if revision else []
 
 
 def stack_of(facts: Facts, color: str, revision: Revision, replicas: int, epoch: str = "") -> Stack:

@@ -9,6 +9,7 @@ from hardened.api.verify import Verify
 from hardened.core.checks.reports import Heard
 from hardened.core.desired.service import is_strange, leads_to
 from hardened.core.facts import Facts
+from hardened.core.live.endpoints import endpoint_slices
 from hardened.core.live.rollout import Rollout
 from hardened.core.manifest import Manifest
 from hardened.core.release.migration_pods import START
@@ -17,7 +18,6 @@ from hardened.core.revisions.revision import key_of
 
 #: The schema revision that has status.release.available.
 _COUNTS_SINCE = 7
-_SLICE_OF = "kubernetes.io/service-name"
 
 
 def terms_of(spec: HardenedServiceSpec) -> Terms:
@@ -98,7 +98,9 @@ def followed(facts: Facts, place: Place | None) -> tuple[int, bool]:
     if not facts.observed.sees_pods:
         return len(ready), False  # whose they are, nobody can say
     ready &= mine
-    return len(ready), bool(slices) and all(uid in mine for uid, _ in endpoints)
+    # Who only carries the labels is led to as well, whichever revision serves: nobody waits for him.
+    strangers = {pod["metadata"]["uid"] for pod in facts.foreign_pods}
+    return len(ready), bool(slices) and all(uid in mine for uid, _ in endpoints if uid not in strangers)
 
 
 def has_ready_endpoints(facts: Facts) -> bool:
@@ -107,17 +109,13 @@ def has_ready_endpoints(facts: Facts) -> bool:
 
 
 def _slices(facts: Facts) -> list[Manifest]:
-    return [live for live in facts.observed.children.values() if _is_slice_of(live, facts.svc.name)]
+    return endpoint_slices(facts.observed, facts.svc.name).own
 
 
 def serves_nobody(facts: Facts, place: Place | None) -> bool:
     """Whether this is a worker, to which no Service leads. Until a revision with ports has passed, its clients are led to nobody."""
     revision = facts.revision(place.revision, place.color) if place else None
     return revision is not None and bool(revision.fields) and not revision.fields.get("ports")
-
-
-def _is_slice_of(live: Manifest, service: str) -> bool:
-    return live["kind"] == "EndpointSlice" and (live["metadata"].get("labels") or {}).get(_SLICE_OF) == service
 
 
 def _endpoints(slices: Iterable[Manifest]) -> Iterable[tuple[str, bool]]:

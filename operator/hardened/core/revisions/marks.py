@@ -12,6 +12,8 @@ from hardened.core.release.model import Rejection
 
 #: Rejections that are kept of one revision, the newest last, and the length of each message: an annotation is not to grow for ever.
 LIMIT = 8
+#: Of a promotion's number. More were never written by us: Python reads no more than 4,300, and an API server's numbers have 19.
+_DIGITS = 15
 MESSAGE_LIMIT = 512
 
 
@@ -76,7 +78,7 @@ def marks_of(live: Mapping[str, Any], revision: str) -> Marks:
     annotations = live["metadata"].get("annotations") or {}
     promotion = str(annotations.get(names.PROMOTION_ANNOTATION, "0"))
     return Marks(
-        int(promotion) if promotion.isdecimal() else 0,
+        int(promotion) if promotion.isdecimal() and len(promotion) <= _DIGITS else 0,
         _rejections(annotations.get(names.REJECTED_ANNOTATION, "[]"), revision),
         _migrated(annotations.get(names.MIGRATION_ANNOTATION)),
         str(annotations.get(names.EPOCH_ANNOTATION, "")),

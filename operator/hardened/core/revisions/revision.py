@@ -16,6 +16,8 @@ from hardened.core.manifest import Manifest, digest
 SCHEME = "1"
 #: Which code rendered a stored template. A live Deployment keeps its stored template whatever this says.
 RENDERER = "1"
+#: No revision has a higher number, whoever says so: the next one is to fit into what the API server takes.
+NUMBER_LIMIT = 10**15
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,8 @@ def number_of(live: Mapping[str, Any]) -> int:
     """The number that a ControllerRevision was made with: of the two places it stands in, `data` is the one that nobody can change."""
     data = live.get("data")
     number = data.get("number") if isinstance(data, Mapping) else None
-    return number if isinstance(number, int) else int(live.get("revision", 0))
+    found = number if type(number) is int else int(live.get("revision", 0))
+    return min(max(found, 0), NUMBER_LIMIT)
 
 
 def object_name(svc: HardenedService, revision: str) -> str:

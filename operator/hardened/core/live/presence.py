@@ -1,0 +1,14 @@
+"""Whether an object is still there in earnest."""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def may_run(pod: Mapping[str, Any]) -> bool:
+    """False for a pod whose containers have all ended, and which stays only to be looked at."""
+    return (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed")
+
+
+def is_deleting(live: Mapping[str, Any]) -> bool:
+    """True once somebody asked for the object's deletion."""
+    return bool(live["metadata"].get("deletionTimestamp"))
