@@ -66,6 +66,8 @@ ELSEWISE: dict[str, Change] = {
     "behind an init container": lambda p: p["spec"].update(initContainers=[{"name": "istio-init", "image": "istio:1"}]),
     "with more volumes": lambda p: p["spec"].setdefault("volumes", []).append({"name": "mesh", "emptyDir": {}}),
     "with fewer searches for a name": lambda p: p["spec"].update(dnsConfig={"options": [{"name": "ndots", "value": "2"}]}),
+    "behind a gate": lambda p: p["spec"].update(readinessGates=[{"conditionType": "mesh.example/ready"}]),
+    "with how it may be resized": lambda p: own(p).update(resizePolicy=[{"resourceName": "cpu", "restartPolicy": "NotRequired"}]),
     "always pulled": lambda p: own(p).update(imagePullPolicy="Always"),
     "with other bounds": lambda p: own(p).update(resources={"limits": {"cpu": "1"}}),
 }
@@ -168,6 +170,19 @@ def test_a_pod_in_the_place_of_a_migration_does_not_pass_for_it(how: str) -> Non
     assert cr["status"]["pin"]["reason"] == "MigrationFailed"
     assert "is not the one that was asked for" in cr["status"]["pin"]["message"]
     assert runs(world) == ["migrate", "undo"]
+
+
+@pytest.mark.parametrize(
+    "made", ["mirror.example/docker.io/shop:2", "docker.io/library/shop:2", "shop:2@sha256:abc", "io/shop:2@sha256:abc"]
+)
+def test_nobody_remembers_what_admission_made_of_the_image_of_a_migration_and_it_is_the_one(made: str) -> None:
+    cr, world, now = second(**UNDO)
+    settle(cr, world, now)
+    _, pod = pod_of(world, "-migrate-")
+    assert own(pod)["image"] == "shop:2"
+    own(pod)["image"] = made
+    released(cr, world, now)
+    assert (condition(cr["status"], "Ready"), runs(world)) == (("True", "Healthy"), ["migrate"])
 
 
 def test_a_migration_that_nobody_touched_is_the_one_that_was_asked_for() -> None:

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.core.releases import CHECKED, SECOND, SPEC, lead, pods, released
+from tests.core.releases import CHECKED, SECOND, SPEC, lead, pods, released, released_until
 from tests.core.test_plan_hooks import UNDO, runs, second
 from tests.core.worlds import NOW, World, body, condition, service, settle, with_spec
 
@@ -21,6 +21,9 @@ DEAD_PROXY = {
     "restartCount": 0,
     "state": {"terminated": {"exitCode": 1, "reason": "Error"}},
 }
+BROKEN = {"name": "istio-proxy", "restartCount": 0, "state": {"waiting": {"reason": "InvalidImageName", "message": "no such image"}}}
+RUNNING = {"name": names.VERIFIER, "state": {"running": {"startedAt": "2026-01-02T03:04:06Z"}}}
+PULLING = {"name": names.VERIFIER, "state": {"waiting": {"reason": "ContainerCreating"}}}
 
 
 class Meshed(World):
@@ -107,6 +110,9 @@ IN_TIME, LATE = "2026-01-02T03:05:04Z", "2026-01-02T03:05:05Z"
         pytest.param(job(PROXY, ours(0, LATE), phase="Failed", reason="DeadlineExceeded"), False, id="told to end, it said 0"),
         pytest.param(job(PROXY, ours(0), phase="Failed", reason="DeadlineExceeded"), False, id="nobody knows when"),
         pytest.param(job(DEAD_PROXY, phase="Failed"), None, id="nothing is known of ours"),
+        pytest.param(job(BROKEN, RUNNING, phase="Pending"), None, id="ours runs, another never can"),
+        pytest.param(job(BROKEN, PULLING, phase="Pending"), None, id="ours is about to begin, another never can"),
+        pytest.param(job(BROKEN, ours(0, IN_TIME), phase="Pending"), True, id="ours has ended, another never began"),
     ],
 )
 def test_how_a_command_ended(pod: Manifest, expected: bool | None) -> None:
@@ -120,6 +126,58 @@ def test_how_a_command_ended(pod: Manifest, expected: bool | None) -> None:
     word, _ = once_result(SVC, pod, NOW + timedelta(seconds=30))
     if expected is not None:
         assert word is (Verdict.PASSED if expected else Verdict.FAILED)
+
+
+@pytest.mark.parametrize("own", [RUNNING, PULLING])
+def test_a_migration_goes_on_beside_a_container_that_cannot_be_started(own: Manifest) -> None:
+    cr, world, now = second(**UNDO)
+    settle(cr, world, now)
+    (key,) = (key for key in world.objects if key.kind == "Pod" and "-migrate-" in key.name)
+    pod = world.objects[key]
+    for seconds in range(0, 180, 20):
+        pod["status"] = {"phase": "Pending", "startTime": now.isoformat(), "containerStatuses": [BROKEN, own]}
+        settle(cr, world, now + seconds * SECOND)
+        assert (cr["status"]["release"]["step"], runs(world)) == ("Migrate", ["migrate"])
+    pod["status"] = {"phase": "Pending", "startTime": now.isoformat(), "containerStatuses": [BROKEN, ours(0)]}
+    passes(cr, world, now + 180 * SECOND, 240)
+    assert (condition(cr["status"], "Ready"), runs(world)) == (("True", "Healthy"), ["migrate"])
+
+
+def test_nor_is_one_taken_away_that_no_status_tells_of() -> None:
+    cr, world, now = second(**UNDO)
+    settle(cr, world, now)
+    (key,) = (key for key in world.objects if key.kind == "Pod" and "-migrate-" in key.name)
+    world.objects[key]["status"] = {"phase": "Pending", "startTime": now.isoformat(), "containerStatuses": [BROKEN, RUNNING]}
+    del cr["status"]
+    settle(cr, world, now)
+    assert (key in world.objects, runs(world)) == (True, ["migrate"])
+
+
+def test_a_check_that_runs_beside_such_a_container_has_its_deadline() -> None:
+    cr, world = body({**CHECKED, "release": {**SPEC["release"], "progressDeadline": "1m"}}), World()
+    now = released(cr, world)
+    cr = with_spec(cr, image="shop:2")
+    now = released_until(cr, world, now, "VerifyBefore") + 20 * SECOND
+    for seconds in range(0, 120, 10):
+        settle(cr, world, now + seconds * SECOND)
+        for live in [live for key, live in world.objects.items() if key.kind == "Pod" and "-before-" in key.name]:
+            live["status"] = {"phase": "Pending", "containerStatuses": [BROKEN, RUNNING]}
+    assert (cr["status"].get("release"), cr["status"]["pin"]["reason"]) == (None, "ProgressDeadlineExceeded")
+
+
+def test_a_check_that_was_made_anew_beside_one_is_not_taken_for_one_that_waits_in_vain() -> None:
+    cr, world = body(CHECKED), World()
+    now = released(cr, world)
+    cr = with_spec(cr, image="shop:2")
+    now = released_until(cr, world, now, "VerifyBefore") + 20 * SECOND
+    settle(cr, world, now)
+    (key,) = (key for key in world.objects if key.kind == "Pod" and "-before-" in key.name)
+    pod = world.objects[key]
+    assert "status" not in pod, "it was made anew"
+    pod["spec"]["containers"].insert(0, {"name": "istio-proxy", "image": "istio:1", "env": [{"name": "A", "value": "b"}]})
+    pod["status"] = {"phase": "Running", "containerStatuses": [PROXY, RUNNING]}
+    settle(cr, world, now + 60 * SECOND)
+    assert world.objects.get(key) is pod
 
 
 def test_the_probe_is_believed_to_have_begun_with_its_own_container() -> None:

@@ -4,22 +4,23 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from hardened.api import names
 from hardened.core.live.compare import difference
 from hardened.core.live.observed import Made
+from hardened.core.live.task_pods import own_container
 from hardened.core.manifest import Manifest
 
 #: What others may set of such a pod: where it runs, and what runs beside it. None of it reaches our container.
 _FREE = frozenset({
     "activeDeadlineSeconds", "affinity", "containers", "hostUsers", "imagePullSecrets", "initContainers", "nodeName", "nodeSelector", "os",
-    "overhead", "preemptionPolicy", "priority", "priorityClassName", "resources", "runtimeClassName", "schedulerName", "schedulingGates",
-    "securityContext", "serviceAccount", "tolerations", "topologySpreadConstraints", "volumes",
+    "overhead", "preemptionPolicy", "priority", "priorityClassName", "readinessGates", "resources", "runtimeClassName", "schedulerName",
+    "schedulingGates", "securityContext", "serviceAccount", "tolerations", "topologySpreadConstraints", "volumes",
 })  # fmt: skip
-_FREE_OF_CONTAINER = frozenset({"imagePullPolicy", "resources", "securityContext"})
+_FREE_OF_CONTAINER = frozenset({"imagePullPolicy", "resizePolicy", "resources", "securityContext"})
 #: What the API server fills in, where nothing is asked for.
 _DEFAULTS = {"serviceAccountName": "default", "dnsPolicy": "ClusterFirst", "restartPolicy": "Always"}
 _DEFAULTS_OF_CONTAINER = {"terminationMessagePath": "/dev/termination-log", "terminationMessagePolicy": "File"}
-_TASK = "HARDENED_TASK"
+#: The variable that tells a verifier what to do.
+TASK = "HARDENED_TASK"
 #: What is said otherwise in another step of the same release.
 _TIMES = ("waitSeconds", "durationSeconds")
 
@@ -34,18 +35,29 @@ def strangeness(asked: Manifest, live: Mapping[str, Any], made: Made | None) -> 
 
 
 def purpose_strangeness(asked: Manifest, live: Mapping[str, Any], made: Made | None) -> str:
-    """As `strangeness`, of a pod that is never made anew: an older version may have asked for it otherwise, but for what it is to do."""
+    """As `strangeness`, of a pod that is never made anew: an older version may have asked for it otherwise, but for what it is to do.
+
+    Where nobody knows what admission made of its image, that may come by way of a mirror, and may be pinned to its digest.
+    """
     if made is not None:
         return strangeness(asked, live, made)
-    wanted, own = _own(asked), _own(live)
-    others = [name for name in ("image", "command", "args") if (wanted.get(name) or None) != (own.get(name) or None)]
+    wanted, own = own_container(asked), own_container(live)
+    others = [] if _may_be_image(wanted.get("image", ""), own.get("image", "")) else ["image"]
+    others += [name for name in ("command", "args") if (wanted.get(name) or None) != (own.get(name) or None)]
     account = (live.get("spec") or {}).get("serviceAccountName", _DEFAULTS["serviceAccountName"])
     others += ["serviceAccountName"] if account != asked["spec"].get("serviceAccountName", _DEFAULTS["serviceAccountName"]) else []
     return f"its {others[0]} is not as it was asked for" if others else ""
 
 
+def _may_be_image(asked: str, live: str) -> bool:
+    """Examples: ("acme.io/shop:1", "mirror.io/acme.io/shop:1") and ("shop:1", "shop:1@sha256:…") -> True; ("shop:1", "shop:2") -> False."""
+    host, _, rest = asked.partition("/")
+    path = rest if rest and ("." in host or ":" in host or host == "localhost") else asked
+    return any(found == asked or found.endswith(f"/{path}") for found in (live, live.partition("@")[0]))
+
+
 def _strange(asked: Manifest, live: Mapping[str, Any], made: Made | None) -> Iterator[str]:
-    pod, own = live.get("spec") or {}, _own(live)
+    pod, own = live.get("spec") or {}, own_container(live)
     if pod.get("ephemeralContainers"):
         yield "somebody has added an ephemeral container"
     if made is not None:
@@ -61,7 +73,7 @@ def _strange(asked: Manifest, live: Mapping[str, Any], made: Made | None) -> Ite
     for name in ("securityContext", "volumes"):
         if wanted.get(name) and difference({name: wanted[name]}, {name: pod.get(name)}):
             yield f"its {name} is not as it was asked for"
-    for name, ours, theirs in _of_container(_own(asked), own):
+    for name, ours, theirs in _of_container(own_container(asked), own):
         if ours != theirs:
             yield f"its container's {name} is not as it was asked for"
 
@@ -92,7 +104,7 @@ def _variable(entry: Mapping[str, Any]) -> Any:
         # The API server fills in the version of a field reference, and the divisor of a resource's.
         return {kind: {k: v for k, v in ref.items() if k not in ("apiVersion", "divisor")} for kind, ref in source.items()}
     value = entry.get("value") or ""
-    return _without_times(value) if entry["name"] == _TASK else value
+    return _without_times(value) if entry["name"] == TASK else value
 
 
 def _without_times(text: str) -> Any:
@@ -105,8 +117,3 @@ def _without_times(text: str) -> Any:
         }
     except (ValueError, AttributeError, RecursionError):
         return text
-
-
-def _own(pod: Mapping[str, Any]) -> Manifest:
-    containers = (pod.get("spec") or {}).get("containers") or ()
-    return next((found for found in containers if found.get("name") == names.VERIFIER), {})

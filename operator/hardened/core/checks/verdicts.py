@@ -12,7 +12,7 @@ from typing import Any
 from hardened.api.parse import HardenedService
 from hardened.core.live import diagnosis
 from hardened.core.live.observed import Owner, is_deleting, may_run, owner_of
-from hardened.core.live.task_pods import ended_in_time, interruption, is_over, own_state, own_status
+from hardened.core.live.task_pods import ended_in_time, interruption, is_over, own_container, own_part, own_state, own_status
 from hardened.core.manifest import Manifest
 from hardened.core.reasons import Reason
 from hardened.core.release.model import Verdict
@@ -147,7 +147,7 @@ def job_result(svc: HardenedService, pod: Mapping[str, Any], name: str) -> Resul
     if not isinstance(ended, Mapping):
         return ended
     code, cause = ended.get("exitCode"), ended.get("reason", "Completed")
-    said = f"ended with exit code {code} ({cause}): {diagnosis.logs_command(pod)}"
+    said = _printable(f"ended with exit code {code} ({cause}): {diagnosis.logs_command(pod)}")
     if cause in diagnosis.NEVER_RAN:
         said = _printable(f"its command could not be started: {ended.get('message', cause)}")
     return Reported((CheckResult(name, code == 0, said, 1, int(code != 0)),))
@@ -166,7 +166,7 @@ def once_result(svc: HardenedService, pod: Mapping[str, Any], now: datetime) -> 
                 return Verdict.FAILED, message
             case Reported(results=(result, *_)):
                 return (Verdict.PASSED if result.has_passed else Verdict.FAILED), result.message
-    cause = diagnosis.of_pods([dict(pod)]) if phase == "Pending" else None
+    cause = diagnosis.of_pods([own_part(pod)]) if phase == "Pending" else None
     if cause is None:
         return Verdict.UNKNOWN, f"pod {name} has not ended"
     is_late = now - datetime.fromisoformat(pod["metadata"]["creationTimestamp"]) >= IMAGE_PATIENCE
@@ -175,7 +175,7 @@ def once_result(svc: HardenedService, pod: Mapping[str, Any], now: datetime) -> 
 
 
 def _pending(pod: Mapping[str, Any]) -> Pending:
-    cause = diagnosis.of_pods([dict(pod)]) if pod.get("status", {}).get("phase") == "Pending" else None
+    cause = diagnosis.of_pods([own_part(pod)]) if pod.get("status", {}).get("phase") == "Pending" else None
     return Pending(cause.message, cause.is_final) if cause else Pending()
 
 
@@ -186,7 +186,7 @@ def _too_late(pod: Mapping[str, Any]) -> str:
     if "running" in state or (state.get("terminated") or {}).get("startedAt"):
         return "ran longer than its deadline"
     if found and not found.get("imageID"):
-        image = pod["spec"]["containers"][0]["image"]
+        image = own_container(pod).get("image", "")
         return f"did not begin by its deadline: image {image} was not pulled; check its name, and imagePullSecrets"
     return f"did not begin by its deadline: kubectl describe pod {pod['metadata']['name']}"
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from hardened.api import names, verify
 from hardened.api.parse import HardenedService
+from hardened.core.checks.asked import TASK
 from hardened.core.checks.proof import REMOVAL_LEAD, Removal, duration
 from hardened.core.checks.tasks import (
     ZERO_LOSS,
@@ -26,7 +27,7 @@ from hardened.core.checks.tasks import (
 from hardened.core.checks.verdicts import Results, job_result, load_result, probe_result, results_of
 from hardened.core.desired.verifier_pod import START_SECONDS, job_pod, load_pod, verifier_pod
 from hardened.core.facts import Facts
-from hardened.core.live.task_pods import own_state
+from hardened.core.live.task_pods import own_container, own_state
 from hardened.core.manifest import ChildKey, Manifest
 from hardened.core.release.model import Place, Record, Step, Terms, other
 from hardened.core.revisions.revision import Revision
@@ -133,8 +134,8 @@ def _stale_at(facts: Facts, verifier: Verifier, record: Record) -> datetime | No
 
 
 def _task(pod: Manifest) -> str:
-    """What a verifier is told."""
-    return str((pod["spec"]["containers"][0].get("env") or [{}])[0].get("value", ""))
+    """What a verifier is told, whatever was injected beside it."""
+    return next((str(each.get("value", "")) for each in own_container(pod).get("env") or () if each["name"] == TASK), "")
 
 
 def _has_others(facts: Facts, place: Place) -> bool:

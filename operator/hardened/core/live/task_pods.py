@@ -7,8 +7,22 @@ from typing import Any
 from hardened.api import names
 from hardened.core.live.disruptions import left_at
 from hardened.core.live.rollout import instant
+from hardened.core.manifest import Manifest
 
 _OVER = ("Succeeded", "Failed")
+
+
+def own_container(pod: Mapping[str, Any]) -> Manifest:
+    """The container that is ours, by its name, as it was asked for; empty where there is none."""
+    containers = (pod.get("spec") or {}).get("containers") or ()
+    return next((found for found in containers if found.get("name") == names.VERIFIER), {})
+
+
+def own_part(pod: Mapping[str, Any]) -> Manifest:
+    """The pod as it would be if nothing ran beside what is ours. Init containers stay: ours begins once they have ended."""
+    status = pod.get("status") or {}
+    ours = [found for found in status.get("containerStatuses") or () if found.get("name") == names.VERIFIER]
+    return {**pod, "status": {**status, "containerStatuses": ours}}
 
 
 def own_state(pod: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -29,8 +43,9 @@ def is_over(pod: Mapping[str, Any]) -> bool:
 
 
 def is_running(pod: Mapping[str, Any]) -> bool:
-    """Whether what the pod was made for is at work."""
-    return (pod.get("status") or {}).get("phase") == "Running" and not is_over(pod)
+    """Whether what the pod was made for is at work. Beside a container that cannot be started the pod stays Pending all the same."""
+    is_begun = "running" in own_state(pod) or (pod.get("status") or {}).get("phase") == "Running"
+    return is_begun and not is_over(pod)
 
 
 def interruption(pod: Mapping[str, Any]) -> str:

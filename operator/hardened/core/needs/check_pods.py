@@ -12,6 +12,7 @@ from hardened.core.facts import Facts
 from hardened.core.live import diagnosis
 from hardened.core.live.diagnosis import Finding
 from hardened.core.live.observed import is_deleting
+from hardened.core.live.task_pods import is_over, is_running, own_part
 from hardened.core.manifest import Manifest
 from hardened.core.needs.preflight import is_due
 from hardened.core.reasons import Reason
@@ -80,9 +81,10 @@ def _hindrance(facts: Facts, pod: Verifier, *, is_late: bool) -> Finding | None:
     live, failure = facts.observed.children.get(pod.key), facts.observed.refused.get(pod.key)
     if live is None and failure:
         return diagnosis.of_refused_check(pod.key.name, failure)
-    if live is None or is_deleting(live) or (live.get("status") or {}).get("phase", "Pending") != "Pending":
+    has_begun = live is not None and (is_running(live) or is_over(live))
+    if live is None or is_deleting(live) or has_begun or (live.get("status") or {}).get("phase", "Pending") != "Pending":
         return None
-    cause = diagnosis.of_pods([live])
+    cause = diagnosis.of_pods([own_part(live)])
     if cause and cause.reason is Reason.UNSCHEDULABLE:
         return cause
     # What keeps a command of the team's from running may be its own image.
