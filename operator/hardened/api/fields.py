@@ -75,13 +75,13 @@ class Model(BaseModel):
         return self
 
 
-def not_reserved(field: str) -> Rule:
-    """The keys of a map are none of the operator's own. field: labels or annotations."""
-    ours = " && ".join(f"!k.startsWith('{prefix}')" for prefix in RESERVED_PREFIXES)
+def not_reserved(field: str, prefixes: tuple[str, ...] = RESERVED_PREFIXES) -> Rule:
+    """The keys of a map are none of the operator's own, which have these prefixes. field: labels or annotations."""
+    ours = " && ".join(f"!k.startsWith('{prefix}')" for prefix in prefixes)
     return Rule(
         cel=f"!has(self.{field}) || self.{field}.all(k, {ours})",
-        holds=lambda m: not any(key.startswith(RESERVED_PREFIXES) for key in getattr(m, field) or ()),
-        message=f"{field} under {' and '.join(RESERVED_PREFIXES)} are the operator's",
+        holds=lambda m: not any(key.startswith(prefixes) for key in getattr(m, field) or ()),
+        message=f"{field} under {' and '.join(prefixes)} are the operator's",
         field=f".{field}",
     )
 

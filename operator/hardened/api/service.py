@@ -22,6 +22,7 @@ from hardened.api.fields import (
     one_of,
     unique,
 )
+from hardened.api.names import GROUP
 from hardened.api.network import Dependency, Network, ServiceSettings
 from hardened.api.placement import Scheduling
 from hardened.api.release import STRATEGY_RULES, Release, effective_strategy, has_ports, is_headless
@@ -88,7 +89,8 @@ class PodMetadata(Model):
 class ServiceAccountSettings(Model):
     """The pods' own account has no rights and no token; annotations tie it to a cloud identity."""
 
-    rules: ClassVar[tuple[Rule, ...]] = (not_reserved("annotations"),)
+    # No more than the operator's own: what a stored revision says is to stay what a spec can say.
+    rules: ClassVar[tuple[Rule, ...]] = (not_reserved("annotations", (f"{GROUP}/",)),)
 
     annotations: Annotated[dict[LabelKey, AnnotationValue], at_most(32)] | None = None
 

@@ -48,9 +48,16 @@ ESCAPES: dict[str, Change] = {
     "a node selector": lambda t: t["spec"].update(nodeSelector={"node-role.kubernetes.io/control-plane": ""}),
     "every taint": lambda t: t["spec"]["tolerations"].append({"operator": "Exists"}),
     "the control plane's taint": lambda t: t["spec"]["tolerations"].append({"key": "node-role.kubernetes.io/control-plane"}),
+    "a kind of node": lambda t: t["spec"]["affinity"].update(
+        nodeAffinity={"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [{"matchFields": []}]}}
+    ),
+    "a priority": lambda t: t["spec"].update(priorityClassName="before-all-others"),
     "a priority of the system's": lambda t: t["spec"].update(priorityClassName="system-node-critical"),
     "another scheduler": lambda t: t["spec"].update(schedulerName="evil"),
     "root": lambda t: t["spec"]["securityContext"].update(runAsUser=0),
+    "another user": lambda t: t["spec"]["securityContext"].update(runAsUser=999),
+    "another user of one container": lambda t: container(t)["securityContext"].update(runAsUser=999),
+    "a group of files": lambda t: t["spec"]["securityContext"].update(fsGroup=999),
     "privileges": lambda t: container(t)["securityContext"].update(privileged=True),
     "a capability": lambda t: container(t)["securityContext"]["capabilities"].update(add=["SYS_ADMIN"]),
     "a writable root": lambda t: container(t)["securityContext"].update(readOnlyRootFilesystem=False),
@@ -107,6 +114,29 @@ def test_no_template_is_taken_that_no_renderer_of_ours_can_have_made(escape: str
     made = forged(body(SPEC), ESCAPES[escape])
     made["data"]["renderer"] = renderer
     assert problem("shop", made)
+
+
+BASELINE = {**SPEC, "security": {"profile": "baseline", "addCapabilities": ["CHOWN"]}}
+#: What the standard's baseline allows, and no HardenedService can ask for.
+ROOT: dict[str, Change] = {
+    "root": lambda t: (t["spec"]["securityContext"].update(runAsNonRoot=False), container(t)["securityContext"].pop("runAsNonRoot")),
+    "root, by its number": lambda t: container(t)["securityContext"].update(runAsUser=0),
+    "more than it has": lambda t: container(t)["securityContext"].update(allowPrivilegeEscalation=True),
+    "every system call": lambda t: container(t)["securityContext"].update(seccompProfile={"type": "Unconfined"}),
+    "what a container has by default": lambda t: container(t)["securityContext"]["capabilities"].pop("drop"),
+    "one more capability": lambda t: container(t)["securityContext"]["capabilities"].update(add=["CHOWN", "SETUID"]),
+}
+
+
+@pytest.mark.parametrize("escape", ROOT)
+def test_nor_of_a_profile_that_allows_more(escape: str) -> None:
+    assert problem("shop", forged(body(BASELINE), lambda t: t["spec"].pop("enableServiceLinks"))) == ""
+    assert problem("shop", forged(body(BASELINE), ROOT[escape]))
+
+
+def test_what_an_account_was_annotated_with_before_is_taken() -> None:
+    spec = {**SPEC, "serviceAccount": {"annotations": {"app.kubernetes.io/part-of": "shop"}}}
+    assert problem("shop", forged(body(spec), lambda _: None)) == ""
 
 
 def test_every_spec_is_taken_as_it_was_rendered_and_no_longer_once_it_says_more() -> None:

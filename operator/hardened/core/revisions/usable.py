@@ -14,7 +14,7 @@ from hardened.api.parse import HardenedService, parse_spec
 from hardened.api.service import HardenedServiceSpec
 from hardened.core.desired.template import pod_template
 from hardened.core.manifest import Manifest
-from hardened.core.revisions.pod_standard import BASELINE, RESTRICTED, containers, violations
+from hardened.core.revisions.pod_standard import EITHER, RESTRICTED, Control, containers, violations
 from hardened.core.revisions.revision import stored
 from hardened.errors import InvalidSpec
 
@@ -30,7 +30,12 @@ _CONTAINER_FIELDS = frozenset({
 })  # fmt: skip
 _VOLUMES = frozenset({"name", "configMap", "emptyDir", "persistentVolumeClaim", "secret"})
 #: What a template must have from the fields, and from nowhere else.
-_FROM_FIELDS = ("imagePullSecrets", "nodeSelector", "runtimeClassName")
+_FROM_FIELDS = ("imagePullSecrets", "nodeSelector", "priorityClassName", "runtimeClassName")
+#: What the pod standard judges of a security context. All else that one says, such as a user, is to come from the fields.
+_OF_THE_STANDARD = frozenset({
+    "allowPrivilegeEscalation", "capabilities", "fsGroupChangePolicy", "privileged", "readOnlyRootFilesystem", "runAsNonRoot",
+    "seccompProfile",
+})  # fmt: skip
 _NODE_CONDITION = "node.kubernetes.io/"
 #: What the API server adds to references, and drops of variables.
 _FILLED_IN = (("apiVersion", "v1"), ("divisor", "0"), ("value", ""))
@@ -69,15 +74,15 @@ def _problem(service: str, live: Mapping[str, Any]) -> str:
 def template_problem(service: str, revision: str, spec: HardenedServiceSpec | None, template: Manifest) -> str:
     """Why no renderer can have made a template of this revision, or "". spec: its fields, None where nobody knows them."""
     if spec is None:
-        return next(_escapes(service, template, BASELINE), "")
+        return next(_escapes(service, template, EITHER), "")
     made = pod_template(HardenedService(service, "", "", 0, spec), revision)
     if template == made:
         return ""
-    controls = RESTRICTED if spec.security.profile == "restricted" else BASELINE
+    controls = RESTRICTED if spec.security.profile == "restricted" else EITHER
     return next(_escapes(service, template, controls), "") or next(_foreign(made, template), "")
 
 
-def _escapes(service: str, template: Manifest, controls: tuple[Any, ...]) -> Iterator[str]:
+def _escapes(service: str, template: Manifest, controls: tuple[Control, ...]) -> Iterator[str]:
     """What no template of ours says, whatever the fields are. What is of another form than a pod template has is no template."""
     try:
         yield from _found_escapes(service, template, controls)
@@ -85,7 +90,7 @@ def _escapes(service: str, template: Manifest, controls: tuple[Any, ...]) -> Ite
         yield "its template is none of a pod"
 
 
-def _found_escapes(service: str, template: Manifest, controls: tuple[Any, ...]) -> Iterator[str]:
+def _found_escapes(service: str, template: Manifest, controls: tuple[Control, ...]) -> Iterator[str]:
     pod = template["spec"]
     yield from (f"its template sets {name}" for name in sorted({*pod} - _POD_FIELDS))
     yield from (f"its template has {name}" for name in sorted({*template} - {"metadata", "spec"}))
@@ -119,8 +124,9 @@ def _found_foreign(made: Manifest, template: Manifest) -> Iterator[str]:
         yield from (f"its template has {kind[:-1]} {key}, which its fields do not have" for key in named if named[key] != known.get(key))
     pod, mine = template["spec"], made["spec"]
     yield from (f"its template has another {name} than its fields" for name in _FROM_FIELDS if _differ(pod.get(name), mine.get(name)))
-    if str(pod.get("priorityClassName", "")).startswith("system-") and pod["priorityClassName"] != mine.get("priorityClassName"):
-        yield f"its template has priority class {pod['priorityClassName']}, which its fields do not have"
+    if _differ((pod.get("affinity") or {}).get("nodeAffinity"), (mine.get("affinity") or {}).get("nodeAffinity")):
+        yield "its template has another nodeAffinity than its fields"
+    yield from (f"its template has another {name} than its fields" for name in _others_of_security(pod, mine))
     for each in pod.get("tolerations") or ():
         if not each["key"].startswith(_NODE_CONDITION) and each not in mine["tolerations"]:
             yield f"its template tolerates {each['key']}, which its fields do not"
@@ -135,9 +141,18 @@ def _found_foreign(made: Manifest, template: Manifest) -> Iterator[str]:
             continue
         for container, ours in zip(found, wanted, strict=True):
             others = [name for name in _OF_CONTAINER_FROM_FIELDS if _differ(container.get(name), ours.get(name))]
+            others += _others_of_security(container, ours)
             yield from (f"container {ours['name']} has another {name} than its fields" for name in others)
             if any(command not in _commands(ours) for command in _commands(container)):
                 yield f"container {ours['name']} has a probe or hook with a command that its fields do not have"
+
+
+def _others_of_security(found: Manifest, ours: Manifest) -> list[str]:
+    """What the security context of a pod, or of a container, says beyond its fields."""
+    context, known = found.get("securityContext") or {}, ours.get("securityContext") or {}
+    added, mine = (set((each.get("capabilities") or {}).get("add") or ()) for each in (context, known))
+    others = [name for name in sorted({*context} - _OF_THE_STANDARD) if _differ(context[name], known.get(name))]
+    return [*others, *(f"capability {name}" for name in sorted(added - mine))]
 
 
 def _commands(container: Manifest) -> list[Any]:
