@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from hardened.api import names
 from hardened.api.parse import HardenedService, parse_spec
 from hardened.api.service import AT_ONCE_FIELDS
 from hardened.core.live.fixed import is_headless
@@ -39,8 +40,10 @@ def last_usable(body: Mapping[str, Any], observed: Observed, policy: Policy) -> 
             usable[field] = given[field]
             continue
         lacks.add(field)
-        if field == "service" and _is_usable(usable, field, kept_as := _as_it_is(meta["name"], given[field], ours), Policy.of_anything()):
-            usable[field] = kept_as
+        if field == "service":
+            known_as = _as_it_is(meta["name"], given[field], ours)
+            kept_as = next((each for each in known_as if _is_usable(usable, field, each, Policy.of_anything())), None)
+            usable |= {} if kept_as is None else {field: kept_as}
     try:
         known = parse_spec(usable)
     except InvalidSpec:
@@ -51,15 +54,19 @@ def last_usable(body: Mapping[str, Any], observed: Observed, policy: Policy) -> 
     return HardenedService(meta["name"], meta["namespace"], meta["uid"], generation, known, is_stand_in=True, lacks=frozenset(lacks))
 
 
-def _as_it_is(name: str, given: Any, ours: Iterable[Manifest]) -> Any:
-    """What a spec says of the Service, as far as the Service is like that already: what was allowed once is not taken from its clients."""
+def _as_it_is(name: str, given: Any, ours: Iterable[Manifest]) -> list[Manifest]:
+    """What a spec says of the Service, as far as the Service is like that already: what was allowed once is not taken from its clients.
+
+    With the rest of what it says first, and then without, since that may be what cannot be used.
+    """
     live = next((each for each in ours if each["kind"] == "Service" and each["metadata"]["name"] == name), None)
     if live is None or not isinstance(given, Mapping):
-        return {}
+        return []
     asked, found = given.get("annotations"), live["metadata"].get("annotations") or {}
-    annotations = {key: found[key] for key in asked if key in found} if isinstance(asked, Mapping) else {}
+    keys = [key for key in asked if key in found and not key.startswith(names.RESERVED_PREFIXES)] if isinstance(asked, Mapping) else []
     kind = "Headless" if is_headless(live) else live["spec"].get("type", "ClusterIP")
-    return {**given, "type": kind, "annotations": annotations}
+    known = {"type": kind, "annotations": {key: found[key] for key in keys}}
+    return [{**given, **known}, known]
 
 
 def _revision(kept: Kept, status: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ from tests.core.worlds import ANY_KEY, NOW, World, body, condition, revision, se
 
 from hardened.core.last_usable import last_usable
 from hardened.core.live.observed import Observed
-from hardened.core.manifest import ChildKey
+from hardened.core.manifest import ChildKey, Manifest
 from hardened.core.policy import Policy
 
 INVALID: dict[str, dict[str, Any]] = {
@@ -61,6 +61,18 @@ def test_a_service_that_is_not_allowed_any_more_stays_open_to_its_clients_as_it_
     assert (service["spec"]["type"], service["spec"]["sessionAffinity"]) == ("LoadBalancer", "ClientIP")
     assert service["metadata"]["annotations"]["example.org/internal"] == "true"
     assert "example.org/open" not in service["metadata"]["annotations"]
+    assert condition(cr["status"], "Stalled") == ("True", "InvalidSpec")
+
+
+@pytest.mark.parametrize("more", [{"annotations": {"hardened.dev/x": "y"}}, {"sessionAffinity": "Sometimes"}])
+def test_nor_is_it_closed_for_what_else_its_spec_says(more: Manifest) -> None:
+    """As after an upgrade, by which something is refused that was taken before."""
+    cr, world = body({**SPEC, "service": {"type": "LoadBalancer"}}), World()
+    now = released(cr, world)
+    world.objects[ChildKey("Service", "shop")]["metadata"]["annotations"] |= more.get("annotations", {})
+    cr = with_spec(cr, service={"type": "LoadBalancer", **more})
+    settle(cr, world, now)
+    assert world.objects[ChildKey("Service", "shop")]["spec"]["type"] == "LoadBalancer"
     assert condition(cr["status"], "Stalled") == ("True", "InvalidSpec")
 
 
