@@ -9,7 +9,7 @@ from hardened.api import names
 from hardened.api.parse import HardenedService
 from hardened.core.desired.service import leads_to, preview_name, selector
 from hardened.core.live.fixed import as_it_can_be
-from hardened.core.live.observed import Observed, Owner, owner_of
+from hardened.core.live.observed import Observed, Owner, is_deleting, owner_of
 from hardened.core.live.ownership import applied_fields, is_edited
 from hardened.core.live.rollout import Rollout, rollout_of
 from hardened.core.manifest import ChildKey, Manifest
@@ -158,14 +158,27 @@ class Facts:
         mine = {live["metadata"]["uid"] for live in self.deployments.values()}
         return frozenset(live["metadata"]["uid"] for live in self.observed.replica_sets if _controller(live) in mine)
 
+    @cached_property
+    def orphans(self) -> tuple[Manifest, ...]:
+        """Pods that may be of a Deployment of ours that somebody deleted: the garbage collector takes them, and they may run until then.
+
+        Whose they were nobody can tell any more. Where no pod of a version may be left, they count until they have gone.
+        """
+        stacks, replica_sets = {self.stack_name(color) for color in COLORS}, self.observed.replica_sets or ()
+        by_uid = {live["metadata"]["uid"]: _controller_of(live) for live in replica_sets}
+
+        def may_be(pod: Manifest) -> bool:
+            owner = _controller_of(pod)
+            if owner.get("kind") != "ReplicaSet":
+                return False
+            above = by_uid.get(owner.get("uid"))
+            return is_deleting(pod) if above is None else above.get("kind") == "Deployment" and above.get("name") in stacks
+
+        return tuple(filter(may_be, self.foreign_pods))
+
     def pods_at(self, place: Place) -> list[Manifest]:
         """The application's pods of a place, as far as they were listed."""
-        found = []
-        for pod in self.pods or ():
-            labels = pod["metadata"].get("labels") or {}
-            if (labels.get(names.COLOR_LABEL), labels.get(names.REVISION_LABEL)) == (place.color, place.revision):
-                found.append(pod)
-        return found
+        return [pod for pod in self.pods or () if is_at(pod, place)]
 
     # ---- inside
 
@@ -214,9 +227,20 @@ class Facts:
         return rollout is not None and rollout.revision == place.revision
 
 
+def is_at(pod: Manifest, place: Place) -> bool:
+    """Whether a pod has the labels of a place."""
+    labels = pod["metadata"].get("labels") or {}
+    return (labels.get(names.COLOR_LABEL), labels.get(names.REVISION_LABEL)) == (place.color, place.revision)
+
+
 def _controller(live: Manifest) -> str:
     """The uid of an object's controller, "" for none."""
-    return next((str(owner["uid"]) for owner in live["metadata"].get("ownerReferences") or () if owner.get("controller")), "")
+    return str(_controller_of(live).get("uid", ""))
+
+
+def _controller_of(live: Manifest) -> Manifest:
+    """The reference to an object's controller, empty for none."""
+    return next((owner for owner in live["metadata"].get("ownerReferences") or () if owner.get("controller")), {})
 
 
 def _epoch(live: Manifest) -> str:

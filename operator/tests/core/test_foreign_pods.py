@@ -3,12 +3,14 @@
 from typing import Any
 
 import pytest
-from tests.core.releases import CHECKED, SECOND, SPEC, lead, place, released
+from tests.core.releases import CHECKED, SECOND, SPEC, lead, place, released, sizes
 from tests.core.test_plan_hooks import UNDO, migrating, runs
 from tests.core.worlds import NOW, WEB, World, body, condition, revision, settle, with_spec
 
 from hardened.api import names
-from hardened.core.manifest import Manifest
+from hardened.api.parse import parse
+from hardened.core.desired.metadata import metadata
+from hardened.core.manifest import Manifest, key_of
 
 NOBODYS: list[Manifest] = []
 OTHERS = [{"kind": "ReplicaSet", "name": "theirs", "uid": "rs-theirs", "controller": True}]
@@ -92,6 +94,41 @@ def test_traffic_is_led_back_and_that_ends_beside_such_a_pod(color: str) -> None
     assert (cr["status"].get("release"), condition(cr["status"], "Ready")) == (None, ("False", "RolledBack"))
 
 
+LEFT_OVER = {
+    "whose ReplicaSet is gone": NAMED_LIKE_OURS,
+    "whose Deployment was deleted": OTHERS,
+}
+
+
+@pytest.mark.parametrize("owners", LEFT_OVER)
+def test_no_two_revisions_run_at_once_where_somebody_deleted_a_deployment(owners: str) -> None:
+    cr, world = body({**WEB, "release": {"strategy": "Recreate", "progressDeadline": "5m"}}), world_with_replica_sets()
+    passes(cr, world, NOW, 60)
+    serving = cr["status"]["serving"]["color"]
+    left = stranger(cr, serving, LEFT_OVER[owners])
+    left["metadata"] |= {"deletionTimestamp": "2026-01-02T03:05:05Z"} if owners == "whose ReplicaSet is gone" else {}
+    newer = with_spec(cr, image="shop:2")
+    world.strangers.append(left)
+    passes(newer, world, NOW + 60 * SECOND, 60)
+    assert sum(sizes(world).values()) == 0
+    world.strangers.clear()
+    passes(newer, world, NOW + 120 * SECOND, 120)
+    assert (newer["status"]["serving"]["image"], condition(newer["status"], "Ready")) == ("shop:2", ("True", "Healthy"))
+
+
+@pytest.mark.parametrize("is_left", [True, False])
+def test_a_migration_is_not_undone_beside_pods_of_a_deployment_that_somebody_deleted(is_left: bool) -> None:
+    cr, world = body(SPEC), world_with_replica_sets()
+    now = released(cr, world)
+    world.writes.clear()
+    smoke = {"beforeCutover": [{"name": "smoke", "http": {}}]}
+    cr = with_spec(cr, image="shop:2", release=migrating(**UNDO), verify=smoke)
+    world.failing.add("smoke")
+    world.strangers += [stranger(cr, "green", OTHERS)] if is_left else []
+    passes(cr, world, now, 120)
+    assert runs(world) == (["migrate"] if is_left else ["migrate", "undo"])
+
+
 def test_nor_does_it_hold_up_what_undoes_a_migration() -> None:
     cr, world = body(SPEC), world_with_replica_sets()
     now = released(cr, world)
@@ -121,3 +158,19 @@ def test_where_replica_sets_may_not_be_listed_labels_have_to_do() -> None:
     cr = with_spec(cr, image="shop:2")
     released(cr, world, now)
     assert condition(cr["status"], "Ready") == ("True", "Healthy")
+
+
+def test_nor_does_a_pod_without_an_end_pass_for_a_migration_that_is_waited_for() -> None:
+    cr, world = body(SPEC), World()
+    now = released(cr, world)
+    meta = {**metadata(parse(cr), "not-yours", names.VERIFIER), "uid": "not-yours", "annotations": {names.ONCE_ANNOTATION: "true"}}
+    spec = {"containers": [{"name": names.VERIFIER, "image": "busybox"}]}
+    theirs = {"kind": "Pod", "metadata": meta, "spec": spec, "status": {"phase": "Running"}}
+    cr = with_spec(cr, image="shop:2")
+    for _ in range(24):
+        world.objects[key_of(theirs)] = theirs
+        settle(cr, world, now)
+        del world.objects[key_of(theirs)]
+        world.follow(now)
+        now += 5 * SECOND
+    assert (cr["status"]["serving"]["image"], condition(cr["status"], "Ready")) == ("shop:2", ("True", "Healthy"))

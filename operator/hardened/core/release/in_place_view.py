@@ -7,7 +7,7 @@ from hardened.api import names
 from hardened.core.checks.reports import Heard
 from hardened.core.desired.metadata import stack_selector
 from hardened.core.desired.service import NOBODY
-from hardened.core.facts import Facts
+from hardened.core.facts import Facts, is_at
 from hardened.core.live.observed import may_run
 from hardened.core.live.rollout import Rollout
 from hardened.core.release.in_place import InPlace, target
@@ -113,7 +113,6 @@ def _are_all_at(facts: Facts, place: Place, within: str = "") -> bool:
     """Whether every pod that may still run is of this place. within: as far as it is of this colour; "" for of any."""
     if facts.pods is None:
         return False
-    mine = [pod["metadata"]["uid"] for pod in facts.pods_at(place)]
-    living = [pod for pod in facts.pods if may_run(pod)]
+    living = [pod for pod in (*facts.pods, *facts.orphans) if may_run(pod)]
     concerned = [pod for pod in living if not within or (pod["metadata"].get("labels") or {}).get(names.COLOR_LABEL) == within]
-    return all(pod["metadata"]["uid"] in mine for pod in concerned)
+    return all(is_at(pod, place) for pod in concerned)

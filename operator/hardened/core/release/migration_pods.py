@@ -14,7 +14,7 @@ from hardened.core.checks.tasks import Purpose, pod_name, told
 from hardened.core.checks.verdicts import once_result, results_of
 from hardened.core.checks.verifiers import Verifier
 from hardened.core.desired.verifier_pod import START_SECONDS, once_pod
-from hardened.core.facts import Facts
+from hardened.core.facts import Facts, is_at
 from hardened.core.live.observed import may_run
 from hardened.core.live.task_pods import interruption, is_over, is_running
 from hardened.core.manifest import ChildKey, Manifest, key_of
@@ -98,7 +98,9 @@ def _may_end_yet(live: Manifest, now: datetime) -> bool:
     if not is_at_work(live):
         return False
     began, seconds = live["status"].get("startTime"), live["spec"].get("activeDeadlineSeconds")
-    return not began or not seconds or now < datetime.fromisoformat(began) + timedelta(seconds=seconds) + START
+    if not seconds:
+        return False  # ours all have one: nobody waits for somebody else's without an end
+    return not began or now < datetime.fromisoformat(began) + timedelta(seconds=seconds) + START
 
 
 def _release(record: Record) -> str:
@@ -168,4 +170,5 @@ def _is_empty(facts: Facts, record: Record) -> bool:
     """Whether no pod of the revision may run any more, nor can one come of what its Deployment was asked for last."""
     rollout, place = facts.rollout(record.place.color), record.place
     may_come = rollout is not None and (not rollout.is_current or (rollout.revision == place.revision and rollout.wanted > 0))
-    return facts.pods is not None and not may_come and not any(map(may_run, facts.pods_at(place)))
+    pods = [*facts.pods_at(place), *(pod for pod in facts.orphans if is_at(pod, place))]
+    return facts.pods is not None and not may_come and not any(map(may_run, pods))
