@@ -257,6 +257,13 @@ def test_a_pod_that_crashed_and_runs_again_is_not_forgotten() -> None:
     assert diagnosis.of_room({}, [container("unready", restartCount=0), PODS["homeless"]])
 
 
+def test_what_never_changes_of_a_deployment_is_said_with_the_command() -> None:
+    refused = Refused('Deployment.apps "shop-blue" is invalid: spec.selector: Invalid value: field is immutable', status=422)
+    found = diagnosis.of_failure("apply Deployment shop-blue", refused, "market")
+    assert found.is_final
+    assert "kubectl delete deployment shop-blue -n market --cascade=orphan" in found.message
+
+
 def test_what_never_changes_of_a_claim_is_said_with_the_command_and_what_it_costs() -> None:
     found = diagnosis.of_failure("apply PersistentVolumeClaim shop-data", Refused("spec is immutable after creation", status=422), "market")
     assert found.is_final

@@ -28,6 +28,7 @@ class Finding:
 
 #: The one thing that is written of a claim; its data goes with it, so that nobody but a person deletes one.
 _OF_CLAIM = re.compile(r"apply PersistentVolumeClaim (\S+)")
+_OF_DEPLOYMENT = re.compile(r"apply Deployment (\S+)")
 
 
 def of_failure(doing: str, failure: ApiFailure, namespace: str = "") -> Finding:
@@ -43,6 +44,10 @@ def of_failure(doing: str, failure: ApiFailure, namespace: str = "") -> Finding:
         return Finding(Reason.APPLY_REFUSED, f"{doing}: {text}; look after the webhook that it names, or the API server")
     if _POLICY.search(text):
         return Finding(Reason.APPLY_REFUSED, f"{doing}: {text}; change what it names, or adapt the admission policy that refused it")
+    if "field is immutable" in text and (deployment := _OF_DEPLOYMENT.fullmatch(doing)):
+        command = f"kubectl delete deployment {deployment[1]} -n {namespace} --cascade=orphan"
+        remedy = f"somebody made it anew with what never changes of it: {command}; it is made anew, and takes over the pods that it selects"
+        return Finding(Reason.APPLY_REFUSED, f"{doing}: {text}; {remedy}", is_final=True)
     if claim := _OF_CLAIM.fullmatch(doing):
         remedy = f"set spec.volumes back to what the claim has; or copy its data, which goes with it, and: kubectl delete pvc {claim[1]}"
         return Finding(Reason.APPLY_REFUSED, f"{doing}: {text}; {remedy} -n {namespace}", is_final=True)
