@@ -172,7 +172,7 @@ class Facts:
             if owner.get("kind") != "ReplicaSet":
                 return False
             above = by_uid.get(owner.get("uid"))
-            return is_deleting(pod) if above is None else above.get("kind") == "Deployment" and above.get("name") in stacks
+            return is_deleting(pod) if above is None else bool(above.get("kind") == "Deployment" and above.get("name") in stacks)
 
         return tuple(filter(may_be, self.foreign_pods))
 

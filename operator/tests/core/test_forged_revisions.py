@@ -51,7 +51,6 @@ ESCAPES: dict[str, Change] = {
     "a kind of node": lambda t: t["spec"]["affinity"].update(
         nodeAffinity={"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [{"matchFields": []}]}}
     ),
-    "a priority": lambda t: t["spec"].update(priorityClassName="before-all-others"),
     "a priority of the system's": lambda t: t["spec"].update(priorityClassName="system-node-critical"),
     "another scheduler": lambda t: t["spec"].update(schedulerName="evil"),
     "root": lambda t: t["spec"]["securityContext"].update(runAsUser=0),

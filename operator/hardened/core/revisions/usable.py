@@ -30,7 +30,7 @@ _CONTAINER_FIELDS = frozenset({
 })  # fmt: skip
 _VOLUMES = frozenset({"name", "configMap", "emptyDir", "persistentVolumeClaim", "secret"})
 #: What a template must have from the fields, and from nowhere else.
-_FROM_FIELDS = ("imagePullSecrets", "nodeSelector", "priorityClassName", "runtimeClassName")
+_FROM_FIELDS = ("imagePullSecrets", "nodeSelector", "runtimeClassName")
 #: What the pod standard judges of a security context. All else that one says, such as a user, is to come from the fields.
 _OF_THE_STANDARD = frozenset({
     "allowPrivilegeEscalation", "capabilities", "fsGroupChangePolicy", "privileged", "readOnlyRootFilesystem", "runAsNonRoot",
@@ -124,6 +124,8 @@ def _found_foreign(made: Manifest, template: Manifest) -> Iterator[str]:
         yield from (f"its template has {kind[:-1]} {key}, which its fields do not have" for key in named if named[key] != known.get(key))
     pod, mine = template["spec"], made["spec"]
     yield from (f"its template has another {name} than its fields" for name in _FROM_FIELDS if _differ(pod.get(name), mine.get(name)))
+    if str(pod.get("priorityClassName", "")).startswith("system-") and pod["priorityClassName"] != mine.get("priorityClassName"):
+        yield f"its template has priority class {pod['priorityClassName']}, which its fields do not have"
     if _differ((pod.get("affinity") or {}).get("nodeAffinity"), (mine.get("affinity") or {}).get("nodeAffinity")):
         yield "its template has another nodeAffinity than its fields"
     yield from (f"its template has another {name} than its fields" for name in _others_of_security(pod, mine))
