@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.core.releases import CHECKED, SPEC, lead, released, sizes
+from tests.core.releases import CHECKED, SPEC, lead, place, released, released_until, sizes
 from tests.core.worlds import NOW, OTHER_UID, WEB, World, body, condition, settle, with_spec
 
 from hardened.api import names
@@ -259,6 +259,18 @@ def test_a_preview_that_never_gets_an_address_is_made_anew() -> None:
     settle(cr, world, now)
     assert "delete Service shop-preview" in world.writes
     assert "delete Service shop" not in world.writes, "it has clients"
+
+
+def test_nor_is_a_release_judged_by_such_a_preview() -> None:
+    cr, world = body(CHECKED), World()
+    now = released(cr, world)
+    cr = with_spec(cr, image="shop:2")
+    now = released_until(cr, world, now, "VerifyBefore")
+    assert lead(world, "shop-preview") == place(cr, "green")
+    headless(world.objects[ChildKey("Service", "shop-preview")])
+    settle(cr, world, now)
+    assert world.objects[ChildKey("Service", "shop-preview")]["spec"].get("clusterIP") != "None"
+    assert lead(world, "shop-preview") == place(cr, "green")
 
 
 def test_files_that_cannot_be_set_right_are_made_anew() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from hardened.api import names
 from hardened.api.parse import HardenedService
 
 
@@ -15,13 +16,14 @@ def is_headless(live: Mapping[str, Any]) -> bool:
 def loses_nothing(wanted: Mapping[str, Any], live: Mapping[str, Any], nobody: Mapping[str, str]) -> bool:
     """Whether a child is there that never becomes what is wanted, and may be made anew: nothing that anybody uses goes with it.
 
-    nobody: the selector of a Service that leads nowhere. Files are named by what is in them, so that other ones are somebody else's doing.
+    nobody: the selector of a Service that leads nowhere; a preview has no clients wherever it leads. Files are named by what is in them,
+    so that other ones are somebody else's doing.
     """
     if wanted["kind"] == "ConfigMap":
         return bool(live.get("immutable") and (live.get("data") or {}) != wanted["data"])
-    if wanted["kind"] != "Service" or live["spec"].get("selector") != nobody:
+    if wanted["kind"] != "Service" or is_headless(live) == is_headless(wanted):
         return False
-    return is_headless(live) != is_headless(wanted)
+    return live["spec"].get("selector") == nobody or wanted["metadata"]["labels"][names.COMPONENT_LABEL] == "preview"
 
 
 def is_otherwise(svc: HardenedService, live: Mapping[str, Any] | None) -> bool:
