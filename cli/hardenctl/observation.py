@@ -5,9 +5,20 @@ from typing import Any, Protocol
 
 from hardenctl import settings
 from hardenctl.cluster import Cluster, Manifest
-from hardenctl.resources import CHILD_COLLECTIONS, ENDPOINT_SLICES, PODS, QUOTAS, actions, children, service, with_query, within
+from hardenctl.resources import (
+    CHILD_COLLECTIONS,
+    ENDPOINT_SLICES,
+    LIMIT_RANGES,
+    PODS,
+    QUOTAS,
+    actions,
+    children,
+    service,
+    with_query,
+    within,
+)
 from hardened.api import names
-from hardened.core.live.observed import Surroundings
+from hardened.core.live.observed import Constraints, Surroundings
 from hardened.core.manifest import ChildKey
 from hardened.core.policy import Policy
 from hardened.errors import Refused, Vanished
@@ -32,6 +43,8 @@ class Observation(Protocol):
 
     def around(self, config_maps: Iterable[str]) -> Surroundings: ...
 
+    def constraints(self) -> Constraints: ...
+
 
 class Nowhere(Observation):
     """Without a cluster: nothing is there yet but what the service depends on, and there is room."""
@@ -53,6 +66,9 @@ class Nowhere(Observation):
 
     def around(self, config_maps: Iterable[str]) -> Surroundings:
         return Surroundings()
+
+    def constraints(self) -> Constraints:
+        return Constraints()
 
 
 class OnCluster(Observation):
@@ -95,7 +111,13 @@ class OnCluster(Observation):
     def around(self, config_maps: Iterable[str]) -> Surroundings:
         found = {name: self.child(ChildKey("ConfigMap", name)) for name in config_maps}
         quotas = self._list_if_allowed("ResourceQuota", QUOTAS, None)
-        return Surroundings(tuple(quotas), {name: live for name, live in found.items() if live})
+        limit_ranges = self._list_if_allowed("LimitRange", LIMIT_RANGES, None) if quotas else []
+        return Surroundings(tuple(quotas), {name: live for name, live in found.items() if live}, tuple(limit_ranges))
+
+    def constraints(self) -> Constraints:
+        others = f"{names.MANAGED_BY_LABEL}!={names.MANAGED_BY}"
+        policies = self._list_if_allowed("NetworkPolicy", CHILD_COLLECTIONS["NetworkPolicy"], others)
+        return Constraints(tuple(self._list_if_allowed("LimitRange", LIMIT_RANGES, None)), tuple(policies))
 
     def _get(self, path: str) -> Manifest | None:
         try:

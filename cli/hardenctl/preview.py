@@ -12,7 +12,7 @@ from hardened.core.children import at_rest
 from hardened.core.hardening import gaps
 from hardened.core.live.compare import difference
 from hardened.core.live.observed import Observed
-from hardened.core.look import Ask, ListPods, LookAround, Read, Tell, TellFirst, TryOut, Write, snapshot, turn_of
+from hardened.core.look import Ask, ListConstraints, ListPods, LookAround, Read, Tell, TellFirst, TryOut, Write, snapshot, turn_of
 from hardened.core.manifest import ChildKey, key_of
 from hardened.core.needs.dependencies import named_services
 from hardened.core.plan import Plan, plan
@@ -106,6 +106,8 @@ class _Rehearsal:
                     observed = replace(observed, samples={})  # only the operator may ask
                 case LookAround(config_maps):
                     observed = replace(observed, surroundings=self._where.around(config_maps))
+                case ListConstraints():
+                    observed = replace(observed, constraints=self._where.constraints())
                 case TryOut():
                     observed = observed.with_tried({})  # the operator's rights are not ours to try
                 case ListPods():

@@ -31,6 +31,7 @@ CHILD_COLLECTIONS = {
 PODS = "api/v1/{}/pods"
 ENDPOINT_SLICES = "apis/discovery.k8s.io/v1/{}/endpointslices"
 QUOTAS = "api/v1/{}/resourcequotas"
+LIMIT_RANGES = "api/v1/{}/limitranges"
 
 
 def services(namespace: str) -> str:

@@ -1,10 +1,12 @@
 """What the operator's settings allow, read from its Deployment."""
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import replace
 
 from hardenctl import installation
 from hardenctl.cluster import Cluster
+from hardened.core.kit import LOAD_RESOURCES, RESOURCES, Amounts, amounts_of
 from hardened.core.policy import Policy
 from hardened.errors import Refused, Vanished
 
@@ -30,6 +32,11 @@ def policy_of(environ: Mapping[str, str]) -> Policy:
     def items(name: str) -> frozenset[str]:
         return frozenset(item for part in environ.get(f"HARDENED_{name}", "").split(",") if (item := part.strip()))
 
+    def amounts(name: str, default: Amounts) -> Amounts:
+        with contextlib.suppress(ValueError):  # an operator with such a setting does not start
+            return amounts_of(environ.get(f"HARDENED_{name}", ""), default)
+        return default
+
     return Policy(
         items("POD_LABEL_KEYS"),
         items("POD_ANNOTATION_KEYS"),
@@ -39,4 +46,7 @@ def policy_of(environ: Mapping[str, str]) -> Policy:
         allows_baseline=(environ.get("HARDENED_ALLOW_BASELINE", "").strip() or "true").lower() in _TRUE,
         service_annotation_keys=items("SERVICE_ANNOTATION_KEYS"),
         service_types=items("SERVICE_TYPES"),
+        verifier_pull_secrets=tuple(sorted(items("VERIFIER_PULL_SECRETS"))),
+        verifier_resources=amounts("VERIFIER_RESOURCES", RESOURCES),
+        load_resources=amounts("LOAD_RESOURCES", LOAD_RESOURCES),
     )

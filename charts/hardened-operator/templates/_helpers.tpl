@@ -22,6 +22,13 @@
 {{- end -}}
 {{- end }}
 
+{{/* The names of the Secrets that the pods which check are pulled with. */}}
+{{- define "operator.verifierPullSecrets" -}}
+{{- $names := list -}}
+{{- range concat .Values.imagePullSecrets .Values.verifier.imagePullSecrets }}{{ $names = append $names .name }}{{ end -}}
+{{- $names | uniq | join "," -}}
+{{- end -}}
+
 {{- define "operator.selector" -}}
 app.kubernetes.io/name: {{ include "operator.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
@@ -92,7 +99,10 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
   "PROMETHEUS_TOKEN_FILE" (.Values.prometheus.token.secret | empty | ternary "" "/etc/hardened/prometheus/token")
   "PROMETHEUS_CERTIFICATE_FILE" (.Values.prometheus.clientCertificate.secret | empty | ternary "" "/etc/hardened/prometheus/tls.crt")
   "PROMETHEUS_KEY_FILE" (.Values.prometheus.clientCertificate.secret | empty | ternary "" "/etc/hardened/prometheus/tls.key")
-  "VERIFIER_IMAGE" (include "operator.image" .)
+  "VERIFIER_IMAGE" (.Values.verifier.image | default (include "operator.image" .))
+  "VERIFIER_PULL_SECRETS" (include "operator.verifierPullSecrets" .)
+  "VERIFIER_RESOURCES" (.Values.verifier.resources | toJson)
+  "LOAD_RESOURCES" (.Values.verifier.loadResources | toJson)
   "NAMESPACES" (.Values.watch.namespaces | join ",")
   "POD_LABEL_KEYS" (.Values.allowedKeys.podLabels | join ",")
   "POD_ANNOTATION_KEYS" (.Values.allowedKeys.podAnnotations | join ",")

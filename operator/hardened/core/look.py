@@ -38,6 +38,11 @@ class LookAround:
 
 
 @dataclass(frozen=True)
+class ListConstraints:
+    """List the LimitRanges of the namespace, and its NetworkPolicies that the operator has not made."""
+
+
+@dataclass(frozen=True)
 class TryOut:
     """Have the server tell whether these pods could be made."""
 
@@ -64,7 +69,7 @@ class Tell:
     """Write the status and the answers: nothing else is left."""
 
 
-Turn = Read | Ask | LookAround | TryOut | ListPods | Write | TellFirst | Tell
+Turn = Read | Ask | LookAround | ListConstraints | TryOut | ListPods | Write | TellFirst | Tell
 
 
 def turn_of(decided: Plan) -> Turn:
@@ -75,6 +80,8 @@ def turn_of(decided: Plan) -> Turn:
         return Ask(decided.ask)
     if decided.look_around is not None:
         return LookAround(decided.look_around)
+    if decided.look_at_constraints:
+        return ListConstraints()
     if decided.try_out:
         return TryOut(decided.try_out)
     if decided.look_at_pods:

@@ -41,19 +41,21 @@ OBSTACLE_WAIT = timedelta(seconds=20)
 @dataclass(frozen=True)
 class Plan:
     """What to do next. `look` comes first: when it is not empty, or `look_at_pods` is true, or `ask` or `try_out` is not empty, or
-    `look_around` is not None, nothing else is decided.
+    `look_at_constraints` is true, or `look_around` is not None, nothing else is decided.
 
-    look: children to read by name, one after the other; look_around: ConfigMaps to read by name, beside the quotas; try_out: pods of which
-    it is to be tried whether they could be made; ask: Prometheus; seed_replicas: what to set spec.replicas to, by /scale, before anything
-    is made of that size; apply, delete, end: in this order; what one of them needs that failed is left out, and nothing else; apply: what
-    keeps clients served comes first, what takes pods away last; end: pods that are to end now, and to stay; status: the whole status as it
-    should be once nothing is left to write, None to leave it; is_status_first: the rest depends on that status, and is planned once it is
-    written; answers: to actions, after all else; requeue_after: when to look again if nothing happens before.
+    look: children to read by name, one after the other; look_around: ConfigMaps to read by name, beside the quotas; look_at_constraints: at
+    what the namespace demands of pods that are to be made; try_out: pods of which it is to be tried whether they could be made; ask:
+    Prometheus; seed_replicas: what to set spec.replicas to, by /scale, before anything is made of that size; apply, delete, end: in this
+    order; what one of them needs that failed is left out, and nothing else; apply: what keeps clients served comes first, what takes pods
+    away last; end: pods that are to end now, and to stay; status: the whole status as it should be once nothing is left to write, None to
+    leave it; is_status_first: the rest depends on that status, and is planned once it is written; answers: to actions, after all else;
+    requeue_after: when to look again if nothing happens before.
     """
 
     look: frozenset[ChildKey] = frozenset()
     look_at_pods: bool = False
     look_around: frozenset[str] | None = None
+    look_at_constraints: bool = False
     try_out: tuple[Manifest, ...] = ()
     ask: tuple[Query, ...] = ()
     seed_replicas: int | None = None
@@ -126,7 +128,7 @@ class _Planner:
         self.svc, self.before, self.observed, self.now, self.invalid = svc, before, observed, now, invalid
         self.facts = Facts(svc, before, observed)
         self.record = self.facts.record
-        self.course = course_of(self.facts, policy.verifier_image, now)
+        self.course = course_of(self.facts, policy.kit, now)
         self.unheard = unheard(self.facts, self.course.verifiers)
         lost = frozenset(key for key, at in self.unheard.items() if at <= now)
         self.writes, self.obstacles = Writes(self.facts, self.record, self.course, lost), Obstacles(self.facts, self.course, now)
@@ -151,13 +153,17 @@ class _Planner:
         if course.surroundings is not None:
             return Plan(look_around=course.surroundings)
         if course.tries:
-            return Plan(try_out=tuple(signed(pod) for pod in course.tries))
+            if self.observed.constraints is None:
+                return Plan(look_at_constraints=True)
+            return Plan(try_out=tuple(signed(self.writes.task_pods.fitted(pod)) for pod in course.tries))
         if course.has_moved and not course.marked and self.observed.keeps_status:
             # With why the revision is pinned: told as if it were over, and anew after the next look, it would be told twice.
             return Plan(
                 status=self._status(self.obstacles.forged() or self.obstacles.standing() or self.obstacles.pinned() or course.config),
                 is_status_first=True,
             )
+        if not course.marked and self.writes.task_pods.lack_constraints():
+            return Plan(look_at_constraints=True)
         wanted = [stored_revision(self.svc, each) for each in course.marked] if course.marked else self.writes.wanted()
         look = self.writes.unread(wanted)
         if look:

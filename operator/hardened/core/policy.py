@@ -1,9 +1,10 @@
 """What the platform team allows, from the operator's settings."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hardened.api.service import HardenedServiceSpec
+from hardened.core.kit import LOAD_RESOURCES, RESOURCES, Amounts, Kit
 from hardened.errors import FieldError
 
 
@@ -12,7 +13,7 @@ class Policy:
     """Keys that a service may put on its pods, account and Service. A key is allowed as it stands, or by `prefix/*`; `*` allows every key.
     What pods may be annotated with, Services may be, too.
 
-    verifier_image: what the pods run that check new revisions, "" for none; allows_queries: services may ask the operator's Prometheus;
+    verifier_…, load_resources: see Kit; allows_queries: services may ask the operator's Prometheus;
     allows_baseline: security.profile may be baseline; service_types: beside ClusterIP and Headless.
     """
 
@@ -24,6 +25,14 @@ class Policy:
     allows_baseline: bool = True
     service_annotation_keys: frozenset[str] = frozenset()
     service_types: frozenset[str] = frozenset()
+    verifier_pull_secrets: tuple[str, ...] = ()
+    verifier_resources: Amounts = field(default_factory=lambda: RESOURCES)
+    load_resources: Amounts = field(default_factory=lambda: LOAD_RESOURCES)
+
+    @property
+    def kit(self) -> Kit:
+        """What the pods are made of that check new revisions."""
+        return Kit(self.verifier_image, self.verifier_pull_secrets, self.verifier_resources, self.load_resources)
 
     @classmethod
     def of_anything(cls) -> "Policy":

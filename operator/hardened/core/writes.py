@@ -24,6 +24,7 @@ from hardened.core.release.migration_pods import is_at_work, unseen_pods
 from hardened.core.release.model import COLORS, WITHOUT_PODS, Record, Step
 from hardened.core.revisions import history
 from hardened.core.revisions.revision import object_name, stored
+from hardened.core.task_pods import TaskPods
 
 #: A pod with this deadline ends at once, and stays with what it reported.
 ENDED_SECONDS = 1
@@ -77,8 +78,9 @@ class Writes:
     """
 
     def __init__(self, facts: Facts, record: Record | None, course: Course, lost: frozenset[ChildKey]) -> None:
-        self.facts, self.record, self.course, self.lost = facts, record, course, lost
+        self.facts, self.record, self.course = facts, record, course
         self.svc, self.observed = facts.svc, facts.observed
+        self.task_pods = TaskPods(facts, record, [v for v in course.verifiers if v.key not in lost and not v.is_early])
 
     # ---- what has to be read first
 
@@ -130,7 +132,9 @@ class Writes:
         """All that should be there, in the order in which it is written."""
         children = desired_children(self.svc, self.course.stacks, self.course.switch, self.course.preview)
         guard = [signed(migration_budget(self.svc))] if self._has_migration() else []
-        return [*children, *guard, *(signed(v.manifest) for v in self.course.verifiers if v.key not in self.lost and not v.is_early)]
+        known = {key_of(child) for child in children}
+        ground = [signed(each) for each in self.task_pods.ground() if key_of(each) not in known]
+        return [*children, *guard, *ground, *map(signed, self.task_pods.pods())]
 
     def _has_migration(self) -> bool:
         """Whether a pod that is made once is to be made, or may be at work."""
@@ -182,6 +186,8 @@ class Writes:
         if manifest["kind"] == "Deployment":
             needed = self._needed_by_pods(manifest)
             return needed | {self._switch} if live and self._takes_away(manifest, live) else needed
+        if manifest["kind"] == "Pod":
+            return self.task_pods.needs(manifest)
         record = self.record
         leads_on = record is not None and record.strategy == "BlueGreen" and record.step is Step.CUTOVER and not record.is_rollback
         if record and leads_on and key_of(manifest) == self._switch:

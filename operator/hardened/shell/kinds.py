@@ -50,6 +50,7 @@ CONFIG_MAP = Kind("", "v1", "configmaps", "ConfigMap")
 PERSISTENT_VOLUME_CLAIM = Kind("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
 POD = Kind("", "v1", "pods", "Pod")
 RESOURCE_QUOTA = Kind("", "v1", "resourcequotas", "ResourceQuota")
+LIMIT_RANGE = Kind("", "v1", "limitranges", "LimitRange")
 EVENT = Kind("", "v1", "events", "Event")
 POD_DISRUPTION_BUDGET = Kind("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget")
 ENDPOINT_SLICE = Kind("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")
@@ -73,6 +74,7 @@ KINDS: Mapping[str, Kind] = {
         PERSISTENT_VOLUME_CLAIM,
         POD,
         RESOURCE_QUOTA,
+        LIMIT_RANGE,
         EVENT,
         POD_DISRUPTION_BUDGET,
         NETWORK_POLICY,

@@ -11,8 +11,8 @@ from typing import Any, Final, assert_never
 from hardened.api import names
 from hardened.core.actions.answers import Answer, answers
 from hardened.core.live.compare import difference
-from hardened.core.live.observed import Made, Observed
-from hardened.core.look import Ask, ListPods, LookAround, Read, Tell, TellFirst, TryOut, Write, snapshot, turn_of
+from hardened.core.live.observed import Constraints, Made, Observed
+from hardened.core.look import Ask, ListConstraints, ListPods, LookAround, Read, Tell, TellFirst, TryOut, Write, snapshot, turn_of
 from hardened.core.manifest import ChildKey, digest, key_of
 from hardened.core.needs.dependencies import cycle_of
 from hardened.core.needs.services import namesakes
@@ -167,6 +167,8 @@ class Reconciler:
                     observed = replace(observed, samples=samples, unanswered=unanswered)
                 case LookAround(config_maps):
                     observed = replace(observed, surroundings=await self._lookout.look(key.namespace, config_maps))
+                case ListConstraints():
+                    observed = await self._see_constraints(key, observed, refusals)
                 case TryOut(pods):
                     observed = observed.with_tried(await self._lookout.refused(pods))
                 case ListPods():
@@ -269,6 +271,13 @@ class Reconciler:
             return observed.with_pods(pods, await self._replica_sets(key))
         except (Refused, TryAgain) as failure:
             return refusals.pods(observed, failure)
+
+    async def _see_constraints(self, key: Key, observed: Observed, refusals: Refusals) -> Observed:
+        try:
+            return replace(observed, constraints=await self._lookout.constraints(key.namespace))
+        except (Refused, TryAgain) as failure:
+            # All else goes on without the pods that are to be made: traffic may have to be led back.
+            return refusals.constraints(replace(observed, constraints=Constraints(is_known=False)), failure)
 
     async def _pods(self, key: Key) -> list[Body]:
         # The application's: a verifier pod that has ended says nothing about why the service is not there.

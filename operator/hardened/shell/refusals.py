@@ -33,6 +33,11 @@ class Refusals:
         self._raise_for_all(failure)
         return self._noted(replace(observed, sees_pods=False), "list the pods", failure)
 
+    def constraints(self, observed: Observed, failure: ApiFailure) -> Observed:
+        """The world in which nobody knows what pods have to be like. Raises the failure where others would fail as well."""
+        self._raise_for_all(failure)
+        return self._noted(observed, "list the LimitRanges and NetworkPolicies", failure)
+
     def status(self, failure: ApiFailure) -> None:
         """The status may not be written. Raises the failure where others would fail as well."""
         self._raise_for_all(failure)

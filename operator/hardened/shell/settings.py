@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeVar, cast
 
 from hardened.api import names
+from hardened.core.kit import LOAD_RESOURCES, RESOURCES, Amounts, amounts_of
 from hardened.core.policy import Policy
 from hardened.errors import HardenedError
 
@@ -44,6 +45,7 @@ class Settings:
 
     namespaces: watched namespaces, sorted; empty means the whole cluster. The allow-lists hold keys, or `prefix/*`.
     service_types: types of Service that are allowed beside ClusterIP and Headless.
+    verifier_…, load_resources: see Kit.
     namespace_share: per cent of max_concurrent_releases that one namespace holds at most while others wait, and at least one.
     prometheus_shared: services of several namespaces may ask that address, whatever namespace the answer is about.
     prometheus_…_file: paths, see Access.
@@ -68,6 +70,9 @@ class Settings:
     service_annotation_keys: tuple[str, ...] = ()
     service_types: tuple[str, ...] = ()
     verifier_image: str = ""
+    verifier_pull_secrets: tuple[str, ...] = ()
+    verifier_resources: Amounts = field(default_factory=lambda: RESOURCES)
+    load_resources: Amounts = field(default_factory=lambda: LOAD_RESOURCES)
     max_concurrent_releases: int = 10
     namespace_share: int = 50
     prometheus_url: str = ""
@@ -92,6 +97,9 @@ class Settings:
             allows_baseline=self.allow_baseline,
             service_annotation_keys=frozenset(self.service_annotation_keys),
             service_types=frozenset(self.service_types),
+            verifier_pull_secrets=self.verifier_pull_secrets,
+            verifier_resources=self.verifier_resources,
+            load_resources=self.load_resources,
         )
 
     @classmethod
@@ -129,6 +137,9 @@ class Settings:
             prometheus_certificate_file=read.path("PROMETHEUS_CERTIFICATE_FILE"),
             prometheus_key_file=read.path("PROMETHEUS_KEY_FILE"),
             verifier_image=read.text("VERIFIER_IMAGE", cls.verifier_image),
+            verifier_pull_secrets=read.objects("VERIFIER_PULL_SECRETS"),
+            verifier_resources=read.amounts("VERIFIER_RESOURCES", RESOURCES),
+            load_resources=read.amounts("LOAD_RESOURCES", LOAD_RESOURCES),
             allow_baseline=read.boolean("ALLOW_BASELINE", cls.allow_baseline),
             log_level=read.log_level("LOG_LEVEL", cls.log_level),
         )
@@ -205,6 +216,18 @@ class _Reader:
             if not _LABEL.fullmatch(item):
                 raise BadSetting(f"HARDENED_{field}", f"{item!r} is no namespace: give names with commas between, without wildcards")
         return items
+
+    def objects(self, field: str) -> tuple[str, ...]:
+        for item in (items := self.items(field)):
+            if not _SUBDOMAIN.fullmatch(item):
+                raise BadSetting(f"HARDENED_{field}", f"{item!r} is not the name of an object: give names with commas between")
+        return items
+
+    def amounts(self, field: str, default: Amounts) -> Amounts:
+        try:
+            return amounts_of(self.text(field, ""), default)
+        except ValueError as error:
+            raise BadSetting(f"HARDENED_{field}", str(error)) from error
 
     def keys(self, field: str) -> tuple[str, ...]:
         for item in (items := self.items(field)):

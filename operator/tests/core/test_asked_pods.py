@@ -12,16 +12,34 @@ from tests.core.worlds import World, body, condition, live, service, settle, wit
 
 from hardened.core.checks.asked import strangeness
 from hardened.core.desired.verifier_pod import job_pod, load_pod, once_pod, verifier_pod
+from hardened.core.kit import Kit
 from hardened.core.live.observed import Made
 from hardened.core.manifest import ChildKey, Manifest
 from hardened.core.revisions.revision import render
 
-SVC = service(CHECKED, env=[{"name": "A", "value": "b"}], imagePullSecrets=[{"name": "pull"}])
+SVC = service(
+    CHECKED,
+    env=[{"name": "A", "value": "b"}],
+    imagePullSecrets=[{"name": "pull"}],
+    security={"runAsUser": 1000, "runAsGroup": 3000, "fsGroup": 2000},
+    scheduling={
+        "nodeSelector": {"disk": "fast"},
+        "tolerations": [{"key": "team"}],
+        "priorityClassName": "high",
+        "runtimeClassName": "gvisor",
+    },
+    podMetadata={"labels": {"team": "a"}, "annotations": {"example.org/note": "b"}},
+    files=[{"mountPath": "/etc/shop", "data": {"a": "b"}}],
+    volumes=[
+        {"name": "keys", "mountPath": "/keys", "secret": {"secretName": "keys", "items": [{"key": "a", "path": "b"}]}},
+        {"name": "data", "mountPath": "/data", "claim": {"size": "1Gi", "accessModes": ["ReadWriteMany"], "shared": True}},
+    ],
+)
 TASK = {"authority": "shop", "waitSeconds": 9, "checks": [{"name": "smoke", "host": "shop.market.svc"}], "probes": [{"durationSeconds": 3}]}
 PODS = {
-    "a verifier": verifier_pod(SVC, "v", TASK, image="hardened:1", seconds=9),
-    "load": load_pod(SVC, "v", ["--rate", "9"], image="hardened:1", seconds=9),
-    "a command": job_pod(SVC, "v", ["check"], {"HARDENED_HOST": "shop"}, image="team:1", seconds=9),
+    "a verifier": verifier_pod(SVC, "v", TASK, kit=Kit("hardened:1"), seconds=9),
+    "load": load_pod(SVC, "v", ["--rate", "9"], kit=Kit("hardened:1"), seconds=9),
+    "a command": job_pod(SVC, "v", ["check"], {"HARDENED_HOST": "shop"}, image="team:1", seconds=9, revision="0123456789ab"),
     "a migration": once_pod(SVC, render(SVC), "v", ["migrate"], {"HARDENED_HOST": "shop"}, seconds=9),
 }
 
@@ -46,6 +64,7 @@ FORGED: dict[str, Change] = {
     "its log for its message": lambda p: own(p).update(terminationMessagePolicy="FallbackToLogsOnError"),
     "less security": lambda p: own(p)["securityContext"].update(readOnlyRootFilesystem=False),
     "another user": lambda p: p["spec"]["securityContext"].update(runAsNonRoot=False),
+    "another group": lambda p: p["spec"]["securityContext"].update(fsGroup=1),
     "another name": lambda p: own(p).update(name="other"),
     "another account": lambda p: p["spec"].update(serviceAccountName="deployer"),
     "a token": lambda p: p["spec"].update(automountServiceAccountToken=True),
@@ -61,6 +80,11 @@ ELSEWISE: dict[str, Change] = {
     "as it is": lambda _: None,
     "on a node": lambda p: p["spec"].update(nodeName="n1", schedulerName="default-scheduler", serviceAccountName="default"),
     "with what the API server fills in": lambda p: p["spec"].update(dnsPolicy="ClusterFirst", priority=0, tolerations=[{"key": "a"}]),
+    "on another node, by another class": lambda p: p["spec"].update(
+        nodeSelector={"a": "b"}, priorityClassName="low", runtimeClassName="runc"
+    ),
+    "pulled with other secrets": lambda p: p["spec"].update(imagePullSecrets=[{"name": "mirror"}]),
+    "with other labels": lambda p: p["metadata"]["labels"].update(team="b", mesh="c"),
     "told to end": lambda p: p["spec"].update(activeDeadlineSeconds=1),
     "beside a mesh": lambda p: p["spec"]["containers"].insert(0, {"name": "istio-proxy", "image": "istio:1"}),
     "behind an init container": lambda p: p["spec"].update(initContainers=[{"name": "istio-init", "image": "istio:1"}]),
@@ -91,11 +115,29 @@ def test_what_a_cluster_makes_of_it_is_the_same_pod(how: str, kind: str) -> None
     assert strangeness(PODS[kind], shown(PODS[kind], ELSEWISE[how]), None) == ""
 
 
+@pytest.mark.parametrize("kind", ["a command", "a migration"])
+def test_other_volumes_than_those_that_were_asked_for_are_told(kind: str) -> None:
+    def volume(pod: Manifest, name: str) -> Manifest:
+        found: Manifest = next(each for each in pod["spec"]["volumes"] if each["name"] == name)
+        return found
+
+    asked = PODS[kind]
+    assert strangeness(asked, shown(asked, lambda p: volume(p, "keys")["secret"].update(defaultMode=420)), None) == ""
+    for change in (
+        lambda p: volume(p, "keys")["secret"].update(secretName="theirs"),
+        lambda p: volume(p, "data")["persistentVolumeClaim"].update(claimName="theirs"),
+        lambda p: volume(p, "files-0")["configMap"].update(name="theirs"),
+        lambda p: own(p)["volumeMounts"].pop(),
+        lambda p: own(p)["volumeMounts"][0].update(mountPath="/theirs"),
+    ):
+        assert strangeness(asked, shown(asked, change), None)
+
+
 def test_what_is_asked_in_another_step_of_the_same_release_is_the_same() -> None:
     later = json.loads(json.dumps(TASK)) | {"waitSeconds": 0, "probes": [{"durationSeconds": 99}]}
-    asked = verifier_pod(SVC, "v", later, image="hardened:1", seconds=99)
+    asked = verifier_pod(SVC, "v", later, kit=Kit("hardened:1"), seconds=99)
     assert strangeness(asked, live(PODS["a verifier"]), None) == ""
-    other = verifier_pod(SVC, "v", {**TASK, "checks": []}, image="hardened:1", seconds=9)
+    other = verifier_pod(SVC, "v", {**TASK, "checks": []}, kit=Kit("hardened:1"), seconds=9)
     assert strangeness(other, live(PODS["a verifier"]), None)
 
 

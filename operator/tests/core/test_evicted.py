@@ -13,6 +13,7 @@ from hardened.core.checks.verdicts import health
 from hardened.core.desired.disruption_budget import disruption_budget
 from hardened.core.desired.metadata import stack_selector
 from hardened.core.desired.verifier_pod import job_pod, load_pod, verifier_pod
+from hardened.core.kit import Kit
 from hardened.core.live import diagnosis
 from hardened.core.manifest import ChildKey, Manifest, key_of
 from hardened.core.reasons import Reason
@@ -82,8 +83,8 @@ def test_a_version_under_live_traffic_is_not_taken_back_for_it(how: str) -> None
 
 SVC = service(SPEC)
 TASKS = [
-    verifier_pod(SVC, "v", {}, image="hardened:1", seconds=9),
-    load_pod(SVC, "v", [], image="hardened:1", seconds=9),
+    verifier_pod(SVC, "v", {}, kit=Kit("hardened:1"), seconds=9),
+    load_pod(SVC, "v", [], kit=Kit("hardened:1"), seconds=9),
     job_pod(SVC, "v", ["check"], {}, image="team:1", seconds=9),
 ]
 

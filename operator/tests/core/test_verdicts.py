@@ -23,6 +23,7 @@ from hardened.core.checks.verdicts import (
     verdict,
 )
 from hardened.core.desired.verifier_pod import verifier_pod
+from hardened.core.kit import Kit
 from hardened.core.release.model import Verdict
 from hardened.load.__main__ import exit_status
 from hardened.load.verdict import Failed, Invalid
@@ -74,7 +75,7 @@ DELETED = {"deletionTimestamp": "2026-01-02T03:04:05Z"}
 
 
 def live(status: dict[str, Any], **meta: Any) -> dict[str, Any]:
-    made = verifier_pod(SHOP, "shop-verify", {}, image="hardened:1", seconds=1)
+    made = verifier_pod(SHOP, "shop-verify", {}, kit=Kit("hardened:1"), seconds=1)
     return {**made, "metadata": made["metadata"] | meta, "status": status}
 
 

@@ -27,6 +27,7 @@ from hardened.core.desired.disruption_budget import disruption_budget
 from hardened.core.desired.network_policy import network_policy
 from hardened.core.desired.service import selector, switch_service
 from hardened.core.desired.verifier_pod import START_SECONDS, job_pod, verifier_labels, verifier_pod
+from hardened.core.kit import Kit
 from hardened.core.release.model import Place
 from hardened.core.release.view import terms_of
 from hardened.core.revisions.pod_standard import violations
@@ -62,7 +63,7 @@ def task(purpose: Purpose = Purpose.BEFORE, *checks: Any) -> dict[str, Any]:
 
 
 def pod(name: str = "shop-verify") -> dict[str, Any]:
-    return verifier_pod(SHOP, name, task(), image="registry.example/hardened:1", seconds=task_seconds(task()))
+    return verifier_pod(SHOP, name, task(), kit=Kit("registry.example/hardened:1"), seconds=task_seconds(task()))
 
 
 def test_checks_name_a_port_and_the_task_says_where_it_is() -> None:

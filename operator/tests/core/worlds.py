@@ -16,7 +16,7 @@ from tests.memory.defaults import DEFAULTS
 from hardened.api import names
 from hardened.api.parse import HardenedService, parse
 from hardened.core.checks.queries import Sample
-from hardened.core.live.observed import Made, Observed, Surroundings
+from hardened.core.live.observed import Constraints, Made, Observed, Surroundings
 from hardened.core.manifest import ChildKey, Manifest, key_of
 from hardened.core.plan import Plan, plan
 from hardened.core.policy import Policy
@@ -97,6 +97,9 @@ class World:
     samples: dict[str, Sample] = field(default_factory=dict)  # what Prometheus answers, by the check
     asked: list[str] = field(default_factory=list)  # what it was asked
     quotas: list[Manifest] = field(default_factory=list)
+    limit_ranges: list[Manifest] = field(default_factory=list)
+    policies: list[Manifest] = field(default_factory=list)  # NetworkPolicies of others
+    knows_constraints: bool = True  # see Constraints
     config_maps: dict[str, Manifest] | None = field(default_factory=dict)  # of others, by name; None for whatever is asked for
     barred: dict[str, str] = field(default_factory=dict)  # a part of the names of pods that are refused -> why
     refused: dict[ChildKey, ApiFailure] = field(default_factory=dict)  # see Observed; of this look
@@ -121,6 +124,9 @@ class World:
             return self.refuses[key]
         said = next((words for part, words in self.barred.items() if key.kind == "Pod" and part in key.name), None)
         return Refused(f'pods "{key.name}" is forbidden: {said}', status=403) if said else None
+
+    def constraints(self) -> Constraints:
+        return Constraints(tuple(self.limit_ranges), tuple(self.policies), is_known=self.knows_constraints)
 
     def read(self, observed: Observed, keys: Iterable[ChildKey]) -> Observed:
         """What is seen once these were read by name."""
@@ -257,7 +263,9 @@ def decide(service: Manifest, world: World, now: datetime = NOW, policy: Policy 
         if decided.look_at_pods:
             observed = observed.with_pods(world.pods, world.replica_sets)
         elif decided.look_around is not None:
-            observed = replace(observed, surroundings=Surroundings(tuple(world.quotas), world.config_maps))
+            observed = replace(observed, surroundings=Surroundings(tuple(world.quotas), world.config_maps, tuple(world.limit_ranges)))
+        elif decided.look_at_constraints:
+            observed = replace(observed, constraints=world.constraints())
         elif decided.try_out:
             keys = [key_of(pod) for pod in decided.try_out]
             world.tried += [key.name for key in keys]

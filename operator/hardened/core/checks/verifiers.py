@@ -27,6 +27,7 @@ from hardened.core.checks.tasks import (
 from hardened.core.checks.verdicts import Results, job_result, load_result, probe_result, results_of
 from hardened.core.desired.verifier_pod import START_SECONDS, job_pod, load_pod, verifier_pod
 from hardened.core.facts import Facts
+from hardened.core.kit import Kit
 from hardened.core.live.task_pods import own_container, own_state
 from hardened.core.manifest import ChildKey, Manifest
 from hardened.core.release.model import Place, Record, Step, Terms, other
@@ -78,13 +79,13 @@ class Verifier:
         return self.names == (ZERO_LOSS,)
 
 
-def verifiers(facts: Facts, record: Record | None, terms: Terms, image: str, now: datetime) -> list[Verifier]:
-    """The verifier pods of the record's step. image: what they run; "" for none: then nobody checks."""
+def verifiers(facts: Facts, record: Record | None, terms: Terms, kit: Kit, now: datetime) -> list[Verifier]:
+    """The verifier pods of the record's step."""
     revision = facts.revision(record.place.revision, record.place.color) if record else None
     # What is gone back to has passed before: nothing waits for a check of it.
-    if record is None or record.is_rollback or revision is None or not revision.fields or not image:
+    if record is None or record.is_rollback or revision is None or not revision.fields or not kit.image:
         return []
-    maker = _Maker(facts.svc, revision, record.place, record.started_at, image)
+    maker = _Maker(facts.svc, revision, record.place, record.started_at, kit)
     # Where its pods are available, it is there: what refuses a connection from then on fails.
     is_there = record.step in (Step.VERIFY_BEFORE, Step.VERIFY_AFTER)
     spec, wait = facts.svc.spec.verify, timedelta() if is_there else terms.progress_deadline
@@ -170,12 +171,12 @@ def _began_at(live: Manifest) -> datetime | None:
     return datetime.fromisoformat(running["startedAt"]) if running else None
 
 
-def removal_verifiers(facts: Facts, removal: Removal | None, image: str) -> list[Verifier]:
+def removal_verifiers(facts: Facts, removal: Removal | None, kit: Kit) -> list[Verifier]:
     """The probe of a removal: at most one, and none where it could not ask."""
     revision = facts.revision(removal.place.revision, removal.place.color) if removal else None
-    if removal is None or revision is None or not revision.fields or not image:
+    if removal is None or revision is None or not revision.fields or not kit.image:
         return []
-    maker = _Maker(facts.svc, revision, removal.place, removal.started_at, image)
+    maker = _Maker(facts.svc, revision, removal.place, removal.started_at, kit)
     lasts = duration(grace_of(facts, other(removal.place.color)))
     return [replace(v, is_optional=True, has_enough=removal.is_over) for v in maker.probe(Purpose.REMOVAL, lasts, REMOVAL_LEAD)]
 
@@ -195,8 +196,10 @@ def is_verifier(live: Manifest) -> bool:
 class _Maker:
     """Makes the verifiers of one release."""
 
-    def __init__(self, svc: HardenedService, revision: Revision, place: Place, started_at: datetime, image: str) -> None:
-        self._svc, self._revision, self._place, self._started_at, self._image = svc, revision, place, started_at, image
+    def __init__(self, svc: HardenedService, revision: Revision, place: Place, started_at: datetime, kit: Kit) -> None:
+        self._svc, self._revision, self._place, self._started_at, self._kit = svc, revision, place, started_at, kit
+        #: For the pods: with what is said of those of this revision.
+        self._as_checked = replace(svc, spec=revision.spec)
 
     def checks(self, checks: Sequence[verify.Check], purpose: Purpose, wait: timedelta) -> Iterator[Verifier]:
         """One pod for all checks by requests; one for each that sends load or runs a command."""
@@ -217,20 +220,20 @@ class _Maker:
             yield replace(self._asking(task, purpose, (ZERO_LOSS,)), reads=probe_result)
 
     def _asking(self, task: Manifest, purpose: Purpose, names: tuple[str, ...]) -> Verifier:
-        pod = verifier_pod(self._svc, self._name(purpose), task, image=self._image, seconds=task_seconds(task))
+        pod = verifier_pod(self._as_checked, self._name(purpose), task, kit=self._kit, seconds=task_seconds(task))
         return Verifier(pod, names, results_of)
 
     def _loading(self, name: str, check: verify.LoadCheck, purpose: Purpose) -> Iterator[Verifier]:
         arguments = load_arguments(self._svc, self._revision, check, purpose)
         if arguments:
             seconds = math.ceil(check.duration.total_seconds())
-            pod = load_pod(self._svc, self._name(purpose, name), arguments, image=self._image, seconds=seconds)
+            pod = load_pod(self._as_checked, self._name(purpose, name), arguments, kit=self._kit, seconds=seconds)
             yield Verifier(pod, (name,), lambda svc, live: load_result(svc, live, name))
 
     def _running(self, name: str, check: verify.JobCheck, purpose: Purpose) -> Verifier:
         image, seconds = check.image or self._revision.image, math.ceil(check.deadline.total_seconds())
-        env = told(self._svc, self._place, purpose)
-        pod = job_pod(self._svc, self._name(purpose, name), check.command, env, image=image, seconds=seconds)
+        svc, own, env = self._as_checked, self._name(purpose, name), told(self._svc, self._place, purpose)
+        pod = job_pod(svc, own, check.command, env, image=image, seconds=seconds, revision=self._revision.name)
         return Verifier(pod, (name,), lambda svc, live: job_result(svc, live, name), is_teams=True)
 
     def _name(self, purpose: Purpose, check: str = "") -> str:

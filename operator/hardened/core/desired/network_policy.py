@@ -1,8 +1,9 @@
-"""The NetworkPolicy of one colour."""
+"""The NetworkPolicies of a service: of each colour, and of the pods that work for its releases."""
 
 from hardened.api import names
 from hardened.api.network import Dependency, Peer
 from hardened.api.parse import HardenedService
+from hardened.api.service import HardenedServiceSpec
 from hardened.core.desired.container import as_manifest
 from hardened.core.desired.deployment import deployment_name
 from hardened.core.desired.metadata import metadata, stack_selector
@@ -20,7 +21,7 @@ def network_policy(svc: HardenedService, revision: Revision, color: str) -> Mani
     Where the spec says nothing of where its pods may connect to, neither does the policy: policies add up, and one that let everything out
     would open what another one, such as a platform's default, has closed.
     """
-    egress = _egress(revision)
+    egress = _egress(revision.spec)
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
@@ -30,6 +31,33 @@ def network_policy(svc: HardenedService, revision: Revision, color: str) -> Mani
             "policyTypes": ["Ingress"] if egress is None else ["Ingress", "Egress"],
             **_ingress(svc, revision),
             **({} if egress is None else {"egress": egress}),
+        },
+    }
+
+
+def verifier_policy_name(svc: HardenedService) -> str:
+    """The name of the policy of the pods that work for releases."""
+    return names.child_name(svc.name, "verify")
+
+
+def verifier_policy(svc: HardenedService, spec: HardenedServiceSpec, *, is_open: bool) -> Manifest:
+    """Opens the way of the pods that work for a release: to the application's pods, to DNS, and to whatever the spec lets those connect to.
+
+    spec: of the revision that they work for; is_open: False where nothing closes that way, and none of them runs a command whose way the
+    spec bounds. Then it bounds nothing itself.
+    """
+    own = {"to": [{"podSelector": {"matchLabels": {names.SERVICE_LABEL: svc.name, names.COMPONENT_LABEL: "app"}}}]}
+    stated = _egress(spec)
+    egress = [own, *([_dns(), *_to_dependencies(spec)] if stated is None else stated)]
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": metadata(svc, verifier_policy_name(svc), names.VERIFIER),
+        "spec": {
+            "podSelector": {"matchLabels": verifier_labels(svc)},
+            # Nobody connects to them.
+            "policyTypes": ["Ingress", "Egress"] if is_open else ["Ingress"],
+            **({"egress": egress} if is_open else {}),
         },
     }
 
@@ -46,18 +74,26 @@ def _ingress(svc: HardenedService, revision: Revision) -> Manifest:
     return {"ingress": [rule]}
 
 
-def _egress(revision: Revision) -> list[Manifest] | None:
+def _egress(spec: HardenedServiceSpec) -> list[Manifest] | None:
     """None where the spec does not say."""
-    network = revision.spec.network
+    network = spec.network
     if not network or network.egress_to is None:
         return None
-    rules: list[Manifest] = [{"ports": [{"port": port, "protocol": protocol} for port in _DNS_PORTS for protocol in ("UDP", "TCP")]}]
+    rules = [_dns()]
     for peer in network.egress_to:
         rule: Manifest = {"to": [_peer(peer)]}
         if peer.ports:
             rule["ports"] = [as_manifest(port) for port in peer.ports]
         rules.append(rule)
-    return [*rules, *(_to_dependency(each) for each in revision.spec.depends_on or ())]
+    return [*rules, *_to_dependencies(spec)]
+
+
+def _dns() -> Manifest:
+    return {"ports": [{"port": port, "protocol": protocol} for port in _DNS_PORTS for protocol in ("UDP", "TCP")]}
+
+
+def _to_dependencies(spec: HardenedServiceSpec) -> list[Manifest]:
+    return [_to_dependency(each) for each in spec.depends_on or ()]
 
 
 def _to_dependency(dependency: Dependency) -> Manifest:

@@ -28,10 +28,14 @@ def files_name(svc: HardenedService, revision: str) -> str:
 
 def needed_by(pods: Manifest) -> frozenset[ChildKey]:
     """What pods of this spec cannot start without, of the kinds that a service has as children."""
-    volumes = pods.get("volumes") or ()
-    claims = (ChildKey("PersistentVolumeClaim", v["persistentVolumeClaim"]["claimName"]) for v in volumes if "persistentVolumeClaim" in v)
-    files = (ChildKey("ConfigMap", v["configMap"]["name"]) for v in volumes if "configMap" in v)
-    return frozenset({ChildKey("ServiceAccount", pods["serviceAccountName"]), *claims, *files})
+    return mounted_by(pods) | {ChildKey("ServiceAccount", pods["serviceAccountName"])}
+
+
+def mounted_by(pods: Manifest) -> frozenset[ChildKey]:
+    """The claims and ConfigMaps that pods of this spec mount."""
+    found = pods.get("volumes") or ()
+    claims = (ChildKey("PersistentVolumeClaim", v["persistentVolumeClaim"]["claimName"]) for v in found if "persistentVolumeClaim" in v)
+    return frozenset({*claims, *(ChildKey("ConfigMap", v["configMap"]["name"]) for v in found if "configMap" in v)})
 
 
 def pod_template(svc: HardenedService, revision: str) -> Manifest:
@@ -60,11 +64,11 @@ def _pod_spec(svc: HardenedService, revision: str) -> Manifest:
         automountServiceAccountToken=False,
         enableServiceLinks=False,
         terminationGracePeriodSeconds=spec.shutdown.grace_seconds,
-        securityContext=_pod_security(svc),
+        securityContext=pod_security(svc),
         imagePullSecrets=[{"name": s.name} for s in spec.image_pull_secrets] if spec.image_pull_secrets else None,
         initContainers=helpers or None,
-        containers=[app_container(spec, _mounts(svc))],
-        volumes=_volumes(svc, revision) or None,
+        containers=[app_container(spec, mounts(svc))],
+        volumes=volumes(svc, revision) or None,
         nodeSelector=dict(scheduling.node_selector) if scheduling and scheduling.node_selector else None,
         tolerations=_tolerations(svc),
         affinity=_affinity(svc, revision),
@@ -74,7 +78,8 @@ def _pod_spec(svc: HardenedService, revision: str) -> Manifest:
     )
 
 
-def _pod_security(svc: HardenedService) -> Manifest:
+def pod_security(svc: HardenedService) -> Manifest:
+    """The securityContext of a pod."""
     security = svc.spec.security
     return without_none(
         runAsNonRoot=True,
@@ -120,7 +125,8 @@ def _tolerations(svc: HardenedService) -> list[Manifest]:
     return [*given, *lost]
 
 
-def _mounts(svc: HardenedService) -> list[Manifest]:
+def mounts(svc: HardenedService) -> list[Manifest]:
+    """Where the application's container finds its volumes."""
     spec = svc.spec
     return [
         *({"name": f"writable-{i}", "mountPath": path} for i, path in enumerate(spec.security.writable_paths)),
@@ -134,7 +140,8 @@ def _mount(volume: Volume) -> Manifest:
     return without_none(name=volume.name, mountPath=volume.mount_path, readOnly=read_only, subPath=volume.sub_path)
 
 
-def _volumes(svc: HardenedService, revision: str) -> list[Manifest]:
+def volumes(svc: HardenedService, revision: str) -> list[Manifest]:
+    """The volumes of the application's pods. revision: whose files they have."""
     spec = svc.spec
     return [
         *({"name": f"writable-{i}", "emptyDir": {"sizeLimit": WRITABLE_SIZE}} for i, _ in enumerate(spec.security.writable_paths)),

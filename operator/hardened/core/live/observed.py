@@ -40,10 +40,21 @@ class Trouble:
 @dataclass(frozen=True)
 class Surroundings:
     """What a release finds in its namespace. quotas: all; config_maps: those that were asked for, by name, as far as they are there; None
-    where nobody can say."""
+    where nobody can say; limit_ranges: all, where there are quotas."""
 
     quotas: tuple[Manifest, ...] = ()
     config_maps: Mapping[str, Manifest] | None = None
+    limit_ranges: tuple[Manifest, ...] = ()
+
+
+@dataclass(frozen=True)
+class Constraints:
+    """What a namespace demands of the pods that work for a release. policies: its NetworkPolicies, but for ours; is_known: False where they
+    could not be listed."""
+
+    limit_ranges: tuple[Manifest, ...] = ()
+    policies: tuple[Manifest, ...] = ()
+    is_known: bool = True
 
 
 @dataclass(frozen=True)
@@ -60,8 +71,8 @@ class Observed:
     work than may be; samples: what queries gave, by the check, None if nobody has asked; unanswered: the checks whose queries were asked
     and are not answered yet; actions: what was asked for by hand; services: those that it depends on, and those that may want one of its
     names, by name, as far as they are there; needs: which services each one depends on, of all that this one depends on by way of others;
-    made: what is known of pods that this process made; surroundings: None if nobody has looked at them; is_granted: what a release waits
-    for before its first pod is taken for there, by who wants to know what comes then.
+    made: what is known of pods that this process made; surroundings, constraints: None if nobody has looked at them; is_granted: what a
+    release waits for before its first pod is taken for there, by who wants to know what comes then.
     """
 
     children: Mapping[ChildKey, Manifest] = field(default_factory=lambda: MappingProxyType({}))
@@ -82,6 +93,7 @@ class Observed:
     services: Mapping[str, Manifest] = field(default_factory=lambda: MappingProxyType({}))
     needs: Mapping[str, frozenset[str]] = field(default_factory=lambda: MappingProxyType({}))
     surroundings: Surroundings | None = None
+    constraints: Constraints | None = None
     keeps_status: bool = True
     sees_pods: bool = True
     made: Mapping[ChildKey, Made] = field(default_factory=lambda: MappingProxyType({}))

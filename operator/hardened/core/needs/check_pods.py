@@ -9,6 +9,7 @@ from datetime import datetime
 
 from hardened.core.checks.verifiers import Verifier, verifiers
 from hardened.core.facts import Facts
+from hardened.core.kit import Kit
 from hardened.core.live import diagnosis
 from hardened.core.live.diagnosis import Finding
 from hardened.core.live.observed import is_deleting
@@ -30,12 +31,12 @@ def hindrance(facts: Facts, record: Record | None, pods: Iterable[Verifier], ter
     return next((found for each in pods if not each.is_optional and (found := _hindrance(facts, each, is_late=is_late))), None)
 
 
-def unable(facts: Facts, record: Record | None, image: str) -> Finding | None:
-    """That nobody can make the checks which the record's revision is to pass from now on. image: of verifiers, "" for none."""
+def unable(facts: Facts, record: Record | None, kit: Kit) -> Finding | None:
+    """That nobody can make the checks which the record's revision is to pass from now on."""
     verify, is_before = facts.svc.spec.verify, record is not None and record.step in (Step.PREVIEW, Step.VERIFY_BEFORE)
     asked = (verify.before_cutover if is_before else verify.after_cutover.checks) or ()
     is_wanted = record is None or facts.wanted.name == record.place.revision
-    if image or not is_wanted or all(check.prometheus for check in asked):
+    if kit.image or not is_wanted or all(check.prometheus for check in asked):
         return None
     return Finding(Reason.NO_DATA, "the operator's settings name no image for the pods of its checks: set verifier.image")
 
@@ -47,14 +48,14 @@ def lacks(facts: Facts, record: Record | None, pods: Iterable[Verifier]) -> bool
     return any(each.key not in facts.observed.children for each in pods if not (each.is_optional or each.is_early))
 
 
-def to_try(facts: Facts, before: Record | None, after: Record | None, terms: Terms, image: str, now: datetime) -> tuple[Manifest, ...]:
+def to_try(facts: Facts, before: Record | None, after: Record | None, terms: Terms, kit: Kit, now: datetime) -> tuple[Manifest, ...]:
     """The pods of VerifyAfter that are not there yet, where the move from one record to the next is the last one before they are needed.
 
     In place that is the beginning of the release: once it has come to its cutover, its pods take the place of those that serve.
     """
     if after is None or after.is_rollback or not _is_last(before, after):
         return ()
-    pods = verifiers(facts, Record(after.place, after.key, Step.VERIFY_AFTER, after.started_at, strategy=after.strategy), terms, image, now)
+    pods = verifiers(facts, Record(after.place, after.key, Step.VERIFY_AFTER, after.started_at, strategy=after.strategy), terms, kit, now)
     return tuple(each.manifest for each in pods if each.key not in facts.observed.children)
 
 

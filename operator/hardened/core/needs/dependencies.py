@@ -15,6 +15,7 @@ from hardened.core.checks.verdicts import NoData, Reported, Results, results_of
 from hardened.core.checks.verifiers import Verifier
 from hardened.core.desired.verifier_pod import verifier_pod
 from hardened.core.facts import Facts
+from hardened.core.kit import Kit
 from hardened.core.manifest import Manifest
 from hardened.core.release.model import Record, Step
 from hardened.errors import FieldError
@@ -61,25 +62,25 @@ def in_circles(body: Mapping[str, Any], needs: Mapping[str, frozenset[str]]) -> 
     return [FieldError("spec.dependsOn", text)]
 
 
-def dependency_pods(facts: Facts, record: Record | None, image: str) -> list[Verifier]:
-    """The verifier of the addresses, in the steps that ask for them. image: what it runs; "" for none."""
+def dependency_pods(facts: Facts, record: Record | None, kit: Kit) -> list[Verifier]:
+    """The verifier of the addresses, in the steps that ask for them."""
     addresses = _addresses(facts)
-    if record is None or record.is_rollback or record.paused_at or record.step not in _PURPOSES or not addresses or not image:
+    if record is None or record.is_rollback or record.paused_at or record.step not in _PURPOSES or not addresses or not kit.image:
         return []
     checks = [_check(facts.svc, number, address) for number, address in enumerate(addresses)]
     task: Manifest = {"authority": facts.svc.name, "waitSeconds": _WAIT_SECONDS, "checks": checks}
     name = pod_name(facts.svc, record.place, record.started_at, _PURPOSES[record.step])
-    pod = verifier_pod(facts.svc, name, task, image=image, seconds=task_seconds(task))
+    pod = verifier_pod(facts.svc, name, task, kit=kit, seconds=task_seconds(task))
     return [Verifier(pod, tuple(check["name"] for check in checks), _connected)]
 
 
-def waits_for(facts: Facts, pods: list[Verifier], image: str) -> str:
+def waits_for(facts: Facts, pods: list[Verifier], kit: Kit) -> str:
     """What is not there yet, in words; "" once everything is. pods: see `dependency_pods`."""
     if facts.observed.is_granted:
         return ""
     found = [f"service {name} is not Available" for name in unavailable(facts)]
     addresses = _addresses(facts)
-    if addresses and not image:
+    if addresses and not kit.image:
         found.append("the operator's settings name no image for verifiers, which connect to addresses: set verifier.image")
     elif addresses and not any(isinstance(_said(facts, pod), Reported) for pod in pods):
         found.append(f"nothing says yet that {', '.join(addresses)} can be connected to")

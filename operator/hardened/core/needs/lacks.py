@@ -6,6 +6,7 @@ from datetime import datetime
 
 from hardened.core.checks.verifiers import Verifier
 from hardened.core.facts import Facts
+from hardened.core.kit import Kit
 from hardened.core.live.diagnosis import Finding
 from hardened.core.needs import check_pods, preflight
 from hardened.core.needs.preflight import Shortfall
@@ -53,12 +54,12 @@ class Lacks:
         return is_held or (after is not None and after.step in check_pods.JUDGED and self.hampered is not None)
 
 
-def lacks_of(facts: Facts, record: Record | None, pods: Sequence[Verifier], view: View, terms: Terms, image: str, now: datetime) -> Lacks:
+def lacks_of(facts: Facts, record: Record | None, pods: Sequence[Verifier], view: View, terms: Terms, kit: Kit, now: datetime) -> Lacks:
     """What the record's release lacks, and the one that would begin now. pods: of the checks of its step."""
-    refusal, unable = check_pods.refusal(facts), check_pods.unable(facts, record, image)
+    refusal, unable = check_pods.refusal(facts), check_pods.unable(facts, record, kit)
     hampered = unable or check_pods.hindrance(facts, record, pods, terms, now) or refusal
     return Lacks(
-        short=preflight.shortfall(facts, view, terms, image, pods, now),
+        short=preflight.shortfall(facts, view, terms, kit, pods, now),
         crowded=lack_of_room(facts, record),
         refusal=refusal or (unable if isinstance(view, InPlace) else None),
         hampered=hampered,

@@ -14,11 +14,13 @@ from hardened.core.checks.verifiers import Verifier, verifiers
 from hardened.core.desired.deployment import deployment
 from hardened.core.desired.template import files_name
 from hardened.core.facts import Facts
+from hardened.core.kit import Kit
 from hardened.core.live.diagnosis import Finding
 from hardened.core.live.observed import may_run
 from hardened.core.manifest import Manifest
 from hardened.core.needs.config_maps import Reference, missing, references
 from hardened.core.needs.dependencies import dependency_pods
+from hardened.core.needs.limits import fitted
 from hardened.core.needs.quota import Growth, rolled, shortages, surge_of
 from hardened.core.reasons import Reason
 from hardened.core.release.in_place import InPlace
@@ -64,10 +66,10 @@ def _references(facts: Facts) -> list[Reference]:
     return [each for each in references(facts.wanted.template) if each.name != own]
 
 
-def shortfall(facts: Facts, view: View, terms: Terms, image: str, leaving: Iterable[Verifier], now: datetime) -> Shortfall:
+def shortfall(facts: Facts, view: View, terms: Terms, kit: Kit, leaving: Iterable[Verifier], now: datetime) -> Shortfall:
     """What the revision that the spec asks for lacks. Nothing, where nobody has looked, or where it is taken for there.
 
-    image: of verifiers, "" for none; leaving: those of the release that makes way for this one.
+    leaving: verifiers of the release that makes way for this one.
     """
     seen = facts.observed.surroundings
     if seen is None or facts.observed.is_granted:
@@ -75,7 +77,7 @@ def shortfall(facts: Facts, view: View, terms: Terms, image: str, leaving: Itera
     living = [live for each in leaving if (live := facts.observed.children.get(each.key)) and may_run(live)]
     growth = replace(
         _growth(facts, view),
-        checked=_checked(facts, view, terms, image, now),
+        checked=_checked(facts, view, terms, kit, now),
         leaving=tuple(live["spec"] for live in living),
     )
     short = shortages(seen.quotas, growth)
@@ -101,9 +103,10 @@ def _growth(facts: Facts, view: View) -> Growth:
     return _change(facts, [color], after, (*rolled(rollout.total, size, surge_of(rendered, size)), (0, size)))
 
 
-def _checked(facts: Facts, view: View, terms: Terms, image: str, now: datetime) -> tuple[tuple[int, tuple[Manifest, ...]], ...]:
+def _checked(facts: Facts, view: View, terms: Terms, kit: Kit, now: datetime) -> tuple[tuple[int, tuple[Manifest, ...]], ...]:
     """The pods of checks that run at the same time, beside how many pods of the revision."""
-    place = Place(COLORS[0], facts.wanted.name)
+    place, seen = Place(COLORS[0], facts.wanted.name), facts.observed.surroundings
+    limit_ranges = seen.limit_ranges if seen else ()
     if isinstance(view, InPlace):
         begun, steps = Record(place, "", Step.CUTOVER, now, strategy=view.strategy), {Step.VERIFY_AFTER: view.replicas}
     else:
@@ -112,8 +115,8 @@ def _checked(facts: Facts, view: View, terms: Terms, image: str, now: datetime) 
 
     def pods(step: Step) -> tuple[Manifest, ...]:
         record = replace(begun, step=step)
-        found = [*verifiers(facts, record, terms, image, now), *dependency_pods(facts, record, image)]
-        return tuple(each.manifest["spec"] for each in found)
+        found = [*verifiers(facts, record, terms, kit, now), *dependency_pods(facts, record, kit)]
+        return tuple(fitted(each.manifest, limit_ranges)["spec"] for each in found)
 
     return tuple((size, pods(step)) for step, size in steps.items())
 

@@ -14,6 +14,7 @@ from hardened.core.checks.verifiers import Verifier, grace_of, removal_verifiers
 from hardened.core.children import Lead, Stack
 from hardened.core.desired.service import is_previewed
 from hardened.core.facts import Facts
+from hardened.core.kit import Kit
 from hardened.core.live.diagnosis import Finding
 from hardened.core.live.disruptions import are_taken_away
 from hardened.core.manifest import Manifest
@@ -98,19 +99,19 @@ class Course:
     look_at: datetime | None = None
 
 
-def course_of(facts: Facts, verifier_image: str, now: datetime) -> Course:
+def course_of(facts: Facts, kit: Kit, now: datetime) -> Course:
     """By the strategy of the release that is at work; of the spec, where none is."""
     record = facts.record
     if record and record.remaining is not None and not (record.paused_at or facts.svc.spec.suspend or facts.svc.is_stand_in):
         record = given_up(woken(record, terms_of(facts.svc.spec), now), facts.stable is None)
-    course = _course(facts, None if record and _makes_way(facts, record, now) else record, verifier_image, now)
-    return _proven(facts, record, course, verifier_image, now)
+    course = _course(facts, None if record and _makes_way(facts, record, now) else record, kit, now)
+    return _proven(facts, record, course, kit, now)
 
 
-def _proven(facts: Facts, record: Record | None, course: Course, image: str, now: datetime) -> Course:
+def _proven(facts: Facts, record: Record | None, course: Course, kit: Kit, now: datetime) -> Course:
     """The course with the probe of a removal, and with what the probes have counted. Nothing else depends on it."""
     before = proof_of(facts.before)
-    probe = removal_verifiers(facts, removal(record, before, now), image)
+    probe = removal_verifiers(facts, removal(record, before, now), kit)
     grace = grace_of(facts, other(record.place.color)) if record else timedelta()
     times = [moment for moment in (course.look_at, look_at(record, before, now)) if moment]
     return replace(
@@ -186,18 +187,18 @@ def _demand(record: Record | None, view: View, terms: Terms) -> Demand:
     return in_place.demand(record, view) if isinstance(view, InPlace) else demand(record, view, terms)
 
 
-def _course(facts: Facts, record: Record | None, image: str, now: datetime) -> Course:
+def _course(facts: Facts, record: Record | None, kit: Kit, now: datetime) -> Course:
     terms = terms_of(facts.svc.spec)
     strategy = record.strategy if record else facts.svc.spec.effective_strategy
-    pods = verifiers(facts, record, terms, image, now)
+    pods = verifiers(facts, record, terms, kit, now)
     asks = due(facts.svc, record, now) if facts.observed.samples is None else ()
     known = sampled(facts.svc, record, facts.observed.samples, now) if record and facts.observed.samples else record
-    said = heard(facts, known, pods, bool(image))
-    once, asked = migration_pods(facts, record), dependency_pods(facts, record, image)
+    said = heard(facts, known, pods, bool(kit.image))
+    once, asked = migration_pods(facts, record), dependency_pods(facts, record, kit)
     hooks = migration_of(facts, record, now)
-    hooks = replace(hooks, waits_for=waits_for(facts, asked, image), waits_for_services=bool(unavailable(facts)))
+    hooks = replace(hooks, waits_for=waits_for(facts, asked, kit), waits_for_services=bool(unavailable(facts)))
     view = _viewed(facts, known, said)
-    lacks = lacks_of(facts, record, pods, view, terms, image, now)
+    lacks = lacks_of(facts, record, pods, view, terms, kit, now)
     view = replace(view, hooks=lacks.in_hooks(hooks, cause_of(facts, record)))
     before = entries_of(facts.before)
     ruling = judged(facts, known, view, terms, now)
@@ -210,7 +211,7 @@ def _course(facts: Facts, record: Record | None, image: str, now: datetime) -> C
     forgiven = () if are_refused(facts, forgiven) else forgiven
     # In place nothing tells one version's pods from another's but the pods.
     waits = needs_pods or forgiven or (is_unseen and isinstance(view, InPlace))
-    moved = Moved(ruling.record, forgiven) if waits else _moved(facts, ruling.record, strategy, view, terms, image, now)
+    moved = Moved(ruling.record, forgiven) if waits else _moved(facts, ruling.record, strategy, view, terms, kit, now)
     found = moved.record
     if found and record and found.started_at == record.started_at:
         begins_anew = found.step is Step.CUTOVER and record.step is Step.VERIFY_AFTER
@@ -265,7 +266,7 @@ class Moved:
     tries: tuple[Manifest, ...] = ()
 
 
-def _moved(facts: Facts, record: Record | None, strategy: Strategy, view: View, terms: Terms, image: str, now: datetime) -> Moved:
+def _moved(facts: Facts, record: Record | None, strategy: Strategy, view: View, terms: Terms, kit: Kit, now: datetime) -> Moved:
     """Gates that are open already are passed at one go: one record instead of three."""
     moved = Moved(record)
     for _ in Step:
@@ -280,10 +281,10 @@ def _moved(facts: Facts, record: Record | None, strategy: Strategy, view: View, 
             view = replace(view, before=(Verdict.UNKNOWN, ""), hooks=hooks)
             if moved.record and preflight.is_new(moved.record, following.record):
                 # And of what it depended on.
-                view = replace(view, hooks=replace(view.hooks, waits_for=waits_for(facts, [], image)))
+                view = replace(view, hooks=replace(view.hooks, waits_for=waits_for(facts, [], kit)))
                 following = _step(moved.record, view, terms, now)
         following = replace(following, record=_entered(moved.record, following.record, now))
-        if facts.observed.tried is None and (tries := check_pods.to_try(facts, moved.record, following.record, terms, image, now)):
+        if facts.observed.tried is None and (tries := check_pods.to_try(facts, moved.record, following.record, terms, kit, now)):
             return replace(moved, tries=tries)
         if following.promotes and moved.record and not is_stored(facts, moved.record.place):
             following = back(moved.record, message="what is stored of it was deleted")  # nothing could remember that it was promoted
@@ -296,7 +297,7 @@ def _moved(facts: Facts, record: Record | None, strategy: Strategy, view: View, 
         moved = Moved(following.record, failed=following.failed, look_at=following.look_at)
         if is_same or moved.failed or _needs_another_look(facts, moved.record, strategy):
             break
-        if _is_unwatched(facts, moved.record, terms, image, now):
+        if _is_unwatched(facts, moved.record, terms, kit, now):
             break
     return moved
 
@@ -307,11 +308,11 @@ def _entered(before: Record | None, after: Record | None, now: datetime) -> Reco
     return after if after is None or is_same else replace(after, entered_at=now)
 
 
-def _is_unwatched(facts: Facts, record: Record | None, terms: Terms, image: str, now: datetime) -> bool:
+def _is_unwatched(facts: Facts, record: Record | None, terms: Terms, kit: Kit, now: datetime) -> bool:
     """Whether traffic is about to be led on, and who is to watch that is not there: that comes first."""
     if record is None or record.step is not Step.SCALE_UP:
         return False
-    probe = verifiers(facts, record, terms, image, now)
+    probe = verifiers(facts, record, terms, kit, now)
     return check_pods.lacks(facts, record, probe) or check_pods.hindrance(facts, record, probe, terms, now) is not None
 
 

@@ -1,0 +1,66 @@
+"""What the pods that check new revisions are made of: the platform team says it in the operator's settings."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from hardened.api.quantity import amount
+
+#: Requests and limits, by the name of the resource.
+Amounts = Mapping[str, Mapping[str, str]]
+
+#: Of a pod that asks.
+RESOURCES: Amounts = {
+    "requests": {"cpu": "20m", "memory": "48Mi", "ephemeral-storage": "8Mi"},
+    "limits": {"cpu": "500m", "memory": "128Mi", "ephemeral-storage": "64Mi"},
+}
+#: Of a pod that sends load. A core and a half: the generator must not be what is measured.
+LOAD_RESOURCES: Amounts = {
+    "requests": {"cpu": "200m", "memory": "96Mi", "ephemeral-storage": "8Mi"},
+    "limits": {"cpu": "1500m", "memory": "256Mi", "ephemeral-storage": "64Mi"},
+}
+
+
+@dataclass(frozen=True)
+class Kit:
+    """image: what they run, "" for none: then nobody checks; pull_secrets: names of Secrets in the namespaces of the services, beside those
+    that a service names itself; resources, load_resources: of those that ask, and of those that send load.
+    """
+
+    image: str = ""
+    pull_secrets: tuple[str, ...] = ()
+    resources: Amounts = field(default_factory=lambda: RESOURCES)
+    load_resources: Amounts = field(default_factory=lambda: LOAD_RESOURCES)
+
+
+def amounts_of(text: str, default: Amounts) -> Amounts:
+    """Requests and limits as JSON, as in a container; the default for a blank text.
+
+    Raises ValueError, with the field and the remedy, for what the API server would refuse.
+    """
+    if not text.strip():
+        return default
+    try:
+        given = json.loads(text)
+    except (ValueError, RecursionError):
+        given = None
+    if not isinstance(given, dict) or not given.keys() <= {"requests", "limits"}:
+        raise ValueError('not the resources of a container: write {"requests": {…}, "limits": {…}} as JSON')
+    found = {kind: _amounts(kind, given.get(kind) or {}) for kind in ("requests", "limits")}
+    for name, request in found["requests"].items():
+        limit = found["limits"].get(name)
+        if limit is not None and amount(request) > amount(limit):
+            raise ValueError(f"requests.{name}: {request} is more than limits.{name}, which is {limit}: lower it, or raise the limit")
+    return found
+
+
+def _amounts(kind: str, given: object) -> dict[str, str]:
+    if not isinstance(given, dict):
+        raise ValueError(f"{kind}: not a map: write it as {{cpu: 20m, memory: 48Mi}}")
+    found = {str(name): str(value) for name, value in given.items()}
+    for name, value in found.items():
+        try:
+            amount(value)
+        except ValueError as error:
+            raise ValueError(f"{kind}.{name}: {error}") from error
+    return found
