@@ -33,6 +33,7 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "Event": ("api/v1", "events"),
     "PersistentVolumeClaim": ("api/v1", "persistentvolumeclaims"),
     "ResourceQuota": ("api/v1", "resourcequotas"),
+    "LimitRange": ("api/v1", "limitranges"),
     "PersistentVolume": ("api/v1", "persistentvolumes"),
     "Namespace": ("api/v1", "namespaces"),
     "PodDisruptionBudget": ("apis/policy/v1", "poddisruptionbudgets"),

@@ -178,6 +178,8 @@ CHOICES: list[dict[str, str]] = [
     {"HARDENED_PROMETHEUS_SHARED": "0"},
     {"HARDENED_ALLOW_BASELINE": "off"},
     {"HARDENED_SERVICE_ANNOTATION_KEYS": "a.b/c", "HARDENED_SERVICE_TYPES": "LoadBalancer, NodePort"},
+    {"HARDENED_VERIFIER_PULL_SECRETS": "mirror, a,", "HARDENED_VERIFIER_RESOURCES": '{"requests": {"cpu": 1}}'},
+    {"HARDENED_LOAD_RESOURCES": '{"limits": {"memory": "1Gi"}}', "HARDENED_VERIFIER_RESOURCES": " "},
 ]
 
 

@@ -17,7 +17,9 @@ from e2e.cluster.paths import cache_root
 from hardened.api.action import HardenedServiceActionSpec
 from hardened.api.parse import parse
 from hardened.core.children import at_rest
+from hardened.core.kit import RESOURCES, Kit
 from hardened.core.revisions.revision import render
+from hardened.shell.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 OPERATOR = ROOT / "charts/hardened-operator"
@@ -111,6 +113,8 @@ def test_an_image_as_the_chart_takes_it(image: str, expected: dict[str, str]) ->
         pytest.param(OPERATOR, "prometheus.url=prometheus:9090", "/prometheus/url", id="an address without a scheme"),
         pytest.param(OPERATOR, "prometheus.url=http://a:b@c", "/prometheus/url", id="an address with a password"),
         pytest.param(OPERATOR, "prometheus.shared=yes", "/prometheus/shared", id="a text for a boolean"),
+        pytest.param(OPERATOR, "verifier.resources.request.cpu=1", "'request'", id="a misspelt field of what pods ask for"),
+        pytest.param(OPERATOR, "verifier.imagePullSecrets={a}", "/verifier/imagePullSecrets/0", id="a text for a Secret"),
         pytest.param(OPERATOR, "image.tag=latest", "image.tag", id="the operator's image without a version"),
         pytest.param(OPERATOR, "leaderElection.enabled=false", "leaderElection.enabled", id="two that would both lead"),
         pytest.param(OPERATOR, "serviceAccount.create=false", "serviceAccount.name", id="no account"),
@@ -237,6 +241,22 @@ def test_the_operator_may_reach_prometheus_where_one_is_named(values: list[str],
     told = {each["name"]: each.get("value") for each in env}
     assert told["HARDENED_PROMETHEUS_URL"] == values[0].partition("=")[2]
     assert told["HARDENED_PROMETHEUS_SHARED"] == "true"
+
+
+@pytest.mark.cluster
+def test_the_operator_is_told_what_the_pods_are_made_of_that_check() -> None:
+    def told(*values: str) -> Settings:
+        pod = _named(_rendered(OPERATOR, *values), "Deployment", "hardened-operator")["spec"]["template"]["spec"]
+        env = {each["name"]: str(each.get("value", "")) for each in pod["containers"][0]["env"]}
+        return Settings.from_environ(env | {"HOSTNAME": "a", "POD_NAMESPACE": "b"})
+
+    assert told().policy.kit == Kit(told().verifier_image), "the same as where nothing is said"
+    secrets = ("imagePullSecrets[0].name=a", "verifier.imagePullSecrets[0].name=b", "verifier.imagePullSecrets[1].name=a")
+    sizes = ("verifier.resources.requests.cpu=25m", "verifier.loadResources.limits.cpu=null")
+    found = told(*secrets, *sizes, "verifier.image=mirror.example/h:1").policy.kit
+    assert (found.image, found.pull_secrets) == ("mirror.example/h:1", ("a", "b"))
+    assert found.resources["requests"] == {**RESOURCES["requests"], "cpu": "25m"}
+    assert "cpu" not in found.load_resources["limits"]
 
 
 @pytest.mark.cluster

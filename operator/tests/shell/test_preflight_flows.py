@@ -12,8 +12,8 @@ from tests.shell.enumerations import turns
 from tests.shell.operator_world import RELEASED, Killed, Strike, World, create_released, release, service
 from tests.shell.test_release_flows import Watchman
 
-from hardened.errors import Refused
-from hardened.shell.kinds import CONFIG_MAP, DEPLOYMENT, HARDENED_SERVICE, RESOURCE_QUOTA
+from hardened.errors import ApiFailure, Refused, TryAgain
+from hardened.shell.kinds import CONFIG_MAP, DEPLOYMENT, HARDENED_SERVICE, LIMIT_RANGE, NETWORK_POLICY, POD, RESOURCE_QUOTA, Kind
 
 Body = dict[str, Any]
 Step = Callable[[World], Any]
@@ -75,6 +75,14 @@ def bar(part: str, words: str) -> Step:
     return make
 
 
+async def deny(world: World) -> None:
+    """Somebody closes every way in the namespace."""
+    meta, spec = {"name": "default-deny", "namespace": "shop"}, {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    await world.people.create(
+        NETWORK_POLICY, {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": meta, "spec": spec}
+    )
+
+
 LIMITS = "maximum cpu usage per Container is 200m, but limit is 500m"
 WATCHED = {"afterCutover": {"window": "2s", "checks": [{"name": "live", "tcp": {}}]}}
 IN_PLACE = {**RELEASED["release"], "strategy": "RollingUpdate"}
@@ -86,6 +94,7 @@ FLOWS: dict[str, tuple[Step, ...]] = {
     "room": (create_released, crowd, add_nodes),
     "probe": (create_released, bar("-cutover-", "exceeded quota: small"), release("web:2"), bar("", "")),
     "check": (create_released, bar("-after-", LIMITS), release("web:2", verify=WATCHED), bar("", "")),
+    "denied": (deny, create_released, release("web:2", verify=WATCHED)),
     "in place": (create_released, bar("-cutover-", LIMITS), release("web:2", release=IN_PLACE), bar("", "")),
 }
 
@@ -132,6 +141,7 @@ NOTHING, HEALTHY = ("", "", "", "", 0), ("", "Healthy", "False", "Healthy", 2)
         ("room", [HEALTHY, ("Preview", "Unschedulable", "False", "Progressing", 4), HEALTHY]),
         ("probe", [HEALTHY, HEALTHY, ("ScaleUp", "QuotaExceeded", "False", "Progressing", 4), HEALTHY]),
         ("check", [HEALTHY, HEALTHY, ("ScaleUp", "PodsRefused", "False", "Progressing", 4), HEALTHY]),
+        ("denied", [NOTHING, HEALTHY, HEALTHY]),
         ("in place", [HEALTHY, HEALTHY, ("Preflight", "PodsRefused", "False", "Progressing", 2), HEALTHY]),
     ],
 )
@@ -217,3 +227,46 @@ def test_where_config_maps_may_not_be_read_the_pods_tell_what_is_missing() -> No
         return str(world.server.all(HARDENED_SERVICE)[0]["status"]["phase"])
 
     assert virtual_time.run(play()) == "Healthy"
+
+
+def told_of(world: World, kind: str = "Ready") -> str:
+    (live,) = world.server.all(HARDENED_SERVICE)
+    return next(str(each["message"]) for each in live["status"]["conditions"] if each["type"] == kind)
+
+
+def fails(failure: ApiFailure, *kinds: Kind, part: str = "") -> Step:
+    """From now on calls for these kinds fail, whose names hold this part; of no kind: none does."""
+
+    def fail(call: Call) -> None:
+        if call.kind in kinds and part in (call.name or ""):
+            raise failure
+
+    async def strike(world: World) -> None:
+        world.server.before = fail if kinds else None
+
+    return strike
+
+
+CLOSED = Refused("networkpolicies is forbidden", status=403)
+BROKEN = TryAgain("internal error", status=500)
+
+
+@pytest.mark.parametrize(
+    "strike",
+    [
+        pytest.param(fails(CLOSED, NETWORK_POLICY, part="web-verify"), id="their way may not be opened"),
+        pytest.param(fails(BROKEN, LIMIT_RANGE), id="nobody can say what is demanded of them"),
+    ],
+)
+def test_pods_whose_way_may_be_closed_are_not_made_and_the_version_waits(strike: Step) -> None:
+    async def play() -> None:
+        world = World()
+        await world.play(deny, create_released, strike, release("web:2"))
+        step, _, stalls, phase, pods = seen(world)
+        assert (step, stalls, phase, pods) == ("ScaleUp", "False", "Progressing", 4)
+        assert not [live for live in world.server.all(POD) if "-verify-" in live["metadata"]["name"]]
+        assert "the operator" in told_of(world) or "internal error" in told_of(world)
+        await world.play(fails(BROKEN))
+        assert seen(world) == HEALTHY
+
+    virtual_time.run(play())

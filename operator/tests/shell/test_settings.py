@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 
+from hardened.core.kit import LOAD_RESOURCES
 from hardened.shell.settings import BadSetting, Settings
 
 POD = {"HOSTNAME": "operator-7d9c-x2x", "POD_NAMESPACE": "hardened-system"}
@@ -33,9 +34,15 @@ def test_a_pod_needs_no_setting_at_all() -> None:
         pytest.param({"PROMETHEUS_SHARED": "true"}, "prometheus_shared", True, id="and that it is shared"),
         pytest.param({"SERVICE_ANNOTATION_KEYS": "a.b/*"}, "service_annotation_keys", ("a.b/*",), id="keys of Services"),
         pytest.param({"SERVICE_TYPES": "NodePort, LoadBalancer"}, "service_types", ("LoadBalancer", "NodePort"), id="types of Services"),
+        pytest.param({"VERIFIER_PULL_SECRETS": "b, a"}, "verifier_pull_secrets", ("a", "b"), id="names of Secrets"),
+        pytest.param(
+            {"VERIFIER_RESOURCES": '{"requests": {"cpu": 1, "memory": "1Gi"}}'},
+            "verifier_resources", {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {}}, id="what a pod asks for",
+        ),
+        pytest.param({"LOAD_RESOURCES": " "}, "load_resources", LOAD_RESOURCES, id="as it is where nothing is said"),
         pytest.param({"LOG_LEVEL": "DEBUG"}, "log_level", "debug", id="the log level in any case"),
     ],
-)
+)  # fmt: skip
 def test_a_value_is_read(variables: dict[str, str], field: str, expected: Any) -> None:
     environ = POD | {f"HARDENED_{name}": value for name, value in variables.items()}
     assert getattr(Settings.from_environ(environ), field) == expected
@@ -79,6 +86,13 @@ def test_a_value_is_read(variables: dict[str, str], field: str, expected: Any) -
         ("PROMETHEUS_SHARED", "perhaps"),
         ("PROMETHEUS_CA_FILE", "ca.crt"),
         ("PROMETHEUS_KEY_FILE", "/tls.key"),  # without its certificate
+        ("VERIFIER_PULL_SECRETS", "a/b"),
+        ("VERIFIER_RESOURCES", "20m"),
+        ("VERIFIER_RESOURCES", "[]"),
+        ("VERIFIER_RESOURCES", '{"request": {}}'),
+        ("VERIFIER_RESOURCES", '{"requests": ["20m"]}'),
+        ("LOAD_RESOURCES", '{"requests": {"cpu": "a few"}}'),
+        ("LOAD_RESOURCES", '{"requests": {"cpu": "2"}, "limits": {"cpu": "1500m"}}'),
         ("LOG_LEVEL", "loud"),
     ],
 )
@@ -89,6 +103,18 @@ def test_a_bad_value_is_refused_in_the_name_of_its_variable(variable: str, value
     expected = "RENEW_DEADLINE" if (variable, value) == ("LEASE_DURATION", "9") else variable
     assert str(caught.value).startswith(f"HARDENED_{expected}: ")
     assert caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ('{"requests": {"cpu": "2"}, "limits": {"cpu": "1500m"}}', "requests.cpu: 2 is more than limits.cpu, which is 1500m"),
+        ('{"limits": {"memory": "1 GB"}}', "limits.memory: '1 GB' is not a quantity"),
+    ],
+)
+def test_what_is_wrong_of_resources_is_named(value: str, says: str) -> None:
+    with pytest.raises(BadSetting, match=says):
+        Settings.from_environ(POD | {"HARDENED_VERIFIER_RESOURCES": value})
 
 
 @pytest.mark.parametrize(
