@@ -3,7 +3,10 @@
 import atexit
 import json
 import shutil
+import signal
+import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -157,10 +160,17 @@ def connect(
     Raises Stop where the kubeconfig cannot be used.
     """
     chosen = target(kubeconfig, context, namespace)
+    _end_in_order()
     folder = Path(tempfile.mkdtemp(prefix="hardenctl-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     transport = LoggedIn(_transport(chosen, folder), source(chosen, folder))
     return ApiCluster(chosen, transport, user=user, request_timeout=request_timeout, trace=trace)
+
+
+def _end_in_order() -> None:
+    """SIGTERM ends the process as an error does. By itself it would leave the folder behind, with the keys in it."""
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
 
 def _transport(chosen: Target, folder: Path) -> Transport:

@@ -2,6 +2,11 @@
 
 import base64
 import json
+import os
+import signal
+import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +80,28 @@ BETA = {"apiVersion": "client.authentication.k8s.io/v1beta1", "command": "login"
 def test_the_client_is_chosen_by_the_kubeconfig(files: Any, user: Any, cluster: Any, expected: bool) -> None:
     files(config(user=user, cluster=cluster))
     assert target().needs_official_client is expected
+
+
+def test_keys_are_gone_once_the_process_is_told_to_end(kubeconfig_file: Any, tmp_path: Path) -> None:
+    (folder := tmp_path / "private").mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        entry = {"server": f"http://127.0.0.1:{server.getsockname()[1]}"}
+        file = kubeconfig_file(user={"client-key-data": base64.b64encode(b"KEY").decode()}, cluster=entry)
+        environment = {
+            **os.environ,
+            "TMPDIR": str(folder),
+            "KUBECONFIG": str(file),
+            "NO_PROXY": "*",
+            "PYTHONPATH": os.pathsep.join(sys.path),
+        }
+        argv = [sys.executable, "-m", "hardenctl", "status", "web", "-w"]
+        with subprocess.Popen(argv, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            server.settimeout(60)
+            with server.accept()[0]:
+                assert [path.read_text() for path in folder.glob("hardenctl-*/*")] == ["KEY"]
+                process.send_signal(signal.SIGTERM)
+                assert process.wait(60) == 128 + signal.SIGTERM
+    assert list(folder.iterdir()) == []
 
 
 def test_keys_go_into_private_files_only(files: Any, tmp_path: Path) -> None:
