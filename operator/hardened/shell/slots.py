@@ -18,17 +18,18 @@ class Slots:
         self._count = count
         self._by_service: Counter[Key] = Counter()
         self._by_namespace: Counter[str] = Counter()
-        self._waiting: dict[asyncio.Future[None], Key] = {}  # in the order in which they came
+        # By namespace and service, in the order in which they came: who has a share already is passed over at once, however many wait.
+        self._waiting: dict[str, dict[Key, dict[asyncio.Future[None], None]]] = {}
 
     async def take(self, owner: Key) -> None:
         """Waits for a slot. Each one that was taken is to be given back."""
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting[turn] = owner
+        self._waiting.setdefault(owner.namespace, {}).setdefault(owner, {})[turn] = None
         self._hand_out()
         try:
             await turn
         except asyncio.CancelledError:
-            self._waiting.pop(turn, None)
+            self._leave(owner, turn)
             if turn.done() and not turn.cancelled():
                 self.give_back(owner)
             raise
@@ -42,21 +43,28 @@ class Slots:
         self._hand_out()
 
     def _hand_out(self) -> None:
-        while self._by_service.total() < self._count:
-            turn = min(filter(self._may_have, self._waiting), key=self._held, default=None)
-            if turn is None:
-                return
-            owner = self._waiting.pop(turn)
-            self._by_service[owner] += 1
-            self._by_namespace[owner.namespace] += 1
+        while self._by_service.total() < self._count and (owner := self._next()):
+            turn = next(iter(self._waiting[owner.namespace][owner]))
+            self._leave(owner, turn)
             if not turn.done():
+                self._by_service[owner] += 1
+                self._by_namespace[owner.namespace] += 1
                 turn.set_result(None)
 
-    def _may_have(self, turn: asyncio.Future[None]) -> bool:
-        of_namespace, of_service = self._held(turn)
-        is_within = of_namespace < max(1, self._count * NAMESPACE_SHARE) and of_service < max(1, self._count * SERVICE_SHARE)
-        return is_within and not turn.done()
+    def _next(self) -> Key | None:
+        most, most_of_service = (max(1, self._count * share) for share in (NAMESPACE_SHARE, SERVICE_SHARE))
+        namespaces = [namespace for namespace in self._waiting if self._by_namespace[namespace] < most]
+        for namespace in sorted(namespaces, key=self._by_namespace.__getitem__):
+            services = [owner for owner in self._waiting[namespace] if self._by_service[owner] < most_of_service]
+            if services:
+                return min(services, key=self._by_service.__getitem__)
+        return None
 
-    def _held(self, turn: asyncio.Future[None]) -> tuple[int, int]:
-        owner = self._waiting[turn]
-        return self._by_namespace[owner.namespace], self._by_service[owner]
+    def _leave(self, owner: Key, turn: asyncio.Future[None]) -> None:
+        services = self._waiting.get(owner.namespace, {})
+        turns = services.get(owner, {})
+        turns.pop(turn, None)
+        if not turns:
+            services.pop(owner, None)
+        if not services:
+            self._waiting.pop(owner.namespace, None)

@@ -1,6 +1,7 @@
 """Slots are shared out: whoever asks for many has no more of them than their share, and whoever comes is next."""
 
 import asyncio
+import time
 from collections import Counter
 
 import pytest
@@ -58,6 +59,20 @@ def test_a_free_slot_goes_to_the_namespace_that_holds_the_fewest() -> None:
         return order[4:]
 
     assert asyncio.run(play()) == ["c"]
+
+
+def test_however_many_wait_whose_share_is_taken_the_others_are_served_at_once() -> None:
+    async def play() -> float:
+        slots, began = Slots(8), time.monotonic()
+        tasks = [asyncio.create_task(slots.take(Key("mall", f"s{n % 250}"))) for n in range(4000)]
+        await settle()
+        await asyncio.wait_for(slots.take(Key("shop", "web")), 5)
+        seconds = time.monotonic() - began
+        for task in tasks:
+            task.cancel()
+        return seconds
+
+    assert asyncio.run(play()) < 2
 
 
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from("xy"), st.booleans()), max_size=60), st.integers(1, 9))
