@@ -15,14 +15,18 @@ MOST_DIGITS: Final = 4000
 #: Why an object is left out, after `it`.
 UNUSABLE: Final = f"is nested deeper than {DEEPEST} levels, or holds a number of more than {MOST_DIGITS:,} digits"
 
-#: Bytes of a list's page: a hundred usual objects have a tenth of it, one can have 1.5 MiB and several times that as JSON.
-MOST_BYTES: Final = 8 * 1024 * 1024
+#: Bytes of a list's page: a hundred usual objects have a fifth of it, one can have 1.5 MiB and several times that as JSON. As dictionaries
+#: it can have twenty times that.
+MOST_BYTES: Final = 4 * 1024 * 1024
 
 _CONTAINERS: Final = frozenset({dict, list})
 #: Up to and with the next bracket that is no part of a string. Possessive throughout: no text makes it try twice.
 _BRACKET: Final = re.compile(rb'(?:"(?:[^"\\]++|\\.)*+"|[^"{}\[\]]++)*+[{}\[\]]', re.DOTALL)
-_ESCAPE: Final = re.compile(r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[dD][89a-fA-F][0-9a-fA-F]{2}|.)", re.DOTALL)
-_LONE_ESCAPE: Final = len(r"\ud800")
+_SURROGATE: Final = re.compile(rb"(?<!\\)(?:\\\\)*+\\u[dD][89a-fA-F]")
+#: A pair of surrogates, or half of one, with the escaped backslashes before it.
+_SURROGATES: Final = re.compile(
+    r"(?<!\\)((?:\\\\)*+)\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2}))"
+)
 
 
 def _nested(levels: int) -> list[Any]:
@@ -50,18 +54,26 @@ async def at_most(parts: AsyncIterator[bytes], most: int) -> bytes:
     return bytes(found)
 
 
-async def read(text: bytes) -> Any:
+class TooSlow(Exception):
+    """A text that would take long to read."""
+
+
+async def read(text: bytes, *, is_patient: bool = True) -> Any:
     """What a text says, as json.loads has it; raises ValueError where it is no JSON.
+
+    is_patient: whether to wait for what takes long to read; TooSlow otherwise.
 
     Half of a surrogate pair, and bytes that are no UTF-8, are read as U+FFFD, as the API server does itself where it looks into a text.
     What is nested too deep is cut off so that is_usable tells of it, and so is a number that is too long.
     """
     try:
-        if b"\\ud" not in text and b"\\uD" not in text:
+        if (b"\\ud" not in text and b"\\uD" not in text) or not _SURROGATE.search(text):
             return json.loads(text.decode())
     except (RecursionError, ValueError):
         pass
-    # Half a second for the oddest: the loop is not to wait for it.
+    if not is_patient:
+        raise TooSlow
+    # Up to a second for the oddest: the loop is not to wait for it.
     return await asyncio.to_thread(_read_slowly, text)
 
 
@@ -77,9 +89,16 @@ def is_usable(value: Any) -> bool:
 
 def _read_slowly(text: bytes) -> Any:
     try:
-        return json.loads(_ESCAPE.sub(_whole, _cut(text).decode(errors="replace")), parse_int=_number)
-    except RecursionError as error:
-        raise ValueError("nested too deep, and not closed") from error
+        return _read_whole(text)
+    except RecursionError:
+        try:
+            return _read_whole(_cut(text))
+        except RecursionError as error:
+            raise ValueError("nested too deep, and not closed") from error
+
+
+def _read_whole(text: bytes) -> Any:
+    return json.loads(_SURROGATES.sub(_whole, text.decode(errors="replace")), parse_int=_number)
 
 
 def _cut(text: bytes) -> bytes:
@@ -101,8 +120,7 @@ def _cut(text: bytes) -> bytes:
 
 
 def _whole(escape: re.Match[str]) -> str:
-    said = escape[0]
-    return r"\ufffd" if len(said) == _LONE_ESCAPE and said[2] in "dD" else said
+    return rf"{escape[1]}\ufffd" if escape[2] else escape[0]
 
 
 def _number(digits: str) -> Any:

@@ -1,8 +1,7 @@
 """What aiohttp makes the replies of that kopf gets: its lists and watches go into the cache on their way."""
 
 import sys
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import aiohttp
 
@@ -10,15 +9,20 @@ from hardened.shell import reading
 from hardened.shell.lists import Lists
 from hardened.shell.streams import Streams, Watched
 
+#: Seconds for a page that is asked for again, as kopf has for each.
+PAGE_SECONDS: Final = 15
 
-def response_class(lists: Lists, streams: Streams, ask_for_fewer: Callable[[], None]) -> type[aiohttp.ClientResponse]:
+
+def response_class(lists: Lists, streams: Streams) -> type[aiohttp.ClientResponse]:
     """The class for the replies of one session. A reply that cannot be read is as one that was cut off: kopf asks anew after a pause.
 
-    ask_for_fewer: called before that, where a page of a list has too many bytes to be read at once.
+    A page of a list that has too many bytes to be read at once is asked for with fewer objects, and so are those after it at first.
     """
+    limits: dict[str, int] = {}  # by path: how many objects to ask for, where more were too large
 
     class Response(aiohttp.ClientResponse):
         async def start(self, connection: Any) -> aiohttp.ClientResponse:
+            self._asked_by = self._session  # which forgets it with the last byte of the reply
             await super().start(connection)
             kind = streams.kind_of(self.url.path)
             if self.status == 200 and kind and "watch" in self.url.query:
@@ -28,17 +32,28 @@ def response_class(lists: Lists, streams: Streams, ask_for_fewer: Callable[[], N
         async def json(self, **how: Any) -> Any:
             if self.status != 200:
                 return await super().json(**how)
-            # Of one object all is read.
-            most = reading.MOST_BYTES if int(self.url.query.get("limit", "1")) > 1 else sys.maxsize
+            path, limit = self.url.path, int(self.url.query.get("limit", "1"))
+            if limit > limits.get(path, limit):
+                return await self._again(limits[path])
             try:
-                page = await reading.read(await reading.at_most(self.content.iter_any(), most))
-            except reading.TooLarge as error:
-                ask_for_fewer()
-                raise aiohttp.ClientPayloadError("the page is too large") from error
+                # Of one object all is read.
+                page = await reading.read(await reading.at_most(self.content.iter_any(), reading.MOST_BYTES if limit > 1 else sys.maxsize))
+            except reading.TooLarge:
+                limits[path] = max(1, limit // 10)
+                return await self._again(limits[path])
             except ValueError as error:
                 raise aiohttp.ClientPayloadError("the reply is no JSON") from error
-            if not isinstance(page, dict):
-                return page
-            return lists.taken(self.url.path, page, is_first="continue" not in self.url.query)
+            if path in limits:
+                limits[path] = 2 * limit
+            return lists.taken(path, page, is_first="continue" not in self.url.query) if isinstance(page, dict) else page
+
+        async def _again(self, limit: int) -> Any:
+            assert self._asked_by, "by a session"
+            self.close()
+            url, timeout = self.url.update_query(limit=str(limit)), aiohttp.ClientTimeout(total=PAGE_SECONDS)
+            async with self._asked_by.get(url, timeout=timeout) as reply:
+                if reply.status != 200:
+                    raise aiohttp.ClientPayloadError(f"a smaller page was answered with HTTP {reply.status}")
+                return await reply.json()
 
     return Response

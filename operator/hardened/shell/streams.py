@@ -4,6 +4,7 @@ kopf reads each line by a parser that one object can end, and the process with i
 object.
 """
 
+import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -18,6 +19,10 @@ from hardened.shell.workqueue import WorkQueue
 
 logger = logging.getLogger(__name__)
 
+#: Seconds that a line may take to be read. After one that takes longer no such line of its kind is read for so many times as long: whoever
+#: writes one again and again is not to hold up all others. What is left out is in the next complete list.
+SLOW: Final = 0.2
+PATIENCE: Final = 10
 _NEWS: Final = frozenset({"ADDED", "MODIFIED", "DELETED"})
 #: What makes kopf list anew, after a pause.
 _ANEW: Final = b'{"type":"ERROR","object":{"kind":"Status","code":410}}\n'
@@ -29,6 +34,7 @@ class Streams:
     def __init__(self, cache: Cache, queue: WorkQueue, kinds: Iterable[Kind], saw: Callable[[str], None]) -> None:
         self._cache, self._queue, self._saw = cache, queue, saw
         self._kinds = {kind.plural: kind for kind in kinds}
+        self._patient_at: dict[Kind, float] = {}  # when slow lines of a kind are read again
 
     def kind_of(self, path: str) -> Kind | None:
         """The kind that is watched under this path, if its watch is to be taken."""
@@ -42,7 +48,10 @@ class Streams:
     async def _taken(self, kind: Kind, line: bytes) -> bytes:
         self._saw(kind.plural)
         try:
-            event = await reading.read(line)
+            event = await self._read(kind, line)
+        except reading.TooSlow:
+            logger.info("news of one of the %s is left out: it takes long to read, as the one before it did", kind.plural)
+            return b""
         except ValueError:
             event = None
         told, obj = (event.get("type"), event.get("object")) if isinstance(event, dict) else (None, None)
@@ -57,6 +66,15 @@ class Streams:
         meta = obj.get("metadata")
         version = meta.get("resourceVersion") if isinstance(meta, dict) else None
         return _bookmark(kind, version) if isinstance(version, str) else b""
+
+    async def _read(self, kind: Kind, line: bytes) -> Any:
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        try:
+            return await reading.read(line, is_patient=began >= self._patient_at.get(kind, began))
+        finally:
+            if (took := clock() - began) > SLOW:
+                self._patient_at[kind] = began + PATIENCE * took
 
 
 class Watched:

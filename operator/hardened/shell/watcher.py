@@ -41,7 +41,7 @@ async def _watch(
     """The kinds that the API server does not tell of; empty when kopf ended by itself."""
     registry, insights, stop = kopf.OperatorRegistry(), Insights(), asyncio.Event()
     chosen = watches.settings()
-    watches.register(registry, Login(load, watching, lambda: watches.ask_for_fewer(chosen)))
+    watches.register(registry, Login(load, watching))
     tasks = await kopf.spawn_tasks(
         registry=registry,
         settings=chosen,

@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-import logging
 import random
 import ssl
 from collections.abc import Awaitable, Callable, Iterator
@@ -36,8 +35,6 @@ from hardened.shell.replies import response_class
 from hardened.shell.streams import Streams
 from hardened.shell.workqueue import WorkQueue
 
-logger = logging.getLogger(__name__)
-
 CHILDREN: Final = (
     DEPLOYMENT,
     SERVICE,
@@ -65,10 +62,6 @@ SELECTORS: Final = {
 WATCH_SECONDS: Final = 120
 #: A rejected token is tried again after this long: the kubelet may be about to replace it.
 LOGIN_PAUSE: Final = 1.0
-
-
-#: Objects in a page of kopf's lists, see ask_for_fewer.
-CHUNK: Final = 100
 
 
 class EndlessBackoff:
@@ -133,7 +126,7 @@ def settings() -> kopf.OperatorSettings:
     chosen.watching.connect_timeout = 5
     chosen.watching.inactivity_timeout = 70
     chosen.watching.reconnect_backoff = 1
-    chosen.watching.chunk_size = CHUNK
+    chosen.watching.chunk_size = 100
     # A worker holds its place for idle_timeout after its last event: at kopf's 5 s, twenty places take 1,000 objects 250 s.
     chosen.queueing.worker_limit = 20
     chosen.queueing.idle_timeout = 0.05
@@ -147,20 +140,13 @@ def settings() -> kopf.OperatorSettings:
     return chosen
 
 
-def ask_for_fewer(chosen: kopf.OperatorSettings) -> None:
-    """For all lists from now on: a page is read at once, and somebody has made many large objects."""
-    chosen.watching.chunk_size = max(1, (chosen.watching.chunk_size or CHUNK) // 10)
-    logger.info("lists come in pages of %d objects from now on: some are large", chosen.watching.chunk_size)
-
-
 class Login:
     """Gives kopf a session whose requests leave a sign of life, and whose token is as the file has it at each login."""
 
-    def __init__(self, load: Callable[[], Any], watching: Watching, ask_for_fewer: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, load: Callable[[], Any], watching: Watching) -> None:
         self._load, self._signs, self._clock = load, watching.signs, watching.clock
         self._lists = Lists(watching.cache, watching.queue, WATCHED)
         self._streams = Streams(watching.cache, watching.queue, WATCHED, self._saw)
-        self._ask_for_fewer = ask_for_fewer
         self._is_first = True
 
     async def __call__(self) -> kopf.AiohttpSession:
@@ -177,7 +163,7 @@ class Login:
             trust_env=False,
             middlewares=[_by_metadata, *([_named(who.server_name)] if who.server_name else [])],
             trace_configs=[self._trace()],
-            response_class=response_class(self._lists, self._streams, self._ask_for_fewer),
+            response_class=response_class(self._lists, self._streams),
         )
         return kopf.AiohttpSession(aiohttp_session=session, server=who.server)
 

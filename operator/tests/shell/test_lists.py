@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 import pytest
@@ -15,7 +16,6 @@ from hardened.shell.kinds import CONFIG_MAP, DEPLOYMENT, HARDENED_SERVICE
 from hardened.shell.lists import Lists
 from hardened.shell.replies import response_class
 from hardened.shell.streams import Streams
-from hardened.shell.watches import ask_for_fewer, settings
 from hardened.shell.workqueue import Key, WorkQueue
 
 ALL, ONE = "/apis/apps/v1/deployments", "/apis/apps/v1/namespaces/shop/deployments"
@@ -47,7 +47,7 @@ class Listened:
     async def _ask(self, server: Server, paths: Iterable[str]) -> list[Any]:
         lists = Lists(self.cache, self.queue, (DEPLOYMENT, CONFIG_MAP))
         streams = Streams(self.cache, self.queue, (), lambda _: None)
-        async with server, aiohttp.ClientSession(response_class=response_class(lists, streams, lambda: None)) as session:
+        async with server, aiohttp.ClientSession(response_class=response_class(lists, streams)) as session:
             seen = []
             for path in paths:
                 async with session.get(server.url + path) as response:
@@ -97,28 +97,36 @@ def test_what_is_not_asked_about_passes_as_it_is() -> None:
     assert Listened(reply(200, body), paths=["/api/v1/pods"]).seen == [body]
 
 
-def test_a_page_that_is_too_large_is_as_one_that_was_cut_off_and_fewer_objects_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "MOST_BYTES", 100)
-    chosen = settings()
+def test_a_page_that_is_too_large_is_asked_for_with_fewer_objects_and_nothing_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of this list alone, and with more of them again where those fit."""
+    monkeypatch.setattr(reading, "MOST_BYTES", 600)
+    named = [deployment(name) for name in ("old", "kept", "new", "other")]
 
-    async def ask(limit: int) -> int:
+    async def ask() -> tuple[list[int], list[int]]:
         cache, queue = Cache(), WorkQueue(lambda: 0.0, random.Random(1))
         lists, streams = Lists(cache, queue, (DEPLOYMENT,)), Streams(cache, queue, (), lambda _: None)
-        replies = response_class(lists, streams, lambda: ask_for_fewer(chosen))
-        async with (
-            Server(page(deployment("new"), deployment("kept"))) as server,
-            aiohttp.ClientSession(response_class=replies) as session,
-            session.get(f"{server.url}{ALL}?limit={limit}") as response,
-        ):
-            await response.json()
-            return len(cache)
+        one, two, three = page(named[0], more="t"), page(*named[1:3], more="u"), page(named[3])
+        server = Server(page(*named), page(*named), one, page(*named), two, page(*named), three, page(*named[:2]))
+        async with server, aiohttp.ClientSession(response_class=response_class(lists, streams)) as session:
+            known = []
+            for path in (ALL, f"{ALL}?continue=t", f"{ALL}?continue=u", ONE):
+                async with session.get(server.url + path, params={"limit": "100"}) as response:
+                    await response.json()
+                    known.append(len(cache))
+            asked = [parse_qs(urlsplit(path).query) for _, path, _, _ in server.requests]
+            assert [query.get("continue", [""])[0] for query in asked] == ["", "", "", "t", "t", "u", "u", ""]
+            return [int(query["limit"][0]) for query in asked], known
 
-    for limit in (100, 10):
-        assert chosen.watching.chunk_size == limit
-        with pytest.raises(aiohttp.ClientPayloadError):
-            asyncio.run(ask(limit))
-    assert chosen.watching.chunk_size == 1
-    assert asyncio.run(ask(1)) == 2
+    limits, known = asyncio.run(ask())
+    assert limits == [100, 10, 1, 100, 2, 100, 4, 100]
+    assert known == [1, 3, 4, 2]
+
+
+@pytest.mark.parametrize("answer", [status(500, "InternalError"), reply(200, b"{"), b""])
+def test_a_smaller_page_that_is_not_had_is_as_one_that_was_cut_off(monkeypatch: pytest.MonkeyPatch, answer: bytes) -> None:
+    monkeypatch.setattr(reading, "MOST_BYTES", 100)
+    with pytest.raises((aiohttp.ClientPayloadError, aiohttp.ClientConnectionError)):
+        Listened(page(deployment("new"), deployment("kept")), answer, paths=[f"{ALL}?limit=100"])
 
 
 def test_a_list_that_is_no_json_is_as_one_that_was_cut_off() -> None:

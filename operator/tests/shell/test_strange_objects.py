@@ -18,7 +18,7 @@ from tests.shell.operator_world import World, service
 from tests.shell.strange import OF_EVERY_KIND, OF_REVISIONS, PLACES, VALUES, news, strange
 
 from hardened.errors import Refused
-from hardened.shell import reading, watcher
+from hardened.shell import reading, streams, watcher
 from hardened.shell.cache import Cache
 from hardened.shell.client import Client
 from hardened.shell.credentials import Credentials
@@ -76,10 +76,10 @@ class Listening:
 
     async def ask(self, answer: bytes, kind: Kind, query: str = "") -> list[bytes] | Any:
         """What kopf gets to see."""
-        lists, streams = Lists(self.cache, self.queue, WATCHED), Streams(self.cache, self.queue, WATCHED, self.seen.append)
+        lists, watches = Lists(self.cache, self.queue, WATCHED), Streams(self.cache, self.queue, WATCHED, self.seen.append)
         async with (
             Server(answer) as server,
-            aiohttp.ClientSession(response_class=response_class(lists, streams, lambda: None)) as session,
+            aiohttp.ClientSession(response_class=response_class(lists, watches)) as session,
             session.get(server.url + kind.path(None) + query) as response,
         ):
             if not query:
@@ -99,6 +99,20 @@ def test_a_watch_takes_or_names_each_object_and_goes_on(kind: Kind, first: Stran
     assert is_taken(listening.cache, kind)
     assert is_taken(listening.cache, kind, "another")
     assert version(listening.cache, kind)
+
+
+@pytest.mark.parametrize("is_slow", [False, True])
+def test_who_writes_what_is_slow_to_read_again_and_again_holds_up_nobody_else(monkeypatch: pytest.MonkeyPatch, is_slow: bool) -> None:
+    if is_slow:
+        monkeypatch.setattr(streams, "SLOW", 0)
+        monkeypatch.setattr(streams, "PATIENCE", 1e9)
+    odd = [news(CONFIG_MAP, strange("10000 objects deep", "managedFields", name=name)) for name in ("first", "second")]
+    text = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + b"\n".join([*odd, news(CONFIG_MAP, canary()), b""])
+    listening = Listening()
+    seen = asyncio.run(listening.ask(text, CONFIG_MAP, "?watch=true"))
+    assert [is_taken(listening.cache, CONFIG_MAP, name) for name in ("first", "second")] == [True, not is_slow]
+    assert len(seen) == 3 - is_slow
+    assert version(listening.cache, CONFIG_MAP)
 
 
 @given(KINDS, OBJECTS)
