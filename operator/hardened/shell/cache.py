@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
@@ -32,8 +32,20 @@ PARTIAL: Final = "PartialObjectMetadata"
 TOMBSTONES: Final = 10_000
 #: How many objects that cannot be read are known by name. About 500 bytes each.
 MOST_UNREAD: Final = 1000
+#: Bytes, as JSON, of the children of one service: their dictionaries have up to ten times that, for as long as it is looked at. Four of the
+#: largest revisions with their files, as many as can be at work at once, have 7 MiB.
+MOST_OF_SERVICE: Final = 8 * 1024 * 1024
+#: The same of one namespace, kept between two looks: at 1,000 usual services 20 MiB.
+MOST_OF_NAMESPACE: Final = 32 * 1024 * 1024
+#: Bytes of a field, or of an object or list, as dictionaries have them; and what each of these begins with in a text.
+BYTES_OF_ONE: Final = 100
+_BEGINS: Final = (b'":', b"{", b"[")
+#: Why a child is left out, after `it`.
+TOO_MUCH: Final = f"does not fit in the {MOST_OF_SERVICE >> 20} MiB that the children of one service may have together"
 #: Why an object is left out in which something is of another type than in each of its kind, after `it`.
 MISSHAPEN: Final = "is not shaped as its kind is"
+#: What people ask for: known whole, whatever it has.
+_ASKED: Final = frozenset({HARDENED_SERVICE, HARDENED_SERVICE_ACTION})
 #: What comes of reading such an object. One must not end the watch of all others, nor their list.
 _ODD: Final = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
@@ -48,6 +60,10 @@ class _Entry:
     key: Key | None
     needs: frozenset[str] = frozenset()  # of a HardenedService: those that it depends on
     is_lacking: bool = False  # whether its body is to be read before anything is decided about its service
+
+    @property
+    def size(self) -> int:
+        return len(self.text or b"")
 
     @property
     def body(self) -> Body | None:
@@ -94,13 +110,15 @@ class Cache:
     An object that cannot be read is as one that is not there, but for `unread`, which names it: it ends no watch and no list.
 
     What could fill the memory is known by name only: children of services that are not there, ConfigMaps and ControllerRevisions that carry
-    the label of a service and are not its own, and what a watch of metadata tells of. What of these its service needs is `lacking`.
+    the label of a service and are not its own, what a watch of metadata tells of, and what a namespace has beyond MOST_OF_NAMESPACE. What
+    of these its service needs is `lacking`. What a service has beyond MOST_OF_SERVICE is `unread`.
     """
 
     def __init__(self, *, tombstones: int = TOMBSTONES) -> None:
         self._entries: dict[_Id, _Entry] = {}
         self._children: dict[Key, dict[_Id, _Entry]] = {}
         self._unread: OrderedDict[_Id, Unread] = OrderedDict()
+        self._sizes: Counter[Key | str] = Counter()  # bytes of the children of a service, and of those of a namespace
         self._limit = tombstones
         self._tombstones: OrderedDict[str, int | None] = OrderedDict()  # uid -> resourceVersion of its end; None: we were told it is gone
         self._floors: dict[tuple[str, str | None], int] = {}  # kind, namespace or None for all -> resourceVersion of the last complete list
@@ -123,6 +141,22 @@ class Cache:
         """The children of a service whose bodies are to be read by name."""
         children = self._children.get(key, {})
         return tuple(Child(kind, name, entry.uid) for (kind, _, name), entry in children.items() if entry.is_lacking)
+
+    def size(self, key: Key) -> int:
+        """Bytes of the bodies that are known of a service's children."""
+        return self._sizes[key]
+
+    def spread(self, key: Key) -> int:
+        """About how many bytes the bodies of a service's children have as dictionaries."""
+        texts = (entry.text or b"" for entry in self._children.get(key, {}).values())
+        return sum(len(text) + BYTES_OF_ONE * sum(map(text.count, _BEGINS)) for text in texts)
+
+    def let_go(self, key: Key) -> None:
+        """A look at the service has ended: where its namespace has too much, the bodies of its children are read anew for the next."""
+        if self._sizes[key.namespace] > MOST_OF_NAMESPACE:
+            for this, child in self._children.get(key, {}).items():
+                if this[0] != HARDENED_SERVICE_ACTION.name and child.text is not None:
+                    self._strip(key, child, is_lacking=True)
 
     def needs(self, namespace: str, name: str) -> frozenset[str]:
         """The names of the services that a HardenedService depends on, none where it is not known."""
@@ -159,8 +193,8 @@ class Cache:
             return None
 
     def wrote(self, kind: Kind, obj: Body) -> None:
-        """Takes the reply to our own write, so that the next look sees it. The watch's echo of it is then nothing new."""
-        self._take(kind, obj)
+        """Takes the reply to our own write, or read, so that the next look sees it. The watch's echo of it is then nothing new."""
+        self._take(kind, obj, is_reply=True)
 
     def deleted(self, kind: Kind, namespace: str, name: str, uid: str) -> Key | None:
         """This object is gone: our delete was taken, or a GET of it answered 404. Late events do not bring it back, except such as carry
@@ -195,16 +229,14 @@ class Cache:
         # No tombstone: an object that lost its label is not in the list either, and is to be seen again when it has it back.
         return {key for key in map(self._drop, missing) if key is not None}
 
-    def _take(self, kind: Kind, obj: Body, as_of: int = 0) -> Key | None:
+    def _take(self, kind: Kind, obj: Body, as_of: int = 0, *, is_reply: bool = False) -> Key | None:
         """_put, for what may have any shape."""
         try:
             if "managedFields" in obj["metadata"]:
                 obj = obj | {"metadata": {name: value for name, value in obj["metadata"].items() if name != "managedFields"}}
             if not reading.is_usable(obj):
                 return self._leave_out(kind, obj, reading.UNUSABLE)
-            key = self._put(kind, obj, as_of)
-            self._unread.pop(_id(kind, obj), None)
-            return key
+            return self._put(kind, obj, as_of, is_reply=is_reply)
         except _ODD:
             return self._leave_out(kind, obj, MISSHAPEN)
 
@@ -233,8 +265,8 @@ class Cache:
         logger.warning("%s", unread)
         return True
 
-    def _put(self, kind: Kind, obj: Body, as_of: int = 0) -> Key | None:
-        """as_of: the version of the list that the object is in: it was there until then."""
+    def _put(self, kind: Kind, obj: Body, as_of: int, *, is_reply: bool) -> Key | None:
+        """as_of: the version of the list that the object is in: it was there until then; is_reply: somebody needs it now."""
         meta = obj["metadata"]
         if self._is_buried(meta):
             return None
@@ -254,18 +286,26 @@ class Cache:
         if kind == POD_DISRUPTION_BUDGET:
             # Nothing follows from its status, which changes with each pod that comes or goes.
             obj = {name: value for name, value in obj.items() if name != "status"}
-        if lost is not None and lost != key:
-            self._unlink(lost, this)
         is_needed = self._is_needed(kind, obj, key)
         text = json.dumps(obj, ensure_ascii=False, separators=(",", ":")).encode() if is_needed and not is_partial else None
         needs = named_services(obj) if kind == HARDENED_SERVICE else frozenset()
-        entry = self._entries[this] = _Entry(text, meta["uid"], _version(meta), key, needs, is_needed and is_partial)
+        if lost is not None and kind != HARDENED_SERVICE:
+            self._unlink(lost, this)
+        if text and key and kind not in _ASKED and self._sizes[key] + len(text) > MOST_OF_SERVICE:
+            self._entries.pop(this, None)
+            left_out = self._leave_out(kind, obj, TOO_MUCH)
+            return lost if lost is not None and lost != key else left_out
+        if text and key and kind not in _ASKED and not is_reply and self._sizes[key.namespace] + len(text) > MOST_OF_NAMESPACE:
+            text = None
+        self._unread.pop(this, None)
+        entry = self._entries[this] = _Entry(text, meta["uid"], _version(meta), key, needs, is_needed and text is None)
         if kind == HARDENED_SERVICE:
             if known is None and key is not None:
                 for child in self._children.get(key, {}).values():
                     child.is_lacking = child.text is None
         elif key is not None:
             self._children.setdefault(key, {})[this] = entry
+            self._weigh(key, entry.size)
         if kind == POD_DISRUPTION_BUDGET and known is not None and lost == key and text is not None and _is_same(known.body, entry.body):
             return None
         return lost if lost is not None and lost != key else key
@@ -300,11 +340,11 @@ class Cache:
         """Their bodies, once their service is gone; not those of actions, which are answered all the same."""
         for this, child in self._children.get(key, {}).items():
             if this[0] != HARDENED_SERVICE_ACTION.name:
-                child.text, child.is_lacking = None, False
+                self._strip(key, child, is_lacking=False)
 
     def _is_needed(self, kind: Kind, obj: Body, key: Key | None) -> bool:
         """Whether anything is decided by the body of this object."""
-        if kind in (HARDENED_SERVICE, HARDENED_SERVICE_ACTION):
+        if kind in _ASKED:
             return True
         service = self._entries.get((HARDENED_SERVICE.name, *key)) if key is not None else None
         if key is None or service is None:
@@ -313,11 +353,23 @@ class Cache:
         return kind not in BY_METADATA or owner_of(obj, key.name, service.uid) is not Owner.FOREIGN
 
     def _unlink(self, key: Key, this: _Id) -> None:
-        children = self._children.get(key)
-        if children is not None:
-            children.pop(this, None)
+        children = self._children.get(key, {})
+        child = children.pop(this, None)
+        if child is not None:
+            self._weigh(key, -child.size)
             if not children:
                 del self._children[key]
+
+    def _strip(self, key: Key, child: _Entry, *, is_lacking: bool) -> None:
+        """Of this child of the service no more than the name is known from now on."""
+        self._weigh(key, -child.size)
+        child.text, child.is_lacking = None, is_lacking
+
+    def _weigh(self, key: Key, change: int) -> None:
+        for whose in (key, key.namespace):
+            self._sizes[whose] += change
+            if not self._sizes[whose]:
+                del self._sizes[whose]
 
     def _is_old_news(self, kind: Kind, meta: Body, as_of: int) -> bool:
         floor = max(self._floors.get((kind.name, scope), 0) for scope in (None, meta["namespace"]))

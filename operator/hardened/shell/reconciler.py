@@ -32,6 +32,7 @@ from hardened.shell.questions import Questions
 from hardened.shell.recorder import Recorder
 from hardened.shell.refusals import Refusals
 from hardened.shell.surroundings import Lookout
+from hardened.shell.turns import Turns
 from hardened.shell.workqueue import Key, WorkQueue
 from hardened.shell.writer import LostLeadership, Writer
 
@@ -47,6 +48,13 @@ NUMBERS_PAUSE: Final = timedelta(seconds=5)
 MOST_LACKED: Final = 64
 #: Children that are read by name at the same time.
 AT_ONCE: Final = 8
+#: Rounds of that: what changes meanwhile is read again.
+READS: Final = 3
+#: Bytes, as JSON, of a service's children above which it is looked at in turn. A usual one has 20,000.
+HEAVY: Final = 256 * 1024
+#: Bytes in dictionaries that all of these have together, see Cache.spread; and what one is taken to have that is still to be read.
+MOST_AT_ONCE: Final = 64 * 1024 * 1024
+UNREAD_BYTES: Final = 4 * 1024 * 1024
 #: Seconds until the next look, where the world moved on in each round of this one.
 MOVING_PAUSE: Final = 1.0
 #: The same, while its namespace is not known whole; it is looked at as soon as it is.
@@ -114,6 +122,7 @@ class Reconciler:
         self._unread: dict[Key, frozenset[str]] = {}
         self._lacked: dict[Key, dict[ChildKey, str]] = {}
         self._made: dict[Key, dict[ChildKey, Made]] = {}
+        self._turns = Turns(MOST_AT_ONCE, queue.add)
 
     def resume(self) -> None:
         """Counts the releases at work that the cache knows of. To be called before the first reconcile of a leader."""
@@ -127,18 +136,36 @@ class Reconciler:
         """Looks at one service until nothing is left to do, and puts it back into the queue where that is later."""
         with self._metrics.reconcile_seconds.time():
             try:
-                await self._look(key)
+                await self._look_in_turn(key)
             except LostLeadership:
                 return
             except ApiFailure as failure:
                 self._failed(key, failure)
             else:
                 self._queue.forget(key)
+            finally:
+                self._cache.let_go(key)
 
-    async def _look(self, key: Key) -> None:
+    async def _look_in_turn(self, key: Key) -> None:
+        """What much is known of, or is still to be read, waits for its turn; it is looked at as soon as it has come."""
         if not self._is_known(key.namespace):
+            self._turns.end(key)
             self._queue.add_after(key, UNKNOWN_PAUSE)
             return
+        if self._turns.is_waiting(key) or self._cache.size(key) > HEAVY or self._cache.lacking(key):
+            if not self._turns.begin(key, max(UNREAD_BYTES, self._cache.spread(key))):
+                return
+            try:
+                await self._complete(key)
+                if self._cache.size(key) > HEAVY:
+                    self._turns.hold(key, self._cache.spread(key))
+                    await self._look(key)
+                    return
+            finally:
+                self._turns.end(key)
+        await self._look(key)
+
+    async def _look(self, key: Key) -> None:
         await self._complete(key)
         body = self._cache.get(HARDENED_SERVICE, key.namespace, key.name)
         self._tell_of_unread(key, body)
@@ -224,17 +251,20 @@ class Reconciler:
 
     async def _complete(self, key: Key) -> None:
         """Reads what the cache knows by name only. Once of each state of an object: its own writes are known without."""
-        lacking = self._cache.lacking(key)
-        slices = [child for child in lacking if child.kind == ENDPOINT_SLICE.name]
-        if slices:
-            # There is no right to get one.
-            for live in (await self._api.list(ENDPOINT_SLICE, key.namespace, f"{names.SERVICE_LABEL}={key.name}")).items:
-                self._cache.wrote(ENDPOINT_SLICE, live)
-        others = [child for child in lacking if child not in slices]
-        for begin in range(0, len(others), AT_ONCE):
-            await asyncio.gather(*(self._complete_one(key, child) for child in others[begin : begin + AT_ONCE]))
+        refused: set[Child | None] = set()
+        for _ in range(READS):
+            lacking = [child for child in self._cache.lacking(key) if child not in refused]
+            slices = [child for child in lacking if child.kind == ENDPOINT_SLICE.name]
+            if slices:
+                # There is no right to get one.
+                for live in (await self._api.list(ENDPOINT_SLICE, key.namespace, f"{names.SERVICE_LABEL}={key.name}")).items:
+                    self._cache.wrote(ENDPOINT_SLICE, live)
+            others = [child for child in lacking if child not in slices]
+            for begin in range(0, len(others), AT_ONCE):
+                refused.update(await asyncio.gather(*(self._complete_one(key, child) for child in others[begin : begin + AT_ONCE])))
 
-    async def _complete_one(self, key: Key, child: Child) -> None:
+    async def _complete_one(self, key: Key, child: Child) -> Child | None:
+        """The child, where it may not be read."""
         kind = KINDS[child.kind]
         try:
             self._cache.wrote(kind, kind.named(await self._api.get(kind, key.namespace, child.name)))
@@ -244,6 +274,8 @@ class Reconciler:
             if refusal.reason == UNREADABLE:
                 self._cache.unreadable(kind, key.namespace, child.name)
             logger.info("%s: done without it: %s", key, refusal)
+            return child
+        return None
 
     async def _read(self, key: Key, observed: Observed, wanted: frozenset[ChildKey], refusals: Refusals) -> Observed:
         """Wanted children that the caches lack: they may be there, unlabelled, or made a moment ago."""

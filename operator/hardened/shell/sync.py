@@ -35,6 +35,7 @@ class Sync:
         self._scopes: tuple[str | None, ...] = tuple(namespaces) or (None,)
         self._unknown: set[str | None] = set(self._scopes)  # not listed whole yet
         self._stale: set[str | None] = set()  # whose specs could not be listed when a leader began
+        self._has_begun = asyncio.Event()  # so: `run` may sleep until its next round
         self._failed: dict[str | None, ApiFailure] = {}  # at the last attempt
         self._period, self._rng = period, rng
         self.crd_schema = ""
@@ -55,16 +56,17 @@ class Sync:
 
     async def run(self, saw: Callable[[str], None]) -> None:
         """Lists again and again, and looks at every service each time; meanwhile, what has not been listed since it was to be."""
-        pause = self._period
+        pause, clock = self._period, asyncio.get_running_loop().time
         while True:
-            pause *= self._rng.uniform(0.9, 1.1)
-            while (left := self._unknown | self._stale) and pause > RETRY_PAUSE:
+            ends = clock() + pause * self._rng.uniform(0.9, 1.1)
+            while (pause := ends - clock()) > 0:
+                left = self._unknown | self._stale
+                if not left or pause <= RETRY_PAUSE:
+                    await self._sleep(pause)
+                    continue
                 is_refused = all(isinstance(self._failed.get(scope), Refused) for scope in left)
-                soon = RETRY_PAUSE if is_refused else LAST_PAUSE
-                await asyncio.sleep(soon)
-                pause -= soon
+                await asyncio.sleep(RETRY_PAUSE if is_refused else LAST_PAUSE)
                 await self._catch_up(saw)
-            await asyncio.sleep(pause)
             pause = self._period
             try:
                 await self.once(saw)
@@ -81,11 +83,21 @@ class Sync:
 
     async def services(self) -> None:
         """Lists the HardenedServices alone, and looks at those that changed. Raises ApiFailure."""
-        await self._round((HARDENED_SERVICE,), self._scopes, lambda _: None, self._stale)
+        try:
+            await self._round((HARDENED_SERVICE,), self._scopes, lambda _: None, self._stale)
+        finally:
+            self._has_begun.set()
 
     def is_known(self, namespace: str) -> bool:
         """Whether all of this namespace has been listed, and its specs when they were to be: nothing is to be decided on half of it."""
         return not {namespace, None} & (self._unknown | self._stale)
+
+    async def _sleep(self, seconds: float) -> None:
+        """So long, or until a leader begins."""
+        self._has_begun.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._has_begun.wait()
 
     async def _catch_up(self, saw: Callable[[str], None]) -> None:
         unknown = sorted(self._unknown | self._stale, key=str)

@@ -1,8 +1,11 @@
+import random
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from hardened.shell import cache as caching
 from hardened.shell.cache import Cache
 from hardened.shell.kinds import (
     CONFIG_MAP,
@@ -301,5 +304,86 @@ def test_what_is_watched_by_metadata_is_read_once_of_each_state(kind: Kind) -> N
     cache.unreadable(kind, "shop", "web-blue")
     assert (known(cache), [unread.name for unread in cache.unread(WEB)]) == ((set(), set()), ["web-blue"])
     assert cache.see(kind, "ADDED", metadata_only(body(version=5, ownerReferences=mine))) is None
+    assert [unread.name for unread in cache.unread(WEB)] == ["web-blue"], "the same state again tells nothing new"
     assert cache.see(kind, "MODIFIED", metadata_only(body(version=6, ownerReferences=mine))) == WEB
     assert cache.unread(WEB) == ()
+
+
+def large(name: str, version: int = 1, service: str = "web") -> dict[str, Any]:
+    """More than 500 bytes as JSON, and less than 750."""
+    return body(name, version, name, service) | {"spec": {"x": "y" * 400}}
+
+
+def sizes(cache: Cache) -> Counter[Key | str]:
+    """Bytes of the children of each service, and of each namespace, counted anew."""
+    found: Counter[Key | str] = Counter()
+    for key, children in cache._children.items():
+        for whose in (key, key.namespace):
+            found[whose] += sum(entry.size for entry in children.values())
+    return +found
+
+
+def test_what_is_too_much_for_one_service_is_left_out_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(caching, "MOST_OF_SERVICE", 1500)
+    cache = watching()
+    for name in "abc":
+        assert cache.see(DEPLOYMENT, "ADDED", large(name)) == WEB
+    assert cache.see(DEPLOYMENT, "ADDED", large("of-another", service="other")) == Key("shop", "other")
+    assert (known(cache)[0], [unread.name for unread in cache.unread(WEB)]) == ({"a", "b"}, ["c"])
+    assert known(cache, Key("shop", "other"))[0] == {"of-another"}
+    assert cache.listing(DEPLOYMENT, None, "9").take([large("c")]) == set()
+    cache.wrote(DEPLOYMENT, large("b", 10) | {"spec": {"x": "y" * 1400}})
+    assert (known(cache)[0], [unread.name for unread in cache.unread(WEB)]) == ({"a"}, ["c", "b"])
+    cache.see(DEPLOYMENT, "MODIFIED", large("b", 11))
+    cache.see(DEPLOYMENT, "DELETED", large("a", 12))
+    assert cache.listing(DEPLOYMENT, None, "13").take([large("c")]) == {WEB}
+    assert (known(cache)[0], cache.unread(WEB)) == ({"b", "c"}, ())
+    assert (cache._sizes, cache.size(WEB)) == (sizes(cache), sizes(cache)[WEB])
+
+
+def test_a_text_of_many_small_parts_is_taken_for_what_it_is_as_dictionaries() -> None:
+    cache, other = watching(), Key("shop", "other")
+    cache.see(DEPLOYMENT, "ADDED", body("a") | {"spec": {f"{number:x}": "" for number in range(10_000)}})
+    cache.see(DEPLOYMENT, "ADDED", body("b", service="other") | {"spec": {"x": "y" * cache.size(WEB)}})
+    assert cache.spread(WEB) > 1_000_000 > 10 * cache.size(WEB) / 2
+    assert cache.spread(other) < cache.size(other) + 2000
+
+
+def test_what_is_too_much_for_a_namespace_is_read_anew_for_each_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(caching, "MOST_OF_NAMESPACE", 1500)
+    cache, a, c = watching(), Key("shop", "a"), Key("shop", "c")
+    for name in "abc":
+        cache.see(DEPLOYMENT, "ADDED", large(name, service=name))
+    assert [known(cache, Key("shop", name)) for name in "abc"] == [({"a"}, set()), ({"b"}, set()), (set(), {"c"})]
+    cache.wrote(DEPLOYMENT, large("c", service="c"))
+    assert known(cache, c) == ({"c"}, set())
+    cache.let_go(c)
+    assert known(cache, c) == (set(), {"c"})
+    cache.let_go(a)
+    assert known(cache, a) == ({"a"}, set()), "without it there is room"
+    assert cache._sizes == sizes(cache)
+
+
+def test_whatever_happens_what_the_children_have_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(caching, "MOST_OF_SERVICE", 1500)
+    monkeypatch.setattr(caching, "MOST_OF_NAMESPACE", 3000)
+    cache, rng = watching(services=()), random.Random(1)
+    for version in range(1, 2000):
+        name, service = rng.choice("abcdefgh"), rng.choice(["web", "other"])
+        match rng.randrange(8):
+            case 0:
+                cache.see(HARDENED_SERVICE, rng.choice(["ADDED", "DELETED"]), body(service, version, f"s-{service}-{version // 200}", None))
+            case 1:
+                cache.see(DEPLOYMENT, "DELETED", body(name, version, name))
+            case 2:
+                cache.let_go(Key("shop", service))
+            case 3:
+                cache.listing(DEPLOYMENT, None, str(version)).take([large(name, version, service)])
+            case 4:
+                cache.wrote(DEPLOYMENT, large(name, version, service))
+            case 5:
+                cache.see(DEPLOYMENT, "MODIFIED", metadata_only(large(name, version, service)))
+            case _:
+                cache.see(DEPLOYMENT, "MODIFIED", large(name, version, service))
+        assert cache._sizes == sizes(cache)
+        assert all(size <= 1500 for whose, size in cache._sizes.items() if isinstance(whose, Key))

@@ -1,6 +1,7 @@
 """What somebody does between a look at a service and the write that follows from it."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -11,7 +12,9 @@ from tests.shell import virtual_time
 from tests.shell.operator_world import Operator, World, create, retire_ports, service, today
 
 from hardened.errors import ApiFailure, Refused, TryAgain, Vanished
-from hardened.shell.kinds import DEPLOYMENT, HARDENED_SERVICE, HARDENED_SERVICE_ACTION, SERVICE, Kind
+from hardened.shell import reconciler
+from hardened.shell.kinds import CONTROLLER_REVISION, DEPLOYMENT, HARDENED_SERVICE, HARDENED_SERVICE_ACTION, SERVICE, Kind
+from hardened.shell.workqueue import Key
 
 #: How long after a change the watch tells of it: longer than a write and its reply take.
 LAG = 0.02
@@ -208,3 +211,88 @@ def test_a_deletion_that_was_wrongly_said_to_be_done_is_made_up_for() -> None:
         assert world.server.all(SERVICE) == []
 
     play(world, scenario)
+
+
+def test_a_namespace_that_cannot_be_listed_as_a_leader_begins_is_worked_on_soon_after() -> None:
+    async def scenario() -> None:
+        server = MemoryApiServer(["gone", "shop"], today=today)
+        operator = Operator(server, namespaces=("gone", "shop"))
+        running = asyncio.create_task(operator.run())
+        await asyncio.sleep(60)
+
+        def fail(call: Call) -> None:
+            if call.verb == "list" and call.namespace == "gone":
+                raise TryAgain("the server is busy", status=503)
+
+        server.before = fail
+        await operator.sync.services()
+        server.before = None
+        assert not operator.sync.is_known("gone")
+        await asyncio.sleep(10)
+        assert operator.sync.is_known("gone")
+        running.cancel()
+        await asyncio.wait([running])
+
+    virtual_time.run(scenario())
+
+
+def test_a_revision_that_somebody_touches_while_it_is_read_is_read_again() -> None:
+    world, seen, touched = World(), [], []
+
+    def touch(call: Call) -> None:
+        if call.verb == "get" and call.kind == CONTROLLER_REVISION and len(touched) < 2:
+            touched.append(call)
+            world.people.patch_now(CONTROLLER_REVISION, "shop", str(call.name), {"metadata": {"annotations": {"x": str(len(touched))}}})
+
+    async def scenario(world: World) -> None:
+        await create(world)
+        await world.until_quiet()
+        cache, (live,) = world.operators[-1].cache, world.server.all(CONTROLLER_REVISION)
+        children = cache.children
+
+        def looked(namespace: str, service: str) -> tuple[Any, ...]:
+            seen.append(bool(cache.lacking(Key(namespace, service))))
+            return children(namespace, service)
+
+        cache.children = looked  # type: ignore[method-assign]
+        world.server.after = touch
+        world.people.patch_now(CONTROLLER_REVISION, "shop", live["metadata"]["name"], {"metadata": {"annotations": {"x": "0"}}})
+
+    virtual_time.run(world.play(scenario))
+    assert len(touched) == 2
+    assert seen
+    assert not any(seen)
+
+
+def test_services_with_much_are_looked_at_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconciler, "HEAVY", 0)
+    monkeypatch.setattr(reconciler, "MOST_AT_ONCE", 1)
+    looks, at_once, together = Counter[str](), list[Key](), list[int]()
+    look = reconciler.Reconciler._look
+
+    async def counted(self: Any, key: Key) -> None:
+        looks[key.name] += 1
+        at_once.append(key)
+        together.append(len(at_once) if self._cache.size(key) else 1)
+        try:
+            await look(self, key)
+        finally:
+            at_once.remove(key)
+
+    monkeypatch.setattr(reconciler.Reconciler, "_look", counted)
+
+    async def scenario(world: World) -> None:
+        for name in "abcdef":
+            await world.people.create(HARDENED_SERVICE, service() | {"metadata": {"name": name, "namespace": "shop"}})
+        await world.until_quiet()
+        looks.clear()
+        together.clear()
+        for name in "abcdef":
+            await world.people.merge_patch(HARDENED_SERVICE, "shop", name, {"spec": {"replicas": 3}})
+        await world.until_quiet()
+        assert looks.keys() == {*"abcdef"}
+        assert looks.total() < 200
+        assert {*together} == {1}
+        assert {live["spec"]["replicas"] for live in world.server.all(DEPLOYMENT)} == {3}
+
+    virtual_time.run(World().play(scenario))
