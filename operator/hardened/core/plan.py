@@ -252,6 +252,8 @@ class _Planner:
         course = self.course
         serving = course.serving and self.facts.kept.named(course.serving.revision)
         running = serving and stored(serving)
+        released = course.record and self.facts.kept.named(course.record.place.revision)
+        brought = released and stored(released)
         situation = Situation(
             revision=self.facts.wanted.name,
             image=self.facts.wanted.image,
@@ -262,6 +264,7 @@ class _Planner:
             rollout=self.facts.rollout(course.serving.color) if course.serving else None,
             is_gated=True,
             record=course.record,
+            released_image=brought.image if brought else "",
             waits_for=course.waits_for,
             room=course.room,
             stable=self.facts.stable,

@@ -27,9 +27,9 @@ class Situation:
     revision, image: what the spec asks for; serving: where clients' traffic goes, None for nowhere; selector: of the pods there; rollout:
     the Deployment of the serving colour in numbers, None while there is none; finding: the cause that stands in the way, if any; drift:
     what is not as it should be and cannot be repaired; history: as it is written; is_gated: nothing serves before it was released;
-    record: the release at work; waits_for: what it depends on and is not there; room: what its pods, or those of its checks, wait for;
-    rejection: why the revision is not released; crd_schema: the schema revision of the CRD on the cluster, "" if unknown; actions: what is
-    remembered of them; proof: what was counted of lost requests; is_back: see Course.
+    record: the release at work; released_image: what that one brings, "" if unknown; waits_for: what it depends on and is not there; room:
+    what its pods, or those of its checks, wait for; rejection: why the revision is not released; crd_schema: the schema revision of the CRD
+    on the cluster, "" if unknown; actions: what is remembered of them; proof: what was counted of lost requests; is_back: see Course.
     """
 
     revision: str
@@ -44,6 +44,7 @@ class Situation:
     history: Sequence[Manifest]
     is_gated: bool = False
     record: Record | None = None
+    released_image: str = ""
     waits_for: str = ""
     room: Finding | None = None
     stable: Stable | None = None
@@ -163,7 +164,9 @@ def _released(record: Record, s: Situation) -> str:
     is_promoted = record.step is Step.APPROVAL and record.is_approved
     is_in_line = record.has_yielded and record.deadline is None and record.step in BEFORE_CUTOVER
     doing = _DOING[Step.QUEUED if is_in_line or is_promoted else record.step]
-    return f"{record.step}: revision {record.place.revision} ({s.image}) {doing} in {record.place.color}"
+    # The spec may ask for another one by now.
+    image = s.image if record.place.revision == s.revision else s.released_image
+    return f"{record.step}: revision {record.place.revision}{f' ({image})' if image else ''} {doing} in {record.place.color}"
 
 
 def _progress(s: Situation) -> str:

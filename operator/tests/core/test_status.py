@@ -98,6 +98,13 @@ def test_what_was_promoted_is_not_said_to_wait_for_it(is_approved: bool, text: s
     assert ready["message"] == f"Approval: revision new (shop:2) {text} in green"
 
 
+@pytest.mark.parametrize(("image", "shown"), [("shop:1", " (shop:1)"), ("", "")])
+def test_a_release_is_told_by_its_own_image_and_not_by_that_of_a_newer_spec(image: str, shown: str) -> None:
+    record = Record(Place("green", "older"), "key", Step.VERIFY_AFTER, NOW)
+    (ready,) = (c for c in status(replace(HEALTHY, record=record, released_image=image))["conditions"] if c["type"] == "Ready")
+    assert ready["message"] == f"VerifyAfter: revision older{shown} is watched under live traffic in green"
+
+
 @pytest.mark.parametrize("situation", [HEALTHY, replace(HEALTHY, rollout=None), replace(HEALTHY, finding=REFUSED)])
 def test_every_condition_is_there_at_once_and_carries_the_generation(situation: Situation) -> None:
     found = status_of(replace(service(), generation=7), situation, {}, NOW)
