@@ -162,8 +162,6 @@ class _Planner:
                 status=self._status(self.obstacles.forged() or self.obstacles.standing() or self.obstacles.pinned() or course.config),
                 is_status_first=True,
             )
-        if not course.marked and self.writes.task_pods.lack_constraints():
-            return Plan(look_at_constraints=True)
         wanted = [stored_revision(self.svc, each) for each in course.marked] if course.marked else self.writes.wanted()
         look = self.writes.unread(wanted)
         if look:
@@ -176,6 +174,8 @@ class _Planner:
             return Plan(look=look)
         if look:
             apply = [step for step in apply if not self.writes.takes_pods_away(step)]
+        if not apply and not course.marked and self.writes.task_pods.lack_constraints():
+            return Plan(look_at_constraints=True)  # what clients need waits for no list
         found = self.obstacles
         obstacle = (
             found.forged()

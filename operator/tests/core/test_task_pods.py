@@ -16,6 +16,7 @@ from hardened.api.quantity import amount
 from hardened.core.desired.metadata import labels
 from hardened.core.desired.verifier_pod import job_pod, load_pod, once_pod, verifier_pod
 from hardened.core.kit import Kit
+from hardened.core.live.observed import Constraints
 from hardened.core.manifest import ChildKey, Manifest
 from hardened.core.revisions.pod_standard import BASELINE, RESTRICTED, violations
 from hardened.core.revisions.revision import render
@@ -429,6 +430,21 @@ def test_while_nobody_knows_what_is_demanded_of_pods_none_is_made_and_all_else_g
     world.knows_constraints = True
     released(cr, world, now)
     assert condition(cr["status"], "Ready") == ("True", "Healthy")
+
+
+def test_what_is_demanded_is_looked_at_once_all_else_is_written_and_once_for_all_of_them() -> None:
+    cr, world, now = second(CHECKED)
+
+    def look() -> Constraints:
+        world.writes.append("look")
+        return Constraints()
+
+    world.constraints = look  # type: ignore[method-assign]
+    released(cr, world, now, until="VerifyBefore")
+    assert world.writes.count("look") == 1
+    made = [write.startswith("apply Pod ") for write in world.writes]
+    assert world.writes.index("look") == made.index(True) - 1
+    assert "apply Deployment shop-green" in world.writes[: world.writes.index("look")]
 
 
 def test_while_nobody_knows_it_a_version_that_dies_is_taken_back_all_the_same() -> None:
