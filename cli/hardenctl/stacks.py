@@ -13,7 +13,7 @@ from hardened.errors import ApiFailure
 
 @dataclass(frozen=True)
 class Stack:
-    """One colour. revision: of its pods; ready, wanted: pods of this colour."""
+    """One colour. revision: that it is to run; ready, wanted: pods of that."""
 
     color: str
     revision: str
@@ -37,10 +37,12 @@ def stacks_of(session: Session, live: Mapping[str, Any]) -> tuple[Stack, ...]:
 def _stack(live: Manifest) -> Stack:
     spec, status = live.get("spec") or {}, live.get("status") or {}
     labels = {**(live["metadata"].get("labels") or {}), **(((spec.get("template") or {}).get("metadata") or {}).get("labels") or {})}
+    # While a colour changes its revision, pods of the one before it are ready as well: all of them, as far as this tells.
+    others = int(status.get("replicas") or 0) - int(status.get("updatedReplicas") or 0)
     return Stack(
         color=str(labels.get(names.COLOR_LABEL, "")),
         revision=str(labels.get(names.REVISION_LABEL, "")),
-        ready=int(status.get("readyReplicas") or 0),
+        ready=max(0, int(status.get("readyReplicas") or 0) - max(0, others)),
         wanted=int(spec.get("replicas", 1)),
     )
 
