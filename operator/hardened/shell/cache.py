@@ -44,6 +44,10 @@ _BEGINS: Final = (b'":', b"{", b"[")
 TOO_MUCH: Final = f"does not fit in the {MOST_OF_SERVICE >> 20} MiB that the children of one service may have together"
 #: Why an object is left out in which something is of another type than in each of its kind, after `it`.
 MISSHAPEN: Final = "is not shaped as its kind is"
+#: How many actions of one service are looked at at a time: a usual one has a few a day, and they go after a day.
+MOST_ACTIONS: Final = 2000
+#: What is kept of their metadata: the rest is anybody's, as large as they like.
+_OF_ACTIONS: Final = ("namespace", "name", "uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "ownerReferences")
 #: What people ask for: known whole, whatever it has.
 _ASKED: Final = frozenset({HARDENED_SERVICE, HARDENED_SERVICE_ACTION})
 #: What comes of reading such an object. One must not end the watch of all others, nor their list.
@@ -133,9 +137,16 @@ class Cache:
         return entry.body if entry else None
 
     def children(self, namespace: str, service: str) -> tuple[Body, ...]:
-        """The children of the service whose bodies are known, of every kind, in no particular order; it is not among them itself."""
-        bodies = (entry.body for entry in self._children.get(Key(namespace, service), {}).values())
-        return tuple(body for body in bodies if body is not None)
+        """The children of the service whose bodies are known, of every kind, in no particular order; it is not among them itself.
+
+        Of its actions, those that came first: the others once those are gone.
+        """
+        found, actions = [], 0
+        for (kind, _, _), entry in self._children.get(Key(namespace, service), {}).items():
+            actions += kind == HARDENED_SERVICE_ACTION.name
+            if (kind != HARDENED_SERVICE_ACTION.name or actions <= MOST_ACTIONS) and (body := entry.body) is not None:
+                found.append(body)
+        return tuple(found)
 
     def lacking(self, key: Key) -> tuple[Child, ...]:
         """The children of a service whose bodies are to be read by name."""
@@ -286,6 +297,8 @@ class Cache:
         if kind == POD_DISRUPTION_BUDGET:
             # Nothing follows from its status, which changes with each pod that comes or goes.
             obj = {name: value for name, value in obj.items() if name != "status"}
+        if kind == HARDENED_SERVICE_ACTION:
+            obj = obj | {"metadata": {name: meta[name] for name in _OF_ACTIONS if name in meta}}
         is_needed = self._is_needed(kind, obj, key)
         text = json.dumps(obj, ensure_ascii=False, separators=(",", ":")).encode() if is_needed and not is_partial else None
         needs = named_services(obj) if kind == HARDENED_SERVICE else frozenset()

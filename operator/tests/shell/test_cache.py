@@ -274,6 +274,22 @@ def test_an_action_that_asks_something_of_no_service_is_kept() -> None:
     assert known(cache) == ({"a"}, set())
 
 
+def test_of_many_actions_those_that_came_first_are_looked_at_and_of_each_no_more_than_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(caching, "MOST_ACTIONS", 2)
+    cache = watching()
+    cache.see(DEPLOYMENT, "ADDED", body())
+    for number, name in enumerate("abcd"):
+        action = body(name, uid=name, annotations={"x": "y" * 1000}, creationTimestamp="t") | {"spec": {"service": "web"}}
+        cache.see(HARDENED_SERVICE_ACTION, "ADDED", action)
+        assert known(cache)[0] == {"web-blue", *"ab"[: number + 1]}
+    assert cache.size(WEB) < 1000
+    assert {"annotations", "creationTimestamp"} & {field for live in cache.children(*WEB) for field in live["metadata"]} == {
+        "creationTimestamp"
+    }
+    cache.see(HARDENED_SERVICE_ACTION, "DELETED", body("a", 2, "a"))
+    assert known(cache)[0] == {"web-blue", "b", "c"}
+
+
 @pytest.mark.parametrize("kind", [CONFIG_MAP, CONTROLLER_REVISION])
 def test_what_only_carries_the_label_of_a_service_is_known_by_name_alone(kind: Kind) -> None:
     cache = watching()
