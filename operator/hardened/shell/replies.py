@@ -1,6 +1,7 @@
 """What aiohttp makes the replies of that kopf gets: its lists and watches go into the cache on their way."""
 
 import sys
+from collections.abc import Mapping, MutableMapping
 from typing import Any, Final
 
 import aiohttp
@@ -13,12 +14,24 @@ from hardened.shell.streams import Streams, Watched
 PAGE_SECONDS: Final = 15
 
 
-def response_class(lists: Lists, streams: Streams) -> type[aiohttp.ClientResponse]:
+def fewer_objects(limits: Mapping[str, int]) -> aiohttp.ClientMiddlewareType:
+    """Asks for pages of so many objects at most, by path."""
+
+    async def fewer(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        asked, most = request.url.query.get("limit"), limits.get(request.url.path)
+        if asked and most and most < int(asked):
+            request.url = request.url.update_query(limit=str(most))
+        return await send(request)
+
+    return fewer
+
+
+def response_class(lists: Lists, streams: Streams, limits: MutableMapping[str, int]) -> type[aiohttp.ClientResponse]:
     """The class for the replies of one session. A reply that cannot be read is as one that was cut off: kopf asks anew after a pause.
 
-    A page of a list that has too many bytes to be read at once is asked for with fewer objects, and so are those after it at first.
+    limits: by path, how many objects to ask for where more were too large: a page that has too many bytes to be read at once is asked for
+    with fewer, see fewer_objects, and those after it with more again.
     """
-    limits: dict[str, int] = {}  # by path: how many objects to ask for, where more were too large
 
     class Response(aiohttp.ClientResponse):
         async def start(self, connection: Any) -> aiohttp.ClientResponse:
@@ -32,9 +45,7 @@ def response_class(lists: Lists, streams: Streams) -> type[aiohttp.ClientRespons
         async def json(self, **how: Any) -> Any:
             if self.status != 200:
                 return await super().json(**how)
-            path, limit = self.url.path, int(self.url.query.get("limit", "1"))
-            if limit > limits.get(path, limit):
-                return await self._again(limits[path])
+            path, limit = self.url.path, int(self.request_info.url.query.get("limit", "1"))
             try:
                 # Of one object all is read.
                 page = await reading.read(await reading.at_most(self.content.iter_any(), reading.MOST_BYTES if limit > 1 else sys.maxsize))

@@ -31,7 +31,7 @@ from hardened.shell.kinds import (
     SERVICE_ACCOUNT,
 )
 from hardened.shell.lists import Lists
-from hardened.shell.replies import response_class
+from hardened.shell.replies import fewer_objects, response_class
 from hardened.shell.streams import Streams
 from hardened.shell.workqueue import WorkQueue
 
@@ -156,14 +156,15 @@ class Login:
         self._is_first = False
         who: Credentials = await self._load()
         headers = {"User-Agent": "hardened-operator"} | ({"Authorization": who.authorization} if who.authorization else {})
+        limits: dict[str, int] = {}
         session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, ssl=_ssl(who)),
             headers=headers,
             proxy=who.proxy,
             trust_env=False,
-            middlewares=[_by_metadata, *([_named(who.server_name)] if who.server_name else [])],
+            middlewares=[_by_metadata, fewer_objects(limits), *([_named(who.server_name)] if who.server_name else [])],
             trace_configs=[self._trace()],
-            response_class=response_class(self._lists, self._streams),
+            response_class=response_class(self._lists, self._streams, limits),
         )
         return kopf.AiohttpSession(aiohttp_session=session, server=who.server)
 

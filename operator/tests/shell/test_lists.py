@@ -14,7 +14,7 @@ from hardened.shell import reading
 from hardened.shell.cache import Cache
 from hardened.shell.kinds import CONFIG_MAP, DEPLOYMENT, HARDENED_SERVICE
 from hardened.shell.lists import Lists
-from hardened.shell.replies import response_class
+from hardened.shell.replies import fewer_objects, response_class
 from hardened.shell.streams import Streams
 from hardened.shell.workqueue import Key, WorkQueue
 
@@ -47,7 +47,7 @@ class Listened:
     async def _ask(self, server: Server, paths: Iterable[str]) -> list[Any]:
         lists = Lists(self.cache, self.queue, (DEPLOYMENT, CONFIG_MAP))
         streams = Streams(self.cache, self.queue, (), lambda _: None)
-        async with server, aiohttp.ClientSession(response_class=response_class(lists, streams)) as session:
+        async with server, aiohttp.ClientSession(response_class=response_class(lists, streams, {})) as session:
             seen = []
             for path in paths:
                 async with session.get(server.url + path) as response:
@@ -106,19 +106,20 @@ def test_a_page_that_is_too_large_is_asked_for_with_fewer_objects_and_nothing_is
         cache, queue = Cache(), WorkQueue(lambda: 0.0, random.Random(1))
         lists, streams = Lists(cache, queue, (DEPLOYMENT,)), Streams(cache, queue, (), lambda _: None)
         one, two, three = page(named[0], more="t"), page(*named[1:3], more="u"), page(named[3])
-        server = Server(page(*named), page(*named), one, page(*named), two, page(*named), three, page(*named[:2]))
-        async with server, aiohttp.ClientSession(response_class=response_class(lists, streams)) as session:
+        server, limits = Server(page(*named), page(*named), one, two, three, page(*named[:2])), dict[str, int]()
+        replies = response_class(lists, streams, limits)
+        async with server, aiohttp.ClientSession(response_class=replies, middlewares=[fewer_objects(limits)]) as session:
             known = []
             for path in (ALL, f"{ALL}?continue=t", f"{ALL}?continue=u", ONE):
                 async with session.get(server.url + path, params={"limit": "100"}) as response:
                     await response.json()
                     known.append(len(cache))
             asked = [parse_qs(urlsplit(path).query) for _, path, _, _ in server.requests]
-            assert [query.get("continue", [""])[0] for query in asked] == ["", "", "", "t", "t", "u", "u", ""]
+            assert [query.get("continue", [""])[0] for query in asked] == ["", "", "", "t", "u", ""]
             return [int(query["limit"][0]) for query in asked], known
 
     limits, known = asyncio.run(ask())
-    assert limits == [100, 10, 1, 100, 2, 100, 4, 100]
+    assert limits == [100, 10, 1, 2, 4, 100]
     assert known == [1, 3, 4, 2]
 
 

@@ -79,7 +79,7 @@ class Listening:
         lists, watches = Lists(self.cache, self.queue, WATCHED), Streams(self.cache, self.queue, WATCHED, self.seen.append)
         async with (
             Server(answer) as server,
-            aiohttp.ClientSession(response_class=response_class(lists, watches)) as session,
+            aiohttp.ClientSession(response_class=response_class(lists, watches, {})) as session,
             session.get(server.url + kind.path(None) + query) as response,
         ):
             if not query:
