@@ -139,8 +139,11 @@ class ApiCluster:
 def _decoded(text: bytes) -> Manifest:
     try:
         found = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise TryAgain("the reply is not JSON: is this the URL of a Kubernetes API server?") from error
+    except RecursionError:
+        raise TryAgain("an object in the reply is nested too deep to be read: its metadata.managedFields, most likely") from None
+    except ValueError:
+        # Without its cause, which holds the whole reply.
+        raise TryAgain("the reply is not JSON: is this the URL of a Kubernetes API server?") from None
     if not isinstance(found, dict):
         raise TryAgain("the reply is not an object: is this the URL of a Kubernetes API server?")
     return found

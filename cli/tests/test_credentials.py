@@ -169,6 +169,20 @@ def test_no_error_shows_the_body_that_was_sent(server: Server, reached: Any, is_
     assert MARK not in f"{caught.value} {caught.value!r}"
 
 
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [(b'{"a":' * 5000 + b"1" + b"}" * 5000, "nested too deep"), (b"<html>" + MARK.encode(), "is this the URL of a Kubernetes API server")],
+    ids=["nested deep", "a page for people"],
+)
+def test_a_reply_that_cannot_be_read_is_told_from_one_that_is_none_and_is_in_no_error(
+    server: Server, reached: Any, answer: bytes, said: str
+) -> None:
+    server.answer = (200, answer)
+    with pytest.raises(TryAgain, match=said) as caught:
+        reached({"token": "t"}).get("/version")
+    assert caught.value.__cause__ is None
+
+
 @CLIENTS
 @pytest.mark.parametrize("end", ["\n", "\r\n", " \n", ""])
 def test_a_token_file_may_end_in_a_newline(server: Server, reached: Any, tmp_path: Path, is_official: bool, end: str) -> None:
