@@ -188,12 +188,16 @@ def test_a_pod_that_was_replaced_by_its_very_copy_says_nothing() -> None:
     now = released(cr, world, now, until="VerifyBefore")
     world.slow = False
     key, pod = pod_of(world, "-before-")
+    pod["metadata"]["creationTimestamp"] = now.isoformat()
     world.made[key] = Made("the one that we made", own(pod)["image"])
-    for _ in range(3):
-        world.follow(now)
-        settle(cr, world, now)
-        assert cr["status"]["release"]["step"] == "VerifyBefore"
-    del world.made[key]
+    world.follow(now)
+    settle(cr, world, now)
+    assert (world.objects[key] is pod, cr["status"]["release"]["step"]) == (True, "VerifyBefore")
+    now += 15 * SECOND
+    settle(cr, world, now)
+    again = world.objects[key]
+    assert again["metadata"]["uid"] == world.made[key].uid != pod["metadata"]["uid"]
+    assert ("status" in again, cr["status"]["release"]["step"]) == (False, "VerifyBefore")
     world.follow(now)
     settle(cr, world, now)
     assert cr["status"]["release"]["step"] != "VerifyBefore"

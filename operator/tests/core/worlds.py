@@ -152,6 +152,8 @@ class World:
             if before and "status" in before:
                 after["status"] = before["status"]
             self.objects[key] = after
+            if key in self.made:
+                self.made[key] = Made(after["metadata"]["uid"], after["spec"]["containers"][0]["image"])
         for pod in decided.end:
             self.writes.append(f"end {pod}")
             self.objects[pod]["spec"]["activeDeadlineSeconds"] = ENDED_SECONDS
