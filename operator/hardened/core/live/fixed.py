@@ -23,7 +23,7 @@ def loses_nothing(wanted: Mapping[str, Any], live: Mapping[str, Any], nobody: Ma
         return bool(live.get("immutable") and (live.get("data") or {}) != wanted["data"])
     if wanted["kind"] != "Service" or is_headless(live) == is_headless(wanted):
         return False
-    return live["spec"].get("selector") == nobody or wanted["metadata"]["labels"][names.COMPONENT_LABEL] == "preview"
+    return bool(live["spec"].get("selector") == nobody or wanted["metadata"]["labels"][names.COMPONENT_LABEL] == "preview")
 
 
 def is_otherwise(svc: HardenedService, live: Mapping[str, Any] | None) -> bool:
