@@ -7,7 +7,7 @@ is made carries a name from here.
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from ..errors import ClusterError
@@ -188,7 +188,9 @@ def read(folder: Path) -> Layout | None:
         found = json.loads(record_of(folder).read_text())
     except FileNotFoundError:
         return None
-    return Layout(**{**found, "folder": Path(found["folder"])})
+    # Another checkout may have written more of it than this one knows.
+    known = {each.name for each in fields(Layout)}
+    return Layout(**{**{name: value for name, value in found.items() if name in known}, "folder": Path(found["folder"])})
 
 
 def check_name(name: str) -> str:
