@@ -440,7 +440,7 @@ def test_what_is_demanded_is_looked_at_once_all_else_is_written_and_once_for_all
         return Constraints()
 
     world.constraints = look  # type: ignore[method-assign]
-    released(cr, world, now, until="VerifyBefore")
+    released(cr, world, now, until="Preview")
     assert world.writes.count("look") == 1
     made = [write.startswith("apply Pod ") for write in world.writes]
     assert world.writes.index("look") == made.index(True) - 1

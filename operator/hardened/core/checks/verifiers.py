@@ -142,7 +142,8 @@ def _task(pod: Manifest) -> str:
 def _has_others(facts: Facts, place: Place) -> bool:
     """Whether a place may still have pods of the revision before."""
     rollout = facts.rollout(place.color)
-    if rollout is None or (rollout.is_current and rollout.total == 0):
+    # A template is written where no pod is left: one that its controller has not seen yet gets none of another revision.
+    if rollout is None or (rollout.total == 0 and (rollout.is_current or rollout.revision == place.revision)):
         return False
     return rollout.revision != place.revision or not rollout.is_settled
 
