@@ -48,11 +48,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Provider]:
-    """A cluster with the workload's images on its nodes; taken down at the end, unless HARDENED_KEEP is set or it was there before."""
+    """A cluster with the workload's images on its nodes, which enforces NetworkPolicies where it is built here.
+
+    It is taken down at the end, unless HARDENED_KEEP is set or it was there before.
+    """
     provider = choose(CLUSTER)
     was_there = bool(provider.status())
     try:
-        provider.up()
+        provider.up(firewall=True)
         provider.load([build("static", version) for version in ("v1", "v2", "v3")])
         yield provider
     finally:

@@ -27,18 +27,23 @@ Kubeconfig = Annotated[
     typer.Option("--kubeconfig", envvar="HARDENED_KUBECONFIG", help="Use this cluster, which somebody else runs, and make none."),
 ]
 Component = Annotated[
-    str, typer.Argument(help="etcd, apiserver, controller-manager, scheduler, or containerd-N, kubelet-N, proxy-N of node N.")
+    str, typer.Argument(help="etcd, apiserver, controller-manager, scheduler, or containerd-N, kubelet-N, proxy-N, firewall-N of node N.")
 ]
 Index = Annotated[int, typer.Argument(help="The node's number, from 0.")]
 
 
-@app.command(epilog="Example: python -m e2e.cluster up --name mine --nodes 3")
+@app.command(epilog="Example: python -m e2e.cluster up --name mine --nodes 3 --firewall")
 def up(
-    name: Name = "demo", nodes: Annotated[int, typer.Option(help="How many nodes, at least.")] = 2, kubeconfig: Kubeconfig = None
+    name: Name = "demo",
+    nodes: Annotated[int, typer.Option(help="How many nodes, at least.")] = 2,
+    kubeconfig: Kubeconfig = None,
+    firewall: Annotated[
+        bool, typer.Option("--firewall", help="Enforce NetworkPolicies from now on, where the cluster is built from source.")
+    ] = False,
 ) -> None:
     """Bring a cluster up, or repair it. The first time everything is built: 20 minutes on two cores. Later it takes seconds."""
     cluster = choose(name, kubeconfig)
-    cluster.up(nodes=nodes)
+    cluster.up(nodes=nodes, firewall=firewall)
     print(f"export KUBECONFIG={cluster.kubeconfig}")
 
 

@@ -21,8 +21,8 @@ class ExistingCluster:
             raise ClusterError(f"there is no kubeconfig {self._kubeconfig}: name another one")
         return self._kubeconfig
 
-    def up(self, *, nodes: int = 2) -> None:
-        """Only asks whether it answers. nodes: has no meaning for a cluster that is there."""
+    def up(self, *, nodes: int = 2, firewall: bool = False) -> None:
+        """Only asks whether it answers. nodes, firewall: have no meaning for a cluster that is there."""
         answer = self._kubectl("get", "--raw", "/readyz")
         if answer is None:
             raise ClusterError(

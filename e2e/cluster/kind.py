@@ -33,7 +33,8 @@ class KindCluster:
             raise ClusterError(f"there is no cluster {self.name}: `up --name {self.name}` makes it")
         return path
 
-    def up(self, *, nodes: int = 2) -> None:
+    def up(self, *, nodes: int = 2, firewall: bool = False) -> None:
+        """firewall: kind's own network enforces NetworkPolicies, asked for or not."""
         path = self._folder / "kubeconfig"
         if self._exists():
             if not self._folder.exists():

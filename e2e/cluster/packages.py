@@ -14,6 +14,7 @@ _BY_PROGRAM = {
     "ip": "iproute2",
     "nft": "nftables",
     "iptables": "iptables",
+    "ipset": "ipset",
     "conntrack": "conntrack",
     "socat": "socat",
     "ethtool": "ethtool",

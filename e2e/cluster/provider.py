@@ -27,8 +27,11 @@ class Provider(Protocol):
     def kubeconfig(self) -> Path:
         """Access to the cluster as its administrator. Raises ClusterError where there is no cluster."""
 
-    def up(self, *, nodes: int = 2) -> None:
-        """Brings it up, or repairs it, and returns when its nodes are ready and names of Services resolve."""
+    def up(self, *, nodes: int = 2, firewall: bool = False) -> None:
+        """Brings it up, or repairs it, and returns when its nodes are ready and names of Services resolve.
+
+        firewall: lets a cluster built from source enforce NetworkPolicies, from now on; on others their own network says whether it does.
+        """
 
     def load(self, images: Sequence[str]) -> None:
         """Puts images on every node: names in the local buildah store, or archives. Nodes that have that content are skipped."""

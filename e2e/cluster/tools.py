@@ -21,6 +21,7 @@ CONTAINERD = Program(
     packages=tuple(f"github.com/containerd/containerd/v2/cmd/{name}" for name in ("containerd", "ctr", "containerd-shim-runc-v2")),
     tags="no_btrfs,no_zfs,no_devmapper",
 )
+FIREWALL = Program(name="firewall", version="v2.1.0", source=_HERE / "local/firewall")
 PAUSE = Program(name="pause", version="1", source=_HERE / "local/pause")
 COREDNS = Program(name="coredns", version="v1.14.6", packages=("github.com/coredns/coredns",))
 METRICS_SERVER = Program(name="metrics-server", version="v0.9.0", packages=("sigs.k8s.io/metrics-server/cmd/metrics-server",))
@@ -64,6 +65,11 @@ def helm() -> Path:
 def kwok_dir() -> Path:
     """The folder of KWOK, which plays nodes and pods that do not exist. About 2 minutes the first time on two cores."""
     return golang.ensure(KWOK)
+
+
+def firewall() -> Path:
+    """What enforces NetworkPolicies on a node: kube-router's controller for them. About a minute the first time on two cores."""
+    return golang.ensure(FIREWALL) / "firewall"
 
 
 def bin_dir() -> Path:

@@ -24,13 +24,18 @@ def all_components(layout: Layout, programs: Programs) -> tuple[Component, ...]:
     """Every daemon of the cluster, in the order to start them."""
     found = list(_control_plane_components(layout, programs))
     for node in layout.all_nodes:
-        found += components.of_node(layout, node, programs.kubernetes, programs.containerd)
+        found += _node_components(layout, node, programs)
     return tuple(found)
 
 
 def _control_plane_components(layout: Layout, programs: Programs) -> tuple[Component, ...]:
     players = (kwok.component(layout, tools.kwok_dir()),) if layout.kwok_nodes else ()
     return components.control_plane(layout, programs.kubernetes) + players
+
+
+def _node_components(layout: Layout, node: Node, programs: Programs) -> tuple[Component, ...]:
+    firewalls = (components.firewall(layout, node, tools.firewall()),) if layout.firewall else ()
+    return components.of_node(layout, node, programs.kubernetes, programs.containerd) + firewalls
 
 
 def is_whole(layout: Layout, programs: Programs) -> bool:
@@ -109,14 +114,14 @@ def _control_plane(layout: Layout, programs: Programs, api_ready: Event) -> None
 
 
 def _node(layout: Layout, node: Node, programs: Programs, api_ready: Event) -> None:
-    containerd, kubelet, proxy = components.of_node(layout, node, programs.kubernetes, programs.containerd)
+    containerd, *others = _node_components(layout, node, programs)
     processes.ensure(layout, containerd)
     await_answer(layout, programs, containerd)
     images = NodeImages(programs.containerd, node)
     # A kubelet that finds no image tries to pull it, fails, and waits 10 s before it looks again.
     images.add_missing(programs.first_images)
     api_ready.wait(READY_S)
-    for component in (kubelet, proxy):
+    for component in others:
         processes.ensure(layout, component)
     images.add_missing(programs.later_images)
 

@@ -43,11 +43,11 @@ class LocalCluster:
         """A line of JSON for each request, written before the answer is sent: with bodies on the group hardened.dev, without elsewhere."""
         return self.layout.audit_log
 
-    def up(self, *, nodes: int = 2) -> None:
+    def up(self, *, nodes: int = 2, firewall: bool = False) -> None:
         host.check()
         built = programs.ensure()
         with self._locked():
-            plan = self._recorded(nodes)
+            plan = self._recorded(nodes, firewall=firewall)
             if not bringup.is_whole(plan, built):
                 host.raise_limits()
                 bringup.bring_up(plan, built)
@@ -150,17 +150,17 @@ class LocalCluster:
         """The same as words, for whoever starts it. It is that very process: a signal to it reaches the program."""
         return ["nsenter", f"--net={network.NETNS / faults.node(self.layout, index).netns}", "--", *argv]
 
-    def _recorded(self, nodes: int) -> Layout:
-        """The cluster's record, written now for a new cluster, or for one that gets more nodes."""
+    def _recorded(self, nodes: int, *, firewall: bool) -> Layout:
+        """The cluster's record, written now for a new cluster, or for one that gets more nodes or a firewall."""
         found = layout.read(self._folder)
-        if found and found.nodes >= nodes:
-            return found
         if found:
-            plan = found.with_nodes(nodes)
-            plan.write()
+            plan = replace(found.with_nodes(max(nodes, found.nodes)), firewall=firewall or found.firewall)
+            if plan != found:
+                plan.write()
             return plan
         with locked(state_root() / "locks/subnets", waiting_for="another cluster that takes its subnet"):
-            plan = Layout(self.name, self._folder, subnets.first_free(subnets.taken(self._clusters)), 0).with_nodes(nodes)
+            subnet = subnets.first_free(subnets.taken(self._clusters))
+            plan = Layout(self.name, self._folder, subnet, 0, firewall=firewall).with_nodes(nodes)
             # The names stand for this folder's path: what carries one without a record is left from a folder that was deleted.
             teardown.take_down(plan)
             plan.write()

@@ -51,6 +51,12 @@ def of_node(layout: Layout, node: Node, bin_dir: Path, containerd_dir: Path) -> 
     )
 
 
+def firewall(layout: Layout, node: Node, program: Path) -> Component:
+    """firewall-N: what enforces NetworkPolicies on a node. Its rules are the node's network namespace's, and go with it."""
+    flags = (f"-kubeconfig={layout.folder / 'firewall.kubeconfig'}", f"-node={node.name}", f"-services={SERVICE_CIDR}")
+    return Component(f"firewall-{node.index}", (str(program), *flags), node.netns, node.cgroup, {"PATH": PROGRAM_PATH})
+
+
 def _etcd(layout: Layout) -> Iterator[str]:
     yield f"--data-dir={layout.bulk / 'etcd'}"
     yield "--listen-client-urls=http://127.0.0.1:2379"

@@ -17,7 +17,7 @@ def ensure(layout: Layout) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     pki.ensure(layout)
     encoded = {path.name: base64.b64encode(path.read_bytes()).decode() for path in layout.pki.iterdir()}
-    users = ["admin", "controller-manager", "scheduler", "proxy", "kwok", *(node.name for node in layout.all_nodes)]
+    users = ["admin", "controller-manager", "scheduler", "proxy", "firewall", "kwok", *(node.name for node in layout.all_nodes)]
     for user in users:
         _write(layout.folder / f"{user}.kubeconfig", configs.kubeconfig(layout, user, encoded))
     _write(layout.folder / "audit-policy.yaml", configs.audit_policy())

@@ -27,7 +27,7 @@ NODES_MAX = 90
 
 @dataclass(frozen=True)
 class Node:
-    """One node: a network namespace with a containerd, a kubelet and a kube-proxy."""
+    """One node: a network namespace with a containerd, a kubelet and a kube-proxy, and a firewall where the cluster has them."""
 
     index: int
     name: str
@@ -61,7 +61,7 @@ class Layout:
     """A cluster's record.
 
     folder: its state folder; subnet: the N of its 198.18.N.0/24; node_grace_s: after how many seconds of silence a node counts as
-    not ready; kwok_nodes: how many nodes it has that do not exist.
+    not ready; kwok_nodes: how many nodes it has that do not exist; firewall: whether NetworkPolicies are enforced.
     """
 
     name: str
@@ -70,6 +70,7 @@ class Layout:
     nodes: int
     node_grace_s: int = 20
     kwok_nodes: int = 0
+    firewall: bool = False
 
     @property
     def id(self) -> str:

@@ -19,6 +19,7 @@ _CLIENTS = {
     "scheduler": ("system:kube-scheduler", None),
     "proxy": ("system:kube-proxy", None),
     "front-proxy": ("front-proxy-client", None),
+    "firewall": ("firewall", "system:masters"),
     "kwok": ("kwok", "system:masters"),
 }
 

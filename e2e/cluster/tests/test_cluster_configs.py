@@ -1,11 +1,15 @@
 import json
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
 import tomli_w
 
-from e2e.cluster.local import components, configs, kwok, manifests
+from e2e.cluster import tools
+from e2e.cluster.local import bringup, components, configs, kwok, manifests
 from e2e.cluster.local.layout import Layout
+from e2e.cluster.local.programs import Programs
 from hardened.core.desired.container import DEFAULT_REQUESTS
 
 PLAN = Layout(name="demo", folder=Path("/state/demo"), subnet=3, nodes=2)
@@ -66,6 +70,19 @@ def test_each_component_runs_in_the_network_and_cgroup_of_its_node() -> None:
         assert (found.netns, found.cgroup) == (NODE.netns, NODE.cgroup)
     for found in components.control_plane(PLAN, BIN):
         assert (found.netns, found.cgroup) == (PLAN.control_plane_netns, PLAN.control_plane_cgroup)
+
+
+def test_what_enforces_network_policies_runs_in_the_network_whose_rules_it_writes() -> None:
+    found = components.firewall(PLAN, NODE, Path("/cache/firewall/firewall"))
+    assert (found.name, found.netns, found.cgroup) == ("firewall-1", NODE.netns, NODE.cgroup)
+    assert {"-node=node1", "-services=10.96.0.0/16"} <= set(found.argv)
+
+
+@pytest.mark.parametrize(("firewall", "names"), [(False, []), (True, ["firewall-0", "firewall-1"])], ids=["as it is", "asked for"])
+def test_network_policies_are_enforced_where_that_is_asked_for(monkeypatch: pytest.MonkeyPatch, firewall: bool, names: list[str]) -> None:
+    monkeypatch.setattr(tools, "firewall", lambda: Path("/cache/firewall/firewall"))
+    everything = bringup.all_components(replace(PLAN, firewall=firewall), Programs(BIN, CONTAINERD, (), ()))
+    assert [found.name for found in everything if found.name.startswith("firewall")] == names
 
 
 def test_volumes_are_kept_below_the_clusters_own_folder() -> None:

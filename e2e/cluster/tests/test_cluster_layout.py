@@ -66,7 +66,7 @@ def test_no_socket_path_is_longer_than_the_kernel_allows(depth: int) -> None:
 
 
 def test_a_record_is_read_back_as_it_was_written(tmp_path: Path) -> None:
-    plan = replace(cluster(folder=tmp_path / "demo", subnet=9), kwok_nodes=3)
+    plan = replace(cluster(folder=tmp_path / "demo", subnet=9), kwok_nodes=3, firewall=True)
     plan.write()
     assert layout.read(tmp_path / "demo") == plan
     assert layout.read(tmp_path / "other") is None

@@ -13,6 +13,7 @@ import pytest
 
 from e2e import lanes
 from e2e.cluster import tools
+from e2e.cluster.command import run
 from e2e.cluster.local import cgroups, network, teardown
 from e2e.cluster.local.cluster import LocalCluster
 from e2e.cluster.local.layout import Layout
@@ -45,6 +46,7 @@ def left_of(plan: Layout) -> dict[str, list[str]]:
         "network namespaces": [path.name for path in network.NETNS.glob("*") if plan.id in path.name],
         "interfaces": [name for name in network.interfaces() if plan.id in name],
         "cgroups": [str(path) for root in cgroups.hierarchies() for path in root.glob(f"*{plan.id}*")],
+        "firewall rules": [line for line in run(["iptables-save"]).splitlines() if "KUBE-ROUTER" in line],
         "folders": [str(path) for path in plan.folders if path.exists()],
         "shared folders": [str(path) for path in Path("/var/lib/cni").rglob(f"*{plan.id}*")]
         + [str(path) for path in Path("/var/log/containers").glob("*") if str(plan.bulk) in os.readlink(path)],
@@ -77,7 +79,7 @@ def server_pod(name: str, node: str) -> str:
 
 
 def test_a_cluster_serves_pods_survives_a_dead_containerd_and_leaves_nothing(cluster: LocalCluster) -> None:
-    cluster.up()
+    cluster.up(firewall=True)
     plan = cluster.layout
     kubectl(cluster, "apply", "--filename", "-", stdin=server_pod("web", "node1"))
     kubectl(cluster, "expose", "pod", "web", "--port", "80", "--target-port", "8000")
@@ -99,12 +101,17 @@ def test_a_cluster_serves_pods_survives_a_dead_containerd_and_leaves_nothing(clu
 
 def test_what_is_dead_is_repaired_by_the_next_up(cluster: LocalCluster) -> None:
     cluster.up()
+    assert not cluster.layout.firewall
+    cluster.up(firewall=True)
     cluster.kill("apiserver")
     cluster.kill("containerd-0")
+    cluster.kill("firewall-0")
     cluster.stop("scheduler")
     cluster.stop_node(1)
     cluster.up()
-    assert {part.state for part in cluster.status()} == {"running", "ready"}
+    parts = {part.name: part.state for part in cluster.status()}
+    assert set(parts.values()) == {"running", "ready"}
+    assert {"firewall-0", "firewall-1"} <= parts.keys(), "what was asked for once stays"
     began = time.monotonic()
     cluster.up()
     assert time.monotonic() - began < 5, "a cluster that is whole is left alone"
@@ -112,8 +119,10 @@ def test_what_is_dead_is_repaired_by_the_next_up(cluster: LocalCluster) -> None:
 
 @pytest.mark.parametrize("after_s", [0.8, 1.2, 1.6, 2.5, 4.0])
 def test_an_up_that_was_killed_half_way_leaves_nothing_that_down_does_not_find(cluster: LocalCluster, after_s: float) -> None:
-    tools.kubectl()  # built before, so that the cluster's own making is what is killed
-    command = [sys.executable, "-m", "e2e.cluster", "up", "--name", cluster.name]
+    # Built before, so that the cluster's own making is what is killed.
+    tools.kubectl()
+    tools.firewall()
+    command = [sys.executable, "-m", "e2e.cluster", "up", "--name", cluster.name, "--firewall"]
     with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as going_up:
         time.sleep(after_s)
         going_up.send_signal(signal.SIGKILL)
