@@ -3,7 +3,8 @@
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from typing import Any, Final
 
 #: Levels of an object: ours have a dozen. The API server stores up to 10,000; Python's own functions end near 1,000, its copies sooner.
@@ -58,10 +59,10 @@ class TooSlow(Exception):
     """A text that would take long to read."""
 
 
-async def read(text: bytes, *, is_patient: bool = True) -> Any:
+async def read(text: bytes, *, is_patient: bool = True, took: Callable[[float], None] = lambda _: None) -> Any:
     """What a text says, as json.loads has it; raises ValueError where it is no JSON.
 
-    is_patient: whether to wait for what takes long to read; TooSlow otherwise.
+    is_patient: whether to wait for what takes long to read; TooSlow otherwise. took: told the seconds of work that it took then.
 
     Half of a surrogate pair, and bytes that are no UTF-8, are read as U+FFFD, as the API server does itself where it looks into a text.
     What is nested too deep is cut off so that is_usable tells of it, and so is a number that is too long.
@@ -74,7 +75,9 @@ async def read(text: bytes, *, is_patient: bool = True) -> Any:
     if not is_patient:
         raise TooSlow
     # Up to a second for the oddest: the loop is not to wait for it.
-    return await asyncio.to_thread(_read_slowly, text)
+    found, seconds = await asyncio.to_thread(_read_timed, text)
+    took(seconds)
+    return found
 
 
 def is_usable(value: Any) -> bool:
@@ -85,6 +88,11 @@ def is_usable(value: Any) -> bool:
         if not level:
             return True
     return False
+
+
+def _read_timed(text: bytes) -> tuple[Any, float]:
+    began = time.thread_time()
+    return _read_slowly(text), time.thread_time() - began
 
 
 def _read_slowly(text: bytes) -> Any:

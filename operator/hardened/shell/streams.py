@@ -19,8 +19,8 @@ from hardened.shell.workqueue import WorkQueue
 
 logger = logging.getLogger(__name__)
 
-#: Seconds that a line may take to be read. After one that takes longer no such line of its kind is read for so many times as long: whoever
-#: writes one again and again is not to hold up all others. What is left out is in the next complete list.
+#: Seconds of work that a line may take to be read. After one that takes longer no such line of its kind is read for so many times as
+#: long: whoever writes one again and again is not to hold up all others. What is left out is in the next complete list.
 SLOW: Final = 0.2
 PATIENCE: Final = 10
 _NEWS: Final = frozenset({"ADDED", "MODIFIED", "DELETED"})
@@ -68,13 +68,13 @@ class Streams:
         return _bookmark(kind, version) if isinstance(version, str) else b""
 
     async def _read(self, kind: Kind, line: bytes) -> Any:
-        clock = asyncio.get_running_loop().time
-        began = clock()
-        try:
-            return await reading.read(line, is_patient=began >= self._patient_at.get(kind, began))
-        finally:
-            if (took := clock() - began) > SLOW:
-                self._patient_at[kind] = began + PATIENCE * took
+        now = asyncio.get_running_loop().time()
+
+        def took(seconds: float) -> None:
+            if seconds > SLOW:
+                self._patient_at[kind] = now + PATIENCE * seconds
+
+        return await reading.read(line, is_patient=now >= self._patient_at.get(kind, now), took=took)
 
 
 class Watched:

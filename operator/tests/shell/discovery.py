@@ -67,8 +67,7 @@ class Discovery:
                     await stream.write(line + b"\n")
                 await asyncio.sleep(60)
                 return stream
-            case [*_, plural]:
-                kind = next(kind for kind in WATCHED if kind.plural == plural)
+            case [*_, plural] if kind := next((kind for kind in WATCHED if kind.plural == plural), None):
                 items = b",".join(self.items.get(plural, ()))
                 page = b'{"kind":"%sList","metadata":{"resourceVersion":"5"},"items":[%s]}' % (kind.name.encode(), items)
                 return web.Response(body=page, content_type="application/json")
