@@ -174,8 +174,10 @@ class _Planner:
             return Plan(look=look)
         if look:
             apply = [step for step in apply if not self.writes.takes_pods_away(step)]
-        if not apply and not course.marked and self.writes.task_pods.lack_constraints():
-            return Plan(look_at_constraints=True)  # what clients need waits for no list
+        if not course.marked and self.writes.task_pods.lack_constraints():
+            # What clients need waits for no list.
+            first = tuple(step for step in apply if self.writes.is_first(step))
+            return Plan(seed_replicas=self._seed(), apply=first) if first else Plan(look_at_constraints=True)
         found = self.obstacles
         obstacle = (
             found.forged()
@@ -190,7 +192,7 @@ class _Planner:
         if self.obstacles.wants_pods(obstacle):
             return Plan(look_at_pods=True)
         return Plan(
-            seed_replicas=course.replicas if self._is_unsized() else None,
+            seed_replicas=self._seed(),
             apply=tuple(apply),
             delete=() if blocker or course.marked else tuple(self.writes.deletes(wanted)),
             end=tuple(self.writes.ends()),
@@ -223,9 +225,10 @@ class _Planner:
         is_down = self.course.replicas > 0 and (rollout is None or rollout.available == 0)
         return is_down and self.facts.stable is not None and bool(self.observed.refused)
 
-    def _is_unsized(self) -> bool:
+    def _seed(self) -> int | None:
         is_refused = ChildKey(names.KIND, self.svc.name) in self.observed.refused
-        return self.svc.spec.replicas is None and not self.svc.is_stand_in and not is_refused
+        is_unsized = self.svc.spec.replicas is None and not self.svc.is_stand_in and not is_refused
+        return self.course.replicas if is_unsized else None
 
     def _answer_wait(self) -> timedelta | None:
         return max(self.answer_at - self.now, timedelta()) if self.answer_at else None

@@ -219,6 +219,10 @@ class Writes:
     def _guard(self) -> ChildKey:
         return ChildKey("PodDisruptionBudget", migration_budget_name(self.svc))
 
+    def is_first(self, step: Apply) -> bool:
+        """Whether it keeps clients served, and is written before all else."""
+        return self._rank(step) == 0
+
     def _rank(self, step: Apply) -> int:
         """When it is written. Somebody may have led the Service to pods that no release keeps: it is led away from them first."""
         if self.takes_pods_away(step):
