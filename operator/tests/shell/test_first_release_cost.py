@@ -45,12 +45,13 @@ def writes(calls: Calls) -> int:
     return sum(count for (verb, _), count in calls.items() if verb not in ("get", "list"))
 
 
-def test_a_first_release_makes_twelve_writes_and_two_reads() -> None:
+def test_a_first_release_makes_twelve_writes_and_three_reads() -> None:
     calls = calls_of(virtual_time.run(_played(makes())))
     assert calls == {
-        # Whether there is room for its pods; once traffic is led to them, whose endpoints the Service has.
+        # Whether there is room for its pods; once traffic is led to them, whose endpoints the Service has, and whose pods those are.
         ("list", "ResourceQuota"): 1,
         ("list", "Pod"): 1,
+        ("list", "ReplicaSet"): 1,
         # It begins; it is led to its pods; it serves.
         ("status", "HardenedService"): 3,
         # What is stored, and that it is promoted.
