@@ -22,13 +22,13 @@ from e2e.cluster import tools
 from e2e.cluster.local.cluster import LocalCluster
 from e2e.figures import figures
 from e2e.kube import Body, Kube, KubeError, is_ready
-from e2e.releases import released
+from e2e.releases import released, step_of
 from e2e.rig import MERCY, Run, fresh_namespace, operator_behind, web
 
 #: Promised: what the others' releases take longer, in seconds; what the operator holds, in megabytes; how late its loop is, in seconds.
 DELAY_S, MEMORY_MB, LAG_S = 5.0, 200.0, 1.0
-#: Releases of the others before it begins; seconds for one of them.
-BEFORE, RELEASE_S = 3, 120.0
+#: The others' services, their releases before it begins, and seconds for one of them.
+SERVICES, BEFORE, RELEASE_S = 4, 4, 120.0
 #: How deep the objects are nested: Python's reader of JSON ends at 1,000, the API server at 10,000.
 DEPTH = 1500
 #: ConfigMaps of nearly the most that the API server stores, and the bytes of one.
@@ -83,6 +83,11 @@ async def a_tenant(kube: Kube, kubeconfig: Path, namespace: str, folder: Path, e
         yield Tenant(theirs, kubeconfig, namespace, folder, env)
 
 
+def named(name: str, manifest: Body) -> Body:
+    """The same under another name."""
+    return {**manifest, "metadata": {**manifest["metadata"], "name": name}}
+
+
 # ---- what it does
 
 
@@ -97,8 +102,7 @@ async def poison(tenant: Tenant) -> None:
         if kind == "configmap":
             await tenant.kube.create(tenant.manifest("ConfigMap", "poison"))
         else:
-            manifest = web(tenant.namespace, replicas=0)
-            await tenant.kube.create({**manifest, "metadata": {**manifest["metadata"], "name": "poison"}})
+            await tenant.kube.create(named("poison", web(tenant.namespace, replicas=0)))
         argv = [
             tools.kubectl(), "--kubeconfig", tenant.kubeconfig, "--as", f"tenant-of-{tenant.namespace}", "-n", tenant.namespace,
             "patch", kind, "poison", "--type=merge", "--patch-file", file, "-o", "name",
@@ -115,8 +119,7 @@ async def heaps(tenant: Tenant) -> None:
 async def touches(tenant: Tenant) -> None:
     """One object under labels of ours, and one service, each changed again and again."""
     await tenant.kube.create(tenant.manifest("ConfigMap", "busy"))
-    manifest = web(tenant.namespace, replicas=0)
-    await tenant.kube.create({**manifest, "metadata": {**manifest["metadata"], "name": "busy"}})
+    await tenant.kube.create(named("busy", web(tenant.namespace, replicas=0)))
     number = 0
     while True:
         number += 1
@@ -134,8 +137,7 @@ async def revisions(tenant: Tenant) -> None:
         number += 1
         env = [{"name": "TURN", "value": str(number)}]
         spec: Body = {"files": folders, "env": env, "replicas": 0, "release": {"strategy": "RollingUpdate", "historyLimit": 100}}
-        manifest = web(tenant.namespace, **spec)
-        await tenant.kube.apply({**manifest, "metadata": {**manifest["metadata"], "name": "big"}})
+        await tenant.kube.apply(named("big", web(tenant.namespace, **spec)))
         await asyncio.sleep(VERSION_S)
 
 
@@ -144,7 +146,7 @@ async def places(tenant: Tenant) -> None:
     for number in range(10):
         never = {"readiness": {"httpGet": {"path": "/nobody"}, "periodSeconds": 1}}
         manifest = web(tenant.namespace, probes=never, release={"strategy": "BlueGreen", "progressDeadline": "24h"})
-        await tenant.kube.create({**manifest, "metadata": {**manifest["metadata"], "name": f"never-{number}"}})
+        await tenant.kube.create(named(f"never-{number}", manifest))
 
 
 async def questions(tenant: Tenant) -> None:
@@ -153,7 +155,7 @@ async def questions(tenant: Tenant) -> None:
     checks = [{"name": f"c{n}", "prometheus": {"query": f"slow{n}", **asked}} for n in range(CHECKS)]
     for number in range(ASKERS):
         manifest = web(tenant.namespace, verify={"afterCutover": {"window": "30m", "checks": checks}})
-        await tenant.kube.create({**manifest, "metadata": {**manifest["metadata"], "name": f"asker-{number}"}})
+        await tenant.kube.create(named(f"asker-{number}", manifest))
 
 
 async def drips(tenant: Tenant) -> None:
@@ -237,15 +239,20 @@ async def a_prometheus() -> AsyncIterator[str]:
 
 
 async def _release(kube: Kube, namespace: str, number: int) -> float:
-    """Seconds from a new version's apply until it is Ready. Its window asks Prometheus."""
+    """Seconds from a new version's apply until it is Ready. Its window asks Prometheus.
+
+    The services take turns: what served before is kept for half a minute, and a service's next release waits for that.
+    """
     check = {"name": "errors", "prometheus": {"query": "errors", "max": 1, "interval": "1s"}}
     version = f"v{1 + number % 2}"
-    manifest = released(
-        namespace, version, verify={"afterCutover": {"window": "2s", "checks": [check]}}, env=[{"name": "TURN", "value": str(number)}]
+    env = [{"name": "TURN", "value": str(number)}]
+    manifest = named(
+        f"web-{number % SERVICES}", released(namespace, version, verify={"afterCutover": {"window": "2s", "checks": [check]}}, env=env)
     )
+    await kube.until("HardenedService", manifest["metadata"]["name"], namespace, lambda live: not step_of(live), within=RELEASE_S)
     begun = time.monotonic()
     await kube.apply(manifest)
-    await kube.until("HardenedService", "web", namespace, is_ready, within=RELEASE_S)
+    await kube.until("HardenedService", manifest["metadata"]["name"], namespace, is_ready, within=RELEASE_S)
     return time.monotonic() - begun
 
 
@@ -277,13 +284,14 @@ async def _beside(local: LocalCluster, folder: Path, seconds: float) -> None:
         }
         async with operator_behind(kube, local.kubeconfig, folder, namespace=shop, settings=env) as run:
             ports = {**env, **{f"HARDENED_{name}_PORT": run.operator.env[f"HARDENED_{name}_PORT"] for name in ("METRICS", "HEALTH")}}
-            await _release(kube, shop, 0)
-            before = [await _release(kube, shop, number) for number in range(1, 1 + BEFORE)]
+            for number in range(SERVICES):
+                await _release(kube, shop, number)
+            before = [await _release(kube, shop, SERVICES + number) for number in range(BEFORE)]
             seen = Seen()
             async with a_tenant(kube, local.kubeconfig, mall, folder, ports) as tenant:
                 tasks = [asyncio.create_task(_worst(tenant)), asyncio.create_task(_look(run, ports, seen))]
                 try:
-                    end, number = time.monotonic() + seconds, BEFORE
+                    end, number = time.monotonic() + seconds, SERVICES + BEFORE - 1
                     while time.monotonic() < end:
                         number += 1
                         seen.taken_s.append(await _release(kube, shop, number))
