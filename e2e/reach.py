@@ -25,8 +25,8 @@ RESOURCES = {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": 
 READY_SECONDS, KNOWN_SECONDS = 60.0, 30.0
 
 # Where a policy is against it, a connection may be refused at once, or never be answered.
-_TRY = """
-import json, socket, sys
+_IS_REACHED = """
+import json, socket, sys, time
 def is_reached(host, port):
     try:
         if port:
@@ -36,7 +36,14 @@ def is_reached(host, port):
     except OSError:
         return False
     return True
-print(json.dumps([is_reached(*target) for target in json.loads(sys.argv[1])]))
+"""
+_TRY = f"{_IS_REACHED}print(json.dumps([is_reached(*target) for target in json.loads(sys.argv[1])]))"
+_UNTIL = f"""{_IS_REACHED}
+reached, refused = json.loads(sys.argv[1])
+deadline = time.monotonic() + {KNOWN_SECONDS}
+while not (all(is_reached(*target) for target in reached) and not any(is_reached(*target) for target in refused)):
+    if time.monotonic() > deadline:
+        sys.exit(1)
 """
 
 
@@ -103,6 +110,12 @@ async def until_reach(kubeconfig: Path, ends: Mapping[str, End], expected: Reach
     deadline = time.monotonic() + KNOWN_SECONDS
     while wrong := await _differences(kubeconfig, ends, expected):
         assert time.monotonic() < deadline, f"after {KNOWN_SECONDS:g} s: {'; '.join(wrong)}"
+
+
+def until_reached(ends: Mapping[str, End], reached: Sequence[str], refused: Sequence[str]) -> list[str]:
+    """A command that ends well once it reaches all of the one and none of the other, as `until_reach` does."""
+    places = [[_place(ends, target) for target in targets] for targets in (reached, refused)]
+    return ["python3", "-I", "-c", _UNTIL, json.dumps(places)]
 
 
 async def _differences(kubeconfig: Path, ends: Mapping[str, End], expected: Reach) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,21 +14,14 @@ import pytest
 from e2e.cluster.local.cluster import LocalCluster
 from e2e.install import RELEASE
 from e2e.kube import Body, Kube
-from e2e.reach import COMMAND, OTHER_PORT, PORT, RESOURCES, End, end_of, pod, service_of, started, until_reach
+from e2e.reach import COMMAND, OTHER_PORT, PORT, RESOURCES, End, end_of, pod, service_of, started, until_reach, until_reached
 from e2e.rig import SYSTEM, Run, fresh_namespace, operator_behind, serve, web
 from e2e.workloads.build import build
 
 CACHE_PORT = 6379
 API = "kubernetes.default.svc"
-_ANSWERS = {"http": {"path": "/", "expectBody": "v1"}}
-#: How a service is released that is looked at from check pods, before its cutover and after it.
-CHECKED: dict[str, Any] = {
-    "release": {"progressDeadline": "60s"},
-    "verify": {
-        "beforeCutover": [{"name": "before", **_ANSWERS}],
-        "afterCutover": {"window": "2s", "checks": [{"name": "after", **_ANSWERS}]},
-    },
-}
+#: Where a check finds the version that it is about.
+CHECKED_HOST = "$(HARDENED_HOST):80"
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("rights")]
 
@@ -86,6 +79,16 @@ async def served(run: Run, manifest: Body) -> End:
     return await end_of(run.kube, run.namespace, f"hardened.dev/service={name},app.kubernetes.io/component=app")
 
 
+def checked(ends: dict[str, End], *, reached: Sequence[str], refused: Sequence[str]) -> dict[str, Any]:
+    """How a service is released that check pods look at before its cutover and after it. A job of the team's is one of them: it reaches the
+    version that it is about, DNS and `reached`, and not `refused`."""
+    answers = {"http": {"path": "/", "expectBody": "v1"}}
+    command = until_reached(ends, [CHECKED_HOST, API, *reached], refused)
+    before = [{"name": "before", **answers}, {"name": "ways", "job": {"command": command, "deadline": "60s"}}]
+    after = {"window": "2s", "checks": [{"name": "after", **answers}]}
+    return {"release": {"progressDeadline": "90s"}, "verify": {"beforeCutover": before, "afterCutover": after}}
+
+
 def test_a_service_is_reached_by_whom_it_names_and_reaches_what_it_names_and_needs(loaded: LocalCluster, tmp_path: Path) -> None:
     async def all_of_it() -> None:
         async with furnished(loaded, tmp_path) as place:
@@ -101,8 +104,9 @@ def test_a_service_is_reached_by_whom_it_names_and_reaches_what_it_names_and_nee
                 "egressTo": [{"podSelector": {"matchLabels": {"role": "database"}}, "ports": [{"port": PORT}]}],
             }
             needs = [{"service": "stock"}, {"tcp": f"cache:{CACHE_PORT}"}]
-            # Its own checks reach it although it names others only: else it would not become ready.
-            ends["web"] = await served(run, service(run.namespace, "web", network=network, dependsOn=needs, **CHECKED))
+            # Its own checks reach it although it names others only: else it would not become ready. Its commands get as far as it does.
+            terms = checked(ends, reached=[f"database:{PORT}", f"cache:{CACHE_PORT}"], refused=[f"stranger:{PORT}", f"{API}:443"])
+            ends["web"] = await served(run, service(run.namespace, "web", network=network, dependsOn=needs, **terms))
 
             ingress = {
                 ("friend", f"web:{PORT}"): True,
@@ -181,7 +185,8 @@ def test_where_a_namespace_denies_by_default_releases_pass_their_checks_and_the_
             denied = {("namesake", f"friend:{PORT}"): False, ("namesake", f"partner:{PORT}"): True}
             await until_reach(loaded.kubeconfig, ends, denied)
 
-            ends["web"] = await served(run, service(run.namespace, "web", **CHECKED))
+            terms = checked(ends, reached=[], refused=[f"partner:{PORT}", f"{API}:443"])
+            ends["web"] = await served(run, service(run.namespace, "web", **terms))
             expected = {
                 # Policies add up: what it declares is reached, and no other port, and nobody else of the namespace.
                 ("namesake", f"web:{PORT}"): True,
@@ -194,7 +199,7 @@ def test_where_a_namespace_denies_by_default_releases_pass_their_checks_and_the_
             await until_reach(loaded.kubeconfig, ends, denied | expected)
 
             env = [{"name": "LINGER", "value": "0"}, {"name": "LATENCY_MS", "value": "1"}]
-            await serve(run, service(run.namespace, "web", env=env, **CHECKED), within=120)
+            await serve(run, service(run.namespace, "web", env=env, **terms), within=120)
             assert not run.operator.exits
 
     asyncio.run(all_of_it())
