@@ -82,7 +82,8 @@ def _replica_sets(store: Store) -> int:
 
 
 def _replica_set_name(deployment: Body) -> str:
-    return f"{deployment['metadata']['name']}-{deployment['spec']['template']['metadata']['labels'].get('hardened.dev/revision', '')}"
+    revision = deployment["spec"]["template"]["metadata"]["labels"].get("hardened.dev/revision", "none")
+    return f"{deployment['metadata']['name']}-{revision}"
 
 
 def _pods(store: Store) -> int:
