@@ -105,7 +105,11 @@ class Dependency(Model):
     service: Name | None = Field(
         None, description="Another HardenedService of the same namespace, by its name: waited for until it is Available."
     )
-    tcp: LocalAddress | None = Field(None, description="A Service of the same namespace and its port, such as redis:6379.")
+    tcp: LocalAddress | None = Field(
+        None,
+        description="A Service of the same namespace and its port, such as redis:6379. With network.egressTo, that port of the pods of the "
+        "namespace is opened: where the pods behind the Service listen on another one, name it in egressTo.",
+    )
 
 
 class ServiceSettings(Model):
