@@ -106,6 +106,8 @@ async def do_everything(run: Run) -> None:
     assert phase_of(await until_over(run.kube, manifest, within=60)) == "Succeeded"  # patch of actions
     name = manifest["metadata"]["name"]
     await run.kube.until("HardenedServiceAction", name, run.namespace, lambda live: live is None, within=120)  # delete of actions
+    migrating = {**terms, "migrate": {"command": ["/web", "-h"], "deadline": "30s"}}
+    await serve(run, web(run.namespace, volumes=[CLAIM, LATER], token="migrated", release=migrating))  # delete of budgets
     worker = web(run.namespace)
     del worker["spec"]["ports"], worker["spec"]["probes"]
     await serve(run, worker)  # delete of services
