@@ -100,12 +100,13 @@ class ReleaseState:
 
 @dataclass(frozen=True)
 class Pin:
-    """Why the revision that the spec asks for is not released."""
+    """Why the revision that the spec asks for is not released. key: what its rejection is remembered by."""
 
     revision: str
     reason: str
     message: str
     after_cutover: bool = False
+    key: str = ""
 
     @property
     def cause(self) -> str:
@@ -149,7 +150,7 @@ def pin_of(live: Live) -> Pin | None:
     if not found.get("revision"):
         return None
     revision, reason, message = (" ".join(str(found.get(name, "")).split()) for name in ("revision", "reason", "message"))
-    return Pin(revision, reason, message, found.get("afterCutover") is True)
+    return Pin(revision, reason, message, found.get("afterCutover") is True, str(found.get("rejectedKey", "")))
 
 
 def stable_of(live: Live) -> str:

@@ -6,11 +6,12 @@ from typing import Any
 
 from hardenctl.cluster import Manifest
 from hardenctl.outcome import usage
-from hardenctl.release_state import release_of, serving_of, stable_of
+from hardenctl.release_state import pin_of, release_of, serving_of, stable_of
 from hardenctl.resources import children, with_query
 from hardenctl.session import Session
 from hardenctl.verdict import status
 from hardened.api import names
+from hardened.core.release.model import Rejection
 from hardened.core.revisions.marks import NO_MARKS, Marks, marks_of
 from hardened.errors import Refused
 
@@ -23,7 +24,8 @@ _LEAST = 4
 class Stored:
     """One revision.
 
-    number: 1 for the first, 0 if unknown; name: of its object, "" if unknown; fields: its part of the spec; is_missing: it was deleted.
+    number: 1 for the first, 0 if unknown; name: of its object, "" if unknown; fields: its part of the spec; is_missing: it was deleted;
+    pinned_under: the key that status rejects it under, "" for none.
     """
 
     revision: str
@@ -34,11 +36,18 @@ class Stored:
     marks: Marks = NO_MARKS
     fields: Mapping[str, Any] = field(default_factory=dict)
     is_missing: bool = False
+    pinned_under: str = ""
 
     @property
-    def is_rejected(self) -> bool:
-        """It failed, or was taken back, and nobody has retried it."""
-        return bool(self.marks.rejections)
+    def rejection(self) -> Rejection | None:
+        """The last one that still counts: it failed, or was taken back, and nobody has retried it. None where it has passed since.
+
+        Of a revision that was promoted only those count that the operator goes by: under the checks that it was promoted with, and under
+        those that the spec asks for now.
+        """
+        promoted_key = self.marks.promoted_key
+        counted = [r for r in self.marks.rejections if not promoted_key or r.key in (promoted_key, self.pinned_under)]
+        return counted[-1] if counted else None
 
 
 def stored_of(session: Session, live: Mapping[str, Any], tell: Callable[[str], None]) -> list[Stored]:
@@ -53,7 +62,7 @@ def stored_of(session: Session, live: Mapping[str, Any], tell: Callable[[str], N
     except Refused as error:
         tell(f"what became of each revision is not known, for want of the right to list controllerrevisions: {error}")
         items = ()
-    found = {each.revision: each for item in items if _is_of(item, meta) for each in [_stored(item)]}
+    found = {each.revision: each for item in items if _is_of(item, meta) for each in [_stored(item, live)]}
     for entry in status(live).get("history") or ():
         if isinstance(entry, Mapping) and entry.get("revision"):
             known = Stored(
@@ -79,7 +88,7 @@ def named(kept: list[Stored], text: str) -> Stored:
 
 def before(kept: list[Stored], live: Mapping[str, Any]) -> Stored | None:
     """Where a rollback goes that names no target: the last promoted, not rejected revision but the one that is left."""
-    possible = [each for each in kept if each.marks.promotion and not each.is_rejected and not each.is_missing]
+    possible = [each for each in kept if each.marks.promotion and not each.rejection and not each.is_missing]
     left = _left(live)
     return max((each for each in possible if each.revision != left), key=lambda each: each.marks.promotion, default=None)
 
@@ -92,13 +101,14 @@ def _left(live: Mapping[str, Any]) -> str:
     return stable_of(live) or serving_of(live)
 
 
-def _stored(live: Manifest) -> Stored:
+def _stored(live: Manifest, owner: Mapping[str, Any]) -> Stored:
     data = live.get("data") if isinstance(live.get("data"), Mapping) else {}
     fields = data.get("fields") if isinstance(data, Mapping) and isinstance(data.get("fields"), Mapping) else {}
     number = data.get("number") if isinstance(data, Mapping) else None
     # Labels can be stripped and changed, and `revision` rewritten; a name and `data` cannot.
     name = str(live["metadata"]["name"])
     revision = name.rpartition("-")[2]
+    pin = pin_of(owner)
     return Stored(
         revision=revision,
         name=name,
@@ -107,6 +117,7 @@ def _stored(live: Manifest) -> Stored:
         number=number if isinstance(number, int) else int(live.get("revision") or 0),
         marks=marks_of(live, revision),
         fields=fields or {},
+        pinned_under=pin.key if pin and pin.revision == revision else "",
     )
 
 

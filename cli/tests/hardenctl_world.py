@@ -115,9 +115,12 @@ def gone_back() -> dict[str, Any]:
     return healthy() | {"stable": release["stable"], "release": release["release"]}
 
 
-def stored(revision: str, number: int, image: str, *, promotion: int = 0, rejected: str = "", **fields: Any) -> dict[str, Any]:
-    """A ControllerRevision. rejected: the annotation, as JSON."""
+def stored(
+    revision: str, number: int, image: str, *, promotion: int = 0, passed: str = "", rejected: str = "", **fields: Any
+) -> dict[str, Any]:
+    """A ControllerRevision. passed: the key that it was promoted under; rejected: the annotation, as JSON."""
     marks = {"hardened.dev/promotion": str(promotion)} if promotion else {}
+    marks |= {"hardened.dev/promoted-key": passed} if passed else {}
     marks |= {"hardened.dev/rejected": rejected} if rejected else {}
     return {
         "metadata": {

@@ -20,8 +20,8 @@ def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hardenctl.moments.now", lambda: NOW)
 
 
-def mark(reason: str, message: str, *, late: bool = False) -> str:
-    return json.dumps([{"key": "k", "reason": reason, "message": message, "afterCutover": late}])
+def mark(reason: str, message: str, *, late: bool = False, key: str = "k") -> str:
+    return json.dumps([{"key": key, "reason": reason, "message": message, "afterCutover": late}])
 
 
 def world(status: dict[str, Any], *items: dict[str, Any]) -> FakeCluster:
@@ -61,6 +61,18 @@ def test_the_next_command_goes_to_the_same_cluster(run: Any) -> None:
             ["promoted", "taken back"],
             id="after it had served",
         ),
+        pytest.param(
+            kept(),
+            {"promotion": 2, "passed": "k2", "rejected": mark("CheckFailed", "no")},
+            ["serves", "stable"],
+            id="it passed other checks",
+        ),
+        pytest.param(
+            taken_back(),
+            {"promotion": 2, "passed": "k", "rejected": mark("CheckFailed", "no", key="k2")},
+            ["promoted", "rejected"],
+            id="it had passed other checks than those that are asked for now",
+        ),
         pytest.param(healthy(), {}, [], id="it was superseded"),
         pytest.param(healthy(), {"rejected": "{"}, [], id="marks that cannot be read"),
     ],
@@ -90,6 +102,12 @@ def test_the_names_are_those_of_the_objects(run: Any) -> None:
     [
         pytest.param(kept(), [OLD, stored(NEW, 2, NEW_IMAGE, promotion=2)], REVISION, id="the one promoted before"),
         pytest.param(healthy(), [OLD, stored(NEW, 2, NEW_IMAGE, rejected=mark("NoData", ""))], "", id="never to what was rejected"),
+        pytest.param(
+            kept(),
+            [stored(REVISION, 1, OLD_IMAGE, promotion=1, passed="k2", rejected=mark("NoData", "")), stored(NEW, 2, NEW_IMAGE, promotion=2)],
+            REVISION,
+            id="to what was rejected before it passed",
+        ),
         pytest.param(healthy(), [OLD], "", id="there is no other"),
         pytest.param(kept(), [stored(BAD, 3, "i", promotion=1), stored(REVISION, 1, "i", promotion=3)], REVISION, id="by promotion"),
     ],

@@ -78,7 +78,7 @@ def _state(each: Stored, live: Mapping[str, Any]) -> str:
 def states(each: Stored, live: Mapping[str, Any]) -> list[str]:
     """What a revision is, and what became of it. Example: ["serves", "stable"]."""
     release = release_of(live)
-    is_stable, last = each.revision == stable_of(live), each.marks.rejections[-1] if each.marks.rejections else None
+    is_stable, last = each.revision == stable_of(live), each.rejection
     words = {
         "serves": each.revision == serving_of(live),
         "stable": is_stable,
@@ -92,7 +92,7 @@ def states(each: Stored, live: Mapping[str, Any]) -> list[str]:
 
 
 def _cause(each: Stored) -> str:
-    last = each.marks.rejections[-1] if each.marks.rejections else None
+    last = each.rejection
     return " ".join(f"{last.reason}: {last.message}".split()) if last else ""
 
 
