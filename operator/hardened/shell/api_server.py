@@ -20,10 +20,11 @@ UNREADABLE: Final = "Unreadable"
 
 
 class Listed(NamedTuple):
-    """A complete list: its objects, and the resourceVersion of the state that it shows."""
+    """A complete list, or a page of one: its objects, and the resourceVersion of the state that it shows. size: bytes, of a page."""
 
     items: list[Body]
     version: str
+    size: int = 0
 
 
 class ApiServer(Protocol):
@@ -34,8 +35,9 @@ class ApiServer(Protocol):
     async def list(self, kind: Kind, namespace: str | None, label_selector: str = "", *, chunk: int = 100) -> Listed:
         """All objects that match, in pages of `chunk`; namespace None: of all namespaces.
 
-        Items carry apiVersion and kind, and no metadata.managedFields, which is half of most objects. Starts over, once, when the server
-        has forgotten where the list was (410).
+        Items carry apiVersion and kind, and no metadata.managedFields, which is half of most objects; pods, ReplicaSets and NetworkPolicies
+        only what decisions are made from, and Refused where they are too large together (see kept). Starts over, once, when the server has
+        forgotten where the list was (410).
         """
         ...
 

@@ -5,6 +5,7 @@ import json
 import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import nullcontext
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -18,6 +19,7 @@ from hardened.shell import credentials, reading
 from hardened.shell.api_server import UNREADABLE, ApiServer, Body, Listed, Propagation
 from hardened.shell.credentials import Credentials
 from hardened.shell.failures import failure, no_reply
+from hardened.shell.kept import Kept
 from hardened.shell.kinds import Kind
 from hardened.shell.reading import TooLarge
 from hardened.shell.settings import BadSetting
@@ -60,6 +62,7 @@ class Client(ApiServer):
         self._count = count
         self._is_fresh = True
         self._read_at = asyncio.get_running_loop().time()
+        self._large = asyncio.Lock()  # large pages are read one after another: as dictionaries each has many times its size
         self._api = ApiClient(_configuration(who))
         # aiohttp sends GET, PUT and DELETE a second time when the connection is closed without a reply. It has no public switch for that;
         # test_client holds this one.
@@ -131,20 +134,27 @@ class Client(ApiServer):
     # ---- one call
 
     async def _whole_list(self, kind: Kind, namespace: str | None, label_selector: str, chunk: int) -> Listed:
-        items: list[Body] = []
-        version = ""
-        async for page in self.pages(kind, namespace, label_selector, chunk=chunk):
-            items += page.items
+        kept, version = Kept(kind, namespace), ""
+        async for page in self._pages(kind, namespace, label_selector, chunk, reading.MOST_AT_ONCE):
+            kept.take(page.items, page.size)
             version = page.version
-        return Listed(items, version)
+            del page  # two of them are not to be there at once
+        return Listed(kept.items, version)
 
     async def pages(self, kind: Kind, namespace: str | None, label_selector: str = "", *, chunk: int = 100) -> AsyncIterator[Listed]:
+        async for page in self._pages(kind, namespace, label_selector, chunk, reading.MOST_BYTES):
+            yield page
+
+    async def _pages(self, kind: Kind, namespace: str | None, label_selector: str, chunk: int, most: int) -> AsyncIterator[Listed]:
+        """most: bytes of a page, but for one of one object."""
         query = {"limit": str(chunk)}
         if label_selector:
             query["labelSelector"] = label_selector
         while True:
+            sizes: list[int] = []
             try:
-                page = await self._call("list", kind, namespace, None, query=query)
+                async with self._large if int(query["limit"]) < chunk else nullcontext():
+                    page = await self._call("list", kind, namespace, None, query=query, most=most, took=sizes.append)
             except TooLarge:
                 # Large objects, of which somebody made many: they are to be read, but not all at once.
                 query["limit"] = str(max(1, int(query["limit"]) // 10))
@@ -156,7 +166,8 @@ class Client(ApiServer):
             version = str(meta.get("resourceVersion", ""))
             if not version.isdecimal():
                 raise TryAgain(f"list {kind.plural}: the reply is not a list", status=200)
-            yield Listed([kind.named(item) for item in items], version)
+            yield Listed([kind.named(item) for item in items], version, sizes[0])
+            del page, items
             if not meta.get("continue"):
                 return
             query["continue"] = meta["continue"]
@@ -172,7 +183,10 @@ class Client(ApiServer):
         subresource: str = "",
         query: Mapping[str, str] | None = None,
         body: Body | None = None,
+        most: int = reading.MOST_BYTES,
+        took: Callable[[int], object] = lambda _: None,
     ) -> Body:
+        """most: bytes of a list of several objects; took: told those of the reply."""
         method, content_type = _VERBS[verb]
         call = f"{verb} {kind.plural} {'' if namespace is None else namespace + '/'}{name or ''}".rstrip(" /")
         if "" in (namespace, name) or {".", ".."} & {namespace, name}:
@@ -183,9 +197,9 @@ class Client(ApiServer):
         code = "0"
         try:
             try:
-                most = reading.MOST_BYTES if verb == "list" and query and int(query["limit"]) > 1 else None
+                is_bounded = verb == "list" and query and int(query["limit"]) > 1
                 async with asyncio.timeout(TOTAL_TIMEOUT):
-                    status, headers, text = await self._send(method, url, content_type, payload, most)
+                    status, headers, text = await self._send(method, url, content_type, payload, most if is_bounded else None)
             except (aiohttp.ClientError, ApiException, OSError, ValueError) as error:  # TimeoutError is an OSError
                 raise no_reply(call, error) from error
             except TooLarge:
@@ -196,6 +210,7 @@ class Client(ApiServer):
                 self._is_fresh = False
             if not 200 <= status < 300:
                 raise failure(call, status, headers, text)
+            took(len(text))
             body_read = await _parsed(call, status, text)
             return body_read if verb == "list" else _whole(call, status, body_read)
         finally:

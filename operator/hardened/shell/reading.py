@@ -20,6 +20,9 @@ UNUSABLE: Final = f"is nested deeper than {DEEPEST} levels, or holds a number of
 #: it can have twenty times that.
 MOST_BYTES: Final = 4 * 1024 * 1024
 
+#: The same of a list for one look, of which many may be made at a time.
+MOST_AT_ONCE: Final = 1024 * 1024
+
 _CONTAINERS: Final = frozenset({dict, list})
 #: Up to and with the next bracket that is no part of a string. Possessive throughout: no text makes it try twice.
 _BRACKET: Final = re.compile(rb'(?:"(?:[^"\\]++|\\.)*+"|[^"{}\[\]]++)*+[{}\[\]]', re.DOTALL)

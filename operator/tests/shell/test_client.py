@@ -14,7 +14,7 @@ from hardened.shell import client as client_module
 from hardened.shell import reading
 from hardened.shell.client import Client
 from hardened.shell.credentials import Credentials
-from hardened.shell.kinds import CONFIG_MAP, DEPLOYMENT, LEASE
+from hardened.shell.kinds import CONFIG_MAP, DEPLOYMENT, LEASE, NETWORK_POLICY
 
 TOKEN = "sesame-open"
 
@@ -137,7 +137,7 @@ def test_a_list_follows_its_pages_and_says_of_items_what_they_are() -> None:
         reply(200, {"metadata": {"resourceVersion": "9", "continue": "t+/="}, "items": [{"metadata": {"name": "a"}}]}),
         reply(200, {"metadata": {"resourceVersion": "9"}, "items": [{"metadata": {"name": "b"}}]}),
     )
-    items, version = talk(server, lambda c: c.list(DEPLOYMENT, None, "a=b,c in (d)", chunk=1))
+    items, version, _ = talk(server, lambda c: c.list(DEPLOYMENT, None, "a=b,c in (d)", chunk=1))
     assert version == "9"
     assert items == [{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name}} for name in "ab"]
     query = {"limit": ["1"], "labelSelector": ["a=b,c in (d)"]}
@@ -160,7 +160,7 @@ def test_a_list_that_expired_starts_over_once() -> None:
 
 
 def test_a_page_that_is_too_large_is_asked_for_in_smaller_ones_and_nothing_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "MOST_BYTES", 1000)
+    monkeypatch.setattr(reading, "MOST_AT_ONCE", 1000)
     large = [OBJECT | {"spec": {"text": "x" * 600}}]
     server = Server(
         reply(200, {"metadata": {"resourceVersion": "9"}, "items": large * 2}),
@@ -175,6 +175,13 @@ def test_a_page_that_is_too_large_is_asked_for_in_smaller_ones_and_nothing_is_le
     limits = [int(query["limit"][0]) for query in asked]
     assert limits == [10, 1, 2, 1, 2, 1]
     assert [query.get("continue") for query in asked] == [None, None, ["t"], ["t"], ["u"], ["u"]]
+
+
+def test_of_what_a_tenant_may_write_as_large_as_it_likes_a_list_keeps_what_is_decided_from() -> None:
+    spec = {"podSelector": {}, "policyTypes": ["Ingress"], "ingress": [{"ports": [{"port": 1}] * 100}]}
+    server = Server(reply(200, {"metadata": {"resourceVersion": "9"}, "items": [OBJECT | {"spec": spec}]}))
+    (policy,) = talk(server, lambda c: c.list(NETWORK_POLICY, "shop")).items
+    assert policy["spec"] == {"podSelector": {}, "policyTypes": ["Ingress"]}
 
 
 def test_what_has_no_version_is_no_list() -> None:

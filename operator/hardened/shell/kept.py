@@ -1,0 +1,62 @@
+"""What is kept of objects that are listed for one look, and how much of them is read: whoever may write them makes as many as they like."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from hardened.api import names
+from hardened.errors import Refused
+from hardened.shell.api_server import UNREADABLE, Body
+from hardened.shell.kinds import NETWORK_POLICY, POD, REPLICA_SET, Kind
+
+#: Bytes of a list that are read: 2,000 pods, as many as a service can have, are 20 MiB.
+MOST_READ: Final = 32 * 1024 * 1024
+#: Bytes of what is kept of it, as JSON: of such pods 6 MiB. As dictionaries it can have ten times that.
+MOST_KEPT: Final = 8 * 1024 * 1024
+_OF_METADATA: Final = (
+    "name", "namespace", "uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds",
+)  # fmt: skip
+
+
+class Kept:
+    """The objects of one list, page by page. Raises Refused beyond MOST_READ and MOST_KEPT."""
+
+    def __init__(self, kind: Kind, namespace: str | None) -> None:
+        self.items: list[Body] = []
+        self._kind, self._where = kind, f"list {kind.plural} {namespace or ''}".rstrip()
+        self._read = self._kept = 0
+
+    def take(self, items: Iterable[Body], size: int) -> None:
+        """One more page, of so many bytes."""
+        found = [_kept(self._kind, item) for item in items]
+        self._read += size
+        # What is kept is never more than was read: to measure it takes as long as to read it.
+        self._kept += sum(len(json.dumps(item)) for item in found) if self._read > MOST_KEPT else size
+        if self._read > MOST_READ or self._kept > MOST_KEPT:
+            why = f"{self._where}: they have more than the {MOST_READ >> 20} MiB that are read of them"
+            raise Refused(why, status=200, reason=UNREADABLE)
+        self.items += found
+
+
+def _kept(kind: Kind, item: Body) -> Body:
+    """What decisions are made from. Of other kinds, which no tenant writes, all."""
+    if kind not in (POD, REPLICA_SET, NETWORK_POLICY):
+        return item
+    found: Body = {"apiVersion": item["apiVersion"], "kind": item["kind"], "metadata": _metadata(item.get("metadata") or {})}
+    spec = item.get("spec") or {}
+    if kind == POD:
+        found["spec"] = {"initContainers": [_some(each, ("name", "restartPolicy")) for each in spec.get("initContainers") or ()]}
+        found["status"] = item.get("status") or {}
+    if kind == NETWORK_POLICY:
+        found["spec"] = _some(spec, ("podSelector", "policyTypes"))
+    return found
+
+
+def _metadata(meta: Mapping[str, Any]) -> Body:
+    labels = {key: value for key, value in (meta.get("labels") or {}).items() if key.startswith(f"{names.GROUP}/")}
+    owners = [owner for owner in meta.get("ownerReferences") or () if owner.get("controller")]
+    return _some(meta, _OF_METADATA) | {"labels": labels, "ownerReferences": owners}
+
+
+def _some(given: Mapping[str, Any], fields: Iterable[str]) -> Body:
+    return {name: given[name] for name in fields if name in given}
