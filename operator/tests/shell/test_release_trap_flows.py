@@ -103,9 +103,8 @@ def test_restarted_every_second_a_release_passes_its_gates_and_keeps_its_times()
 # ---- notifications
 
 HOUR = 3600.0
-#: Lines of log an hour of one service that cannot be brought in line: a try each 30 to 60 s, and ten on the way there, which it goes once
-#: more when the release has given its place up: that changed the status, and what follows from it is tried anew.
-LINES = 110
+#: Lines of log an hour of one service that cannot be brought in line: a try a minute, and those on the way there.
+LINES = 100
 #: Writes that took effect: what a release makes before and after the one that fails, and what status says of it.
 WRITES = 12
 

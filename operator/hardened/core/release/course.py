@@ -237,7 +237,7 @@ def _course(facts: Facts, record: Record | None, kit: Kit, now: datetime) -> Cou
         focus=found.place.color if found and is_waited_for else serving.color if serving else COLORS[0],
         replicas=view.replicas,
         record=found,
-        has_moved=found != facts.record or entries != before,
+        has_moved=_is_further(found, facts.record) or entries != before,
         marked=() if ruling.is_news else moved.marked,  # what was decided is written down first
         verifiers=(*pods, *once, *asked),
         actions=entries,
@@ -306,6 +306,13 @@ def _entered(before: Record | None, after: Record | None, now: datetime) -> Reco
     """The record after a move, with the moment in which its step was entered."""
     is_same = before is not None and after is not None and (before.step, before.started_at) == (after.step, after.started_at)
     return after if after is None or is_same else replace(after, entered_at=now)
+
+
+def _is_further(record: Record | None, before: Record | None) -> bool:
+    """Whether anything of this look follows from it. Nothing does from a place that was given up: others may have it, later."""
+    if record is None or before is None:
+        return record is not before
+    return replace(record, has_yielded=before.has_yielded) != before
 
 
 def _is_unwatched(facts: Facts, record: Record | None, terms: Terms, kit: Kit, now: datetime) -> bool:
