@@ -172,6 +172,9 @@ class Reconciler:
         if body is None:
             await self._gone(key)
             return
+        if body["metadata"].get("deletionTimestamp"):
+            # A finalizer can hold it for ever, and nobody works for it any more.
+            self._see_place(key, {})
         body = self._as_meant(key, body)
         observed = snapshot(
             body,

@@ -310,3 +310,21 @@ def test_what_is_suspended_in_the_middle_holds_no_place_and_waits_for_one_once_i
             assert images(world) == {"a": "dead:1", "web": "web:2"}
 
     virtual_time.run(play())
+
+
+def test_one_that_a_finalizer_holds_while_it_is_deleted_holds_no_place() -> None:
+    async def play() -> None:
+        async with operated(()) as world:
+            for name in ("held", "web"):
+                await create(world, name, **IN_PLACE)
+            await passes(world, 30)
+            await release(world, "held", verify={"afterCutover": {"window": "30s"}})
+            await passes(world, 5)
+            assert steps(world) == {"held": "VerifyAfter"}
+            live = await world.people.merge_patch(HARDENED_SERVICE, "shop", "held", {"metadata": {"finalizers": ["example.com/never"]}})
+            await world.people.delete(HARDENED_SERVICE, "shop", "held", uid=live["metadata"]["uid"])
+            await release(world, "web")
+            await passes(world, 40)
+            assert images(world)["web"] == "web:2"
+
+    virtual_time.run(play())
