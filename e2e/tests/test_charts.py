@@ -201,6 +201,18 @@ def test_the_operators_own_account_is_held_by_policies_unless_the_values_say_oth
 
 
 @pytest.mark.cluster
+def test_what_a_webhook_mounts_of_the_node_into_every_pod_may_be_named_for_pods_of_checks() -> None:
+    def host(name: str, *values: str) -> str:
+        spec = _named(_rendered(OPERATOR, *values), "ValidatingAdmissionPolicy", f"hardened-operator-account-{name}")["spec"]
+        return str(spec["validations"][0]["expression"])
+
+    named = "accountPolicy.injectedHostPaths={/var/run/datadog}"
+    assert '.all(v, !has(v.hostPath) || v.hostPath.path in ["/var/run/datadog"])' in host("pods", named)
+    assert ".all(v, !has(v.hostPath))" in host("pods")
+    assert host("deployments", named) == host("deployments")
+
+
+@pytest.mark.cluster
 @pytest.mark.parametrize(
     ("values", "strategy"),
     [
