@@ -27,11 +27,10 @@ def show(session: Session, releases: Sequence[Release], *, is_server: bool, forc
     else:
         for each, seen in found:
             console.print(_text(each, seen, "server" if is_server else "client"))
-    for _, seen in found:
-        for gap in seen.gaps:
-            console.warn(gap)
-        if seen.obstacle:
-            console.warn(seen.obstacle)
+    for each, seen in found:
+        name = f"{each.namespace}/{each.name}: " if len(found) > 1 else ""
+        for warning in filter(None, (*seen.gaps, seen.obstacle)):
+            console.warn(f"{name}{warning}")
     return Exit.OK
 
 

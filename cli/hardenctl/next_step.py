@@ -23,6 +23,9 @@ _BY_REASON = {
     Reason.NOT_OWNED: "kubectl get all -n {namespace} -l {label}!={name}",
     Reason.NAME_TAKEN: "kubectl get {plural} -n {namespace}",
     Reason.SERVICE_FIXED: "kubectl edit {singular} {name} -n {namespace}",
+    # Nothing serves: else its result says so. Its pods are gone.
+    Reason.REJECTED: "{prog} deploy {name} -n {namespace} --image IMAGE",
+    Reason.ROLLED_BACK: "{prog} deploy {name} -n {namespace} --image IMAGE",
     Reason.NOT_READY: "kubectl logs -n {namespace} -l {label}={name} --tail=50",
 }
 
@@ -59,6 +62,8 @@ def _template(verdict: Verdict, live: Mapping[str, Any]) -> str:
             return "{prog} deploy {name} -n {namespace} --image IMAGE"
         case Result.SUSPENDED:
             return 'kubectl patch {singular} {name} -n {namespace} --type merge -p \'{{"spec":{{"suspend":false}}}}\''
+    if verdict.reason == Reason.CONFIG_MISSING and (status(live).get("release") or {}).get("step") == "Preflight":
+        return "kubectl get configmaps -n {namespace}"  # there is no pod yet
     try:
         return _BY_REASON.get(Reason(verdict.reason), _PODS)
     except ValueError:

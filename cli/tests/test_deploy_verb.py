@@ -259,6 +259,13 @@ def test_usage_errors_change_nothing(run: Any, arguments: list[str], expected: s
     assert not cluster.applied
 
 
+def test_of_several_services_each_warning_names_its_own(run: Any) -> None:
+    both = FILE.replace("NAME", "api, namespace: shop") + "\n---\n" + FILE.replace("NAME", "web, namespace: shop")
+    warned = run(None, "deploy", "-f", "-", "--dry-run=client", stdin=both).stderr
+    assert "warning: shop/api: no liveness probe (set probes.liveness)" in warned
+    assert "warning: shop/web: no liveness probe (set probes.liveness)" in warned
+
+
 @pytest.mark.parametrize("where", ["client", "server"])
 def test_a_dry_run_shows_what_the_operator_would_make(run: Any, file: str, where: str) -> None:
     cluster = FakeCluster()

@@ -283,9 +283,12 @@ def test_at_each_moment_of_a_flow_what_is_listed_is_what_is_written(flow: str) -
 
 
 WAITING = {
-    "a service": ([{"service": "db"}], "service db is not Available"),
-    "an address": ([{"tcp": "redis:6379"}], "nothing says yet that redis:6379 can be connected to"),
-    "both": ([{"service": "db"}, {"tcp": "redis:6379"}], "service db is not Available; nothing says yet"),
+    "a service": ([{"service": "db"}], "there is no HardenedService db in this namespace"),
+    "an address": ([{"tcp": "redis:6379"}], "no connection could be made yet to redis:6379"),
+    "both": (
+        [{"service": "db"}, {"tcp": "redis:6379"}],
+        "there is no HardenedService db in this namespace; no connection could be made yet",
+    ),
 }
 
 

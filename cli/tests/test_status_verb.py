@@ -59,6 +59,20 @@ from hardened.errors import Refused, TryAgain
             "hardenctl deploy api -n shop --image IMAGE",
             id="only a person can help",
         ),
+        pytest.param(
+            service(status=degraded("Rejected", stalled=True)),
+            "failed",
+            1,
+            "hardenctl deploy api -n shop --image IMAGE",
+            id="nothing serves",
+        ),
+        pytest.param(
+            service(status=degraded("ConfigMissing") | {"release": releasing("Preflight")["release"]}),
+            "degraded",
+            1,
+            "kubectl get configmaps -n shop",
+            id="a ConfigMap is missing, and there is no pod yet",
+        ),
         pytest.param(service(status=suspended()), "suspended", 1, "kubectl patch hardenedservice api -n shop", id="suspended"),
     ],
 )

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from hardened.core.facts import Facts
 from hardened.core.live import diagnosis
 from hardened.core.live.diagnosis import Finding
-from hardened.core.live.endpoints import endpoint_slices
+from hardened.core.live.endpoints import SLICE_OF, endpoint_slices
 from hardened.core.live.observed import is_deleting
 from hardened.core.manifest import Manifest
 from hardened.core.needs import services
@@ -44,7 +44,8 @@ class Obstacles:
     def forged(self) -> Finding | None:
         """That what the revision is stored under was not stored by the operator."""
         why = self.facts.forged
-        return diagnosis.forged_revision(object_name(self.facts.svc, self.facts.wanted.name), why) if why else None
+        svc = self.facts.svc
+        return diagnosis.forged_revision(svc.namespace, object_name(svc, self.facts.wanted.name), why) if why else None
 
     def fixed(self) -> Finding | None:
         """What the spec asks for of the Service, and never comes."""
@@ -76,7 +77,7 @@ class Obstacles:
         if not self.deployment or not self.rollout or self.rollout.is_complete or self.course.room:
             return None
         finding = diagnosis.of_deployment(self.deployment) or diagnosis.of_pods(self._new_pods())
-        if finding and not self._has_stood_still(finding.believed_after):
+        if finding and not self._has_stood_still(finding.believed_after, finding.since):
             finding = None
         if diagnosis.has_passed_its_deadline(self.deployment):
             text = finding.message if finding else "the rollout has made no progress for ten minutes; see its pods"
@@ -105,7 +106,7 @@ class Obstacles:
             text = f"{key}: {path} is changed by something else as it is written; see the admission webhooks and policies of the cluster"
             return Finding(Reason.CONTESTED, text)
         if forged := next(iter(self.facts.kept.unusable.items()), None):
-            return diagnosis.forged_revision(*forged)
+            return diagnosis.forged_revision(self.facts.svc.namespace, *forged)
         lost = [e["revision"] for e in entries if e.get("missing")]
         if lost:
             return Finding(
@@ -119,7 +120,8 @@ class Obstacles:
             return None
         named = _named(str(pod["metadata"]["name"]) for pod in self.facts.foreign_pods)
         text = f"pod {named}: it has the labels of this service's pods, and no Deployment of the service made it; clients may be led there"
-        return Finding(Reason.FOREIGN_PODS, f"{text}, and nothing that it does counts: delete it, or its labels")
+        remedy = f"see where it comes from: kubectl describe pod -n {self.facts.svc.namespace}; then delete it, or take its labels away"
+        return Finding(Reason.FOREIGN_PODS, f"{text}, and nothing that it does counts; {remedy}")
 
     def _foreign_endpoints(self) -> Finding | None:
         name, foreign = self.facts.svc.name, endpoint_slices(self.observed, self.facts.svc.name).foreign
@@ -127,16 +129,18 @@ class Obstacles:
             return None
         named = _named(f"{each} ({by})" if by else each for each, by in foreign.items())
         text = f"Service {name} has endpoints that do not come from its selector: EndpointSlice {named}; clients may be led there"
-        return Finding(Reason.FOREIGN_ENDPOINTS, f"{text} whichever revision serves: delete what is not meant to be there")
+        remedy = f"delete what is not meant to be there: kubectl get endpointslices -n {self.facts.svc.namespace} -l {SLICE_OF}={name}"
+        return Finding(Reason.FOREIGN_ENDPOINTS, f"{text} whichever revision serves; {remedy}")
 
     def is_late(self) -> bool:
         """Whether its pods have not come further for PATIENCE."""
         rollout = self.rollout
         return rollout is not None and rollout.is_current and not rollout.is_complete and self._has_stood_still(PATIENCE)
 
-    def _has_stood_still(self, time: timedelta) -> bool:
-        rollout = self.rollout
-        return rollout is None or rollout.progressed_at is None or self.now - rollout.progressed_at >= time
+    def _has_stood_still(self, time: timedelta, since: datetime | None = None) -> bool:
+        """since: when the pod in question was made. A Deployment that is scaled up anew does not say that it got further."""
+        moments = [at for at in (self.rollout and self.rollout.progressed_at, since) if at]
+        return not self.rollout or not moments or self.now - max(moments) >= time
 
     def _new_pods(self) -> list[Manifest]:
         pods = [p for p in self.facts.pods or () if self.rollout and revision_label(p) == self.rollout.revision]

@@ -291,7 +291,7 @@ class Writes:
             case Owner.OURS:
                 # What stores a revision never changes: to write over it would be refused.
                 why = self.facts.kept.unusable.get(key.name, "") if key.kind == "ControllerRevision" and stored(live) else ""
-                return forged_revision(key.name, why) if why else None
+                return forged_revision(self.svc.namespace, key.name, why) if why else None
             case Owner.PREVIOUS:
                 text = f"{key} still belongs to a deleted service of the same name; the garbage collector removes it"
                 return Finding(Reason.WAITING_FOR_GARBAGE_COLLECTION, text)

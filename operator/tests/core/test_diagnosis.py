@@ -107,6 +107,21 @@ def test_a_claim_without_a_volume_is_no_lack_of_room_and_says_what_helps(words: 
     assert found.message.endswith("; make the claim, or a volume for it: kubectl describe pvc")
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "0/2 nodes are available: 2 node(s) didn't match Pod's node affinity/selector. preemption: 0/2 nodes are available",
+        "0/2 nodes are available: 2 node(s) had untolerated taint(s). preemption: 0/2 nodes are available",
+    ],
+)
+def test_where_no_node_is_meant_for_the_pod_its_scheduling_is_named(words: str) -> None:
+    pod = copy.deepcopy(PODS["homeless"])
+    pod["status"]["conditions"] = [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": words}]
+    found = diagnosis.of_pods([pod])
+    assert found
+    assert found.message.endswith("; add such nodes, or change spec.scheduling")
+
+
 def test_a_process_that_ends_well_is_restarted_all_the_same() -> None:
     found = diagnosis.of_pods([container("crash", state={"terminated": {"exitCode": 0, "reason": "Completed"}})])
     assert found

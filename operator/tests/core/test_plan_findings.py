@@ -147,6 +147,19 @@ def test_a_cause_is_believed_once_it_is_no_ordinary_start(pod: str, seconds: int
     assert condition(decided.status, "Ready") == ("False", reason)
 
 
+@pytest.mark.parametrize(("age", "reason"), [(14, "RollingOut"), (15, "PodsNotReady")])
+def test_a_pod_of_a_deployment_that_is_scaled_up_anew_may_start_as_any_other(age: int, reason: str) -> None:
+    cr, world = running()
+    world.run_pods(ready=0, since=NOW)
+    now = NOW + timedelta(hours=1)
+    pod = live_sample("pods")["unmounted"]
+    made_at = (now - timedelta(seconds=age)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    world.pods = [{**pod, "metadata": {**pod["metadata"], "creationTimestamp": made_at}}]
+    decided = decide(cr, world, now)
+    assert decided.status
+    assert condition(decided.status, "Ready") == ("False", reason)
+
+
 def test_pods_of_the_wanted_revision_speak_before_older_ones() -> None:
     cr, world = running()
     world.run_pods(ready=0, since=NOW)

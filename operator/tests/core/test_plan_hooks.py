@@ -80,7 +80,9 @@ def test_what_a_revision_depends_on_is_waited_for_before_its_first_pod_and_befor
     assert cr["status"]["release"]["step"] == "Preflight"
     assert condition(cr["status"], "Ready") == ("False", "WaitingForDependencies")
     assert condition(cr["status"], "Stalled")[0] == "False"
-    assert "service database is not Available" in next(c["message"] for c in cr["status"]["conditions"] if c["type"] == "Ready")
+    assert "there is no HardenedService database in this namespace" in next(
+        c["message"] for c in cr["status"]["conditions"] if c["type"] == "Ready"
+    )
     assert sizes(world) == {}
     now = NOW + timedelta(days=1)
     world.available.add("database")

@@ -260,7 +260,7 @@ def _rollback(revision: str, s: Stakes, _: datetime) -> _Ruled:
     if revision and revision not in {t.revision for t in possible}:
         return _Refused(f"revision {revision} was never promoted, is not kept any more, or is rejected: {choice}")
     if not possible:
-        return _Refused(f"no revision was promoted before the one that serves: {choice}")
+        return _Refused(f"no other revision is kept that was promoted and is not rejected: {choice}; Retry releases a rejected one again")
     to = revision or possible[0].revision
     return _Begun(f"going back to revision {to}", to, s.key(s.serving), s.serving)
 

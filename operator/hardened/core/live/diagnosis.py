@@ -3,10 +3,11 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hardened.core.live.presence import is_deleting, may_run
+from hardened.core.live.rollout import instant
 from hardened.core.manifest import Manifest
 from hardened.core.reasons import Reason
 from hardened.errors import ApiFailure, TryAgain
@@ -17,13 +18,14 @@ class Finding:
     """A cause, with what to do about it.
 
     is_final: retrying cannot help; somebody has to change something. believed_after: how long the pods must have stood still
-    before it is a cause, and not just how pods start.
+    before it is a cause, and not just how pods start; since: when the pod that shows it was made, None where that says nothing.
     """
 
     reason: Reason
     message: str
     is_final: bool = False
     believed_after: timedelta = timedelta()
+    since: datetime | None = None
 
 
 #: The one thing that is written of a claim; its data goes with it, so that nobody but a person deletes one.
@@ -69,9 +71,10 @@ def of_refused_check(pod: str, failure: ApiFailure) -> Finding:
     return Finding(Reason.PODS_REFUSED, f"{text}; change what it names, such as a policy or an admission webhook")
 
 
-def forged_revision(name: str, why: str) -> Finding:
+def forged_revision(namespace: str, name: str, why: str) -> Finding:
     """That a stored revision is not to be used. why: see revisions.usable."""
-    text = f"ControllerRevision {name} is not as the operator stores it: {why}; nothing of it is used: delete it"
+    text = f"ControllerRevision {name} is not as the operator stores it: {why}; nothing of it is used"
+    text = f"{text}; find out who changed it, then: kubectl delete controllerrevision {name} -n {namespace}"
     return Finding(Reason.REVISION_FORGED, text, is_final=True)
 
 
@@ -126,8 +129,8 @@ def _refused_pods(text: str) -> Finding:
 
 
 def of_pods(pods: Iterable[Manifest]) -> Finding | None:
-    """The first cause that any pod shows, the most telling kind first."""
-    return min(_of_present(pods), key=lambda f: _RANK.index(f.reason), default=None)
+    """The first cause that any pod shows, the most telling kind first; of one kind, that of the oldest pod where its age matters."""
+    return min(_of_present(pods), key=lambda f: (_RANK.index(f.reason), f.since or _AT_ALL_TIMES), default=None)
 
 
 def _of_present(pods: Iterable[Manifest]) -> list[Finding]:
@@ -135,6 +138,8 @@ def _of_present(pods: Iterable[Manifest]) -> list[Finding]:
     return [finding for pod in pods if may_run(pod) and not is_deleting(pod) for finding in _of_pod(pod)]
 
 
+#: Goes before each time that a pod can have been made at.
+_AT_ALL_TIMES = datetime.min.replace(tzinfo=UTC)
 _RANK = (
     Reason.INVALID_IMAGE,
     Reason.IMAGE_PULL_FAILED,
@@ -166,6 +171,8 @@ _CLAIM = re.compile(
     r"unbound immediate PersistentVolumeClaims|persistentvolumeclaim \S+ (not found|is being deleted)"
     r"|bound to non-existent persistentvolume"
 )
+#: And for nodes that the pod does not want, or that do not want it (plugins/nodeaffinity, plugins/tainttoleration).
+_PLACE = re.compile(r"didn't match Pod's node affinity/selector|had untolerated taint")
 _ROOT = re.compile(r"run as root|runAsNonRoot|non-numeric user")
 #: The reasons of a container that never ran: its message is the runtime's, and not the application's own.
 NEVER_RAN = frozenset({"StartError", "ContainerCannotRun"})
@@ -189,10 +196,17 @@ def _of_pod(pod: Manifest) -> list[Finding]:
             found.append(_crashed(pod, container, last))
     for condition in _unscheduled(status):
         text = str(condition.get("message", ""))
-        remedy = "make the claim, or a volume for it: kubectl describe pvc" if _CLAIM.search(text) else "add nodes, or ask for less"
-        found.append(Finding(Reason.UNSCHEDULABLE, f"pod {name}: {text}; {remedy}"))
-    found += _mounts(name, status)
-    return found or _unready(name, status)
+        found.append(Finding(Reason.UNSCHEDULABLE, f"pod {name}: {text}; {_room_for(text)}"))
+    made_at = instant(pod["metadata"].get("creationTimestamp"))
+    found += _mounts(name, status, made_at)
+    return found or _unready(name, status, made_at)
+
+
+def _room_for(text: str) -> str:
+    """What to do about this reply of the scheduler."""
+    if _CLAIM.search(text):
+        return "make the claim, or a volume for it: kubectl describe pvc"
+    return "add such nodes, or change spec.scheduling" if _PLACE.search(text) else "add nodes, or ask for less"
 
 
 def _last_end(container: Manifest) -> Manifest | None:
@@ -235,7 +249,7 @@ def logs_command(pod: Mapping[str, Any]) -> str:
     return f"kubectl logs -n {meta['namespace']} {meta['name']}" if meta.get("namespace") else f"kubectl logs {meta['name']}"
 
 
-def _mounts(pod: str, status: Manifest) -> list[Finding]:
+def _mounts(pod: str, status: Manifest, made_at: datetime | None) -> list[Finding]:
     # A volume whose Secret or ConfigMap is missing leaves the pod at ContainerCreating without a message: only an Event tells
     # more, and the operator does not read Events. Naming the step is what can be said for certain.
     started = any(c.get("type") == "PodReadyToStartContainers" and c.get("status") == "True" for c in status.get("conditions") or ())
@@ -251,12 +265,13 @@ def _mounts(pod: str, status: Manifest) -> list[Finding]:
                 f"pod {pod}: its volumes are not mounted yet: one of them is slow to be attached or mounted, or a Secret, ConfigMap or "
                 f"claim that it names is missing; see the Events of kubectl describe pod {pod}",
                 believed_after=timedelta(seconds=15),
+                since=made_at,
             )
         ]
     return []
 
 
-def _unready(pod: str, status: Manifest) -> list[Finding]:
+def _unready(pod: str, status: Manifest, made_at: datetime | None) -> list[Finding]:
     if status.get("phase") == "Running" and not any(
         c.get("type") == "Ready" and c.get("status") == "True" for c in status.get("conditions") or ()
     ):
@@ -265,6 +280,7 @@ def _unready(pod: str, status: Manifest) -> list[Finding]:
                 Reason.NOT_READY,
                 f"pod {pod} runs, but its readiness probe fails; see kubectl describe pod {pod}",
                 believed_after=timedelta(minutes=1),
+                since=made_at,
             )
         ]
     return []

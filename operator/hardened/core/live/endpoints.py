@@ -5,7 +5,7 @@ from typing import NamedTuple
 from hardened.core.live.observed import Observed
 from hardened.core.manifest import Manifest
 
-_SLICE_OF = "kubernetes.io/service-name"
+SLICE_OF = "kubernetes.io/service-name"
 _MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
 _KUBERNETES = "endpointslice-controller.k8s.io"
 
@@ -22,7 +22,7 @@ def endpoint_slices(observed: Observed, service: str) -> EndpointSlices:
 
     What is marked as Kubernetes' own, and is not, its controller removes. Where none is marked, those are own that the Service owns.
     """
-    found = [live for live in observed.children.values() if live["kind"] == "EndpointSlice" and _label(live, _SLICE_OF) == service]
+    found = [live for live in observed.children.values() if live["kind"] == "EndpointSlice" and _label(live, SLICE_OF) == service]
     own = [live for live in found if _label(live, _MANAGED_BY) == _KUBERNETES] or [live for live in found if _is_owned(live)]
     foreign = {str(live["metadata"]["name"]): _label(live, _MANAGED_BY) for live in found if not any(live is each for each in own)}
     return EndpointSlices(own, foreign)

@@ -78,13 +78,18 @@ def waits_for(facts: Facts, pods: list[Verifier], kit: Kit) -> str:
     """What is not there yet, in words; "" once everything is. pods: see `dependency_pods`."""
     if facts.observed.is_granted:
         return ""
-    found = [f"service {name} is not Available" for name in unavailable(facts)]
+    found = [_lacks(facts, name) for name in unavailable(facts)]
     addresses = _addresses(facts)
     if addresses and not kit.image:
         found.append("the operator's settings name no image for verifiers, which connect to addresses: set verifier.image")
     elif addresses and not any(isinstance(_said(facts, pod), Reported) for pod in pods):
-        found.append(f"nothing says yet that {', '.join(addresses)} can be connected to")
+        found.append(f"no connection could be made yet to {'one of ' if addresses[1:] else ''}{', '.join(addresses)}")
     return "; ".join(found)
+
+
+def _lacks(facts: Facts, service: str) -> str:
+    is_there = service in facts.observed.services
+    return f"service {service} is not Available" if is_there else f"there is no HardenedService {service} in this namespace"
 
 
 def unavailable(facts: Facts) -> list[str]:

@@ -48,7 +48,7 @@ def _left_to_do(view: View) -> str:
     """What becomes of the data. Nothing undoes a migration that gave up by itself."""
     has_undo = view.hooks.undo_within is not None
     if _half_done(view):
-        return "its undo runs" if has_undo else "nothing undoes it: put the data right by hand first"
+        return "its undo is run after it" if has_undo else "nothing undoes it: put the data right by hand first"
     if view.hooks.is_running:
         return "it may yet end, and is undone if it ends well" if has_undo else "it may yet end, and nothing undoes it"
     undo = "its undo does not run" if has_undo else "nothing undoes it"
