@@ -82,8 +82,10 @@ MEANING: dict[Reason, str] = {
     Reason.CLAIM_DELETING: "Somebody deleted a claim that pods still mount.",
     Reason.REVISION_MISSING: "Stored revisions were deleted; it is no longer possible to go back to them.",
     Reason.REVISION_FORGED: "A stored revision is not as the operator stores it; nothing of it is used, and what serves stays as it is.",
-    Reason.FOREIGN_ENDPOINTS: "Another controller, or somebody, has added endpoints to the Service of clients; no release waits for them.",
-    Reason.FOREIGN_PODS: "A pod carries the labels of the service's pods, and is none of them; no release goes by it.",
+    Reason.FOREIGN_ENDPOINTS: "Another controller, or somebody, has added endpoints to the Service of clients; no release waits for them. "
+    "Only EndpointSlices with the label app.kubernetes.io/managed-by: hardened are seen, such as those that copy the Service's labels.",
+    Reason.FOREIGN_PODS: "A pod carries the labels of the service's pods, and is none of them; no release goes by it. "
+    "Pods are looked at during a release, and while some of the service's own are late.",
     Reason.CONTESTED: "A field does not stay as the operator writes it: something on the cluster changes it at once.",
     Reason.NO_GAPS: "Every hardening check passes.",
     Reason.GAPS: "Some hardening is left to be done by the team; the message lists it.",
