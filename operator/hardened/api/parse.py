@@ -14,6 +14,7 @@ from hardened.api.fields import Model
 from hardened.api.names import NAME_LIMIT, NAME_MESSAGE, NAME_PATTERN
 from hardened.api.service import HardenedServiceSpec
 from hardened.api.whole import WHOLE_RULES
+from hardened.api.wording import PATTERNS
 from hardened.errors import FieldError, InvalidSpec
 
 
@@ -117,7 +118,7 @@ def _field_errors(error: ValidationError, spec: Any) -> list[FieldError]:
     found: dict[str, str] = {}
     for item in sorted(error.errors(include_url=False, include_context=True), key=lambda e: _place(spec, e["loc"])):
         path = field_path(item["loc"]) + str((item.get("ctx") or {}).get("field", ""))
-        found.setdefault(path, _message(item["type"], item["msg"]))
+        found.setdefault(path, _message(item["type"], item["msg"], str((item.get("ctx") or {}).get("pattern", ""))))
     return [FieldError(path, message) for path, message in found.items()]
 
 
@@ -161,5 +162,7 @@ _WORDS = {
 }
 
 
-def _message(kind: str, text: str) -> str:
+def _message(kind: str, text: str, pattern: str = "") -> str:
+    if pattern in PATTERNS:
+        return f"must be {PATTERNS[pattern]}"
     return _WORDS.get(kind, text.removeprefix("Value error, "))

@@ -63,6 +63,26 @@ def test_one_mistake_is_named(given: Any, path: str, message: str | None) -> Non
     assert message is None or said == message
 
 
+@pytest.mark.parametrize(
+    ("given", "path", "example"),
+    [
+        ({"image": "Shop:1"}, "spec.image", "registry.example/shop:1.4"),
+        (spec(ports=[{**PORT, "name": "HTTP"}]), "spec.ports[0].name", "lower case letters"),
+        (spec(env=[{"name": "1A", "value": ""}]), "spec.env[0].name", "not beginning with a digit"),
+        (spec(imagePullSecrets=[{"name": "A_b"}]), "spec.imagePullSecrets[0].name", "the name of an object"),
+        (spec(dependsOn=[{"tcp": "redis"}]), "spec.dependsOn[0].tcp", "redis:6379"),
+        (spec(network={"egressTo": [{"ipBlock": {"cidr": "all"}}]}), "spec.network.egressTo[0].ipBlock.cidr", "10.0.0.0/8"),
+        (spec(files=[{"mountPath": "etc", "data": {"a": ""}}]), "spec.files[0].mountPath", "/etc/shop"),
+        (spec(podMetadata={"labels": {"team": "a b"}}), "spec.podMetadata.labels.team", "letters, digits"),
+    ],
+)
+def test_what_a_text_has_to_look_like_is_said_in_words(given: Any, path: str, example: str) -> None:
+    ((found, message),) = errors(given)
+    assert found == path
+    assert message.startswith("must be ")
+    assert example in message
+
+
 def test_all_mistakes_are_named_at_once_in_the_order_of_the_document() -> None:
     given = {
         "shutdown": {"graceSeconds": 0},
