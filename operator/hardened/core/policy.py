@@ -71,7 +71,7 @@ class Policy:
 
 def _baseline(spec: HardenedServiceSpec) -> Iterator[FieldError]:
     if spec.security.profile == "baseline":
-        text = "the operator's settings allow restricted alone: leave it out, or have allowBaseline set in the operator's chart"
+        text = "the operator's settings allow restricted alone: leave it out, or have allowBaseline set to true in the operator's chart"
         yield FieldError("spec.security.profile", text)
 
 

@@ -144,7 +144,7 @@ def _ready(s: Situation) -> Condition:
 _DOING = {
     Step.PREFLIGHT: "waits for what it needs",
     Step.MIGRATE: "waits for its migration",
-    Step.QUEUED: "waits until fewer releases are at work",
+    Step.QUEUED: "waits until fewer releases are at work (maxConcurrentReleases and namespaceShare of the operator's chart)",
     Step.PREVIEW: "comes up",
     Step.VERIFY_BEFORE: "is being checked",
     Step.APPROVAL: "waits to be promoted",
@@ -163,10 +163,11 @@ def _released(record: Record, s: Situation) -> str:
         return f"{record.step}: revision {record.place.revision} is gone back to, in {record.place.color}"
     is_promoted = record.step is Step.APPROVAL and record.is_approved
     is_in_line = record.has_yielded and record.deadline is None and record.step in BEFORE_CUTOVER
-    doing = _DOING[Step.QUEUED if is_in_line or is_promoted else record.step]
+    step = Step.QUEUED if is_in_line or is_promoted else record.step
+    where = "" if step is Step.QUEUED else f" in {record.place.color}"
     # The spec may ask for another one by now.
     image = s.image if record.place.revision == s.revision else s.released_image
-    return f"{record.step}: revision {record.place.revision}{f' ({image})' if image else ''} {doing} in {record.place.color}"
+    return f"{record.step}: revision {record.place.revision}{f' ({image})' if image else ''} {_DOING[step]}{where}"
 
 
 def _progress(s: Situation) -> str:

@@ -91,11 +91,17 @@ def test_conditions(situation: Situation, ready: tuple[str, str], reconciling: s
     assert found["phase"] == phase
 
 
-@pytest.mark.parametrize(("is_approved", "text"), [(False, "waits to be promoted"), (True, "waits until fewer releases are at work")])
+@pytest.mark.parametrize(
+    ("is_approved", "text"),
+    [
+        (False, "waits to be promoted in green"),
+        (True, "waits until fewer releases are at work (maxConcurrentReleases and namespaceShare of the operator's chart)"),
+    ],
+)
 def test_what_was_promoted_is_not_said_to_wait_for_it(is_approved: bool, text: str) -> None:
     record = Record(Place("green", "new"), "key", Step.APPROVAL, NOW, is_approved=is_approved)
     ready = status(replace(HEALTHY, record=record))["conditions"][0]
-    assert ready["message"] == f"Approval: revision new (shop:2) {text} in green"
+    assert ready["message"] == f"Approval: revision new (shop:2) {text}"
 
 
 @pytest.mark.parametrize(("image", "shown"), [("shop:1", " (shop:1)"), ("", "")])
