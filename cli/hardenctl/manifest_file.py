@@ -188,8 +188,10 @@ def _metadata_errors(meta: Any) -> Iterator[FieldError]:
 
 def name_error(name: Any) -> str:
     """What is wrong with a service's name, or "". Its children carry it, and a Service's name is the strictest of them."""
-    if not isinstance(name, str) or not name:
+    if name is None or name == "":
         return "Required value: the name of the service"
+    if not isinstance(name, str):
+        return "must be a string; quote it where YAML would read something else"
     if len(name) > names.NAME_LIMIT:
         return f"at most {names.NAME_LIMIT} characters, so that the names of its children fit; this has {len(name)}"
     if not _NAME.fullmatch(name):

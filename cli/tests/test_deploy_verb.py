@@ -259,6 +259,13 @@ def test_usage_errors_change_nothing(run: Any, arguments: list[str], expected: s
     assert not cluster.applied
 
 
+@pytest.mark.parametrize(("name", "expected"), [("y", "must be a string; quote it"), ("''", "Required value: the name of the service")])
+def test_a_name_that_yaml_reads_as_something_else_is_to_be_quoted(run: Any, name: str, expected: str) -> None:
+    shown = run(None, "deploy", "-f", "-", "--dry-run=client", stdin=FILE.replace("NAME", name))
+    assert shown.exit_code == 2
+    assert f"metadata.name: {expected}" in shown.stderr
+
+
 def test_of_several_services_each_warning_names_its_own(run: Any) -> None:
     both = FILE.replace("NAME", "api, namespace: shop") + "\n---\n" + FILE.replace("NAME", "web, namespace: shop")
     warned = run(None, "deploy", "-f", "-", "--dry-run=client", stdin=both).stderr
