@@ -25,10 +25,25 @@ class Places:
         self._waiting: dict[Key, bool] = {}  # in the order in which they came -> whether it takes a place as soon as it is looked at
 
     def has_place(self, key: Key) -> bool:
-        """Whether the release of this service may work now, or does already."""
-        held = Counter(each.namespace for each in self._working if each != key)
+        """Whether a release of this service may begin to work now.
+
+        One that takes the place of another release of its service goes to the end of the line, as every other does: who changes a spec
+        again and again would hold a place for ever.
+        """
+        if key not in self._working or not self._fits(key):
+            return self._fits(key)
+        # Whether one may work depends on its namespace alone.
+        waiting = {each.namespace: each for each, is_sure in self._waiting.items() if is_sure and each != key}
+        return all(self._fits(each) or not self._fits(each, but=key) for each in waiting.values())
+
+    def _fits(self, key: Key, but: Key | None = None) -> bool:
+        """Whether there is a place for this service. but: one that would wait as well."""
+        held = Counter(each.namespace for each in self._working if each not in (key, but))
         own = held.pop(key.namespace, 0)
-        if own >= self._share and any(is_sure and each.namespace != key.namespace for each, is_sure in self._waiting.items()):
+        is_alone = (but is None or but.namespace == key.namespace) and not any(
+            is_sure and each.namespace != key.namespace for each, is_sure in self._waiting.items()
+        )
+        if own >= self._share and not is_alone:
             return False
         return own + sum(min(count, self._share) for count in held.values()) < self._limit
 

@@ -28,6 +28,33 @@ def test_who_works_keeps_its_place_and_others_get_what_is_left() -> None:
     assert not places.has_place(C)
 
 
+def test_who_begins_anew_goes_to_the_end_of_the_line() -> None:
+    """Else a spec that is changed again and again would hold a place for ever."""
+    places = Places(1)
+    places.saw(A, at("Preview"))
+    assert places.has_place(A)
+    places.saw(B, at("Queued", "Paused"))
+    assert places.has_place(A), "nobody waits who would take it"
+    places.saw(C, at("Queued"))
+    assert not places.has_place(A)
+    assert places.saw(A, at("Queued")) == (B, C)
+    assert places.has_place(C)
+    places.saw(C, at("Preview"))
+    assert places.saw(C, {}) == (B, A)
+
+
+def test_who_begins_anew_keeps_a_place_that_is_nobody_elses() -> None:
+    places = Places(2)
+    places.saw(A, at("Preview"))
+    places.saw(C, at("Queued"))
+    assert places.has_place(A), "there is another one for who waits"
+    others = Places(2)
+    others.saw(A, at("Preview"))
+    others.saw(Key("mall", "a"), at("Preview"))
+    others.saw(B, at("Queued"))
+    assert others.has_place(Key("mall", "a")), "the share of who waits is used up"
+
+
 def test_who_waits_is_woken_in_turn() -> None:
     places = Places(1)
     places.saw(A, at("Preview"))
@@ -145,6 +172,7 @@ def test_whatever_comes_who_waits_alone_in_a_namespace_is_not_kept_by_another_on
             working.add(each)
         else:
             places.saw(each, at("Queued"))
+            working.discard(each)
         assert len(working) <= 2 * limit - own
         if len({key.namespace for key in working}) == 1 and own < limit:
             assert places.has_place(Key("new", "x"))
