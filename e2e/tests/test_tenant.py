@@ -7,7 +7,7 @@ import contextlib
 import json
 import subprocess
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -21,7 +21,7 @@ from e2e.bench.operators import usage
 from e2e.cluster import tools
 from e2e.cluster.local.cluster import LocalCluster
 from e2e.figures import figures
-from e2e.kube import Body, Kube, KubeError, is_ready
+from e2e.kube import Body, Kube, KubeError, TooLate, is_ready
 from e2e.releases import released, step_of
 from e2e.rig import MERCY, Run, fresh_namespace, operator_behind, web
 
@@ -39,6 +39,10 @@ TOUCH_S, VERSION_S = 0.1, 3.0
 DRIPS, DRIP_S = 40, 1.0
 #: Services whose checks ask what takes long to answer, the checks of each, and seconds of an answer.
 ASKERS, CHECKS, SLOW_S = 6, 16, 30.0
+#: What no node has: such pods cost the nodes nothing, whose time is not what is measured.
+NOWHERE: Body = {"nodeSelector": {"example.com/nowhere": "true"}}
+#: Seconds until all of it goes on.
+BEGUN_S = 120.0
 #: Seconds between two looks at how the operator does.
 LOOK_S = 0.5
 #: Labels by which the operator finds what is its own.
@@ -144,8 +148,7 @@ async def revisions(tenant: Tenant) -> None:
 async def places(tenant: Tenant) -> None:
     """Ten services whose pods never get ready, each with a day for it."""
     for number in range(10):
-        never = {"readiness": {"httpGet": {"path": "/nobody"}, "periodSeconds": 1}}
-        manifest = web(tenant.namespace, probes=never, release={"strategy": "BlueGreen", "progressDeadline": "24h"})
+        manifest = web(tenant.namespace, scheduling=NOWHERE, release={"strategy": "BlueGreen", "progressDeadline": "24h"})
         await tenant.kube.create(named(f"never-{number}", manifest))
 
 
@@ -183,7 +186,7 @@ async def foreign_pods(tenant: Tenant) -> None:
     """Pods that carry every label of the check pods and of a service's own."""
     context: Body = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
     container = {"name": "verifier", "image": "docker.io/hardened/web-static:v1", "securityContext": context}
-    spec = {"containers": [container], "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}}
+    spec = {**NOWHERE, "containers": [container], "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}}
     labels = {**OURS, "hardened.dev/service": "busy", "app.kubernetes.io/component": "verifier", "hardened.dev/color": "blue"}
     number = 0
     while True:
@@ -270,6 +273,27 @@ async def _look(run: Run, env: dict[str, str], seen: Seen) -> None:
             await asyncio.sleep(LOOK_S)
 
 
+def _is_watched(live: Body | None) -> bool:
+    return step_of(live) == "VerifyAfter"
+
+
+def _look_at(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Raises what one of them has failed with."""
+    for task in tasks:
+        if task.done():
+            task.result()
+
+
+async def _until_begun(kube: Kube, namespace: str, tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Waits until all services that ask a late server do so: the start of their pods is the nodes' work, and not the operator's."""
+    try:
+        for number in range(ASKERS):
+            await kube.until("HardenedService", f"asker-{number}", namespace, _is_watched, within=BEGUN_S)
+    except TooLate:
+        _look_at(tasks)
+        raise
+
+
 async def _beside(local: LocalCluster, folder: Path, seconds: float) -> None:
     async with (
         Kube(local.kubeconfig) as kube,
@@ -291,13 +315,12 @@ async def _beside(local: LocalCluster, folder: Path, seconds: float) -> None:
             async with a_tenant(kube, local.kubeconfig, mall, folder, ports) as tenant:
                 tasks = [asyncio.create_task(_worst(tenant)), asyncio.create_task(_look(run, ports, seen))]
                 try:
+                    await _until_begun(kube, mall, tasks)
                     end, number = time.monotonic() + seconds, SERVICES + BEFORE - 1
                     while time.monotonic() < end:
                         number += 1
                         seen.taken_s.append(await _release(kube, shop, number))
-                        for task in tasks:
-                            if task.done():
-                                task.result()
+                        _look_at(tasks)
                 finally:
                     for task in tasks:
                         task.cancel()
