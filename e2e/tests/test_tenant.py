@@ -294,7 +294,8 @@ async def _until_begun(kube: Kube, namespace: str, tasks: Sequence[asyncio.Task[
         raise
 
 
-async def _beside(local: LocalCluster, folder: Path, seconds: float) -> None:
+async def _beside(local: LocalCluster, folder: Path, seconds: float, *, is_timed: bool) -> None:
+    """is_timed: whether times are judged as well; where other tests share the machine they say nothing of the operator."""
     async with (
         Kube(local.kubeconfig) as kube,
         fresh_namespace(kube, "shop") as shop,
@@ -325,7 +326,6 @@ async def _beside(local: LocalCluster, folder: Path, seconds: float) -> None:
                     for task in tasks:
                         task.cancel()
                     await asyncio.gather(*tasks, return_exceptions=True)
-            delay = median(seen.taken_s) - median(before)
             figures(
                 f"a tenant does its worst for {seconds:g} s",
                 release_before_s=median(before),
@@ -336,17 +336,18 @@ async def _beside(local: LocalCluster, folder: Path, seconds: float) -> None:
                 lag_s=seen.lag_s,
             )
             assert not run.operator.exits, run.operator.exits
-            assert delay < DELAY_S, (before, seen.taken_s)
-            assert max(seen.taken_s) - median(before) < MERCY * DELAY_S, (before, seen.taken_s)
             assert seen.peak_mb < MEMORY_MB
-            assert seen.lag_s < MERCY * LAG_S
+            if is_timed:
+                assert median(seen.taken_s) - median(before) < DELAY_S, (before, seen.taken_s)
+                assert max(seen.taken_s) - median(before) < MERCY * DELAY_S, (before, seen.taken_s)
+                assert seen.lag_s < MERCY * LAG_S
 
 
 @pytest.mark.cluster
 def test_a_tenant_does_its_worst_for_twenty_seconds(local: LocalCluster, tmp_path: Path) -> None:
-    asyncio.run(_beside(local, tmp_path, 20))
+    asyncio.run(_beside(local, tmp_path, 20, is_timed=False))
 
 
 @pytest.mark.full
 def test_a_tenant_does_its_worst_for_ten_minutes(local: LocalCluster, tmp_path: Path) -> None:
-    asyncio.run(_beside(local, tmp_path, 600))
+    asyncio.run(_beside(local, tmp_path, 600, is_timed=True))
