@@ -43,6 +43,15 @@ def pods(world: World) -> list[str]:
     return [key.name for key in world.objects if key.kind == "Pod" and "-removal-" not in key.name]
 
 
+def passes(cr: Manifest, world: World, now: Any, seconds: int, *, every: int = 5) -> Any:
+    """So much time, looked at every few seconds. The moment afterwards."""
+    for _ in range(0, seconds, every):
+        settle(cr, world, now)
+        world.follow(now)
+        now += every * SECOND
+    return now
+
+
 def released(cr: Manifest, world: World, now: Any = NOW, *, until: str = "") -> Any:
     """Lets pods and endpoints follow until the release is done, or in this step. The moment then."""
     for _ in range(40):

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tests.core.releases import CHECKED, SECOND, SPEC, lead, place, released
+from tests.core.releases import CHECKED, SECOND, SPEC, lead, passes, place, released
 from tests.core.worlds import NOW, OTHER_UID, SERVICE_OWNER, WEB, World, body, condition, settle, with_spec
 
 from hardened.core.manifest import ChildKey, Manifest
@@ -37,14 +37,6 @@ SLICES = {
 
 def adds(world: World, live: Manifest) -> None:
     world.objects[ChildKey("EndpointSlice", live["metadata"]["name"])] = live
-
-
-def passes(cr: Manifest, world: World, now: Any, seconds: int) -> Any:
-    for _ in range(0, seconds, 5):
-        settle(cr, world, now)
-        world.follow(now)
-        now += 5 * SECOND
-    return now
 
 
 @pytest.mark.parametrize("kind", SLICES)

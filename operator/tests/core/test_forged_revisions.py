@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.core.releases import CHECKED, SECOND, SPEC, lead, place, released, sizes
+from tests.core.releases import CHECKED, SPEC, lead, passes, place, released, sizes
 from tests.core.strategies import generated
 from tests.core.test_plan_hooks import act
 from tests.core.worlds import NOW, WEB, World, body, condition, live, revision, settle, with_spec
@@ -95,14 +95,6 @@ def put(world: World, manifest: Manifest) -> ChildKey:
     return key_of(manifest)
 
 
-def passes(cr: Manifest, world: World, now: Any, seconds: int) -> Any:
-    for _ in range(0, seconds, 10):
-        settle(cr, world, now)
-        world.follow(now)
-        now += 10 * SECOND
-    return now
-
-
 def templates(world: World) -> dict[str, Manifest]:
     return {key.name: copy.deepcopy(o["spec"]["template"]) for key, o in world.objects.items() if key.kind == "Deployment"}
 
@@ -163,11 +155,11 @@ def test_what_an_older_renderer_can_have_made_is_taken(change: Change) -> None:
 @pytest.mark.parametrize("escape", ["hostPID", "another image"])
 def test_a_forged_revision_is_not_released_and_is_named_until_it_is_deleted(escape: str, strategy: str) -> None:
     cr, world = body({**WEB, "release": {"strategy": strategy, "progressDeadline": "1m", "keepPrevious": "30s"}}), World()
-    now = passes(cr, world, NOW, 60)
+    now = passes(cr, world, NOW, 60, every=10)
     serving, before = cr["status"]["serving"], templates(world)
     cr = with_spec(cr, image="shop:2")
     key = put(world, forged(cr, ESCAPES[escape], **{"hardened.dev/promotion": "7"}))
-    now = passes(cr, world, now, 600)
+    now = passes(cr, world, now, 600, every=10)
     assert (templates(world), cr["status"]["serving"]) == (before, serving)
     assert condition(cr["status"], "Ready") == ("False", "RevisionForged")
     assert condition(cr["status"], "Stalled") == ("True", "RevisionForged")
@@ -175,7 +167,7 @@ def test_a_forged_revision_is_not_released_and_is_named_until_it_is_deleted(esca
     assert key.name in cr["status"]["conditions"][0]["message"]
     assert "pin" not in cr["status"], "the version itself is not to blame"
     del world.objects[key]
-    passes(cr, world, now, 240)
+    passes(cr, world, now, 240, every=10)
     assert (cr["status"]["serving"]["image"], condition(cr["status"], "Ready")) == ("shop:2", ("True", "Healthy"))
 
 
@@ -185,7 +177,7 @@ def test_what_serves_stays_and_is_scaled_where_what_stores_it_was_forged() -> No
     before, served = templates(world), lead(world)
     put(world, forged(cr, ESCAPES["hostPID"], **{"hardened.dev/promotion": "9"}))
     cr = {**with_spec(cr, replicas=5), "status": cr["status"]}
-    passes(cr, world, now, 120)
+    passes(cr, world, now, 120, every=10)
     assert (templates(world), lead(world), sizes(world)["shop-blue"]) == (before, served, 5)
     assert condition(cr["status"], "Ready") == ("False", "RevisionForged")
 
@@ -197,7 +189,7 @@ def test_a_release_whose_revision_is_forged_meanwhile_is_taken_back() -> None:
     cr = with_spec(cr, image="shop:2")
     now = released(cr, world, now, until="VerifyAfter")
     put(world, forged(cr, ESCAPES["hostPID"]))
-    passes(cr, world, now, 120)
+    passes(cr, world, now, 120, every=10)
     assert lead(world) == serving
     assert condition(cr["status"], "Ready") == ("False", "RevisionForged")
     assert not any(template["spec"].get("hostPID") for template in templates(world).values())
@@ -209,13 +201,13 @@ def test_a_forged_revision_that_says_it_was_promoted_neither_serves_nor_is_gone_
     serving = lead(world)
     other = with_spec(cr, image="shop:9")
     key = put(world, forged(other, ESCAPES["a host path"], **{"hardened.dev/promotion": "99"}))
-    now = passes(cr, world, now, 60)
+    now = passes(cr, world, now, 60, every=10)
     assert lead(world) == serving
     assert cr["status"]["stable"]["revision"] == revision(cr)
     assert condition(cr["status"], "Drifted") == ("True", "RevisionForged")
     assert condition(cr["status"], "Ready") == ("True", "Healthy"), "what serves is as it should be"
     act(world, "back", "Rollback", revision=revision(other))
-    passes(cr, world, now, 60)
+    passes(cr, world, now, 60, every=10)
     assert [entry["phase"] for entry in cr["status"]["actions"]] == ["Refused"]
     assert (lead(world), key in world.objects) == (serving, True)
 
@@ -226,7 +218,7 @@ def test_another_object_that_ends_in_the_name_of_a_revision_does_not_stand_for_i
     theirs = copy.deepcopy(next(o for key, o in world.objects.items() if key.kind == "ControllerRevision"))
     theirs["metadata"] |= {"name": f"a-{revision(cr)}", "annotations": {"hardened.dev/promotion": "5"}}
     put(world, theirs)
-    passes(cr, world, now, 30)
+    passes(cr, world, now, 30, every=10)
     assert cr["status"]["stable"]["promotion"] == 1
     assert condition(cr["status"], "Drifted") == ("True", "RevisionForged")
 

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.core.releases import CHECKED, SECOND, SPEC, lead, pods, released, released_until
+from tests.core.releases import CHECKED, SECOND, SPEC, lead, passes, pods, released, released_until
 from tests.core.test_plan_hooks import UNDO, runs, second
 from tests.core.worlds import NOW, World, body, condition, service, settle, with_spec
 
@@ -40,14 +40,6 @@ class Meshed(World):
             live["status"] = {"phase": "Running", "startTime": now.isoformat(), "containerStatuses": [DEAD_PROXY, PROXY, *ours]}
             if is_told:
                 live["status"] |= {"phase": "Failed", "reason": "DeadlineExceeded"}
-
-
-def passes(cr: Manifest, world: World, now: Any, seconds: int) -> Any:
-    for _ in range(0, seconds, 5):
-        settle(cr, world, now)
-        world.follow(now)
-        now += 5 * SECOND
-    return now
 
 
 def test_a_good_version_is_released_beside_injected_containers() -> None:

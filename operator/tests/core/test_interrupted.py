@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.core.releases import CHECKED, SECOND, SPEC, lead, pods, released
+from tests.core.releases import CHECKED, SECOND, SPEC, lead, passes, pods, released
 from tests.core.test_plan_hooks import UNDO, migrating, runs, second
 from tests.core.worlds import NOW, WEB, World, body, condition, settle, with_spec
 
@@ -60,14 +60,6 @@ INTERRUPTIONS: dict[str, Happens] = {
 def pod_of(world: World, part: str) -> Manifest:
     (found,) = (live for key, live in world.objects.items() if key.kind == "Pod" and part in key.name)
     return found
-
-
-def passes(cr: Manifest, world: World, now: Any, seconds: int) -> Any:
-    for _ in range(0, seconds, 5):
-        settle(cr, world, now)
-        world.follow(now)
-        now += 5 * SECOND
-    return now
 
 
 @pytest.mark.parametrize("undo", [UNDO, {}], ids=["with an undo", "without"])

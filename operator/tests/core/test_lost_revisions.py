@@ -1,9 +1,7 @@
 """What is stored of a revision is deleted by hand while it, or another one, is being released."""
 
-from typing import Any
-
 import pytest
-from tests.core.releases import CHECKED, SECOND, SPEC, lead, place, released, sizes
+from tests.core.releases import CHECKED, SPEC, lead, passes, place, released, sizes
 from tests.core.test_plan_hooks import act
 from tests.core.worlds import NOW, WEB, World, body, condition, revision, settle, with_spec
 
@@ -18,15 +16,6 @@ def delete_stored(world: World, name: str) -> None:
 
 def scaled(cr: Manifest, replicas: int) -> Manifest:
     return {**with_spec(cr, replicas=replicas), "status": cr["status"]}
-
-
-def passes(cr: Manifest, world: World, now: Any, seconds: int) -> Any:
-    """So much time, looked at every five seconds."""
-    for _ in range(0, seconds, 5):
-        settle(cr, world, now)
-        world.follow(now)
-        now += 5 * SECOND
-    return now
 
 
 def test_what_serves_follows_its_replicas_all_the_same_and_goes_when_its_time_is_over() -> None:

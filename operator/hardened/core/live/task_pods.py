@@ -6,10 +6,9 @@ from typing import Any
 
 from hardened.api import names
 from hardened.core.live.disruptions import left_at
+from hardened.core.live.presence import may_run
 from hardened.core.live.rollout import instant
 from hardened.core.manifest import Manifest
-
-_OVER = ("Succeeded", "Failed")
 
 
 def own_container(pod: Mapping[str, Any]) -> Manifest:
@@ -39,7 +38,7 @@ def own_status(pod: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def is_over(pod: Mapping[str, Any]) -> bool:
     """Whether what the pod was made for has ended. What runs on beside it does not count."""
-    return bool(own_state(pod).get("terminated")) or (pod.get("status") or {}).get("phase") in _OVER
+    return bool(own_state(pod).get("terminated")) or not may_run(pod)
 
 
 def is_running(pod: Mapping[str, Any]) -> bool:
