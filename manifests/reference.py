@@ -11,7 +11,7 @@ from hardened.api.fields import Model
 from hardened.api.service import REVISION_FIELDS, HardenedServiceSpec
 from hardened.api.whole import WHOLE_RULES
 from hardened.core.desired.container import DEFAULT_LIMITS, DEFAULT_REQUESTS
-from hardened.core.reasons import MEANING
+from hardened.core.model.reasons import MEANING
 from hardened.core.release.course import DEFAULT_REPLICAS
 
 Schema = dict[str, Any]

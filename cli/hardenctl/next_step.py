@@ -7,7 +7,7 @@ from hardenctl.outcome import Result
 from hardenctl.program import PROG
 from hardenctl.verdict import Verdict, is_paused, is_seen, status, verdict_of
 from hardened.api import names
-from hardened.core.reasons import Reason
+from hardened.core.model.reasons import Reason
 
 _PODS = "kubectl get pods -n {namespace} -l {label}={name}"
 _BY_REASON = {

@@ -18,9 +18,9 @@ from hardenctl.resources import (
     within,
 )
 from hardened.api import names
-from hardened.core.live.observed import Constraints, Surroundings
-from hardened.core.manifest import ChildKey
-from hardened.core.policy import Policy
+from hardened.core.model.manifest import ChildKey
+from hardened.core.model.policy import Policy
+from hardened.core.observe.observed import Constraints, Surroundings
 from hardened.errors import Refused, Vanished
 
 

@@ -8,13 +8,13 @@ from typing import Any, assert_never
 from hardenctl.cluster import Cluster, Manifest
 from hardenctl.observation import Nowhere, Observation, OnCluster
 from hardened.api.parse import parse
-from hardened.core.children import at_rest
+from hardened.core.desired.children import at_rest
 from hardened.core.hardening import gaps
-from hardened.core.live.compare import difference
-from hardened.core.live.observed import Observed
 from hardened.core.look import Ask, ListConstraints, ListPods, LookAround, Read, Tell, TellFirst, TryOut, Write, snapshot, turn_of
-from hardened.core.manifest import ChildKey, key_of
+from hardened.core.model.manifest import ChildKey, key_of
 from hardened.core.needs.dependencies import named_services
+from hardened.core.observe.compare import difference
+from hardened.core.observe.observed import Observed
 from hardened.core.plan import Plan, plan
 from hardened.core.release.course import DEFAULT_REPLICAS
 from hardened.core.revisions.revision import render, revision_name

@@ -53,7 +53,7 @@ def of_image(
 
 
 def _onto(namespace: str, name: str, spec: dict[str, Any], live: Mapping[str, Any] | None) -> Release:
-    from hardened.core.live.ownership import applied_fields
+    from hardened.core.observe.ownership import applied_fields
 
     meta: dict[str, Any] = {"name": name, "namespace": namespace}
     body: dict[str, Any] = {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": meta, "spec": spec}

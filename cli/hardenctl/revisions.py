@@ -11,8 +11,8 @@ from hardenctl.resources import children, with_query
 from hardenctl.session import Session
 from hardenctl.verdict import status
 from hardened.api import names
-from hardened.core.release.model import Rejection
-from hardened.core.revisions.marks import NO_MARKS, Marks, marks_of
+from hardened.core.model.marks import NO_MARKS, Marks, marks_of
+from hardened.core.model.release import Rejection
 from hardened.errors import Refused
 
 #: Digits of a whole revision, and the least that are enough to mean one.

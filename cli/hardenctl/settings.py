@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from hardenctl import installation
 from hardenctl.cluster import Cluster
-from hardened.core.kit import LOAD_RESOURCES, RESOURCES, Amounts, amounts_of
-from hardened.core.policy import Policy
+from hardened.core.model.kit import LOAD_RESOURCES, RESOURCES, Amounts, amounts_of
+from hardened.core.model.policy import Policy
 from hardened.errors import Refused, Vanished
 
 #: Everything, where nobody may read the settings. The image stands in for that of verifiers.

@@ -19,7 +19,7 @@ from hardenctl.observation import OnCluster
 from hardenctl.preview import Change, preview
 from hardenctl.resources import ALL_DEPLOYMENTS
 from hardenctl.settings import policy_of
-from hardened.core.policy import Policy
+from hardened.core.model.policy import Policy
 from hardened.shell.kinds import DEPLOYMENT, EVENT, HARDENED_SERVICE, HARDENED_SERVICE_ACTION, KINDS, SERVICE, Kind
 from hardened.shell.settings import Settings
 from hardened.shell.watches import CHILDREN, OPTIONAL

@@ -7,7 +7,7 @@ from typing import Any
 from e2e.kube import Body
 from hardened.api import names
 from hardened.api.parse import parse
-from hardened.core.children import at_rest
+from hardened.core.desired.children import at_rest
 from hardened.core.revisions.revision import render
 
 #: Where pods really run, and where they are only said to.

@@ -23,8 +23,8 @@ from e2e.kube import Body, Kube, KubeError
 from hardened.api import names
 from hardened.api.crd import custom_resource_definition
 from hardened.api.parse import parse
-from hardened.core.children import at_rest
-from hardened.core.live.compare import difference
+from hardened.core.desired.children import at_rest
+from hardened.core.observe.compare import difference
 from hardened.core.revisions.revision import render
 from hardened.errors import InvalidSpec
 

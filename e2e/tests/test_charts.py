@@ -16,8 +16,8 @@ from e2e.cluster.lock import locked
 from e2e.cluster.paths import cache_root
 from hardened.api.action import HardenedServiceActionSpec
 from hardened.api.parse import parse
-from hardened.core.children import at_rest
-from hardened.core.kit import RESOURCES, Kit
+from hardened.core.desired.children import at_rest
+from hardened.core.model.kit import RESOURCES, Kit
 from hardened.core.revisions.revision import render
 from hardened.shell.settings import Settings
 

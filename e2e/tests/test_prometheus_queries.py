@@ -22,7 +22,7 @@ from e2e.cluster.local.cluster import LocalCluster
 from e2e.kube import Body, condition
 from e2e.releases import leads_to, ready_reason, released
 from e2e.rig import running, serve
-from hardened.core.checks.queries import Query, Sample
+from hardened.core.model.measurement import Query, Sample
 from hardened.shell import prometheus
 from hardened.shell.prometheus import Prometheus
 

@@ -14,7 +14,7 @@ from e2e.samples import sample, sampled
 from e2e.traffic import sent_of
 from hardened.api.parse import parse
 from hardened.core.desired import service
-from hardened.core.release.model import Place, Step
+from hardened.core.model.release import Place, Step
 
 REPORT: dict[str, Any] = {
     "reasons": ["SIGTERM"],

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hardened.core.checks.queries import Query
-from hardened.core.live.observed import Observed
-from hardened.core.manifest import ChildKey, Manifest
+from hardened.core.model.manifest import ChildKey, Manifest
+from hardened.core.model.measurement import Query
 from hardened.core.needs.dependencies import named_services
 from hardened.core.needs.services import namesakes
+from hardened.core.observe.observed import Observed
 from hardened.core.plan import Plan
 
 

@@ -3,18 +3,18 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from hardened.core.facts import Facts
-from hardened.core.live import diagnosis
-from hardened.core.live.diagnosis import Finding
-from hardened.core.live.endpoints import SLICE_OF, endpoint_slices
-from hardened.core.live.observed import is_deleting
-from hardened.core.manifest import Manifest
+from hardened.core.model.finding import Finding
+from hardened.core.model.manifest import Manifest
+from hardened.core.model.reasons import Reason
+from hardened.core.model.release import Migration, Step
+from hardened.core.model.revision import object_name
 from hardened.core.needs import services
-from hardened.core.reasons import Reason
+from hardened.core.observe import diagnosis
+from hardened.core.observe.endpoints import SLICE_OF, endpoint_slices
+from hardened.core.observe.facts import Facts
+from hardened.core.observe.observed import is_deleting
 from hardened.core.release.course import Course
-from hardened.core.release.model import Migration, Step
 from hardened.core.revisions.history import revision_label
-from hardened.core.revisions.revision import object_name
 
 #: Pods get this long to come up before anybody asks why they do not.
 PATIENCE = timedelta(seconds=5)

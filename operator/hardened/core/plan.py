@@ -9,22 +9,22 @@ from hardened.api import names
 from hardened.api.parse import HardenedService, parse
 from hardened.core.actions.answers import Answer, answers
 from hardened.core.actions.entries import entries_of
-from hardened.core.checks.queries import Query
 from hardened.core.checks.reports import unheard
-from hardened.core.children import signed, stored_revision
+from hardened.core.desired.children import signed, stored_revision
 from hardened.core.desired.metadata import action_owner
-from hardened.core.facts import Facts
-from hardened.core.last_usable import last_usable
-from hardened.core.live.diagnosis import Finding
-from hardened.core.live.observed import Observed, Owner, owner_of
-from hardened.core.live.rollout import Rollout, rollout_of
-from hardened.core.manifest import ChildKey, Manifest
+from hardened.core.model.finding import Finding
+from hardened.core.model.manifest import ChildKey, Manifest
+from hardened.core.model.measurement import Query
+from hardened.core.model.policy import Policy
+from hardened.core.model.reasons import Reason
+from hardened.core.model.release import COLORS, POLLED_STEPS, Migration, Step
 from hardened.core.needs.dependencies import cycle_of, in_circles
+from hardened.core.observe.facts import Facts
+from hardened.core.observe.last_usable import last_usable
+from hardened.core.observe.observed import Observed, Owner, owner_of
+from hardened.core.observe.rollout import Rollout, rollout_of
 from hardened.core.obstacles import PATIENCE, Obstacles
-from hardened.core.policy import Policy
-from hardened.core.reasons import Reason
 from hardened.core.release.course import course_of, is_suspended
-from hardened.core.release.model import COLORS, POLLED_STEPS, Migration, Step
 from hardened.core.revisions import history
 from hardened.core.revisions.revision import stored
 from hardened.core.status import Situation, status_of, unparsed_status

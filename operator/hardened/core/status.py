@@ -9,15 +9,15 @@ from hardened.api import names
 from hardened.api.parse import HardenedService
 from hardened.api.text import plain
 from hardened.core.actions.entries import Entry, entries_written
-from hardened.core.checks.proof import Proof
-from hardened.core.conditions import Condition, merge
 from hardened.core.hardening import gaps
-from hardened.core.live.diagnosis import Finding
-from hardened.core.live.rollout import Rollout
-from hardened.core.manifest import Manifest
-from hardened.core.reasons import Reason
-from hardened.core.release.model import BEFORE_CUTOVER, Place, Record, Rejection, Step
-from hardened.core.release.record import Stable, proof_written, rejection_written, stable_written, written
+from hardened.core.model.conditions import Condition, merge
+from hardened.core.model.finding import Finding
+from hardened.core.model.manifest import Manifest
+from hardened.core.model.proof import Proof
+from hardened.core.model.reasons import Reason
+from hardened.core.model.release import BEFORE_CUTOVER, Place, Record, Rejection, Step
+from hardened.core.model.written import Stable, proof_written, rejection_written, stable_written, written
+from hardened.core.observe.rollout import Rollout
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,13 @@ from hardened.core.checks.verifiers import Verifier
 from hardened.core.desired.files import files
 from hardened.core.desired.network_policy import verifier_policy, verifier_policy_name
 from hardened.core.desired.template import mounted_by
-from hardened.core.facts import Facts
-from hardened.core.live.observed import Constraints
-from hardened.core.manifest import ChildKey, Manifest
+from hardened.core.model.manifest import ChildKey, Manifest
+from hardened.core.model.release import Record
+from hardened.core.model.revision import Revision
 from hardened.core.needs import limits
 from hardened.core.needs.closed import closes_egress
-from hardened.core.release.model import Record
-from hardened.core.revisions.revision import Revision
+from hardened.core.observe.facts import Facts
+from hardened.core.observe.observed import Constraints
 
 #: Nothing is demanded, as far as anybody knows.
 _NOTHING = Constraints()

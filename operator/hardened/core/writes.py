@@ -6,24 +6,26 @@ from typing import Any
 
 from hardened.api import names
 from hardened.core.checks.verifiers import is_verifier
-from hardened.core.children import desired_children, signed
+from hardened.core.desired.children import desired_children, signed
 from hardened.core.desired.disruption_budget import migration_budget, migration_budget_name
 from hardened.core.desired.service import is_strange, leads_to, selector
 from hardened.core.desired.template import needed_by
-from hardened.core.facts import Facts
-from hardened.core.live.compare import difference
-from hardened.core.live.diagnosis import Finding, forged_revision
-from hardened.core.live.fixed import loses_nothing
-from hardened.core.live.observed import Owner, is_deleting, owner_of
-from hardened.core.live.rollout import rollout_of
-from hardened.core.live.task_pods import is_over
-from hardened.core.manifest import ChildKey, Manifest, key_of
-from hardened.core.reasons import Reason
+from hardened.core.model.finding import Finding
+from hardened.core.model.manifest import ChildKey, Manifest, key_of
+from hardened.core.model.reasons import Reason
+from hardened.core.model.release import COLORS, WITHOUT_PODS, Record, Step
+from hardened.core.model.revision import object_name
+from hardened.core.observe.compare import difference
+from hardened.core.observe.diagnosis import forged_revision
+from hardened.core.observe.facts import Facts
+from hardened.core.observe.fixed import loses_nothing
+from hardened.core.observe.observed import Owner, is_deleting, owner_of
+from hardened.core.observe.rollout import rollout_of
+from hardened.core.observe.task_pods import is_over
 from hardened.core.release.course import Course
 from hardened.core.release.migration_pods import is_at_work, unseen_pods
-from hardened.core.release.model import COLORS, WITHOUT_PODS, Record, Step
 from hardened.core.revisions import history
-from hardened.core.revisions.revision import object_name, stored
+from hardened.core.revisions.revision import stored
 from hardened.core.task_pods import TaskPods
 
 #: A pod with this deadline ends at once, and stays with what it reported.

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from hardened.api import names
-from hardened.core.live.observed import Owner, owner_of
 from hardened.core.needs.dependencies import named_services
+from hardened.core.observe.observed import Owner, owner_of
 from hardened.shell import reading
 from hardened.shell.api_server import Body
 from hardened.shell.kinds import (

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from hardened.core.release.model import Step
-from hardened.core.release.record import record_of, stable_of
+from hardened.core.model.release import Step
+from hardened.core.model.written import record_of, stable_of
 from hardened.shell.workqueue import Key
 
 #: What one namespace holds at most while others wait, of all places.

@@ -16,7 +16,7 @@ from prometheus_api_client import PrometheusApiClientException, PrometheusConnec
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-from hardened.core.checks.queries import Query, Sample
+from hardened.core.model.measurement import Query, Sample
 from hardened.shell.slots import Slots
 from hardened.shell.workqueue import Key
 

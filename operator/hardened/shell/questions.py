@@ -5,7 +5,7 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from hardened.core.checks.queries import Query, Sample
+from hardened.core.model.measurement import Query, Sample
 from hardened.shell.prometheus import Prometheus
 from hardened.shell.workqueue import Key
 

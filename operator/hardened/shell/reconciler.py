@@ -10,14 +10,14 @@ from typing import Any, Final, assert_never
 
 from hardened.api import names
 from hardened.core.actions.answers import Answer, answers
-from hardened.core.live.compare import difference
-from hardened.core.live.observed import Constraints, Made, Observed
 from hardened.core.look import Ask, ListConstraints, ListPods, LookAround, Read, Tell, TellFirst, TryOut, Write, snapshot, turn_of
-from hardened.core.manifest import ChildKey, digest, key_of
+from hardened.core.model.manifest import ChildKey, digest, key_of
+from hardened.core.model.policy import Policy
 from hardened.core.needs.dependencies import cycle_of
 from hardened.core.needs.services import namesakes
+from hardened.core.observe.compare import difference
+from hardened.core.observe.observed import Constraints, Made, Observed
 from hardened.core.plan import Plan, plan
-from hardened.core.policy import Policy
 from hardened.core.status import has_news
 from hardened.core.writes import Apply
 from hardened.errors import ApiFailure, LookAgain, Refused, TryAgain, Vanished

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from hardened.core.live.observed import Observed, Trouble
-from hardened.core.manifest import ChildKey
+from hardened.core.model.manifest import ChildKey
+from hardened.core.observe.observed import Observed, Trouble
 from hardened.errors import ApiFailure, Refused, TryAgain
 
 

@@ -7,10 +7,10 @@ from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from hardened.core.checks.proof import Counts, Proof
+from hardened.core.model.proof import Counts, Proof
+from hardened.core.model.release import Record, Step
+from hardened.core.model.written import proof_of, record_of
 from hardened.core.release.end import end_of
-from hardened.core.release.model import Record, Step
-from hardened.core.release.record import proof_of, record_of
 from hardened.shell.workqueue import Key
 
 _RELEASE_SECONDS: Final = (5, 10, 30, 60, 120, 300, 600, 1800, 3600, 14400, 86400)

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeVar, cast
 
 from hardened.api import names
-from hardened.core.kit import LOAD_RESOURCES, RESOURCES, Amounts, amounts_of
-from hardened.core.policy import Policy
+from hardened.core.model.kit import LOAD_RESOURCES, RESOURCES, Amounts, amounts_of
+from hardened.core.model.policy import Policy
 from hardened.errors import HardenedError
 
 LogLevel = Literal["debug", "info", "warning", "error"]

@@ -5,8 +5,8 @@ import logging
 from collections.abc import Iterable
 
 from hardened.api import names
-from hardened.core.live.observed import Constraints, Surroundings
-from hardened.core.manifest import ChildKey, key_of
+from hardened.core.model.manifest import ChildKey, key_of
+from hardened.core.observe.observed import Constraints, Surroundings
 from hardened.errors import ApiFailure, LookAgain, Refused, Vanished
 from hardened.shell.api_server import ApiServer, Body
 from hardened.shell.kinds import CONFIG_MAP, KINDS, LIMIT_RANGE, NETWORK_POLICY, RESOURCE_QUOTA, Kind

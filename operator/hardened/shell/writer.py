@@ -8,8 +8,8 @@ from typing import Final
 
 from hardened.api import names
 from hardened.core.actions.answers import Answer
-from hardened.core.live.ownership import taken_over
-from hardened.core.manifest import ChildKey, key_of
+from hardened.core.model.manifest import ChildKey, key_of
+from hardened.core.observe.ownership import taken_over
 from hardened.core.writes import ENDED_SECONDS, Apply, Delete
 from hardened.errors import ApiFailure, LookAgain, Refused, Vanished
 from hardened.shell.api_server import ApiServer, Body

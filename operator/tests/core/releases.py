@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.core.worlds import NOW, WEB, World, revision, settle
 
-from hardened.core.manifest import ChildKey, Manifest
+from hardened.core.model.manifest import ChildKey, Manifest
 
 SPEC = {**WEB, "release": {"strategy": "BlueGreen", "keepPrevious": "1m"}}
 SECOND = timedelta(seconds=1)

@@ -15,8 +15,8 @@ from hardened.api.parse import HardenedServiceAction
 from hardened.core.actions import rulings
 from hardened.core.actions.entries import Entry
 from hardened.core.actions.rulings import Stakes, Target
+from hardened.core.model.release import COLORS, Place, Stack, Step, View, other
 from hardened.core.release.machine import demand, step
-from hardened.core.release.model import COLORS, Place, Stack, Step, View, other
 
 VERBS = ("Rollback", "Promote", "Abort", "Retry", "Pause", "Resume")
 

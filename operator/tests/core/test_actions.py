@@ -10,8 +10,8 @@ from tests.core.worlds import NOW
 from hardened.api.parse import HardenedServiceAction, parse_action
 from hardened.core.actions.entries import LIMIT, Entry, entries_of, entries_written
 from hardened.core.actions.rulings import Stakes, Target, judged, pending_abort, pending_retry, pending_rollback, settled
-from hardened.core.reasons import Reason
-from hardened.core.release.model import Place, Record, Rejection, Stack, Step, Terms, Traffic, View
+from hardened.core.model.reasons import Reason
+from hardened.core.model.release import Place, Record, Rejection, Stack, Step, Terms, Traffic, View
 
 OLD, LAST, NEW, BAD = "a" * 12, "b" * 12, "c" * 12, "d" * 12
 STABLE = Place("blue", LAST)

@@ -10,7 +10,7 @@ from tests.core.releases import GATED, SECOND, SPEC, released, released_until
 from tests.core.test_plan_hooks import act
 from tests.core.worlds import NOW, World, body, decide, settle, with_spec
 
-from hardened.core.manifest import Manifest
+from hardened.core.model.manifest import Manifest
 
 HOUR = timedelta(hours=1)
 

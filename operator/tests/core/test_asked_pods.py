@@ -12,9 +12,9 @@ from tests.core.worlds import World, body, condition, live, service, settle, wit
 
 from hardened.core.checks.asked import strangeness
 from hardened.core.desired.verifier_pod import job_pod, load_pod, once_pod, verifier_pod
-from hardened.core.kit import Kit
-from hardened.core.live.observed import Made
-from hardened.core.manifest import ChildKey, Manifest
+from hardened.core.model.kit import Kit
+from hardened.core.model.manifest import ChildKey, Manifest
+from hardened.core.observe.observed import Made
 from hardened.core.revisions.revision import render
 
 SVC = service(

@@ -6,7 +6,7 @@ import pytest
 from tests.core.releases import CHECKED, GATED, SECOND, released, released_until
 from tests.core.worlds import NOW, World, body, settle, with_spec
 
-from hardened.core.manifest import ChildKey
+from hardened.core.model.manifest import ChildKey
 
 GUARDED = {"minAvailable": 2}
 OPEN = {"maxUnavailable": "100%"}

@@ -8,9 +8,9 @@ from tests.core.releases import CHECKED, SECOND, SPEC, lead, released, sizes
 from tests.core.test_plan_preflight import ready, rollback
 from tests.core.worlds import WEB, World, body, condition, settle, with_spec
 
-from hardened.core.live import diagnosis
-from hardened.core.manifest import ChildKey, Manifest
-from hardened.core.reasons import Reason
+from hardened.core.model.manifest import ChildKey, Manifest
+from hardened.core.model.reasons import Reason
+from hardened.core.observe import diagnosis
 from hardened.errors import ApiFailure, Refused, TryAgain
 
 DAY = timedelta(days=1)

@@ -6,8 +6,8 @@ import pytest
 from tests.core.worlds import live_sample
 
 from hardened.api import names
-from hardened.core.live.compare import difference
-from hardened.core.live.ownership import applied_fields
+from hardened.core.observe.compare import difference
+from hardened.core.observe.ownership import applied_fields
 
 
 def pod(**spec: Any) -> dict[str, Any]:

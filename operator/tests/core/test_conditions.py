@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from tests.core.worlds import NOW, STAMP
 
-from hardened.core.conditions import MESSAGE_LIMIT, Condition, merge, timestamp
-from hardened.core.reasons import Reason
+from hardened.core.model.conditions import MESSAGE_LIMIT, Condition, merge, timestamp
+from hardened.core.model.reasons import Reason
 
 BEFORE = "2026-01-01T00:00:00Z"
 READY = Condition("Ready", True, Reason.HEALTHY, "it serves")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from hardened.core.manifest import Manifest
+from hardened.core.model.manifest import Manifest
 from hardened.core.needs.config_maps import Reference, missing, references
 
 

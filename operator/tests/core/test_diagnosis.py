@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from tests.core.worlds import live_sample
 
-from hardened.core.live import diagnosis
-from hardened.core.reasons import Reason
+from hardened.core.model.reasons import Reason
+from hardened.core.observe import diagnosis
 from hardened.errors import ApiFailure, Refused, TryAgain
 
 PODS: dict[str, Any] = live_sample("pods")

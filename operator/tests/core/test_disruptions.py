@@ -8,8 +8,8 @@ import pytest
 from tests.core.releases import CHECKED, SECOND, SPEC, lead, released
 from tests.core.worlds import NOW, World, body, condition, revision, settle, with_spec
 
-from hardened.core.live.disruptions import are_taken_away
-from hardened.core.manifest import ChildKey, Manifest
+from hardened.core.model.manifest import ChildKey, Manifest
+from hardened.core.observe.disruptions import are_taken_away
 
 #: When all pods were available; the moments below are seconds after that.
 SINCE = NOW

@@ -13,11 +13,11 @@ from hardened.core.checks.verdicts import health
 from hardened.core.desired.disruption_budget import disruption_budget
 from hardened.core.desired.metadata import stack_selector
 from hardened.core.desired.verifier_pod import job_pod, load_pod, verifier_pod
-from hardened.core.kit import Kit
-from hardened.core.live import diagnosis
-from hardened.core.manifest import ChildKey, Manifest, key_of
-from hardened.core.reasons import Reason
-from hardened.core.release.model import Verdict
+from hardened.core.model.kit import Kit
+from hardened.core.model.manifest import ChildKey, Manifest, key_of
+from hardened.core.model.reasons import Reason
+from hardened.core.model.release import Verdict
+from hardened.core.observe import diagnosis
 from hardened.errors import Refused
 
 PODS: dict[str, Any] = live_sample("pods")

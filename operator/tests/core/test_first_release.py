@@ -7,7 +7,7 @@ import pytest
 from tests.core.releases import SECOND, lead, sizes
 from tests.core.worlds import NOW, WEB, WORKER, World, body, condition, settle, with_spec
 
-from hardened.core.manifest import ChildKey, Manifest
+from hardened.core.model.manifest import ChildKey, Manifest
 
 STRATEGIES = pytest.mark.parametrize("strategy", ["BlueGreen", "RollingUpdate", "Recreate"])
 #: Declares nothing.

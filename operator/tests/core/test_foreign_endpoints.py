@@ -6,7 +6,7 @@ import pytest
 from tests.core.releases import CHECKED, SECOND, SPEC, lead, passes, place, released
 from tests.core.worlds import NOW, OTHER_UID, SERVICE_OWNER, WEB, World, body, condition, settle, with_spec
 
-from hardened.core.manifest import ChildKey, Manifest
+from hardened.core.model.manifest import ChildKey, Manifest
 
 MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
 KUBERNETES = {MANAGED_BY: "endpointslice-controller.k8s.io"}

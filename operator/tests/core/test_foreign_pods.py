@@ -10,7 +10,7 @@ from tests.core.worlds import NOW, WEB, World, body, condition, revision, settle
 from hardened.api import names
 from hardened.api.parse import parse
 from hardened.core.desired.metadata import metadata
-from hardened.core.manifest import Manifest, key_of
+from hardened.core.model.manifest import Manifest, key_of
 
 NOBODYS: list[Manifest] = []
 OTHERS = [{"kind": "ReplicaSet", "name": "theirs", "uid": "rs-theirs", "controller": True}]

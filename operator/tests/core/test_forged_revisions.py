@@ -11,9 +11,10 @@ from tests.core.test_plan_hooks import act
 from tests.core.worlds import NOW, WEB, World, body, condition, live, revision, settle, with_spec
 
 from hardened.api.parse import parse
-from hardened.core.children import signed
-from hardened.core.manifest import ChildKey, Manifest, key_of
-from hardened.core.revisions.revision import controller_revision, render
+from hardened.core.desired.children import signed
+from hardened.core.desired.controller_revision import controller_revision
+from hardened.core.model.manifest import ChildKey, Manifest, key_of
+from hardened.core.revisions.revision import render
 from hardened.core.revisions.usable import problem
 
 Change = Callable[[Manifest], Any]

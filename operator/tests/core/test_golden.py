@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from hardened.api.parse import parse
-from hardened.core.children import at_rest
+from hardened.core.desired.children import at_rest
 from hardened.core.hardening import gaps
 from hardened.core.revisions.revision import render
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from hardened.core.manifest import ChildKey, Manifest, digest
+from hardened.core.model.manifest import ChildKey, Manifest, digest
 from hardened.core.revisions.history import BYTES_LIMIT, Kept, entries, files_key, revision_label
 
 LIMIT = 10

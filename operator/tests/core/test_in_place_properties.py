@@ -12,9 +12,9 @@ from tests.core.test_migration_properties import ALL, MIGRATING, MigratingWorld,
 from tests.core.test_release_properties import EVENTS, happen
 
 from hardened.api.strategy import Strategy
+from hardened.core.model.release import COLORS, Demand, Migration, Next, Place, Stack, Traffic, Verdict, other
 from hardened.core.release import in_place
 from hardened.core.release.in_place import InPlace
-from hardened.core.release.model import COLORS, Demand, Migration, Next, Place, Stack, Traffic, Verdict, other
 
 
 @dataclass

@@ -9,7 +9,7 @@ from tests.core.releases import CHECKED, SECOND, SPEC, lead, passes, pods, relea
 from tests.core.test_plan_hooks import UNDO, migrating, runs, second
 from tests.core.worlds import NOW, WEB, World, body, condition, settle, with_spec
 
-from hardened.core.manifest import ChildKey, Manifest
+from hardened.core.model.manifest import ChildKey, Manifest
 
 LATER = "2026-01-02T03:30:00Z"
 DISRUPTED = {"type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI", "lastTransitionTime": LATER}

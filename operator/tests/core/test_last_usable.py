@@ -6,10 +6,10 @@ import pytest
 from tests.core.releases import SPEC, lead, place, released, released_until, sizes
 from tests.core.worlds import ANY_KEY, NOW, World, body, condition, revision, settle, with_spec
 
-from hardened.core.last_usable import last_usable
-from hardened.core.live.observed import Observed
-from hardened.core.manifest import ChildKey, Manifest
-from hardened.core.policy import Policy
+from hardened.core.model.manifest import ChildKey, Manifest
+from hardened.core.model.policy import Policy
+from hardened.core.observe.last_usable import last_usable
+from hardened.core.observe.observed import Observed
 
 INVALID: dict[str, dict[str, Any]] = {
     "an image without a tag": {"image": "shop"},

@@ -8,7 +8,7 @@ from tests.core.releases import SECOND, SPEC, pods, released
 from tests.core.test_plan_hooks import UNDO, act, migrating, runs, second
 from tests.core.worlds import World, condition, decide, settle, with_spec
 
-from hardened.core.manifest import ChildKey, Manifest
+from hardened.core.model.manifest import ChildKey, Manifest
 
 
 def running(world: World, name: str, phase: str = "Running", since: datetime | None = None) -> None:

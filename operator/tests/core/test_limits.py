@@ -7,8 +7,8 @@ from tests.core.worlds import WEB, service
 
 from hardened.api.quantity import amount
 from hardened.core.desired.verifier_pod import job_pod, load_pod, verifier_pod
-from hardened.core.kit import Kit
-from hardened.core.manifest import Manifest
+from hardened.core.model.kit import Kit
+from hardened.core.model.manifest import Manifest
 from hardened.core.needs.limits import fitted
 
 SVC = service(WEB)

@@ -5,7 +5,7 @@ from tests.core.releases import CHECKED, SPEC, lead, passes, place, released, si
 from tests.core.test_plan_hooks import act
 from tests.core.worlds import NOW, WEB, World, body, condition, revision, settle, with_spec
 
-from hardened.core.manifest import Manifest
+from hardened.core.model.manifest import Manifest
 
 
 def delete_stored(world: World, name: str) -> None:

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from hardened.api.names import PROMOTION_ANNOTATION, REJECTED_ANNOTATION
-from hardened.core.reasons import Reason
-from hardened.core.release.model import Rejection
-from hardened.core.revisions.marks import LIMIT, MESSAGE_LIMIT, Marks, marks_of
+from hardened.core.model.marks import LIMIT, MESSAGE_LIMIT, Marks, marks_of
+from hardened.core.model.reasons import Reason
+from hardened.core.model.release import Rejection
 
 
 def failed(key: str = "k", message: str = "p99 was 2 s") -> Rejection:

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.core.test_release_properties import EVENTS, REVISIONS, TERMS, World, happen
 
+from hardened.core.model.release import Demand, Hooks, Migration, Next, Place, Record, Stack, Step, Verdict, View
 from hardened.core.release.machine import demand, step
-from hardened.core.release.model import Demand, Hooks, Migration, Next, Place, Record, Stack, Step, Verdict, View
 
 MIGRATING = replace(TERMS, migrates_within=timedelta(minutes=5))
 #: The migration of `stuck` fails.

@@ -6,8 +6,8 @@ import pytest
 from tests.core.worlds import OTHER_UID, UID, live_sample
 
 from hardened.api import names
-from hardened.core.live.observed import Observed, Owner, Trouble, is_deleting, owner_of
-from hardened.core.manifest import ChildKey
+from hardened.core.model.manifest import ChildKey
+from hardened.core.observe.observed import Observed, Owner, Trouble, is_deleting, owner_of
 from hardened.errors import TryAgain
 
 LABELS = {names.MANAGED_BY_LABEL: "hardened", names.SERVICE_LABEL: "shop"}

@@ -7,7 +7,7 @@ import pytest
 from tests.core.worlds import live_sample
 
 from hardened.api import names
-from hardened.core.live.ownership import applied_fields
+from hardened.core.observe.ownership import applied_fields
 
 
 @pytest.fixture(name="deployment")

@@ -24,8 +24,8 @@ from tests.core.worlds import (
     with_spec,
 )  # fmt: skip
 
-from hardened.core.live.observed import Observed
-from hardened.core.manifest import ChildKey
+from hardened.core.model.manifest import ChildKey
+from hardened.core.observe.observed import Observed
 from hardened.core.plan import Plan, plan
 
 DEPLOYMENT, SERVICE = ChildKey("Deployment", "shop-blue"), ChildKey("Service", "shop")

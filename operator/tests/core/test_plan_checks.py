@@ -10,7 +10,7 @@ import pytest
 from tests.core.releases import CHECKED, GATED, SECOND, SPEC, checks, lead, pods, released, released_until
 from tests.core.worlds import ANY_KEY, NOW, World, body, condition, decide, settle, with_spec
 
-from hardened.core.manifest import ChildKey, Manifest
+from hardened.core.model.manifest import ChildKey, Manifest
 
 # ---- checks
 

@@ -9,11 +9,11 @@ from tests.core.worlds import ANY_KEY, NOW, WEB, body, condition, decide, keys, 
 
 from hardened.api.parse import parse_spec
 from hardened.api.text import plain
-from hardened.core.live.observed import Observed, Surroundings, Trouble
-from hardened.core.manifest import ChildKey
+from hardened.core.model.manifest import ChildKey
+from hardened.core.model.policy import Policy
+from hardened.core.observe.observed import Observed, Surroundings, Trouble
 from hardened.core.obstacles import PATIENCE
 from hardened.core.plan import LOOK_AGAIN, plan
-from hardened.core.policy import Policy
 from hardened.errors import Refused, TryAgain
 
 DEPLOYMENT = ChildKey("Deployment", "shop-blue")

@@ -8,7 +8,7 @@ from tests.core.releases import CHECKED, SECOND, SPEC, lead, pods, released, siz
 from tests.core.worlds import NOW, World, body, condition, settle, with_spec
 
 from hardened.api import names
-from hardened.core.manifest import ChildKey, Manifest
+from hardened.core.model.manifest import ChildKey, Manifest
 
 UNDO = {"undo": {"command": ["undo"]}}
 MIGRATE: Manifest = {"command": ["migrate", "up"], "deadline": "2m"}

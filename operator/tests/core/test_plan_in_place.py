@@ -9,7 +9,7 @@ from tests.core.releases import lead, sizes
 from tests.core.worlds import NOW, WEB, WORKER, World, body, condition, decide, revision, running, settle, with_spec
 
 from hardened.api import names
-from hardened.core.manifest import ChildKey, Manifest
+from hardened.core.model.manifest import ChildKey, Manifest
 
 SECOND = timedelta(seconds=1)
 DEPLOYMENT = ChildKey("Deployment", "shop-blue")

@@ -6,7 +6,7 @@ import pytest
 from tests.core.worlds import NOW, OTHER_UID, STAMP, WEB, World, begun, body, condition, decide, keys, running, settle, with_spec
 
 from hardened.api import names
-from hardened.core.manifest import ChildKey, key_of
+from hardened.core.model.manifest import ChildKey, key_of
 from hardened.core.plan import GARBAGE_WAIT
 
 FULL = {

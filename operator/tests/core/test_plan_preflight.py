@@ -8,7 +8,7 @@ from tests.core.releases import SECOND, SPEC, released, sizes
 from tests.core.worlds import ANY_KEY, NOW, WEB, World, body, condition, decide, revision, settle, with_spec
 
 from hardened.api import names
-from hardened.core.manifest import ChildKey, Manifest
+from hardened.core.model.manifest import ChildKey, Manifest
 from hardened.core.plan import plan
 
 HOUR = timedelta(hours=1)

@@ -7,8 +7,8 @@ import pytest
 from tests.core.releases import SECOND, SPEC, checks, lead, released
 from tests.core.worlds import World, body, condition, decide, settle, with_spec
 
-from hardened.core.checks.queries import Sample
-from hardened.core.manifest import Manifest
+from hardened.core.model.manifest import Manifest
+from hardened.core.model.measurement import Sample
 
 QUERY = {"query": 'errors{color="$(color)",ns="$(namespace)"}', "max": 0.01, "interval": "2s", "failureLimit": 1}
 MEASURED = {**SPEC, "verify": {"afterCutover": {"window": "10s", "checks": [{"name": "errors", "prometheus": QUERY}]}}}

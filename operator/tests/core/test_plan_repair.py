@@ -9,9 +9,10 @@ from tests.core.worlds import WEB, World, condition, decide, keys, live, running
 
 from hardened.api import names
 from hardened.api.parse import parse
-from hardened.core.children import at_rest
-from hardened.core.manifest import ChildKey, Manifest, key_of
-from hardened.core.revisions.revision import RENDERER, render, revision_name
+from hardened.core.desired.children import at_rest
+from hardened.core.model.manifest import ChildKey, Manifest, key_of
+from hardened.core.model.revision import RENDERER
+from hardened.core.revisions.revision import render, revision_name
 
 DEPLOYMENT = ChildKey("Deployment", "shop-blue")
 FILES = {**WEB, "files": [{"mountPath": "/etc/shop", "data": {"a": "b"}}]}

@@ -8,7 +8,7 @@ from tests.core.releases import CHECKED, SECOND, SPEC, lead, pods, released, siz
 from tests.core.test_plan_hooks import UNDO, act, migrating
 from tests.core.worlds import World, body, condition, revision, settle, with_spec
 
-from hardened.core.manifest import Manifest
+from hardened.core.model.manifest import Manifest
 
 LATE_UNDO = {"undo": {**UNDO["undo"], "afterCutover": True}}
 

@@ -7,7 +7,7 @@ from tests.core.releases import SECOND, SPEC, lead, released
 from tests.core.test_plan_hooks import UNDO, act, migrating, runs, second
 from tests.core.worlds import World, body, condition, decide, settle, with_spec
 
-from hardened.core.manifest import Manifest
+from hardened.core.model.manifest import Manifest
 
 
 def test_a_rollback_across_a_migration_is_refused_unless_it_says_so() -> None:

@@ -9,7 +9,7 @@ from tests.core.test_plan_preflight import CHECKED, HOUR, plan_of, ready, rollba
 from tests.core.worlds import World, body, condition, decide, live_sample, revision, settle, with_spec
 
 from hardened.api import names
-from hardened.core.manifest import ChildKey, Manifest
+from hardened.core.model.manifest import ChildKey, Manifest
 
 HOMELESS: Manifest = live_sample("pods")["homeless"]
 FULL = {"type": "ReplicaFailure", "status": "True", "message": 'pods "x" is forbidden: exceeded quota: small, limited: pods=2'}

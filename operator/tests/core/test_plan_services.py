@@ -10,10 +10,10 @@ from tests.core.worlds import NOW, OTHER_UID, WEB, World, body, condition, settl
 
 from hardened.api import names
 from hardened.api.parse import parse
-from hardened.core.children import at_rest
-from hardened.core.live.observed import Observed
-from hardened.core.manifest import ChildKey, Manifest, key_of
+from hardened.core.desired.children import at_rest
+from hardened.core.model.manifest import ChildKey, Manifest, key_of
 from hardened.core.needs.services import namesakes
+from hardened.core.observe.observed import Observed
 from hardened.core.obstacles import PATIENCE
 from hardened.core.revisions.revision import render
 

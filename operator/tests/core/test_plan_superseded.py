@@ -8,7 +8,7 @@ from tests.core.test_plan_hooks import act
 from tests.core.worlds import World, body, condition, revision, settle, with_spec
 
 from hardened.api import names
-from hardened.core.manifest import ChildKey, Manifest
+from hardened.core.model.manifest import ChildKey, Manifest
 
 GREEN = ChildKey("Deployment", "shop-green")
 

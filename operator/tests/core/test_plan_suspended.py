@@ -7,7 +7,7 @@ import pytest
 from tests.core.releases import GATED, SECOND, lead, place, released, released_until, sizes
 from tests.core.worlds import World, body, condition, decide, settle, with_spec
 
-from hardened.core.manifest import Manifest
+from hardened.core.model.manifest import Manifest
 
 
 def suspended_in(step: str) -> tuple[Manifest, World, Any]:

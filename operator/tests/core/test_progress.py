@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from tests.core.worlds import NOW
 
-from hardened.core.live.rollout import Rollout
+from hardened.core.model.release import Next, Place, Record, Stack, Step, Terms, Traffic, View
+from hardened.core.observe.rollout import Rollout
 from hardened.core.release import in_place
 from hardened.core.release.in_place import InPlace
 from hardened.core.release.machine import step
-from hardened.core.release.model import Next, Place, Record, Stack, Step, Terms, Traffic, View
 from hardened.core.release.moves import needed
 
 BLUE, GREEN = Place("blue", "last"), Place("green", "new")

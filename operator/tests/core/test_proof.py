@@ -8,11 +8,12 @@ import pytest
 from tests.core.releases import SPEC, released
 from tests.core.worlds import ANY_KEY, World, body, condition, decide, revision, settle, with_spec
 
-from hardened.core.checks.proof import Counts, Proof, Removal, look_at, proven, removal
+from hardened.core.checks.proof import Removal, look_at, proven, removal
 from hardened.core.checks.verdicts import CheckResult, NoData, Pending, Reported
-from hardened.core.manifest import ChildKey, Manifest
-from hardened.core.release.model import Outcome, Place, Record, Step
-from hardened.core.release.record import proof_of, proof_written
+from hardened.core.model.manifest import ChildKey, Manifest
+from hardened.core.model.proof import Counts, Proof
+from hardened.core.model.release import Outcome, Place, Record, Step
+from hardened.core.model.written import proof_of, proof_written
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

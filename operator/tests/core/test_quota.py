@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from hardened.core.manifest import Manifest
+from hardened.core.model.manifest import Manifest
 from hardened.core.needs.quota import Growth, covers, rolled, shortages, surge_of, usage
 
 

@@ -9,7 +9,7 @@ from tests.core.test_diagnosis import CLAIMS
 from tests.core.worlds import WEB, World, body, condition, decide, live_sample, revision, settle, with_spec
 
 from hardened.api import names
-from hardened.core.manifest import ChildKey, Manifest
+from hardened.core.model.manifest import ChildKey, Manifest
 
 HOUR = timedelta(hours=1)
 SAMPLES: dict[str, Any] = live_sample("pods")

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from hardened.core.reasons import Reason
-from hardened.core.release.machine import demand, step
-from hardened.core.release.model import (
+from hardened.core.model.reasons import Reason
+from hardened.core.model.release import (
     COLORS,
     LEAST_KEEP,
     LEAST_KEEP_REJECTED,
@@ -28,6 +27,7 @@ from hardened.core.release.model import (
     Verdict,
     View,
 )
+from hardened.core.release.machine import demand, step
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 #: `dead` never has an available pod; `bad` fails its checks before, `worse` only under live traffic.

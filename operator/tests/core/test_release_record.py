@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hardened.core.reasons import Reason
-from hardened.core.release.model import COLORS, Place, Record, Rejection, Step
-from hardened.core.release.record import record_of, written
+from hardened.core.model.reasons import Reason
+from hardened.core.model.release import COLORS, Place, Record, Rejection, Step
+from hardened.core.model.written import record_of, written
 
 MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))
 MAYBE = st.none() | MOMENTS

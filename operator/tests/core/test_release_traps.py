@@ -11,9 +11,9 @@ from tests.core import worlds
 from tests.core.releases import CHECKED, GATED, SECOND, SPEC, lead, place, released, released_until, sizes
 from tests.core.worlds import NOW, begun, body, condition, decide, settle, with_spec
 
-from hardened.core.manifest import ChildKey, Manifest
+from hardened.core.model.manifest import ChildKey, Manifest
+from hardened.core.model.release import COLORS
 from hardened.core.plan import Plan
-from hardened.core.release.model import COLORS
 
 SERVICE = ChildKey("Service", "shop")
 NOBODY = {"revision": "none"}

@@ -13,10 +13,11 @@ from tests.core.worlds import NOW, World, body, decide, settle
 from hardened.api import names
 from hardened.api.parse import parse, parse_spec
 from hardened.api.service import REVISION_FIELDS
-from hardened.core.children import at_rest
-from hardened.core.manifest import Manifest, canonical, key_of
+from hardened.core.desired.children import at_rest
+from hardened.core.desired.controller_revision import controller_revision
+from hardened.core.model.manifest import Manifest, canonical, key_of
 from hardened.core.revisions.pod_standard import BASELINE, RESTRICTED, containers, violations
-from hardened.core.revisions.revision import controller_revision, render, revision_fields, revision_name, stored
+from hardened.core.revisions.revision import render, revision_fields, revision_name, stored
 
 Spec = dict[str, Any]
 

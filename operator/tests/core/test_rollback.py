@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from tests.core.worlds import NOW
 
-from hardened.core.reasons import Reason
-from hardened.core.release.by_hand import paused
+from hardened.core.model.reasons import Reason
+from hardened.core.model.release import Next, Place, Record, Rejection, Rollback, Stack, Step, Terms, Traffic, View
+from hardened.core.model.timing import paused
 from hardened.core.release.machine import demand, step
-from hardened.core.release.model import Next, Place, Record, Rejection, Rollback, Stack, Step, Terms, Traffic, View
 
 BLUE, GREEN = Place("blue", "last"), Place("green", "new")
 TERMS = Terms()

@@ -7,11 +7,11 @@ import pytest
 from tests.core.worlds import NOW, STAMP, body, condition, service
 
 from hardened.api.names import SCHEMA_REVISION
-from hardened.core.live.diagnosis import Finding
-from hardened.core.live.rollout import Rollout
-from hardened.core.manifest import Manifest
-from hardened.core.reasons import MEANING, Reason
-from hardened.core.release.model import Place, Record, Step
+from hardened.core.model.finding import Finding
+from hardened.core.model.manifest import Manifest
+from hardened.core.model.reasons import MEANING, Reason
+from hardened.core.model.release import Place, Record, Step
+from hardened.core.observe.rollout import Rollout
 from hardened.core.status import Situation, has_news, status_of, unparsed_status
 
 DONE = Rollout(revision="new", wanted=2, total=2, updated=2, available=2, is_current=True, progressed_at=NOW)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hardened.core.live.ownership import taken_over
+from hardened.core.observe.ownership import taken_over
 
 OURS = {"manager": "hardened", "operation": "Apply", "apiVersion": "v1", "fieldsV1": {"f:spec": {"f:ports": {"a": {}}}}}
 

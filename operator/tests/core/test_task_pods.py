@@ -15,9 +15,9 @@ from hardened.api.parse import parse
 from hardened.api.quantity import amount
 from hardened.core.desired.metadata import labels
 from hardened.core.desired.verifier_pod import job_pod, load_pod, once_pod, verifier_pod
-from hardened.core.kit import Kit
-from hardened.core.live.observed import Constraints
-from hardened.core.manifest import ChildKey, Manifest
+from hardened.core.model.kit import Kit
+from hardened.core.model.manifest import ChildKey, Manifest
+from hardened.core.observe.observed import Constraints
 from hardened.core.revisions.pod_standard import BASELINE, RESTRICTED, violations
 from hardened.core.revisions.revision import render
 

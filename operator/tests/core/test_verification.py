@@ -27,8 +27,8 @@ from hardened.core.desired.disruption_budget import disruption_budget
 from hardened.core.desired.network_policy import network_policy
 from hardened.core.desired.service import selector, switch_service
 from hardened.core.desired.verifier_pod import START_SECONDS, job_pod, verifier_labels, verifier_pod
-from hardened.core.kit import Kit
-from hardened.core.release.model import Place
+from hardened.core.model.kit import Kit
+from hardened.core.model.release import Place
 from hardened.core.release.view import terms_of
 from hardened.core.revisions.pod_standard import violations
 from hardened.core.revisions.revision import render

@@ -15,11 +15,11 @@ from tests.memory.defaults import DEFAULTS
 
 from hardened.api import names
 from hardened.api.parse import HardenedService, parse
-from hardened.core.checks.queries import Sample
-from hardened.core.live.observed import Constraints, Made, Observed, Surroundings
-from hardened.core.manifest import ChildKey, Manifest, key_of
+from hardened.core.model.manifest import ChildKey, Manifest, key_of
+from hardened.core.model.measurement import Sample
+from hardened.core.model.policy import Policy
+from hardened.core.observe.observed import Constraints, Made, Observed, Surroundings
 from hardened.core.plan import Plan, plan
-from hardened.core.policy import Policy
 from hardened.core.revisions.revision import revision_name
 from hardened.core.writes import ENDED_SECONDS
 from hardened.errors import ApiFailure, Refused

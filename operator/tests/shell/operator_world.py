@@ -12,7 +12,7 @@ from tests.memory.api_server import Call, MemoryApiServer
 from tests.memory.selector import matches
 from tests.shell import virtual_time
 
-from hardened.core.policy import Policy
+from hardened.core.model.policy import Policy
 from hardened.shell.cache import BY_METADATA, PARTIAL, Cache
 from hardened.shell.kinds import EVENT, HARDENED_SERVICE, HARDENED_SERVICE_ACTION, Kind
 from hardened.shell.metrics import Metrics

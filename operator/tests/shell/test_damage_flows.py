@@ -10,7 +10,7 @@ from tests.shell import virtual_time
 from tests.shell.enumerations import turns
 from tests.shell.operator_world import RELEASED, World, service
 
-from hardened.core.live.observed import Owner, owner_of
+from hardened.core.observe.observed import Owner, owner_of
 from hardened.shell.kinds import HARDENED_SERVICE, Kind
 from hardened.shell.watches import CHILDREN
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from tests.memory.api_server import Call, MemoryApiServer
 
-from hardened.core.live.observed import Constraints, Surroundings
-from hardened.core.manifest import ChildKey
+from hardened.core.model.manifest import ChildKey
+from hardened.core.observe.observed import Constraints, Surroundings
 from hardened.errors import ApiFailure, LookAgain, Refused, TryAgain
 from hardened.shell.kinds import LIMIT_RANGE, NETWORK_POLICY, POD, RESOURCE_QUOTA, Kind
 from hardened.shell.surroundings import Lookout

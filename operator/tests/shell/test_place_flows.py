@@ -9,7 +9,7 @@ import pytest
 from tests.shell import virtual_time
 from tests.shell.operator_world import RELEASED, Operator, World, asks, service
 
-from hardened.core.release.record import record_of
+from hardened.core.model.written import record_of
 from hardened.shell.kinds import HARDENED_SERVICE, Kind
 
 Body = dict[str, Any]

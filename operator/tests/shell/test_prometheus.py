@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 from tests.shell.http_server import Server, reply
 
-from hardened.core.checks.queries import Query, Sample
+from hardened.core.model.measurement import Query, Sample
 from hardened.shell import prometheus
 from hardened.shell.prometheus import Access, Prometheus
 from hardened.shell.workqueue import Key

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from tests.shell import virtual_time
 
-from hardened.core.checks.queries import Query, Sample
+from hardened.core.model.measurement import Query, Sample
 from hardened.shell.prometheus import Prometheus
 from hardened.shell.questions import PATIENCE, Questions
 from hardened.shell.workqueue import Key

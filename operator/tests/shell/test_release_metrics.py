@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from hardened.core.checks.proof import Counts, Proof
-from hardened.core.reasons import Reason
-from hardened.core.release.model import Place, Record, Rejection, Step
-from hardened.core.release.record import Stable, proof_written, rejection_written, stable_written, written
+from hardened.core.model.proof import Counts, Proof
+from hardened.core.model.reasons import Reason
+from hardened.core.model.release import Place, Record, Rejection, Step
+from hardened.core.model.written import Stable, proof_written, rejection_written, stable_written, written
 from hardened.shell.release_metrics import ReleaseMetrics
 from hardened.shell.workqueue import Key
 

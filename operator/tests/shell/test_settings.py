@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from hardened.core.kit import LOAD_RESOURCES
+from hardened.core.model.kit import LOAD_RESOURCES
 from hardened.shell.settings import BadSetting, Settings
 
 POD = {"HOSTNAME": "operator-7d9c-x2x", "POD_NAMESPACE": "hardened-system"}

@@ -10,9 +10,9 @@ from hardened.api.duration import duration
 from hardened.api.parse import parse_action
 from hardened.api.text import plain
 from hardened.core.actions.entries import FINAL, LIMIT, Entry
-from hardened.core.conditions import timestamp
-from hardened.core.live.rollout import instant
-from hardened.core.manifest import Manifest, without_none
+from hardened.core.model.conditions import timestamp
+from hardened.core.model.manifest import Manifest, without_none
+from hardened.core.observe.rollout import instant
 from hardened.errors import InvalidSpec
 
 #: An action whose service is not there is refused after this long: both may be made at the same moment.

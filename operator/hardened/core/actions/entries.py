@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from hardened.core.conditions import timestamp
-from hardened.core.live.rollout import instant
-from hardened.core.manifest import Manifest, without_none
+from hardened.core.model.conditions import timestamp
+from hardened.core.model.manifest import Manifest, without_none
+from hardened.core.observe.rollout import instant
 
 #: How many actions are remembered: a name that is among them does not run again.
 LIMIT = 32

@@ -18,9 +18,9 @@ from typing import Any
 
 from hardened.api.parse import HardenedServiceAction, parse_action
 from hardened.core.actions.entries import FINAL, Entry, bounded, has_room
-from hardened.core.reasons import Reason
-from hardened.core.release.by_hand import paused, resumed
-from hardened.core.release.model import BEFORE_CUTOVER, Record, Rejection, Rollback, Step, Terms, View
+from hardened.core.model.reasons import Reason
+from hardened.core.model.release import BEFORE_CUTOVER, Record, Rejection, Rollback, Step, Terms, View
+from hardened.core.model.timing import paused, resumed
 from hardened.errors import InvalidSpec
 
 #: An action that is older than this when it is seen first was meant for another state of the service.

@@ -4,10 +4,10 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from hardened.core.live.compare import difference
-from hardened.core.live.observed import Made
-from hardened.core.live.task_pods import own_container
-from hardened.core.manifest import Manifest
+from hardened.core.model.manifest import Manifest
+from hardened.core.observe.compare import difference
+from hardened.core.observe.observed import Made
+from hardened.core.observe.task_pods import own_container
 
 #: What others may set of such a pod: where it runs, and what runs beside it. None of it reaches our container.
 _FREE = frozenset({

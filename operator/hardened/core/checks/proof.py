@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 
 from hardened.core.checks.tasks import ZERO_LOSS
 from hardened.core.checks.verdicts import Pending, Reported, Results
-from hardened.core.release.model import Outcome, Place, Record, Step
+from hardened.core.model.proof import Counts, Proof
+from hardened.core.model.release import Outcome, Place, Record, Step
 
 #: The probe of the removal starts this long before the end of Keep: time for its pod to be scheduled, and to start.
 REMOVAL_LEAD = timedelta(seconds=10)
@@ -20,28 +21,6 @@ REPORT_WAIT = timedelta(seconds=30)
 _LOOK_AGAIN = timedelta(seconds=5)
 
 _SWITCHED = frozenset({Step.VERIFY_AFTER, Step.SWITCH_BACK, Step.KEEP})
-
-
-@dataclass(frozen=True)
-class Counts:
-    """What a probe has counted: requests, and those of them that failed."""
-
-    requests: int
-    failed: int
-
-
-@dataclass(frozen=True)
-class Proof:
-    """status.proof. place, started_at: of the release, as in its record; cutover, removal: None for no data.
-
-    removed_by: when the previous stack's last pod is gone; None once the probe of the removal has ended, or before the removal begins.
-    """
-
-    place: Place
-    started_at: datetime
-    cutover: Counts | None = None
-    removal: Counts | None = None
-    removed_by: datetime | None = None
 
 
 @dataclass(frozen=True)

@@ -2,30 +2,13 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from hardened.api.parse import HardenedService
 from hardened.api.verify import Check, PrometheusCheck
-from hardened.core.release.model import Outcome, Record, Step, Verdict
-
-
-@dataclass(frozen=True)
-class Query:
-    """One question to Prometheus. name: of the check; text: PromQL, with everything filled in; release: and step for which it is asked."""
-
-    name: str
-    text: str
-    release: str = ""
-
-
-@dataclass(frozen=True)
-class Sample:
-    """What came of a query. value: None for no data; problem: why there is none; is_final: asking again cannot help."""
-
-    value: float | None
-    problem: str = ""
-    is_final: bool = False
+from hardened.core.model.measurement import Query, Sample
+from hardened.core.model.release import Outcome, Record, Step, Verdict
 
 
 def measured_checks(svc: HardenedService, record: Record | None) -> list[tuple[str, PrometheusCheck]]:

@@ -9,10 +9,10 @@ from hardened.core.checks.asked import strangeness
 from hardened.core.checks.tasks import ZERO_LOSS
 from hardened.core.checks.verdicts import NoData, Pending, Reported, Results, health, verdict
 from hardened.core.checks.verifiers import Verifier
-from hardened.core.facts import Facts
-from hardened.core.live.task_pods import is_running
-from hardened.core.manifest import ChildKey
-from hardened.core.release.model import Outcome, Record, Step, Verdict
+from hardened.core.model.manifest import ChildKey
+from hardened.core.model.release import Outcome, Record, Step, Verdict
+from hardened.core.observe.facts import Facts
+from hardened.core.observe.task_pods import is_running
 
 #: The steps in which the checks are asked that come before the cutover.
 _ASKED_BEFORE = frozenset({Step.PREVIEW, Step.VERIFY_BEFORE})

@@ -15,9 +15,9 @@ from hardened.api.container import Port, Probe, TcpSocket
 from hardened.api.parse import HardenedService
 from hardened.api.verify import PROBE_NAME, LoadCheck
 from hardened.core.desired.service import preview_name
-from hardened.core.manifest import Manifest, digest, without_none
-from hardened.core.release.model import Place
-from hardened.core.revisions.revision import Revision
+from hardened.core.model.manifest import Manifest, digest, without_none
+from hardened.core.model.release import Place
+from hardened.core.model.revision import Revision
 
 #: Requests a second of the zero-loss probe: few enough to cost nothing, enough to see a loss of 100 ms.
 PROBE_RATE = 20

@@ -26,12 +26,12 @@ from hardened.core.checks.tasks import (
 )
 from hardened.core.checks.verdicts import Results, job_result, load_result, probe_result, results_of
 from hardened.core.desired.verifier_pod import START_SECONDS, job_pod, load_pod, verifier_pod
-from hardened.core.facts import Facts
-from hardened.core.kit import Kit
-from hardened.core.live.task_pods import own_container, own_state
-from hardened.core.manifest import ChildKey, Manifest
-from hardened.core.release.model import Place, Record, Step, Terms, other
-from hardened.core.revisions.revision import Revision
+from hardened.core.model.kit import Kit
+from hardened.core.model.manifest import ChildKey, Manifest
+from hardened.core.model.release import Place, Record, Step, Terms, other
+from hardened.core.model.revision import Revision
+from hardened.core.observe.facts import Facts
+from hardened.core.observe.task_pods import own_container, own_state
 
 #: The steps in which the probe runs. It starts before the flip, and ends when the window has passed.
 _PROBED = frozenset({Step.SCALE_UP, Step.CUTOVER, Step.VERIFY_AFTER})

@@ -4,7 +4,7 @@ from hardened.api.parse import HardenedService
 from hardened.api.volume import Volume
 from hardened.core.desired.metadata import metadata
 from hardened.core.desired.template import claim_name
-from hardened.core.manifest import Manifest, without_none
+from hardened.core.model.manifest import Manifest, without_none
 
 
 def claims(svc: HardenedService) -> list[Manifest]:

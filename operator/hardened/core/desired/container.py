@@ -6,7 +6,7 @@ from hardened.api.container import HelperContainer, HttpGet, Probe, Probes, Reso
 from hardened.api.fields import Model
 from hardened.api.quantity import amount
 from hardened.api.service import HardenedServiceSpec, Security
-from hardened.core.manifest import Manifest, without_none
+from hardened.core.model.manifest import Manifest, without_none
 
 APP = "app"
 

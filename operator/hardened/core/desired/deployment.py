@@ -3,8 +3,8 @@
 from hardened.api import names
 from hardened.api.parse import HardenedService
 from hardened.core.desired.metadata import metadata, stack_selector
-from hardened.core.manifest import Manifest
-from hardened.core.revisions.revision import Revision
+from hardened.core.model.manifest import Manifest
+from hardened.core.model.revision import Revision
 
 #: How long a rollout may stand still before it counts as failed. Kubernetes' own default.
 PROGRESS_SECONDS = 600

@@ -6,7 +6,7 @@ from hardened.core.desired.container import as_manifest
 from hardened.core.desired.deployment import deployment_name
 from hardened.core.desired.metadata import metadata, stack_selector
 from hardened.core.desired.verifier_pod import once_labels
-from hardened.core.manifest import Manifest
+from hardened.core.model.manifest import Manifest
 
 
 def disruption_budget(svc: HardenedService, color: str, *, has_clients: bool = True) -> Manifest:

@@ -3,8 +3,8 @@
 from hardened.api.parse import HardenedService
 from hardened.core.desired.metadata import metadata
 from hardened.core.desired.template import files_key, files_name
-from hardened.core.manifest import Manifest
-from hardened.core.revisions.revision import Revision
+from hardened.core.model.manifest import Manifest
+from hardened.core.model.revision import Revision
 
 
 def files(svc: HardenedService, revision: Revision) -> Manifest | None:

@@ -2,7 +2,7 @@
 
 from hardened.api import names
 from hardened.api.parse import HardenedService
-from hardened.core.manifest import Manifest
+from hardened.core.model.manifest import Manifest
 
 
 def owner_reference(svc: HardenedService) -> Manifest:

@@ -8,8 +8,8 @@ from hardened.core.desired.container import as_manifest
 from hardened.core.desired.deployment import deployment_name
 from hardened.core.desired.metadata import metadata, stack_selector
 from hardened.core.desired.verifier_pod import verifier_labels
-from hardened.core.manifest import Manifest
-from hardened.core.revisions.revision import Revision
+from hardened.core.model.manifest import Manifest
+from hardened.core.model.revision import Revision
 
 #: A policy is judged after the address of the DNS Service was replaced by that of a pod: OpenShift's listen on 5353.
 _DNS_PORTS = (53, 5353)

@@ -7,9 +7,9 @@ from hardened.api import names
 from hardened.api.parse import HardenedService
 from hardened.api.service import HardenedServiceSpec
 from hardened.core.desired.metadata import metadata, stack_selector
-from hardened.core.manifest import Manifest, without_none
-from hardened.core.release.model import COLORS, Place
-from hardened.core.revisions.revision import Revision
+from hardened.core.model.manifest import Manifest, without_none
+from hardened.core.model.release import COLORS, Place
+from hardened.core.model.revision import Revision
 
 #: As a selected revision: no pod has it. A selector that is removed would leave the endpoints of before standing.
 NOBODY = "none"

@@ -2,7 +2,7 @@
 
 from hardened.api.parse import HardenedService
 from hardened.core.desired.metadata import metadata
-from hardened.core.manifest import Manifest
+from hardened.core.model.manifest import Manifest
 
 
 def service_account(svc: HardenedService) -> Manifest:

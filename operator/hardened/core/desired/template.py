@@ -7,7 +7,7 @@ from hardened.api.placement import Spread
 from hardened.api.volume import Volume
 from hardened.core.desired.container import app_container, as_manifest, helper_container
 from hardened.core.desired.metadata import labels
-from hardened.core.manifest import ChildKey, Manifest, without_none
+from hardened.core.model.manifest import ChildKey, Manifest, without_none
 
 #: A pod on a node that is gone is replaced after this time. Kubernetes' own default is 300 s.
 NODE_LOSS_SECONDS = 30

@@ -10,9 +10,9 @@ from hardened.api.volume import Volume
 from hardened.core.desired.container import as_manifest, resources
 from hardened.core.desired.metadata import labels, metadata
 from hardened.core.desired.template import mounts, pod_security, volumes
-from hardened.core.kit import Amounts, Kit
-from hardened.core.manifest import Manifest, canonical, without_none
-from hardened.core.revisions.revision import Revision
+from hardened.core.model.kit import Amounts, Kit
+from hardened.core.model.manifest import Manifest, canonical, without_none
+from hardened.core.model.revision import Revision
 
 #: Seconds beyond the task itself: to be scheduled, to pull the image, and to answer the last request.
 START_SECONDS = 120

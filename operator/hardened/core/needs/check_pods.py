@@ -8,16 +8,16 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from hardened.core.checks.verifiers import Verifier, verifiers
-from hardened.core.facts import Facts
-from hardened.core.kit import Kit
-from hardened.core.live import diagnosis
-from hardened.core.live.diagnosis import Finding
-from hardened.core.live.observed import is_deleting
-from hardened.core.live.task_pods import is_over, is_running, own_part
-from hardened.core.manifest import Manifest
+from hardened.core.model.finding import Finding
+from hardened.core.model.kit import Kit
+from hardened.core.model.manifest import Manifest
+from hardened.core.model.reasons import Reason
+from hardened.core.model.release import Record, Step, Terms
 from hardened.core.needs.preflight import is_due
-from hardened.core.reasons import Reason
-from hardened.core.release.model import Record, Step, Terms
+from hardened.core.observe import diagnosis
+from hardened.core.observe.facts import Facts
+from hardened.core.observe.observed import is_deleting
+from hardened.core.observe.task_pods import is_over, is_running, own_part
 
 #: The steps in which a verdict is waited for.
 JUDGED = frozenset({Step.VERIFY_BEFORE, Step.SCALE_UP, Step.VERIFY_AFTER})

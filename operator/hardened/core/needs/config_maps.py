@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from hardened.core.manifest import Manifest
+from hardened.core.model.manifest import Manifest
 
 _REMEDY = "or mark the reference as optional"
 

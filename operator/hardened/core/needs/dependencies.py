@@ -14,10 +14,10 @@ from hardened.core.checks.tasks import Purpose, pod_name, task_seconds
 from hardened.core.checks.verdicts import NoData, Reported, Results, results_of
 from hardened.core.checks.verifiers import Verifier
 from hardened.core.desired.verifier_pod import verifier_pod
-from hardened.core.facts import Facts
-from hardened.core.kit import Kit
-from hardened.core.manifest import Manifest
-from hardened.core.release.model import Record, Step
+from hardened.core.model.kit import Kit
+from hardened.core.model.manifest import Manifest
+from hardened.core.model.release import Record, Step
+from hardened.core.observe.facts import Facts
 from hardened.errors import FieldError
 
 #: How long a verifier waits for the first connection before another one takes its place.

@@ -5,15 +5,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from hardened.core.checks.verifiers import Verifier
-from hardened.core.facts import Facts
-from hardened.core.kit import Kit
-from hardened.core.live.diagnosis import Finding
+from hardened.core.model.finding import Finding
+from hardened.core.model.kit import Kit
+from hardened.core.model.release import Hooks, Record, Terms, View
 from hardened.core.needs import check_pods, preflight
 from hardened.core.needs.preflight import Shortfall
 from hardened.core.needs.room import lack_of_room
 from hardened.core.needs.services import is_stopped
+from hardened.core.observe.facts import Facts
 from hardened.core.release.in_place import InPlace
-from hardened.core.release.model import Hooks, Record, Terms, View
 
 
 @dataclass(frozen=True)

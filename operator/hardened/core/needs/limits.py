@@ -10,7 +10,7 @@ from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
 from hardened.api.quantity import amount, quantity
-from hardened.core.manifest import Manifest
+from hardened.core.model.manifest import Manifest
 
 _NONE = Decimal(0)
 #: A pod of one container is bounded by what is said of pods, too.

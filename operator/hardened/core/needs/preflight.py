@@ -13,19 +13,19 @@ from datetime import datetime, timedelta
 from hardened.core.checks.verifiers import Verifier, verifiers
 from hardened.core.desired.deployment import deployment
 from hardened.core.desired.template import files_name
-from hardened.core.facts import Facts
-from hardened.core.kit import Kit
-from hardened.core.live.diagnosis import Finding
-from hardened.core.live.observed import may_run
-from hardened.core.manifest import Manifest
+from hardened.core.model.finding import Finding
+from hardened.core.model.kit import Kit
+from hardened.core.model.manifest import Manifest
+from hardened.core.model.reasons import Reason
+from hardened.core.model.release import COLORS, Place, Record, Step, Terms, View, other
 from hardened.core.needs.config_maps import Reference, missing, references
 from hardened.core.needs.dependencies import dependency_pods
 from hardened.core.needs.limits import fitted
 from hardened.core.needs.quota import Growth, rolled, shortages, surge_of
-from hardened.core.reasons import Reason
+from hardened.core.observe.facts import Facts
+from hardened.core.observe.observed import may_run
 from hardened.core.release.in_place import InPlace
 from hardened.core.release.machine import preview_size
-from hardened.core.release.model import COLORS, Place, Record, Step, Terms, View, other
 
 #: Nobody tells when a quota is raised, or a ConfigMap made: they are not watched.
 WAIT = timedelta(seconds=5)

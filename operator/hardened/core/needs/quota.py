@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from hardened.api.quantity import amount, quantity
-from hardened.core.manifest import Manifest
+from hardened.core.model.manifest import Manifest
 
 Amounts = Mapping[str, Decimal]
 #: What a quota counts of limits, and without a prefix of requests. Of any other resource it counts requests alone.

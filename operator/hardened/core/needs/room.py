@@ -6,13 +6,13 @@ dependency, and the deadline does not run. Any other cause is what the revision 
 
 from datetime import datetime
 
-from hardened.core.facts import Facts
-from hardened.core.live import diagnosis
-from hardened.core.live.diagnosis import Finding
-from hardened.core.manifest import Manifest
-from hardened.core.reasons import Reason
-from hardened.core.release.model import TIMED, Record, Step
-from hardened.core.release.moves import has_passed
+from hardened.core.model.finding import Finding
+from hardened.core.model.manifest import Manifest
+from hardened.core.model.reasons import Reason
+from hardened.core.model.release import TIMED, Record, Step
+from hardened.core.model.timing import has_passed
+from hardened.core.observe import diagnosis
+from hardened.core.observe.facts import Facts
 
 #: The steps that wait for room.
 _ROOMY = frozenset({Step.PREVIEW, Step.SCALE_UP})

@@ -6,10 +6,10 @@ from typing import Any
 from hardened.api import names
 from hardened.api.parse import HardenedService, parse
 from hardened.core.desired.service import is_previewed
-from hardened.core.facts import Facts
-from hardened.core.live.diagnosis import Finding
-from hardened.core.live.fixed import is_headless, is_otherwise
-from hardened.core.reasons import Reason
+from hardened.core.model.finding import Finding
+from hardened.core.model.reasons import Reason
+from hardened.core.observe.facts import Facts
+from hardened.core.observe.fixed import is_headless, is_otherwise
 from hardened.errors import InvalidSpec
 
 _PREVIEW = "preview"

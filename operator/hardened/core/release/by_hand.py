@@ -1,21 +1,12 @@
 """What somebody asks of a release: by hand to pause it, to end it, to go back to another version; by a spec to go back to what is kept."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from hardened.core.reasons import Reason
-from hardened.core.release.model import BEFORE_CUTOVER, LEAST_KEEP, Next, Place, Record, Rejection, Stack, Step, Terms, View, other
+from hardened.core.model.reasons import Reason
+from hardened.core.model.release import BEFORE_CUTOVER, LEAST_KEEP, Next, Place, Record, Rejection, Stack, Step, Terms, View, other
+from hardened.core.model.timing import held, resumed
 from hardened.core.release.moves import abandoned, enter, leave, left_of, needed, runs_beside_stable
-
-
-def paused(record: Record, now: datetime) -> Record:
-    """The record of a release that nothing happens in until it is resumed."""
-    return replace(held(record, now), paused_at=now)
-
-
-def held(record: Record, now: datetime) -> Record:
-    """The record of a release whose time stands still, as that of a suspended service does."""
-    return replace(record, remaining=max(record.deadline - now, timedelta()), deadline=None) if record.deadline else record
 
 
 def asleep(record: Record, now: datetime) -> Record:
@@ -32,13 +23,6 @@ def woken(record: Record, terms: Terms, now: datetime) -> Record:
     if record.step is Step.APPROVAL and terms.auto_promote_after is not None and found.deadline:
         return replace(found, entered_at=min(now, found.deadline - terms.auto_promote_after))
     return found
-
-
-def resumed(record: Record, now: datetime) -> Record:
-    """The record of a release that goes on, with the time that it had left."""
-    entered_at = record.entered_at + (now - record.paused_at) if record.entered_at and record.paused_at else record.entered_at
-    deadline = now + record.remaining if record.remaining is not None else None
-    return replace(record, paused_at=None, remaining=None, deadline=deadline, entered_at=entered_at)
 
 
 def aborted(record: Record | None, view: View) -> Next | None:

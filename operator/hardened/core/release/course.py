@@ -7,31 +7,18 @@ from hardened.api.parse import HardenedService
 from hardened.api.strategy import Strategy
 from hardened.core.actions import rulings
 from hardened.core.actions.entries import Entry, entries_of
-from hardened.core.checks.proof import Proof, look_at, proven, removal
-from hardened.core.checks.queries import Query, due, next_due, sampled
+from hardened.core.checks.proof import look_at, proven, removal
+from hardened.core.checks.queries import due, next_due, sampled
 from hardened.core.checks.reports import Heard, heard, said_of_removal, watched
 from hardened.core.checks.verifiers import Verifier, grace_of, removal_verifiers, verifiers
-from hardened.core.children import Lead, Stack
+from hardened.core.desired.children import Lead, Stack
 from hardened.core.desired.service import is_previewed
-from hardened.core.facts import Facts
-from hardened.core.kit import Kit
-from hardened.core.live.diagnosis import Finding
-from hardened.core.live.disruptions import are_taken_away
-from hardened.core.manifest import Manifest
-from hardened.core.needs import check_pods, preflight
-from hardened.core.needs.dependencies import dependency_pods, unavailable, waits_for
-from hardened.core.needs.lacks import lacks_of
-from hardened.core.needs.room import cause_of
-from hardened.core.needs.room import needs_pods as needs_word_of_pods
-from hardened.core.release import in_place
-from hardened.core.release.by_hand import asleep, woken
-from hardened.core.release.in_place import InPlace
-from hardened.core.release.in_place_view import in_place_view_of, needs_pods
-from hardened.core.release.machine import demand, step
-from hardened.core.release.marking import are_refused, forgiven_by, is_stored, marked_by, unmarked
-from hardened.core.release.migration_pods import migration_of, migration_pods
-from hardened.core.release.migration_pods import needs_pods as needs_emptiness
-from hardened.core.release.model import (
+from hardened.core.model.finding import Finding
+from hardened.core.model.kit import Kit
+from hardened.core.model.manifest import Manifest
+from hardened.core.model.measurement import Query
+from hardened.core.model.proof import Proof
+from hardened.core.model.release import (
     BEFORE_CUTOVER,
     COLORS,
     LEAST_KEEP,
@@ -48,9 +35,24 @@ from hardened.core.release.model import (
     View,
     other,
 )
+from hardened.core.model.written import proof_of
+from hardened.core.needs import check_pods, preflight
+from hardened.core.needs.dependencies import dependency_pods, unavailable, waits_for
+from hardened.core.needs.lacks import lacks_of
+from hardened.core.needs.room import cause_of
+from hardened.core.needs.room import needs_pods as needs_word_of_pods
+from hardened.core.observe.disruptions import are_taken_away
+from hardened.core.observe.facts import Facts
+from hardened.core.release import in_place
+from hardened.core.release.by_hand import asleep, woken
+from hardened.core.release.in_place import InPlace
+from hardened.core.release.in_place_view import in_place_view_of, needs_pods
+from hardened.core.release.machine import demand, step
+from hardened.core.release.marking import are_refused, forgiven_by, is_stored, marked_by, unmarked
+from hardened.core.release.migration_pods import migration_of, migration_pods
+from hardened.core.release.migration_pods import needs_pods as needs_emptiness
 from hardened.core.release.moves import back, left_of
 from hardened.core.release.placing import given_up, placed
-from hardened.core.release.record import proof_of
 from hardened.core.release.requests import is_proven, judged, with_requests
 from hardened.core.release.stacks import lead_to, stacks_of, switch_epoch
 from hardened.core.release.view import has_ready_endpoints, terms_of, view_of

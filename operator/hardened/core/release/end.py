@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
-from hardened.core.release.model import Record, Step
-from hardened.core.release.record import record_of, rejection_of, stable_of
+from hardened.core.model.release import Record, Step
+from hardened.core.model.written import record_of, rejection_of, stable_of
 
 
 class End(StrEnum):

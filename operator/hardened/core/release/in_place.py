@@ -18,10 +18,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from hardened.api.strategy import Strategy
-from hardened.core.reasons import Reason
-from hardened.core.release.by_hand import left_for_another
-from hardened.core.release.migrations import begun_migration, migrate
-from hardened.core.release.model import (
+from hardened.core.model.reasons import Reason
+from hardened.core.model.release import (
     BEFORE_CUTOVER,
     COLORS,
     Demand,
@@ -37,6 +35,8 @@ from hardened.core.release.model import (
     View,
     other,
 )
+from hardened.core.release.by_hand import left_for_another
+from hardened.core.release.migrations import begun_migration, migrate
 from hardened.core.release.moves import abandoned, late, left_of, look_at, none_ready, renewed, unseen_window
 
 #: How often it is looked whether the last pod of the other revision has gone: nobody tells of a pod, and meanwhile nothing serves.

@@ -7,13 +7,13 @@ from hardened.api import names
 from hardened.core.checks.reports import Heard
 from hardened.core.desired.metadata import stack_selector
 from hardened.core.desired.service import NOBODY
-from hardened.core.facts import Facts, is_at
-from hardened.core.live.observed import may_run
-from hardened.core.live.rollout import Rollout
+from hardened.core.model.release import COLORS, WITHOUT_PODS, Place, Record, Step, Traffic, View, other
+from hardened.core.model.timing import has_passed
+from hardened.core.observe.facts import Facts, is_at
+from hardened.core.observe.observed import may_run
+from hardened.core.observe.rollout import Rollout
 from hardened.core.release.in_place import InPlace, target
 from hardened.core.release.migration_pods import needs_pods as needs_emptiness
-from hardened.core.release.model import COLORS, WITHOUT_PODS, Place, Record, Step, Traffic, View, other
-from hardened.core.release.moves import has_passed
 from hardened.core.release.view import followed, serves_nobody, view_of
 
 

@@ -24,10 +24,8 @@ before the record that follows from it, so that a lost status can be made again.
 from dataclasses import replace
 from datetime import datetime
 
-from hardened.core.reasons import Reason
-from hardened.core.release.by_hand import aborted, reverted, rolled_back
-from hardened.core.release.migrations import begun_migration, migrate
-from hardened.core.release.model import (
+from hardened.core.model.reasons import Reason
+from hardened.core.model.release import (
     BEFORE_CUTOVER,
     COLORS,
     LEAST_KEEP,
@@ -45,11 +43,13 @@ from hardened.core.release.model import (
     View,
     other,
 )
+from hardened.core.model.timing import has_passed
+from hardened.core.release.by_hand import aborted, reverted, rolled_back
+from hardened.core.release.migrations import begun_migration, migrate
 from hardened.core.release.moves import (
     abandoned,
     back,
     enter,
-    has_passed,
     kept,
     late,
     left_of,

@@ -2,14 +2,14 @@
 
 from dataclasses import replace
 
-from hardened.core.children import Stack
-from hardened.core.facts import Facts
-from hardened.core.manifest import ChildKey, key_of
+from hardened.core.desired.children import Stack
+from hardened.core.model.manifest import ChildKey, key_of
+from hardened.core.model.release import COLORS, Next, Place, Record, Rejection, Step, other
+from hardened.core.model.revision import object_name
+from hardened.core.observe.facts import Facts
 from hardened.core.release.migration_pods import mark_of
-from hardened.core.release.model import COLORS, Next, Place, Record, Rejection, Step, other
 from hardened.core.release.moves import leave
 from hardened.core.release.stacks import stack_of
-from hardened.core.revisions.revision import object_name
 
 
 def marked_by(facts: Facts, record: Record, following: Next) -> tuple[Stack, ...]:

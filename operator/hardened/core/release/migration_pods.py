@@ -14,12 +14,12 @@ from hardened.core.checks.tasks import Purpose, pod_name, told
 from hardened.core.checks.verdicts import once_result, results_of
 from hardened.core.checks.verifiers import Verifier
 from hardened.core.desired.verifier_pod import START_SECONDS, once_pod
-from hardened.core.facts import Facts, is_at
-from hardened.core.live.observed import may_run
-from hardened.core.live.task_pods import interruption, is_over, is_running
-from hardened.core.manifest import ChildKey, Manifest, key_of
-from hardened.core.release.model import Hooks, Migration, Record, Step, Verdict
-from hardened.core.revisions.marks import Migrated
+from hardened.core.model.manifest import ChildKey, Manifest, key_of
+from hardened.core.model.marks import Migrated
+from hardened.core.model.release import Hooks, Migration, Record, Step, Verdict
+from hardened.core.observe.facts import Facts, is_at
+from hardened.core.observe.observed import may_run
+from hardened.core.observe.task_pods import interruption, is_over, is_running
 
 #: Beyond the deadline of a pod, which counts from when a node took it.
 START = timedelta(seconds=START_SECONDS)

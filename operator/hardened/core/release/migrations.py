@@ -4,9 +4,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from hardened.core.reasons import Reason
-from hardened.core.release.model import Migration, Next, Record, Step, Terms, Verdict, View
-from hardened.core.release.moves import abandoned, has_passed
+from hardened.core.model.reasons import Reason
+from hardened.core.model.release import Migration, Next, Record, Step, Terms, Verdict, View
+from hardened.core.model.timing import has_passed
+from hardened.core.release.moves import abandoned
 
 
 def begun_migration(record: Record | None, view: View, terms: Terms, now: datetime, anew: Callable[[], Next]) -> Next | None:

@@ -3,8 +3,8 @@
 from dataclasses import replace
 from datetime import datetime
 
-from hardened.core.reasons import Reason
-from hardened.core.release.model import (
+from hardened.core.model.reasons import Reason
+from hardened.core.model.release import (
     LEAST_KEEP,
     LEAST_KEEP_REJECTED,
     PATIENCE_BACK,
@@ -47,11 +47,6 @@ def promoted_by_itself(record: Record, terms: Terms, now: datetime) -> Record:
     if record.entered_at is None:
         return record if record.deadline else replace(record, entered_at=now, deadline=now + after)
     return replace(record, deadline=record.entered_at + after)
-
-
-def has_passed(deadline: datetime | None, now: datetime) -> bool:
-    """Whether there is a deadline, and it is over."""
-    return deadline is not None and now >= deadline
 
 
 def needed(record: Record, view: View, terms: Terms, now: datetime) -> int:

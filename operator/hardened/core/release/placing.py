@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
-from hardened.core.release.model import BEFORE_CUTOVER, PATIENCE_OF_PLACE, TIMED, WORKING, Next, Record, Step, Terms, View
+from hardened.core.model.release import BEFORE_CUTOVER, PATIENCE_OF_PLACE, TIMED, WORKING, Next, Record, Step, Terms, View
 
 #: The steps that are come to with a place alone, of a release that has given its own up.
 _PLACED = (BEFORE_CUTOVER | {Step.CUTOVER}) & WORKING

@@ -8,10 +8,10 @@ from hardened.core.actions.answers import concerns, crowded
 from hardened.core.actions.entries import FINAL, entries_of
 from hardened.core.actions.rulings import Ruling, Stakes, Target
 from hardened.core.desired.metadata import action_owner
-from hardened.core.facts import Facts
-from hardened.core.release.model import Migration, Record, Step, Terms, View
+from hardened.core.model.marks import Marks, marks_of
+from hardened.core.model.release import Migration, Record, Step, Terms, View
+from hardened.core.observe.facts import Facts
 from hardened.core.release.view import is_older
-from hardened.core.revisions.marks import Marks, marks_of
 from hardened.core.revisions.revision import key_of, revision_of, stored
 
 #: The first schema revision of the CRD that keeps all that is decided on actions: 3 brought their entries and what a release by hand

@@ -3,15 +3,15 @@
 from dataclasses import replace
 
 from hardened.api.strategy import Strategy
-from hardened.core.children import Lead, Stack
+from hardened.core.desired.children import Lead, Stack
 from hardened.core.desired.metadata import stack_selector
 from hardened.core.desired.service import selector
-from hardened.core.facts import Facts
-from hardened.core.release import model
+from hardened.core.model import release as model
+from hardened.core.model.release import BEFORE_CUTOVER, Place, Record, Step, View
+from hardened.core.model.revision import Revision
+from hardened.core.observe.facts import Facts
 from hardened.core.release.in_place_view import epoch_of
-from hardened.core.release.model import BEFORE_CUTOVER, Place, Record, Step, View
 from hardened.core.release.view import serves_nobody
-from hardened.core.revisions.revision import Revision
 
 
 def stacks_of(facts: Facts, record: Record | None, color: str, wanted: model.Stack | None, view: View) -> list[Stack]:

@@ -8,12 +8,12 @@ from hardened.api.service import HardenedServiceSpec
 from hardened.api.verify import Verify
 from hardened.core.checks.reports import Heard
 from hardened.core.desired.service import is_strange, leads_to
-from hardened.core.facts import Facts
-from hardened.core.live.endpoints import endpoint_slices
-from hardened.core.live.rollout import Rollout
-from hardened.core.manifest import Manifest
+from hardened.core.model.manifest import Manifest
+from hardened.core.model.release import COLORS, Place, Stack, Terms, Traffic, View
+from hardened.core.observe.endpoints import endpoint_slices
+from hardened.core.observe.facts import Facts
+from hardened.core.observe.rollout import Rollout
 from hardened.core.release.migration_pods import START
-from hardened.core.release.model import COLORS, Place, Stack, Terms, Traffic, View
 from hardened.core.revisions.revision import key_of
 
 #: The schema revision that has status.release.available.

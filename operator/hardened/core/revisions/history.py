@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import Any
 
 from hardened.api import names
-from hardened.core.manifest import ChildKey, Manifest
-from hardened.core.revisions.marks import marks_of
+from hardened.core.model.manifest import ChildKey, Manifest
+from hardened.core.model.marks import marks_of
 from hardened.core.revisions.revision import number_of, revision_of
 
 #: How many revisions are kept only because they were rejected: what is forgotten would be released again.

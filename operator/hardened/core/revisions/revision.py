@@ -1,49 +1,16 @@
 """Revisions: what a version of a service is, and how it is stored."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
-from hardened.api import names
-from hardened.api.parse import HardenedService, parse_spec
+from hardened.api.parse import HardenedService
 from hardened.api.service import REVISION_FIELDS, HardenedServiceSpec
-from hardened.core.desired.metadata import metadata
 from hardened.core.desired.template import pod_template
-from hardened.core.manifest import Manifest, digest
+from hardened.core.model.manifest import Manifest, digest
+from hardened.core.model.revision import SCHEME, Revision
 
-#: Part of the hash: raised only if the same fields must ever mean another revision.
-SCHEME = "1"
-#: Which code rendered a stored template. A live Deployment keeps its stored template whatever this says.
-RENDERER = "1"
 #: No revision has a higher number, whoever says so: the next one is to fit into what the API server takes.
 NUMBER_LIMIT = 10**15
-
-
-@dataclass(frozen=True)
-class Revision:
-    """One version of a service.
-
-    name: 12 hex digits, the hash of `fields`; fields: the revision's part of the spec as the team wrote it, by JSON name;
-    template: the PodTemplateSpec, without the colour label; renderer: which code rendered it; data: what stores it, verbatim,
-    since that can never be changed, also not by an operator that would store more; None for a revision that is not stored.
-    """
-
-    name: str
-    fields: Mapping[str, Any]
-    template: Manifest
-    renderer: str = RENDERER
-    data: Mapping[str, Any] | None = None
-
-    @property
-    def image(self) -> str:
-        """The application's image."""
-        return str(self.fields["image"])
-
-    @cached_property
-    def spec(self) -> HardenedServiceSpec:
-        """The revision's fields, typed."""
-        return parse_spec(self.fields)
 
 
 def revision_fields(spec: HardenedServiceSpec) -> Manifest:
@@ -91,30 +58,3 @@ def number_of(live: Mapping[str, Any]) -> int:
     number = data.get("number") if isinstance(data, Mapping) else None
     found = number if type(number) is int else int(live.get("revision", 0))
     return min(max(found, 0), NUMBER_LIMIT)
-
-
-def object_name(svc: HardenedService, revision: str) -> str:
-    """The name of a revision's ControllerRevision."""
-    return names.child_name(svc.name, revision)
-
-
-def controller_revision(svc: HardenedService, revision: Revision, number: int, annotations: Mapping[str, str]) -> Manifest:
-    """The object that stores a revision. number: 1 for the first, rising; its data never changes, its annotations may."""
-    meta = metadata(svc, object_name(svc, revision.name), "revision", revision=revision.name)
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "ControllerRevision",
-        "metadata": {**meta, "annotations": dict(annotations)} if annotations else meta,
-        "revision": number,
-        "data": dict(revision.data) if revision.data else _data(revision, number),
-    }
-
-
-def _data(revision: Revision, number: int) -> Manifest:
-    return {
-        "scheme": SCHEME,
-        "renderer": revision.renderer,
-        "number": number,
-        "fields": dict(revision.fields),
-        "template": revision.template,
-    }

@@ -13,7 +13,7 @@ from hardened.api import names
 from hardened.api.parse import HardenedService, parse_spec
 from hardened.api.service import HardenedServiceSpec
 from hardened.core.desired.template import pod_template
-from hardened.core.manifest import Manifest
+from hardened.core.model.manifest import Manifest
 from hardened.core.revisions.pod_standard import EITHER, RESTRICTED, Control, containers, violations
 from hardened.core.revisions.revision import stored
 from hardened.errors import InvalidSpec

@@ -6,14 +6,14 @@ from typing import Any
 from hardened.api import names
 from hardened.api.parse import HardenedService, parse_spec
 from hardened.api.service import AT_ONCE_FIELDS
-from hardened.core.live.fixed import is_headless
-from hardened.core.live.observed import Observed, Owner, owner_of
-from hardened.core.manifest import Manifest
-from hardened.core.policy import Policy
-from hardened.core.release.model import Step
-from hardened.core.release.record import record_of, stable_of
+from hardened.core.model.manifest import Manifest
+from hardened.core.model.marks import marks_of
+from hardened.core.model.policy import Policy
+from hardened.core.model.release import Step
+from hardened.core.model.written import record_of, stable_of
+from hardened.core.observe.fixed import is_headless
+from hardened.core.observe.observed import Observed, Owner, owner_of
 from hardened.core.revisions.history import Kept
-from hardened.core.revisions.marks import marks_of
 from hardened.core.revisions.revision import revision_name, revision_of, stored
 from hardened.core.revisions.usable import problem
 from hardened.errors import InvalidSpec

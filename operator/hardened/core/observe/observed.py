@@ -7,10 +7,10 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from hardened.api import names
-from hardened.core.checks.queries import Sample
-from hardened.core.live.presence import is_deleting as is_deleting
-from hardened.core.live.presence import may_run as may_run
-from hardened.core.manifest import ChildKey, Manifest, key_of
+from hardened.core.model.manifest import ChildKey, Manifest, key_of
+from hardened.core.model.measurement import Sample
+from hardened.core.observe.presence import is_deleting as is_deleting
+from hardened.core.observe.presence import may_run as may_run
 from hardened.errors import ApiFailure
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from hardened.core.manifest import Manifest
-from hardened.core.reasons import Reason
+from hardened.core.model.manifest import Manifest
+from hardened.core.model.reasons import Reason
 
 #: Kubernetes' own bound on a condition's message.
 MESSAGE_LIMIT = 32768

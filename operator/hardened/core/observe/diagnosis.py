@@ -2,31 +2,15 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from hardened.core.live.presence import is_deleting, may_run
-from hardened.core.live.rollout import instant
-from hardened.core.manifest import Manifest
-from hardened.core.reasons import Reason
+from hardened.core.model.finding import Finding
+from hardened.core.model.manifest import Manifest
+from hardened.core.model.reasons import Reason
+from hardened.core.observe.presence import is_deleting, may_run
+from hardened.core.observe.rollout import instant
 from hardened.errors import ApiFailure, TryAgain
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A cause, with what to do about it.
-
-    is_final: retrying cannot help; somebody has to change something. believed_after: how long the pods must have stood still
-    before it is a cause, and not just how pods start; since: when the pod that shows it was made, None where that says nothing.
-    """
-
-    reason: Reason
-    message: str
-    is_final: bool = False
-    believed_after: timedelta = timedelta()
-    since: datetime | None = None
-
 
 #: The one thing that is written of a claim; its data goes with it, so that nobody but a person deletes one.
 _OF_CLAIM = re.compile(r"apply PersistentVolumeClaim (\S+)")

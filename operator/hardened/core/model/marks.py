@@ -7,8 +7,8 @@ from datetime import timedelta
 from typing import Any
 
 from hardened.api import names
-from hardened.core.reasons import Reason
-from hardened.core.release.model import Rejection
+from hardened.core.model.reasons import Reason
+from hardened.core.model.release import Rejection
 
 #: Rejections that are kept of one revision, the newest last, and the length of each message: an annotation is not to grow for ever.
 LIMIT = 8

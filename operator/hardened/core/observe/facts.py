@@ -8,16 +8,17 @@ from typing import Any
 from hardened.api import names
 from hardened.api.parse import HardenedService
 from hardened.core.desired.service import leads_to, preview_name, selector
-from hardened.core.live.fixed import as_it_can_be
-from hardened.core.live.observed import Observed, Owner, is_deleting, owner_of
-from hardened.core.live.ownership import applied_fields, is_edited
-from hardened.core.live.rollout import Rollout, rollout_of
-from hardened.core.manifest import ChildKey, Manifest
-from hardened.core.release.model import COLORS, Place, Record, Rejection
-from hardened.core.release.record import Stable, record_of, rejection_of, stable_of
+from hardened.core.model.manifest import ChildKey, Manifest
+from hardened.core.model.marks import Marks, marks_of
+from hardened.core.model.release import COLORS, Place, Record, Rejection
+from hardened.core.model.revision import Revision, object_name
+from hardened.core.model.written import Stable, record_of, rejection_of, stable_of
+from hardened.core.observe.fixed import as_it_can_be
+from hardened.core.observe.observed import Observed, Owner, is_deleting, owner_of
+from hardened.core.observe.ownership import applied_fields, is_edited
+from hardened.core.observe.rollout import Rollout, rollout_of
 from hardened.core.revisions.history import Kept
-from hardened.core.revisions.marks import Marks, marks_of
-from hardened.core.revisions.revision import Revision, key_of, object_name, render, revision_name, revision_of, stored
+from hardened.core.revisions.revision import key_of, render, revision_name, revision_of, stored
 from hardened.core.revisions.usable import problem, template_problem
 
 

@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from hardened.core.live.observed import Observed
-from hardened.core.manifest import Manifest
+from hardened.core.model.manifest import Manifest
+from hardened.core.observe.observed import Observed
 
 SLICE_OF = "kubernetes.io/service-name"
 _MANAGED_BY = "endpointslice.kubernetes.io/managed-by"

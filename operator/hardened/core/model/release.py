@@ -7,8 +7,8 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from hardened.api.strategy import Strategy
-from hardened.core.live.diagnosis import Finding
-from hardened.core.reasons import Reason
+from hardened.core.model.finding import Finding
+from hardened.core.model.reasons import Reason
 
 #: What a promoted stack is kept for at least, once traffic has left it: proxies and ingress controllers follow at their own pace.
 LEAST_KEEP = timedelta(seconds=30)

@@ -11,10 +11,10 @@ from typing import Any, get_args
 
 from hardened.api.duration import duration, duration_text
 from hardened.api.strategy import Strategy
-from hardened.core.checks.proof import Counts, Proof
-from hardened.core.manifest import Manifest, without_none
-from hardened.core.reasons import Reason
-from hardened.core.release.model import COLORS, Migration, Outcome, Place, Record, Rejection, Step
+from hardened.core.model.manifest import Manifest, without_none
+from hardened.core.model.proof import Counts, Proof
+from hardened.core.model.reasons import Reason
+from hardened.core.model.release import COLORS, Migration, Outcome, Place, Record, Rejection, Step
 
 _TIMES = {
     "startedAt": "started_at",

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any
 
-from hardened.core.live.observed import is_deleting
-from hardened.core.live.rollout import instant
-from hardened.core.manifest import Manifest
+from hardened.core.model.manifest import Manifest
+from hardened.core.observe.observed import is_deleting
+from hardened.core.observe.rollout import instant
 
 #: Kubernetes' time stamps are whole seconds.
 _STAMP = timedelta(seconds=1)

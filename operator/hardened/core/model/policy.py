@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from hardened.api.service import HardenedServiceSpec
-from hardened.core.kit import LOAD_RESOURCES, RESOURCES, Amounts, Kit
+from hardened.core.model.kit import LOAD_RESOURCES, RESOURCES, Amounts, Kit
 from hardened.errors import FieldError
 
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hardened.core.manifest import Manifest
+from hardened.core.model.manifest import Manifest
 
 
 def applied_fields(live: Mapping[str, Any], manager: str) -> Manifest | None:

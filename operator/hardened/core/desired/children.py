@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from hardened.api import names
 from hardened.api.parse import HardenedService
 from hardened.core.desired.claims import claims
+from hardened.core.desired.controller_revision import controller_revision
 from hardened.core.desired.deployment import deployment
 from hardened.core.desired.disruption_budget import disruption_budget
 from hardened.core.desired.files import files
@@ -13,10 +14,10 @@ from hardened.core.desired.metadata import stack_selector
 from hardened.core.desired.network_policy import network_policy
 from hardened.core.desired.service import is_previewed, preview_service, selector, switch_service
 from hardened.core.desired.service_account import service_account
-from hardened.core.manifest import Manifest, digest
-from hardened.core.release.model import COLORS, Place
-from hardened.core.revisions.marks import NO_MARKS, Marks
-from hardened.core.revisions.revision import Revision, controller_revision
+from hardened.core.model.manifest import Manifest, digest
+from hardened.core.model.marks import NO_MARKS, Marks
+from hardened.core.model.release import COLORS, Place
+from hardened.core.model.revision import Revision
 
 
 @dataclass(frozen=True)

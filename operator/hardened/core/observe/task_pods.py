@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from hardened.api import names
-from hardened.core.live.disruptions import left_at
-from hardened.core.live.presence import may_run
-from hardened.core.live.rollout import instant
-from hardened.core.manifest import Manifest
+from hardened.core.model.manifest import Manifest
+from hardened.core.observe.disruptions import left_at
+from hardened.core.observe.presence import may_run
+from hardened.core.observe.rollout import instant
 
 
 def own_container(pod: Mapping[str, Any]) -> Manifest:

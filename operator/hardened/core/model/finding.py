@@ -1,0 +1,21 @@
+"""Why something is not as it should be, with what to do about it."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from hardened.core.model.reasons import Reason
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A cause, with what to do about it.
+
+    is_final: retrying cannot help; somebody has to change something. believed_after: how long the pods must have stood still
+    before it is a cause, and not just how pods start; since: when the pod that shows it was made, None where that says nothing.
+    """
+
+    reason: Reason
+    message: str
+    is_final: bool = False
+    believed_after: timedelta = timedelta()
+    since: datetime | None = None
