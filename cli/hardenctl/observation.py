@@ -20,7 +20,7 @@ from hardenctl.resources import (
 from hardened.api import names
 from hardened.core.model.manifest import ChildKey
 from hardened.core.model.policy import Policy
-from hardened.core.observe.observed import Constraints, Surroundings
+from hardened.core.observe.observed import Constraints, NamespaceSnapshot
 from hardened.errors import Refused, Vanished
 
 
@@ -41,7 +41,7 @@ class Observation(Protocol):
     def pods(self) -> list[Manifest] | None:
         """The application's; None where they may not be listed."""
 
-    def around(self, config_maps: Iterable[str]) -> Surroundings: ...
+    def around(self, config_maps: Iterable[str]) -> NamespaceSnapshot: ...
 
     def constraints(self) -> Constraints: ...
 
@@ -64,8 +64,8 @@ class Nowhere(Observation):
     def pods(self) -> list[Manifest]:
         return []
 
-    def around(self, config_maps: Iterable[str]) -> Surroundings:
-        return Surroundings()
+    def around(self, config_maps: Iterable[str]) -> NamespaceSnapshot:
+        return NamespaceSnapshot()
 
     def constraints(self) -> Constraints:
         return Constraints()
@@ -108,11 +108,11 @@ class OnCluster(Observation):
         except Refused:
             return None
 
-    def around(self, config_maps: Iterable[str]) -> Surroundings:
+    def around(self, config_maps: Iterable[str]) -> NamespaceSnapshot:
         found = {name: self.child(ChildKey("ConfigMap", name)) for name in config_maps}
         quotas = self._list_if_allowed("ResourceQuota", QUOTAS, None)
         limit_ranges = self._list_if_allowed("LimitRange", LIMIT_RANGES, None) if quotas else []
-        return Surroundings(tuple(quotas), {name: live for name, live in found.items() if live}, tuple(limit_ranges))
+        return NamespaceSnapshot(tuple(quotas), {name: live for name, live in found.items() if live}, tuple(limit_ranges))
 
     def constraints(self) -> Constraints:
         others = f"{names.MANAGED_BY_LABEL}!={names.MANAGED_BY}"

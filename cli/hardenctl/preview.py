@@ -9,7 +9,6 @@ from hardenctl.cluster import Cluster, Manifest
 from hardenctl.observation import Nowhere, Observation, OnCluster
 from hardened.api.parse import parse
 from hardened.core.desired.children import at_rest
-from hardened.core.hardening import gaps
 from hardened.core.look import Ask, ListConstraints, ListPods, LookAround, Read, Tell, TellFirst, TryOut, Write, snapshot, turn_of
 from hardened.core.model.manifest import ChildKey, key_of
 from hardened.core.needs.dependencies import named_services
@@ -18,7 +17,8 @@ from hardened.core.observe.observed import Observed
 from hardened.core.plan import Plan, plan
 from hardened.core.release.course import DEFAULT_REPLICAS
 from hardened.core.revisions.revision import render, revision_name
-from hardened.core.writes import ENDED_SECONDS, Apply
+from hardened.core.status.hardening import gaps
+from hardened.core.writes.writes import ENDED_SECONDS, Apply
 
 #: Stands in for the uid that only the API server can give.
 NO_UID = "00000000-0000-0000-0000-000000000000"

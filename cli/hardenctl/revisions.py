@@ -11,7 +11,7 @@ from hardenctl.resources import children, with_query
 from hardenctl.session import Session
 from hardenctl.verdict import status
 from hardened.api import names
-from hardened.core.model.marks import NO_MARKS, Marks, marks_of
+from hardened.core.model.annotations import NO_ANNOTATIONS, RevisionAnnotations, annotations_of
 from hardened.core.model.release import Rejection
 from hardened.errors import Refused
 
@@ -33,7 +33,7 @@ class Stored:
     created_at: str
     number: int = 0
     name: str = ""
-    marks: Marks = NO_MARKS
+    marks: RevisionAnnotations = NO_ANNOTATIONS
     fields: Mapping[str, Any] = field(default_factory=dict)
     is_missing: bool = False
     pinned_under: str = ""
@@ -115,7 +115,7 @@ def _stored(live: Manifest, owner: Mapping[str, Any]) -> Stored:
         image=str((fields or {}).get("image", "")),
         created_at=str(live["metadata"].get("creationTimestamp", "")),
         number=number if isinstance(number, int) else int(live.get("revision") or 0),
-        marks=marks_of(live, revision),
+        marks=annotations_of(live, revision),
         fields=fields or {},
         pinned_under=pin.key if pin and pin.revision == revision else "",
     )

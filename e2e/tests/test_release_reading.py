@@ -14,7 +14,7 @@ from e2e.samples import sample, sampled
 from e2e.traffic import sent_of
 from hardened.api.parse import parse
 from hardened.core.desired import service
-from hardened.core.model.release import Place, Step
+from hardened.core.model.release import Step, Target
 
 REPORT: dict[str, Any] = {
     "reasons": ["SIGTERM"],
@@ -135,7 +135,7 @@ def test_a_service_that_leads_astray_under_watch_takes_the_version_back(edit: st
 def test_a_selector_is_what_the_operator_writes() -> None:
     manifest = released("shop", "v1")
     svc = parse({**manifest, "metadata": {**manifest["metadata"], "uid": "u", "generation": 1}})
-    assert selector("green", "0a1b2c3d4e5f") == service.selector(svc, Place("green", "0a1b2c3d4e5f"))
+    assert selector("green", "0a1b2c3d4e5f") == service.selector(svc, Target("green", "0a1b2c3d4e5f"))
 
 
 def test_an_unsized_service_says_all_but_its_size() -> None:

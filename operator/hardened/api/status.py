@@ -15,7 +15,7 @@ When = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 Phase = Literal["Pending", "Progressing", "Healthy", "Degraded", "RolledBack", "Rejected", "Queued", "Paused", "Suspended"]
 
 
-class Condition(Model):
+class ConditionStatus(Model):
     """A condition as kstatus reads it."""
 
     type: Annotated[str, StringConstraints(max_length=316)]
@@ -34,7 +34,7 @@ class Serving(Model):
     image: Line
 
 
-class Stable(Model):
+class StableStatus(Model):
     """The last promoted revision, in its colour. promotion: how many promotions there have been."""
 
     color: Short
@@ -112,7 +112,7 @@ class ProbeCounts(Model):
     failed: int = Field(description="Requests of these that were lost, or answered with an error.")
 
 
-class Proof(Model):
+class ProofStatus(Model):
     """What the zero-loss probes of the last release have counted. It stays until the next release has something to say."""
 
     revision: Short
@@ -159,10 +159,10 @@ class HardenedServiceStatus(Model):
     selector: Annotated[str, StringConstraints(max_length=1024)] | None = None
     available_replicas: int | None = None
     serving: Serving | None = None
-    stable: Stable | None = None
+    stable: StableStatus | None = None
     release: ReleaseState | None = None
-    proof: Proof | None = None
+    proof: ProofStatus | None = None
     pin: Pin | None = None
     history: Annotated[list[HistoryEntry], keyed("revision", 128)] | None = None
     actions: Annotated[list[ActionEntry], keyed("name", 64)] | None = None
-    conditions: Annotated[list[Condition], keyed("type", 16)] | None = None
+    conditions: Annotated[list[ConditionStatus], keyed("type", 16)] | None = None

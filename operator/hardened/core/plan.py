@@ -7,12 +7,12 @@ from typing import Any
 
 from hardened.api import names
 from hardened.api.parse import HardenedService, parse
-from hardened.core.actions.answers import Answer, answers
-from hardened.core.actions.entries import entries_of
+from hardened.core.actions.log import entries_of
+from hardened.core.actions.replies import ActionReply, answers
 from hardened.core.checks.reports import unheard
 from hardened.core.desired.children import signed, stored_revision
 from hardened.core.desired.metadata import action_owner
-from hardened.core.model.finding import Finding
+from hardened.core.model.finding import Diagnosis
 from hardened.core.model.manifest import ChildKey, Manifest
 from hardened.core.model.measurement import Query
 from hardened.core.model.policy import Policy
@@ -21,14 +21,14 @@ from hardened.core.model.release import COLORS, POLLED_STEPS, Migration, Step
 from hardened.core.needs.dependencies import cycle_of, in_circles
 from hardened.core.observe.facts import Facts
 from hardened.core.observe.last_usable import last_usable
-from hardened.core.observe.observed import Observed, Owner, owner_of
+from hardened.core.observe.observed import Observed, Ownership, owner_of
 from hardened.core.observe.rollout import Rollout, rollout_of
-from hardened.core.obstacles import PATIENCE, Obstacles
 from hardened.core.release.course import course_of, is_suspended
 from hardened.core.revisions import history
 from hardened.core.revisions.revision import stored
-from hardened.core.status import Situation, status_of, unparsed_status
-from hardened.core.writes import Apply, Delete, Writes
+from hardened.core.status.blockers import PATIENCE, Blockers
+from hardened.core.status.status import Situation, status_of, unparsed_status
+from hardened.core.writes.writes import Apply, Delete, Writes
 from hardened.errors import InvalidSpec
 
 #: Pods that are late are looked at this often.
@@ -64,7 +64,7 @@ class Plan:
     end: tuple[ChildKey, ...] = ()
     status: Manifest | None = None
     is_status_first: bool = False
-    answers: tuple[Answer, ...] = ()
+    answers: tuple[ActionReply, ...] = ()
     requeue_after: timedelta | None = None
 
     @property
@@ -86,7 +86,7 @@ def plan(body: Mapping[str, Any], observed: Observed, policy: Policy, now: datet
         if violations:
             raise InvalidSpec(violations)
     except InvalidSpec as error:
-        finding = Finding(Reason.INVALID_SPEC, str(error), is_final=True)
+        finding = Diagnosis(Reason.INVALID_SPEC, str(error), is_final=True)
         # A cycle may be broken elsewhere, but for one of this service alone.
         wait = PATIENCE if len(cycle_of(body, observed.needs)) > 2 else None
         stand_in = last_usable(body, observed, policy)
@@ -101,14 +101,14 @@ def _running(body: Mapping[str, Any], observed: Observed) -> Rollout | None:
     meta, serving = body["metadata"], (body.get("status") or {}).get("serving") or {}
     color = str(serving.get("color")) if serving.get("color") in COLORS else COLORS[0]
     live = observed.children.get(ChildKey("Deployment", names.child_name(meta["name"], color)))
-    return rollout_of(live) if live and owner_of(live, meta["name"], meta["uid"]) is Owner.OURS else None
+    return rollout_of(live) if live and owner_of(live, meta["name"], meta["uid"]) is Ownership.OURS else None
 
 
 @dataclass(frozen=True)
 class _Invalid:
     """Why the spec as it stands cannot be used. wait: until it may have become better by itself, None for never."""
 
-    finding: Finding
+    finding: Diagnosis
     wait: timedelta | None
 
 
@@ -131,13 +131,13 @@ class _Planner:
         self.course = course_of(self.facts, policy.kit, now)
         self.unheard = unheard(self.facts, self.course.verifiers)
         lost = frozenset(key for key, at in self.unheard.items() if at <= now)
-        self.writes, self.obstacles = Writes(self.facts, self.record, self.course, lost), Obstacles(self.facts, self.course, now)
+        self.writes, self.obstacles = Writes(self.facts, self.record, self.course, lost), Blockers(self.facts, self.course, now)
         self.answers, self.answer_at = answers(observed.actions, entries_of(before), action_owner(svc), now)
 
     def plan(self) -> Plan:
         course = self.course
         if is_suspended(self.svc, self.record):
-            finding = Finding(Reason.SUSPENDED, "spec.suspend is true: nothing is changed until it is false")
+            finding = Diagnosis(Reason.SUSPENDED, "spec.suspend is true: nothing is changed until it is false")
             is_told = course.actions == entries_of(self.before)
             is_first = not is_told and self.observed.keeps_status
             return Plan(status=self._status(finding), is_status_first=is_first, answers=self.answers, requeue_after=self._answer_wait())
@@ -201,7 +201,7 @@ class _Planner:
             requeue_after=self._requeue(obstacle),
         )
 
-    def _requeue(self, finding: Finding | None) -> timedelta | None:
+    def _requeue(self, finding: Diagnosis | None) -> timedelta | None:
         if finding and finding.reason is Reason.WAITING_FOR_GARBAGE_COLLECTION:
             return GARBAGE_WAIT
         if finding and finding.reason is Reason.NOT_OWNED:
@@ -243,14 +243,14 @@ class _Planner:
         is_left = any(each.marks.left_by == record.epoch != self.facts.marks(each.revision.name).left_by for each in self.course.marked)
         return is_rejected or is_left or record.step is Step.SWITCH_BACK or record.is_rollback
 
-    def _with_what_is_invalid(self, finding: Finding | None) -> Finding | None:
+    def _with_what_is_invalid(self, finding: Diagnosis | None) -> Diagnosis | None:
         """That the spec cannot be used, and beside it what failed: clients may be without pods for that."""
         if self.invalid is None:
             return finding
         invalid, trouble = self.invalid.finding, self.obstacles.trouble()
         return replace(invalid, message=f"{invalid.message}; and {trouble.message}") if trouble else invalid
 
-    def _status(self, finding: Finding | None) -> Manifest:
+    def _status(self, finding: Diagnosis | None) -> Manifest:
         entries = history.entries(self.facts.kept, self.before.get("history") or (), self.svc.spec.release.history_limit)
         course = self.course
         serving = course.serving and self.facts.kept.named(course.serving.revision)

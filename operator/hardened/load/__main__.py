@@ -20,9 +20,9 @@ from hardened.load.arguments import arguments, load_of, mark_of, target_of, thre
 from hardened.load.engine import Engine, Load
 from hardened.load.errors import BadLoad, CannotStart
 from hardened.load.figures import Figures, Stop
-from hardened.load.reply import Reply
+from hardened.load.reply import ServerReply
 from hardened.load.report import reasons, report
-from hardened.load.target import Target
+from hardened.load.target import LoadTarget
 from hardened.load.verdict import Failed, Invalid, Passed, Verdict, judge
 
 
@@ -66,7 +66,7 @@ def exit_status(verdict: Verdict) -> int:
             assert_never(other)
 
 
-async def _run(target: Target, load: Load, rng: Random | None, mark: Callable[[Reply], str] | None, wait: float) -> Figures:
+async def _run(target: LoadTarget, load: Load, rng: Random | None, mark: Callable[[ServerReply], str] | None, wait: float) -> Figures:
     if wait:
         await _accepted(target, wait)
     engine = Engine(target, load, rng=rng, mark=mark)
@@ -76,7 +76,7 @@ async def _run(target: Target, load: Load, rng: Random | None, mark: Callable[[R
     return await engine.run()
 
 
-async def _accepted(target: Target, within: float) -> None:
+async def _accepted(target: LoadTarget, within: float) -> None:
     """Waits until the target accepts a connection. Raises CannotStart where it does not, within so many seconds."""
     try:
         async with asyncio.timeout(within):

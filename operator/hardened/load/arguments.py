@@ -10,9 +10,9 @@ from typing import Any, Final, NoReturn
 from hardened.load.engine import Load
 from hardened.load.errors import BadLoad
 from hardened.load.recorder import Burst
-from hardened.load.reply import Reply
+from hardened.load.reply import ServerReply
 from hardened.load.schedule import Schedule, Stage
-from hardened.load.target import Target
+from hardened.load.target import LoadTarget
 from hardened.load.verdict import Thresholds
 
 _ABOUT: Final = "GET requests at a fixed pace, over plain HTTP. Exit status: 0 passed, 1 error, 2 invalid, 99 thresholds failed."
@@ -75,10 +75,10 @@ def _burst(text: str) -> tuple[int, float]:
     return int(failures), _seconds(duration)
 
 
-def target_of(args: argparse.Namespace) -> Target:
+def target_of(args: argparse.Namespace) -> LoadTarget:
     """Where to. Raises BadLoad."""
     pairs = (text.partition(":") for text in args.header)
-    return Target(args.host, args.port, args.path, {name.strip(): value.strip() for name, _, value in pairs}, args.authority)
+    return LoadTarget(args.host, args.port, args.path, {name.strip(): value.strip() for name, _, value in pairs}, args.authority)
 
 
 def load_of(args: argparse.Namespace) -> Load:
@@ -103,7 +103,7 @@ def thresholds_of(args: argparse.Namespace) -> Thresholds:
     return Thresholds(**{name: getattr(args, name) for name in names}, expects_shed=args.expect_shed)
 
 
-def mark_of(args: argparse.Namespace) -> Callable[[Reply], str] | None:
+def mark_of(args: argparse.Namespace) -> Callable[[ServerReply], str] | None:
     """What replies are counted by, if by anything."""
     if args.mark_header:
         name = args.mark_header.lower().encode("latin-1", "replace")

@@ -5,7 +5,7 @@ import errno
 from typing import Final, Protocol, cast
 
 from hardened.load.figures import Failure
-from hardened.load.reply import BadReply, Reply, ReplyReader
+from hardened.load.reply import BadReply, ReplyReader, ServerReply
 
 #: Seconds that the server is given to close a connection that is not used again. Whoever closes first keeps the port for another minute,
 #: and the 28,000 of a client last for 470 requests a second; a server has one port, whatever it closes.
@@ -34,11 +34,11 @@ class Exchange:
             self.task.cancel()
 
 
-class Owner(Protocol):
+class ConnectionOwner(Protocol):
     """Who uses connections. Once one is `gone`, which can be told twice, nothing is sent on it."""
 
     def opened(self, connection: "Connection") -> None: ...
-    def answered(self, connection: "Connection", exchange: Exchange, reply: Reply, *, keeps_alive: bool) -> None: ...
+    def answered(self, connection: "Connection", exchange: Exchange, reply: ServerReply, *, keeps_alive: bool) -> None: ...
     def failed(self, exchange: Exchange, failure: Failure) -> None: ...
     def gone(self, connection: "Connection") -> None: ...
 
@@ -46,7 +46,7 @@ class Owner(Protocol):
 class Connection(asyncio.Protocol):
     """Sends `exchange` as soon as it is open. request: the bytes of each; keep: how much of a body to remember."""
 
-    def __init__(self, owner: Owner, exchange: Exchange, request: bytes, keep: int) -> None:
+    def __init__(self, owner: ConnectionOwner, exchange: Exchange, request: bytes, keep: int) -> None:
         self._owner = owner
         self._request = request
         self._keep = keep

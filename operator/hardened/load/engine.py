@@ -14,10 +14,10 @@ from hardened.load.connection import Exchange
 from hardened.load.errors import CannotStart, check_bounds
 from hardened.load.figures import Failure, Figures, Outcome, Stop
 from hardened.load.pool import Address, Pool
-from hardened.load.recorder import Burst, Recorder
-from hardened.load.reply import Reply
+from hardened.load.recorder import Burst, LatencyRecorder
+from hardened.load.reply import ServerReply
 from hardened.load.schedule import Schedule
-from hardened.load.target import Target
+from hardened.load.target import LoadTarget
 
 #: Seconds between two looks at the schedule, at least: so much a request may be late, and without it a high rate would be a busy loop.
 TICK: Final = 0.001
@@ -62,12 +62,12 @@ class Engine:
 
     def __init__(
         self,
-        target: Target,
+        target: LoadTarget,
         load: Load,
         *,
         rng: Random | None = None,
         observe: Callable[[Outcome], None] | None = None,
-        mark: Callable[[Reply], str] | None = None,
+        mark: Callable[[ServerReply], str] | None = None,
         clock: Callable[[], float] = time.monotonic,
         cpu_clock: Callable[[], float] = time.process_time,
     ) -> None:
@@ -85,7 +85,7 @@ class Engine:
         self._stopped: Stop | None = None
         self._over = asyncio.Event()
         self._began = self._ended = (clock(), cpu_clock())
-        self._recorder = Recorder(self._began[0], load.burst)
+        self._recorder = LatencyRecorder(self._began[0], load.burst)
 
     async def run(self) -> Figures:
         """Runs once, at most for the schedule's seconds and a timeout. When it is cancelled, `figures` still tells what was measured.
@@ -94,7 +94,7 @@ class Engine:
         """
         self._pool = await self._open_pool()
         self._began = (self._clock(), self._cpu_clock())
-        self._recorder = Recorder(self._began[0], self._load.burst)
+        self._recorder = LatencyRecorder(self._began[0], self._load.burst)
         try:
             self._tick()
             await self._over.wait()
@@ -189,7 +189,7 @@ class Engine:
 
     # ---- what became of it
 
-    def _answered(self, exchange: Exchange, reply: Reply) -> None:
+    def _answered(self, exchange: Exchange, reply: ServerReply) -> None:
         if exchange in self._in_flight:
             is_shed = reply.status == 429 or (reply.status == 503 and SHED_HEADER in reply.headers)
             mark = self._mark(reply) if self._mark else ""
@@ -218,7 +218,7 @@ class Engine:
             self._over.set()
 
 
-async def _address_of(target: Target, within: float) -> Address:
+async def _address_of(target: LoadTarget, within: float) -> Address:
     with suppress(ValueError):
         version = ip_address(target.host).version
         return Address(socket.AF_INET if version == 4 else socket.AF_INET6, target.host, target.port)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from hardened.load.connection import Connection, Exchange, failure_of
 from hardened.load.figures import Failure
-from hardened.load.reply import Reply
+from hardened.load.reply import ServerReply
 
 
 class Address(NamedTuple):
@@ -30,7 +30,7 @@ class Pool:
         connections: int,
         request: bytes,
         keep: int,
-        answered: Callable[[Exchange, Reply], None],
+        answered: Callable[[Exchange, ServerReply], None],
         failed: Callable[[Exchange, Failure], None],
     ) -> None:
         self._address = address
@@ -85,7 +85,7 @@ class Pool:
         self._open.add(connection)
         self.opened_count += 1
 
-    def answered(self, connection: Connection, exchange: Exchange, reply: Reply, *, keeps_alive: bool) -> None:
+    def answered(self, connection: Connection, exchange: Exchange, reply: ServerReply, *, keeps_alive: bool) -> None:
         if self._connections and keeps_alive:
             self._idle[connection] = None
         else:

@@ -38,7 +38,7 @@ class Burst:
         check_bounds("the seconds of a burst", self.seconds, 0.001, 86_400)
 
 
-class Recorder:
+class LatencyRecorder:
     """began: the run's clock at its beginning. Outcomes come in the order in which they ended."""
 
     def __init__(self, began: float, burst: Burst | None = None) -> None:

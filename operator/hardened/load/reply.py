@@ -18,7 +18,7 @@ class BadReply(Exception):
     """These bytes are no HTTP/1.1 reply."""
 
 
-class Reply(NamedTuple):
+class ServerReply(NamedTuple):
     """headers: by lower-case name, repeated ones joined by `, `; body: its first bytes, as many as were asked to be kept."""
 
     status: int
@@ -54,11 +54,11 @@ class ReplyReader:
         self.has_begun = False  # whether any byte has come
 
     @property
-    def reply(self) -> Reply:
+    def reply(self) -> ServerReply:
         """Raises ValueError before the head has come."""
         if self._head is None:
             raise ValueError("there is no reply yet")
-        return Reply(self._head.status, self._head.headers, self._body)
+        return ServerReply(self._head.status, self._head.headers, self._body)
 
     @property
     def keeps_alive(self) -> bool:

@@ -17,7 +17,7 @@ _RESERVED: Final = frozenset({"connection", "content-length", "host", "transfer-
 
 
 @dataclass(frozen=True)
-class Target:
+class LoadTarget:
     """GET http://host:port/path, without TLS; no redirect is followed, no other host is ever asked.
 
     host: a name, or an address (IPv6 without brackets); path: with its query, in ASCII; headers: sent along with each request;

@@ -92,7 +92,7 @@ def judge(figures: Figures, limits: Thresholds) -> Verdict:
 
 # ---- what makes a run say nothing
 
-Rule = Callable[[Figures, Thresholds], str | None]
+LoadRule = Callable[[Figures, Thresholds], str | None]
 
 
 def nothing_came_to_an_end(figures: Figures, _: Thresholds) -> str | None:
@@ -126,7 +126,7 @@ def it_was_shed(figures: Figures, limits: Thresholds) -> str | None:
 
 
 #: In this order: what was never sent says more than how late the rest was.
-RULES: tuple[Rule, ...] = (nothing_came_to_an_end, it_ran_out_of_something, it_was_bound_by_its_cpu, it_lagged, it_was_shed)
+RULES: tuple[LoadRule, ...] = (nothing_came_to_an_end, it_ran_out_of_something, it_was_bound_by_its_cpu, it_lagged, it_was_shed)
 
 
 # ---- what makes it fail

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from hardened.api import names
 from hardened.core.needs.dependencies import named_services
-from hardened.core.observe.observed import Owner, owner_of
+from hardened.core.observe.observed import Ownership, owner_of
 from hardened.shell import reading
 from hardened.shell.api_server import Body
 from hardened.shell.kinds import (
@@ -363,7 +363,7 @@ class Cache:
         if key is None or service is None:
             return False
         # Whoever may write these can make them as large as the server takes them, and they are read by name where their name is wanted.
-        return kind not in BY_METADATA or owner_of(obj, key.name, service.uid) is not Owner.FOREIGN
+        return kind not in BY_METADATA or owner_of(obj, key.name, service.uid) is not Ownership.FOREIGN
 
     def _unlink(self, key: Key, this: _Id) -> None:
         children = self._children.get(key, {})

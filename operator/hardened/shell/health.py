@@ -13,7 +13,7 @@ LAG_LIMIT: Final = 5.0
 TICK: Final = 1.0
 
 
-class Signs:
+class Liveness:
     """All times in seconds on one monotonic clock, given by the caller. Nothing is wrong before something had the time to go wrong."""
 
     def __init__(self, kinds: Iterable[str], now: float) -> None:

@@ -30,14 +30,14 @@ class Reply:
     content_type: str = "text/plain; charset=utf-8"
 
 
-Answer = Callable[[str, Mapping[str, str]], Reply | None]
+HttpAnswer = Callable[[str, Mapping[str, str]], Reply | None]
 """From a path, and the headers by their names in lower case, to the reply; None where there is nothing of that path."""
 
 
 class Listener:
     """Answers on one port. deadline: seconds of a connection; connections: how many at a time."""
 
-    def __init__(self, answer: Answer, *, deadline: float = DEADLINE, connections: int = CONNECTIONS) -> None:
+    def __init__(self, answer: HttpAnswer, *, deadline: float = DEADLINE, connections: int = CONNECTIONS) -> None:
         self._answer, self._deadline, self._limit = answer, deadline, connections
         self._open: dict[asyncio.Task[None], str] = {}  # in the order in which they came -> the address
         self._socket: socket.socket | None = None

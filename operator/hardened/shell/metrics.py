@@ -8,7 +8,7 @@ from typing import Any, Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import choose_encoder
 
-from hardened.shell.listener import Answer, Listener, Reply
+from hardened.shell.listener import HttpAnswer, Listener, Reply
 from hardened.shell.release_metrics import ReleaseMetrics
 from hardened.shell.workqueue import Key
 
@@ -127,7 +127,7 @@ class MetricsServer:
         self._loop.close()
 
 
-def _answer(registry: CollectorRegistry) -> Answer:
+def _answer(registry: CollectorRegistry) -> HttpAnswer:
     def answer(path: str, headers: Mapping[str, str]) -> Reply | None:
         if path != "/metrics":
             return None

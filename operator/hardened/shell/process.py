@@ -16,7 +16,7 @@ from hardened.errors import ApiFailure
 from hardened.shell import credentials, logs, metrics, probes, watcher, watches
 from hardened.shell.cache import Cache
 from hardened.shell.client import Client, Count, connect
-from hardened.shell.health import TICK, Signs
+from hardened.shell.health import TICK, Liveness
 from hardened.shell.leader import Leader
 from hardened.shell.metrics import Metrics
 from hardened.shell.prometheus import Access, Prometheus
@@ -50,7 +50,7 @@ class Process:
         environ: Mapping[str, str],
         client: Client,
         measured: Metrics,
-        signs: Signs,
+        signs: Liveness,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -222,7 +222,7 @@ class Process:
             asyncio.get_running_loop().add_signal_handler(signum, self.end, 0)
 
 
-def counted(measured: Metrics, signs: Signs, clock: Callable[[], float] = time.monotonic) -> Count:
+def counted(measured: Metrics, signs: Liveness, clock: Callable[[], float] = time.monotonic) -> Count:
     """For the client, to tell of each call. That it lists is a sign of life, also when no reply comes: who starts in an outage is well."""
 
     def count(verb: str, resource: str, code: str) -> None:
@@ -233,8 +233,8 @@ def counted(measured: Metrics, signs: Signs, clock: Callable[[], float] = time.m
     return count
 
 
-def new_signs(now: float) -> Signs:
-    return Signs((kind.plural for kind in watches.WATCHED), now)
+def new_signs(now: float) -> Liveness:
+    return Liveness((kind.plural for kind in watches.WATCHED), now)
 
 
 async def main(environ: Mapping[str, str]) -> int:

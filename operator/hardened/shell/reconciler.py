@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, assert_never
 
 from hardened.api import names
-from hardened.core.actions.answers import Answer, answers
+from hardened.core.actions.replies import ActionReply, answers
 from hardened.core.look import Ask, ListConstraints, ListPods, LookAround, Read, Tell, TellFirst, TryOut, Write, snapshot, turn_of
 from hardened.core.model.manifest import ChildKey, digest, key_of
 from hardened.core.model.policy import Policy
@@ -18,20 +18,20 @@ from hardened.core.needs.services import namesakes
 from hardened.core.observe.compare import difference
 from hardened.core.observe.observed import Constraints, Made, Observed
 from hardened.core.plan import Plan, plan
-from hardened.core.status import has_news
-from hardened.core.writes import Apply
+from hardened.core.status.status import has_news
+from hardened.core.writes.writes import Apply
 from hardened.errors import ApiFailure, LookAgain, Refused, TryAgain, Vanished
-from hardened.shell.announcements import announcements
 from hardened.shell.api_server import UNREADABLE, ApiServer, Body
 from hardened.shell.cache import Cache, Child
 from hardened.shell.kinds import ENDPOINT_SLICE, HARDENED_SERVICE, KINDS, POD, REPLICA_SET
 from hardened.shell.metrics import Metrics
-from hardened.shell.places import SHARE, Places
+from hardened.shell.namespace_reader import NamespaceReader
 from hardened.shell.prometheus import Prometheus
 from hardened.shell.questions import Questions
 from hardened.shell.recorder import Recorder
 from hardened.shell.refusals import Refusals
-from hardened.shell.surroundings import Lookout
+from hardened.shell.release_slots import SHARE, ReleaseSlots
+from hardened.shell.status_events import status_events
 from hardened.shell.turns import Turns
 from hardened.shell.workqueue import Key, WorkQueue
 from hardened.shell.writer import LostLeadership, Writer
@@ -113,8 +113,8 @@ class Reconciler:
         self._api, self._cache, self._queue = api, cache, queue
         self._policy, self._metrics, self._recorder = policy, metrics, recorder
         self._now, self._crd_schema, self._is_known = now, crd_schema, is_known
-        self._writer, self._lookout = Writer(api, cache, may_write), Lookout(api)
-        self._places = Places(releases, share)
+        self._writer, self._lookout = Writer(api, cache, may_write), NamespaceReader(api)
+        self._places = ReleaseSlots(releases, share)
         self._questions = Questions(prometheus or Prometheus(""), queue.add)
         self._status: dict[Key, _Written] = {}
         self._refused: dict[Key, frozenset[str]] = {}
@@ -456,7 +456,7 @@ class Reconciler:
             raise
         self._status[key] = _Written(wanted, told.live.get("status"), self._now(), told.meant)
         self._metrics.releases.saw(key, told.live.get("status") or {}, self._now())
-        for event in announcements(before or {}, decided.status):
+        for event in status_events(before or {}, decided.status):
             self._recorder.record(body, event.type, event.reason, event.message)
         return True
 
@@ -484,7 +484,7 @@ class Reconciler:
         except Vanished:
             self._cache.deleted(HARDENED_SERVICE, key.namespace, key.name, body["metadata"]["uid"])
 
-    async def _answer_all(self, key: Key, found: Iterable[Answer]) -> None:
+    async def _answer_all(self, key: Key, found: Iterable[ActionReply]) -> None:
         """To actions, once status says the same. One that may not be answered keeps no other one waiting.
 
         Raises the first refusal once all have had their turn.

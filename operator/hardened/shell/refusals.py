@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from hardened.core.model.manifest import ChildKey
-from hardened.core.observe.observed import Observed, Trouble
+from hardened.core.observe.observed import Observed, WriteError
 from hardened.errors import ApiFailure, Refused, TryAgain
 
 
@@ -58,4 +58,4 @@ class Refusals:
     def _noted(self, observed: Observed, doing: str, failure: ApiFailure) -> Observed:
         self._first = self._first or failure
         self.seen |= {doing}
-        return observed.with_trouble(Trouble(doing, failure)) if doing in self._before else observed
+        return observed.with_trouble(WriteError(doing, failure)) if doing in self._before else observed

@@ -8,7 +8,7 @@ from typing import Any, Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from hardened.core.model.proof import Counts, Proof
-from hardened.core.model.release import Record, Step
+from hardened.core.model.release import ReleaseState, Step
 from hardened.core.model.written import proof_of, record_of
 from hardened.core.release.end import end_of
 from hardened.shell.workqueue import Key
@@ -21,7 +21,7 @@ _CUTOVER_SECONDS: Final = (0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 10, 30, 60, 300)
 class _Seen:
     """What a status said."""
 
-    record: Record | None
+    record: ReleaseState | None
     proof: Proof | None
 
 
@@ -65,7 +65,7 @@ class ReleaseMetrics:
         for known in (self._seen, self._counted, self._switching):
             known.pop(key, None)
 
-    def _count_end(self, key: Key, record: Record | None, status: Mapping[str, Any], now: datetime) -> None:
+    def _count_end(self, key: Key, record: ReleaseState | None, status: Mapping[str, Any], now: datetime) -> None:
         end = end_of(record, status) if record else None
         # A status that is older than one seen before may come again, with a release that was counted.
         if record and end and self._counted.get(key) != record.started_at:
@@ -73,7 +73,7 @@ class ReleaseMetrics:
             self.releases.labels(end).inc()
             self.release_seconds.observe((now - record.started_at).total_seconds())
 
-    def _time_cutover(self, key: Key, before: Record | None, after: Record | None, now: datetime) -> None:
+    def _time_cutover(self, key: Key, before: ReleaseState | None, after: ReleaseState | None, now: datetime) -> None:
         if after and after.step is Step.CUTOVER:
             if before is None or before.step is not Step.CUTOVER:
                 self._switching[key] = now

@@ -15,7 +15,7 @@ import kopf
 from hardened.api import names
 from hardened.shell.cache import BY_METADATA, PARTIAL, Cache
 from hardened.shell.credentials import Credentials
-from hardened.shell.health import Signs
+from hardened.shell.health import Liveness
 from hardened.shell.kinds import (
     CONFIG_MAP,
     CONTROLLER_REVISION,
@@ -94,7 +94,7 @@ class Watching:
 
     cache: Cache
     queue: WorkQueue
-    signs: Signs
+    signs: Liveness
     clock: Callable[[], float]
 
 

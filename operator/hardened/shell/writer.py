@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from hardened.api import names
-from hardened.core.actions.answers import Answer
+from hardened.core.actions.replies import ActionReply
 from hardened.core.model.manifest import ChildKey, key_of
 from hardened.core.observe.ownership import taken_over
-from hardened.core.writes import ENDED_SECONDS, Apply, Delete
+from hardened.core.writes.writes import ENDED_SECONDS, Apply, Delete
 from hardened.errors import ApiFailure, LookAgain, Refused, Vanished
 from hardened.shell.api_server import ApiServer, Body
 from hardened.shell.cache import Cache
@@ -183,7 +183,7 @@ class Writer:
 
     # ---- actions
 
-    async def answer(self, namespace: str, answer: Answer) -> None:
+    async def answer(self, namespace: str, answer: ActionReply) -> None:
         """Writes on one action what became of it.
 
         Raises Vanished or LookAgain where it is gone, or not as it was decided on. A single reply may be wrong, and no action may be read
@@ -192,7 +192,7 @@ class Writer:
         with _noted(f"answer {HARDENED_SERVICE_ACTION} {answer.name}"):
             await self._answer(HARDENED_SERVICE_ACTION, namespace, answer)
 
-    async def _answer(self, kind: Kind, namespace: str, answer: Answer) -> None:
+    async def _answer(self, kind: Kind, namespace: str, answer: ActionReply) -> None:
         meta, version = {"name": answer.name, "namespace": namespace}, answer.resource_version
         manifest: Body = {"apiVersion": kind.api_version, "kind": kind.name}
         if answer.is_over:

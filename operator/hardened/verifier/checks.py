@@ -5,11 +5,11 @@ from collections import Counter
 
 from hardened.verifier.pace import is_stopped_before
 from hardened.verifier.report import Result, described
-from hardened.verifier.requests import NO_CONNECTION, Ask
-from hardened.verifier.task import Check
+from hardened.verifier.requests import NO_CONNECTION, Request
+from hardened.verifier.task import CheckTask
 
 
-async def run_check(check: Check, ask: Ask, stop: asyncio.Event) -> Result | None:
+async def run_check(check: CheckTask, ask: Request, stop: asyncio.Event) -> Result | None:
     """The verdict; failed as soon as that is sure. None when `stop` was set before anything was sure."""
     loop = asyncio.get_running_loop()
     failures: Counter[str] = Counter()

@@ -10,7 +10,7 @@ from types import TracebackType
 
 from hardened.verifier.addresses import Addresses
 from hardened.verifier.requests import is_reachable
-from hardened.verifier.task import Target
+from hardened.verifier.task import RequestTarget
 
 #: Seconds that a port gets to accept its first connection, once another one of its host has: an application opens its ports one by one.
 SETTLE = 5.0
@@ -24,7 +24,7 @@ class Doors:
     wait: the longest time in seconds until something of a host accepts a connection; 0 where the stack is there.
     """
 
-    def __init__(self, targets: Iterable[Target], addresses: Addresses, wait: float) -> None:
+    def __init__(self, targets: Iterable[RequestTarget], addresses: Addresses, wait: float) -> None:
         self._targets = {(target.host, target.port): target for target in targets}
         self._addresses, self._wait = addresses, wait
         self._open = {key: asyncio.Event() for key in self._targets}
@@ -39,7 +39,7 @@ class Doors:
         for task in self._watching:
             task.cancel()
 
-    async def is_to_be_asked(self, target: Target, stop: asyncio.Event) -> bool:
+    async def is_to_be_asked(self, target: RequestTarget, stop: asyncio.Event) -> bool:
         """True once its port accepts a connection, and also once it should have: then what is refused is a failure.
 
         False where nothing of its host was there within the wait, and once `stop` is set: nothing is known then.
@@ -49,7 +49,7 @@ class Doors:
             return not self._wait and not stop.is_set()
         return await _is_set(is_open, stop, SETTLE) or not stop.is_set()
 
-    async def _watch(self, target: Target) -> None:
+    async def _watch(self, target: RequestTarget) -> None:
         if await is_reachable(target, self._addresses, (self._wait or HEARD) + SETTLE):
             self._open[target.host, target.port].set()
             self._there[target.host].set()

@@ -11,14 +11,14 @@ from h2.events import ConnectionTerminated, DataReceived, ResponseReceived, Stre
 from h2.exceptions import ProtocolError
 
 from hardened.verifier.requests import BODY_LIMIT, CUT, NOT_UNDERSTOOD
-from hardened.verifier.task import Target
+from hardened.verifier.task import RequestTarget
 
 NOT_SERVING = "not serving"
 #: HealthCheckResponse{status: SERVING}, behind gRPC's prefix: not compressed, two bytes.
 _SERVING = b"\x00\x00\x00\x00\x02\x08\x01"
 
 
-async def check(target: Target, authority: str, reader: StreamReader, writer: StreamWriter) -> str:
+async def check(target: RequestTarget, authority: str, reader: StreamReader, writer: StreamWriter) -> str:
     """As `Speak`. At most 64 KiB are read: an answer has a few hundred bytes."""
     connection = H2Connection(H2Configuration(client_side=True, header_encoding=None))
     connection.initiate_connection()

@@ -5,10 +5,10 @@ from asyncio import StreamReader, StreamWriter
 import h11
 
 from hardened.verifier.requests import BODY_LIMIT, CUT, NO_TEXT, NOT_UNDERSTOOD
-from hardened.verifier.task import Target
+from hardened.verifier.task import RequestTarget
 
 
-async def get(target: Target, authority: str, reader: StreamReader, writer: StreamWriter) -> str:
+async def get(target: RequestTarget, authority: str, reader: StreamReader, writer: StreamWriter) -> str:
     """As `Speak`. The body is read to its end, or to 64 KiB: an answer that is cut before is none."""
     connection = h11.Connection(h11.CLIENT)
     headers = [("Host", authority), ("User-Agent", "hardened-verifier"), ("Accept", "*/*"), ("Connection", "close")]
@@ -35,8 +35,8 @@ async def get(target: Target, authority: str, reader: StreamReader, writer: Stre
     return NO_TEXT if target.expect_body and target.expect_body not in body[:BODY_LIMIT] else ""
 
 
-def is_served(target: Target, status: int) -> bool:
-    """Whether a status is one that is expected; see `Target.expect_status`."""
+def is_served(target: RequestTarget, status: int) -> bool:
+    """Whether a status is one that is expected; see `RequestTarget.expect_status`."""
     if target.expect_status is None:
         return status < 500 and status != 429
     return status in target.expect_status

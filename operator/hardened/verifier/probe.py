@@ -13,14 +13,14 @@ from typing import Any
 
 from hardened.verifier.pace import is_stopped_before
 from hardened.verifier.report import Result, bounded, described, stamp
-from hardened.verifier.requests import Ask
-from hardened.verifier.task import Probe
+from hardened.verifier.requests import Request
+from hardened.verifier.task import ProbeTask
 
 #: A request that the verifier itself could not send within these seconds is missed: it says nothing of the service.
 _LATE = 0.5
 
 
-async def run_probe(probe: Probe, ask: Ask, stop: asyncio.Event) -> Result | None:
+async def run_probe(probe: ProbeTask, ask: Request, stop: asyncio.Event) -> Result | None:
     """What became of the requests until the probe's end, `stop`, or a burst of failures, which fails it.
 
     None when no request was made: nothing was proven.
@@ -58,7 +58,7 @@ async def _ended(sent: list[asyncio.Task[None]], burst: asyncio.Event) -> None:
 class _Tally:
     """The counts so far. Moments are seconds since the begin."""
 
-    probe: Probe
+    probe: ProbeTask
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     burst: asyncio.Event = field(default_factory=asyncio.Event)
     requests: int = 0

@@ -9,7 +9,7 @@ from hardened.verifier.doors import Doors
 from hardened.verifier.probe import run_probe
 from hardened.verifier.report import Result, rendered
 from hardened.verifier.requests import asking
-from hardened.verifier.task import Check, Probe, Task
+from hardened.verifier.task import CheckTask, ProbeTask, Task
 
 
 async def verify(task: Task, stop: asyncio.Event) -> bytes:
@@ -24,10 +24,10 @@ async def verify(task: Task, stop: asyncio.Event) -> bytes:
     ask = asking(task.authority, addresses, {target.kind for target in targets})
     async with Doors(targets, addresses, task.wait) as doors:
 
-        async def checked(check: Check) -> Result | None:
+        async def checked(check: CheckTask) -> Result | None:
             return await run_check(check, ask, stop) if await doors.is_to_be_asked(check.target, stop) else None
 
-        async def probed(probe: Probe) -> Result | None:
+        async def probed(probe: ProbeTask) -> Result | None:
             return await run_probe(probe, ask, stop) if await doors.is_to_be_asked(probe.target, stop) else None
 
         found = await asyncio.gather(*map(checked, task.checks), *map(probed, task.probes))

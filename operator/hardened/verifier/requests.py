@@ -6,7 +6,7 @@ from asyncio import StreamReader, StreamWriter
 from collections.abc import Awaitable, Callable, Iterable
 
 from hardened.verifier.addresses import Addresses
-from hardened.verifier.task import Target
+from hardened.verifier.task import RequestTarget
 
 #: Bytes of a body that are read; the rest is left.
 BODY_LIMIT = 65536
@@ -22,16 +22,16 @@ NOT_UNDERSTOOD = "answer not understood"
 NO_TEXT = "expected text not in body"
 
 #: Asks on an open connection: "" for an answer that is one, else the kind of failure. Raises OSError when the connection breaks.
-Speak = Callable[[Target, str, StreamReader, StreamWriter], Awaitable[str]]
+Speak = Callable[[RequestTarget, str, StreamReader, StreamWriter], Awaitable[str]]
 #: Asks a target, within so many seconds: as above, but never raises.
-Ask = Callable[[Target, float], Awaitable[str]]
+Request = Callable[[RequestTarget, float], Awaitable[str]]
 
 
-def asking(authority: str, addresses: Addresses, kinds: Iterable[str]) -> Ask:
+def asking(authority: str, addresses: Addresses, kinds: Iterable[str]) -> Request:
     """Asks targets of these kinds under this name, whatever the address is."""
     speakers = {kind: _speaker(kind) for kind in kinds}
 
-    async def ask(target: Target, within: float) -> str:
+    async def ask(target: RequestTarget, within: float) -> str:
         try:
             async with asyncio.timeout(within):
                 return await _request(target, authority, addresses, speakers[target.kind])
@@ -41,7 +41,7 @@ def asking(authority: str, addresses: Addresses, kinds: Iterable[str]) -> Ask:
     return ask
 
 
-async def is_reachable(target: Target, addresses: Addresses, within: float) -> bool:
+async def is_reachable(target: RequestTarget, addresses: Addresses, within: float) -> bool:
     """True as soon as something accepts a connection; False after `within` seconds."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(within):
@@ -54,7 +54,7 @@ async def is_reachable(target: Target, addresses: Addresses, within: float) -> b
     return False
 
 
-async def _request(target: Target, authority: str, addresses: Addresses, speak: Speak) -> str:
+async def _request(target: RequestTarget, authority: str, addresses: Addresses, speak: Speak) -> str:
     try:
         found = await addresses.of(target.host)
     except OSError:
@@ -94,5 +94,5 @@ def _speaker(kind: str) -> Speak:
             return _accept
 
 
-async def _accept(target: Target, authority: str, reader: StreamReader, writer: StreamWriter) -> str:
+async def _accept(target: RequestTarget, authority: str, reader: StreamReader, writer: StreamWriter) -> str:
     return ""

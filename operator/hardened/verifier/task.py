@@ -37,7 +37,7 @@ class BadTask(HardenedError):
 
 
 @dataclass(frozen=True)
-class Target:
+class RequestTarget:
     """What is asked, and what answer is one.
 
     kind: http, grpc or tcp; path: of http; service: of grpc; expect_status: None for any status that says that the request was served,
@@ -55,22 +55,22 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Check:
+class CheckTask:
     """Asks `count` times, `interval` seconds from start to start, never two at a time; more than `failure_limit` failures fail it."""
 
     name: str
-    target: Target
+    target: RequestTarget
     count: int
     interval: float
     failure_limit: int
 
 
 @dataclass(frozen=True)
-class Probe:
+class ProbeTask:
     """Asks `rate` times a second for `duration` seconds, whatever the answers; `burst_failures` within `burst_seconds` end and fail it."""
 
     name: str
-    target: Target
+    target: RequestTarget
     rate: float
     duration: float
     burst_failures: int
@@ -84,8 +84,8 @@ class Task:
 
     authority: str
     wait: float
-    checks: tuple[Check, ...]
-    probes: tuple[Probe, ...]
+    checks: tuple[CheckTask, ...]
+    probes: tuple[ProbeTask, ...]
 
 
 def parse(text: str) -> Task:
@@ -108,9 +108,9 @@ def parse(text: str) -> Task:
     return task
 
 
-def _check(fields: "_Fields") -> Check:
+def _check(fields: "_Fields") -> CheckTask:
     within = fields.number("maxLatencySeconds", 0.001, 3600, default=TIMEOUT)
-    check = Check(
+    check = CheckTask(
         name=fields.text("name", _NAME),
         target=_target(fields, min(TIMEOUT, within)),
         count=fields.whole("count", 1, 100_000, default=1),
@@ -121,9 +121,9 @@ def _check(fields: "_Fields") -> Check:
     return check
 
 
-def _probe(fields: "_Fields") -> Probe:
+def _probe(fields: "_Fields") -> ProbeTask:
     burst = fields.part("burst")
-    probe = Probe(
+    probe = ProbeTask(
         name=fields.text("name", _NAME, default="zero-loss"),
         target=_target(fields, TIMEOUT),
         rate=fields.number("rate", 1, 200, default=20),
@@ -136,10 +136,10 @@ def _probe(fields: "_Fields") -> Probe:
     return probe
 
 
-def _target(fields: "_Fields", timeout: float) -> Target:
+def _target(fields: "_Fields", timeout: float) -> RequestTarget:
     kind = fields.text("kind", "http|grpc|tcp")
     body = fields.text("expectBody", r"(?s:.){1,4096}", default="") if kind == "http" else ""
-    return Target(
+    return RequestTarget(
         kind=kind,
         host=fields.text("host", _HOST),
         port=fields.whole("port", 1, 65535),

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from tests.core.worlds import NOW
 
-from hardened.core.actions.answers import MOST_ANSWERS, MOST_TOLD, MOST_WAITING, answers, crowded
-from hardened.core.actions.entries import Entry
+from hardened.core.actions.log import LogEntry
+from hardened.core.actions.replies import MOST_ANSWERS, MOST_TOLD, MOST_WAITING, answers, crowded
 
 OWNER = {"apiVersion": "hardened.dev/v1alpha1", "kind": "HardenedService", "name": "shop", "uid": "of-shop"}
 LATER = NOW + timedelta(minutes=1)
@@ -18,8 +18,8 @@ def action(**status: Any) -> dict[str, Any]:
     return {"metadata": meta, "spec": {"service": "shop", "action": "Rollback", "ttl": "1m"}, "status": status}
 
 
-def entry(phase: str, **more: Any) -> Entry:
-    return Entry(name="back", uid="of-back", action="Rollback", phase=phase, message="", started_at=NOW, **more)
+def entry(phase: str, **more: Any) -> LogEntry:
+    return LogEntry(name="back", uid="of-back", action="Rollback", phase=phase, message="", started_at=NOW, **more)
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def entry(phase: str, **more: Any) -> Entry:
         pytest.param([entry("Succeeded", finished_at=NOW)], LATER, id="its end is written now"),
     ],
 )
-def test_the_next_look_at_an_action(entries: list[Entry], look_at: Any) -> None:
+def test_the_next_look_at_an_action(entries: list[LogEntry], look_at: Any) -> None:
     (answer,), at = answers([action()], entries, OWNER, NOW)
     assert answer.status
     assert at == look_at
@@ -91,5 +91,5 @@ def test_what_is_urgent_finds_room_among_those_that_wait() -> None:
 
 def test_what_is_remembered_already_is_none_of_a_crowd() -> None:
     bodies = _many(MOST_WAITING + 1)
-    last = Entry(name=f"a-{MOST_WAITING}", uid="x", action="Pause", phase="Running", message="", started_at=NOW)
+    last = LogEntry(name=f"a-{MOST_WAITING}", uid="x", action="Pause", phase="Running", message="", started_at=NOW)
     assert crowded(bodies, [last]) == []

@@ -12,10 +12,10 @@ from tests.core.test_release_properties import EVENTS, REVISIONS, START, TERMS, 
 
 from hardened.api.action import HardenedServiceActionSpec
 from hardened.api.parse import HardenedServiceAction
-from hardened.core.actions import rulings
-from hardened.core.actions.entries import Entry
-from hardened.core.actions.rulings import Stakes, Target
-from hardened.core.model.release import COLORS, Place, Stack, Step, View, other
+from hardened.core.actions import admission
+from hardened.core.actions.admission import AdmissionContext, RollbackTarget
+from hardened.core.actions.log import LogEntry
+from hardened.core.model.release import COLORS, Input, Stack, Step, Target, other
 from hardened.core.release.machine import demand, step
 
 VERBS = ("Rollback", "Promote", "Abort", "Retry", "Pause", "Resume")
@@ -28,7 +28,7 @@ class AskedWorld(World):
     is_manual: bool = False
     asked: list[HardenedServiceAction] = field(default_factory=list)
     answered: set[str] = field(default_factory=set)
-    entries: tuple[Entry, ...] = ()
+    entries: tuple[LogEntry, ...] = ()
 
     def ask(self, verb: str, revision: str | None = None) -> None:
         named = revision or (self.record.place.revision if self.record else self.wanted) if verb in ("Promote", "Abort") else revision
@@ -42,10 +42,10 @@ class AskedWorld(World):
         terms = replace(TERMS, is_manual=self.is_manual)
         for _ in range(16):
             seen = self.view()
-            stakes = Stakes(self.record, seen, terms, self.targets, str)
+            stakes = AdmissionContext(self.record, seen, terms, self.targets, str)
             new = [a for a in self.asked if a.name not in self.answered | {e.name for e in self.entries}]
-            ruling = rulings.judged(new, self.entries, stakes, self.now)
-            retried = rulings.pending_retry(self.entries)
+            ruling = admission.judged(new, self.entries, stakes, self.now)
+            retried = admission.pending_retry(self.entries)
             if retried in self.rejected:
                 self.rejected.discard(retried)
                 yield
@@ -68,7 +68,7 @@ class AskedWorld(World):
                     self.promoted.append(following.promotes)
                     yield
                 continue
-            entries = rulings.settled(ruling.entries, following.record, view, self.rejected, following.failed, self.now)
+            entries = admission.settled(ruling.entries, following.record, view, self.rejected, following.failed, self.now)
             if (following.record, entries) == (self.record, self.entries):
                 break
             self._check(ruling, entries, following.record is not None and following.record.step is Step.CUTOVER, view)
@@ -79,22 +79,22 @@ class AskedWorld(World):
         self.answered |= {e.name for e in self.entries if e.finished_at}
         yield from self._brought_in_line(terms)
 
-    def targets(self) -> list[Target]:
+    def targets(self) -> list[RollbackTarget]:
         last = {revision: number for number, revision in enumerate(self.promoted) if revision not in self.rejected}
-        return [Target(revision, number) for revision, number in sorted(last.items(), key=lambda item: -item[1])]
+        return [RollbackTarget(revision, number) for revision, number in sorted(last.items(), key=lambda item: -item[1])]
 
     def stable_revision(self) -> str:
         return self.stable.revision if self.stable else ""
 
-    def _asked(self, seen: View, ruling: rulings.Ruling) -> View:
+    def _asked(self, seen: Input, ruling: admission.Admission) -> Input:
         return replace(
             seen,
-            rollback=rulings.pending_rollback(ruling.entries),
-            abort=rulings.pending_abort(ruling.entries, self.record),
-            rejected=seen.rejected - {rulings.pending_retry(ruling.entries)},
+            rollback=admission.pending_rollback(ruling.entries),
+            abort=admission.pending_abort(ruling.entries, self.record),
+            rejected=seen.rejected - {admission.pending_retry(ruling.entries)},
         )
 
-    def _check(self, ruling: rulings.Ruling, entries: tuple[Entry, ...], is_cutover: bool, view: View) -> None:
+    def _check(self, ruling: admission.Admission, entries: tuple[LogEntry, ...], is_cutover: bool, view: Input) -> None:
         known = {e.name: e for e in self.entries}
         for entry in entries:
             before = known.get(entry.name)
@@ -202,4 +202,4 @@ def test_whatever_is_asked_for_it_ends_where_the_spec_leads_or_where_it_was(
     assert world.selector == world.stable
     running = {color: stack.wanted for color, stack in world.stacks.items() if stack.wanted}
     assert running == ({world.stable.color: world.replicas} if world.stable else {})
-    assert isinstance(world.selector, Place | None)
+    assert isinstance(world.selector, Target | None)

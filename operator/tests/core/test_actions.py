@@ -8,13 +8,21 @@ import pytest
 from tests.core.worlds import NOW
 
 from hardened.api.parse import HardenedServiceAction, parse_action
-from hardened.core.actions.entries import LIMIT, Entry, entries_of, entries_written
-from hardened.core.actions.rulings import Stakes, Target, judged, pending_abort, pending_retry, pending_rollback, settled
+from hardened.core.actions.admission import (
+    AdmissionContext,
+    RollbackTarget,
+    judged,
+    pending_abort,
+    pending_retry,
+    pending_rollback,
+    settled,
+)
+from hardened.core.actions.log import LIMIT, LogEntry, entries_of, entries_written
 from hardened.core.model.reasons import Reason
-from hardened.core.model.release import Place, Record, Rejection, Stack, Step, Terms, Traffic, View
+from hardened.core.model.release import Input, Rejection, ReleasePolicy, ReleaseState, Stack, Step, Target, Traffic
 
 OLD, LAST, NEW, BAD = "a" * 12, "b" * 12, "c" * 12, "d" * 12
-STABLE = Place("blue", LAST)
+STABLE = Target("blue", LAST)
 MINUTE = timedelta(minutes=1)
 
 
@@ -26,35 +34,35 @@ def action(verb: str, revision: str | None = None, *, name: str = "it", age: tim
     return parse_action({"metadata": meta, "spec": spec})
 
 
-def at(step: Step | None, revision: str = NEW, **more: Any) -> Record | None:
+def at(step: Step | None, revision: str = NEW, **more: Any) -> ReleaseState | None:
     if step is None:
         return None
-    place = STABLE if step is Step.KEEP and revision == NEW else Place("green", revision)
-    return Record(place, f"key of {revision}", step, NOW, **more)
+    place = STABLE if step is Step.KEEP and revision == NEW else Target("green", revision)
+    return ReleaseState(place, f"key of {revision}", step, NOW, **more)
 
 
-def stakes(step: Step | None = None, *, record: Record | None = None, is_manual: bool = False, **more: Any) -> Stakes:
+def stakes(step: Step | None = None, *, record: ReleaseState | None = None, is_manual: bool = False, **more: Any) -> AdmissionContext:
     """A service whose stable revision is LAST, with OLD before it, and the release of NEW in a step."""
     facts: dict[str, Any] = {"wanted": NEW, "key": f"key of {NEW}", "replicas": 2, "stable": STABLE, "rejected": frozenset()}
     rest = {name: more.pop(name) for name in list(more) if name not in facts}
-    view = View(stacks={"blue": Stack(LAST, 2, 2)}, traffic=Traffic(STABLE, ready=2, has_followed=True), **(facts | more))
-    targets = rest.pop("targets", [Target(LAST, 2), Target(OLD, 1)])
-    return Stakes(record or at(step), view, Terms(is_manual=is_manual), lambda: targets, lambda r: f"key of {r}", **rest)
+    view = Input(stacks={"blue": Stack(LAST, 2, 2)}, traffic=Traffic(STABLE, ready=2, has_followed=True), **(facts | more))
+    targets = rest.pop("targets", [RollbackTarget(LAST, 2), RollbackTarget(OLD, 1)])
+    return AdmissionContext(record or at(step), view, ReleasePolicy(is_manual=is_manual), lambda: targets, lambda r: f"key of {r}", **rest)
 
 
-def decided(asked: HardenedServiceAction, world: Stakes, *entries: Entry) -> Entry:
+def decided(asked: HardenedServiceAction, world: AdmissionContext, *entries: LogEntry) -> LogEntry:
     return judged([asked], entries, world, NOW).entries[-1]
 
 
 PAUSED = at(Step.PREVIEW, paused_at=NOW)
-BACK = replace(at(Step.SCALE_UP, OLD) or Record(STABLE, "", Step.KEEP, NOW), is_rollback=True)
-GOING_BACK = Entry("before", "uid", "Rollback", "Running", "", NOW, revision=OLD, left=LAST, key=f"key of {LAST}", by="jane")
+BACK = replace(at(Step.SCALE_UP, OLD) or ReleaseState(STABLE, "", Step.KEEP, NOW), is_rollback=True)
+GOING_BACK = LogEntry("before", "uid", "Rollback", "Running", "", NOW, revision=OLD, left=LAST, key=f"key of {LAST}", by="jane")
 
 REFUSED = [
     pytest.param(action("Rollback", BAD), stakes(), f"possible are {OLD}", id="to a revision that nobody knows: those that are possible"),
     pytest.param(action("Rollback", LAST), stakes(), "serves already; possible are", id="to what serves"),
     pytest.param(action("Rollback", LAST), stakes(Step.PREVIEW), "Abort ends the release", id="to what serves, beside a release"),
-    pytest.param(action("Rollback"), stakes(targets=[Target(LAST, 2)]), "none to go back to", id="where nothing was promoted before"),
+    pytest.param(action("Rollback"), stakes(targets=[RollbackTarget(LAST, 2)]), "none to go back to", id="nothing was promoted before"),
     pytest.param(action("Rollback"), stakes(targets=[], stable=None), "none to go back to", id="before the first promotion"),
     pytest.param(action("Rollback"), stakes(replicas=0), "0 replicas", id="where nothing is wanted"),
     pytest.param(action("Rollback"), stakes(Step.SWITCH_BACK), f"led back to revision {LAST} already", id="while traffic is led back"),
@@ -65,7 +73,7 @@ REFUSED = [
     pytest.param(action("Abort", NEW), stakes(), "no release is at work", id="an abort of nothing"),
     pytest.param(action("Abort", BAD), stakes(Step.PREVIEW), f"revision {NEW} is being released", id="an abort of another revision"),
     pytest.param(action("Abort", LAST), stakes(Step.KEEP), "roll back instead", id="an abort in Keep"),
-    pytest.param(action("Abort", NEW), stakes(record=at(Step.VERIFY_AFTER), stable=Place("green", NEW)), "roll back instead",
+    pytest.param(action("Abort", NEW), stakes(record=at(Step.VERIFY_AFTER), stable=Target("green", NEW)), "roll back instead",
                  id="an abort of what is marked as promoted, and not yet in Keep"),
     pytest.param(action("Abort", OLD), stakes(record=replace(BACK, step=Step.CUTOVER)), "in its cutover", id="an abort of a cutover back"),
     pytest.param(action("Retry", NEW), stakes(), "is not rejected", id="a retry of what was not rejected"),
@@ -81,7 +89,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("asked", "world", "why"), REFUSED)
-def test_it_is_refused_with_a_reason_and_changes_nothing(asked: HardenedServiceAction, world: Stakes, why: str) -> None:
+def test_it_is_refused_with_a_reason_and_changes_nothing(asked: HardenedServiceAction, world: AdmissionContext, why: str) -> None:
     ruling = judged([asked], (), world, NOW)
     (entry,) = ruling.entries
     assert (entry.phase, entry.finished_at) == ("Refused", NOW)
@@ -103,7 +111,7 @@ BEGUN = [
 
 
 @pytest.mark.parametrize(("asked", "world", "expected"), BEGUN)
-def test_a_rollback_is_begun(asked: HardenedServiceAction, world: Stakes, expected: tuple[str, str]) -> None:
+def test_a_rollback_is_begun(asked: HardenedServiceAction, world: AdmissionContext, expected: tuple[str, str]) -> None:
     entry = decided(asked, world)
     assert (entry.phase, entry.revision, entry.left) == ("Running", *expected)
     pending = pending_rollback([entry])
@@ -159,11 +167,11 @@ def test_under_an_older_crd_nothing_is_decided() -> None:
     assert judged([action("Rollback")], (), stakes(is_deaf=True), NOW).entries == ()
 
 
-STAYS = Place("green", NEW)
+STAYS = Target("green", NEW)
 ENDS = [
     pytest.param(GOING_BACK, BACK, STABLE, "", "Running", id="on its way"),
     pytest.param(GOING_BACK, None, STABLE, "no pod came up", "Failed", id="a target that does not come up"),
-    pytest.param(GOING_BACK, at(Step.KEEP, OLD), Place("green", OLD), "", "Succeeded", id="a target that serves"),
+    pytest.param(GOING_BACK, at(Step.KEEP, OLD), Target("green", OLD), "", "Succeeded", id="a target that serves"),
     pytest.param(replace(GOING_BACK, revision=LAST), at(Step.SWITCH_BACK), STABLE, "", "Running", id="traffic has not left yet"),
     pytest.param(replace(GOING_BACK, revision=LAST), at(Step.SWITCH_BACK, confirmed_at=NOW), STABLE, "", "Succeeded", id="it has left"),
     pytest.param(replace(GOING_BACK, action="Abort", revision=NEW), at(Step.SWITCH_BACK), STABLE, "", "Running", id="an abort on its way"),
@@ -176,7 +184,7 @@ ENDS = [
 
 
 @pytest.mark.parametrize(("entry", "record", "stable", "failed", "phase"), ENDS)
-def test_how_it_ends(entry: Entry, record: Record | None, stable: Place, failed: str, phase: str) -> None:
+def test_how_it_ends(entry: LogEntry, record: ReleaseState | None, stable: Target, failed: str, phase: str) -> None:
     (found,) = settled([entry], record, stakes(stable=stable).view, {"marked"}, failed, NOW)
     assert found.phase == phase
     assert (found.finished_at is None) == (phase == "Running")
@@ -193,7 +201,7 @@ def test_entries_are_read_as_they_were_written_and_nonsense_is_none() -> None:
 
 
 def test_the_oldest_are_forgotten_first_and_those_last_whose_action_is_still_there() -> None:
-    known = [Entry(f"n{n}", "uid", "Pause", "Refused", "", NOW, finished_at=NOW) for n in range(LIMIT)]
+    known = [LogEntry(f"n{n}", "uid", "Pause", "Refused", "", NOW, finished_at=NOW) for n in range(LIMIT)]
     ruling = judged([action("Resume")], [GOING_BACK, *known], stakes(), NOW, present={"n0", "it"})
     names = [e.name for e in ruling.entries]
     assert len(names) == LIMIT
@@ -213,6 +221,6 @@ def test_more_than_can_be_remembered_wait_until_the_others_have_their_answers() 
 
 
 def test_a_rollback_takes_the_place_of_a_retry() -> None:
-    retry = Entry("before", "uid", "Retry", "Running", "", NOW, revision=BAD, key="key")
+    retry = LogEntry("before", "uid", "Retry", "Running", "", NOW, revision=BAD, key="key")
     ended, back = judged([action("Rollback")], [retry], stakes(), NOW).entries
     assert (ended.phase, back.phase) == ("Failed", "Running")

@@ -11,7 +11,7 @@ from tests.core.test_plan_hooks import UNDO, runs, second
 from tests.core.worlds import World, body, condition, live, service, settle, with_spec
 
 from hardened.core.checks.asked import strangeness
-from hardened.core.desired.verifier_pod import job_pod, load_pod, once_pod, verifier_pod
+from hardened.core.desired.check_pod import job_pod, load_pod, once_pod, verifier_pod
 from hardened.core.model.kit import Kit
 from hardened.core.model.manifest import ChildKey, Manifest
 from hardened.core.observe.observed import Made

@@ -11,8 +11,8 @@ from tests.core.releases import SPEC
 from tests.core.worlds import ANY_KEY, NOW, World, body, condition
 
 from hardened.core.needs.dependencies import cycle_of
-from hardened.core.obstacles import PATIENCE
 from hardened.core.plan import Plan, plan
+from hardened.core.status.blockers import PATIENCE
 
 
 def needing(*names: str, name: str = "a", **more: Any) -> dict[str, Any]:

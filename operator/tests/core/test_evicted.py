@@ -10,9 +10,9 @@ from tests.core.test_plan_hooks import UNDO, second
 from tests.core.worlds import World, body, condition, live_sample, service, settle, with_spec
 
 from hardened.core.checks.verdicts import health
+from hardened.core.desired.check_pod import job_pod, load_pod, verifier_pod
 from hardened.core.desired.disruption_budget import disruption_budget
 from hardened.core.desired.metadata import stack_selector
-from hardened.core.desired.verifier_pod import job_pod, load_pod, verifier_pod
 from hardened.core.model.kit import Kit
 from hardened.core.model.manifest import ChildKey, Manifest, key_of
 from hardened.core.model.reasons import Reason

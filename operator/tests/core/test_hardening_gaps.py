@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from tests.core.worlds import service
 
-from hardened.core.hardening import CHECKS, gaps
+from hardened.core.status.hardening import CHECKS, gaps
 
 DIGEST = "registry.example/shop@sha256:" + "0" * 64
 PROBE = {"httpGet": {"path": "/health"}}

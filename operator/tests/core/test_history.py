@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from hardened.core.model.manifest import ChildKey, Manifest, digest
-from hardened.core.revisions.history import BYTES_LIMIT, Kept, entries, files_key, revision_label
+from hardened.core.revisions.history import BYTES_LIMIT, History, entries, files_key, revision_label
 
 LIMIT = 10
 
@@ -33,18 +33,18 @@ def entry(number: int, **more: Any) -> Manifest:
     return {"revision": name(number), "image": f"shop:{number}", "createdAt": f"2026-01-01T00:00:{number:02}Z", **more}
 
 
-def kept(*numbers: int) -> Kept:
-    return Kept.of([stored(n) for n in numbers])
+def kept(*numbers: int) -> History:
+    return History.of([stored(n) for n in numbers])
 
 
 def test_only_revisions_count_and_they_are_in_order() -> None:
     children = [stored(2), {"kind": "Service", "metadata": {"name": "shop"}}, stored(1)]
     gone = stored(3, deletionTimestamp="2026-01-01T00:00:09Z")
-    assert [r["revision"] for r in Kept.of([*children, gone]).revisions] == [1, 2]
+    assert [r["revision"] for r in History.of([*children, gone]).revisions] == [1, 2]
 
 
 def test_a_revision_is_found_by_its_name_whatever_its_labels_say() -> None:
-    found = Kept.of([stored(1, labels={"hardened.dev/revision": "forged"}), stored(2)]).named(name(1))
+    found = History.of([stored(1, labels={"hardened.dev/revision": "forged"}), stored(2)]).named(name(1))
     assert found
     assert found["revision"] == 1
 
@@ -94,13 +94,13 @@ def large(number: int, **meta: Any) -> Manifest:
     ],
 )  # fmt: skip
 def test_the_bytes_of_a_history_are_bounded(revisions: list[Manifest], in_use: list[int], expected: list[int]) -> None:
-    found = Kept.of(revisions).surplus(frozenset(map(name, in_use)), LIMIT)
+    found = History.of(revisions).surplus(frozenset(map(name, in_use)), LIMIT)
     assert [r["revision"] for r in found] == list(expected)
 
 
 def test_one_that_went_for_its_bytes_is_not_missing() -> None:
     before = [entry(n) for n in range(1, 7)]
-    assert entries(Kept.of([large(n) for n in range(3, 7)]), before, LIMIT) == before[2:]
+    assert entries(History.of([large(n) for n in range(3, 7)]), before, LIMIT) == before[2:]
 
 
 FULL = range(2, LIMIT + 2)

@@ -12,7 +12,7 @@ from tests.core.test_migration_properties import ALL, MIGRATING, MigratingWorld,
 from tests.core.test_release_properties import EVENTS, happen
 
 from hardened.api.strategy import Strategy
-from hardened.core.model.release import COLORS, Demand, Migration, Next, Place, Stack, Traffic, Verdict, other
+from hardened.core.model.release import COLORS, DesiredState, Migration, Stack, Target, Traffic, Transition, Verdict, other
 from hardened.core.release import in_place
 from hardened.core.release.in_place import InPlace
 
@@ -24,15 +24,15 @@ class InPlaceWorld(MigratingWorld):
 
     strategy: Strategy = "RollingUpdate"
     color: str = COLORS[0]
-    living: set[Place] = field(default_factory=set)
-    up: set[Place] = field(default_factory=set)
+    living: set[Target] = field(default_factory=set)
+    up: set[Target] = field(default_factory=set)
     first: set[tuple[str, str]] = field(default_factory=set)
 
     @property
-    def stable(self) -> Place | None:
-        return Place(self.color, self.promoted[-1]) if self.promoted else None
+    def stable(self) -> Target | None:
+        return Target(self.color, self.promoted[-1]) if self.promoted else None
 
-    def next(self) -> Next:
+    def next(self) -> Transition:
         found = in_place.step(self.record, self.view(), MIGRATING, self.now)
         if found.promotes and self.record:
             self.color = self.record.place.color
@@ -40,7 +40,7 @@ class InPlaceWorld(MigratingWorld):
             self.first.add(release_of(found.record))
         return found
 
-    def demand(self) -> Demand:
+    def demand(self) -> DesiredState:
         return in_place.demand(self.record, self.view())
 
     def view(self) -> InPlace:
@@ -62,22 +62,22 @@ class InPlaceWorld(MigratingWorld):
         return InPlace(**{**vars(seen), "has_clients": True, "is_clear": is_clear, "is_free": is_free})
 
     def _stack(self, color: str, asked: Stack) -> Stack:
-        mine = Place(color, asked.revision)
+        mine = Target(color, asked.revision)
         is_settled = all(each == mine for each in self.living if each.color == color)
         return Stack(asked.revision, asked.wanted, asked.wanted if is_settled and mine in self.up else 0, is_settled)
 
     def _traffic(self) -> Traffic:
         if self.strategy == "RollingUpdate":
             asked = self.stacks.get(self.color)
-            return Traffic(Place(self.color, asked.revision) if asked and self.selector else None)
-        led = self.selector if isinstance(self.selector, Place) else None
+            return Traffic(Target(self.color, asked.revision) if asked and self.selector else None)
+        led = self.selector if isinstance(self.selector, Target) else None
         return Traffic(led, ready=self.replicas if led in self.up and self.has_followed else 0, has_followed=self.has_followed)
 
-    def is_empty(self, place: Place) -> bool:
+    def is_empty(self, place: Target) -> bool:
         asked = self.stacks.get(place.color, Stack(""))
         return place not in self.living and (asked.revision != place.revision or asked.wanted == 0)
 
-    def _bring(self, wanted: Demand) -> Iterator[None]:
+    def _bring(self, wanted: DesiredState) -> Iterator[None]:
         for color in COLORS:
             mine, live = wanted.stacks.get(color), self.stacks.get(color)
             after = Stack(mine.revision, mine.wanted) if mine else Stack(live.revision) if live else None
@@ -90,7 +90,7 @@ class InPlaceWorld(MigratingWorld):
             yield
 
     def _grow(self, color: str, live: Stack | None, after: Stack) -> None:
-        place = Place(color, after.revision)
+        place = Target(color, after.revision)
         if after.wanted and after.revision not in self.promoted:
             assert self.record
             assert self.record.migration is Migration.DONE, "pods before their migration has ended"
@@ -106,7 +106,7 @@ class InPlaceWorld(MigratingWorld):
 
     def pods(self) -> None:
         """Pods come up, where they can, and migrations end; what is not asked for any more leaves, but may take its time."""
-        asked = {Place(color, stack.revision) for color, stack in self.stacks.items() if stack.wanted}
+        asked = {Target(color, stack.revision) for color, stack in self.stacks.items() if stack.wanted}
         self.living |= asked
         self.up = {place for place in asked if place.revision != "dead"}
         self.ended |= self.running
@@ -114,7 +114,7 @@ class InPlaceWorld(MigratingWorld):
 
     def follow(self) -> None:
         super().follow()
-        self.living &= {Place(color, stack.revision) for color, stack in self.stacks.items() if stack.wanted}
+        self.living &= {Target(color, stack.revision) for color, stack in self.stacks.items() if stack.wanted}
 
     def go_on(self, seconds: object) -> None:
         """Nothing happens but what the cluster does by itself: as often as it takes to get into any step."""
@@ -154,7 +154,7 @@ def test_in_place_no_migration_is_left_half_done(strategy: Strategy, is_late: bo
     if world.wanted in ("one", "two") and world.wanted not in world.rejected and world.replicas:
         assert world.stable
         assert world.stable.revision == world.wanted
-    running = {Place(color, stack.revision): stack.wanted for color, stack in world.stacks.items() if stack.wanted}
+    running = {Target(color, stack.revision): stack.wanted for color, stack in world.stacks.items() if stack.wanted}
     assert running == ({world.stable: world.replicas} if world.stable and world.replicas else {})
     if ("status lost", None) not in events:
         done = {release for release in world.ended if release[0] != "stuck"}

@@ -10,7 +10,7 @@ from tests.core.worlds import NOW, World, body, condition, service, settle, with
 
 from hardened.api import names
 from hardened.core.checks.verdicts import CheckResult, NoData, Pending, Reported, job_result, once_result
-from hardened.core.desired.verifier_pod import job_pod
+from hardened.core.desired.check_pod import job_pod
 from hardened.core.model.manifest import ChildKey, Manifest
 from hardened.core.model.release import Verdict
 

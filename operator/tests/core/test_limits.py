@@ -6,7 +6,7 @@ import pytest
 from tests.core.worlds import WEB, service
 
 from hardened.api.quantity import amount
-from hardened.core.desired.verifier_pod import job_pod, load_pod, verifier_pod
+from hardened.core.desired.check_pod import job_pod, load_pod, verifier_pod
 from hardened.core.model.kit import Kit
 from hardened.core.model.manifest import Manifest
 from hardened.core.needs.limits import fitted

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from hardened.api.names import PROMOTION_ANNOTATION, REJECTED_ANNOTATION
-from hardened.core.model.marks import LIMIT, MESSAGE_LIMIT, Marks, marks_of
+from hardened.core.model.annotations import LIMIT, MESSAGE_LIMIT, RevisionAnnotations, annotations_of
 from hardened.core.model.reasons import Reason
 from hardened.core.model.release import Rejection
 
@@ -20,19 +20,19 @@ def stored(annotations: Any) -> dict[str, Any]:
 
 
 def test_what_was_written_is_read() -> None:
-    marks = Marks().promoted(7, "key").rejected(failed()).rejected(failed("other", "ein Prüfschritt: „nein“"))
-    assert marks_of(stored(marks.annotations()), "rev") == marks
-    assert Marks().annotations() == {}
+    marks = RevisionAnnotations().promoted(7, "key").rejected(failed()).rejected(failed("other", "ein Prüfschritt: „nein“"))
+    assert annotations_of(stored(marks.annotations()), "rev") == marks
+    assert RevisionAnnotations().annotations() == {}
 
 
 def test_what_a_revision_has_passed_is_remembered_also_once_it_is_gone_back_to_without_checks() -> None:
-    marks = Marks().promoted(1, "key").promoted(3)
+    marks = RevisionAnnotations().promoted(1, "key").promoted(3)
     assert (marks.promotion, marks.promoted_key) == (3, "key")
     assert marks.promoted(4, "other").promoted_key == "other"
 
 
 def test_a_key_is_rejected_once_and_the_newest_are_kept() -> None:
-    marks = Marks()
+    marks = RevisionAnnotations()
     for number in range(LIMIT + 3):
         marks = marks.rejected(failed(str(number), "x" * 1000))
     marks = marks.rejected(failed("5", "again"))
@@ -53,4 +53,4 @@ def test_a_key_is_rejected_once_and_the_newest_are_kept() -> None:
     ],
 )
 def test_what_cannot_be_read_is_no_mark(annotations: Any) -> None:
-    assert marks_of(stored(annotations), "rev") == Marks()
+    assert annotations_of(stored(annotations), "rev") == RevisionAnnotations()

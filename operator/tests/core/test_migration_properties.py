@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.core.test_release_properties import EVENTS, REVISIONS, TERMS, World, happen
 
-from hardened.core.model.release import Demand, Hooks, Migration, Next, Place, Record, Stack, Step, Verdict, View
+from hardened.core.model.release import DesiredState, Hooks, Input, Migration, ReleaseState, Stack, Step, Target, Transition, Verdict
 from hardened.core.release.machine import demand, step
 
 MIGRATING = replace(TERMS, migrates_within=timedelta(minutes=5))
@@ -17,7 +17,7 @@ ALL = (*REVISIONS, "stuck")
 _Release = tuple[str, str]
 
 
-def release_of(record: Record) -> _Release:
+def release_of(record: ReleaseState) -> _Release:
     return record.place.revision, record.started_at.isoformat()
 
 
@@ -33,7 +33,7 @@ class MigratingWorld(World):
     served: set[_Release] = field(default_factory=set)
     is_late: bool = False
 
-    def view(self) -> View:
+    def view(self) -> Input:
         return replace(super().view(), hooks=self.hooks())
 
     def hooks(self) -> Hooks:
@@ -54,13 +54,13 @@ class MigratingWorld(World):
             undone=(Verdict.PASSED, ""),
         )
 
-    def next(self) -> Next:
+    def next(self) -> Transition:
         return step(self.record, self.view(), MIGRATING, self.now)
 
-    def demand(self) -> Demand:
+    def demand(self) -> DesiredState:
         return demand(self.record, self.view(), MIGRATING)
 
-    def is_empty(self, place: Place) -> bool:
+    def is_empty(self, place: Target) -> bool:
         """Whether no pod of a place is left."""
         stack = self.stacks.get(place.color, Stack(""))
         return stack.revision != place.revision or stack.wanted == 0

@@ -14,8 +14,8 @@ from hardened.core.desired.children import at_rest
 from hardened.core.model.manifest import ChildKey, Manifest, key_of
 from hardened.core.needs.services import namesakes
 from hardened.core.observe.observed import Observed
-from hardened.core.obstacles import PATIENCE
 from hardened.core.revisions.revision import render
+from hardened.core.status.blockers import PATIENCE
 
 Spec = dict[str, Any]
 WORKER: Spec = {"image": "shop:1", "replicas": 1}

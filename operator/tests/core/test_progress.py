@@ -7,27 +7,27 @@ from typing import Any
 import pytest
 from tests.core.worlds import NOW
 
-from hardened.core.model.release import Next, Place, Record, Stack, Step, Terms, Traffic, View
+from hardened.core.model.release import Input, ReleasePolicy, ReleaseState, Stack, Step, Target, Traffic, Transition
 from hardened.core.observe.rollout import Rollout
 from hardened.core.release import in_place
 from hardened.core.release.in_place import InPlace
 from hardened.core.release.machine import step
 from hardened.core.release.moves import needed
 
-BLUE, GREEN = Place("blue", "last"), Place("green", "new")
-TERMS = Terms(progress_deadline=timedelta(seconds=100))
+BLUE, GREEN = Target("blue", "last"), Target("green", "new")
+TERMS = ReleasePolicy(progress_deadline=timedelta(seconds=100))
 SECOND = timedelta(seconds=1)
 LATE = NOW + TERMS.progress_deadline
 
 
-def view(green: Stack, *, blue: Stack | None = None, replicas: int = 6, leads_to: Place | None = BLUE, **more: Any) -> View:
+def view(green: Stack, *, blue: Stack | None = None, replicas: int = 6, leads_to: Target | None = BLUE, **more: Any) -> Input:
     """Revision `last` is stable in blue with two pods, and serves; green is as it is said."""
     stacks = {"blue": blue or Stack("last", replicas, 2), "green": green}
-    return View("new", "key", replicas, BLUE, stacks, **({"traffic": Traffic(leads_to, has_followed=True)} | more))
+    return Input("new", "key", replicas, BLUE, stacks, **({"traffic": Traffic(leads_to, has_followed=True)} | more))
 
 
-def record(at: Step = Step.SCALE_UP, **more: Any) -> Record:
-    return Record(GREEN, "key", at, NOW, **({"replicas": 2, "deadline": LATE} | more))
+def record(at: Step = Step.SCALE_UP, **more: Any) -> ReleaseState:
+    return ReleaseState(GREEN, "key", at, NOW, **({"replicas": 2, "deadline": LATE} | more))
 
 
 # ---- how many pods take over
@@ -47,13 +47,13 @@ NEEDED = [
 
 
 @pytest.mark.parametrize(("seen", "expected"), NEEDED)
-def test_how_many_pods_take_over(seen: View, expected: int) -> None:
+def test_how_many_pods_take_over(seen: Input, expected: int) -> None:
     assert needed(record(), seen, TERMS, NOW) == expected
 
 
 def test_a_cutover_that_fewer_pods_are_there_for_than_serve_by_now_is_recalled_and_one_that_was_made_is_not() -> None:
     grown = view(Stack("new", 6, 2), blue=Stack("last", 6, 3))
-    assert step(record(Step.CUTOVER), grown, TERMS, NOW) == Next(record(Step.CUTOVER, recalled_at=NOW))
+    assert step(record(Step.CUTOVER), grown, TERMS, NOW) == Transition(record(Step.CUTOVER, recalled_at=NOW))
     made = replace(grown, traffic=Traffic(GREEN, ready=2, has_followed=True))
     found = step(record(Step.CUTOVER), made, TERMS, NOW).record
     assert found
@@ -70,16 +70,16 @@ GROWING = record(replicas=5, available=1)
 @pytest.mark.parametrize(
     ("available", "at", "expected"),
     [
-        pytest.param(1, NOW, Next(GROWING, look_at=LATE), id="no further"),
-        pytest.param(2, NOW, Next(GROWING, look_at=TENTH), id="further, but right after the last time: not written yet"),
-        pytest.param(2, TENTH, Next(replace(GROWING, available=2, deadline=TENTH + TERMS.progress_deadline),),
+        pytest.param(1, NOW, Transition(GROWING, look_at=LATE), id="no further"),
+        pytest.param(2, NOW, Transition(GROWING, look_at=TENTH), id="further, but right after the last time: not written yet"),
+        pytest.param(2, TENTH, Transition(replace(GROWING, available=2, deadline=TENTH + TERMS.progress_deadline),),
                      id="further: the deadline is renewed"),
-        pytest.param(0, TENTH, Next(GROWING, look_at=LATE), id="less far"),
-        pytest.param(4, LATE, Next(replace(GROWING, available=4, deadline=LATE + TERMS.progress_deadline)),
+        pytest.param(0, TENTH, Transition(GROWING, look_at=LATE), id="less far"),
+        pytest.param(4, LATE, Transition(replace(GROWING, available=4, deadline=LATE + TERMS.progress_deadline)),
                      id="nobody was there to see it"),
     ],
 )  # fmt: skip
-def test_each_pod_that_becomes_available_renews_the_deadline(available: int, at: Any, expected: Next) -> None:
+def test_each_pod_that_becomes_available_renews_the_deadline(available: int, at: Any, expected: Transition) -> None:
     assert step(GROWING, view(Stack("new", 6, available)), TERMS, at) == expected
 
 
@@ -98,13 +98,13 @@ def test_a_pod_that_comes_and_goes_does_not_renew_it_for_ever() -> None:
 def test_a_step_that_is_entered_counts_from_what_is_there() -> None:
     entered = step(record(Step.APPROVAL, deadline=None), view(Stack("new", 1, 1)), TERMS, NOW).record
     assert entered == record(replicas=6, available=1)
-    assert step(record(available=1), view(Stack("new", 6, 2)), TERMS, NOW) == Next(record(Step.CUTOVER)), "and is not left with that"
+    assert step(record(available=1), view(Stack("new", 6, 2)), TERMS, NOW) == Transition(record(Step.CUTOVER)), "and is not left with that"
 
 
 def test_under_a_crd_that_cannot_hold_the_count_the_deadline_stands() -> None:
     deaf = view(Stack("new", 6, 3), counts=False)
     begun = record(replicas=5)
-    assert step(begun, deaf, TERMS, TENTH) == Next(begun, look_at=LATE)
+    assert step(begun, deaf, TERMS, TENTH) == Transition(begun, look_at=LATE)
     assert step(record(Step.APPROVAL, deadline=None), deaf, TERMS, NOW).record == record(replicas=6)
     assert step(begun, deaf, TERMS, LATE).rejects
 
@@ -121,28 +121,28 @@ def test_pods_of_the_last_template_are_told_from_those_that_they_replace(total: 
 
 @pytest.mark.parametrize("strategy", ["RollingUpdate", "Recreate"])
 def test_in_place_the_deadline_is_renewed_the_same(strategy: Any) -> None:
-    place = Place("blue" if strategy == "RollingUpdate" else "green", "new")
-    begun = Record(place, "key", Step.CUTOVER, NOW, replicas=6, deadline=LATE, strategy=strategy)
+    place = Target("blue" if strategy == "RollingUpdate" else "green", "new")
+    begun = ReleaseState(place, "key", Step.CUTOVER, NOW, replicas=6, deadline=LATE, strategy=strategy)
 
-    def at(come: int, moment: Any, before: Record = begun) -> Next:
+    def at(come: int, moment: Any, before: ReleaseState = begun) -> Transition:
         stack = Stack("new", 6, is_settled=False, come=come) if strategy == "RollingUpdate" else Stack("new", 6, come)
         seen = InPlace("new", "key", 6, BLUE, {place.color: stack}, Traffic(BLUE), strategy=strategy, has_clients=True)
         return in_place.step(before, seen, TERMS, moment)
 
-    assert at(0, TENTH) == Next(begun, look_at=LATE)
-    assert at(2, NOW + SECOND) == Next(begun, look_at=TENTH)
+    assert at(0, TENTH) == Transition(begun, look_at=LATE)
+    assert at(2, NOW + SECOND) == Transition(begun, look_at=TENTH)
     further = replace(begun, available=2, deadline=TENTH + TERMS.progress_deadline)
-    assert at(2, TENTH) == Next(further)
-    assert at(2, LATE, further) == Next(further, look_at=further.deadline)
+    assert at(2, TENTH) == Transition(further)
+    assert at(2, LATE, further) == Transition(further, look_at=further.deadline)
     assert at(2, further.deadline, further).rejects
 
 
 @pytest.mark.parametrize("strategy", ["RollingUpdate", "Recreate"])
 def test_in_place_a_rollback_by_hand_takes_over_with_the_pods_that_are_there(strategy: Any) -> None:
-    place = Place("blue" if strategy == "RollingUpdate" else "green", "old")
-    begun = Record(place, "", Step.CUTOVER, NOW, replicas=3, deadline=LATE, strategy=strategy, is_rollback=True)
+    place = Target("blue" if strategy == "RollingUpdate" else "green", "old")
+    begun = ReleaseState(place, "", Step.CUTOVER, NOW, replicas=3, deadline=LATE, strategy=strategy, is_rollback=True)
 
-    def after(available: int) -> Next:
+    def after(available: int) -> Transition:
         traffic = Traffic(place, ready=available, has_followed=True)
         seen = InPlace("new", "key", 3, BLUE, {place.color: Stack("old", 3, available)}, traffic, strategy=strategy, has_clients=True)
         return in_place.step(begun, seen, TERMS, NOW)

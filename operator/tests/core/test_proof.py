@@ -12,16 +12,16 @@ from hardened.core.checks.proof import Removal, look_at, proven, removal
 from hardened.core.checks.verdicts import CheckResult, NoData, Pending, Reported
 from hardened.core.model.manifest import ChildKey, Manifest
 from hardened.core.model.proof import Counts, Proof
-from hardened.core.model.release import Outcome, Place, Record, Step
+from hardened.core.model.release import CheckOutcome, ReleaseState, Step, Target
 from hardened.core.model.written import proof_of, proof_written
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 GRACE = 30 * SECOND
-GREEN, BLUE = Place("green", "two"), Place("blue", "one")
-WATCHED = Record(GREEN, "k", Step.VERIFY_AFTER, START, outcomes=(Outcome("zero-loss", True, requests=200, failed=1),))
+GREEN, BLUE = Target("green", "two"), Target("blue", "one")
+WATCHED = ReleaseState(GREEN, "k", Step.VERIFY_AFTER, START, outcomes=(CheckOutcome("zero-loss", True, requests=200, failed=1),))
 KEPT = replace(WATCHED, step=Step.KEEP, keep_until=START + 60 * SECOND)
-NEWER = Record(Place("blue", "three"), "k3", Step.PREVIEW, START + 50 * SECOND)
+NEWER = ReleaseState(Target("blue", "three"), "k3", Step.PREVIEW, START + 50 * SECOND)
 ENDS = START + 60 * SECOND
 OPEN = Proof(GREEN, START, Counts(200, 1), removed_by=ENDS + GRACE)
 COUNTED = Reported((CheckResult("zero-loss", True, requests=600, failed=0),))
@@ -40,11 +40,11 @@ COUNTED = Reported((CheckResult("zero-loss", True, requests=600, failed=0),))
         pytest.param(None, replace(OPEN, removed_by=None), 90, None, id="once it has said so"),
     ],
 )
-def test_when_a_removal_is_watched(record: Record | None, proof: Proof | None, at: int, expected: Removal | None) -> None:
+def test_when_a_removal_is_watched(record: ReleaseState | None, proof: Proof | None, at: int, expected: Removal | None) -> None:
     assert removal(record, proof, START + at * SECOND) == expected
 
 
-BEFORE = Proof(Place("blue", "zero"), START - timedelta(days=1), Counts(7, 0), Counts(7, 0))
+BEFORE = Proof(Target("blue", "zero"), START - timedelta(days=1), Counts(7, 0), Counts(7, 0))
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ BEFORE = Proof(Place("blue", "zero"), START - timedelta(days=1), Counts(7, 0), C
     ],
 )
 def test_what_is_kept(
-    before: Proof | None, record: Record | None, following: Record | None, said: Any, at: int, expected: Proof | None
+    before: Proof | None, record: ReleaseState | None, following: ReleaseState | None, said: Any, at: int, expected: Proof | None
 ) -> None:
     assert proven(before, record, following, said, GRACE, START + at * SECOND) == expected
 
@@ -87,7 +87,7 @@ def test_what_is_kept(
         pytest.param(None, BEFORE, 90, None, id="no more"),
     ],
 )
-def test_when_it_is_looked_at(record: Record | None, proof: Proof | None, at: int, expected: int | None) -> None:
+def test_when_it_is_looked_at(record: ReleaseState | None, proof: Proof | None, at: int, expected: int | None) -> None:
     assert look_at(record, proof, START + at * SECOND) == (None if expected is None else START + expected * SECOND)
 
 

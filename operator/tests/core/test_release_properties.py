@@ -14,25 +14,25 @@ from hardened.core.model.release import (
     LEAST_KEEP,
     LEAST_KEEP_REJECTED,
     PATIENCE_BACK,
-    Demand,
+    DesiredState,
     Hooks,
-    Place,
-    Record,
+    Input,
     Rejection,
-    Rollback,
+    ReleasePolicy,
+    ReleaseState,
+    RollbackRequest,
     Stack,
     Step,
-    Terms,
+    Target,
     Traffic,
     Verdict,
-    View,
 )
 from hardened.core.release.machine import demand, step
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 #: `dead` never has an available pod; `bad` fails its checks before, `worse` only under live traffic.
 REVISIONS = ("one", "two", "dead", "bad", "worse")
-TERMS = Terms(progress_deadline=timedelta(minutes=2), keep_previous=timedelta(minutes=1), has_checks_before=True)
+TERMS = ReleasePolicy(progress_deadline=timedelta(minutes=2), keep_previous=timedelta(minutes=1), has_checks_before=True)
 
 
 @dataclass
@@ -45,29 +45,29 @@ class World:
     wanted: str = "one"
     replicas: int = 2
     now: datetime = START
-    record: Record | None = None
+    record: ReleaseState | None = None
     promoted: list[str] = field(default_factory=list)
     rejected: set[str] = field(default_factory=set)
     stacks: dict[str, Stack] = field(default_factory=dict)
-    selector: Place | str | None = None
+    selector: Target | str | None = None
     has_followed: bool = True
-    left: dict[Place, datetime] = field(default_factory=dict)
+    left: dict[Target, datetime] = field(default_factory=dict)
     is_by_hand: bool = False  # somebody else led the switch to where it leads
     has_room: bool = True  # for more pods
     can_look: bool = True  # the pods of checks can be made
     is_drained: bool = False  # pods that are missing were taken away
-    back: Rollback | None = None
-    spared: dict[Place, datetime] = field(default_factory=dict)
+    back: RollbackRequest | None = None
+    spared: dict[Target, datetime] = field(default_factory=dict)
 
     @property
-    def stable(self) -> Place | None:
+    def stable(self) -> Target | None:
         if not self.promoted:
             return None
         color = next(c for c in COLORS if self.stacks.get(c, Stack("")).revision == self.promoted[-1])
-        return Place(color, self.promoted[-1])
+        return Target(color, self.promoted[-1])
 
-    def view(self) -> View:
-        place = self.selector if isinstance(self.selector, Place) else None
+    def view(self) -> Input:
+        place = self.selector if isinstance(self.selector, Target) else None
         stack = self.stacks.get(place.color) if place else None
         ready = stack.available if stack and place and stack.revision == place.revision else 0
         traffic = Traffic(place, isinstance(self.selector, str), ready if self.has_followed else 0, self.has_followed)
@@ -75,7 +75,7 @@ class World:
         before = Verdict.UNKNOWN if not self.can_look else Verdict.FAILED if target == "bad" else Verdict.PASSED
         after = Verdict.UNKNOWN if not self.can_look else Verdict.FAILED if target == "worse" else Verdict.PASSED
         hooks = Hooks(has_no_room=not self.has_room, is_blind=not self.can_look, is_unwatched=not self.can_look)
-        return View(
+        return Input(
             self.wanted, self.wanted, self.replicas, self.stable, {c: _counted(each) for c, each in self.stacks.items()}, traffic,
             frozenset(self.rejected), (before, ""), (after, ""), rollback=self.back, hooks=hooks,
             is_proven=self.wanted in self.promoted and self.wanted not in self.rejected, is_taken_away=self.is_drained,
@@ -123,7 +123,7 @@ class World:
         serving = serving or (self.promoted[-1] if self.promoted else "")
         to = next((each for each in reversed(self.promoted) if each not in self.rejected | {serving}), None)
         if to and self.back is None and not (self.record and self.record.step is Step.SWITCH_BACK):
-            self.back = Rollback(to, Rejection(serving, serving, Reason.ROLLED_BACK, "jane", after_cutover=True))
+            self.back = RollbackRequest(to, Rejection(serving, serving, Reason.ROLLED_BACK, "jane", after_cutover=True))
 
     def _settle(self) -> None:
         """As rulings.settled."""
@@ -131,7 +131,7 @@ class World:
         if self.back and is_quiet and self.stable and self.stable.revision == self.back.to:
             self.back = None
 
-    def _bring(self, wanted: Demand) -> Iterator[None]:
+    def _bring(self, wanted: DesiredState) -> Iterator[None]:
         """In the order of a plan: what takes pods away comes last."""
         changes = list(self._changes(wanted))
         for color, live, after in changes:
@@ -146,7 +146,7 @@ class World:
                 self._change(color, live, after)
                 yield
 
-    def _changes(self, wanted: Demand) -> Iterator[tuple[str, Stack | None, Stack]]:
+    def _changes(self, wanted: DesiredState) -> Iterator[tuple[str, Stack | None, Stack]]:
         for color in COLORS:
             mine, live = wanted.stacks.get(color, Stack("")), self.stacks.get(color)
             if live is None and not mine.revision:
@@ -158,10 +158,10 @@ class World:
     def _change(self, color: str, live: Stack | None, after: Stack) -> None:
         if live is not None and live.revision != after.revision:
             assert live.pods == 0, f"{after} replaces the pods of {live} one by one"
-        if live is not None and after.wanted < min(live.wanted, self.replicas) and Place(color, live.revision) in self.spared:
-            assert self.now - self.spared[Place(color, live.revision)] >= LEAST_KEEP, "a rollback that failed takes its target down"
+        if live is not None and after.wanted < min(live.wanted, self.replicas) and Target(color, live.revision) in self.spared:
+            assert self.now - self.spared[Target(color, live.revision)] >= LEAST_KEEP, "a rollback that failed takes its target down"
         if live is not None and live.available and (after.wanted < self.replicas or after.revision != live.revision):
-            place = Place(color, live.revision)
+            place = Target(color, live.revision)
             assert self.selector != place, f"{place} serves and is taken down"
             if place in self.left:
                 least = LEAST_KEEP if live.revision in self.promoted and live.revision not in self.rejected else LEAST_KEEP_REJECTED
@@ -169,7 +169,7 @@ class World:
         kept = live.available if live is not None and live.revision == after.revision else 0
         self.stacks[color] = replace(after, available=min(kept, after.wanted), pods=max(after.wanted, live.pods if live else 0))
 
-    def _flip(self, to: Place | None) -> None:
+    def _flip(self, to: Target | None) -> None:
         if to is not None and to != self.stable:
             assert self.record is not None
             assert (self.record.step, self.record.place) == (Step.CUTOVER, to)
@@ -177,7 +177,7 @@ class World:
             stack = self.stacks[to.color]
             assert stack.revision == to.revision
             assert stack.available >= self._least(self.record)
-        if isinstance(self.selector, Place) and not self.is_by_hand:
+        if isinstance(self.selector, Target) and not self.is_by_hand:
             self.left[self.selector] = self.now
         if to in self.left:
             del self.left[to]
@@ -185,10 +185,10 @@ class World:
             del self.spared[to]  # it serves again
         self.selector, self.has_followed, self.is_by_hand = to, False, False
 
-    def _least(self, record: Record) -> int:
+    def _least(self, record: ReleaseState) -> int:
         """No fewer pods than serve are led to, nor than were wanted; by hand half of them after a while."""
-        led = self.stacks.get(self.selector.color) if isinstance(self.selector, Place) else None
-        serving = led.available if led and isinstance(self.selector, Place) and led.revision == self.selector.revision else 0
+        led = self.stacks.get(self.selector.color) if isinstance(self.selector, Target) else None
+        serving = led.available if led and isinstance(self.selector, Target) and led.revision == self.selector.revision else 0
         if record.is_rollback:
             enough = serving if self.now < record.started_at + PATIENCE_BACK else min(serving, (self.replicas + 1) // 2)
         else:
@@ -217,7 +217,7 @@ class World:
             self.stacks[color] = replace(stack, available=stack.available + 1)
 
     def follow(self) -> None:
-        if not self.has_followed and isinstance(self.selector, Place):
+        if not self.has_followed and isinstance(self.selector, Target):
             for place in self.left:
                 if place.color != self.selector.color:
                     self.left[place] = self.now
@@ -332,7 +332,7 @@ def happen(world: World, what: str, how: object) -> None:
         case "led by hand":
             stack = world.stacks.get(str(how))
             if stack is not None:
-                world.selector, world.has_followed, world.is_by_hand = Place(str(how), stack.revision), True, True
+                world.selector, world.has_followed, world.is_by_hand = Target(str(how), stack.revision), True, True
         case "status lost":
             world.record = None
             world.left.clear()  # and with it since when a stack is led away from

@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hardened.core.model.reasons import Reason
-from hardened.core.model.release import COLORS, Place, Record, Rejection, Step
+from hardened.core.model.release import COLORS, Rejection, ReleaseState, Step, Target
 from hardened.core.model.written import record_of, written
 
 MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))
 MAYBE = st.none() | MOMENTS
 RECORDS = st.builds(
-    Record,
-    place=st.builds(Place, st.sampled_from(COLORS), st.text("0123456789abcdef", min_size=12, max_size=12)),
+    ReleaseState,
+    place=st.builds(Target, st.sampled_from(COLORS), st.text("0123456789abcdef", min_size=12, max_size=12)),
     key=st.text("0123456789abcdef", min_size=12, max_size=12),
     step=st.sampled_from(Step),
     started_at=MOMENTS,
@@ -34,11 +34,11 @@ RECORDS = st.builds(
     paused_at=MAYBE,
     remaining=st.none() | st.integers(0, 10**9).map(lambda ms: timedelta(milliseconds=ms)),
 )
-GOOD = written(Record(Place("blue", "abc"), "def", Step.CUTOVER, datetime(2026, 1, 1, tzinfo=UTC)))
+GOOD = written(ReleaseState(Target("blue", "abc"), "def", Step.CUTOVER, datetime(2026, 1, 1, tzinfo=UTC)))
 
 
 @given(RECORDS)
-def test_what_was_written_is_read(record: Record) -> None:
+def test_what_was_written_is_read(record: ReleaseState) -> None:
     assert record_of({"release": written(record)}) == record
 
 

@@ -8,35 +8,46 @@ import pytest
 from tests.core.worlds import NOW
 
 from hardened.core.model.reasons import Reason
-from hardened.core.model.release import Next, Place, Record, Rejection, Rollback, Stack, Step, Terms, Traffic, View
+from hardened.core.model.release import (
+    Input,
+    Rejection,
+    ReleasePolicy,
+    ReleaseState,
+    RollbackRequest,
+    Stack,
+    Step,
+    Target,
+    Traffic,
+    Transition,
+)
 from hardened.core.model.timing import paused
 from hardened.core.release.machine import demand, step
 
-BLUE, GREEN = Place("blue", "last"), Place("green", "new")
-TERMS = Terms()
+BLUE, GREEN = Target("blue", "last"), Target("green", "new")
+TERMS = ReleasePolicy()
 LEFT = Rejection("last", "key of last", Reason.ROLLED_BACK, "jane", after_cutover=True)
 SECOND = timedelta(seconds=1)
 LATE = NOW + TERMS.progress_deadline
 
 
 def view(
-    to: str = "", *, green: Stack | None = None, leads_to: Place = BLUE, has_followed: bool = True, serving: int = 2, **more: Any
-) -> View:
+    to: str = "", *, green: Stack | None = None, leads_to: Target = BLUE, has_followed: bool = True, serving: int = 2, **more: Any
+) -> Input:
     """Revision `last` is stable in blue with two pods; green is as it is said. serving: how many of the two are ready."""
     stacks = {"blue": Stack("last", 2, serving)} | ({"green": green} if green else {})
     given: dict[str, Any] = {"wanted": "last", "key": "key of last", "replicas": 2, "stable": BLUE, "stacks": stacks}
     traffic = Traffic(leads_to, ready=2, has_followed=has_followed)
-    return View(**(given | {"traffic": traffic, "rollback": Rollback(to, LEFT) if to else None} | more))
+    return Input(**(given | {"traffic": traffic, "rollback": RollbackRequest(to, LEFT) if to else None} | more))
 
 
-def record(at: Step, place: Place = GREEN, **more: Any) -> Record:
-    return Record(place, "key of new", at, NOW, **more)
+def record(at: Step, place: Target = GREEN, **more: Any) -> ReleaseState:
+    return ReleaseState(place, "key of new", at, NOW, **more)
 
 
-def back(at: Step, **more: Any) -> Record:
+def back(at: Step, **more: Any) -> ReleaseState:
     """On the way back to revision `old`, in green."""
     given = {"started_at": NOW, "replicas": 2, "deadline": LATE, "is_rollback": True, "left": LEFT}
-    return Record(Place("green", "old"), "", at, **(given | more))
+    return ReleaseState(Target("green", "old"), "", at, **(given | more))
 
 
 UP = Stack("old", 2, 2)
@@ -59,7 +70,7 @@ FIRST = [
     pytest.param(record(Step.VERIFY_BEFORE), view("old", green=Stack("new", 1, 1), rejected=ABANDONED), back(Step.SCALE_UP),
                  id="a release is abandoned, and marked by now"),
     pytest.param(paused(record(Step.PREVIEW), NOW), view("old", rejected=ABANDONED), back(Step.SCALE_UP), id="a paused one, too"),
-    pytest.param(record(Step.PREVIEW, Place("green", "old")), view("old"), back(Step.SCALE_UP), id="a release of the very same one"),
+    pytest.param(record(Step.PREVIEW, Target("green", "old")), view("old"), back(Step.SCALE_UP), id="a release of the very same one"),
     pytest.param(record(Step.VERIFY_AFTER), view("last", leads_to=GREEN), record(Step.SWITCH_BACK, is_rejected=True, left=LEFT),
                  id="watched: traffic is led back to stable"),
     pytest.param(record(Step.CUTOVER), view("old", leads_to=GREEN), record(Step.SWITCH_BACK, is_rejected=True, left=LEFT),
@@ -71,93 +82,93 @@ FIRST = [
 
 
 @pytest.mark.parametrize(("before", "seen", "after"), FIRST)
-def test_the_first_move(before: Record | None, seen: View, after: Record | None) -> None:
+def test_the_first_move(before: ReleaseState | None, seen: Input, after: ReleaseState | None) -> None:
     found = step(before, seen, TERMS, NOW)
     assert (found.record, found.promotes, found.rejects, found.failed) == (after, "", None, "")
 
 
 @pytest.mark.parametrize("at", [record(Step.PREFLIGHT), record(Step.APPROVAL), paused(record(Step.PREVIEW), NOW)])
-def test_a_release_that_is_abandoned_for_it_is_rejected_first_or_it_would_begin_anew(at: Record) -> None:
-    assert step(at, view("old"), TERMS, NOW) == Next(at, rejects=Rejection("new", "key of new", Reason.ABORTED, "jane"))
+def test_a_release_that_is_abandoned_for_it_is_rejected_first_or_it_would_begin_anew(at: ReleaseState) -> None:
+    assert step(at, view("old"), TERMS, NOW) == Transition(at, rejects=Rejection("new", "key of new", Reason.ABORTED, "jane"))
 
 
-OLD = Place("green", "old")
+OLD = Target("green", "old")
 MARKED = view("old", stable=OLD, green=UP, leads_to=OLD, rejected=frozenset({LEFT.key}))
 DONE = back(Step.KEEP, deadline=None, cutover_at=NOW, keep_until=NOW + 5 * SECOND)
 HALF = NOW + 15 * SECOND
 #: What served before, with what was to be gone back to beside it.
-RETURNED = Record(BLUE, "", Step.KEEP, NOW, cutover_at=NOW, keep_until=NOW + TERMS.keep_previous)
+RETURNED = ReleaseState(BLUE, "", Step.KEEP, NOW, cutover_at=NOW, keep_until=NOW + TERMS.keep_previous)
 
 
-def soon(at: Step, **more: Any) -> Record:
+def soon(at: Step, **more: Any) -> ReleaseState:
     """On the way back since 15 s."""
     return back(at, **{"started_at": NOW - 15 * SECOND, "deadline": LATE if at is Step.CUTOVER else LATE - 15 * SECOND, **more})
 
 
 LATER = [
-    pytest.param(back(Step.SCALE_UP), view("old", green=UP), Next(back(Step.CUTOVER)), id="its pods are up"),
-    pytest.param(back(Step.SCALE_UP), view("old", green=Stack("old", 2, 1)), Next(back(Step.SCALE_UP), look_at=HALF), id="one is missing"),
-    pytest.param(back(Step.SCALE_UP), view("old", green=Stack("old", 2, 1), serving=1), Next(back(Step.CUTOVER)), id="one of two serves"),
-    pytest.param(soon(Step.SCALE_UP), view("old", green=Stack("old", 2, 1)), Next(soon(Step.CUTOVER)),
+    pytest.param(back(Step.SCALE_UP), view("old", green=UP), Transition(back(Step.CUTOVER)), id="its pods are up"),
+    pytest.param(back(Step.SCALE_UP), view("old", green=Stack("old", 2, 1)), Transition(back(Step.SCALE_UP), look_at=HALF), id="missing"),
+    pytest.param(back(Step.SCALE_UP), view("old", green=Stack("old", 2, 1), serving=1), Transition(back(Step.CUTOVER)), id="one serves"),
+    pytest.param(soon(Step.SCALE_UP), view("old", green=Stack("old", 2, 1)), Transition(soon(Step.CUTOVER)),
                  id="after a while half of what is wanted is enough"),
     pytest.param(soon(Step.SCALE_UP, available=2), view("old", green=Stack("old", 5, 2), replicas=5, serving=5),
-                 Next(soon(Step.SCALE_UP, available=2), look_at=soon(Step.SCALE_UP).deadline), id="and less than half is not"),
+                 Transition(soon(Step.SCALE_UP, available=2), look_at=soon(Step.SCALE_UP).deadline), id="and less than half is not"),
     pytest.param(soon(Step.SCALE_UP, replicas=5), view("old", green=Stack("old", 5, 2), replicas=5, serving=2),
-                 Next(soon(Step.CUTOVER, replicas=5)), id="but where no more serve"),
+                 Transition(soon(Step.CUTOVER, replicas=5)), id="but where no more serve"),
     pytest.param(back(Step.SCALE_UP, deadline=LATE, started_at=NOW - 10 * SECOND, available=1), view("old", green=Stack("old", 2, 1)),
-                 Next(back(Step.SCALE_UP, deadline=LATE, started_at=NOW - 10 * SECOND, available=1), look_at=NOW + 5 * SECOND),
+                 Transition(back(Step.SCALE_UP, deadline=LATE, started_at=NOW - 10 * SECOND, available=1), look_at=NOW + 5 * SECOND),
                  id="it is looked at again then"),
-    pytest.param(back(Step.CUTOVER), view("old", green=Stack("old", 2, 1), serving=1), Next(back(Step.CUTOVER), look_at=LATE),
+    pytest.param(back(Step.CUTOVER), view("old", green=Stack("old", 2, 1), serving=1), Transition(back(Step.CUTOVER), look_at=LATE),
                  id="it is not recalled for the pod that is missing"),
-    pytest.param(back(Step.CUTOVER), view("old", green=Stack("old", 2, 1)), Next(back(Step.CUTOVER, recalled_at=NOW)),
+    pytest.param(back(Step.CUTOVER), view("old", green=Stack("old", 2, 1)), Transition(back(Step.CUTOVER, recalled_at=NOW)),
                  id="but where more serve by then"),
     pytest.param(back(Step.CUTOVER), view("old", green=Stack("old", 2, 1), traffic=Traffic(OLD, ready=1, has_followed=True)),
-                 Next(DONE, promotes="old", rejects=LEFT), id="traffic followed to all that are there"),
-    pytest.param(back(Step.SCALE_UP, deadline=NOW), view("old"), Next(None, failed="ScaleUp did not end within its deadline"),
+                 Transition(DONE, promotes="old", rejects=LEFT), id="traffic followed to all that are there"),
+    pytest.param(back(Step.SCALE_UP, deadline=NOW), view("old"), Transition(None, failed="ScaleUp did not end within its deadline"),
                  id="they never come: nothing is rejected"),
     pytest.param(back(Step.SCALE_UP, deadline=NOW), view("old", green=Stack("old", 2, 0)),
-                 Next(RETURNED, failed="ScaleUp did not end within its deadline"), id="nor is what has come taken down"),
-    pytest.param(back(Step.SCALE_UP), view("old", green=Stack("old", 2, 1), abort="joe"), Next(RETURNED, failed="joe"),
+                 Transition(RETURNED, failed="ScaleUp did not end within its deadline"), id="nor is what has come taken down"),
+    pytest.param(back(Step.SCALE_UP), view("old", green=Stack("old", 2, 1), abort="joe"), Transition(RETURNED, failed="joe"),
                  id="nor where it is aborted"),
-    pytest.param(back(Step.SCALE_UP), view("old", green=Stack("other", 2, 2), abort="joe"), Next(None, failed="joe"),
+    pytest.param(back(Step.SCALE_UP), view("old", green=Stack("other", 2, 2), abort="joe"), Transition(None, failed="joe"),
                  id="what is another revision's is not kept for it"),
-    pytest.param(back(Step.SWITCH_BACK, deadline=None, left=None), view("old", green=UP), Next(RETURNED),
+    pytest.param(back(Step.SWITCH_BACK, deadline=None, left=None), view("old", green=UP), Transition(RETURNED),
                  id="traffic is back from it: what was to be gone back to is kept"),
     pytest.param(back(Step.SWITCH_BACK, deadline=None, left=None), view("old", green=UP, has_followed=False),
-                 Next(back(Step.SWITCH_BACK, deadline=None, left=None)), id="not before it is back"),
-    pytest.param(back(Step.SCALE_UP), view("old", replicas=0), Next(None, failed="0 replicas are wanted"), id="nothing is wanted any more"),
-    pytest.param(back(Step.SCALE_UP), view("old", wanted="newer", key="k"), Next(back(Step.SCALE_UP), look_at=HALF),
+                 Transition(back(Step.SWITCH_BACK, deadline=None, left=None)), id="not before it is back"),
+    pytest.param(back(Step.SCALE_UP), view("old", replicas=0), Transition(None, failed="0 replicas are wanted"), id="nothing is wanted"),
+    pytest.param(back(Step.SCALE_UP), view("old", wanted="newer", key="k"), Transition(back(Step.SCALE_UP), look_at=HALF),
                  id="a newer spec waits"),
-    pytest.param(back(Step.SCALE_UP), view("old", abort="joe"), Next(None, failed="joe"), id="it is aborted, and nothing had come"),
-    pytest.param(back(Step.CUTOVER), view("old", green=UP, leads_to=OLD), Next(DONE, promotes="old", rejects=LEFT), id="traffic followed"),
-    pytest.param(back(Step.CUTOVER), MARKED, Next(DONE), id="it is marked already"),
+    pytest.param(back(Step.SCALE_UP), view("old", abort="joe"), Transition(None, failed="joe"), id="it is aborted, and nothing had come"),
+    pytest.param(back(Step.CUTOVER), view("old", green=UP, leads_to=OLD), Transition(DONE, promotes="old", rejects=LEFT), id="it followed"),
+    pytest.param(back(Step.CUTOVER), MARKED, Transition(DONE), id="it is marked already"),
     pytest.param(back(Step.CUTOVER, deadline=NOW), view("old", green=UP, leads_to=OLD, has_followed=False),
-                 Next(back(Step.SWITCH_BACK, deadline=None, left=None),
+                 Transition(back(Step.SWITCH_BACK, deadline=None, left=None),
                       failed="the endpoints did not follow the cutover within its deadline", leaves=True),
                  id="traffic never follows: back, and what served serves on"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("before", "seen", "expected"), LATER)
-def test_how_it_goes_on(before: Record, seen: View, expected: Next) -> None:
+def test_how_it_goes_on(before: ReleaseState, seen: Input, expected: Transition) -> None:
     assert step(before, seen, TERMS, NOW) == expected
 
 
 def test_what_was_left_by_hand_is_marked_once_traffic_has_left_it_and_goes_five_seconds_later() -> None:
     leaving = record(Step.SWITCH_BACK, is_rejected=True, left=LEFT)
-    assert step(leaving, view(leads_to=GREEN), TERMS, NOW) == Next(leaving)
-    assert step(leaving, view(has_followed=False), TERMS, NOW) == Next(leaving, rejects=LEFT), "nobody is to promote it meanwhile"
+    assert step(leaving, view(leads_to=GREEN), TERMS, NOW) == Transition(leaving)
+    assert step(leaving, view(has_followed=False), TERMS, NOW) == Transition(leaving, rejects=LEFT), "nobody is to promote it meanwhile"
     left = replace(leaving, confirmed_at=NOW)
-    assert step(leaving, view(), TERMS, NOW) == Next(left, rejects=LEFT)
-    assert step(leaving, view(rejected=frozenset({LEFT.key})), TERMS, NOW) == Next(left)
+    assert step(leaving, view(), TERMS, NOW) == Transition(left, rejects=LEFT)
+    assert step(leaving, view(rejected=frozenset({LEFT.key})), TERMS, NOW) == Transition(left)
     assert step(left, view(), TERMS, NOW + 4 * SECOND).record == left
-    assert step(left, view(), TERMS, NOW + 5 * SECOND) == Next(left, rejects=LEFT), "unmarked it would be released again"
+    assert step(left, view(), TERMS, NOW + 5 * SECOND) == Transition(left, rejects=LEFT), "unmarked it would be released again"
     assert step(left, view(rejected=frozenset({LEFT.key})), TERMS, NOW + 5 * SECOND).record is None
 
 
 def test_an_abort_is_a_failed_check() -> None:
     rejection = Rejection("new", "key of new", Reason.ABORTED, "joe")
-    assert step(record(Step.PREVIEW), view(abort="joe"), TERMS, NOW) == Next(None, rejects=rejection)
+    assert step(record(Step.PREVIEW), view(abort="joe"), TERMS, NOW) == Transition(None, rejects=rejection)
     watched = step(record(Step.VERIFY_AFTER), view(abort="joe", leads_to=GREEN), TERMS, NOW).record
     assert watched == record(Step.SWITCH_BACK, is_rejected=True, left=replace(rejection, after_cutover=True))
     assert step(KEPT, view(abort="joe"), TERMS, NOW).record == KEPT
@@ -166,7 +177,7 @@ def test_an_abort_is_a_failed_check() -> None:
 def test_a_paused_release_writes_nothing_while_what_serves_follows_its_replicas() -> None:
     held = paused(record(Step.SCALE_UP, deadline=LATE), NOW)
     seen = view(wanted="newer", key="k", green=Stack("new", 1, 1), replicas=5)
-    assert step(held, seen, TERMS, LATE + timedelta(hours=1)) == Next(held)
+    assert step(held, seen, TERMS, LATE + timedelta(hours=1)) == Transition(held)
     assert demand(held, seen, TERMS).stacks == {"blue": Stack("last", 5), "green": Stack("new", 1, 1)}
     assert demand(held, view(), TERMS).stacks == {"blue": Stack("last", 2)}, "what was not made yet is not made"
     assert step(held, view(), TERMS, NOW).record is None, "the spec is back at stable: nothing is left to be held"

@@ -7,18 +7,18 @@ import pytest
 from tests.core.worlds import NOW, STAMP, body, condition, service
 
 from hardened.api.names import SCHEMA_REVISION
-from hardened.core.model.finding import Finding
+from hardened.core.model.finding import Diagnosis
 from hardened.core.model.manifest import Manifest
 from hardened.core.model.reasons import MEANING, Reason
-from hardened.core.model.release import Place, Record, Step
+from hardened.core.model.release import ReleaseState, Step, Target
 from hardened.core.observe.rollout import Rollout
-from hardened.core.status import Situation, has_news, status_of, unparsed_status
+from hardened.core.status.status import Situation, has_news, status_of, unparsed_status
 
 DONE = Rollout(revision="new", wanted=2, total=2, updated=2, available=2, is_current=True, progressed_at=NOW)
 HEALTHY = Situation(
     revision="new",
     image="shop:2",
-    serving=Place("blue", "new"),
+    serving=Target("blue", "new"),
     serving_image="shop:2",
     selector={"hardened.dev/service": "shop", "hardened.dev/color": "blue"},
     replicas=2,
@@ -27,8 +27,8 @@ HEALTHY = Situation(
     drift=None,
     history=[],
 )
-REFUSED = Finding(Reason.APPLY_REFUSED, "apply Deployment shop-blue: no", is_final=True)
-FULL = Finding(Reason.QUOTA_EXCEEDED, "exceeded quota", is_final=False)
+REFUSED = Diagnosis(Reason.APPLY_REFUSED, "apply Deployment shop-blue: no", is_final=True)
+FULL = Diagnosis(Reason.QUOTA_EXCEEDED, "exceeded quota", is_final=False)
 TYPES = ["Ready", "Available", "Progressing", "Reconciling", "Stalled", "Hardened", "Drifted"]
 
 
@@ -38,7 +38,7 @@ def status(situation: Situation, before: dict[str, Any] | None = None) -> dict[s
 
 def with_rollout(**changes: Any) -> Situation:
     rollout = replace(DONE, **changes)
-    return replace(HEALTHY, rollout=rollout, serving=Place("blue", rollout.revision))
+    return replace(HEALTHY, rollout=rollout, serving=Target("blue", rollout.revision))
 
 
 @pytest.mark.parametrize(
@@ -99,14 +99,14 @@ def test_conditions(situation: Situation, ready: tuple[str, str], reconciling: s
     ],
 )
 def test_what_was_promoted_is_not_said_to_wait_for_it(is_approved: bool, text: str) -> None:
-    record = Record(Place("green", "new"), "key", Step.APPROVAL, NOW, is_approved=is_approved)
+    record = ReleaseState(Target("green", "new"), "key", Step.APPROVAL, NOW, is_approved=is_approved)
     ready = status(replace(HEALTHY, record=record))["conditions"][0]
     assert ready["message"] == f"Approval: revision new (shop:2) {text}"
 
 
 @pytest.mark.parametrize(("image", "shown"), [("shop:1", " (shop:1)"), ("", "")])
 def test_a_release_is_told_by_its_own_image_and_not_by_that_of_a_newer_spec(image: str, shown: str) -> None:
-    record = Record(Place("green", "older"), "key", Step.VERIFY_AFTER, NOW)
+    record = ReleaseState(Target("green", "older"), "key", Step.VERIFY_AFTER, NOW)
     (ready,) = (c for c in status(replace(HEALTHY, record=record, released_image=image))["conditions"] if c["type"] == "Ready")
     assert ready["message"] == f"VerifyAfter: revision older{shown} is watched under live traffic in green"
 
@@ -154,12 +154,12 @@ def test_a_crd_of_another_build_is_told(schema: str, reason: str) -> None:
 
 
 def test_drift_that_cannot_be_repaired_is_told() -> None:
-    drift = Finding(Reason.CLAIM_DELETING, "claim shop-data is being deleted")
+    drift = Diagnosis(Reason.CLAIM_DELETING, "claim shop-data is being deleted")
     assert condition(status(replace(HEALTHY, drift=drift)), "Drifted") == ("True", "ClaimDeleting")
     assert condition(status(HEALTHY), "Drifted") == ("False", "InStep")
 
 
-INVALID = Finding(Reason.INVALID_SPEC, "spec.image: Required value", is_final=True)
+INVALID = Diagnosis(Reason.INVALID_SPEC, "spec.image: Required value", is_final=True)
 
 
 def test_an_invalid_spec_keeps_what_was_known_of_what_runs() -> None:

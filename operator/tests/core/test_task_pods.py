@@ -13,8 +13,8 @@ from tests.core.worlds import World, body, condition, service, settle, with_spec
 from hardened.api import names
 from hardened.api.parse import parse
 from hardened.api.quantity import amount
+from hardened.core.desired.check_pod import job_pod, load_pod, once_pod, verifier_pod
 from hardened.core.desired.metadata import labels
-from hardened.core.desired.verifier_pod import job_pod, load_pod, once_pod, verifier_pod
 from hardened.core.model.kit import Kit
 from hardened.core.model.manifest import ChildKey, Manifest
 from hardened.core.observe.observed import Constraints

@@ -22,7 +22,7 @@ from hardened.core.checks.verdicts import (
     results_of,
     verdict,
 )
-from hardened.core.desired.verifier_pod import verifier_pod
+from hardened.core.desired.check_pod import verifier_pod
 from hardened.core.model.kit import Kit
 from hardened.core.model.release import Verdict
 from hardened.load.__main__ import exit_status

@@ -11,10 +11,10 @@ from tests.core.worlds import WEB, WORKER, service
 from hardened.api import names
 from hardened.api.verify import LoadCheck
 from hardened.core.checks.tasks import (
-    GrpcCheck,
-    HttpCheck,
+    GrpcTask,
+    HttpTask,
     Purpose,
-    TcpCheck,
+    TcpTask,
     checks_task,
     load_arguments,
     pod_name,
@@ -22,13 +22,13 @@ from hardened.core.checks.tasks import (
     task_seconds,
     told,
 )
+from hardened.core.desired.check_pod import START_SECONDS, job_pod, verifier_labels, verifier_pod
 from hardened.core.desired.deployment import deployment
 from hardened.core.desired.disruption_budget import disruption_budget
 from hardened.core.desired.network_policy import network_policy
 from hardened.core.desired.service import selector, switch_service
-from hardened.core.desired.verifier_pod import START_SECONDS, job_pod, verifier_labels, verifier_pod
 from hardened.core.model.kit import Kit
-from hardened.core.model.release import Place
+from hardened.core.model.release import Target
 from hardened.core.release.view import terms_of
 from hardened.core.revisions.pod_standard import violations
 from hardened.core.revisions.revision import render
@@ -45,7 +45,7 @@ PORTS = [
 ]
 SPEC = {**WEB, "ports": PORTS}
 SHOP = service(SPEC)
-SMOKE = HttpCheck(
+SMOKE = HttpTask(
     name="smoke",
     port="http",
     path="/health",
@@ -55,7 +55,7 @@ SMOKE = HttpCheck(
     interval=2 * SECOND,
     failure_limit=1,
 )
-CHECKS = (SMOKE, GrpcCheck(name="health", port=9000, service="shop.v1"), TcpCheck(name="open"))
+CHECKS = (SMOKE, GrpcTask(name="health", port=9000, service="shop.v1"), TcpTask(name="open"))
 
 
 def task(purpose: Purpose = Purpose.BEFORE, *checks: Any) -> dict[str, Any]:
@@ -91,7 +91,7 @@ def test_only_checks_before_the_cutover_ask_the_preview(purpose: Purpose, host: 
 
 
 def test_a_check_of_a_port_without_connections_is_not_made() -> None:
-    made = task(Purpose.BEFORE, SMOKE, HttpCheck(name="b", port="metrics"), TcpCheck(name="c", port=1), GrpcCheck(name="d", port="game"))
+    made = task(Purpose.BEFORE, SMOKE, HttpTask(name="b", port="metrics"), TcpTask(name="c", port=1), GrpcTask(name="d", port="game"))
     assert [check["name"] for check in made["checks"]] == ["smoke"]
 
 
@@ -108,7 +108,7 @@ def test_load_is_told_where_how_much_and_within_which_bounds() -> None:
 
 
 def test_a_job_is_told_which_revision_it_checks() -> None:
-    assert told(SHOP, Place("green", "0123456789ab"), Purpose.AFTER) == {
+    assert told(SHOP, Target("green", "0123456789ab"), Purpose.AFTER) == {
         "HARDENED_HOST": "shop.market.svc",
         "HARDENED_SERVICE": "shop",
         "HARDENED_NAMESPACE": "market",
@@ -155,7 +155,7 @@ def test_nothing_is_probed_where_clients_have_no_tcp_port(spec: dict[str, Any]) 
 
 def test_a_task_may_take_as_long_as_its_slowest_check() -> None:
     assert task_seconds(task()) == 30 + 5 * 2
-    quick = HttpCheck(name="quick", count=100, interval=SECOND / 10)
+    quick = HttpTask(name="quick", count=100, interval=SECOND / 10)
     assert task_seconds(task(Purpose.BEFORE, quick)) == 30 + 100 * 2, "every request may take two seconds"
     watch = probe_task(SHOP, render(SHOP), 60 * SECOND, 5 * SECOND)
     assert watch
@@ -177,7 +177,7 @@ def test_the_verifier_reads_what_the_longest_deadline_and_window_and_the_strange
     after = {"window": "1h", "checks": [{"name": "odd", "http": {"expectStatus": [100, 599], "count": 100, "maxLatency": "1m"}}]}
     terms = terms_of(service({**SPEC, "release": {"progressDeadline": "24h"}, "verify": {"afterCutover": after}}).spec)
     probe = probe_task(SHOP, render(SHOP), terms.window + 2 * terms.progress_deadline, terms.progress_deadline)
-    odd = HttpCheck(name="odd", expect_status=(100, 599), count=100, max_latency=60 * SECOND)
+    odd = HttpTask(name="odd", expect_status=(100, 599), count=100, max_latency=60 * SECOND)
     asked = checks_task(SHOP, render(SHOP), [odd], Purpose.AFTER, terms.progress_deadline)
     assert parse(json.dumps(probe)).probes[0].duration == 49 * 3600
     assert parse(json.dumps(asked)).wait == 24 * 3600
@@ -204,7 +204,7 @@ def test_nobody_takes_a_verifier_pod_for_the_application(color: str) -> None:
     carried, revision = pod()["metadata"]["labels"], render(SHOP)
     assert carried[names.SERVICE_LABEL] == "shop"
     assert carried[names.COMPONENT_LABEL] == "verifier"
-    for place in (Place(color, revision.name), None):
+    for place in (Target(color, revision.name), None):
         leads = switch_service(SHOP, revision, selector(SHOP, place))
         assert leads
         assert not matches({"matchLabels": leads["spec"]["selector"]}, carried)
@@ -217,7 +217,7 @@ def test_nobody_takes_a_verifier_pod_for_the_application(color: str) -> None:
 
 
 def test_a_release_finds_its_own_pod_again_and_no_other() -> None:
-    blue, other = Place("blue", "0123456789ab"), Place("green", "0123456789ab")
+    blue, other = Target("blue", "0123456789ab"), Target("green", "0123456789ab")
     name = pod_name(SHOP, blue, NOW, Purpose.BEFORE)
     assert name.startswith("shop-verify-before-")
     assert pod_name(SHOP, blue, NOW.astimezone(timezone(timedelta(hours=2))), Purpose.BEFORE) == name
@@ -225,7 +225,7 @@ def test_a_release_finds_its_own_pod_again_and_no_other() -> None:
         pod_name(SHOP, blue, NOW, Purpose.AFTER),
         pod_name(SHOP, blue, NOW + timedelta(microseconds=1), Purpose.BEFORE),
         pod_name(SHOP, other, NOW, Purpose.BEFORE),
-        pod_name(SHOP, Place("blue", "ba9876543210"), NOW, Purpose.BEFORE),
+        pod_name(SHOP, Target("blue", "ba9876543210"), NOW, Purpose.BEFORE),
     }
     assert len(others | {name}) == 5
 
@@ -233,6 +233,6 @@ def test_a_release_finds_its_own_pod_again_and_no_other() -> None:
 def test_the_longest_name_fits() -> None:
     longest = service(SPEC)
     longest = type(longest)("s" * 40, longest.namespace, longest.uid, 1, longest.spec)
-    found = {pod_name(longest, Place("green", "0123456789ab"), NOW, purpose) for purpose in Purpose}
+    found = {pod_name(longest, Target("green", "0123456789ab"), NOW, purpose) for purpose in Purpose}
     assert len(found) == len(Purpose)
     assert all(len(name) <= 63 for name in found)

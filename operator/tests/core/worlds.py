@@ -18,10 +18,10 @@ from hardened.api.parse import HardenedService, parse
 from hardened.core.model.manifest import ChildKey, Manifest, key_of
 from hardened.core.model.measurement import Sample
 from hardened.core.model.policy import Policy
-from hardened.core.observe.observed import Constraints, Made, Observed, Surroundings
+from hardened.core.observe.observed import Constraints, Made, NamespaceSnapshot, Observed
 from hardened.core.plan import Plan, plan
 from hardened.core.revisions.revision import revision_name
-from hardened.core.writes import ENDED_SECONDS
+from hardened.core.writes.writes import ENDED_SECONDS
 from hardened.errors import ApiFailure, Refused
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -265,7 +265,7 @@ def decide(service: Manifest, world: World, now: datetime = NOW, policy: Policy 
         if decided.look_at_pods:
             observed = observed.with_pods(world.pods, world.replica_sets)
         elif decided.look_around is not None:
-            observed = replace(observed, surroundings=Surroundings(tuple(world.quotas), world.config_maps, tuple(world.limit_ranges)))
+            observed = replace(observed, surroundings=NamespaceSnapshot(tuple(world.quotas), world.config_maps, tuple(world.limit_ranges)))
         elif decided.look_at_constraints:
             observed = replace(observed, constraints=world.constraints())
         elif decided.try_out:

@@ -12,7 +12,7 @@ from hardened.load.connection import failure_of
 from hardened.load.engine import Engine, Load
 from hardened.load.figures import Failure, Figures
 from hardened.load.schedule import Schedule
-from hardened.load.target import Target
+from hardened.load.target import LoadTarget
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def on_uvloop(*answers: Any, is_listening: bool = True, **more: Any) -> tuple[Fi
                 server._server.close()
                 await server._server.wait_closed()
             load = Load(**({"schedule": Schedule.constant(100, 0.05), "timeout": 30} | more))
-            return await Engine(Target("127.0.0.1", server.port), load).run(), server
+            return await Engine(LoadTarget("127.0.0.1", server.port), load).run(), server
 
     return asyncio.Runner(loop_factory=uvloop.new_event_loop).run(main())
 

@@ -14,7 +14,7 @@ from hardened.load.errors import BadLoad, CannotStart
 from hardened.load.figures import Failure, Figures, Outcome, Stop
 from hardened.load.recorder import Burst
 from hardened.load.schedule import Schedule, Stage
-from hardened.load.target import Target
+from hardened.load.target import LoadTarget
 
 TEN = Schedule.constant(10, 1)  # ten requests, 0.1 s between them
 
@@ -41,7 +41,7 @@ def run(*answers: Any, schedule: Schedule = TEN, during: Callable[[Engine], Awai
         outcomes: list[Outcome] = []
         async with TargetServer(*answers or [OK]) as server:
             clocks = {"clock": virtual_time.now, "cpu_clock": lambda: 0.0}
-            target = Target("127.0.0.1", server.port)
+            target = LoadTarget("127.0.0.1", server.port)
             engine = Engine(target, Load(schedule=schedule, **load), **({"observe": outcomes.append} | clocks | more))
             beside = asyncio.ensure_future(during(engine)) if during else None
             figures = await engine.run()
@@ -226,7 +226,7 @@ def test_a_port_where_nobody_listens() -> None:
     async def main() -> Figures:
         async with TargetServer(OK) as server:
             port = server.port
-        return await Engine(Target("127.0.0.1", port), Load(schedule=TEN), clock=virtual_time.now).run()
+        return await Engine(LoadTarget("127.0.0.1", port), Load(schedule=TEN), clock=virtual_time.now).run()
 
     assert virtual_time.run(main()).failures == {Failure.REFUSED: 10}
 
@@ -315,7 +315,7 @@ def test_a_signal_ends_it_at_once() -> None:
 def test_a_cancelled_run_still_tells_what_it_measured() -> None:
     async def main() -> Figures:
         async with TargetServer(OK, OK, hang) as server:
-            engine = Engine(Target("127.0.0.1", server.port), Load(schedule=TEN), clock=virtual_time.now)
+            engine = Engine(LoadTarget("127.0.0.1", server.port), Load(schedule=TEN), clock=virtual_time.now)
             task = asyncio.create_task(engine.run())
             await asyncio.sleep(0.35)
             assert engine.figures().requests == 4
@@ -338,7 +338,7 @@ def test_a_run_of_nothing_is_over_at_once() -> None:
 def test_a_host_without_an_address_is_no_start() -> None:
     # Two dots in a row are no name: it is refused here, and no name server is asked.
     with pytest.raises(CannotStart, match=r"a\.\.b"):
-        asyncio.run(Engine(Target("a..b", 80), Load(schedule=TEN)).run())
+        asyncio.run(Engine(LoadTarget("a..b", 80), Load(schedule=TEN)).run())
 
 
 @pytest.mark.parametrize("wrong", [{"timeout": 0}, {"connections": -1}, {"max_in_flight": 0}])

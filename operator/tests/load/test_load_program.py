@@ -19,10 +19,10 @@ from hardened.load.arguments import arguments, load_of, mark_of, target_of, thre
 from hardened.load.engine import Load
 from hardened.load.figures import Failure, Seen
 from hardened.load.recorder import Burst
-from hardened.load.reply import Reply
+from hardened.load.reply import ServerReply
 from hardened.load.report import report
 from hardened.load.schedule import Schedule, Stage
-from hardened.load.target import Target
+from hardened.load.target import LoadTarget
 from hardened.load.verdict import Failed, Invalid, Passed, Thresholds
 
 OPERATOR = Path(__file__).parents[2]
@@ -143,7 +143,7 @@ def test_arguments_say_what_a_run_is() -> None:
     words = "--host web --port 80 --path /x --header A:b --stage 5:1m --stage 0.5:500ms --timeout 2s --connections 3 --max-in-flight 9"
     limits = "--retry-idle-close --stop-after 4/1.5s --max-p95 250ms --max-mean 1s --max-error-ratio 0.1 --min-rate 3 --expect-shed"
     found = arguments(f"{words} {limits}".split())
-    assert target_of(found) == Target("web", 80, "/x", {"A": "b"})
+    assert target_of(found) == LoadTarget("web", 80, "/x", {"A": "b"})
     assert load_of(found) == Load(
         schedule=Schedule((Stage(5, 60), Stage(0.5, 0.5))),
         timeout=2,
@@ -167,14 +167,14 @@ def test_arguments_say_what_a_run_is() -> None:
 def test_marks_come_from_a_header_or_from_the_body(words: list[str], mark: str) -> None:
     function = mark_of(arguments(["--host", "web", "--port", "80", *words]))
     assert function is not None
-    assert function(Reply(200, {b"x-version": b"v1"}, b'{"version": "v2"}')) == mark
+    assert function(ServerReply(200, {b"x-version": b"v1"}, b'{"version": "v2"}')) == mark
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[1]", b'"x"', b"\xff", b"[" * 4096])
 def test_a_body_without_the_field_has_no_mark(body: bytes) -> None:
     function = mark_of(arguments(["--host", "web", "--port", "80", "--mark-json", "version"]))
     assert function is not None
-    assert function(Reply(500, {}, body)) == ""
+    assert function(ServerReply(500, {}, body)) == ""
 
 
 def test_each_verdict_has_its_exit_status() -> None:

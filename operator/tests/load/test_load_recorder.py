@@ -7,7 +7,7 @@ import pytest
 
 from hardened.load.errors import BadLoad
 from hardened.load.figures import Failure, Figures, Outcome, Seen, Slow
-from hardened.load.recorder import MAX_MARKS, OTHER_MARKS, SLOWEST, Burst, Recorder
+from hardened.load.recorder import MAX_MARKS, OTHER_MARKS, SLOWEST, Burst, LatencyRecorder
 
 BEGAN = 1000.0
 
@@ -19,7 +19,7 @@ def ended(at: float, latency: float = 0.01, status: int = 200, failure: Failure 
 
 
 def summed_up(outcomes: Sequence[Outcome], seconds: float = 10, burst: Burst | None = None) -> Figures:
-    recorder = Recorder(BEGAN, burst)
+    recorder = LatencyRecorder(BEGAN, burst)
     for outcome in outcomes:
         recorder.add(outcome)
     return recorder.figures(planned_seconds=10, seconds=seconds, unfinished=2, connections=3, cpu_ratio=0.5, stopped=None)
@@ -107,7 +107,7 @@ def test_marks_are_bounded_in_number_and_length() -> None:
     ],
 )
 def test_a_burst_is_so_many_failures_within_so_long(times: list[float], sees: bool) -> None:
-    recorder = Recorder(BEGAN, Burst(3, 2.0))
+    recorder = LatencyRecorder(BEGAN, Burst(3, 2.0))
     for at in times:
         recorder.add(ended(at, failure=Failure.REFUSED))
         recorder.add(ended(at))
@@ -121,7 +121,7 @@ def test_a_burst_of_nothing_is_refused(wrong: tuple[int, float]) -> None:
 
 
 def test_memory_does_not_grow_with_the_number_of_requests() -> None:
-    recorder = Recorder(BEGAN)
+    recorder = LatencyRecorder(BEGAN)
     for n in range(5000):
         recorder.add(ended(0, latency=n / 777, lag=n / 3333))
     assert len(recorder._latency._recent) < 400

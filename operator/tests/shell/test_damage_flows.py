@@ -10,7 +10,7 @@ from tests.shell import virtual_time
 from tests.shell.enumerations import turns
 from tests.shell.operator_world import RELEASED, World, service
 
-from hardened.core.observe.observed import Owner, owner_of
+from hardened.core.observe.observed import Ownership, owner_of
 from hardened.shell.kinds import HARDENED_SERVICE, Kind
 from hardened.shell.watches import CHILDREN
 
@@ -30,7 +30,9 @@ def create(strategy: str) -> Callable[[World], Any]:
 def children(world: World) -> list[tuple[Kind, Body]]:
     (svc,) = world.server.all(HARDENED_SERVICE)
     found = [(kind, child) for kind in CHILDREN for child in world.server.all(kind)]
-    return [(kind, child) for kind, child in found if owner_of({**child, "kind": kind.name}, "web", svc["metadata"]["uid"]) is Owner.OURS]
+    return [
+        (kind, child) for kind, child in found if owner_of({**child, "kind": kind.name}, "web", svc["metadata"]["uid"]) is Ownership.OURS
+    ]
 
 
 def damaged(*damages: Damage) -> Callable[[World], Any]:

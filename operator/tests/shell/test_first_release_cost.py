@@ -11,8 +11,8 @@ from tests.shell import virtual_time
 from tests.shell.operator_world import Killed, Strike, World, service
 
 from hardened.errors import LookAgain, Refused, TryAgain, Vanished
-from hardened.shell.announcements import announcements
 from hardened.shell.kinds import HARDENED_SERVICE, PERSISTENT_VOLUME_CLAIM, SERVICE, SERVICE_ACCOUNT, Kind
+from hardened.shell.status_events import status_events
 
 Body = dict[str, Any]
 Calls = Counter[tuple[str, str]]
@@ -77,7 +77,7 @@ def test_a_first_release_makes_twelve_writes_and_three_reads() -> None:
 )
 def test_that_a_release_begins_is_told_of_a_service_that_is_known(before: Body, expected: list[str]) -> None:
     begun = {"release": {"revision": "new", "color": "blue", "startedAt": "now"}, "conditions": before.get("conditions", [])}
-    assert [each.reason for each in announcements(before, begun)] == expected
+    assert [each.reason for each in status_events(before, begun)] == expected
 
 
 def test_more_pods_cost_nothing_more() -> None:

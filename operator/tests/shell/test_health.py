@@ -1,6 +1,6 @@
 import pytest
 
-from hardened.shell.health import Signs
+from hardened.shell.health import Liveness
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,7 @@ from hardened.shell.health import Signs
     ],
 )
 def test_problems(watch: float, queue: float, tick: float, now: float, words: list[str]) -> None:
-    signs = Signs(["Deployment", "Pod"], 0)
+    signs = Liveness(["Deployment", "Pod"], 0)
     signs.begin(0)
     signs.saw("Deployment", now)
     signs.saw("Pod", watch)
@@ -30,7 +30,7 @@ def test_problems(watch: float, queue: float, tick: float, now: float, words: li
 
 
 def test_until_all_are_watched_a_sign_of_anything_stands_for_all() -> None:
-    signs = Signs(["Deployment", "Pod"], 0)
+    signs = Liveness(["Deployment", "Pod"], 0)
     signs.beat(400)
     for now in range(400):
         signs.ticked(now)
@@ -47,7 +47,7 @@ def test_until_all_are_watched_a_sign_of_anything_stands_for_all() -> None:
 
 
 def test_a_loop_that_was_late_is_well_again_after_the_next_tick() -> None:
-    signs = Signs([], 0)
+    signs = Liveness([], 0)
     signs.beat(100)
     signs.ticked(10)
     assert signs.lag(10) == 9

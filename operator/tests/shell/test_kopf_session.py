@@ -11,7 +11,7 @@ from tests.shell.http_server import Server, reply, status
 from e2e.faults.tls import make_server_tls
 from hardened.shell.cache import Cache
 from hardened.shell.credentials import Credentials
-from hardened.shell.health import WATCH_LIMIT, Signs
+from hardened.shell.health import WATCH_LIMIT, Liveness
 from hardened.shell.watches import WATCHED, Login, Watching
 from hardened.shell.workqueue import WorkQueue
 
@@ -24,7 +24,7 @@ class Session:
     now = WATCH_LIMIT
 
     def __init__(self) -> None:
-        self.signs = Signs((kind.plural for kind in WATCHED), 0)
+        self.signs = Liveness((kind.plural for kind in WATCHED), 0)
         self.signs.begin(0)
         self.signs.beat(self.now)
         self.signs.ticked(self.now - 1)

@@ -8,10 +8,10 @@ import pytest
 from tests.memory.api_server import Call, MemoryApiServer
 
 from hardened.core.model.manifest import ChildKey
-from hardened.core.observe.observed import Constraints, Surroundings
+from hardened.core.observe.observed import Constraints, NamespaceSnapshot
 from hardened.errors import ApiFailure, LookAgain, Refused, TryAgain
 from hardened.shell.kinds import LIMIT_RANGE, NETWORK_POLICY, POD, RESOURCE_QUOTA, Kind
-from hardened.shell.surroundings import Lookout
+from hardened.shell.namespace_reader import NamespaceReader
 
 
 def pod(name: str) -> dict[str, object]:
@@ -37,7 +37,7 @@ def test_what_cannot_be_made_is_told_with_why(failure: ApiFailure | None, is_tol
             raise failure
 
     api.before = fail
-    found = asyncio.run(Lookout(api).refused([pod("one"), pod("two")]))
+    found = asyncio.run(NamespaceReader(api).refused([pod("one"), pod("two")]))
     assert found == ({ChildKey("Pod", "one"): failure} if is_told else {})
     assert api.all(POD) == []
     assert (api.writes, api.changes) == ([], [])
@@ -64,7 +64,7 @@ def found(live: Iterable[Mapping[str, Any]]) -> list[str]:
 
 def test_a_namespace_demands_what_its_limit_ranges_say_and_the_policies_that_are_not_ours() -> None:
     async def look() -> None:
-        lookout = Lookout(await demanding())
+        lookout = NamespaceReader(await demanding())
         seen = await lookout.constraints("shop")
         assert (found(seen.limit_ranges), found(seen.policies), seen.is_known) == (["sizes"], ["default-deny"], True)
         assert await lookout.constraints("mall") == Constraints()
@@ -75,10 +75,10 @@ def test_a_namespace_demands_what_its_limit_ranges_say_and_the_policies_that_are
 def test_limit_ranges_count_before_a_release_where_there_is_a_quota() -> None:
     async def look() -> None:
         api = await demanding()
-        lookout = Lookout(api)
+        lookout = NamespaceReader(api)
         assert found((await lookout.look("shop", ())).limit_ranges) == ["sizes"]
         api.calls.clear()
-        assert await lookout.look("mall", ()) == Surroundings(config_maps={})
+        assert await lookout.look("mall", ()) == NamespaceSnapshot(config_maps={})
         assert [call.kind for call in api.calls] == [RESOURCE_QUOTA]
 
     asyncio.run(look())
@@ -93,8 +93,8 @@ def test_under_the_rights_of_an_older_chart_what_may_not_be_listed_demands_nothi
     async def look() -> None:
         api = await demanding()
         api.before = refuse
-        lookout = Lookout(api)
-        with caplog.at_level("INFO", "hardened.shell.surroundings"):
+        lookout = NamespaceReader(api)
+        with caplog.at_level("INFO", "hardened.shell.namespace_reader"):
             for _ in range(3):
                 seen = await lookout.constraints("shop")
         assert seen.is_known

@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hardened.shell.places import Places
+from hardened.shell.release_slots import ReleaseSlots
 from hardened.shell.workqueue import Key
 
 A, B, C, D = (Key("shop", name) for name in "abcd")
@@ -20,7 +20,7 @@ def at(step: str, phase: str = "") -> dict[str, Any]:
 
 
 def test_who_works_keeps_its_place_and_others_get_what_is_left() -> None:
-    places = Places(2)
+    places = ReleaseSlots(2)
     assert places.saw(A, at("Preview")) == ()
     assert places.has_place(B)
     places.saw(B, at("Cutover"))
@@ -30,7 +30,7 @@ def test_who_works_keeps_its_place_and_others_get_what_is_left() -> None:
 
 def test_who_begins_anew_goes_to_the_end_of_the_line() -> None:
     """Else a spec that is changed again and again would hold a place for ever."""
-    places = Places(1)
+    places = ReleaseSlots(1)
     places.saw(A, at("Preview"))
     assert places.has_place(A)
     places.saw(B, at("Queued", "Paused"))
@@ -44,11 +44,11 @@ def test_who_begins_anew_goes_to_the_end_of_the_line() -> None:
 
 
 def test_who_begins_anew_keeps_a_place_that_is_nobody_elses() -> None:
-    places = Places(2)
+    places = ReleaseSlots(2)
     places.saw(A, at("Preview"))
     places.saw(C, at("Queued"))
     assert places.has_place(A), "there is another one for who waits"
-    others = Places(2)
+    others = ReleaseSlots(2)
     others.saw(A, at("Preview"))
     others.saw(Key("mall", "a"), at("Preview"))
     others.saw(B, at("Queued"))
@@ -56,7 +56,7 @@ def test_who_begins_anew_keeps_a_place_that_is_nobody_elses() -> None:
 
 
 def test_who_waits_is_woken_in_turn() -> None:
-    places = Places(1)
+    places = ReleaseSlots(1)
     places.saw(A, at("Preview"))
     for key in (B, C, B):
         assert places.saw(key, at("Queued")) == ()
@@ -68,7 +68,7 @@ def test_who_waits_is_woken_in_turn() -> None:
 
 
 def test_one_that_is_to_be_approved_holds_no_place_and_waits_for_one() -> None:
-    places = Places(1)
+    places = ReleaseSlots(1)
     places.saw(A, at("Preview"))
     assert places.saw(A, at("Approval")) == ()
     assert places.has_place(B)
@@ -77,7 +77,7 @@ def test_one_that_is_to_be_approved_holds_no_place_and_waits_for_one() -> None:
 
 
 def test_who_waits_for_somebody_else_first_does_not_keep_the_place_from_those_behind() -> None:
-    places = Places(1)
+    places = ReleaseSlots(1)
     places.saw(A, at("ScaleUp"))
     places.saw(B, at("Approval", "Progressing"))
     places.saw(C, at("Queued", "Paused"))
@@ -87,7 +87,7 @@ def test_who_waits_for_somebody_else_first_does_not_keep_the_place_from_those_be
 
 
 def test_who_leaves_the_line_lets_the_next_one_have_the_place() -> None:
-    places = Places(1)
+    places = ReleaseSlots(1)
     places.saw(A, at("Preview"))
     places.saw(B, at("Queued"))
     places.saw(C, at("Queued"))
@@ -98,7 +98,7 @@ def test_who_leaves_the_line_lets_the_next_one_have_the_place() -> None:
 
 
 def test_what_cannot_be_read_holds_no_place() -> None:
-    places = Places(1)
+    places = ReleaseSlots(1)
     places.saw(A, {"release": "Preview"})
     assert places.has_place(B)
 
@@ -108,13 +108,13 @@ def key(text: str) -> Key:
 
 
 def test_the_first_release_of_a_service_takes_no_place() -> None:
-    places = Places(1)
+    places = ReleaseSlots(1)
     places.saw(A, {name: value for name, value in at("Preview").items() if name != "stable"})
     assert places.has_place(B)
 
 
 def test_one_that_gave_its_place_up_waits_in_line() -> None:
-    places = Places(1)
+    places = ReleaseSlots(1)
     places.saw(A, at("Preview"))
     places.saw(B, at("Queued"))
     stalled = at("Preview")
@@ -126,7 +126,7 @@ def test_one_that_gave_its_place_up_waits_in_line() -> None:
 
 
 def test_a_namespace_holds_no_more_than_its_share_while_others_wait() -> None:
-    places = Places(4, 0.5)
+    places = ReleaseSlots(4, 0.5)
     mall = [key(f"mall/{n}") for n in range(6)]
     for each in mall[:4]:
         assert places.has_place(each), "nobody waits"
@@ -146,7 +146,7 @@ def test_a_namespace_holds_no_more_than_its_share_while_others_wait() -> None:
 
 
 def test_where_nobody_else_waits_a_namespace_may_have_every_place() -> None:
-    places = Places(2, 0.5)
+    places = ReleaseSlots(2, 0.5)
     places.saw(key("mall/a"), at("Preview"))
     places.saw(key("shop/a"), at("Approval", "Progressing"))
     assert places.has_place(key("mall/b")), "who waits for a person takes no place"
@@ -161,7 +161,7 @@ def test_whatever_comes_who_waits_alone_in_a_namespace_is_not_kept_by_another_on
     limit: int, share: float, moves: list[tuple[str, int, bool]]
 ) -> None:
     """No more than one and a half times as many are at work, and one namespace alone keeps nobody else waiting."""
-    places, working, own = Places(limit, share), set[Key](), max(1, int(limit * share))
+    places, working, own = ReleaseSlots(limit, share), set[Key](), max(1, int(limit * share))
     for namespace, name, leaves in moves:
         each = Key(namespace, str(name))
         if leaves:

@@ -177,7 +177,7 @@ def test_where_the_quotas_may_not_be_listed_releases_go_on_without(caplog: pytes
     async def play() -> str:
         world = World()
         world.server.before = refuse
-        with caplog.at_level("INFO", "hardened.shell.surroundings"):
+        with caplog.at_level("INFO", "hardened.shell.namespace_reader"):
             await world.play(limit(1), create_released, release("web:2"))
         return seen(world)[3]
 

@@ -3,7 +3,7 @@
 import pytest
 
 from hardened.core.model.manifest import ChildKey
-from hardened.core.observe.observed import Observed, Trouble
+from hardened.core.observe.observed import Observed, WriteError
 from hardened.errors import ApiFailure, Refused, TryAgain
 from hardened.shell.refusals import Refusals
 
@@ -16,7 +16,7 @@ KEY = ChildKey("Service", "web")
 def test_what_fails_twice_in_a_row_is_told(failure: ApiFailure) -> None:
     first = Refusals(frozenset())
     assert first.wrote(Observed(), KEY, failure).troubles == ()
-    assert Refusals(first.seen).wrote(Observed(), KEY, failure).troubles == (Trouble("write Service web", failure),)
+    assert Refusals(first.seen).wrote(Observed(), KEY, failure).troubles == (WriteError("write Service web", failure),)
 
 
 def test_a_server_that_is_busy_is_waited_for() -> None:

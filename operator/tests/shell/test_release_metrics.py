@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from hardened.core.model.proof import Counts, Proof
 from hardened.core.model.reasons import Reason
-from hardened.core.model.release import Place, Record, Rejection, Step
+from hardened.core.model.release import Rejection, ReleaseState, Step, Target
 from hardened.core.model.written import Stable, proof_written, rejection_written, stable_written, written
 from hardened.shell.release_metrics import ReleaseMetrics
 from hardened.shell.workqueue import Key
@@ -17,8 +17,8 @@ from hardened.shell.workqueue import Key
 START = datetime(2026, 1, 1, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 WEB = Key("shop", "web")
-OLD, NEW = Place("blue", "one"), Place("green", "two")
-PREVIEW = Record(NEW, "k", Step.PREVIEW, START)
+OLD, NEW = Target("blue", "one"), Target("green", "two")
+PREVIEW = ReleaseState(NEW, "k", Step.PREVIEW, START)
 CUTOVER, WATCHED = replace(PREVIEW, step=Step.CUTOVER), replace(PREVIEW, step=Step.VERIFY_AFTER, cutover_at=START + 9 * SECOND)
 KEPT, BACK = replace(WATCHED, step=Step.KEEP), replace(WATCHED, step=Step.SWITCH_BACK)
 BACK_TO = replace(CUTOVER, is_rollback=True)
@@ -26,7 +26,7 @@ PIN = Rejection("two", "k", Reason.CHECK_FAILED, "no")
 
 
 def status(
-    record: Record | None = None, *, stable: Place = OLD, pin: Rejection | None = None, proof: Proof | None = None
+    record: ReleaseState | None = None, *, stable: Target = OLD, pin: Rejection | None = None, proof: Proof | None = None
 ) -> dict[str, Any]:
     return {
         "stable": stable_written(Stable(stable, 1)),

@@ -22,7 +22,7 @@ from hardened.shell import reading, streams, watcher
 from hardened.shell.cache import Cache
 from hardened.shell.client import Client
 from hardened.shell.credentials import Credentials
-from hardened.shell.health import Signs
+from hardened.shell.health import Liveness
 from hardened.shell.kinds import (
     CONFIG_MAP,
     CONTROLLER_REVISION,
@@ -215,7 +215,7 @@ def test_every_kind_at_once_in_the_first_list_and_in_the_watches_of_a_whole_proc
     items = [strange(value, place, name=f"s{number}") for number, (value, place) in enumerate(texts)]
 
     async def scenario() -> None:
-        cache, signs = Cache(), Signs((kind.plural for kind in WATCHED), time.monotonic())
+        cache, signs = Cache(), Liveness((kind.plural for kind in WATCHED), time.monotonic())
         queue = WorkQueue(time.monotonic, random.Random(1))
         watching = Watching(cache, queue, signs, time.monotonic)
         told = {kind.plural: [*(news(kind, item) for item in items), news(kind, canary(11))] for kind in WATCHED}

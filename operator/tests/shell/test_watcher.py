@@ -11,7 +11,7 @@ from tests.shell.discovery import Discovery
 from hardened.shell import watcher
 from hardened.shell.cache import Cache
 from hardened.shell.credentials import Credentials
-from hardened.shell.health import Signs
+from hardened.shell.health import Liveness
 from hardened.shell.watches import OPTIONAL, WATCHED, Watching
 from hardened.shell.workqueue import WorkQueue
 
@@ -32,7 +32,7 @@ def test_what_discovery_tells_of_late_is_watched(
 
     async def scenario() -> None:
         loop = asyncio.get_running_loop()
-        signs = Signs((kind.plural for kind in WATCHED), time.monotonic())
+        signs = Liveness((kind.plural for kind in WATCHED), time.monotonic())
         watching = Watching(Cache(), WorkQueue(time.monotonic, random.Random(1)), signs, time.monotonic)
         async with Discovery(*late) as api:
 
@@ -65,7 +65,7 @@ def test_a_cluster_whose_crds_are_older_is_watched_at_once_and_asked_again_for_w
     (lacking,) = (kind.plural for kind in OPTIONAL)
 
     async def scenario() -> None:
-        signs = Signs((kind.plural for kind in WATCHED), 0)
+        signs = Liveness((kind.plural for kind in WATCHED), 0)
         watching = Watching(Cache(), WorkQueue(time.monotonic, random.Random(1)), signs, time.monotonic)
         async with Discovery(lacking, looks=1) as api:
 

@@ -24,9 +24,9 @@ from hardened.verifier.requests import (
     asking,
     is_reachable,
 )
-from hardened.verifier.task import Target
+from hardened.verifier.task import RequestTarget
 
-TARGET = Target("http", "127.0.0.1", 0, path="/health?deep=1")
+TARGET = RequestTarget("http", "127.0.0.1", 0, path="/health?deep=1")
 OK = reply(200, b"all is well")
 CHUNKS = b"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nis\r\n5\r\n well\r\n0\r\n\r\n"
 
@@ -43,7 +43,7 @@ def run(ask: Awaitable[Any]) -> Any:
     return asyncio.run(bounded())
 
 
-async def asked(target: Target, within: float = 2.0, addresses: Addresses | None = None) -> str:
+async def asked(target: RequestTarget, within: float = 2.0, addresses: Addresses | None = None) -> str:
     return await asking("shop", addresses or Addresses(), [target.kind])(target, within)
 
 

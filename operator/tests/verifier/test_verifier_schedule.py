@@ -9,11 +9,11 @@ import pytest
 from hardened.verifier.checks import run_check
 from hardened.verifier.probe import run_probe
 from hardened.verifier.report import Result
-from hardened.verifier.requests import Ask
-from hardened.verifier.task import Check, Probe, Target
+from hardened.verifier.requests import Request
+from hardened.verifier.task import CheckTask, ProbeTask, RequestTarget
 
 Virtually = Callable[[Coroutine[Any, Any, Any]], Any]
-TARGET = Target("tcp", "shop", 80)
+TARGET = RequestTarget("tcp", "shop", 80)
 
 
 class Service:
@@ -24,7 +24,7 @@ class Service:
         self.asked_at: list[float] = []
         self.begin = asyncio.get_running_loop().time()
 
-    async def ask(self, target: Target, within: float) -> str:
+    async def ask(self, target: RequestTarget, within: float) -> str:
         now = asyncio.get_running_loop().time() - self.begin
         self.asked_at.append(round(now, 3))
         for lasts, takes, failure in self.spans:
@@ -35,25 +35,25 @@ class Service:
         raise AssertionError("the last span has no end")
 
 
-def check(**changes: Any) -> Check:
-    return Check(**{"name": "smoke", "target": TARGET, "count": 5, "interval": 1.0, "failure_limit": 0, **changes})
+def check(**changes: Any) -> CheckTask:
+    return CheckTask(**{"name": "smoke", "target": TARGET, "count": 5, "interval": 1.0, "failure_limit": 0, **changes})
 
 
-def probe(**changes: Any) -> Probe:
-    return Probe(
+def probe(**changes: Any) -> ProbeTask:
+    return ProbeTask(
         **{"name": "zero-loss", "target": TARGET, "rate": 20, "duration": 10.0, "burst_failures": 10, "burst_seconds": 2.0, **changes}
     )
 
 
 async def run(
-    what: Check | Probe, *spans: tuple[float, float, str], stop_after: float | None = None
+    what: CheckTask | ProbeTask, *spans: tuple[float, float, str], stop_after: float | None = None
 ) -> tuple[Result | None, list[float], float]:
     """The result, when it asked, and how long all of it took."""
     loop, stop, service = asyncio.get_running_loop(), asyncio.Event(), Service(*spans)
-    ask: Ask = service.ask
+    ask: Request = service.ask
     if stop_after is not None:
         loop.call_later(stop_after, stop.set)
-    result = await (run_check(what, ask, stop) if isinstance(what, Check) else run_probe(what, ask, stop))
+    result = await (run_check(what, ask, stop) if isinstance(what, CheckTask) else run_probe(what, ask, stop))
     return result, service.asked_at, round(loop.time() - service.begin, 3)
 
 
@@ -84,7 +84,7 @@ REFUSED = "nobody accepts connections on port 80"
     ],
 )  # fmt: skip
 def test_a_check_asks_in_turn(
-    what: Check, spans: list[Any], has_passed: bool, message: str, asked_at: list[float], virtually: Virtually
+    what: CheckTask, spans: list[Any], has_passed: bool, message: str, asked_at: list[float], virtually: Virtually
 ) -> None:
     result, asked, _ = virtually(run(what, *spans))
     assert (result.has_passed, result.message, asked) == (has_passed, message, asked_at)

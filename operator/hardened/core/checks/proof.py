@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from hardened.core.checks.tasks import ZERO_LOSS
 from hardened.core.checks.verdicts import Pending, Reported, Results
 from hardened.core.model.proof import Counts, Proof
-from hardened.core.model.release import Outcome, Place, Record, Step
+from hardened.core.model.release import CheckOutcome, ReleaseState, Step, Target
 
 #: The probe of the removal starts this long before the end of Keep: time for its pod to be scheduled, and to start.
 REMOVAL_LEAD = timedelta(seconds=10)
@@ -27,12 +27,12 @@ _SWITCHED = frozenset({Step.VERIFY_AFTER, Step.SWITCH_BACK, Step.KEEP})
 class Removal:
     """That the probe of a removal should run now. place, started_at: see Proof; is_over: it is to end, and to report what it has."""
 
-    place: Place
+    place: Target
     started_at: datetime
     is_over: bool = False
 
 
-def removal(record: Record | None, proof: Proof | None, now: datetime) -> Removal | None:
+def removal(record: ReleaseState | None, proof: Proof | None, now: datetime) -> Removal | None:
     """The removal that is to be watched, by what is written down."""
     if record and record.step is Step.KEEP and record.keep_until:
         return Removal(record.place, record.started_at) if now >= record.keep_until - REMOVAL_LEAD else None
@@ -42,7 +42,7 @@ def removal(record: Record | None, proof: Proof | None, now: datetime) -> Remova
 
 
 def proven(
-    before: Proof | None, record: Record | None, following: Record | None, said: Results | None, grace: timedelta, now: datetime
+    before: Proof | None, record: ReleaseState | None, following: ReleaseState | None, said: Results | None, grace: timedelta, now: datetime
 ) -> Proof | None:
     """The proof as it is to be written, beside the record `following`.
 
@@ -63,7 +63,7 @@ def duration(grace: timedelta) -> timedelta:
     return REMOVAL_LEAD + grace + REPORT_WAIT
 
 
-def look_at(record: Record | None, proof: Proof | None, now: datetime) -> datetime | None:
+def look_at(record: ReleaseState | None, proof: Proof | None, now: datetime) -> datetime | None:
     """When the probe of a removal is to be started, ended, or read."""
     if record and record.step is Step.KEEP and record.keep_until:
         return record.keep_until - REMOVAL_LEAD if now < record.keep_until - REMOVAL_LEAD else None
@@ -72,7 +72,7 @@ def look_at(record: Record | None, proof: Proof | None, now: datetime) -> dateti
     return None
 
 
-def _switched(proof: Proof | None, record: Record) -> Proof | None:
+def _switched(proof: Proof | None, record: ReleaseState) -> Proof | None:
     """With what the probe of the cutover says of a release. One that says nothing before its removal leaves the proof as it is."""
     counts = _counts(record.outcomes)
     is_same = proof is not None and proof.started_at == record.started_at
@@ -81,7 +81,7 @@ def _switched(proof: Proof | None, record: Record) -> Proof | None:
     return Proof(record.place, record.started_at, counts) if counts else proof
 
 
-def _begun(proof: Proof | None, record: Record, following: Record | None, removed_by: datetime) -> Proof | None:
+def _begun(proof: Proof | None, record: ReleaseState, following: ReleaseState | None, removed_by: datetime) -> Proof | None:
     """Once Keep is over, the previous stack's pods leave; not where somebody goes back to them."""
     is_same = following is not None and following.started_at == record.started_at
     if is_same or (following is not None and following.is_rollback):
@@ -98,5 +98,5 @@ def _ended(proof: Proof, said: Results | None, now: datetime) -> Proof:
     return proof if isinstance(said, Pending) and not is_late else replace(proof, removed_by=None)
 
 
-def _counts(outcomes: Iterable[Outcome]) -> Counts | None:
+def _counts(outcomes: Iterable[CheckOutcome]) -> Counts | None:
     return next((Counts(each.requests, each.failed) for each in outcomes if each.name == ZERO_LOSS), None)

@@ -8,10 +8,10 @@ from datetime import datetime
 from hardened.api.parse import HardenedService
 from hardened.api.verify import Check, PrometheusCheck
 from hardened.core.model.measurement import Query, Sample
-from hardened.core.model.release import Outcome, Record, Step, Verdict
+from hardened.core.model.release import CheckOutcome, ReleaseState, Step, Verdict
 
 
-def measured_checks(svc: HardenedService, record: Record | None) -> list[tuple[str, PrometheusCheck]]:
+def measured_checks(svc: HardenedService, record: ReleaseState | None) -> list[tuple[str, PrometheusCheck]]:
     """The checks by query of the record's step; in Preview, those that are to be asked next: until then nothing is known of them."""
     spec = svc.spec.verify
     checks: Sequence[Check] = ()
@@ -22,7 +22,7 @@ def measured_checks(svc: HardenedService, record: Record | None) -> list[tuple[s
     return [(check.name, check.prometheus) for check in checks if check.prometheus]
 
 
-def due(svc: HardenedService, record: Record | None, now: datetime) -> tuple[Query, ...]:
+def due(svc: HardenedService, record: ReleaseState | None, now: datetime) -> tuple[Query, ...]:
     """The queries to ask now: those never asked for this release, and those whose interval has passed."""
     if record is None or record.step is Step.PREVIEW:
         return ()
@@ -35,7 +35,7 @@ def due(svc: HardenedService, record: Record | None, now: datetime) -> tuple[Que
     return tuple(found)
 
 
-def next_due(svc: HardenedService, record: Record | None, unanswered: frozenset[str] = frozenset()) -> datetime | None:
+def next_due(svc: HardenedService, record: ReleaseState | None, unanswered: frozenset[str] = frozenset()) -> datetime | None:
     """When the next query is to be asked, as far as each was asked before. unanswered: checks that are being asked: whoever does, tells."""
     if record is None:
         return None
@@ -45,29 +45,29 @@ def next_due(svc: HardenedService, record: Record | None, unanswered: frozenset[
     return min(times, default=None)
 
 
-def sampled(svc: HardenedService, record: Record, samples: Mapping[str, Sample], now: datetime) -> Record:
+def sampled(svc: HardenedService, record: ReleaseState, samples: Mapping[str, Sample], now: datetime) -> ReleaseState:
     """The record with what the queries gave. requests counts the samples that say something, failed those out of bounds."""
     known = {outcome.name: outcome for outcome in record.outcomes}
     for name, check in measured_checks(svc, record):
         if name in samples:
-            known[name] = _counted(known.get(name) or Outcome(name, has_passed=False), check, samples[name], now)
+            known[name] = _counted(known.get(name) or CheckOutcome(name, has_passed=False), check, samples[name], now)
     return replace(record, outcomes=tuple(known.values()))
 
 
-def verdicts(svc: HardenedService, record: Record | None) -> list[tuple[Verdict, str]]:
+def verdicts(svc: HardenedService, record: ReleaseState | None) -> list[tuple[Verdict, str]]:
     """What the checks by query of the record's step say so far."""
     known = {outcome.name: outcome for outcome in record.outcomes} if record else {}
     return [_verdict(name, check, known.get(name)) for name, check in measured_checks(svc, record)]
 
 
-def _filled(query: str, svc: HardenedService, record: Record) -> str:
+def _filled(query: str, svc: HardenedService, record: ReleaseState) -> str:
     words = {"color": record.place.color, "revision": record.place.revision, "service": svc.name, "namespace": svc.namespace}
     for word, value in words.items():
         query = query.replace(f"$({word})", value)
     return query
 
 
-def _counted(before: Outcome, check: PrometheusCheck, sample: Sample, now: datetime) -> Outcome:
+def _counted(before: CheckOutcome, check: PrometheusCheck, sample: Sample, now: datetime) -> CheckOutcome:
     asked = replace(before, asked_at=now)
     if sample.is_final:
         return replace(asked, has_passed=False, requests=before.requests + 1, failed=check.failure_limit + 1, message=sample.problem)
@@ -81,12 +81,12 @@ def _counted(before: Outcome, check: PrometheusCheck, sample: Sample, now: datet
     return _with(asked, check, f"{sample.value:g}{bound}", is_low or is_high)
 
 
-def _with(before: Outcome, check: PrometheusCheck, message: str, is_failure: bool) -> Outcome:
+def _with(before: CheckOutcome, check: PrometheusCheck, message: str, is_failure: bool) -> CheckOutcome:
     failed = before.failed + is_failure
     return replace(before, has_passed=failed <= check.failure_limit, requests=before.requests + 1, failed=failed, message=message)
 
 
-def _verdict(name: str, check: PrometheusCheck, outcome: Outcome | None) -> tuple[Verdict, str]:
+def _verdict(name: str, check: PrometheusCheck, outcome: CheckOutcome | None) -> tuple[Verdict, str]:
     if outcome is None or outcome.requests == 0:
         return Verdict.UNKNOWN, f"check {name}: {outcome.message if outcome else 'not asked yet'}"
     if outcome.failed > check.failure_limit:

@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 
 from hardened.core.checks import queries
 from hardened.core.checks.asked import strangeness
+from hardened.core.checks.pods import CheckPod
 from hardened.core.checks.tasks import ZERO_LOSS
 from hardened.core.checks.verdicts import NoData, Pending, Reported, Results, health, verdict
-from hardened.core.checks.verifiers import Verifier
 from hardened.core.model.manifest import ChildKey
-from hardened.core.model.release import Outcome, Record, Step, Verdict
+from hardened.core.model.release import CheckOutcome, ReleaseState, Step, Verdict
 from hardened.core.observe.facts import Facts
 from hardened.core.observe.task_pods import is_running
 
@@ -21,19 +21,19 @@ _MADE_ANEW_AFTER = timedelta(seconds=10)
 
 
 @dataclass(frozen=True)
-class Heard:
+class CheckResults:
     """What is known of a record's revision. before, after: see View; outcomes: of its checks and its probe, as far as they have ended."""
 
     before: tuple[Verdict, str]
     after: tuple[Verdict, str]
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[CheckOutcome, ...]
 
 
 #: Where no release is at work.
-NOTHING_HEARD = Heard((Verdict.UNKNOWN, ""), (Verdict.UNKNOWN, ""), ())
+NOTHING_HEARD = CheckResults((Verdict.UNKNOWN, ""), (Verdict.UNKNOWN, ""), ())
 
 
-def heard(facts: Facts, record: Record | None, wanted: Sequence[Verifier], has_image: bool) -> Heard:
+def heard(facts: Facts, record: ReleaseState | None, wanted: Sequence[CheckPod], has_image: bool) -> CheckResults:
     """What the verifiers of the record's step, and the pods of its revision themselves, say."""
     if record is None:
         return NOTHING_HEARD
@@ -53,17 +53,17 @@ def heard(facts: Facts, record: Record | None, wanted: Sequence[Verifier], has_i
     before, after = [*asked, *measured], [_health(facts, record), *verdicts, *measured]
     if record.step not in _ASKED_BEFORE:
         before.append((Verdict.UNKNOWN, ""))  # nobody asks then, and that says nothing
-    return Heard(nobody or _all(before), nobody or _all(after), _outcomes(record, reports))
+    return CheckResults(nobody or _all(before), nobody or _all(after), _outcomes(record, reports))
 
 
-def watched(facts: Facts, record: Record, wanted: Sequence[Verifier]) -> Record:
+def watched(facts: Facts, record: ReleaseState, wanted: Sequence[CheckPod]) -> ReleaseState:
     """The record as it enters VerifyAfter. A probe that has ended by then tells of the revision before, whose failures do not count."""
     ended = any(v.is_probe and isinstance(_report(facts, v), Reported) for v in wanted)
     outcomes = tuple(outcome for outcome in record.outcomes if outcome.name != ZERO_LOSS)
     return replace(record, is_probed_anew=ended, outcomes=outcomes)
 
 
-def unheard(facts: Facts, wanted: Sequence[Verifier]) -> dict[ChildKey, datetime]:
+def unheard(facts: Facts, wanted: Sequence[CheckPod]) -> dict[ChildKey, datetime]:
     """Verifiers that will never say anything, but for those of which there is one at most: when each is to be removed, to be made anew."""
     needed = [v for v in wanted if not (v.is_optional or v.is_once) and v.key in facts.observed.children]
     said = [(v, facts.observed.children[v.key], _report(facts, v)) for v in needed]
@@ -72,12 +72,12 @@ def unheard(facts: Facts, wanted: Sequence[Verifier]) -> dict[ChildKey, datetime
     return {key: datetime.fromisoformat(live["metadata"]["creationTimestamp"]) + _MADE_ANEW_AFTER for key, live in silent.items()} | stale
 
 
-def said_of_removal(facts: Facts, wanted: Sequence[Verifier]) -> Results | None:
+def said_of_removal(facts: Facts, wanted: Sequence[CheckPod]) -> Results | None:
     """What the probe of a removal says; None where there is none."""
     return next((_report(facts, verifier) for verifier in wanted), None)
 
 
-def _report(facts: Facts, verifier: Verifier) -> Results:
+def _report(facts: Facts, verifier: CheckPod) -> Results:
     live = facts.observed.children.get(verifier.key)
     if live is None:
         return Pending("the verifier pod is not there yet")
@@ -91,7 +91,7 @@ def _report(facts: Facts, verifier: Verifier) -> Results:
     return NoData(message) if found is Verdict.UNKNOWN else said
 
 
-def _health(facts: Facts, record: Record) -> tuple[Verdict, str]:
+def _health(facts: Facts, record: ReleaseState) -> tuple[Verdict, str]:
     if record.cutover_at is None or facts.pods is None:
         return Verdict.UNKNOWN, "the pods of the new revision were not seen"
     # The kubelet's times are whole seconds.
@@ -108,10 +108,10 @@ def _all(said: Sequence[tuple[Verdict, str]]) -> tuple[Verdict, str]:
     return Verdict.PASSED, ""
 
 
-def _outcomes(record: Record, reports: Sequence[tuple[Verifier, Results]]) -> tuple[Outcome, ...]:
+def _outcomes(record: ReleaseState, reports: Sequence[tuple[CheckPod, Results]]) -> tuple[CheckOutcome, ...]:
     """Those of earlier steps stay; the same check again replaces its own."""
     new = [
-        Outcome(r.name, r.has_passed, r.message, r.requests, r.failed)
+        CheckOutcome(r.name, r.has_passed, r.message, r.requests, r.failed)
         for verifier, report in reports
         if isinstance(report, Reported)
         for r in report.results

@@ -16,7 +16,7 @@ from hardened.api.parse import HardenedService
 from hardened.api.verify import PROBE_NAME, LoadCheck
 from hardened.core.desired.service import preview_name
 from hardened.core.model.manifest import Manifest, digest, without_none
-from hardened.core.model.release import Place
+from hardened.core.model.release import Target
 from hardened.core.model.revision import Revision
 
 #: Requests a second of the zero-loss probe: few enough to cost nothing, enough to see a loss of 100 ms.
@@ -47,7 +47,7 @@ class Purpose(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Check:
+class _RequestTask:
     """name: among the results, as a DNS label; port: a name or number of the service's own ports, None for the main one.
 
     max_latency: None for the verifier's own bound of 2 s; count: requests in all; interval: from start to start; failure_limit: how
@@ -63,7 +63,7 @@ class _Check:
 
 
 @dataclass(frozen=True, kw_only=True)
-class HttpCheck(_Check):
+class HttpTask(_RequestTask):
     """expect_body: what the first 64 KiB of the body must contain."""
 
     path: str = "/"
@@ -72,21 +72,21 @@ class HttpCheck(_Check):
 
 
 @dataclass(frozen=True, kw_only=True)
-class GrpcCheck(_Check):
+class GrpcTask(_RequestTask):
     """The standard health service. service: the name that it is asked for, "" for the server as a whole."""
 
     service: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
-class TcpCheck(_Check):
+class TcpTask(_RequestTask):
     """An accepted connection passes."""
 
 
-Check = HttpCheck | GrpcCheck | TcpCheck
+RequestTask = HttpTask | GrpcTask | TcpTask
 
 
-def checks_task(svc: HardenedService, revision: Revision, checks: Sequence[Check], purpose: Purpose, wait: timedelta) -> Manifest:
+def checks_task(svc: HardenedService, revision: Revision, checks: Sequence[RequestTask], purpose: Purpose, wait: timedelta) -> Manifest:
     """The task of a verifier that makes these checks, against the preview stack or on live traffic.
 
     wait: how long the verifier waits for somebody to accept its first connection; none where the stack is there: from then on what is
@@ -156,7 +156,7 @@ def _seconds(duration: timedelta) -> str:
     return f"{duration.total_seconds():g}s"
 
 
-def told(svc: HardenedService, place: Place, purpose: Purpose) -> dict[str, str]:
+def told(svc: HardenedService, place: Target, purpose: Purpose) -> dict[str, str]:
     """What a command of the team's is told of the revision that it checks, as environment variables."""
     return {
         "HARDENED_HOST": preview_host(svc) if purpose is Purpose.BEFORE else clients_host(svc),
@@ -175,7 +175,7 @@ def task_seconds(task: Manifest) -> int:
     return math.ceil(wait + max([*checks, *probes], default=0))
 
 
-def pod_name(svc: HardenedService, place: Place, started_at: datetime, purpose: Purpose, check: str = "") -> str:
+def pod_name(svc: HardenedService, place: Target, started_at: datetime, purpose: Purpose, check: str = "") -> str:
     """The name of a release's verifier pod: whoever looks again finds the same one. check: for a pod that makes one check alone."""
     release = digest([place.color, place.revision, started_at.astimezone(UTC).isoformat()], 8)
     return names.child_name(svc.name, "verify", *([check] if check else []), str(purpose), release)
@@ -204,17 +204,17 @@ def _number(svc: HardenedService, port: Port) -> int:
     return port.container_port if svc.spec.service.type == "Headless" or port.port is None else port.port
 
 
-def _kind(check: Check) -> str:
+def _kind(check: RequestTask) -> str:
     match check:
-        case HttpCheck():
+        case HttpTask():
             return "http"
-        case GrpcCheck():
+        case GrpcTask():
             return "grpc"
-        case TcpCheck():
+        case TcpTask():
             return "tcp"
 
 
-def _check(check: Check, host: str, port: int) -> Manifest:
+def _check(check: RequestTask, host: str, port: int) -> Manifest:
     common = without_none(
         name=check.name,
         kind=_kind(check),
@@ -226,11 +226,11 @@ def _check(check: Check, host: str, port: int) -> Manifest:
         failureLimit=check.failure_limit,
     )
     match check:
-        case HttpCheck():
+        case HttpTask():
             own = without_none(path=check.path, expectStatus=list(check.expect_status), expectBody=check.expect_body)
-        case GrpcCheck():
+        case GrpcTask():
             own = {"service": check.service}
-        case TcpCheck():
+        case TcpTask():
             own = {}
     return common | own
 

@@ -14,7 +14,7 @@ from hardened.core.model.manifest import Manifest
 from hardened.core.model.reasons import Reason
 from hardened.core.model.release import Verdict
 from hardened.core.observe import diagnosis
-from hardened.core.observe.observed import Owner, is_deleting, may_run, owner_of
+from hardened.core.observe.observed import Ownership, is_deleting, may_run, owner_of
 from hardened.core.observe.task_pods import ended_in_time, interruption, is_over, own_container, own_part, own_state, own_status
 
 #: Characters of a message that are kept.
@@ -91,7 +91,7 @@ def _ended(
 ) -> Mapping[str, Any] | Pending | NoData:
     """How the pod's own container ended by itself; else why nothing is known. is_whole: what it says is worth nothing if it was told to."""
     name, status = pod["metadata"]["name"], pod.get("status") or {}
-    if owner_of(pod, svc.name, svc.uid) is not Owner.OURS:
+    if owner_of(pod, svc.name, svc.uid) is not Ownership.OURS:
         return NoData(f"pod {name} is not the operator's; delete it")
     ended = own_state(pod).get("terminated")
     # The deadline is also how a verifier is told that it has asked for long enough: what it reports then is what it has. What it says of a
@@ -139,7 +139,7 @@ def job_result(svc: HardenedService, pod: Mapping[str, Any], name: str) -> Resul
     """
     status = pod.get("status") or {}
     is_late = status.get("reason") == "DeadlineExceeded" and not ended_in_time(pod)
-    if is_late and owner_of(pod, svc.name, svc.uid) is Owner.OURS:
+    if is_late and owner_of(pod, svc.name, svc.uid) is Ownership.OURS:
         return Reported((CheckResult(name, False, _too_late(pod), 1, 1),))
     ended = _ended(svc, pod, takes_failures=True)
     if isinstance(ended, Pending) and ended.is_final:

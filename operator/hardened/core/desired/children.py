@@ -14,14 +14,14 @@ from hardened.core.desired.metadata import stack_selector
 from hardened.core.desired.network_policy import network_policy
 from hardened.core.desired.service import is_previewed, preview_service, selector, switch_service
 from hardened.core.desired.service_account import service_account
+from hardened.core.model.annotations import NO_ANNOTATIONS, RevisionAnnotations
 from hardened.core.model.manifest import Manifest, digest
-from hardened.core.model.marks import NO_MARKS, Marks
-from hardened.core.model.release import COLORS, Place
+from hardened.core.model.release import COLORS, Target
 from hardened.core.model.revision import Revision
 
 
 @dataclass(frozen=True)
-class Stack:
+class DesiredStack:
     """One colour as it should be. number: the revision's place in the history; epoch: see `deployment`; has_clients: see
     `disruption_budget`."""
 
@@ -29,13 +29,13 @@ class Stack:
     revision: Revision
     number: int
     replicas: int
-    marks: Marks = NO_MARKS
+    marks: RevisionAnnotations = NO_ANNOTATIONS
     epoch: str = ""
     has_clients: bool = True
 
 
 @dataclass(frozen=True)
-class Lead:
+class Route:
     """What a Service should select, and whose ports it should have. epoch: see `switch_service`."""
 
     revision: Revision
@@ -43,7 +43,7 @@ class Lead:
     epoch: str = ""
 
 
-def desired_children(svc: HardenedService, stacks: Sequence[Stack], switch: Lead, preview: Lead | None) -> list[Manifest]:
+def desired_children(svc: HardenedService, stacks: Sequence[DesiredStack], switch: Route, preview: Route | None) -> list[Manifest]:
     """The children of a service, in the order in which they are written.
 
     The order is a promise: a revision is stored before anything runs it, the policy, the account and the files stand before the pods that
@@ -63,20 +63,22 @@ def desired_children(svc: HardenedService, stacks: Sequence[Stack], switch: Lead
     return [signed(manifest) for manifest in wanted if manifest]
 
 
-def _budget(svc: HardenedService, stack: Stack) -> Manifest:
+def _budget(svc: HardenedService, stack: DesiredStack) -> Manifest:
     return disruption_budget(svc, stack.color, has_clients=stack.has_clients)
 
 
 def at_rest(svc: HardenedService, revision: Revision, replicas: int) -> list[Manifest]:
     """The children of a service that has one revision and no release at work."""
-    lead = Lead(revision, selector(svc, Place(COLORS[0], revision.name)))
+    lead = Route(revision, selector(svc, Target(COLORS[0], revision.name)))
     if svc.spec.effective_strategy != "BlueGreen":
-        return desired_children(svc, [Stack(COLORS[0], revision, 1, replicas)], Lead(revision, stack_selector(svc, COLORS[0])), None)
-    preview = Lead(revision, selector(svc, None)) if is_previewed(svc.spec) else None
-    return desired_children(svc, [Stack(COLORS[0], revision, 1, replicas)], lead, preview)
+        return desired_children(
+            svc, [DesiredStack(COLORS[0], revision, 1, replicas)], Route(revision, stack_selector(svc, COLORS[0])), None
+        )
+    preview = Route(revision, selector(svc, None)) if is_previewed(svc.spec) else None
+    return desired_children(svc, [DesiredStack(COLORS[0], revision, 1, replicas)], lead, preview)
 
 
-def stored_revision(svc: HardenedService, stack: Stack) -> Manifest:
+def stored_revision(svc: HardenedService, stack: DesiredStack) -> Manifest:
     """The ControllerRevision of a stack's revision."""
     return signed(controller_revision(svc, stack.revision, stack.number, stack.marks.annotations()))
 

@@ -4,10 +4,10 @@ from hardened.api import names
 from hardened.api.network import Dependency, Peer
 from hardened.api.parse import HardenedService
 from hardened.api.service import HardenedServiceSpec
+from hardened.core.desired.check_pod import verifier_labels
 from hardened.core.desired.container import as_manifest
 from hardened.core.desired.deployment import deployment_name
 from hardened.core.desired.metadata import metadata, stack_selector
-from hardened.core.desired.verifier_pod import verifier_labels
 from hardened.core.model.manifest import Manifest
 from hardened.core.model.revision import Revision
 

@@ -8,7 +8,7 @@ from hardened.api.parse import HardenedService
 from hardened.api.service import HardenedServiceSpec
 from hardened.core.desired.metadata import metadata, stack_selector
 from hardened.core.model.manifest import Manifest, without_none
-from hardened.core.model.release import COLORS, Place
+from hardened.core.model.release import COLORS, Target
 from hardened.core.model.revision import Revision
 
 #: As a selected revision: no pod has it. A selector that is removed would leave the endpoints of before standing.
@@ -25,18 +25,18 @@ def is_previewed(spec: HardenedServiceSpec) -> bool:
     return bool(spec.verify.before_cutover) or spec.release.promotion == "Manual"
 
 
-def selector(svc: HardenedService, place: Place | None) -> dict[str, str]:
+def selector(svc: HardenedService, place: Target | None) -> dict[str, str]:
     """Selects the pods of one revision in one colour; None: nobody."""
     if place is None:
         return {names.SERVICE_LABEL: svc.name, names.REVISION_LABEL: NOBODY}
     return {**stack_selector(svc, place.color), names.REVISION_LABEL: place.revision}
 
 
-def leads_to(live: Mapping[str, Any], svc: HardenedService) -> Place | None:
+def leads_to(live: Mapping[str, Any], svc: HardenedService) -> Target | None:
     """Where a live Service leads, or None where that is nobody, or no place of this service."""
     found = live["spec"].get("selector") or {}
     color, revision = found.get(names.COLOR_LABEL), found.get(names.REVISION_LABEL)
-    place = Place(color, revision) if color in COLORS and revision else None
+    place = Target(color, revision) if color in COLORS and revision else None
     return place if found == selector(svc, place) else None
 
 

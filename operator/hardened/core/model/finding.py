@@ -7,7 +7,7 @@ from hardened.core.model.reasons import Reason
 
 
 @dataclass(frozen=True)
-class Finding:
+class Diagnosis:
     """A cause, with what to do about it.
 
     is_final: retrying cannot help; somebody has to change something. believed_after: how long the pods must have stood still

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from hardened.core.model.release import Place
+from hardened.core.model.release import Target
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Proof:
     removed_by: when the previous stack's last pod is gone; None once the probe of the removal has ended, or before the removal begins.
     """
 
-    place: Place
+    place: Target
     started_at: datetime
     cutover: Counts | None = None
     removal: Counts | None = None

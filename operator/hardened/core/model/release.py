@@ -7,7 +7,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from hardened.api.strategy import Strategy
-from hardened.core.model.finding import Finding
+from hardened.core.model.finding import Diagnosis
 from hardened.core.model.reasons import Reason
 
 #: What a promoted stack is kept for at least, once traffic has left it: proxies and ingress controllers follow at their own pace.
@@ -39,7 +39,7 @@ class Step(StrEnum):
 
 #: The steps in which the switch Service leads to stable, and in which a newer spec simply takes over.
 BEFORE_CUTOVER = frozenset({Step.PREFLIGHT, Step.QUEUED, Step.MIGRATE, Step.PREVIEW, Step.VERIFY_BEFORE, Step.APPROVAL, Step.SCALE_UP})
-#: The steps that hold one of the operator's places for releases at work, see Record.is_working.
+#: The steps that hold one of the operator's places for releases at work, see ReleaseState.is_working.
 WORKING = frozenset({Step.MIGRATE, Step.PREVIEW, Step.VERIFY_BEFORE, Step.SCALE_UP, Step.CUTOVER, Step.VERIFY_AFTER, Step.SWITCH_BACK})
 #: The steps in which traffic is led to a revision that has not passed its gate: they come to their end also where the service is suspended.
 UNPROVEN = frozenset({Step.CUTOVER, Step.VERIFY_AFTER, Step.SWITCH_BACK})
@@ -53,7 +53,7 @@ TIMED = frozenset({Step.PREVIEW, Step.VERIFY_BEFORE, Step.SCALE_UP, Step.CUTOVER
 
 
 @dataclass(frozen=True)
-class Place:
+class Target:
     """A revision in a colour: what a selector leads to."""
 
     color: str
@@ -61,7 +61,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CheckOutcome:
     """What came of one check, or of the zero-loss probe.
 
     requests, failed: how many it made; asked_at: when it was asked last, where it is asked again and again.
@@ -77,7 +77,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Rejection:
-    """That a revision failed. key: see Record; after_cutover: it had served by then, and was taken back."""
+    """That a revision failed. key: see ReleaseState; after_cutover: it had served by then, and was taken back."""
 
     revision: str
     key: str
@@ -96,7 +96,7 @@ class Migration(StrEnum):
 
 
 @dataclass(frozen=True)
-class Record:
+class ReleaseState:
     """status.release. Times are moments in UTC.
 
     key: what a rejection is remembered by, a hash of the revision's fields and of the checks on it; replicas: the size to reach before
@@ -117,7 +117,7 @@ class Record:
     of others than BlueGreen `in_place` says what happens.
     """
 
-    place: Place
+    place: Target
     key: str
     step: Step
     started_at: datetime
@@ -131,7 +131,7 @@ class Record:
     confirmed_at: datetime | None = None
     is_rejected: bool = False
     is_probed_anew: bool = False
-    outcomes: tuple[Outcome, ...] = ()
+    outcomes: tuple[CheckOutcome, ...] = ()
     is_rollback: bool = False
     left: Rejection | None = None
     is_approved: bool = False
@@ -170,7 +170,7 @@ class Record:
 
 
 @dataclass(frozen=True)
-class Terms:
+class ReleasePolicy:
     """What the spec says about releases. preview_replicas: the size while checks run; auto_promote_after: None for never; migrates_within:
     None where there is no migration; has_verify: something is said of what a new revision is to pass."""
 
@@ -184,7 +184,7 @@ class Terms:
     migrates_within: timedelta | None = None
     has_verify: bool = True
 
-    def is_watched_after(self, stable: Place | None) -> bool:
+    def is_watched_after(self, stable: Target | None) -> bool:
         """Whether a revision has a window to pass in VerifyAfter. The first one has nothing to be led back to: only what is asked for."""
         return self.has_verify or stable is not None
 
@@ -226,10 +226,10 @@ class Traffic:
 
     is_strange: its selector is none that this operator writes; ready: ready endpoints of the place that it leads to;
     has_followed: no endpoint is left of any other revision; is_told: there is an EndpointSlice of it, as there always is, also one without
-    endpoints, unless somebody took its labels; epoch: the last Record.recall that it was marked with, None where no Service is there.
+    endpoints, unless somebody took its labels; epoch: the last ReleaseState.recall that it was marked with, None where no Service is there.
     """
 
-    leads_to: Place | None = None
+    leads_to: Target | None = None
     is_strange: bool = False
     ready: int = 0
     has_followed: bool = False
@@ -238,7 +238,7 @@ class Traffic:
 
 
 @dataclass(frozen=True)
-class Rollback:
+class RollbackRequest:
     """A rollback that somebody asked for. to: a revision that was promoted; left: what is to be marked as rejected for it."""
 
     to: str
@@ -266,7 +266,7 @@ class Hooks:
     has_no_room: bool = False
     is_blind: bool = False
     is_unwatched: bool = False
-    cause: Finding | None = None
+    cause: Diagnosis | None = None
     is_busy: bool = False
     is_marked: bool = False
     is_made: bool = False
@@ -284,11 +284,11 @@ NO_HOOKS = Hooks()
 
 
 @dataclass(frozen=True)
-class View:
+class Input:
     """All that a step depends on.
 
-    wanted: the revision that the spec asks for; key: see Record; replicas: spec.replicas; stable: the last promoted place, if any; stacks:
-    by colour; rejected: the keys of revisions that were rejected; before, after: what the checks of VerifyBefore, and everything that is
+    wanted: the revision that the spec asks for; key: see ReleaseState; replicas: spec.replicas; stable: the last promoted place, if any;
+    stacks: by colour; rejected: the keys of revisions that were rejected; before, after: what the checks of VerifyBefore, and everything that is
     looked at in VerifyAfter, say of the record's revision, with a sentence; has_place: fewer other releases are at work than may be;
     counts: status can hold how many pods came up, which an older CRD has no field for.
     rollback, abort: asked for by hand, and not done yet; of an abort of the record's revision, who and why. hooks: see there.
@@ -303,7 +303,7 @@ class View:
     wanted: str
     key: str
     replicas: int
-    stable: Place | None
+    stable: Target | None
     stacks: Mapping[str, Stack]
     traffic: Traffic
     rejected: frozenset[str] = frozenset()
@@ -311,7 +311,7 @@ class View:
     after: tuple[Verdict, str] = (Verdict.UNKNOWN, "")
     has_place: bool = True
     counts: bool = True
-    rollback: Rollback | None = None
+    rollback: RollbackRequest | None = None
     abort: str | None = None
     hooks: Hooks = NO_HOOKS
     is_proven: bool = False
@@ -321,7 +321,7 @@ class View:
 
 
 @dataclass(frozen=True)
-class Next:
+class Transition:
     """What follows. record: None where no release is at work; promotes (a revision), rejects, migrates, leaves: to be marked before the
     record is written; migrates: how the record's migration is undone; leaves: that its revision is given up, without being rejected, so
     that whoever still means to promote it is told that it has changed.
@@ -329,7 +329,7 @@ class Next:
     look_at: when to look again if nothing happens before; failed: why the rollback by hand that was at work has ended without success.
     """
 
-    record: Record | None
+    record: ReleaseState | None
     promotes: str = ""
     rejects: Rejection | None = None
     look_at: datetime | None = None
@@ -339,12 +339,12 @@ class Next:
 
 
 @dataclass(frozen=True)
-class Demand:
+class DesiredState:
     """What should be: the revision and the size of each colour (a colour that is not in it is to have no pods), and where traffic goes."""
 
     stacks: Mapping[str, Stack] = field(default_factory=lambda: MappingProxyType({}))
-    leads_to: Place | None = None
-    previews: Place | None = None
+    leads_to: Target | None = None
+    previews: Target | None = None
 
 
 COLORS = ("blue", "green")

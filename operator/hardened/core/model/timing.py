@@ -3,20 +3,20 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from hardened.core.model.release import Record
+from hardened.core.model.release import ReleaseState
 
 
-def paused(record: Record, now: datetime) -> Record:
+def paused(record: ReleaseState, now: datetime) -> ReleaseState:
     """The record of a release that nothing happens in until it is resumed."""
     return replace(held(record, now), paused_at=now)
 
 
-def held(record: Record, now: datetime) -> Record:
+def held(record: ReleaseState, now: datetime) -> ReleaseState:
     """The record of a release whose time stands still, as that of a suspended service does."""
     return replace(record, remaining=max(record.deadline - now, timedelta()), deadline=None) if record.deadline else record
 
 
-def resumed(record: Record, now: datetime) -> Record:
+def resumed(record: ReleaseState, now: datetime) -> ReleaseState:
     """The record of a release that goes on, with the time that it had left."""
     entered_at = record.entered_at + (now - record.paused_at) if record.entered_at and record.paused_at else record.entered_at
     deadline = now + record.remaining if record.remaining is not None else None

@@ -14,7 +14,7 @@ from hardened.api.strategy import Strategy
 from hardened.core.model.manifest import Manifest, without_none
 from hardened.core.model.proof import Counts, Proof
 from hardened.core.model.reasons import Reason
-from hardened.core.model.release import COLORS, Migration, Outcome, Place, Record, Rejection, Step
+from hardened.core.model.release import COLORS, CheckOutcome, Migration, Rejection, ReleaseState, Step, Target
 
 _TIMES = {
     "startedAt": "started_at",
@@ -30,7 +30,7 @@ _TIMES = {
 _LINE_LIMIT = 512
 
 
-def written(record: Record) -> Manifest:
+def written(record: ReleaseState) -> Manifest:
     """The record as status.release. Times carry microseconds: a window of a second is not to become none."""
     times = {name: _stamp(getattr(record, field)) for name, field in _TIMES.items()}
     return without_none(
@@ -55,7 +55,7 @@ def written(record: Record) -> Manifest:
     )
 
 
-def record_of(status: Mapping[str, Any]) -> Record | None:
+def record_of(status: Mapping[str, Any]) -> ReleaseState | None:
     """The record that a status holds, or None where it holds none that can be used."""
     found = status.get("release")
     if not isinstance(found, Mapping):
@@ -70,8 +70,8 @@ def record_of(status: Mapping[str, Any]) -> Record | None:
         is_sound = color in COLORS and isinstance(revision, str) and isinstance(key, str) and (replicas is None or type(replicas) is int)
         if started_at is None or not is_sound or strategy not in get_args(Strategy):
             return None
-        return Record(
-            Place(color, revision),
+        return ReleaseState(
+            Target(color, revision),
             key,
             Step(found["step"]),
             started_at,
@@ -98,7 +98,7 @@ def record_of(status: Mapping[str, Any]) -> Record | None:
 class Stable:
     """The last promoted revision, in its colour. promotion: its number, which no other promotion of the service has."""
 
-    place: Place
+    place: Target
     promotion: int
 
 
@@ -111,7 +111,7 @@ def stable_of(status: Mapping[str, Any]) -> Stable | None:
     """What a status remembers as stable, or None where it says nothing that can be used."""
     match status.get("stable"):
         case {"color": str(color), "revision": str(revision), "promotion": int(promotion)} if color in COLORS and promotion > 0:
-            return Stable(Place(color, revision), promotion)
+            return Stable(Target(color, revision), promotion)
         case _:
             return None
 
@@ -137,7 +137,7 @@ def proof_of(status: Mapping[str, Any]) -> Proof | None:
             except (ValueError, TypeError):
                 return None
             assert started_at, "it is a text"
-            return Proof(Place(color, revision), started_at, _counts(rest.get("cutover")), _counts(rest.get("removal")), removed_by)
+            return Proof(Target(color, revision), started_at, _counts(rest.get("cutover")), _counts(rest.get("removal")), removed_by)
         case _:
             return None
 
@@ -175,7 +175,7 @@ def _counts(found: Any) -> Counts | None:
             return None
 
 
-def _outcome(outcome: Outcome) -> Manifest:
+def _outcome(outcome: CheckOutcome) -> Manifest:
     return {
         "name": outcome.name,
         "result": "Passed" if outcome.has_passed else "Failed",
@@ -186,7 +186,7 @@ def _outcome(outcome: Outcome) -> Manifest:
     }
 
 
-def _outcomes(entries: Any) -> Iterator[Outcome]:
+def _outcomes(entries: Any) -> Iterator[CheckOutcome]:
     for entry in entries if isinstance(entries, list) else ():
         match entry:
             case {
@@ -197,7 +197,7 @@ def _outcomes(entries: Any) -> Iterator[Outcome]:
                 "failed": int(failed),
                 **rest,
             }:
-                yield Outcome(name, result == "Passed", message, requests, failed, _moment(rest.get("askedAt")))
+                yield CheckOutcome(name, result == "Passed", message, requests, failed, _moment(rest.get("askedAt")))
 
 
 def _stamp(moment: datetime | None) -> str | None:

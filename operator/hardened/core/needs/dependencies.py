@@ -10,13 +10,13 @@ from typing import Any
 
 from hardened.api.parse import HardenedService
 from hardened.core.checks.asked import strangeness
+from hardened.core.checks.pods import CheckPod
 from hardened.core.checks.tasks import Purpose, pod_name, task_seconds
 from hardened.core.checks.verdicts import NoData, Reported, Results, results_of
-from hardened.core.checks.verifiers import Verifier
-from hardened.core.desired.verifier_pod import verifier_pod
+from hardened.core.desired.check_pod import verifier_pod
 from hardened.core.model.kit import Kit
 from hardened.core.model.manifest import Manifest
-from hardened.core.model.release import Record, Step
+from hardened.core.model.release import ReleaseState, Step
 from hardened.core.observe.facts import Facts
 from hardened.errors import FieldError
 
@@ -62,7 +62,7 @@ def in_circles(body: Mapping[str, Any], needs: Mapping[str, frozenset[str]]) -> 
     return [FieldError("spec.dependsOn", text)]
 
 
-def dependency_pods(facts: Facts, record: Record | None, kit: Kit) -> list[Verifier]:
+def dependency_pods(facts: Facts, record: ReleaseState | None, kit: Kit) -> list[CheckPod]:
     """The verifier of the addresses, in the steps that ask for them."""
     addresses = _addresses(facts)
     if record is None or record.is_rollback or record.paused_at or record.step not in _PURPOSES or not addresses or not kit.image:
@@ -71,10 +71,10 @@ def dependency_pods(facts: Facts, record: Record | None, kit: Kit) -> list[Verif
     task: Manifest = {"authority": facts.svc.name, "waitSeconds": _WAIT_SECONDS, "checks": checks}
     name = pod_name(facts.svc, record.place, record.started_at, _PURPOSES[record.step])
     pod = verifier_pod(facts.svc, name, task, kit=kit, seconds=task_seconds(task))
-    return [Verifier(pod, tuple(check["name"] for check in checks), _connected)]
+    return [CheckPod(pod, tuple(check["name"] for check in checks), _connected)]
 
 
-def waits_for(facts: Facts, pods: list[Verifier], kit: Kit) -> str:
+def waits_for(facts: Facts, pods: list[CheckPod], kit: Kit) -> str:
     """What is not there yet, in words; "" once everything is. pods: see `dependency_pods`."""
     if facts.observed.is_granted:
         return ""
@@ -125,7 +125,7 @@ def _connected(svc: HardenedService, pod: Manifest) -> Results:
     return found if is_all or not isinstance(found, Reported) else NoData("not everything can be connected to")
 
 
-def _said(facts: Facts, pod: Verifier) -> Results | None:
+def _said(facts: Facts, pod: CheckPod) -> Results | None:
     live = facts.observed.children.get(pod.key)
     is_asked = live is not None and not strangeness(pod.manifest, live, facts.observed.made.get(pod.key))
     return pod.reads(facts.svc, live) if live and is_asked else None

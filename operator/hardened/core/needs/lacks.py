@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from hardened.core.checks.verifiers import Verifier
-from hardened.core.model.finding import Finding
+from hardened.core.checks.pods import CheckPod
+from hardened.core.model.finding import Diagnosis
 from hardened.core.model.kit import Kit
-from hardened.core.model.release import Hooks, Record, Terms, View
-from hardened.core.needs import check_pods, preflight
+from hardened.core.model.release import Hooks, Input, ReleasePolicy, ReleaseState
+from hardened.core.needs import preflight
+from hardened.core.needs import unmade_checks
 from hardened.core.needs.preflight import Shortfall
 from hardened.core.needs.room import lack_of_room
 from hardened.core.needs.services import is_stopped
@@ -24,13 +25,13 @@ class Lacks:
     """
 
     short: Shortfall = preflight.NOTHING
-    crowded: Finding | None = None
-    refusal: Finding | None = None
-    hampered: Finding | None = None
+    crowded: Diagnosis | None = None
+    refusal: Diagnosis | None = None
+    hampered: Diagnosis | None = None
     is_unwatched: bool = False
     is_stopped: bool = False
 
-    def in_hooks(self, hooks: Hooks, cause: Finding | None) -> Hooks:
+    def in_hooks(self, hooks: Hooks, cause: Diagnosis | None) -> Hooks:
         """The hooks of the release with what it lacks."""
         return replace(
             hooks,
@@ -41,28 +42,30 @@ class Lacks:
             cause=cause,
         )
 
-    def room(self, before: Record | None, after: Record | None, *, is_held: bool) -> Finding | None:
+    def room(self, before: ReleaseState | None, after: ReleaseState | None, *, is_held: bool) -> Diagnosis | None:
         """What the release waits for, as it is to be told. after: the record that is to be written; is_held: in Preflight."""
         if is_held:
             return self.short.room or self.refusal
         if before is None or after is None or after.step is not before.step or after.deadline is not None:
             return None
-        return self.crowded or (self.hampered if after.step in check_pods.JUDGED else None)
+        return self.crowded or (self.hampered if after.step in unmade_checks.JUDGED else None)
 
-    def are_told_by_nobody(self, after: Record | None, *, is_held: bool) -> bool:
+    def are_told_by_nobody(self, after: ReleaseState | None, *, is_held: bool) -> bool:
         """Whether it has to be looked at again soon: nobody tells when a quota is raised."""
-        return is_held or (after is not None and after.step in check_pods.JUDGED and self.hampered is not None)
+        return is_held or (after is not None and after.step in unmade_checks.JUDGED and self.hampered is not None)
 
 
-def lacks_of(facts: Facts, record: Record | None, pods: Sequence[Verifier], view: View, terms: Terms, kit: Kit, now: datetime) -> Lacks:
+def lacks_of(
+    facts: Facts, record: ReleaseState | None, pods: Sequence[CheckPod], view: Input, terms: ReleasePolicy, kit: Kit, now: datetime
+) -> Lacks:
     """What the record's release lacks, and the one that would begin now. pods: of the checks of its step."""
-    refusal, unable = check_pods.refusal(facts), check_pods.unable(facts, record, kit)
-    hampered = unable or check_pods.hindrance(facts, record, pods, terms, now) or refusal
+    refusal, unable = unmade_checks.refusal(facts), unmade_checks.unable(facts, record, kit)
+    hampered = unable or unmade_checks.hindrance(facts, record, pods, terms, now) or refusal
     return Lacks(
         short=preflight.shortfall(facts, view, terms, kit, pods, now),
         crowded=lack_of_room(facts, record),
         refusal=refusal or (unable if isinstance(view, InPlace) else None),
         hampered=hampered,
-        is_unwatched=hampered is not None or check_pods.lacks(facts, record, pods),
+        is_unwatched=hampered is not None or unmade_checks.lacks(facts, record, pods),
         is_stopped=is_stopped(facts) or bool(facts.forged),
     )

@@ -10,14 +10,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from hardened.core.checks.verifiers import Verifier, verifiers
+from hardened.core.checks.pods import CheckPod, verifiers
 from hardened.core.desired.deployment import deployment
 from hardened.core.desired.template import files_name
-from hardened.core.model.finding import Finding
+from hardened.core.model.finding import Diagnosis
 from hardened.core.model.kit import Kit
 from hardened.core.model.manifest import Manifest
 from hardened.core.model.reasons import Reason
-from hardened.core.model.release import COLORS, Place, Record, Step, Terms, View, other
+from hardened.core.model.release import COLORS, Input, ReleasePolicy, ReleaseState, Step, Target, other
 from hardened.core.needs.config_maps import Reference, missing, references
 from hardened.core.needs.dependencies import dependency_pods
 from hardened.core.needs.limits import fitted
@@ -35,21 +35,21 @@ WAIT = timedelta(seconds=5)
 class Shortfall:
     """Why no pod may be made yet. room: what quotas lack, which is waited for; config: what somebody has to make."""
 
-    room: Finding | None = None
-    config: Finding | None = None
+    room: Diagnosis | None = None
+    config: Diagnosis | None = None
 
 
 NOTHING = Shortfall()
 
 
-def is_due(before: Record | None, after: Record | None) -> bool:
+def is_due(before: ReleaseState | None, after: ReleaseState | None) -> bool:
     """Whether a release begins with this move, or is still held in Preflight. By hand nothing is held up."""
     if after is None or after.is_rollback or after.paused_at or after.step in (Step.SWITCH_BACK, Step.KEEP):
         return False
     return is_new(before, after) or (before is not None and before.step is Step.PREFLIGHT)
 
 
-def is_new(before: Record | None, after: Record | None) -> bool:
+def is_new(before: ReleaseState | None, after: ReleaseState | None) -> bool:
     """Whether another release begins with this move."""
     if before is None or after is None:
         return after is not None
@@ -66,7 +66,7 @@ def _references(facts: Facts) -> list[Reference]:
     return [each for each in references(facts.wanted.template) if each.name != own]
 
 
-def shortfall(facts: Facts, view: View, terms: Terms, kit: Kit, leaving: Iterable[Verifier], now: datetime) -> Shortfall:
+def shortfall(facts: Facts, view: Input, terms: ReleasePolicy, kit: Kit, leaving: Iterable[CheckPod], now: datetime) -> Shortfall:
     """What the revision that the spec asks for lacks. Nothing, where nobody has looked, or where it is taken for there.
 
     leaving: verifiers of the release that makes way for this one.
@@ -84,12 +84,12 @@ def shortfall(facts: Facts, view: View, terms: Terms, kit: Kit, leaving: Iterabl
     absent = missing(_references(facts), seen.config_maps) if seen.config_maps is not None else []
     remedy = "raise the ResourceQuota or free some of it"
     return Shortfall(
-        Finding(Reason.QUOTA_EXCEEDED, f"{'; '.join(short)}; {remedy}") if short else None,
-        Finding(Reason.CONFIG_MISSING, "; ".join(absent), is_final=True) if absent else None,
+        Diagnosis(Reason.QUOTA_EXCEEDED, f"{'; '.join(short)}; {remedy}") if short else None,
+        Diagnosis(Reason.CONFIG_MISSING, "; ".join(absent), is_final=True) if absent else None,
     )
 
 
-def _growth(facts: Facts, view: View) -> Growth:
+def _growth(facts: Facts, view: Input) -> Growth:
     """What is to come on top of what runs. The pods of the revision that serves stay, but for strategies that replace them."""
     size, after = view.replicas, facts.wanted.template["spec"]
     if isinstance(view, InPlace) and view.strategy == "Recreate":
@@ -103,15 +103,15 @@ def _growth(facts: Facts, view: View) -> Growth:
     return _change(facts, [color], after, (*rolled(rollout.total, size, surge_of(rendered, size)), (0, size)))
 
 
-def _checked(facts: Facts, view: View, terms: Terms, kit: Kit, now: datetime) -> tuple[tuple[int, tuple[Manifest, ...]], ...]:
+def _checked(facts: Facts, view: Input, terms: ReleasePolicy, kit: Kit, now: datetime) -> tuple[tuple[int, tuple[Manifest, ...]], ...]:
     """The pods of checks that run at the same time, beside how many pods of the revision."""
-    place, seen = Place(COLORS[0], facts.wanted.name), facts.observed.surroundings
+    place, seen = Target(COLORS[0], facts.wanted.name), facts.observed.surroundings
     limit_ranges = seen.limit_ranges if seen else ()
     if isinstance(view, InPlace):
-        begun, steps = Record(place, "", Step.CUTOVER, now, strategy=view.strategy), {Step.VERIFY_AFTER: view.replicas}
+        begun, steps = ReleaseState(place, "", Step.CUTOVER, now, strategy=view.strategy), {Step.VERIFY_AFTER: view.replicas}
     else:
         sizes = {Step.VERIFY_BEFORE: preview_size(view, terms), Step.SCALE_UP: view.replicas, Step.VERIFY_AFTER: view.replicas}
-        begun, steps = Record(place, "", Step.PREVIEW, now), sizes
+        begun, steps = ReleaseState(place, "", Step.PREVIEW, now), sizes
 
     def pods(step: Step) -> tuple[Manifest, ...]:
         record = replace(begun, step=step)

@@ -13,7 +13,7 @@ from typing import Any
 from hardened.api.quantity import amount, quantity
 from hardened.core.model.manifest import Manifest
 
-Amounts = Mapping[str, Decimal]
+Quantities = Mapping[str, Decimal]
 #: What a quota counts of limits, and without a prefix of requests. Of any other resource it counts requests alone.
 _COMPUTE = ("cpu", "memory", "ephemeral-storage")
 _ONE = {"pods": Decimal(1), "count/pods": Decimal(1)}
@@ -100,7 +100,7 @@ def _shortages(quota: Manifest, growth: Growth) -> Iterator[str]:
             yield f"{said}, and the release needs {quantity(needed - held)}{', with the pods of its checks' if needed > alone else ''}"
 
 
-def _counted(quota: Manifest, pod: Manifest | None) -> Amounts:
+def _counted(quota: Manifest, pod: Manifest | None) -> Quantities:
     """What one pod of this spec uses of a quota: nothing of one that does not count it. Raises ValueError for a quantity that is none."""
     return usage(pod) if pod and covers(quota, pod) else {}
 
@@ -168,5 +168,5 @@ def _amounts(found: Mapping[str, Any]) -> dict[str, Decimal]:
     return {name: amount(str(each)) for name, each in found.items()}
 
 
-def _sum(one: Amounts, other: Amounts) -> dict[str, Decimal]:
+def _sum(one: Quantities, other: Quantities) -> dict[str, Decimal]:
     return {name: one.get(name, _NONE) + other.get(name, _NONE) for name in one.keys() | other.keys()}

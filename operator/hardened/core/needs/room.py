@@ -6,10 +6,10 @@ dependency, and the deadline does not run. Any other cause is what the revision 
 
 from datetime import datetime
 
-from hardened.core.model.finding import Finding
+from hardened.core.model.finding import Diagnosis
 from hardened.core.model.manifest import Manifest
 from hardened.core.model.reasons import Reason
-from hardened.core.model.release import TIMED, Record, Step
+from hardened.core.model.release import TIMED, ReleaseState, Step
 from hardened.core.model.timing import has_passed
 from hardened.core.observe import diagnosis
 from hardened.core.observe.facts import Facts
@@ -18,7 +18,7 @@ from hardened.core.observe.facts import Facts
 _ROOMY = frozenset({Step.PREVIEW, Step.SCALE_UP})
 
 
-def needs_pods(facts: Facts, record: Record, now: datetime) -> bool:
+def needs_pods(facts: Facts, record: ReleaseState, now: datetime) -> bool:
     """Whether something follows from it now if pods wait for room. What an earlier list said of pods is not believed."""
     live = _incomplete(facts, record)
     if live is None:
@@ -28,7 +28,7 @@ def needs_pods(facts: Facts, record: Record, now: datetime) -> bool:
     return record.deadline is None or now >= record.deadline or diagnosis.of_deployment(live) is not None
 
 
-def lack_of_room(facts: Facts, record: Record | None) -> Finding | None:
+def lack_of_room(facts: Facts, record: ReleaseState | None) -> Diagnosis | None:
     """Why the cluster has no room for the record's pods. None where it has, where a pod shows another fault, and where nobody looked."""
     live = _incomplete(facts, record) if record else None
     if record is None or record.step not in _ROOMY or live is None or facts.pods is None:
@@ -36,7 +36,7 @@ def lack_of_room(facts: Facts, record: Record | None) -> Finding | None:
     return diagnosis.of_room(live, facts.pods_at(record.place))
 
 
-def cause_of(facts: Facts, record: Record | None) -> Finding | None:
+def cause_of(facts: Facts, record: ReleaseState | None) -> Diagnosis | None:
     """Why the record's pods are not available: as they show it, or else as status has told it of this release before."""
     live = _incomplete(facts, record) if record else None
     if record is None or live is None or facts.pods is None:
@@ -47,16 +47,16 @@ def cause_of(facts: Facts, record: Record | None) -> Finding | None:
     return diagnosis.of_deployment(live) or found or _told(facts, record)
 
 
-def _told(facts: Facts, record: Record) -> Finding | None:
+def _told(facts: Facts, record: ReleaseState) -> Diagnosis | None:
     known = facts.record
     ready: Manifest = next((c for c in facts.before.get("conditions") or () if c.get("type") == "Ready"), {})
     reasons = diagnosis.OF_PODS - {Reason.UNSCHEDULABLE}  # that was waited for
     if known is None or known.started_at != record.started_at or ready.get("reason") not in reasons:
         return None
-    return Finding(Reason(ready["reason"]), str(ready.get("message", "")))
+    return Diagnosis(Reason(ready["reason"]), str(ready.get("message", "")))
 
 
-def _incomplete(facts: Facts, record: Record) -> Manifest | None:
+def _incomplete(facts: Facts, record: ReleaseState) -> Manifest | None:
     """The Deployment of a step that needs its pods, where some of them are not there."""
     rollout = facts.rollout(record.place.color)
     if record.step not in TIMED | {Step.VERIFY_AFTER} or record.paused_at or rollout is None:

@@ -6,7 +6,7 @@ from typing import Any
 from hardened.api import names
 from hardened.api.parse import HardenedService, parse
 from hardened.core.desired.service import is_previewed
-from hardened.core.model.finding import Finding
+from hardened.core.model.finding import Diagnosis
 from hardened.core.model.reasons import Reason
 from hardened.core.observe.facts import Facts
 from hardened.core.observe.fixed import is_headless, is_otherwise
@@ -24,7 +24,7 @@ def namesakes(name: str) -> frozenset[str]:
     return frozenset({names.child_name(name, _PREVIEW), *({base} if base not in ("", name) else ())})
 
 
-def taken(facts: Facts) -> Finding | None:
+def taken(facts: Facts) -> Diagnosis | None:
     """Another service that wants a Service of the same name. Both are told, and only a person can help."""
     found = _contested(facts)
     if found is None:
@@ -32,10 +32,10 @@ def taken(facts: Facts) -> Finding | None:
     name, other = found
     base = min(facts.svc.name, other, key=len)
     text = f"HardenedService {other} wants Service {name} too, through which revisions of {base} are previewed"
-    return Finding(Reason.NAME_TAKEN, f"{text}: delete one of the two, and create it under another name", is_final=True)
+    return Diagnosis(Reason.NAME_TAKEN, f"{text}: delete one of the two, and create it under another name", is_final=True)
 
 
-def fixed(facts: Facts) -> Finding | None:
+def fixed(facts: Facts) -> Diagnosis | None:
     """That the Service is headless and is not to be, or the other way round."""
     live, name = facts.switch, facts.svc.name
     if live is None or not facts.asked.spec.ports or not is_otherwise(facts.asked, live):
@@ -45,7 +45,7 @@ def fixed(facts: Facts) -> Finding | None:
     held = "; until then no other revision is released" if _needs_another(facts) else ""
     command = f"kubectl delete service {name} -n {facts.svc.namespace}"
     remedy = f"set spec.service.type back to {kind}, or: {command}; it is made anew as the spec says, and has no clients meanwhile"
-    return Finding(Reason.SERVICE_FIXED, f"{said}: {remedy}{held}", is_final=True)
+    return Diagnosis(Reason.SERVICE_FIXED, f"{said}: {remedy}{held}", is_final=True)
 
 
 def is_stopped(facts: Facts) -> bool:

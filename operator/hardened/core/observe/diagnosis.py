@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from hardened.core.model.finding import Finding
+from hardened.core.model.finding import Diagnosis
 from hardened.core.model.manifest import Manifest
 from hardened.core.model.reasons import Reason
 from hardened.core.observe.presence import is_deleting, may_run
@@ -17,52 +17,52 @@ _OF_CLAIM = re.compile(r"apply PersistentVolumeClaim (\S+)")
 _OF_DEPLOYMENT = re.compile(r"apply Deployment (\S+)")
 
 
-def of_failure(doing: str, failure: ApiFailure, namespace: str = "") -> Finding:
+def of_failure(doing: str, failure: ApiFailure, namespace: str = "") -> Diagnosis:
     """What a refused write means for the team. `doing` reads like `apply Deployment shop-blue`; namespace: of the service."""
     text = failure.message
     if failure.reason == "NamespaceTerminating" or "is being terminated" in text:
-        return Finding(Reason.NAMESPACE_TERMINATING, "the namespace is being deleted; nothing new can be made in it")
+        return Diagnosis(Reason.NAMESPACE_TERMINATING, "the namespace is being deleted; nothing new can be made in it")
     if failure.reason == "ExceededQuota" or "exceeded quota" in text:
-        return Finding(Reason.QUOTA_EXCEEDED, f"{doing}: {text}; raise the ResourceQuota or free some of it")
+        return Diagnosis(Reason.QUOTA_EXCEEDED, f"{doing}: {text}; raise the ResourceQuota or free some of it")
     if failure.status == 403:
-        return Finding(Reason.FORBIDDEN, f"{doing}: {text}; give the operator this right, or adapt the admission policy that refused it")
+        return Diagnosis(Reason.FORBIDDEN, f"{doing}: {text}; give the operator this right, or adapt the admission policy that refused it")
     if isinstance(failure, TryAgain):
-        return Finding(Reason.APPLY_REFUSED, f"{doing}: {text}; look after the webhook that it names, or the API server")
+        return Diagnosis(Reason.APPLY_REFUSED, f"{doing}: {text}; look after the webhook that it names, or the API server")
     if _POLICY.search(text):
-        return Finding(Reason.APPLY_REFUSED, f"{doing}: {text}; change what it names, or adapt the admission policy that refused it")
+        return Diagnosis(Reason.APPLY_REFUSED, f"{doing}: {text}; change what it names, or adapt the admission policy that refused it")
     if "field is immutable" in text and (deployment := _OF_DEPLOYMENT.fullmatch(doing)):
         command = f"kubectl delete deployment {deployment[1]} -n {namespace} --cascade=orphan"
         remedy = f"somebody made it anew with what never changes of it: {command}; it is made anew, and takes over the pods that it selects"
-        return Finding(Reason.APPLY_REFUSED, f"{doing}: {text}; {remedy}", is_final=True)
+        return Diagnosis(Reason.APPLY_REFUSED, f"{doing}: {text}; {remedy}", is_final=True)
     if claim := _OF_CLAIM.fullmatch(doing):
         remedy = f"set spec.volumes back to what the claim has; or copy its data, which goes with it, and: kubectl delete pvc {claim[1]}"
-        return Finding(Reason.APPLY_REFUSED, f"{doing}: {text}; {remedy} -n {namespace}", is_final=True)
-    return Finding(Reason.APPLY_REFUSED, f"{doing}: {text}; change the field that it names", is_final=True)
+        return Diagnosis(Reason.APPLY_REFUSED, f"{doing}: {text}; {remedy} -n {namespace}", is_final=True)
+    return Diagnosis(Reason.APPLY_REFUSED, f"{doing}: {text}; change the field that it names", is_final=True)
 
 
-def of_refused_check(pod: str, failure: ApiFailure) -> Finding:
+def of_refused_check(pod: str, failure: ApiFailure) -> Diagnosis:
     """Why a pod of a check cannot be made, by the API server. None of that is final: it is tried again."""
     text = f"pod {pod} of its checks cannot be made: {_CALL.sub('', failure.message)}"
     known = of_failure("", failure)
     if known.reason is Reason.NAMESPACE_TERMINATING:
         return known
     if known.reason is Reason.QUOTA_EXCEEDED:
-        return Finding(Reason.QUOTA_EXCEEDED, f"{text}; raise the ResourceQuota or free some of it")
+        return Diagnosis(Reason.QUOTA_EXCEEDED, f"{text}; raise the ResourceQuota or free some of it")
     if "violates PodSecurity" in failure.message:
-        return Finding(Reason.POD_SECURITY, f"{text}; let the namespace's pod security level take such pods")
+        return Diagnosis(Reason.POD_SECURITY, f"{text}; let the namespace's pod security level take such pods")
     if _LIMIT_RANGE.search(failure.message):
-        return Finding(Reason.PODS_REFUSED, f"{text}; this is a LimitRange of the namespace: let it take what the pod declares")
-    return Finding(Reason.PODS_REFUSED, f"{text}; change what it names, such as a policy or an admission webhook")
+        return Diagnosis(Reason.PODS_REFUSED, f"{text}; this is a LimitRange of the namespace: let it take what the pod declares")
+    return Diagnosis(Reason.PODS_REFUSED, f"{text}; change what it names, such as a policy or an admission webhook")
 
 
-def forged_revision(namespace: str, name: str, why: str) -> Finding:
+def forged_revision(namespace: str, name: str, why: str) -> Diagnosis:
     """That a stored revision is not to be used. why: see revisions.usable."""
     text = f"ControllerRevision {name} is not as the operator stores it: {why}; nothing of it is used"
     text = f"{text}; find out who changed it, then: kubectl delete controllerrevision {name} -n {namespace}"
-    return Finding(Reason.REVISION_FORGED, text, is_final=True)
+    return Diagnosis(Reason.REVISION_FORGED, text, is_final=True)
 
 
-def of_deployment(live: Mapping[str, Any]) -> Finding | None:
+def of_deployment(live: Mapping[str, Any]) -> Diagnosis | None:
     """What the Deployment itself says: its pods are refused, or its deadline has passed."""
     for condition in (live.get("status") or {}).get("conditions") or ():
         if condition.get("type") == "ReplicaFailure" and condition.get("status") == "True":
@@ -70,7 +70,7 @@ def of_deployment(live: Mapping[str, Any]) -> Finding | None:
     return None
 
 
-def of_room(live: Mapping[str, Any], pods: Iterable[Manifest]) -> Finding | None:
+def of_room(live: Mapping[str, Any], pods: Iterable[Manifest]) -> Diagnosis | None:
     """Why the cluster has no room for a Deployment's pods: a quota is full, or no node takes them. None where a pod shows another fault."""
     pods = tuple(pod for pod in pods if may_run(pod))
     shown = [finding for finding in _of_present(pods) if not finding.believed_after]
@@ -104,20 +104,20 @@ def _unscheduled(status: Manifest) -> list[Manifest]:
     return [c for c in found if c.get("type") == "PodScheduled" and c.get("reason") == "Unschedulable"]
 
 
-def _refused_pods(text: str) -> Finding:
+def _refused_pods(text: str) -> Diagnosis:
     if "exceeded quota" in text:
-        return Finding(Reason.QUOTA_EXCEEDED, f"{text}; raise the ResourceQuota or free some of it")
+        return Diagnosis(Reason.QUOTA_EXCEEDED, f"{text}; raise the ResourceQuota or free some of it")
     if "violates PodSecurity" in text:
-        return Finding(Reason.POD_SECURITY, f"{text}; use security.profile restricted, or another namespace", is_final=True)
-    return Finding(Reason.PODS_REFUSED, f"{text}; change what it names")
+        return Diagnosis(Reason.POD_SECURITY, f"{text}; use security.profile restricted, or another namespace", is_final=True)
+    return Diagnosis(Reason.PODS_REFUSED, f"{text}; change what it names")
 
 
-def of_pods(pods: Iterable[Manifest]) -> Finding | None:
+def of_pods(pods: Iterable[Manifest]) -> Diagnosis | None:
     """The first cause that any pod shows, the most telling kind first; of one kind, that of the oldest pod where its age matters."""
     return min(_of_present(pods), key=lambda f: (_RANK.index(f.reason), f.since or _AT_ALL_TIMES), default=None)
 
 
-def _of_present(pods: Iterable[Manifest]) -> list[Finding]:
+def _of_present(pods: Iterable[Manifest]) -> list[Diagnosis]:
     """Of pods that may run yet: one that was evicted stays listed, and its end was nobody's crash."""
     return [finding for pod in pods if may_run(pod) and not is_deleting(pod) for finding in _of_pod(pod)]
 
@@ -162,9 +162,9 @@ _ROOT = re.compile(r"run as root|runAsNonRoot|non-numeric user")
 NEVER_RAN = frozenset({"StartError", "ContainerCannotRun"})
 
 
-def _of_pod(pod: Manifest) -> list[Finding]:
+def _of_pod(pod: Manifest) -> list[Diagnosis]:
     name, status = pod["metadata"]["name"], pod.get("status") or {}
-    found: list[Finding] = []
+    found: list[Diagnosis] = []
     inits, containers = status.get("initContainerStatuses") or (), status.get("containerStatuses") or ()
     for container in (*inits, *containers):
         state = container.get("state") or {}
@@ -180,7 +180,7 @@ def _of_pod(pod: Manifest) -> list[Finding]:
             found.append(_crashed(pod, container, last))
     for condition in _unscheduled(status):
         text = str(condition.get("message", ""))
-        found.append(Finding(Reason.UNSCHEDULABLE, f"pod {name}: {text}; {_room_for(text)}"))
+        found.append(Diagnosis(Reason.UNSCHEDULABLE, f"pod {name}: {text}; {_room_for(text)}"))
     made_at = instant(pod["metadata"].get("creationTimestamp"))
     found += _mounts(name, status, made_at)
     return found or _unready(name, status, made_at)
@@ -199,12 +199,12 @@ def _last_end(container: Manifest) -> Manifest | None:
     return ended if container.get("restartCount") and ended else None
 
 
-def _waiting(pod: Manifest, container: Manifest, waiting: Manifest, reason: Reason, remedy: str, is_final: bool) -> Finding:
+def _waiting(pod: Manifest, container: Manifest, waiting: Manifest, reason: Reason, remedy: str, is_final: bool) -> Diagnosis:
     # The kubelet alternates between the cause and `Back-off pulling image "…": ErrImagePull: cause`: the cause alone stays the same.
     text = str(waiting.get("message") or waiting.get("reason")).rpartition("ErrImagePull: ")[2]
     where = f"pod {pod['metadata']['name']}, container {container['name']}"
     if _ROOT.search(text):
-        return Finding(
+        return Diagnosis(
             Reason.INVALID_IMAGE,
             f"{where}: {text}; set security.runAsUser, or USER in the image to a number",
             True,
@@ -212,10 +212,10 @@ def _waiting(pod: Manifest, container: Manifest, waiting: Manifest, reason: Reas
     ended = (container.get("lastState") or {}).get("terminated")
     if waiting.get("reason") == "CrashLoopBackOff" and ended:
         return _crashed(pod, container, ended)
-    return Finding(reason, f"{where}: {text}; {remedy}", is_final)
+    return Diagnosis(reason, f"{where}: {text}; {remedy}", is_final)
 
 
-def _crashed(pod: Manifest, container: Manifest, ended: Manifest) -> Finding:
+def _crashed(pod: Manifest, container: Manifest, ended: Manifest) -> Diagnosis:
     cause, name = ended.get("reason", "Error"), pod["metadata"]["name"]
     restarts = int(container.get("restartCount", 0))
     text = f"ended with exit code {ended.get('exitCode', '?')} ({cause}), restarted {restarts} time{'' if restarts == 1 else 's'}"
@@ -224,7 +224,7 @@ def _crashed(pod: Manifest, container: Manifest, ended: Manifest) -> Finding:
     if cause in NEVER_RAN:
         # The message is the runtime's. Any other message is the application's own, and may hold what is secret.
         text, remedy = str(ended.get("message", text)), "check command and volumes"
-    return Finding(Reason.CRASH_LOOPING, f"pod {name}, container {container['name']}: {text}; {remedy}")
+    return Diagnosis(Reason.CRASH_LOOPING, f"pod {name}, container {container['name']}: {text}; {remedy}")
 
 
 def logs_command(pod: Mapping[str, Any]) -> str:
@@ -233,7 +233,7 @@ def logs_command(pod: Mapping[str, Any]) -> str:
     return f"kubectl logs -n {meta['namespace']} {meta['name']}" if meta.get("namespace") else f"kubectl logs {meta['name']}"
 
 
-def _mounts(pod: str, status: Manifest, made_at: datetime | None) -> list[Finding]:
+def _mounts(pod: str, status: Manifest, made_at: datetime | None) -> list[Diagnosis]:
     # A volume whose Secret or ConfigMap is missing leaves the pod at ContainerCreating without a message: only an Event tells
     # more, and the operator does not read Events. Naming the step is what can be said for certain.
     started = any(c.get("type") == "PodReadyToStartContainers" and c.get("status") == "True" for c in status.get("conditions") or ())
@@ -244,7 +244,7 @@ def _mounts(pod: str, status: Manifest, made_at: datetime | None) -> list[Findin
     ]
     if status.get("phase") == "Pending" and creating and not started:
         return [
-            Finding(
+            Diagnosis(
                 Reason.NOT_READY,
                 f"pod {pod}: its volumes are not mounted yet: one of them is slow to be attached or mounted, or a Secret, ConfigMap or "
                 f"claim that it names is missing; see the Events of kubectl describe pod {pod}",
@@ -255,12 +255,12 @@ def _mounts(pod: str, status: Manifest, made_at: datetime | None) -> list[Findin
     return []
 
 
-def _unready(pod: str, status: Manifest, made_at: datetime | None) -> list[Finding]:
+def _unready(pod: str, status: Manifest, made_at: datetime | None) -> list[Diagnosis]:
     if status.get("phase") == "Running" and not any(
         c.get("type") == "Ready" and c.get("status") == "True" for c in status.get("conditions") or ()
     ):
         return [
-            Finding(
+            Diagnosis(
                 Reason.NOT_READY,
                 f"pod {pod} runs, but its readiness probe fails; see kubectl describe pod {pod}",
                 believed_after=timedelta(minutes=1),

@@ -8,16 +8,16 @@ from typing import Any
 from hardened.api import names
 from hardened.api.parse import HardenedService
 from hardened.core.desired.service import leads_to, preview_name, selector
+from hardened.core.model.annotations import RevisionAnnotations, annotations_of
 from hardened.core.model.manifest import ChildKey, Manifest
-from hardened.core.model.marks import Marks, marks_of
-from hardened.core.model.release import COLORS, Place, Record, Rejection
+from hardened.core.model.release import COLORS, Rejection, ReleaseState, Target
 from hardened.core.model.revision import Revision, object_name
 from hardened.core.model.written import Stable, record_of, rejection_of, stable_of
 from hardened.core.observe.fixed import as_it_can_be
-from hardened.core.observe.observed import Observed, Owner, is_deleting, owner_of
+from hardened.core.observe.observed import Observed, Ownership, is_deleting, owner_of
 from hardened.core.observe.ownership import applied_fields, is_edited
 from hardened.core.observe.rollout import Rollout, rollout_of
-from hardened.core.revisions.history import Kept
+from hardened.core.revisions.history import History
 from hardened.core.revisions.revision import key_of, render, revision_name, revision_of, stored
 from hardened.core.revisions.usable import problem, template_problem
 
@@ -30,21 +30,21 @@ class Facts:
 
     def __init__(self, svc: HardenedService, before: Mapping[str, Any], observed: Observed) -> None:
         self.asked, self.before, self.observed = svc, before, observed
-        self.ours = tuple(c for c in observed.children.values() if owner_of(c, svc.name, svc.uid) is Owner.OURS)
+        self.ours = tuple(c for c in observed.children.values() if owner_of(c, svc.name, svc.uid) is Ownership.OURS)
         self.switch = self.mine("Service", svc.name)
         # One that leads to nobody is made anew as the spec says.
         is_free = self.switch is not None and self.switch["spec"].get("selector") == selector(svc, None)
         self.svc = svc if is_free else as_it_can_be(svc, self.switch)
-        self.kept = Kept.of(self.ours, lambda live: problem(svc.name, live))
+        self.kept = History.of(self.ours, lambda live: problem(svc.name, live))
         self.wanted = self._wanted()
         self._revisions: dict[tuple[str, str], Revision | None] = {}  # reading a stored one takes a third of a millisecond
-        self._marks: dict[str, Marks] = {}
+        self._marks: dict[str, RevisionAnnotations] = {}
         self.deployments = {color: live for color in COLORS if (live := self.mine("Deployment", self.stack_name(color)))}
         self.preview = self.mine("Service", preview_name(svc))
         self.stable = self._stable()
 
     @cached_property
-    def record(self) -> Record | None:
+    def record(self) -> ReleaseState | None:
         """The release at work, as status has it."""
         return record_of(self.before)
 
@@ -63,31 +63,31 @@ class Facts:
         """The service's own child of this kind and name."""
         return next((c for c in self.ours if c["kind"] == kind and c["metadata"]["name"] == name), None)
 
-    def marks(self, revision: str) -> Marks:
+    def marks(self, revision: str) -> RevisionAnnotations:
         """The marks of a stored revision; those that status remembers, where what stored it was deleted."""
         if revision not in self._marks:
             self._marks[revision] = self._marks_of(revision)
         return self._marks[revision]
 
-    def _marks_of(self, revision: str) -> Marks:
+    def _marks_of(self, revision: str) -> RevisionAnnotations:
         live = self.kept.named(revision)
         if live:
-            return marks_of(live, revision)
+            return annotations_of(live, revision)
         known, pin = stable_of(self.before), rejection_of(self.before.get("pin"))
         promotion = known.promotion if known and known.place.revision == revision else 0
         # What it was promoted under is what it has to pass now, as far as anybody knows.
         key = key_of(revision, self.svc.spec) if promotion and revision == self.wanted.name else ""
-        return Marks(promotion, (pin,) if pin and pin.revision == revision else (), promoted_key=key)
+        return RevisionAnnotations(promotion, (pin,) if pin and pin.revision == revision else (), promoted_key=key)
 
     def rejections(self) -> list[Rejection]:
         """Every rejection that is remembered: on what is stored, and in status, where somebody deleted what was stored."""
-        known = [r for live in self.kept.usable for r in marks_of(live, revision_of(live)).rejections]
+        known = [r for live in self.kept.usable for r in annotations_of(live, revision_of(live)).rejections]
         pin = rejection_of(self.before.get("pin"))
         return known + ([pin] if pin and pin.key not in {r.key for r in known} and not self.kept.named(pin.revision) else [])
 
     def rejected_keys(self) -> frozenset[str]:
         """The keys that marks reject. A pin in status goes with the status that is written without it."""
-        return frozenset(r.key for live in self.kept.usable for r in marks_of(live, revision_of(live)).rejections)
+        return frozenset(r.key for live in self.kept.usable for r in annotations_of(live, revision_of(live)).rejections)
 
     def epoch(self, color: str) -> str:
         """The mark of the release that last led traffic to this colour."""
@@ -96,7 +96,7 @@ class Facts:
 
     @property
     def switch_epoch(self) -> str | None:
-        """What the switch Service is marked with, see Record.recall; None where no Service is there."""
+        """What the switch Service is marked with, see ReleaseState.recall; None where no Service is there."""
         return _epoch(self.switch) if self.switch else None
 
     def revision(self, name: str, color: str) -> Revision | None:
@@ -177,7 +177,7 @@ class Facts:
 
         return tuple(filter(may_be, self.foreign_pods))
 
-    def pods_at(self, place: Place) -> list[Manifest]:
+    def pods_at(self, place: Target) -> list[Manifest]:
         """The application's pods of a place, as far as they were listed."""
         return [pod for pod in self.pods or () if is_at(pod, place)]
 
@@ -206,7 +206,7 @@ class Facts:
     def _stable(self) -> Stable | None:
         """The last promoted revision, by the marks on what is stored; by status, where somebody deleted what was stored."""
         remembered = stable_of(self.before)
-        promotion, revision = max(((marks_of(r, "").promotion, revision_of(r)) for r in self.kept.usable), default=(0, ""))
+        promotion, revision = max(((annotations_of(r, "").promotion, revision_of(r)) for r in self.kept.usable), default=(0, ""))
         # In place its pods may serve on beside what is being rolled out, and nobody asked for the one before it.
         is_in_place = self.svc.spec.effective_strategy == "RollingUpdate"
         if remembered and remembered.promotion > promotion and (is_in_place or self._is_known(remembered.place)):
@@ -216,19 +216,19 @@ class Facts:
         # In which colour: where traffic goes, where status says, where it runs; in none of them it is to be brought up again.
         told = [leads_to(self.switch, self.svc) if self.switch else None, remembered.place if remembered else None]
         named = [place for place in told if place and place.revision == revision]
-        running = [place for place in (*named, *(Place(color, revision) for color in COLORS)) if self._runs(place)]
-        return Stable((*running, *named, Place(COLORS[0], revision))[0], promotion)
+        running = [place for place in (*named, *(Target(color, revision) for color in COLORS)) if self._runs(place)]
+        return Stable((*running, *named, Target(COLORS[0], revision))[0], promotion)
 
-    def _is_known(self, place: Place) -> bool:
+    def _is_known(self, place: Target) -> bool:
         """Whether anything tells what a place runs, where somebody deleted what was stored of it."""
         return self._runs(place) or place.revision == self.wanted.name
 
-    def _runs(self, place: Place) -> bool:
+    def _runs(self, place: Target) -> bool:
         rollout = self.rollout(place.color)
         return rollout is not None and rollout.revision == place.revision
 
 
-def is_at(pod: Manifest, place: Place) -> bool:
+def is_at(pod: Manifest, place: Target) -> bool:
     """Whether a pod has the labels of a place."""
     labels = pod["metadata"].get("labels") or {}
     return (labels.get(names.COLOR_LABEL), labels.get(names.REVISION_LABEL)) == (place.color, place.revision)

@@ -6,14 +6,14 @@ from typing import Any
 from hardened.api import names
 from hardened.api.parse import HardenedService, parse_spec
 from hardened.api.service import AT_ONCE_FIELDS
+from hardened.core.model.annotations import annotations_of
 from hardened.core.model.manifest import Manifest
-from hardened.core.model.marks import marks_of
 from hardened.core.model.policy import Policy
 from hardened.core.model.release import Step
 from hardened.core.model.written import record_of, stable_of
 from hardened.core.observe.fixed import is_headless
-from hardened.core.observe.observed import Observed, Owner, owner_of
-from hardened.core.revisions.history import Kept
+from hardened.core.observe.observed import Observed, Ownership, owner_of
+from hardened.core.revisions.history import History
 from hardened.core.revisions.revision import revision_name, revision_of, stored
 from hardened.core.revisions.usable import problem
 from hardened.errors import InvalidSpec
@@ -26,8 +26,8 @@ def last_usable(body: Mapping[str, Any], observed: Observed, policy: Policy) -> 
     of the present spec counts that can be used beside that; `lacks` names the others.
     """
     meta, status, spec = body["metadata"], body.get("status") or {}, body.get("spec")
-    ours = [live for live in observed.children.values() if owner_of(live, meta["name"], meta["uid"]) is Owner.OURS]
-    kept = Kept.of(ours, lambda live: problem(meta["name"], live))
+    ours = [live for live in observed.children.values() if owner_of(live, meta["name"], meta["uid"]) is Ownership.OURS]
+    kept = History.of(ours, lambda live: problem(meta["name"], live))
     name = _revision(kept, status)
     live = kept.named(name)
     found = stored(live) if live else None
@@ -69,12 +69,12 @@ def _as_it_is(name: str, given: Any, ours: Iterable[Manifest]) -> list[Manifest]
     return [{**given, **known}, known]
 
 
-def _revision(kept: Kept, status: Mapping[str, Any]) -> str:
+def _revision(kept: History, status: Mapping[str, Any]) -> str:
     """The revision at work, while it may still serve; else the one that was promoted last."""
     record = record_of(status)
     if record and not record.is_rollback and record.step is not Step.UNDO and kept.named(record.place.revision):
         return record.place.revision
-    promotion, name = max(((marks_of(live, "").promotion, revision_of(live)) for live in kept.usable), default=(0, ""))
+    promotion, name = max(((annotations_of(live, "").promotion, revision_of(live)) for live in kept.usable), default=(0, ""))
     remembered = stable_of(status)
     return name if promotion or remembered is None else remembered.place.revision
 

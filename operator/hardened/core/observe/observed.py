@@ -14,7 +14,7 @@ from hardened.core.observe.presence import may_run as may_run
 from hardened.errors import ApiFailure
 
 
-class Owner(Enum):
+class Ownership(Enum):
     """Whose an object is, seen from one service."""
 
     OURS = "ours"
@@ -30,7 +30,7 @@ class Made(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Trouble:
+class WriteError:
     """A write that failed in this pass. `doing` reads like `apply Deployment shop-blue`."""
 
     doing: str
@@ -38,7 +38,7 @@ class Trouble:
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class NamespaceSnapshot:
     """What a release finds in its namespace. quotas: all; config_maps: those that were asked for, by name, as far as they are there; None
     where nobody can say; limit_ranges: all, where there are quotas."""
 
@@ -80,7 +80,7 @@ class Observed:
     fresh: frozenset[ChildKey] = frozenset()
     pods: tuple[Manifest, ...] | None = None
     replica_sets: tuple[Manifest, ...] | None = None
-    troubles: tuple[Trouble, ...] = ()
+    troubles: tuple[WriteError, ...] = ()
     refused: Mapping[ChildKey, ApiFailure] = field(default_factory=lambda: MappingProxyType({}))
     hidden: frozenset[ChildKey] = frozenset()
     tried: Mapping[ChildKey, ApiFailure] | None = None
@@ -92,7 +92,7 @@ class Observed:
     actions: tuple[Manifest, ...] = ()
     services: Mapping[str, Manifest] = field(default_factory=lambda: MappingProxyType({}))
     needs: Mapping[str, frozenset[str]] = field(default_factory=lambda: MappingProxyType({}))
-    surroundings: Surroundings | None = None
+    surroundings: NamespaceSnapshot | None = None
     constraints: Constraints | None = None
     keeps_status: bool = True
     sees_pods: bool = True
@@ -138,12 +138,12 @@ class Observed:
         """The same world, in which this field of a child is not as it was just written."""
         return replace(self, contested=MappingProxyType({**self.contested, key: path}))
 
-    def with_trouble(self, trouble: Trouble) -> "Observed":
+    def with_trouble(self, trouble: WriteError) -> "Observed":
         """The same world, in which one more write failed."""
         return replace(self, troubles=(*self.troubles, trouble))
 
 
-def owner_of(live: Mapping[str, Any], service: str, uid: str) -> Owner:
+def owner_of(live: Mapping[str, Any], service: str, uid: str) -> Ownership:
     """Whose this object is.
 
     An object is ours by its controller reference. One that lost every controller is still ours if it carries our labels
@@ -154,12 +154,12 @@ def owner_of(live: Mapping[str, Any], service: str, uid: str) -> Owner:
     controller = next((r for r in meta.get("ownerReferences") or () if r.get("controller")), None)
     if controller:
         if controller.get("uid") == uid:
-            return Owner.OURS
+            return Ownership.OURS
         is_namesake = controller.get("kind") == names.KIND and controller.get("name") == service
-        return Owner.PREVIOUS if is_namesake else Owner.FOREIGN
+        return Ownership.PREVIOUS if is_namesake else Ownership.FOREIGN
     labels = meta.get("labels") or {}
     claimed = {names.MANAGED_BY_LABEL: names.MANAGED_BY, names.SERVICE_LABEL: service}
     unlabelled = claimed if live.get("kind") == "PersistentVolumeClaim" else {}
     is_labelled = all(labels.get(key, unlabelled.get(key)) == value for key, value in claimed.items())
     is_signed = names.APPLIED_ANNOTATION in (meta.get("annotations") or {})
-    return Owner.OURS if is_labelled and is_signed else Owner.FOREIGN
+    return Ownership.OURS if is_labelled and is_signed else Ownership.FOREIGN

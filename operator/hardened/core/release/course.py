@@ -5,15 +5,15 @@ from datetime import datetime, timedelta
 
 from hardened.api.parse import HardenedService
 from hardened.api.strategy import Strategy
-from hardened.core.actions import rulings
-from hardened.core.actions.entries import Entry, entries_of
+from hardened.core.actions import admission
+from hardened.core.actions.log import LogEntry, entries_of
+from hardened.core.checks.pods import CheckPod, grace_of, removal_verifiers, verifiers
 from hardened.core.checks.proof import look_at, proven, removal
 from hardened.core.checks.queries import due, next_due, sampled
-from hardened.core.checks.reports import Heard, heard, said_of_removal, watched
-from hardened.core.checks.verifiers import Verifier, grace_of, removal_verifiers, verifiers
-from hardened.core.desired.children import Lead, Stack
+from hardened.core.checks.reports import CheckResults, heard, said_of_removal, watched
+from hardened.core.desired.children import DesiredStack, Route
 from hardened.core.desired.service import is_previewed
-from hardened.core.model.finding import Finding
+from hardened.core.model.finding import Diagnosis
 from hardened.core.model.kit import Kit
 from hardened.core.model.manifest import Manifest
 from hardened.core.model.measurement import Query
@@ -23,20 +23,21 @@ from hardened.core.model.release import (
     COLORS,
     LEAST_KEEP,
     UNPROVEN,
-    Demand,
+    DesiredState,
+    Input,
     Migration,
-    Next,
-    Place,
-    Record,
     Rejection,
+    ReleasePolicy,
+    ReleaseState,
     Step,
-    Terms,
+    Target,
+    Transition,
     Verdict,
-    View,
     other,
 )
 from hardened.core.model.written import proof_of
-from hardened.core.needs import check_pods, preflight
+from hardened.core.needs import preflight
+from hardened.core.needs import unmade_checks
 from hardened.core.needs.dependencies import dependency_pods, unavailable, waits_for
 from hardened.core.needs.lacks import lacks_of
 from hardened.core.needs.room import cause_of
@@ -62,7 +63,7 @@ DEFAULT_REPLICAS = 2
 
 
 @dataclass(frozen=True)
-class Course:
+class Decision:
     """What should be, and what has to be written first.
 
     stacks, switch, preview: see desired_children; serving: where clients' traffic goes; focus: the colour whose pods are waited for;
@@ -77,18 +78,18 @@ class Course:
     and somebody has to make; look_at: when to look again.
     """
 
-    stacks: tuple[Stack, ...]
-    switch: Lead
-    serving: Place | None
+    stacks: tuple[DesiredStack, ...]
+    switch: Route
+    serving: Target | None
     focus: str
     replicas: int
-    preview: Lead | None = None
-    record: Record | None = None
+    preview: Route | None = None
+    record: ReleaseState | None = None
     has_moved: bool = False
-    marked: tuple[Stack, ...] = ()
-    verifiers: tuple[Verifier, ...] = ()
+    marked: tuple[DesiredStack, ...] = ()
+    verifiers: tuple[CheckPod, ...] = ()
     proof: Proof | None = None
-    actions: tuple[Entry, ...] = ()
+    actions: tuple[LogEntry, ...] = ()
     rejection: Rejection | None = None
     is_back: bool = False
     needs_pods: bool = False
@@ -96,12 +97,12 @@ class Course:
     surroundings: frozenset[str] | None = None
     tries: tuple[Manifest, ...] = ()
     waits_for: str = ""
-    room: Finding | None = None
-    config: Finding | None = None
+    room: Diagnosis | None = None
+    config: Diagnosis | None = None
     look_at: datetime | None = None
 
 
-def course_of(facts: Facts, kit: Kit, now: datetime) -> Course:
+def course_of(facts: Facts, kit: Kit, now: datetime) -> Decision:
     """By the strategy of the release that is at work; of the spec, where none is."""
     record = facts.record
     if record and record.remaining is not None and not (record.paused_at or facts.svc.spec.suspend or facts.svc.is_stand_in):
@@ -110,7 +111,7 @@ def course_of(facts: Facts, kit: Kit, now: datetime) -> Course:
     return _proven(facts, record, course, kit, now)
 
 
-def _proven(facts: Facts, record: Record | None, course: Course, kit: Kit, now: datetime) -> Course:
+def _proven(facts: Facts, record: ReleaseState | None, course: Decision, kit: Kit, now: datetime) -> Decision:
     """The course with the probe of a removal, and with what the probes have counted. Nothing else depends on it."""
     before = proof_of(facts.before)
     probe = removal_verifiers(facts, removal(record, before, now), kit)
@@ -124,7 +125,7 @@ def _proven(facts: Facts, record: Record | None, course: Course, kit: Kit, now: 
     )
 
 
-def _makes_way(facts: Facts, record: Record, now: datetime) -> bool:
+def _makes_way(facts: Facts, record: ReleaseState, now: datetime) -> bool:
     """Whether a blue-green release is over since the spec asks for another revision, and for another strategy."""
     if record.strategy != "BlueGreen" or facts.svc.spec.effective_strategy == "BlueGreen":
         return False
@@ -136,7 +137,7 @@ def _makes_way(facts: Facts, record: Record, now: datetime) -> bool:
     return record.step in BEFORE_CUTOVER and facts.wanted.name != record.place.revision
 
 
-def _viewed(facts: Facts, record: Record | None, said: Heard) -> View:
+def _viewed(facts: Facts, record: ReleaseState | None, said: CheckResults) -> Input:
     view = _view(facts, record, said)
     if not facts.svc.is_stand_in:
         return view
@@ -145,7 +146,7 @@ def _viewed(facts: Facts, record: Record | None, said: Heard) -> View:
     return replace(view, is_held=True, is_blind="verify" in facts.svc.lacks)
 
 
-def _view(facts: Facts, record: Record | None, said: Heard) -> View:
+def _view(facts: Facts, record: ReleaseState | None, said: CheckResults) -> Input:
     if (record.strategy if record else facts.svc.spec.effective_strategy) == "BlueGreen":
         return view_of(facts, said, DEFAULT_REPLICAS)
     view = in_place_view_of(facts, record, said, DEFAULT_REPLICAS)
@@ -154,12 +155,12 @@ def _view(facts: Facts, record: Record | None, said: Heard) -> View:
     return view
 
 
-def is_suspended(svc: HardenedService, record: Record | None) -> bool:
+def is_suspended(svc: HardenedService, record: ReleaseState | None) -> bool:
     """Whether nothing is changed any more. What has come to its cutover by then comes to its end first."""
     return svc.spec.suspend and (record is None or record.step not in UNPROVEN)
 
 
-def _is_taken_away(facts: Facts, record: Record | None) -> bool:
+def _is_taken_away(facts: Facts, record: ReleaseState | None) -> bool:
     """Whether the record's place has lost its pods by no fault of its own."""
     if record is None or record.step not in (Step.CUTOVER, Step.VERIFY_AFTER):
         return False
@@ -168,28 +169,28 @@ def _is_taken_away(facts: Facts, record: Record | None) -> bool:
     return are_taken_away(facts.pods_at(record.place), record.cutover_at or record.entered_at or record.started_at)
 
 
-def _stands_still(svc: HardenedService, record: Record) -> bool:
+def _stands_still(svc: HardenedService, record: ReleaseState) -> bool:
     """Whether the time of a release does not count."""
     is_held = svc.is_stand_in and record.step in BEFORE_CUTOVER and not record.is_rollback
     return is_held or is_suspended(svc, record)
 
 
-def _step(record: Record | None, view: View, terms: Terms, now: datetime) -> Next:
+def _step(record: ReleaseState | None, view: Input, terms: ReleasePolicy, now: datetime) -> Transition:
     found = in_place.step(record, view, terms, now) if isinstance(view, InPlace) else step(record, view, terms, now)
     return placed(record, found, view, terms, now)
 
 
-def _is_led_back_unwritten(facts: Facts, record: Record | None, found: Record | None) -> bool:
+def _is_led_back_unwritten(facts: Facts, record: ReleaseState | None, found: ReleaseState | None) -> bool:
     """Whether traffic goes back before that is written down, since status is not taken: what is seen says the same at the next look."""
     is_back = record is not None and found is not None and record.step in UNPROVEN and found.step is Step.SWITCH_BACK
     return is_back and not facts.observed.keeps_status
 
 
-def _demand(record: Record | None, view: View, terms: Terms) -> Demand:
+def _demand(record: ReleaseState | None, view: Input, terms: ReleasePolicy) -> DesiredState:
     return in_place.demand(record, view) if isinstance(view, InPlace) else demand(record, view, terms)
 
 
-def _course(facts: Facts, record: Record | None, kit: Kit, now: datetime) -> Course:
+def _course(facts: Facts, record: ReleaseState | None, kit: Kit, now: datetime) -> Decision:
     terms = terms_of(facts.svc.spec)
     strategy = record.strategy if record else facts.svc.spec.effective_strategy
     pods = verifiers(facts, record, terms, kit, now)
@@ -209,7 +210,7 @@ def _course(facts: Facts, record: Record | None, kit: Kit, now: datetime) -> Cou
     is_unseen = not facts.observed.sees_pods
     view = replace(view, is_blind=view.is_blind or is_unseen)
     needs_pods = facts.observed.pods is None and facts.observed.sees_pods and _depends_on_pods(facts, record, view, now)
-    forgiven = forgiven_by(facts, rulings.pending_retry(before))
+    forgiven = forgiven_by(facts, admission.pending_retry(before))
     forgiven = () if are_refused(facts, forgiven) else forgiven
     # In place nothing tells one version's pods from another's but the pods.
     waits = needs_pods or forgiven or (is_unseen and isinstance(view, InPlace))
@@ -222,7 +223,7 @@ def _course(facts: Facts, record: Record | None, kit: Kit, now: datetime) -> Cou
             found = watched(facts, found, pods)
     if found and _stands_still(facts.svc, found):
         found = asleep(found, now)
-    entries = rulings.settled(ruling.entries, found, view, facts.rejected_keys(), moved.failed, now)
+    entries = admission.settled(ruling.entries, found, view, facts.rejected_keys(), moved.failed, now)
     missing = hooks.waits_for if found and _waits(found) else ""
     is_held = found is not None and found.step is Step.PREFLIGHT and not found.paused_at and view.hooks.is_held
     is_polled = lacks.are_told_by_nobody(found, is_held=is_held)
@@ -231,7 +232,7 @@ def _course(facts: Facts, record: Record | None, kit: Kit, now: datetime) -> Cou
     wanted = _demand(told, view, terms)
     serving = _serving(facts, view, wanted)
     is_waited_for = found is not None and found.step not in (Step.KEEP, Step.SWITCH_BACK)
-    return Course(
+    return Decision(
         stacks=tuple(each for color in COLORS for each in stacks_of(facts, told, color, wanted.stacks.get(color), view)),
         switch=replace(lead_to(facts, wanted.leads_to, view.stable, strategy), epoch=switch_epoch(facts, told)),
         preview=lead_to(facts, wanted.previews, view.stable) if _has_preview(facts, record, strategy) else None,
@@ -258,17 +259,19 @@ def _course(facts: Facts, record: Record | None, kit: Kit, now: datetime) -> Cou
 
 @dataclass(frozen=True)
 class Moved:
-    """How far a release gets in one look. marked, surroundings, tries: see Course, where it comes to a halt; failed, look_at: see Next."""
+    """How far a release gets in one look. marked, surroundings, tries: see Decision; failed, look_at: see Transition."""
 
-    record: Record | None
-    marked: tuple[Stack, ...] = ()
+    record: ReleaseState | None
+    marked: tuple[DesiredStack, ...] = ()
     failed: str = ""
     look_at: datetime | None = None
     surroundings: frozenset[str] | None = None
     tries: tuple[Manifest, ...] = ()
 
 
-def _moved(facts: Facts, record: Record | None, strategy: Strategy, view: View, terms: Terms, kit: Kit, now: datetime) -> Moved:
+def _moved(
+    facts: Facts, record: ReleaseState | None, strategy: Strategy, view: Input, terms: ReleasePolicy, kit: Kit, now: datetime
+) -> Moved:
     """Gates that are open already are passed at one go: one record instead of three."""
     moved = Moved(record)
     for _ in Step:
@@ -286,7 +289,7 @@ def _moved(facts: Facts, record: Record | None, strategy: Strategy, view: View, 
                 view = replace(view, hooks=replace(view.hooks, waits_for=waits_for(facts, [], kit)))
                 following = _step(moved.record, view, terms, now)
         following = replace(following, record=_entered(moved.record, following.record, now))
-        if facts.observed.tried is None and (tries := check_pods.to_try(facts, moved.record, following.record, terms, kit, now)):
+        if facts.observed.tried is None and (tries := unmade_checks.to_try(facts, moved.record, following.record, terms, kit, now)):
             return replace(moved, tries=tries)
         if following.promotes and moved.record and not is_stored(facts, moved.record.place):
             following = back(moved.record, message="what is stored of it was deleted")  # nothing could remember that it was promoted
@@ -304,28 +307,28 @@ def _moved(facts: Facts, record: Record | None, strategy: Strategy, view: View, 
     return moved
 
 
-def _entered(before: Record | None, after: Record | None, now: datetime) -> Record | None:
+def _entered(before: ReleaseState | None, after: ReleaseState | None, now: datetime) -> ReleaseState | None:
     """The record after a move, with the moment in which its step was entered."""
     is_same = before is not None and after is not None and (before.step, before.started_at) == (after.step, after.started_at)
     return after if after is None or is_same else replace(after, entered_at=now)
 
 
-def _is_further(record: Record | None, before: Record | None) -> bool:
+def _is_further(record: ReleaseState | None, before: ReleaseState | None) -> bool:
     """Whether anything of this look follows from it. Nothing does from a place that was given up: others may have it, later."""
     if record is None or before is None:
         return record is not before
     return replace(record, has_yielded=before.has_yielded) != before
 
 
-def _is_unwatched(facts: Facts, record: Record | None, terms: Terms, kit: Kit, now: datetime) -> bool:
+def _is_unwatched(facts: Facts, record: ReleaseState | None, terms: ReleasePolicy, kit: Kit, now: datetime) -> bool:
     """Whether traffic is about to be led on, and who is to watch that is not there: that comes first."""
     if record is None or record.step is not Step.SCALE_UP:
         return False
     probe = verifiers(facts, record, terms, kit, now)
-    return check_pods.lacks(facts, record, probe) or check_pods.hindrance(facts, record, probe, terms, now) is not None
+    return unmade_checks.lacks(facts, record, probe) or unmade_checks.hindrance(facts, record, probe, terms, now) is not None
 
 
-def _needs_another_look(facts: Facts, record: Record | None, strategy: Strategy) -> bool:
+def _needs_another_look(facts: Facts, record: ReleaseState | None, strategy: Strategy) -> bool:
     """Whether what was seen says nothing of the step that was come to."""
     if record is None:
         return strategy != facts.svc.spec.effective_strategy  # what follows is seen with other eyes
@@ -335,21 +338,21 @@ def _needs_another_look(facts: Facts, record: Record | None, strategy: Strategy)
     return (record.step is Step.MIGRATE and record.migration is None) or record.migration is Migration.NOT_UNDONE
 
 
-def _has_preview(facts: Facts, record: Record | None, strategy: Strategy) -> bool:
+def _has_preview(facts: Facts, record: ReleaseState | None, strategy: Strategy) -> bool:
     """It is made once somebody is to look at it, and stays. In place it leads to nobody, and goes with the next promotion."""
     if strategy == "BlueGreen":
         return is_previewed(facts.svc.spec) or facts.preview is not None
     return facts.preview is not None and record is not None
 
 
-def _pin(facts: Facts, view: View) -> Rejection | None:
+def _pin(facts: Facts, view: Input) -> Rejection | None:
     """Why what the spec asks for is not released. What is stable by now is never pending, also where it once failed the same checks."""
     if view.stable and view.wanted == view.stable.revision:
         return None
     return next((r for r in facts.rejections() if r.key == view.key and r.key in view.rejected), None)
 
 
-def _is_back(record: Record | None, view: View) -> bool:
+def _is_back(record: ReleaseState | None, view: Input) -> bool:
     """Whether what the spec asks for serves in SwitchBack already: all that is left to do is to take pods down.
 
     Not where a migration is to be undone, nor where the revision was rejected.
@@ -360,7 +363,7 @@ def _is_back(record: Record | None, view: View) -> bool:
     return is_wanted and not (view.hooks.undoes_late and left_of(record, view))
 
 
-def _serving(facts: Facts, view: View, wanted: Demand) -> Place | None:
+def _serving(facts: Facts, view: Input, wanted: DesiredState) -> Target | None:
     """Where clients' traffic goes; what works, where it has no clients."""
     led = wanted.leads_to
     if not isinstance(view, InPlace):
@@ -368,10 +371,10 @@ def _serving(facts: Facts, view: View, wanted: Demand) -> Place | None:
     rollout = facts.rollout(led.color) if led else None
     if led is None or rollout is None or (view.has_clients and facts.switch):
         return view.traffic.leads_to
-    return Place(led.color, rollout.revision)
+    return Target(led.color, rollout.revision)
 
 
-def _depends_on_pods(facts: Facts, record: Record | None, view: View, now: datetime) -> bool:
+def _depends_on_pods(facts: Facts, record: ReleaseState | None, view: Input, now: datetime) -> bool:
     """Whether it counts where traffic has followed, and how pods do. Not before traffic is led there: the flip waits for no list."""
     if isinstance(view, InPlace):
         return needs_pods(facts, record, view, now)
@@ -388,14 +391,14 @@ def _depends_on_pods(facts: Facts, record: Record | None, view: View, now: datet
             return needs_emptiness(record) or needs_word_of_pods(facts, record, now)
 
 
-def _is_about_to_fail(record: Record, view: View, now: datetime) -> bool:
+def _is_about_to_fail(record: ReleaseState, view: Input, now: datetime) -> bool:
     """Whether the cutover fails for want of pods, whose own word says why, and whether they were only taken away."""
     stack = view.stacks.get(record.place.color)
     is_down = stack is not None and stack.is_settled and stack.available == 0
     return is_down or (record.deadline is not None and now >= record.deadline)
 
 
-def _waits(record: Record) -> bool:
+def _waits(record: ReleaseState) -> bool:
     """Whether the release waits for what it depends on, and for nothing else."""
     is_late = record.step is Step.SCALE_UP and record.deadline is None and not record.is_rollback
     return record.paused_at is None and (record.step is Step.PREFLIGHT or is_late)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
-from hardened.core.model.release import Record, Step
+from hardened.core.model.release import ReleaseState, Step
 from hardened.core.model.written import record_of, rejection_of, stable_of
 
 
@@ -18,7 +18,7 @@ class End(StrEnum):
     FAILED = "failed"  # a rollback by hand that did not get there
 
 
-def end_of(record: Record, status: Mapping[str, Any]) -> End | None:
+def end_of(record: ReleaseState, status: Mapping[str, Any]) -> End | None:
     """How the release of this record has ended by a later status; None while it goes on, and once it was promoted: then it is over."""
     following, stable, pin = record_of(status), stable_of(status), rejection_of(status.get("pin"))
     is_same = following is not None and following.started_at == record.started_at

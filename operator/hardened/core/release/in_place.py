@@ -22,17 +22,17 @@ from hardened.core.model.reasons import Reason
 from hardened.core.model.release import (
     BEFORE_CUTOVER,
     COLORS,
-    Demand,
+    DesiredState,
+    Input,
     Migration,
-    Next,
-    Place,
-    Record,
     Rejection,
+    ReleasePolicy,
+    ReleaseState,
     Stack,
     Step,
-    Terms,
+    Target,
+    Transition,
     Verdict,
-    View,
     other,
 )
 from hardened.core.release.by_hand import left_for_another
@@ -44,8 +44,8 @@ GONE_WAIT = timedelta(seconds=1)
 
 
 @dataclass(frozen=True)
-class InPlace(View):
-    """A View of a service whose revisions replace each other.
+class InPlace(Input):
+    """A Input of a service whose revisions replace each other.
 
     strategy: of a release that begins now; color: the one in use; is_clear: nobody lets another place run any more, of those who decided
     to before. With Recreate, of `target`: has_clients: it has ports; is_clear: no pod of another place is left either, so that its own may
@@ -67,18 +67,18 @@ class InPlace(View):
 WAITING = frozenset({Step.PREFLIGHT, Step.QUEUED})
 
 
-def target(record: Record | None, stable: Place | None) -> Place | None:
+def target(record: ReleaseState | None, stable: Target | None) -> Target | None:
     """What is to run."""
     return record.place if record is not None and record.step in (Step.CUTOVER, Step.VERIFY_AFTER) else stable
 
 
-def step(record: Record | None, view: InPlace, terms: Terms, now: datetime) -> Next:
+def step(record: ReleaseState | None, view: InPlace, terms: ReleasePolicy, now: datetime) -> Transition:
     """At most one move. The same record where nothing moves: then `demand` is what is to be done."""
     begun = begun_migration(record, view, terms, now, lambda: step(None, view, terms, now))
     if begun:
         return begun
     if record is not None and record.step is not Step.SWITCH_BACK and view.stable == record.place:
-        return Next(None)  # marked as promoted, and the process ended before it wrote this
+        return Transition(None)  # marked as promoted, and the process ended before it wrote this
     asked = _aborted(record, view) or _rolled_back(record, view, terms, now)
     if asked:
         return asked
@@ -87,13 +87,13 @@ def step(record: Record | None, view: InPlace, terms: Terms, now: datetime) -> N
     if record.step is Step.MIGRATE:
         return _migrate(record, view, terms, now)
     if view.replicas == 0:
-        return Next(_over(record, view), failed="0 replicas are wanted" if record.is_rollback else "")
+        return Transition(_over(record, view), failed="0 replicas are wanted" if record.is_rollback else "")
     if record.key in view.rejected and record.step is not Step.SWITCH_BACK:
-        return Next(_leaving(record, view, is_rejected=True))  # marked, and the process ended before it wrote this
+        return Transition(_leaving(record, view, is_rejected=True))  # marked, and the process ended before it wrote this
     if view.wanted != record.place.revision and not record.is_rollback:
-        newer = Next(None) if _over(record, view) else _begin(record, view, terms, now)
+        newer = Transition(None) if _over(record, view) else _begin(record, view, terms, now)
         if newer.record or record.step is not Step.SWITCH_BACK:
-            return newer if newer.record else Next(_leaving(record, view), leaves=True)
+            return newer if newer.record else Transition(_leaving(record, view), leaves=True)
     match record.step:
         case Step.CUTOVER:
             return _cutover(record, view, terms, now)
@@ -103,54 +103,54 @@ def step(record: Record | None, view: InPlace, terms: Terms, now: datetime) -> N
             is_back = view.stable is None or view.is_lost or _is_up(view.stable, view.replicas, view)
             is_back = is_back and view.traffic.epoch in (None, record.recall)
             if is_back and record.left and record.left.key not in view.rejected:
-                return Next(record, rejects=record.left)  # as long as it is not marked it would be released again
+                return Transition(record, rejects=record.left)  # as long as it is not marked it would be released again
             left = _over(record, view) if is_back else None
             if left and view.is_lost:
                 # Its pods stay, and while one is there nothing is undone.
                 problem = "what is stored of the version before was deleted, so that this one's pods run on"
                 left = replace(left, migration=Migration.NOT_UNDONE, undo_problem=problem, deadline=None)
-            return Next(left) if is_back else _waiting(record, view, now)
+            return Transition(left) if is_back else _waiting(record, view, now)
 
 
-def demand(record: Record | None, view: InPlace) -> Demand:
+def demand(record: ReleaseState | None, view: InPlace) -> DesiredState:
     """What the record asks for."""
     place = target(record, view.stable)
     if place is None:
-        return Demand()
+        return DesiredState()
     has_come = record is not None and place == record.place and record.cutover_at is not None
     if (record.strategy if record else view.strategy) == "RollingUpdate":
         # Until the rollout is complete clients have the ports of stable, and before the first release no pod.
-        return Demand({place.color: Stack(place.revision, view.replicas)}, place if has_come else view.stable)
+        return DesiredState({place.color: Stack(place.revision, view.replicas)}, place if has_come else view.stable)
     stack = view.stacks.get(place.color, Stack(""))
     running = stack.wanted if stack.revision == place.revision else 0
     size = view.replicas if view.is_clear else min(view.replicas, running)
     stacks = {place.color: Stack(place.revision, size)} if view.is_free else {}
     has_come = has_come or view.traffic.leads_to == place or _is_there(place, _least(record, view), view)
-    return Demand(stacks, place if has_come else view.stable)
+    return DesiredState(stacks, place if has_come else view.stable)
 
 
 # ---- the steps
 
 
-def _begin(record: Record | None, view: InPlace, terms: Terms, now: datetime) -> Next:
+def _begin(record: ReleaseState | None, view: InPlace, terms: ReleasePolicy, now: datetime) -> Transition:
     """A new release. record: the one that waits for its place, or makes way."""
     stable = view.stable
     if record is not None and record.paused_at and record.step in WAITING and record.key not in view.rejected:
-        return Next(None if stable and view.wanted == stable.revision else record)
+        return Transition(None if stable and view.wanted == stable.revision else record)
     if view.is_held:
-        return Next(record)
+        return Transition(record)
     is_wanted = view.wanted != (stable.revision if stable else "") and view.key not in view.rejected and view.replicas > 0
     if not is_wanted or view.hooks.is_busy or view.strategy == "BlueGreen" or (record is not None and record.strategy != view.strategy):
-        return Next(None)
+        return Transition(None)
     if record is not None and record.key == view.key:
-        return Next(_admitted(record, view, terms, now))
+        return Transition(_admitted(record, view, terms, now))
     if stable and view.strategy == "RollingUpdate" and view.traffic.is_strange:
-        return Next(None)  # a selector of one revision goes first: the pods that come would get no traffic
-    begun = Record(_free_place(view, view.wanted), view.key, Step.QUEUED, now, strategy=view.strategy)
-    return Next(_admitted(begun, view, terms, now))
+        return Transition(None)  # a selector of one revision goes first: the pods that come would get no traffic
+    begun = ReleaseState(_free_place(view, view.wanted), view.key, Step.QUEUED, now, strategy=view.strategy)
+    return Transition(_admitted(begun, view, terms, now))
 
 
-def _admitted(record: Record, view: InPlace, terms: Terms, now: datetime) -> Record:
+def _admitted(record: ReleaseState, view: InPlace, terms: ReleasePolicy, now: datetime) -> ReleaseState:
     """At work, or waiting: for what it depends on, then for its place. The first one waits for none: nothing serves before it."""
     if view.hooks.waits_for or view.hooks.is_held:
         return replace(record, step=Step.PREFLIGHT)
@@ -161,54 +161,54 @@ def _admitted(record: Record, view: InPlace, terms: Terms, now: datetime) -> Rec
     return _entered(record, view, terms, now)
 
 
-def _free_place(view: InPlace, revision: str) -> Place:
+def _free_place(view: InPlace, revision: str) -> Target:
     is_other = view.strategy == "Recreate" and view.stable is not None
-    return Place(other(view.stable.color) if is_other and view.stable else view.color, revision)
+    return Target(other(view.stable.color) if is_other and view.stable else view.color, revision)
 
 
-def _entered(record: Record, view: InPlace, terms: Terms, now: datetime) -> Record:
+def _entered(record: ReleaseState, view: InPlace, terms: ReleasePolicy, now: datetime) -> ReleaseState:
     return replace(record, step=Step.CUTOVER, deadline=now + terms.progress_deadline, replicas=view.replicas)
 
 
-def _migrate(record: Record, view: InPlace, terms: Terms, now: datetime) -> Next:
+def _migrate(record: ReleaseState, view: InPlace, terms: ReleasePolicy, now: datetime) -> Transition:
     """Stable serves meanwhile."""
     if view.is_held:
-        return Next(record)
+        return Transition(record)
     if view.key == record.key and view.key not in view.rejected and view.replicas > 0:
         return migrate(record, view, now, lambda: _entered(record, view, terms, now))
     left = left_of(record, view)
-    return Next(left) if left else _begin(record, view, terms, now)
+    return Transition(left) if left else _begin(record, view, terms, now)
 
 
-def _cutover(record: Record, view: InPlace, terms: Terms, now: datetime) -> Next:
+def _cutover(record: ReleaseState, view: InPlace, terms: ReleasePolicy, now: datetime) -> Transition:
     if _is_up(record.place, _least(record, view), view):
         if record.is_rollback:
-            return Next(record, promotes=record.place.revision, rejects=record.left)
+            return Transition(record, promotes=record.place.revision, rejects=record.left)
         is_watched = terms.is_watched_after(view.stable)
         if not is_watched and record.strategy == "Recreate":
-            return Next(record, promotes=record.place.revision)
+            return Transition(record, promotes=record.place.revision)
         # With RollingUpdate clients are led to the first revision with this step, and not before.
         ends = now + (terms.window if is_watched else timedelta())
-        return Next(replace(record, step=Step.VERIFY_AFTER, deadline=None, available=0, cutover_at=now, window_ends_at=ends))
+        return Transition(replace(record, step=Step.VERIFY_AFTER, deadline=None, available=0, cutover_at=now, window_ends_at=ends))
     stack = view.stacks.get(record.place.color, Stack(""))
     is_down = view.traffic.leads_to == record.place and stack.is_settled and stack.available == 0
     if view.stable and view.has_clients and is_down and not view.is_taken_away:  # there is something to go back to
         return _failed(record, view, Reason.NO_PODS_AVAILABLE, none_ready(view, "no pod of the new revision was ready after the cutover"))
     if further := renewed(record, view, terms, now):
-        return Next(further)
+        return Transition(further)
     if record.deadline is not None and now >= record.deadline:
         text = "the cutover did not end within its deadline"
         if not view.is_clear:
             left = "the pods of the previous revision are not all gone"
             return _failed(record, view, Reason.PROGRESS_DEADLINE_EXCEEDED, f"{text}: {left}")
         return _failed(record, view, *late(view, text, "not all of its pods were available"))
-    return Next(record, look_at=look_at(record, view, terms, now) if view.is_clear else now + GONE_WAIT)
+    return Transition(record, look_at=look_at(record, view, terms, now) if view.is_clear else now + GONE_WAIT)
 
 
-def _verify_after(record: Record, view: InPlace, terms: Terms, now: datetime) -> Next:
+def _verify_after(record: ReleaseState, view: InPlace, terms: ReleasePolicy, now: datetime) -> Transition:
     stack = view.stacks.get(record.place.color, Stack(""))
     if stack.is_settled and stack.available == 0 and view.is_taken_away:
-        return Next(_up_again(record, terms, now))
+        return Transition(_up_again(record, terms, now))
     if stack.is_settled and stack.available == 0:
         return _failed(record, view, Reason.NO_PODS_AVAILABLE, none_ready(view, "no pod of the new revision is ready"))
     verdict, said = view.after
@@ -218,17 +218,17 @@ def _verify_after(record: Record, view: InPlace, terms: Terms, now: datetime) ->
         return anew
     ends = record.window_ends_at or now
     if now < ends:
-        return Next(record, look_at=ends)
+        return Transition(record, look_at=ends)
     if view.is_blind:
-        return Next(record)
+        return Transition(record)
     if verdict is Verdict.PASSED and (view.has_followed or terms.is_watched_after(view.stable)):
-        return Next(record, promotes=record.place.revision)
+        return Transition(record, promotes=record.place.revision)
     if now >= ends + terms.progress_deadline:
         return _failed(record, view, Reason.NO_DATA, said or "nobody could say how the new revision does")
-    return Next(record, look_at=ends + terms.progress_deadline)
+    return Transition(record, look_at=ends + terms.progress_deadline)
 
 
-def _up_again(record: Record, terms: Terms, now: datetime) -> Record:
+def _up_again(record: ReleaseState, terms: ReleasePolicy, now: datetime) -> ReleaseState:
     """The record of a release whose pods were taken away in its window: going back would not bring them back any sooner.
 
     They are waited for, and the window begins anew with them: what its checks found meanwhile says nothing of the revision. cutover_at
@@ -237,11 +237,11 @@ def _up_again(record: Record, terms: Terms, now: datetime) -> Record:
     return replace(record, step=Step.CUTOVER, deadline=now + terms.progress_deadline, available=0, window_ends_at=None)
 
 
-def _waiting(record: Record, view: InPlace, now: datetime) -> Next:
-    return Next(record, look_at=record.deadline if view.is_clear else now + GONE_WAIT)
+def _waiting(record: ReleaseState, view: InPlace, now: datetime) -> Transition:
+    return Transition(record, look_at=record.deadline if view.is_clear else now + GONE_WAIT)
 
 
-def _is_up(place: Place, least: int, view: InPlace) -> bool:
+def _is_up(place: Target, least: int, view: InPlace) -> bool:
     """Whether a place runs alone, and clients have followed to it."""
     if not view.is_clear or not _is_there(place, least, view):
         return False
@@ -249,12 +249,12 @@ def _is_up(place: Place, least: int, view: InPlace) -> bool:
     return not view.has_clients or (traffic.leads_to == place and traffic.has_followed and traffic.ready >= least)
 
 
-def _is_there(place: Place, least: int, view: InPlace) -> bool:
+def _is_there(place: Target, least: int, view: InPlace) -> bool:
     stack = view.stacks.get(place.color, Stack(""))
     return stack.revision == place.revision and stack.is_settled and stack.available >= least
 
 
-def _least(record: Record | None, view: InPlace) -> int:
+def _least(record: ReleaseState | None, view: InPlace) -> int:
     """How many pods must be available: no more than were wanted at first, however much is scaled meanwhile.
 
     By hand a single one, once nobody else serves: who asks for that has judged what served.
@@ -267,40 +267,40 @@ def _least(record: Record | None, view: InPlace) -> int:
 # ---- back
 
 
-def _failed(record: Record, view: InPlace, reason: Reason, message: str) -> Next:
+def _failed(record: ReleaseState, view: InPlace, reason: Reason, message: str) -> Transition:
     """Rejected, and back to stable. A revision that was to be gone back to is not rejected: it served once."""
     if record.step in BEFORE_CUTOVER:
         return abandoned(record, view, reason, message)
     if record.is_rollback:
-        return Next(_leaving(record, view), failed=message, leaves=True)
+        return Transition(_leaving(record, view), failed=message, leaves=True)
     rejection = Rejection(record.place.revision, record.key, reason, message, after_cutover=_has_served(record, view))
-    return Next(record, rejects=rejection)
+    return Transition(record, rejects=rejection)
 
 
-def _has_served(record: Record, view: InPlace) -> bool:
+def _has_served(record: ReleaseState, view: InPlace) -> bool:
     """From Cutover on. Before the first release nobody is led to it until it has come up."""
     return view.stable is not None or record.step is not Step.CUTOVER or record.cutover_at is not None
 
 
-def _leaving(record: Record, view: InPlace, *, is_rejected: bool = False) -> Record | None:
+def _leaving(record: ReleaseState, view: InPlace, *, is_rejected: bool = False) -> ReleaseState | None:
     """The record in SwitchBack; what is left of it where there is nothing to go back to."""
     back = replace(record, step=Step.SWITCH_BACK, deadline=None, available=0, left=None, is_rejected=is_rejected)
     return back if view.stable else _over(record, view)
 
 
-def _over(record: Record, view: InPlace) -> Record | None:
+def _over(record: ReleaseState, view: InPlace) -> ReleaseState | None:
     """What is left of a release that is over from Cutover on: its migration, where it is to be undone then, too."""
     return left_of(record, view) if view.hooks.undoes_late or not _has_served(record, view) else None
 
 
-def _aborted(record: Record | None, view: InPlace) -> Next | None:
+def _aborted(record: ReleaseState | None, view: InPlace) -> Transition | None:
     """As after a failed check. None where nobody asked for it, or where it comes too late."""
     if record is None or view.abort is None or record.step is Step.SWITCH_BACK or record.key in view.rejected:
         return None
-    return Next(None) if record.is_rollback else _failed(record, view, Reason.ABORTED, view.abort)
+    return Transition(None) if record.is_rollback else _failed(record, view, Reason.ABORTED, view.abort)
 
 
-def _rolled_back(record: Record | None, view: InPlace, terms: Terms, now: datetime) -> Next | None:
+def _rolled_back(record: ReleaseState | None, view: InPlace, terms: ReleasePolicy, now: datetime) -> Transition | None:
     """The first move of a rollback, in which no gate is passed but the target's own pods. None where it is under way, or has to wait."""
     asked, stable = view.rollback, view.stable
     if asked is None or stable is None or (record is not None and (record.is_rollback or record.step is Step.SWITCH_BACK)):
@@ -308,11 +308,15 @@ def _rolled_back(record: Record | None, view: InPlace, terms: Terms, now: dateti
     if abandons := left_for_another(record, view):
         return abandons
     if record is not None and record.step is Step.MIGRATE and (left := left_of(record, view)):
-        return Next(left)
+        return Transition(left)
     if record is not None and record.step not in BEFORE_CUTOVER:
         # Stable first, for an older one as well: what is left must be marked by then.
-        return Next(record, rejects=asked.left) if asked.left.key not in view.rejected else Next(_leaving(record, view, is_rejected=True))
+        return (
+            Transition(record, rejects=asked.left)
+            if asked.left.key not in view.rejected
+            else Transition(_leaving(record, view, is_rejected=True))
+        )
     if asked.to == stable.revision or view.strategy == "BlueGreen" or (view.strategy == "RollingUpdate" and view.traffic.is_strange):
         return None
-    back = Record(_free_place(view, asked.to), "", Step.CUTOVER, now, is_rollback=True, left=asked.left, strategy=view.strategy)
-    return Next(_entered(back, view, terms, now))
+    back = ReleaseState(_free_place(view, asked.to), "", Step.CUTOVER, now, is_rollback=True, left=asked.left, strategy=view.strategy)
+    return Transition(_entered(back, view, terms, now))

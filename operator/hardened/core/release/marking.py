@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from hardened.core.desired.children import Stack
+from hardened.core.desired.children import DesiredStack
 from hardened.core.model.manifest import ChildKey, key_of
-from hardened.core.model.release import COLORS, Next, Place, Record, Rejection, Step, other
+from hardened.core.model.release import COLORS, Rejection, ReleaseState, Step, Target, Transition, other
 from hardened.core.model.revision import object_name
 from hardened.core.observe.facts import Facts
 from hardened.core.release.migration_pods import mark_of
@@ -12,7 +12,7 @@ from hardened.core.release.moves import leave
 from hardened.core.release.stacks import stack_of
 
 
-def marked_by(facts: Facts, record: Record, following: Next) -> tuple[Stack, ...]:
+def marked_by(facts: Facts, record: ReleaseState, following: Transition) -> tuple[DesiredStack, ...]:
     """The revisions that a move marks, the rejected one first: what was promoted last is stable."""
     rejects = _rejection(facts, record.place, following.rejects) if following.rejects else ()
     migrates = _migration(facts, record) if following.migrates else ()
@@ -20,33 +20,33 @@ def marked_by(facts: Facts, record: Record, following: Next) -> tuple[Stack, ...
     return (*rejects, *migrates, *leaves, *(_promotion(facts, record) if following.promotes else ()))
 
 
-def are_refused(facts: Facts, marked: tuple[Stack, ...]) -> bool:
+def are_refused(facts: Facts, marked: tuple[DesiredStack, ...]) -> bool:
     """Whether one of these marks cannot be written now: it was refused in this pass, or what has the revision's name is not ours."""
     keys = {ChildKey("ControllerRevision", object_name(facts.svc, stack.revision.name)) for stack in marked}
     mine = {key_of(live) for live in facts.ours if live["metadata"]["name"] not in facts.kept.unusable}
     return bool(keys & facts.observed.refused.keys() or (keys & facts.observed.children.keys()) - mine)
 
 
-def unmarked(record: Record, following: Next) -> Next:
-    """The move without its mark. Nobody waits for a mark to be led back; a rejection is marked as soon as it can be, see Record.left."""
+def unmarked(record: ReleaseState, following: Transition) -> Transition:
+    """The move without its mark. Nobody waits for a mark to be led back; a rejection is marked as soon as it can be."""
     after, rejects = following.record, following.rejects
     if following.promotes or following.migrates:
-        return Next(record, look_at=following.look_at)
+        return Transition(record, look_at=following.look_at)
     if rejects is None or record.step is Step.SWITCH_BACK:
-        return Next(after, look_at=following.look_at, failed=following.failed)
+        return Transition(after, look_at=following.look_at, failed=following.failed)
     if not rejects.after_cutover or record.is_rollback:
-        return Next(record, look_at=following.look_at)
+        return Transition(record, look_at=following.look_at)
     return leave(record, rejects)
 
 
-def is_stored(facts: Facts, place: Place) -> bool:
+def is_stored(facts: Facts, place: Target) -> bool:
     """Whether the revision of a place can be marked: it is stored, or can be stored anew."""
     revision = facts.revision(place.revision, place.color)
     is_taken = object_name(facts.svc, place.revision) in facts.kept.unusable
     return revision is not None and bool(revision.fields) and not is_taken
 
 
-def _migration(facts: Facts, record: Record) -> tuple[Stack, ...]:
+def _migration(facts: Facts, record: ReleaseState) -> tuple[DesiredStack, ...]:
     revision = facts.revision(record.place.revision, record.place.color)
     if revision is None or not revision.fields:
         return ()
@@ -54,7 +54,7 @@ def _migration(facts: Facts, record: Record) -> tuple[Stack, ...]:
     return (replace(stack, marks=replace(stack.marks, migrated=mark_of(facts, record))),)
 
 
-def _leaving(facts: Facts, record: Record) -> tuple[Stack, ...]:
+def _leaving(facts: Facts, record: ReleaseState) -> tuple[DesiredStack, ...]:
     revision = facts.revision(record.place.revision, record.place.color)
     if revision is None or not revision.fields or facts.marks(revision.name).left_by == record.epoch:
         return ()
@@ -62,7 +62,7 @@ def _leaving(facts: Facts, record: Record) -> tuple[Stack, ...]:
     return (replace(stack, marks=replace(stack.marks, left_by=record.epoch)),)
 
 
-def _promotion(facts: Facts, record: Record) -> tuple[Stack, ...]:
+def _promotion(facts: Facts, record: ReleaseState) -> tuple[DesiredStack, ...]:
     place = record.place
     revision = facts.revision(place.revision, place.color)
     if revision is None or not revision.fields:
@@ -72,7 +72,7 @@ def _promotion(facts: Facts, record: Record) -> tuple[Stack, ...]:
     return (replace(stack, marks=stack.marks.promoted(number, record.key)),)
 
 
-def _rejection(facts: Facts, place: Place, rejection: Rejection) -> tuple[Stack, ...]:
+def _rejection(facts: Facts, place: Target, rejection: Rejection) -> tuple[DesiredStack, ...]:
     color = place.color if rejection.revision == place.revision else other(place.color)
     revision = facts.revision(rejection.revision, color)
     if revision is None or not revision.fields:
@@ -81,7 +81,7 @@ def _rejection(facts: Facts, place: Place, rejection: Rejection) -> tuple[Stack,
     return (replace(stack, marks=stack.marks.rejected(rejection)),)
 
 
-def forgiven_by(facts: Facts, key: str) -> tuple[Stack, ...]:
+def forgiven_by(facts: Facts, key: str) -> tuple[DesiredStack, ...]:
     """What is marked as rejected under a key that somebody wants to be tried again."""
     names = [r.revision for r in facts.rejections() if r.key == key and facts.kept.named(r.revision)]
     found = [revision for name in names if (revision := facts.revision(name, COLORS[0]))]

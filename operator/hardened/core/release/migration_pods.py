@@ -10,13 +10,13 @@ from datetime import UTC, datetime, timedelta
 
 from hardened.api import names
 from hardened.core.checks.asked import purpose_strangeness
+from hardened.core.checks.pods import CheckPod
 from hardened.core.checks.tasks import Purpose, pod_name, told
 from hardened.core.checks.verdicts import once_result, results_of
-from hardened.core.checks.verifiers import Verifier
-from hardened.core.desired.verifier_pod import START_SECONDS, once_pod
+from hardened.core.desired.check_pod import START_SECONDS, once_pod
+from hardened.core.model.annotations import BegunMigration
 from hardened.core.model.manifest import ChildKey, Manifest, key_of
-from hardened.core.model.marks import Migrated
-from hardened.core.model.release import Hooks, Migration, Record, Step, Verdict
+from hardened.core.model.release import Hooks, Migration, ReleaseState, Step, Verdict
 from hardened.core.observe.facts import Facts, is_at
 from hardened.core.observe.observed import may_run
 from hardened.core.observe.task_pods import interruption, is_over, is_running
@@ -25,7 +25,7 @@ from hardened.core.observe.task_pods import interruption, is_over, is_running
 START = timedelta(seconds=START_SECONDS)
 
 
-def mark_of(facts: Facts, record: Record) -> Migrated | None:
+def mark_of(facts: Facts, record: ReleaseState) -> BegunMigration | None:
     """What is to be marked on the record's revision before its migration begins; None where the spec has none."""
     migrate = facts.svc.spec.release.migrate
     if migrate is None:
@@ -33,10 +33,10 @@ def mark_of(facts: Facts, record: Record) -> Migrated | None:
     undo = migrate.undo
     command, undoes_late = (tuple(undo.command), undo.after_cutover) if undo else ((), False)
     since = facts.stable.promotion if facts.stable else 0
-    return Migrated(_release(record), migrate.deadline, command, undoes_late, since)
+    return BegunMigration(_release(record), migrate.deadline, command, undoes_late, since)
 
 
-def migration_pods(facts: Facts, record: Record | None) -> list[Verifier]:
+def migration_pods(facts: Facts, record: ReleaseState | None) -> list[CheckPod]:
     """The pods that the record's release has made, and the one that it is to make now."""
     if record is None:
         return []
@@ -53,7 +53,7 @@ def migration_pods(facts: Facts, record: Record | None) -> list[Verifier]:
     return found
 
 
-def migration_of(facts: Facts, record: Record | None, now: datetime) -> Hooks:
+def migration_of(facts: Facts, record: ReleaseState | None, now: datetime) -> Hooks:
     """What is known of the record's migration."""
     is_busy = any(_may_end_yet(live, now) for live in facts.ours)
     if record is None:
@@ -73,7 +73,7 @@ def migration_of(facts: Facts, record: Record | None, now: datetime) -> Hooks:
     )
 
 
-def unseen_pods(facts: Facts, record: Record | None) -> frozenset[ChildKey]:
+def unseen_pods(facts: Facts, record: ReleaseState | None) -> frozenset[ChildKey]:
     """The pods that were made, and are not known of: who took their labels has not ended them, and what undoes one never runs beside it."""
     if record is None or record.migration not in (Migration.MADE, Migration.UNDOING):
         return frozenset()
@@ -82,7 +82,7 @@ def unseen_pods(facts: Facts, record: Record | None) -> frozenset[ChildKey]:
     return frozenset({ChildKey("Pod", _name(facts, record, purpose))}) - seen
 
 
-def needs_pods(record: Record) -> bool:
+def needs_pods(record: ReleaseState) -> bool:
     """Whether it counts that no pod of the revision is left: what it wrote until its end may need the new schema."""
     return record.step is Step.UNDO and record.migration is Migration.DONE
 
@@ -103,30 +103,30 @@ def _may_end_yet(live: Manifest, now: datetime) -> bool:
     return not began or now < datetime.fromisoformat(began) + timedelta(seconds=seconds) + START
 
 
-def _release(record: Record) -> str:
+def _release(record: ReleaseState) -> str:
     return record.started_at.astimezone(UTC).isoformat()
 
 
-def _marked(facts: Facts, record: Record) -> Migrated | None:
+def _marked(facts: Facts, record: ReleaseState) -> BegunMigration | None:
     """The mark of this very release."""
     found = facts.marks(record.place.revision).migrated
     return found if found and found.release == _release(record) else None
 
 
-def _name(facts: Facts, record: Record, purpose: Purpose) -> str:
+def _name(facts: Facts, record: ReleaseState, purpose: Purpose) -> str:
     return pod_name(facts.svc, record.place, record.started_at, purpose)
 
 
-def _live(facts: Facts, record: Record, purpose: Purpose) -> Manifest | None:
+def _live(facts: Facts, record: ReleaseState, purpose: Purpose) -> Manifest | None:
     has_pods = any(child["kind"] == "Pod" for child in facts.ours)
     return facts.mine("Pod", _name(facts, record, purpose)) if has_pods else None
 
 
-def _kept(live: Manifest) -> Verifier:
-    return Verifier(live, (), results_of, is_once=True)
+def _kept(live: Manifest) -> CheckPod:
+    return CheckPod(live, (), results_of, is_once=True)
 
 
-def _pod(facts: Facts, record: Record, purpose: Purpose, command: tuple[str, ...], mark: Migrated) -> list[Verifier]:
+def _pod(facts: Facts, record: ReleaseState, purpose: Purpose, command: tuple[str, ...], mark: BegunMigration) -> list[CheckPod]:
     revision = facts.revision(record.place.revision, record.place.color)
     if revision is None or not revision.fields:
         return []
@@ -135,7 +135,7 @@ def _pod(facts: Facts, record: Record, purpose: Purpose, command: tuple[str, ...
     return [_kept(once_pod(facts.svc, revision, _name(facts, record, purpose), command, env, seconds=seconds))]
 
 
-def _result(facts: Facts, record: Record, purpose: Purpose, now: datetime) -> tuple[Verdict, str]:
+def _result(facts: Facts, record: ReleaseState, purpose: Purpose, now: datetime) -> tuple[Verdict, str]:
     live = _live(facts, record, purpose)
     if live and (why := _strangeness(facts, record, purpose, live)):
         return Verdict.FAILED, f"pod {live['metadata']['name']} is not the one that was asked for: {why}"
@@ -148,12 +148,12 @@ def _result(facts: Facts, record: Record, purpose: Purpose, now: datetime) -> tu
     return Verdict.FAILED, f"pod {_name(facts, record, purpose)} was lost, and nobody knows how far it came"
 
 
-def _lost(facts: Facts, record: Record, made: Manifest) -> str:
+def _lost(facts: Facts, record: ReleaseState, made: Manifest) -> str:
     """Why the pod of the migration, of which this is said to be it, has not come to its end by itself."""
     return _strangeness(facts, record, Purpose.MIGRATE, made) or interruption(made)
 
 
-def _strangeness(facts: Facts, record: Record, purpose: Purpose, live: Manifest) -> str:
+def _strangeness(facts: Facts, record: ReleaseState, purpose: Purpose, live: Manifest) -> str:
     """Why a pod is not the one that was asked for. Where the spec has gone on, nobody knows by now what that was."""
     mark, migrate, known = _marked(facts, record), facts.svc.spec.release.migrate, facts.observed.made.get(key_of(live))
     command = mark.undo if mark and purpose is Purpose.UNDO else ()
@@ -166,7 +166,7 @@ def _strangeness(facts: Facts, record: Record, purpose: Purpose, live: Manifest)
     return purpose_strangeness(asked[0].manifest if asked else live, live, known)
 
 
-def _is_empty(facts: Facts, record: Record) -> bool:
+def _is_empty(facts: Facts, record: ReleaseState) -> bool:
     """Whether no pod of the revision may run any more, nor can one come of what its Deployment was asked for last."""
     rollout, place = facts.rollout(record.place.color), record.place
     may_come = rollout is not None and (not rollout.is_current or (rollout.revision == place.revision and rollout.wanted > 0))

@@ -3,13 +3,13 @@
 from dataclasses import replace
 from datetime import datetime
 
-from hardened.core.actions import rulings
-from hardened.core.actions.answers import concerns, crowded
-from hardened.core.actions.entries import FINAL, entries_of
-from hardened.core.actions.rulings import Ruling, Stakes, Target
+from hardened.core.actions import admission
+from hardened.core.actions.admission import Admission, AdmissionContext, RollbackTarget
+from hardened.core.actions.log import FINAL, entries_of
+from hardened.core.actions.replies import concerns, crowded
 from hardened.core.desired.metadata import action_owner
-from hardened.core.model.marks import Marks, marks_of
-from hardened.core.model.release import Migration, Record, Step, Terms, View
+from hardened.core.model.annotations import RevisionAnnotations, annotations_of
+from hardened.core.model.release import Input, Migration, ReleasePolicy, ReleaseState, Step
 from hardened.core.observe.facts import Facts
 from hardened.core.release.view import is_older
 from hardened.core.revisions.revision import key_of, revision_of, stored
@@ -19,7 +19,7 @@ from hardened.core.revisions.revision import key_of, revision_of, stored
 ACTIONS_SCHEMA = 5
 
 
-def judged(facts: Facts, record: Record | None, view: View, terms: Terms, now: datetime) -> Ruling:
+def judged(facts: Facts, record: ReleaseState | None, view: Input, terms: ReleasePolicy, now: datetime) -> Admission:
     """What becomes of the actions of a service, and what they move at once."""
     owner, entries = action_owner(facts.svc), entries_of(facts.before)
     mine = [live for live in facts.observed.actions if concerns(live, owner)]
@@ -27,30 +27,30 @@ def judged(facts: Facts, record: Record | None, view: View, terms: Terms, now: d
     mine = [live for live in mine if live["metadata"]["name"] not in crowd]
     present = {live["metadata"]["name"] for live in mine}
     unanswered = {live["metadata"]["name"] for live in mine if (live.get("status") or {}).get("phase") not in FINAL}
-    return rulings.judged(rulings.unseen(mine, entries), entries, _stakes(facts, record, view, terms), now, present, unanswered)
+    return admission.judged(admission.unseen(mine, entries), entries, _stakes(facts, record, view, terms), now, present, unanswered)
 
 
-def with_requests(view: View, ruling: Ruling, record: Record | None) -> View:
+def with_requests(view: Input, ruling: Admission, record: ReleaseState | None) -> Input:
     """The view with what is asked for by hand, and not done yet."""
-    key = rulings.pending_retry(ruling.entries)
+    key = admission.pending_retry(ruling.entries)
     return replace(
         view,
-        rollback=rulings.pending_rollback(ruling.entries),
-        abort=rulings.pending_abort(ruling.entries, record),
+        rollback=admission.pending_rollback(ruling.entries),
+        abort=admission.pending_abort(ruling.entries, record),
         rejected=view.rejected - {key},
     )
 
 
-def _stakes(facts: Facts, record: Record | None, view: View, terms: Terms) -> Stakes:
+def _stakes(facts: Facts, record: ReleaseState | None, view: Input, terms: ReleasePolicy) -> AdmissionContext:
     def key(revision: str) -> str:
         return _key(facts, record, revision)
 
-    def targets() -> list[Target]:
-        kept = [(stored(live), marks_of(live, revision_of(live))) for live in facts.kept.usable]
+    def targets() -> list[RollbackTarget]:
+        kept = [(stored(live), annotations_of(live, revision_of(live))) for live in facts.kept.usable]
         # To a worker, which has no ports, no Service could be switched.
         is_possible = facts.svc.spec.effective_strategy != "BlueGreen"
         promoted = [(r, m) for r, m in kept if r and m.promotion and (is_possible or r.fields.get("ports"))]
-        found = [Target(r.name, m.promotion) for r, m in promoted if not {key(r.name), m.promoted_key} & view.rejected]
+        found = [RollbackTarget(r.name, m.promotion) for r, m in promoted if not {key(r.name), m.promoted_key} & view.rejected]
         return sorted(found, key=lambda t: -t.promotion)
 
     def crosses(revision: str) -> str:
@@ -59,10 +59,10 @@ def _stakes(facts: Facts, record: Record | None, view: View, terms: Terms) -> St
         return record.place.revision if record and serves and not is_undone else _crossed(facts, revision)
 
     is_deaf = is_older(facts.observed.crd_schema, ACTIONS_SCHEMA)
-    return Stakes(record, view, terms, targets, key, _obstacle(facts), is_deaf, crosses)
+    return AdmissionContext(record, view, terms, targets, key, _obstacle(facts), is_deaf, crosses)
 
 
-def _key(facts: Facts, record: Record | None, revision: str) -> str:
+def _key(facts: Facts, record: ReleaseState | None, revision: str) -> str:
     """What a rejection of this revision is remembered by: a hash of it and of its own checks, and not of those of another spec.
 
     Of what the spec asks for, those that it asks for now; of what is released, or was promoted before, those that it was to pass then.
@@ -75,8 +75,8 @@ def _key(facts: Facts, record: Record | None, revision: str) -> str:
     return key_of(revision, facts.svc.spec)
 
 
-def is_proven(facts: Facts, record: Record | None, view: View) -> bool:
-    """Whether what the spec asks for may be gone back to without checks: see View.
+def is_proven(facts: Facts, record: ReleaseState | None, view: Input) -> bool:
+    """Whether what the spec asks for may be gone back to without checks: see Input.
 
     What a rollback has just left is rejected. Checks that are new, so that neither this revision nor the one that serves has passed them,
     are to be passed.
@@ -93,12 +93,12 @@ def is_proven(facts: Facts, record: Record | None, view: View) -> bool:
 
 def _crossed(facts: Facts, revision: str) -> str:
     """A revision whose migration ran since another one was promoted, and was not undone; "" for none."""
-    kept = [(revision_of(live), marks_of(live, revision_of(live))) for live in facts.kept.usable]
+    kept = [(revision_of(live), annotations_of(live, revision_of(live))) for live in facts.kept.usable]
     promoted = next((marks.promotion for name, marks in kept if name == revision), 0)
     return next((name for name, marks in kept if _ran_since(marks, promoted)), "")
 
 
-def _ran_since(marks: Marks, promotion: int) -> bool:
+def _ran_since(marks: RevisionAnnotations, promotion: int) -> bool:
     """Whether a migration of a revision with these marks ran since that promotion, as far as is known, and was not undone."""
     if marks.migrated is None or marks.promotion:
         return marks.migrated is not None and marks.promotion > promotion

@@ -6,10 +6,10 @@ from typing import Any
 
 from hardened.api.service import HardenedServiceSpec
 from hardened.api.verify import Verify
-from hardened.core.checks.reports import Heard
+from hardened.core.checks.reports import CheckResults
 from hardened.core.desired.service import is_strange, leads_to
 from hardened.core.model.manifest import Manifest
-from hardened.core.model.release import COLORS, Place, Stack, Terms, Traffic, View
+from hardened.core.model.release import COLORS, Input, ReleasePolicy, Stack, Target, Traffic
 from hardened.core.observe.endpoints import endpoint_slices
 from hardened.core.observe.facts import Facts
 from hardened.core.observe.rollout import Rollout
@@ -20,10 +20,10 @@ from hardened.core.revisions.revision import key_of
 _COUNTS_SINCE = 7
 
 
-def terms_of(spec: HardenedServiceSpec) -> Terms:
+def terms_of(spec: HardenedServiceSpec) -> ReleasePolicy:
     """What the spec says about releases."""
     release, after = spec.release, spec.verify.after_cutover
-    return Terms(
+    return ReleasePolicy(
         preview_replicas=release.preview_replicas,
         is_manual=release.promotion == "Manual",
         auto_promote_after=release.auto_promote_after,
@@ -43,14 +43,14 @@ def _is_declared(verify: Verify) -> bool:
     return bool(verify.before_cutover) or any(value is not None and value != [] for value in written)
 
 
-def view_of(facts: Facts, heard: Heard, replicas: int) -> View:
+def view_of(facts: Facts, heard: CheckResults, replicas: int) -> Input:
     """The view of a release. replicas: where neither the spec nor a Deployment says how many are wanted."""
     stable = facts.stable.place if facts.stable else None
     traffic = _traffic(facts)
     if traffic.leads_to is None and not traffic.is_strange and serves_nobody(facts, stable):
         traffic = replace(traffic, leads_to=stable, has_followed=True)
-    color = (stable or traffic.leads_to or Place(COLORS[0], "")).color
-    return View(
+    color = (stable or traffic.leads_to or Target(COLORS[0], "")).color
+    return Input(
         wanted=facts.wanted.name,
         key=key_of(facts.wanted.name, facts.svc.spec),
         replicas=facts.replicas(color, replicas),
@@ -88,7 +88,7 @@ def _traffic(facts: Facts) -> Traffic:
     return Traffic(place, is_other, ready, has_followed, is_told=bool(_slices(facts)), epoch=facts.switch_epoch)
 
 
-def followed(facts: Facts, place: Place | None) -> tuple[int, bool]:
+def followed(facts: Facts, place: Target | None) -> tuple[int, bool]:
     """How many ready endpoints of clients are pods of a place, and whether each endpoint is one."""
     slices = _slices(facts)
     endpoints = list(_endpoints(slices))
@@ -112,7 +112,7 @@ def _slices(facts: Facts) -> list[Manifest]:
     return endpoint_slices(facts.observed, facts.svc.name).own
 
 
-def serves_nobody(facts: Facts, place: Place | None) -> bool:
+def serves_nobody(facts: Facts, place: Target | None) -> bool:
     """Whether this is a worker, to which no Service leads. Until a revision with ports has passed, its clients are led to nobody."""
     revision = facts.revision(place.revision, place.color) if place else None
     return revision is not None and bool(revision.fields) and not revision.fields.get("ports")

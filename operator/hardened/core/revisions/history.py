@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import Any
 
 from hardened.api import names
+from hardened.core.model.annotations import annotations_of
 from hardened.core.model.manifest import ChildKey, Manifest
-from hardened.core.model.marks import marks_of
 from hardened.core.revisions.revision import number_of, revision_of
 
 #: How many revisions are kept only because they were rejected: what is forgotten would be released again.
@@ -18,14 +18,14 @@ BYTES_LIMIT = 2 * 1024 * 1024
 
 
 @dataclass(frozen=True)
-class Kept:
+class History:
     """The ControllerRevisions of a service, oldest first. problem: why one of them is not to be used, "" for those that may be."""
 
     revisions: tuple[Manifest, ...]
     problem: Callable[[Manifest], str] = field(default=lambda _: "", compare=False)
 
     @classmethod
-    def of(cls, children: Iterable[Manifest], problem: Callable[[Manifest], str] = lambda _: "") -> "Kept":
+    def of(cls, children: Iterable[Manifest], problem: Callable[[Manifest], str] = lambda _: "") -> "History":
         """The revisions among a service's own children."""
         found = [c for c in children if c["kind"] == "ControllerRevision" and not c["metadata"].get("deletionTimestamp")]
         return cls(tuple(sorted(found, key=lambda c: (number_of(c), c["metadata"]["name"]))), problem)
@@ -56,7 +56,7 @@ class Kept:
 
         All of them together have BYTES_LIMIT: beyond it go those that are not to be used, then the oldest, whether rejected or not.
         """
-        rejected = [r for r in self.usable if marks_of(r, revision_of(r)).rejections]
+        rejected = [r for r in self.usable if annotations_of(r, revision_of(r)).rejections]
         others = [r for r in self.usable if r not in rejected]
         spare = [r for r in others if revision_of(r) not in in_use][: max(0, len(others) - limit)]
         spare += [r for r in rejected if revision_of(r) not in in_use][: max(0, len(rejected) - REJECTED_LIMIT)]
@@ -92,7 +92,7 @@ def revision_label(live: Mapping[str, Any]) -> str:
     return str((live["metadata"].get("labels") or {}).get(names.REVISION_LABEL, ""))
 
 
-def entries(kept: Kept, before: Iterable[Mapping[str, Any]], limit: int) -> list[Manifest]:
+def entries(kept: History, before: Iterable[Mapping[str, Any]], limit: int) -> list[Manifest]:
     """`status.history`, oldest first: what is stored, and what status says was stored but somebody deleted.
 
     A revision that the operator removed itself is not missing: it removes one only where there is no room for it.

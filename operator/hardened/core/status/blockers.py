@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from hardened.core.model.finding import Finding
+from hardened.core.model.finding import Diagnosis
 from hardened.core.model.manifest import Manifest
 from hardened.core.model.reasons import Reason
 from hardened.core.model.release import Migration, Step
@@ -13,7 +13,7 @@ from hardened.core.observe import diagnosis
 from hardened.core.observe.endpoints import SLICE_OF, endpoint_slices
 from hardened.core.observe.facts import Facts
 from hardened.core.observe.observed import is_deleting
-from hardened.core.release.course import Course
+from hardened.core.release.course import Decision
 from hardened.core.revisions.history import revision_label
 
 #: Pods get this long to come up before anybody asks why they do not.
@@ -22,44 +22,44 @@ PATIENCE = timedelta(seconds=5)
 _MOST_NAMED = 3
 
 
-class Obstacles:
+class Blockers:
     """Each None where nothing is the matter."""
 
-    def __init__(self, facts: Facts, course: Course, now: datetime) -> None:
+    def __init__(self, facts: Facts, course: Decision, now: datetime) -> None:
         self.course, self.now = course, now
         self.observed, self.ours = facts.observed, facts.ours
         self.facts = facts
         #: Of the stack whose pods are waited for.
         self.deployment, self.rollout = facts.deployments.get(course.focus), facts.rollout(course.focus)
 
-    def trouble(self) -> Finding | None:
+    def trouble(self) -> Diagnosis | None:
         """What failed at the last try."""
         troubles = self.observed.troubles
         return diagnosis.of_failure(troubles[0].doing, troubles[0].failure, self.facts.svc.namespace) if troubles else None
 
-    def standing(self) -> Finding | None:
+    def standing(self) -> Diagnosis | None:
         """What failed at the last try; else another service that wants a Service of the same name."""
         return self.trouble() or services.taken(self.facts)
 
-    def forged(self) -> Finding | None:
+    def forged(self) -> Diagnosis | None:
         """That what the revision is stored under was not stored by the operator."""
         why = self.facts.forged
         svc = self.facts.svc
         return diagnosis.forged_revision(svc.namespace, object_name(svc, self.facts.wanted.name), why) if why else None
 
-    def fixed(self) -> Finding | None:
+    def fixed(self) -> Diagnosis | None:
         """What the spec asks for of the Service, and never comes."""
         return services.fixed(self.facts)
 
-    def not_undone(self) -> Finding | None:
+    def not_undone(self) -> Diagnosis | None:
         """A migration that somebody has to undo by hand."""
         record = self.course.record
         if record is None or record.migration is not Migration.NOT_UNDONE:
             return None
         text = f"the migration of revision {record.place.revision} was not undone, and is not tried again: {record.undo_problem}"
-        return Finding(Reason.MIGRATION_NOT_UNDONE, f"{text}; put the data right by hand, then change the spec, or retry", is_final=True)
+        return Diagnosis(Reason.MIGRATION_NOT_UNDONE, f"{text}; put the data right by hand, then change the spec, or retry", is_final=True)
 
-    def pinned(self) -> Finding | None:
+    def pinned(self) -> Diagnosis | None:
         """Why what the spec asks for is not released."""
         rejection = self.course.rejection
         if rejection is None:
@@ -70,9 +70,9 @@ class Obstacles:
         why = f" by {rejection.message}" if rejection.reason == Reason.ROLLED_BACK else f": {rejection.reason}: {rejection.message}"
         svc = self.facts.svc
         text = f"revision {rejection.revision} {what}{why}; change the spec, or: hardenctl retry {svc.name} -n {svc.namespace}"
-        return Finding(reason, text, is_final=True)
+        return Diagnosis(reason, text, is_final=True)
 
-    def pods(self) -> Finding | None:
+    def pods(self) -> Diagnosis | None:
         """Why pods do not come up, as far as the Deployment and the pods that were listed tell."""
         if not self.deployment or not self.rollout or self.rollout.is_complete or self.course.room:
             return None
@@ -83,54 +83,54 @@ class Obstacles:
             text = finding.message if finding else "the rollout has made no progress for ten minutes; see its pods"
             # A release has a deadline of its own, which may be longer, and runs anew once there is room: it is rejected then, or goes on.
             is_final = self.course.record is None or self.course.record.step is Step.KEEP or bool(finding and finding.is_final)
-            return Finding(finding.reason if finding else Reason.PROGRESS_DEADLINE_EXCEEDED, text, is_final)
+            return Diagnosis(finding.reason if finding else Reason.PROGRESS_DEADLINE_EXCEEDED, text, is_final)
         return finding
 
-    def wants_pods(self, finding: Finding | None) -> bool:
+    def wants_pods(self, finding: Diagnosis | None) -> bool:
         """Whether pods that are late are to be listed. finding: what is known so far."""
         # That a deadline has passed is no cause: the pods know it.
         is_unexplained = finding is None or finding.reason is Reason.PROGRESS_DEADLINE_EXCEEDED
         return self.observed.pods is None and self.observed.sees_pods and is_unexplained and self.is_late()
 
-    def drift(self, entries: Iterable[Manifest]) -> Finding | None:
+    def drift(self, entries: Iterable[Manifest]) -> Diagnosis | None:
         """What is not as it should be, and stops nothing. entries: see history.entries."""
         for child in self.ours:
             if child["kind"] == "PersistentVolumeClaim" and is_deleting(child):
                 name = child["metadata"]["name"]
                 text = f"claim {name} is being deleted while pods mount it; its data goes when the last of them ends: copy it now"
-                return Finding(Reason.CLAIM_DELETING, text)
+                return Diagnosis(Reason.CLAIM_DELETING, text)
         if fixed := self.fixed():
             return fixed
         if self.observed.contested:
             key, path = next(iter(self.observed.contested.items()))
             text = f"{key}: {path} is changed by something else as it is written; see the admission webhooks and policies of the cluster"
-            return Finding(Reason.CONTESTED, text)
+            return Diagnosis(Reason.CONTESTED, text)
         if forged := next(iter(self.facts.kept.unusable.items()), None):
             return diagnosis.forged_revision(self.facts.svc.namespace, *forged)
         lost = [e["revision"] for e in entries if e.get("missing")]
         if lost:
-            return Finding(
+            return Diagnosis(
                 Reason.REVISION_MISSING, f"stored revisions were deleted: {', '.join(lost)}; a rollback to them is no longer possible"
             )
         return self._foreign_endpoints() or self._foreign_pods()
 
-    def _foreign_pods(self) -> Finding | None:
+    def _foreign_pods(self) -> Diagnosis | None:
         """As far as pods were listed in this look."""
         if not self.facts.foreign_pods:
             return None
         named = _named(str(pod["metadata"]["name"]) for pod in self.facts.foreign_pods)
         text = f"pod {named}: it has the labels of this service's pods, and no Deployment of the service made it; clients may be led there"
         remedy = f"see where it comes from: kubectl describe pod -n {self.facts.svc.namespace}; then delete it, or take its labels away"
-        return Finding(Reason.FOREIGN_PODS, f"{text}, and nothing that it does counts; {remedy}")
+        return Diagnosis(Reason.FOREIGN_PODS, f"{text}, and nothing that it does counts; {remedy}")
 
-    def _foreign_endpoints(self) -> Finding | None:
+    def _foreign_endpoints(self) -> Diagnosis | None:
         name, foreign = self.facts.svc.name, endpoint_slices(self.observed, self.facts.svc.name).foreign
         if not foreign:
             return None
         named = _named(f"{each} ({by})" if by else each for each, by in foreign.items())
         text = f"Service {name} has endpoints that do not come from its selector: EndpointSlice {named}; clients may be led there"
         remedy = f"delete what is not meant to be there: kubectl get endpointslices -n {self.facts.svc.namespace} -l {SLICE_OF}={name}"
-        return Finding(Reason.FOREIGN_ENDPOINTS, f"{text} whichever revision serves; {remedy}")
+        return Diagnosis(Reason.FOREIGN_ENDPOINTS, f"{text} whichever revision serves; {remedy}")
 
     def is_late(self) -> bool:
         """Whether its pods have not come further for PATIENCE."""

@@ -17,9 +17,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from hardened.api.parse import HardenedServiceAction, parse_action
-from hardened.core.actions.entries import FINAL, Entry, bounded, has_room
+from hardened.core.actions.log import FINAL, LogEntry, bounded, has_room
 from hardened.core.model.reasons import Reason
-from hardened.core.model.release import BEFORE_CUTOVER, Record, Rejection, Rollback, Step, Terms, View
+from hardened.core.model.release import BEFORE_CUTOVER, Input, Rejection, ReleasePolicy, ReleaseState, RollbackRequest, Step
 from hardened.core.model.timing import paused, resumed
 from hardened.errors import InvalidSpec
 
@@ -30,7 +30,7 @@ _ORDER = ("Rollback", "Abort")
 
 
 @dataclass(frozen=True)
-class Target:
+class RollbackTarget:
     """A revision that can be gone back to: it was promoted, is stored, and is not rejected. promotion: the number of its last promotion."""
 
     revision: str
@@ -38,18 +38,18 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Stakes:
+class AdmissionContext:
     """What actions are judged by.
 
-    targets: finds them, the last promoted first; key: of a revision, see Record; obstacle: why nothing can be done by hand; is_deaf: what
-    is decided could not be written down, under an older CRD; crosses: finds a revision whose migration ran since another was promoted, ""
+    targets: finds them, the last promoted first; key: of a revision, see ReleaseState; obstacle: why nothing can be done by hand;
+    is_deaf: what is decided could not be written down, under an older CRD; crosses: finds a revision whose migration ran since another was promoted, ""
     for none.
     """
 
-    record: Record | None
-    view: View
-    terms: Terms
-    targets: Callable[[], Sequence[Target]]
+    record: ReleaseState | None
+    view: Input
+    terms: ReleasePolicy
+    targets: Callable[[], Sequence[RollbackTarget]]
     key: Callable[[str], str]
     obstacle: str = ""
     is_deaf: bool = False
@@ -71,11 +71,11 @@ class Stakes:
 
 
 @dataclass(frozen=True)
-class Ruling:
+class Admission:
     """What was decided. record: as an accepted action leaves it; is_news: status does not say so yet."""
 
-    entries: tuple[Entry, ...]
-    record: Record | None
+    entries: tuple[LogEntry, ...]
+    record: ReleaseState | None
     is_news: bool = False
 
 
@@ -86,7 +86,7 @@ class _Refused:
 
 @dataclass(frozen=True)
 class _Begun:
-    """Its effect is on its way. revision, key: whose; left: see Entry."""
+    """Its effect is on its way. revision, key: whose; left: see LogEntry."""
 
     said: str
     revision: str
@@ -97,13 +97,13 @@ class _Begun:
 @dataclass(frozen=True)
 class _Done:
     said: str
-    record: Record
+    record: ReleaseState
 
 
 _Ruled = _Refused | _Begun | _Done
 
 
-def unseen(bodies: Iterable[Mapping[str, Any]], entries: Iterable[Entry]) -> list[HardenedServiceAction]:
+def unseen(bodies: Iterable[Mapping[str, Any]], entries: Iterable[LogEntry]) -> list[HardenedServiceAction]:
     """The actions that are to be judged. One whose spec cannot be used is answered without an entry: it can have no effect."""
     known, found = {entry.name for entry in entries}, []
     for body in bodies:
@@ -117,18 +117,18 @@ def unseen(bodies: Iterable[Mapping[str, Any]], entries: Iterable[Entry]) -> lis
 
 def judged(
     actions: Iterable[HardenedServiceAction],
-    entries: Sequence[Entry],
-    stakes: Stakes,
+    entries: Sequence[LogEntry],
+    stakes: AdmissionContext,
     now: datetime,
     present: Collection[str] = (),
     unanswered: Collection[str] = (),
-) -> Ruling:
+) -> Admission:
     """Judges actions at first sight; at most one is accepted, the others wait for what comes of it, or for room to be remembered in.
 
     entries: what is remembered; present, unanswered: see `bounded`; now: timezone-aware.
     """
     if stakes.is_deaf:
-        return Ruling(tuple(entries), stakes.record)
+        return Admission(tuple(entries), stakes.record)
     under_way = next((e.action for e in entries if e.phase == "Running"), "")
     found, open_ones = list(entries), set(unanswered)
     for action in sorted(actions, key=_urgency):
@@ -143,44 +143,44 @@ def judged(
         open_ones.add(action.name)
         if not isinstance(ruled, _Refused):
             record = ruled.record if isinstance(ruled, _Done) else stakes.record
-            return Ruling(bounded(found, present, open_ones), record, is_news=True)
-    return Ruling(bounded(found, present, open_ones), stakes.record, is_news=len(found) > len(entries))
+            return Admission(bounded(found, present, open_ones), record, is_news=True)
+    return Admission(bounded(found, present, open_ones), stakes.record, is_news=len(found) > len(entries))
 
 
-def _overtaken(entry: Entry, now: datetime) -> Entry:
+def _overtaken(entry: LogEntry, now: datetime) -> LogEntry:
     """What a rollback takes the place of: it rejects what a retry forgives."""
     is_retry = entry.action == "Retry" and entry.phase == "Running"
     return entry.ended("Failed", "a rollback took its place: retry once that is over", now) if is_retry else entry
 
 
-def pending_rollback(entries: Iterable[Entry]) -> Rollback | None:
+def pending_rollback(entries: Iterable[LogEntry]) -> RollbackRequest | None:
     """The rollback that is on its way."""
     entry = _running(entries, "Rollback")
     if entry is None:
         return None
-    return Rollback(entry.revision, Rejection(entry.left, entry.key, Reason.ROLLED_BACK, entry.by, after_cutover=True))
+    return RollbackRequest(entry.revision, Rejection(entry.left, entry.key, Reason.ROLLED_BACK, entry.by, after_cutover=True))
 
 
-def pending_abort(entries: Iterable[Entry], record: Record | None) -> str | None:
+def pending_abort(entries: Iterable[LogEntry], record: ReleaseState | None) -> str | None:
     """Who aborts the record's release, and why; None where nobody does."""
     entry = _running(entries, "Abort")
     return entry.by if entry and record and record.place.revision == entry.revision else None
 
 
-def pending_retry(entries: Iterable[Entry]) -> str:
+def pending_retry(entries: Iterable[LogEntry]) -> str:
     """The key that is to be forgotten; "" for none."""
     entry = _running(entries, "Retry")
     return entry.key if entry else ""
 
 
 def settled(
-    entries: Iterable[Entry], record: Record | None, view: View, marked: Collection[str], failed: str, now: datetime
-) -> tuple[Entry, ...]:
+    entries: Iterable[LogEntry], record: ReleaseState | None, view: Input, marked: Collection[str], failed: str, now: datetime
+) -> tuple[LogEntry, ...]:
     """The entries once the record is as given. marked: the keys that marks reject; failed: why a rollback ended without success."""
     return tuple(_settled(e, record, view, marked, failed, now) if e.phase == "Running" else e for e in entries)
 
 
-def _settled(entry: Entry, record: Record | None, view: View, marked: Collection[str], failed: str, now: datetime) -> Entry:
+def _settled(entry: LogEntry, record: ReleaseState | None, view: Input, marked: Collection[str], failed: str, now: datetime) -> LogEntry:
     stable = view.stable.revision if view.stable else ""
     is_back = record is not None and record.step is Step.SWITCH_BACK and record.confirmed_at is not None
     is_quiet = record is None or record.step in (Step.KEEP, Step.UNDO) or is_back
@@ -207,10 +207,10 @@ def _urgency(action: HardenedServiceAction) -> tuple[int, str, str]:
     return _ORDER.index(verb) if verb in _ORDER else len(_ORDER), str(action.created_at), action.name
 
 
-def _entry(action: HardenedServiceAction, ruled: _Ruled, now: datetime) -> Entry:
+def _entry(action: HardenedServiceAction, ruled: _Ruled, now: datetime) -> LogEntry:
     spec = action.spec
     by = f"{spec.requested_by}: {spec.reason}" if spec.reason else spec.requested_by
-    entry = Entry(action.name, action.uid, spec.action, "Running", "", now, revision=spec.revision or "", by=by)
+    entry = LogEntry(action.name, action.uid, spec.action, "Running", "", now, revision=spec.revision or "", by=by)
     match ruled:
         case _Refused(why=why):
             return entry.ended("Refused", why, now)
@@ -220,14 +220,14 @@ def _entry(action: HardenedServiceAction, ruled: _Ruled, now: datetime) -> Entry
             return replace(entry, message=ruled.said, revision=ruled.revision, key=ruled.key, left=ruled.left)
 
 
-def _running(entries: Iterable[Entry], action: str) -> Entry | None:
+def _running(entries: Iterable[LogEntry], action: str) -> LogEntry | None:
     return next((e for e in entries if e.action == action and e.phase == "Running"), None)
 
 
 # ---- the verbs
 
 
-def _ruled(action: HardenedServiceAction, stakes: Stakes, under_way: str, now: datetime) -> _Ruled:
+def _ruled(action: HardenedServiceAction, stakes: AdmissionContext, under_way: str, now: datetime) -> _Ruled:
     if action.created_at is not None and now - action.created_at > MOST_AGE:
         return _Refused("it was more than 5 minutes old when it was first seen: make it anew if it still holds")
     if stakes.obstacle:
@@ -247,7 +247,7 @@ def _ruled(action: HardenedServiceAction, stakes: Stakes, under_way: str, now: d
     return ruled
 
 
-def _rollback(revision: str, s: Stakes, _: datetime) -> _Ruled:
+def _rollback(revision: str, s: AdmissionContext, _: datetime) -> _Ruled:
     if s.view.replicas == 0:
         return _Refused("0 replicas are wanted: nothing serves, and nothing can be gone back to")
     possible = [t for t in s.targets() if t.revision != s.serving]
@@ -265,7 +265,7 @@ def _rollback(revision: str, s: Stakes, _: datetime) -> _Ruled:
     return _Begun(f"going back to revision {to}", to, s.key(s.serving), s.serving)
 
 
-def _promote(revision: str, s: Stakes, _: datetime) -> _Ruled:
+def _promote(revision: str, s: AdmissionContext, _: datetime) -> _Ruled:
     record = s.record
     if record is None or record.is_rollback or s.step not in BEFORE_CUTOVER or not s.terms.is_manual:
         return _Refused("no release waits to be promoted")
@@ -279,7 +279,7 @@ def _promote(revision: str, s: Stakes, _: datetime) -> _Ruled:
     )
 
 
-def _abort(revision: str, s: Stakes, _: datetime) -> _Ruled:
+def _abort(revision: str, s: AdmissionContext, _: datetime) -> _Ruled:
     record = s.record
     if record is None or s.step in (Step.KEEP, Step.SWITCH_BACK, Step.UNDO):
         return _Refused("no release is at work" if s.step is not Step.KEEP else "the release was promoted: roll back instead")
@@ -290,7 +290,7 @@ def _abort(revision: str, s: Stakes, _: datetime) -> _Ruled:
     return _Begun(f"the release of revision {revision} is ended", revision, record.key)
 
 
-def _retry(revision: str, s: Stakes, _: datetime) -> _Ruled:
+def _retry(revision: str, s: AdmissionContext, _: datetime) -> _Ruled:
     if s.view.wanted != revision:
         return _Refused(f"the spec asks for revision {s.view.wanted}, not for {revision}")
     if s.view.key not in s.view.rejected:
@@ -298,7 +298,7 @@ def _retry(revision: str, s: Stakes, _: datetime) -> _Ruled:
     return _Begun(f"revision {revision} is released anew", revision, s.view.key)
 
 
-def _pause(revision: str, s: Stakes, now: datetime) -> _Ruled:
+def _pause(revision: str, s: AdmissionContext, now: datetime) -> _Ruled:
     record = s.record
     if record is None or s.step is Step.KEEP:
         return _Refused("no release is at work")
@@ -313,7 +313,7 @@ def _pause(revision: str, s: Stakes, now: datetime) -> _Ruled:
     return _Done(f"the release of revision {record.place.revision} is paused in {s.step}", paused(record, now))
 
 
-def _resume(revision: str, s: Stakes, now: datetime) -> _Ruled:
+def _resume(revision: str, s: AdmissionContext, now: datetime) -> _Ruled:
     record = s.record
     if record is None or not record.paused_at:
         return _Refused("no release is paused")
@@ -322,7 +322,7 @@ def _resume(revision: str, s: Stakes, now: datetime) -> _Ruled:
     return _Done(f"the release of revision {record.place.revision} goes on in {s.step}", resumed(record, now))
 
 
-_VERBS: Mapping[str, Callable[[str, Stakes, datetime], _Ruled]] = {
+_VERBS: Mapping[str, Callable[[str, AdmissionContext, datetime], _Ruled]] = {
     "Rollback": _rollback,
     "Promote": _promote,
     "Abort": _abort,

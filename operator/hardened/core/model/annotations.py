@@ -18,7 +18,7 @@ MESSAGE_LIMIT = 512
 
 
 @dataclass(frozen=True)
-class Migrated:
+class BegunMigration:
     """That a migration was begun. release: which one ran it; undo: the command that undoes it, () for none; undoes_late: after the cutover,
     too; within: how long either may take; since: the promotion of what was stable by then, 0 for nothing, or not known."""
 
@@ -30,27 +30,27 @@ class Migrated:
 
 
 @dataclass(frozen=True)
-class Marks:
+class RevisionAnnotations:
     """promotion: 0 for never, else higher than that of every revision promoted before; rejections: at most LIMIT, the newest last;
     migrated: the last migration that was begun for this revision; left_by: the last release that gave it up from its cutover on, without
     rejecting it; promoted_key: what it was promoted under the last time that it passed checks, "" where that is not known."""
 
     promotion: int = 0
     rejections: tuple[Rejection, ...] = ()
-    migrated: Migrated | None = None
+    migrated: BegunMigration | None = None
     left_by: str = ""
     promoted_key: str = ""
 
-    def promoted(self, number: int, key: str = "") -> "Marks":
+    def promoted(self, number: int, key: str = "") -> "RevisionAnnotations":
         """Promoted, as the number-th of all. key: see Record; "" for by hand, which passes no checks."""
         return replace(self, promotion=number, promoted_key=key or self.promoted_key)
 
-    def rejected(self, rejection: Rejection) -> "Marks":
+    def rejected(self, rejection: Rejection) -> "RevisionAnnotations":
         """Rejected under one more key, or anew under a known one."""
         others = [known for known in self.rejections if known.key != rejection.key]
         return replace(self, rejections=(*others, replace(rejection, message=rejection.message[:MESSAGE_LIMIT]))[-LIMIT:])
 
-    def forgiven(self, key: str) -> "Marks":
+    def forgiven(self, key: str) -> "RevisionAnnotations":
         """Without the rejection under this key."""
         return replace(self, rejections=tuple(known for known in self.rejections if known.key != key))
 
@@ -70,14 +70,14 @@ class Marks:
 
 
 #: Of a revision that was neither promoted nor rejected.
-NO_MARKS = Marks()
+NO_ANNOTATIONS = RevisionAnnotations()
 
 
-def marks_of(live: Mapping[str, Any], revision: str) -> Marks:
+def annotations_of(live: Mapping[str, Any], revision: str) -> RevisionAnnotations:
     """The marks on a ControllerRevision of this revision. What cannot be read is no mark."""
     annotations = live["metadata"].get("annotations") or {}
     promotion = str(annotations.get(names.PROMOTION_ANNOTATION, "0"))
-    return Marks(
+    return RevisionAnnotations(
         int(promotion) if promotion.isdecimal() and len(promotion) <= _DIGITS else 0,
         _rejections(annotations.get(names.REJECTED_ANNOTATION, "[]"), revision),
         _migrated(annotations.get(names.MIGRATION_ANNOTATION)),
@@ -104,7 +104,7 @@ def _rejections(text: Any, revision: str) -> tuple[Rejection, ...]:
         return ()
 
 
-def _migration(migrated: Migrated) -> dict[str, Any]:
+def _migration(migrated: BegunMigration) -> dict[str, Any]:
     found = {
         "release": migrated.release,
         "seconds": migrated.within.total_seconds(),
@@ -114,11 +114,11 @@ def _migration(migrated: Migrated) -> dict[str, Any]:
     return {**found, "afterCutover": True} if migrated.undoes_late else found
 
 
-def _migrated(text: Any) -> Migrated | None:
+def _migrated(text: Any) -> BegunMigration | None:
     try:
         found = json.loads(text)
         undo = tuple(str(word) for word in found["undo"])
         within, since = timedelta(seconds=found["seconds"]), int(found.get("since", 0))
-        return Migrated(str(found["release"]), within, undo, found.get("afterCutover") is True, since)
+        return BegunMigration(str(found["release"]), within, undo, found.get("afterCutover") is True, since)
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return None

@@ -5,28 +5,28 @@ from dataclasses import dataclass
 from typing import Any
 
 from hardened.api import names
-from hardened.core.checks.verifiers import is_verifier
+from hardened.core.checks.pods import is_verifier
 from hardened.core.desired.children import desired_children, signed
 from hardened.core.desired.disruption_budget import migration_budget, migration_budget_name
 from hardened.core.desired.service import is_strange, leads_to, selector
 from hardened.core.desired.template import needed_by
-from hardened.core.model.finding import Finding
+from hardened.core.model.finding import Diagnosis
 from hardened.core.model.manifest import ChildKey, Manifest, key_of
 from hardened.core.model.reasons import Reason
-from hardened.core.model.release import COLORS, WITHOUT_PODS, Record, Step
+from hardened.core.model.release import COLORS, WITHOUT_PODS, ReleaseState, Step
 from hardened.core.model.revision import object_name
 from hardened.core.observe.compare import difference
 from hardened.core.observe.diagnosis import forged_revision
 from hardened.core.observe.facts import Facts
 from hardened.core.observe.fixed import loses_nothing
-from hardened.core.observe.observed import Owner, is_deleting, owner_of
+from hardened.core.observe.observed import Ownership, is_deleting, owner_of
 from hardened.core.observe.rollout import rollout_of
 from hardened.core.observe.task_pods import is_over
-from hardened.core.release.course import Course
+from hardened.core.release.course import Decision
 from hardened.core.release.migration_pods import is_at_work, unseen_pods
 from hardened.core.revisions import history
 from hardened.core.revisions.revision import stored
-from hardened.core.task_pods import TaskPods
+from hardened.core.writes.task_pods import TaskPods
 
 #: A pod with this deadline ends at once, and stays with what it reported.
 ENDED_SECONDS = 1
@@ -79,7 +79,7 @@ class Writes:
     record: as it is, and not as the course has it; lost: verifiers that were not heard of in time, and are removed.
     """
 
-    def __init__(self, facts: Facts, record: Record | None, course: Course, lost: frozenset[ChildKey]) -> None:
+    def __init__(self, facts: Facts, record: ReleaseState | None, course: Decision, lost: frozenset[ChildKey]) -> None:
         self.facts, self.record, self.course = facts, record, course
         self.svc, self.observed = facts.svc, facts.observed
         self.task_pods = TaskPods(facts, record, [v for v in course.verifiers if v.key not in lost and not v.is_early])
@@ -143,14 +143,14 @@ class Writes:
         once = [self.observed.children.get(verifier.key) for verifier in self.course.verifiers if verifier.is_once]
         return any(live is None or not is_over(live) for live in once) or any(map(is_at_work, self.facts.ours))
 
-    def applies(self, wanted: Iterable[Manifest]) -> tuple[list[Apply], Finding | None]:
+    def applies(self, wanted: Iterable[Manifest]) -> tuple[list[Apply], Diagnosis | None]:
         """What differs, and may be written: what keeps clients served first, and what takes pods away last.
 
         What is not ours, and what was refused, is left out together with what needs it, and nothing else is. With the first of what is not
         ours.
         """
         found: list[Apply] = []
-        blockers: list[Finding] = []
+        blockers: list[Diagnosis] = []
         left_out = {*self.observed.refused, *(self.observed.hidden - self.observed.children.keys())}
         for manifest in wanted:
             key = key_of(manifest)
@@ -288,22 +288,22 @@ class Writes:
             seen["resourceVersion"] = live["metadata"]["resourceVersion"]
         return {**manifest, "metadata": {**manifest["metadata"], **seen}}
 
-    def _blocker(self, key: ChildKey, live: Manifest) -> Finding | None:
+    def _blocker(self, key: ChildKey, live: Manifest) -> Diagnosis | None:
         match owner_of(live, self.svc.name, self.svc.uid):
-            case Owner.OURS:
+            case Ownership.OURS:
                 # What stores a revision never changes: to write over it would be refused.
                 why = self.facts.kept.unusable.get(key.name, "") if key.kind == "ControllerRevision" and stored(live) else ""
                 return forged_revision(self.svc.namespace, key.name, why) if why else None
-            case Owner.PREVIOUS:
+            case Ownership.PREVIOUS:
                 text = f"{key} still belongs to a deleted service of the same name; the garbage collector removes it"
-                return Finding(Reason.WAITING_FOR_GARBAGE_COLLECTION, text)
-            case Owner.FOREIGN:
+                return Diagnosis(Reason.WAITING_FOR_GARBAGE_COLLECTION, text)
+            case Ownership.FOREIGN:
                 owners = [ref for ref in live["metadata"].get("ownerReferences") or () if ref.get("controller")]
                 if owners and owners[0].get("kind") == names.KIND:
                     text = f"{key} is HardenedService {owners[0].get('name')}'s; delete one of the two, and create it under another name"
-                    return Finding(Reason.NAME_TAKEN, text, is_final=True)
+                    return Diagnosis(Reason.NAME_TAKEN, text, is_final=True)
                 text = f"{key} is there already and is not this service's; delete or rename it, or rename the service"
-                return Finding(Reason.NOT_OWNED, text, is_final=True)
+                return Diagnosis(Reason.NOT_OWNED, text, is_final=True)
 
     def _in_use(self) -> frozenset[str]:
         running = {rollout_of(live).revision for live in self.facts.deployments.values()}

@@ -6,12 +6,12 @@ What their namespace demands of them is looked at right before they are made, an
 from collections.abc import Sequence
 from functools import cached_property
 
-from hardened.core.checks.verifiers import Verifier
+from hardened.core.checks.pods import CheckPod
 from hardened.core.desired.files import files
 from hardened.core.desired.network_policy import verifier_policy, verifier_policy_name
 from hardened.core.desired.template import mounted_by
 from hardened.core.model.manifest import ChildKey, Manifest
-from hardened.core.model.release import Record
+from hardened.core.model.release import ReleaseState
 from hardened.core.model.revision import Revision
 from hardened.core.needs import limits
 from hardened.core.needs.closed import closes_egress
@@ -25,7 +25,7 @@ _NOTHING = Constraints()
 class TaskPods:
     """record: of the release that they work for; pods: those that should be there."""
 
-    def __init__(self, facts: Facts, record: Record | None, pods: Sequence[Verifier]) -> None:
+    def __init__(self, facts: Facts, record: ReleaseState | None, pods: Sequence[CheckPod]) -> None:
         self._facts, self._record, self._pods = facts, record, pods
         self._constraints, self._children = facts.observed.constraints, facts.observed.children
 

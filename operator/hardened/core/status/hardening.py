@@ -6,7 +6,7 @@ from typing import Any
 from hardened.api.parse import HardenedService
 
 #: A check gives the gap and its remedy as one clause, or None where there is none.
-Check = Callable[[HardenedService], str | None]
+HardeningCheck = Callable[[HardenedService], str | None]
 
 
 def probe_is_own(svc: HardenedService) -> str | None:
@@ -55,7 +55,7 @@ def resources_are_chosen(svc: HardenedService) -> str | None:
     return None if given and given.limits and "memory" in given.limits else "resources by default (set resources.limits.memory)"
 
 
-CHECKS: tuple[Check, ...] = (
+CHECKS: tuple[HardeningCheck, ...] = (
     probe_is_own,
     is_watched_for_hangs,
     image_is_immutable,

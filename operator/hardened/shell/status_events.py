@@ -11,7 +11,7 @@ _TOLD = {"Ready": False, "Stalled": True, "Drifted": True}
 _NO_NEWS = ("RollingOut", "WaitingForDependencies")
 
 
-class Announcement(NamedTuple):
+class StatusEvent(NamedTuple):
     """One Event: its type, reason and message."""
 
     type: EventType
@@ -19,7 +19,7 @@ class Announcement(NamedTuple):
     message: str
 
 
-def announcements(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Announcement]:
+def status_events(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[StatusEvent]:
     """An Event for each told condition whose status or reason changed, and for each turn of a release.
 
     A new service has one when it is Ready, and for what goes wrong until then. A repeated look at an unchanged world announces nothing.
@@ -28,7 +28,7 @@ def announcements(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[A
     return list(dict.fromkeys(found))
 
 
-def _conditions(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Announcement]:
+def _conditions(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[StatusEvent]:
     known = {c["type"]: (c["status"], c["reason"]) for c in before.get("conditions") or ()}
     for condition in after.get("conditions") or ():
         kind, state = condition["type"], (condition["status"], condition["reason"])
@@ -38,21 +38,21 @@ def _conditions(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator
         if not is_true and _TOLD[kind]:
             continue  # that something bad has ended is told by Ready
         is_warning = is_true if _TOLD[kind] else not is_true and condition["reason"] not in _NO_NEWS
-        yield Announcement("Warning" if is_warning else "Normal", condition["reason"], condition["message"])
+        yield StatusEvent("Warning" if is_warning else "Normal", condition["reason"], condition["message"])
 
 
-def _release(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Announcement]:
+def _release(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[StatusEvent]:
     old, new = before.get("release") or {}, after.get("release") or {}
     stable = after.get("stable") or {}
     if new and new.get("startedAt") != old.get("startedAt") and new.get("rollback"):
-        yield Announcement("Warning", "RollingBack", f"revision {new['revision']} is gone back to, in {new['color']}")
+        yield StatusEvent("Warning", "RollingBack", f"revision {new['revision']} is gone back to, in {new['color']}")
     elif new and new.get("startedAt") != old.get("startedAt") and before.get("conditions"):
-        yield Announcement("Normal", "ReleaseStarted", f"revision {new['revision']} comes up in {new['color']}")
+        yield StatusEvent("Normal", "ReleaseStarted", f"revision {new['revision']} comes up in {new['color']}")
     if new.get("cutoverAt") and new.get("cutoverAt") != old.get("cutoverAt") and not new.get("rollback"):
-        yield Announcement("Normal", "SwitchedOver", f"revision {new['revision']} in {new['color']} takes the requests, and is watched")
+        yield StatusEvent("Normal", "SwitchedOver", f"revision {new['revision']} in {new['color']} takes the requests, and is watched")
     if new.get("step") == "SwitchBack" != old.get("step"):
-        yield Announcement("Warning", "SwitchingBack", f"requests are led away from revision {new['revision']} in {new['color']}")
+        yield StatusEvent("Warning", "SwitchingBack", f"requests are led away from revision {new['revision']} in {new['color']}")
     if stable.get("promotion", 0) > (before.get("stable") or {}).get("promotion", 0) > 0:
-        yield Announcement(
+        yield StatusEvent(
             "Normal", "Promoted", f"revision {stable['revision']} in {stable['color']} is stable: what fails from now on goes back to it"
         )

@@ -22,7 +22,7 @@ _OPTIONAL = ("revision", "key", "left", "by")
 
 
 @dataclass(frozen=True)
-class Entry:
+class LogEntry:
     """One action. revision: the one that is meant; of a rollback where to, and left, key: the revision that traffic leaves, and its key
     (see Record); of an abort or a retry key is the revision's own. by: who asked, and why. Times are moments in UTC."""
 
@@ -38,18 +38,18 @@ class Entry:
     by: str = ""
     finished_at: datetime | None = None
 
-    def ended(self, phase: str, message: str, now: datetime) -> "Entry":
+    def ended(self, phase: str, message: str, now: datetime) -> "LogEntry":
         """The same action, over."""
         return replace(self, phase=phase, message=message[:MESSAGE_LIMIT], finished_at=now)
 
 
-def entries_of(status: Mapping[str, Any]) -> tuple[Entry, ...]:
+def entries_of(status: Mapping[str, Any]) -> tuple[LogEntry, ...]:
     """What a status remembers. An entry that cannot be read is none."""
     found = status.get("actions")
     return tuple(entry for each in found if (entry := _entry(each))) if isinstance(found, list) else ()
 
 
-def entries_written(entries: Iterable[Entry]) -> list[Manifest]:
+def entries_written(entries: Iterable[LogEntry]) -> list[Manifest]:
     """As status.actions, oldest first."""
     return [
         without_none(
@@ -62,7 +62,7 @@ def entries_written(entries: Iterable[Entry]) -> list[Manifest]:
     ]
 
 
-def bounded(entries: Iterable[Entry], present: Collection[str], unanswered: Collection[str]) -> tuple[Entry, ...]:
+def bounded(entries: Iterable[LogEntry], present: Collection[str], unanswered: Collection[str]) -> tuple[LogEntry, ...]:
     """At most LIMIT of them. Those go first that are over and whose action is gone, then those that are over, the oldest before others.
 
     present, unanswered: the names of all actions that are there, and of those that were not told yet what became of them. Those stay: they
@@ -76,12 +76,12 @@ def bounded(entries: Iterable[Entry], present: Collection[str], unanswered: Coll
     return tuple(kept)
 
 
-def has_room(entries: Iterable[Entry], unanswered: Collection[str]) -> bool:
+def has_room(entries: Iterable[LogEntry], unanswered: Collection[str]) -> bool:
     """Whether one more can be remembered."""
     return sum(entry.phase not in FINAL or entry.name in unanswered for entry in entries) < LIMIT
 
 
-def _entry(found: Any) -> Entry | None:
+def _entry(found: Any) -> LogEntry | None:
     if not isinstance(found, Mapping):
         return None
     texts = {name: found.get(name) for name in _TEXTS} | {name: found.get(name, "") for name in _OPTIONAL}
@@ -92,5 +92,7 @@ def _entry(found: Any) -> Entry | None:
     except (ValueError, TypeError):
         return None
     return (
-        Entry(**{name: str(text) for name, text in texts.items()}, started_at=started_at, finished_at=finished_at) if started_at else None
+        LogEntry(**{name: str(text) for name, text in texts.items()}, started_at=started_at, finished_at=finished_at)
+        if started_at
+        else None
     )

@@ -11,11 +11,11 @@ from hardened.core.checks.asked import TASK
 from hardened.core.checks.proof import REMOVAL_LEAD, Removal, duration
 from hardened.core.checks.tasks import (
     ZERO_LOSS,
-    Check,
-    GrpcCheck,
-    HttpCheck,
+    GrpcTask,
+    HttpTask,
     Purpose,
-    TcpCheck,
+    RequestTask,
+    TcpTask,
     checks_task,
     load_arguments,
     pod_name,
@@ -25,10 +25,10 @@ from hardened.core.checks.tasks import (
     told,
 )
 from hardened.core.checks.verdicts import Results, job_result, load_result, probe_result, results_of
-from hardened.core.desired.verifier_pod import START_SECONDS, job_pod, load_pod, verifier_pod
+from hardened.core.desired.check_pod import START_SECONDS, job_pod, load_pod, verifier_pod
 from hardened.core.model.kit import Kit
 from hardened.core.model.manifest import ChildKey, Manifest
-from hardened.core.model.release import Place, Record, Step, Terms, other
+from hardened.core.model.release import ReleasePolicy, ReleaseState, Step, Target, other
 from hardened.core.model.revision import Revision
 from hardened.core.observe.facts import Facts
 from hardened.core.observe.task_pods import own_container, own_state
@@ -50,7 +50,7 @@ Reader = Callable[[HardenedService, Manifest], Results]
 
 
 @dataclass(frozen=True)
-class Verifier:
+class CheckPod:
     """A verifier pod that belongs to a step. names: what it is to report on; reads: what it says, from the live pod.
 
     has_enough: it is to end now, and to report what it has; stale_at: when it is to be made anew if it has not ended by then, None for
@@ -79,7 +79,7 @@ class Verifier:
         return self.names == (ZERO_LOSS,)
 
 
-def verifiers(facts: Facts, record: Record | None, terms: Terms, kit: Kit, now: datetime) -> list[Verifier]:
+def verifiers(facts: Facts, record: ReleaseState | None, terms: ReleasePolicy, kit: Kit, now: datetime) -> list[CheckPod]:
     """The verifier pods of the record's step."""
     revision = facts.revision(record.place.revision, record.place.color) if record else None
     # What is gone back to has passed before: nothing waits for a check of it.
@@ -89,7 +89,7 @@ def verifiers(facts: Facts, record: Record | None, terms: Terms, kit: Kit, now: 
     # Where its pods are available, it is there: what refuses a connection from then on fails.
     is_there = record.step in (Step.VERIFY_BEFORE, Step.VERIFY_AFTER)
     spec, wait = facts.svc.spec.verify, timedelta() if is_there else terms.progress_deadline
-    found: list[Verifier] = []
+    found: list[CheckPod] = []
     if record.step in (Step.PREVIEW, Step.VERIFY_BEFORE):
         checks = maker.checks(_concerning(facts, revision, spec.before_cutover), Purpose.BEFORE, wait)
         is_preview = record.step is Step.PREVIEW
@@ -119,14 +119,14 @@ def _concerning(facts: Facts, revision: Revision, checks: Sequence[verify.Check]
     return [check for check in checks or () if check.target is None or tcp_port(revision, check.target.port)]
 
 
-def _is_early(facts: Facts, verifier: Verifier, place: Place) -> bool:
+def _is_early(facts: Facts, verifier: CheckPod, place: Target) -> bool:
     """Those that ask wait for their first connection as long as it takes, and it must not be another revision's; the others do not."""
     if verifier.key in facts.observed.children:
         return False
     return verifier.reads is not results_of or _has_others(facts, place)
 
 
-def _stale_at(facts: Facts, verifier: Verifier, record: Record) -> datetime | None:
+def _stale_at(facts: Facts, verifier: CheckPod, record: ReleaseState) -> datetime | None:
     """When a verifier that was made before its pods were there has waited in vain: nobody listens anywhere, and it would wait on."""
     live = facts.observed.children.get(verifier.key)
     if live is None or verifier.reads is not results_of or record.entered_at is None or _task(live) == _task(verifier.manifest):
@@ -139,7 +139,7 @@ def _task(pod: Manifest) -> str:
     return next((str(each.get("value", "")) for each in own_container(pod).get("env") or () if each["name"] == TASK), "")
 
 
-def _has_others(facts: Facts, place: Place) -> bool:
+def _has_others(facts: Facts, place: Target) -> bool:
     """Whether a place may still have pods of the revision before."""
     rollout = facts.rollout(place.color)
     # A template is written where no pod is left: one that its controller has not seen yet gets none of another revision.
@@ -148,7 +148,7 @@ def _has_others(facts: Facts, place: Place) -> bool:
     return rollout.revision != place.revision or not rollout.is_settled
 
 
-def _has_enough(facts: Facts, probe: Verifier, record: Record, terms: Terms, now: datetime) -> bool:
+def _has_enough(facts: Facts, probe: CheckPod, record: ReleaseState, terms: ReleasePolicy, now: datetime) -> bool:
     """Whether the window has passed; for a probe that began in it, or after it, as long again: nobody else has looked."""
     live = facts.observed.children.get(probe.key)
     if live is None or record.window_ends_at is None or record.cutover_at is None:
@@ -161,7 +161,7 @@ def _has_enough(facts: Facts, probe: Verifier, record: Record, terms: Terms, now
     return now >= (ends if began_at <= record.cutover_at else max(ends, began_at + _again(terms)))
 
 
-def _again(terms: Terms) -> timedelta:
+def _again(terms: ReleasePolicy) -> timedelta:
     """How long a probe asks that the window was no help to."""
     return max(terms.window, _LEAST_PROBE)
 
@@ -172,7 +172,7 @@ def _began_at(live: Manifest) -> datetime | None:
     return datetime.fromisoformat(running["startedAt"]) if running else None
 
 
-def removal_verifiers(facts: Facts, removal: Removal | None, kit: Kit) -> list[Verifier]:
+def removal_verifiers(facts: Facts, removal: Removal | None, kit: Kit) -> list[CheckPod]:
     """The probe of a removal: at most one, and none where it could not ask."""
     revision = facts.revision(removal.place.revision, removal.place.color) if removal else None
     if removal is None or revision is None or not revision.fields or not kit.image:
@@ -197,12 +197,12 @@ def is_verifier(live: Manifest) -> bool:
 class _Maker:
     """Makes the verifiers of one release."""
 
-    def __init__(self, svc: HardenedService, revision: Revision, place: Place, started_at: datetime, kit: Kit) -> None:
+    def __init__(self, svc: HardenedService, revision: Revision, place: Target, started_at: datetime, kit: Kit) -> None:
         self._svc, self._revision, self._place, self._started_at, self._kit = svc, revision, place, started_at, kit
         #: For the pods: with what is said of those of this revision.
         self._as_checked = replace(svc, spec=revision.spec)
 
-    def checks(self, checks: Sequence[verify.Check], purpose: Purpose, wait: timedelta) -> Iterator[Verifier]:
+    def checks(self, checks: Sequence[verify.Check], purpose: Purpose, wait: timedelta) -> Iterator[CheckPod]:
         """One pod for all checks by requests; one for each that sends load or runs a command."""
         asked = [_request(check) for check in checks if check.http or check.grpc or check.tcp]
         if asked:
@@ -214,45 +214,45 @@ class _Maker:
             if check.job:
                 yield self._running(check.name, check.job, purpose)
 
-    def probe(self, purpose: Purpose, duration: timedelta, wait: timedelta) -> Iterator[Verifier]:
+    def probe(self, purpose: Purpose, duration: timedelta, wait: timedelta) -> Iterator[CheckPod]:
         """The zero-loss probe; none for a service without a TCP port of clients."""
         task = probe_task(self._svc, self._revision, duration, wait)
         if task:
             yield replace(self._asking(task, purpose, (ZERO_LOSS,)), reads=probe_result)
 
-    def _asking(self, task: Manifest, purpose: Purpose, names: tuple[str, ...]) -> Verifier:
+    def _asking(self, task: Manifest, purpose: Purpose, names: tuple[str, ...]) -> CheckPod:
         pod = verifier_pod(self._as_checked, self._name(purpose), task, kit=self._kit, seconds=task_seconds(task))
-        return Verifier(pod, names, results_of)
+        return CheckPod(pod, names, results_of)
 
-    def _loading(self, name: str, check: verify.LoadCheck, purpose: Purpose) -> Iterator[Verifier]:
+    def _loading(self, name: str, check: verify.LoadCheck, purpose: Purpose) -> Iterator[CheckPod]:
         arguments = load_arguments(self._svc, self._revision, check, purpose)
         if arguments:
             seconds = math.ceil(check.duration.total_seconds())
             pod = load_pod(self._as_checked, self._name(purpose, name), arguments, kit=self._kit, seconds=seconds)
-            yield Verifier(pod, (name,), lambda svc, live: load_result(svc, live, name))
+            yield CheckPod(pod, (name,), lambda svc, live: load_result(svc, live, name))
 
-    def _running(self, name: str, check: verify.JobCheck, purpose: Purpose) -> Verifier:
+    def _running(self, name: str, check: verify.JobCheck, purpose: Purpose) -> CheckPod:
         image, seconds = check.image or self._revision.image, math.ceil(check.deadline.total_seconds())
         svc, own, env = self._as_checked, self._name(purpose, name), told(self._svc, self._place, purpose)
         pod = job_pod(svc, own, check.command, env, image=image, seconds=seconds, revision=self._revision.name)
-        return Verifier(pod, (name,), lambda svc, live: job_result(svc, live, name), is_teams=True)
+        return CheckPod(pod, (name,), lambda svc, live: job_result(svc, live, name), is_teams=True)
 
     def _name(self, purpose: Purpose, check: str = "") -> str:
         return pod_name(self._svc, self._place, self._started_at, purpose, check)
 
 
-def _request(check: verify.Check) -> Check:
+def _request(check: verify.Check) -> RequestTask:
     target = check.http or check.grpc or check.tcp
     assert target, "only checks by requests come here"
     name, port, most = check.name, target.port, target.max_latency
     count, interval, limit = target.count, target.interval, target.failure_limit
     if check.http:
         path, status, body = check.http.path, tuple(check.http.expect_status or _FINE), check.http.expect_body
-        return HttpCheck(
+        return HttpTask(
             name=name, port=port, max_latency=most, count=count, interval=interval, failure_limit=limit,
             path=path, expect_status=status, expect_body=body,
         )  # fmt: skip
     if check.grpc:
         service = check.grpc.service or ""
-        return GrpcCheck(name=name, port=port, max_latency=most, count=count, interval=interval, failure_limit=limit, service=service)
-    return TcpCheck(name=name, port=port, max_latency=most, count=count, interval=interval, failure_limit=limit)
+        return GrpcTask(name=name, port=port, max_latency=most, count=count, interval=interval, failure_limit=limit, service=service)
+    return TcpTask(name=name, port=port, max_latency=most, count=count, interval=interval, failure_limit=limit)

@@ -7,12 +7,12 @@ those that are to watch it under live traffic can be made is tried before traffi
 from collections.abc import Iterable
 from datetime import datetime
 
-from hardened.core.checks.verifiers import Verifier, verifiers
-from hardened.core.model.finding import Finding
+from hardened.core.checks.pods import CheckPod, verifiers
+from hardened.core.model.finding import Diagnosis
 from hardened.core.model.kit import Kit
 from hardened.core.model.manifest import Manifest
 from hardened.core.model.reasons import Reason
-from hardened.core.model.release import Record, Step, Terms
+from hardened.core.model.release import ReleasePolicy, ReleaseState, Step
 from hardened.core.needs.preflight import is_due
 from hardened.core.observe import diagnosis
 from hardened.core.observe.facts import Facts
@@ -23,7 +23,7 @@ from hardened.core.observe.task_pods import is_over, is_running, own_part
 JUDGED = frozenset({Step.VERIFY_BEFORE, Step.SCALE_UP, Step.VERIFY_AFTER})
 
 
-def hindrance(facts: Facts, record: Record | None, pods: Iterable[Verifier], terms: Terms, now: datetime) -> Finding | None:
+def hindrance(facts: Facts, record: ReleaseState | None, pods: Iterable[CheckPod], terms: ReleasePolicy, now: datetime) -> Diagnosis | None:
     """Why one of the pods that the record's step waits for is not at work. None where all are, or may come yet."""
     if record is None or record.step not in JUDGED:
         return None
@@ -31,54 +31,58 @@ def hindrance(facts: Facts, record: Record | None, pods: Iterable[Verifier], ter
     return next((found for each in pods if not each.is_optional and (found := _hindrance(facts, each, is_late=is_late))), None)
 
 
-def unable(facts: Facts, record: Record | None, kit: Kit) -> Finding | None:
+def unable(facts: Facts, record: ReleaseState | None, kit: Kit) -> Diagnosis | None:
     """That nobody can make the checks which the record's revision is to pass from now on."""
     verify, is_before = facts.svc.spec.verify, record is not None and record.step in (Step.PREVIEW, Step.VERIFY_BEFORE)
     asked = (verify.before_cutover if is_before else verify.after_cutover.checks) or ()
     is_wanted = record is None or facts.wanted.name == record.place.revision
     if kit.image or not is_wanted or all(check.prometheus for check in asked):
         return None
-    return Finding(Reason.NO_DATA, "the operator's settings name no image for the pods of its checks: set verifier.image")
+    return Diagnosis(Reason.NO_DATA, "the operator's settings name no image for the pods of its checks: set verifier.image")
 
 
-def lacks(facts: Facts, record: Record | None, pods: Iterable[Verifier]) -> bool:
+def lacks(facts: Facts, record: ReleaseState | None, pods: Iterable[CheckPod]) -> bool:
     """Whether a pod that the record's step waits for is not there. Until it was tried to make it nobody knows whether it can be made."""
     if record is None or record.step not in JUDGED:
         return False
     return any(each.key not in facts.observed.children for each in pods if not (each.is_optional or each.is_early))
 
 
-def to_try(facts: Facts, before: Record | None, after: Record | None, terms: Terms, kit: Kit, now: datetime) -> tuple[Manifest, ...]:
+def to_try(
+    facts: Facts, before: ReleaseState | None, after: ReleaseState | None, terms: ReleasePolicy, kit: Kit, now: datetime
+) -> tuple[Manifest, ...]:
     """The pods of VerifyAfter that are not there yet, where the move from one record to the next is the last one before they are needed.
 
     In place that is the beginning of the release: once it has come to its cutover, its pods take the place of those that serve.
     """
     if after is None or after.is_rollback or not _is_last(before, after):
         return ()
-    pods = verifiers(facts, Record(after.place, after.key, Step.VERIFY_AFTER, after.started_at, strategy=after.strategy), terms, kit, now)
+    pods = verifiers(
+        facts, ReleaseState(after.place, after.key, Step.VERIFY_AFTER, after.started_at, strategy=after.strategy), terms, kit, now
+    )
     return tuple(each.manifest for each in pods if each.key not in facts.observed.children)
 
 
-def refusal(facts: Facts) -> Finding | None:
+def refusal(facts: Facts) -> Diagnosis | None:
     """Why a pod that was tried cannot be made."""
     tried = facts.observed.tried or {}
     return next((diagnosis.of_refused_check(key.name, failure) for key, failure in tried.items()), None)
 
 
-def _is_last(before: Record | None, after: Record) -> bool:
+def _is_last(before: ReleaseState | None, after: ReleaseState) -> bool:
     if after.strategy != "BlueGreen":
         return is_due(before, after) and after.step is not Step.PREFLIGHT
     return after.step is Step.CUTOVER and before is not None and before.step is Step.SCALE_UP
 
 
-def _is_late(record: Record, terms: Terms, now: datetime) -> bool:
+def _is_late(record: ReleaseState, terms: ReleasePolicy, now: datetime) -> bool:
     """Whether the time is over that pods have to start, on nodes that are slow."""
     if record.step is Step.VERIFY_AFTER:
         return record.window_ends_at is None or now >= record.window_ends_at + terms.progress_deadline
     return record.deadline is None or now >= record.deadline
 
 
-def _hindrance(facts: Facts, pod: Verifier, *, is_late: bool) -> Finding | None:
+def _hindrance(facts: Facts, pod: CheckPod, *, is_late: bool) -> Diagnosis | None:
     live, failure = facts.observed.children.get(pod.key), facts.observed.refused.get(pod.key)
     if live is None and failure:
         return diagnosis.of_refused_check(pod.key.name, failure)
@@ -91,4 +95,6 @@ def _hindrance(facts: Facts, pod: Verifier, *, is_late: bool) -> Finding | None:
     # What keeps a command of the team's from running may be its own image.
     if pod.is_teams or not is_late:
         return None
-    return cause or Finding(Reason.NOT_READY, f"pod {pod.key.name} of its checks does not run yet; see kubectl describe pod {pod.key.name}")
+    return cause or Diagnosis(
+        Reason.NOT_READY, f"pod {pod.key.name} of its checks does not run yet; see kubectl describe pod {pod.key.name}"
+    )

@@ -9,7 +9,7 @@ from hardened.api import names
 from hardened.api.duration import duration
 from hardened.api.parse import parse_action
 from hardened.api.text import plain
-from hardened.core.actions.entries import FINAL, LIMIT, Entry
+from hardened.core.actions.log import FINAL, LIMIT, LogEntry
 from hardened.core.model.conditions import timestamp
 from hardened.core.model.manifest import Manifest, without_none
 from hardened.core.observe.rollout import instant
@@ -29,7 +29,7 @@ _URGENT = ("Rollback", "Abort")
 
 
 @dataclass(frozen=True)
-class Answer:
+class ActionReply:
     """What to write on one action. uid, resource_version: of the action as it was seen; owner: the reference that it lacks, None if it has
     it; status: None to leave it; is_over: it is to be deleted, and nothing else."""
 
@@ -42,14 +42,14 @@ class Answer:
 
 
 def answers(
-    bodies: Iterable[Mapping[str, Any]], entries: Sequence[Entry], owner: Manifest | None, now: datetime
-) -> tuple[tuple[Answer, ...], datetime | None]:
+    bodies: Iterable[Mapping[str, Any]], entries: Sequence[LogEntry], owner: Manifest | None, now: datetime
+) -> tuple[tuple[ActionReply, ...], datetime | None]:
     """What is to be written on these actions of one service, and when to look again.
 
     entries: as status.actions has them, for an action never says what the service's status does not; owner: a reference to the service,
     None where there is no such service. A status that says how the action ended is never written again.
     """
-    found: list[Answer] = []
+    found: list[ActionReply] = []
     later: list[datetime | None] = []
     mine = [body for body in bodies if concerns(body, owner)]
     crowd = {body["metadata"]["name"] for body in crowded(mine, entries)}
@@ -62,10 +62,10 @@ def answers(
         meta = body["metadata"]
         if meta["name"] in crowd and told < MOST_TOLD:
             told += 1
-            found.append(Answer(meta["name"], meta["uid"], meta["resourceVersion"], status=_refused(_CROWDED, now)))
+            found.append(ActionReply(meta["name"], meta["uid"], meta["resourceVersion"], status=_refused(_CROWDED, now)))
             continue
         if meta["name"] in crowd or (goes_at and goes_at <= now):
-            found.append(Answer(meta["name"], meta["uid"], meta["resourceVersion"], is_over=True))
+            found.append(ActionReply(meta["name"], meta["uid"], meta["resourceVersion"], is_over=True))
             continue
         status = plain(_status(body, entries, now) if owner else _orphaned(body, now))
         # Our own write is heard of by nobody: when what ends with it goes is known now.
@@ -73,11 +73,11 @@ def answers(
         missing = owner if owner and all(r.get("uid") != owner["uid"] for r in meta.get("ownerReferences") or ()) else None
         status = status if status != body.get("status") else None
         if status or (missing and not _is_unanswered(body)):
-            found.append(Answer(meta["name"], meta["uid"], meta["resourceVersion"], missing, status))
+            found.append(ActionReply(meta["name"], meta["uid"], meta["resourceVersion"], missing, status))
     return tuple(found), min((at for at in later if at), default=None)
 
 
-def crowded(bodies: Iterable[Mapping[str, Any]], entries: Iterable[Entry]) -> list[Mapping[str, Any]]:
+def crowded(bodies: Iterable[Mapping[str, Any]], entries: Iterable[LogEntry]) -> list[Mapping[str, Any]]:
     """Those of a service's actions that wait beyond MOST_WAITING: the youngest of those that are no more urgent than the others.
 
     They are never judged: else one that nobody answers would cost a little more at each look than the one before.
@@ -103,7 +103,7 @@ def _is_unanswered(body: Mapping[str, Any]) -> bool:
     return not (body.get("status") or {}).get("phase")
 
 
-def _status(body: Mapping[str, Any], entries: Sequence[Entry], now: datetime) -> Manifest | None:
+def _status(body: Mapping[str, Any], entries: Sequence[LogEntry], now: datetime) -> Manifest | None:
     if (body.get("status") or {}).get("phase") in FINAL:
         return None
     meta = body["metadata"]

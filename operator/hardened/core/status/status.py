@@ -8,16 +8,16 @@ from typing import Any
 from hardened.api import names
 from hardened.api.parse import HardenedService
 from hardened.api.text import plain
-from hardened.core.actions.entries import Entry, entries_written
-from hardened.core.hardening import gaps
+from hardened.core.actions.log import LogEntry, entries_written
 from hardened.core.model.conditions import Condition, merge
-from hardened.core.model.finding import Finding
+from hardened.core.model.finding import Diagnosis
 from hardened.core.model.manifest import Manifest
 from hardened.core.model.proof import Proof
 from hardened.core.model.reasons import Reason
-from hardened.core.model.release import BEFORE_CUTOVER, Place, Record, Rejection, Step
+from hardened.core.model.release import BEFORE_CUTOVER, Rejection, ReleaseState, Step, Target
 from hardened.core.model.written import Stable, proof_written, rejection_written, stable_written, written
 from hardened.core.observe.rollout import Rollout
+from hardened.core.status.hardening import gaps
 
 
 @dataclass(frozen=True)
@@ -34,23 +34,23 @@ class Situation:
 
     revision: str
     image: str
-    serving: Place | None
+    serving: Target | None
     serving_image: str
     selector: Mapping[str, str]
     replicas: int
     rollout: Rollout | None
-    finding: Finding | None
-    drift: Finding | None
+    finding: Diagnosis | None
+    drift: Diagnosis | None
     history: Sequence[Manifest]
     is_gated: bool = False
-    record: Record | None = None
+    record: ReleaseState | None = None
     released_image: str = ""
     waits_for: str = ""
-    room: Finding | None = None
+    room: Diagnosis | None = None
     stable: Stable | None = None
     rejection: Rejection | None = None
     crd_schema: str = ""
-    actions: Sequence[Entry] = ()
+    actions: Sequence[LogEntry] = ()
     proof: Proof | None = None
     is_back: bool = False
 
@@ -154,7 +154,7 @@ _DOING = {
 }
 
 
-def _released(record: Record, s: Situation) -> str:
+def _released(record: ReleaseState, s: Situation) -> str:
     if record.step is Step.SWITCH_BACK:
         return f"revision {record.place.revision} is taken back"
     if record.step is Step.UNDO:
@@ -210,7 +210,7 @@ def _reconciling(s: Situation, ready: Condition) -> Condition:
     return Condition("Reconciling", is_busy, ready.reason, ready.message if is_busy else "nothing is left for the operator to do")
 
 
-def _stalled(finding: Finding | None) -> Condition:
+def _stalled(finding: Diagnosis | None) -> Condition:
     if finding and finding.is_final:
         return Condition("Stalled", True, finding.reason, finding.message)
     return Condition("Stalled", False, finding.reason if finding else Reason.IN_STEP, "the operator can go on by itself")
@@ -226,7 +226,7 @@ def _hardened(svc: HardenedService, crd_schema: str) -> Condition:
     return Condition("Hardened", True, Reason.NO_GAPS, "every hardening check passes")
 
 
-def _drifted(drift: Finding | None) -> Condition:
+def _drifted(drift: Diagnosis | None) -> Condition:
     if drift:
         return Condition("Drifted", True, drift.reason, drift.message)
     return Condition("Drifted", False, Reason.IN_STEP, "everything is as it was made")
@@ -250,7 +250,7 @@ def _phase(s: Situation, ready: Condition, available: int) -> str:
     return "Progressing" if available or s.rollout else "Pending"
 
 
-def unparsed_status(body: Mapping[str, Any], finding: Finding, rollout: Rollout | None, now: datetime) -> Manifest:
+def unparsed_status(body: Mapping[str, Any], finding: Diagnosis, rollout: Rollout | None, now: datetime) -> Manifest:
     """The status of a service whose spec cannot be used: what ran keeps running, and the rest of what was known stays as it is."""
     before = body.get("status") or {}
     available, total = (rollout.available, rollout.total) if rollout else (0, 0)

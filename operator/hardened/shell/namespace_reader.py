@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from hardened.api import names
 from hardened.core.model.manifest import ChildKey, key_of
-from hardened.core.observe.observed import Constraints, Surroundings
+from hardened.core.observe.observed import Constraints, NamespaceSnapshot
 from hardened.errors import ApiFailure, LookAgain, Refused, Vanished
 from hardened.shell.api_server import ApiServer, Body
 from hardened.shell.kinds import CONFIG_MAP, KINDS, LIMIT_RANGE, NETWORK_POLICY, RESOURCE_QUOTA, Kind
@@ -19,21 +19,21 @@ _OF_OTHERS = f"{names.MANAGED_BY_LABEL}!={names.MANAGED_BY}"
 _UNTRIED = "does not support dry run"
 
 
-class Lookout:
+class NamespaceReader:
     """Looks at namespaces. What it may not list, as under the rights of an older chart, is not there for it."""
 
     def __init__(self, api: ApiServer) -> None:
         self._api = api
         self._told: set[Kind] = set()
 
-    async def look(self, namespace: str, config_maps: Iterable[str]) -> Surroundings:
+    async def look(self, namespace: str, config_maps: Iterable[str]) -> NamespaceSnapshot:
         """The quotas of a namespace, and those of these ConfigMaps that are there; nothing of ConfigMaps where they may not be read."""
         asked = asyncio.gather(*(self._config_map(namespace, name) for name in config_maps))
         quotas, found = await asyncio.gather(self._listed(RESOURCE_QUOTA, namespace), asked)
         known = {live["metadata"]["name"]: live for each in found for live in each or ()}
         # What pods of checks ask for counts where a quota does.
         limit_ranges = await self._listed(LIMIT_RANGE, namespace) if quotas else []
-        return Surroundings(tuple(quotas), None if None in found else known, tuple(limit_ranges))
+        return NamespaceSnapshot(tuple(quotas), None if None in found else known, tuple(limit_ranges))
 
     async def constraints(self, namespace: str) -> Constraints:
         """What a namespace demands of the pods that work for a release."""

@@ -12,7 +12,7 @@ from hardened.shell.workqueue import Key
 SHARE = 0.5
 
 
-class Places:
+class ReleaseSlots:
     """A place for each release at work, as the statuses tell. limit: at most so many, at least 1; share: of a namespace, more than 0.
 
     While others wait no namespace holds more than its share, and at least one: what it has taken beyond it, while nobody waited, counts for

@@ -1,0 +1,1 @@
+"""What a service is told: its conditions, and what stands in the way."""

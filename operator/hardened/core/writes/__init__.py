@@ -1,0 +1,1 @@
+"""What of the cluster is to be changed, and in which order."""
