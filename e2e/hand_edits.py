@@ -6,7 +6,7 @@ from e2e.damage import REPAIR_SECONDS
 from e2e.kube import Body
 from e2e.releases import ready_reason, serving_color
 from e2e.rig import MERCY, Run
-from hardened.core.model.release import other
+from hardened.core.model.target import other
 
 PROMOTED, REJECTED, TAKEN_BACK = "promoted", "rejected", "taken back"
 

@@ -15,7 +15,7 @@ from hardened.core.needs.dependencies import named_services
 from hardened.core.observe.compare import difference
 from hardened.core.observe.observed import Observed
 from hardened.core.plan import Plan, plan
-from hardened.core.release.course import DEFAULT_REPLICAS
+from hardened.core.release.inputs import DEFAULT_REPLICAS
 from hardened.core.revisions.revision import render, revision_name
 from hardened.core.status.hardening import gaps
 from hardened.core.writes.writes import ENDED_SECONDS, Apply

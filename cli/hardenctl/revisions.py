@@ -12,7 +12,7 @@ from hardenctl.session import Session
 from hardenctl.verdict import status
 from hardened.api import names
 from hardened.core.model.annotations import NO_ANNOTATIONS, RevisionAnnotations, annotations_of
-from hardened.core.model.release import Rejection
+from hardened.core.model.state import Rejection
 from hardened.errors import Refused
 
 #: Digits of a whole revision, and the least that are enough to mean one.

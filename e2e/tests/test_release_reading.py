@@ -13,8 +13,9 @@ from e2e.releases import STEPS, released, releases_in, unsized
 from e2e.samples import sample, sampled
 from e2e.traffic import sent_of
 from hardened.api.parse import parse
+from hardened.api.steps import Step
 from hardened.core.desired import service
-from hardened.core.model.release import Step, Target
+from hardened.core.model.target import Target
 
 REPORT: dict[str, Any] = {
     "reasons": ["SIGTERM"],

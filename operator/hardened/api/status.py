@@ -2,9 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, WithJsonSchema
 
 from hardened.api.fields import Model, keyed
+from hardened.api.steps import Step
 from hardened.api.strategy import Strategy
 
 Short = Annotated[str, StringConstraints(max_length=63)]
@@ -42,7 +43,7 @@ class StableStatus(Model):
     promotion: Annotated[int, Field(ge=1)]
 
 
-class CheckOutcome(Model):
+class CheckOutcomeStatus(Model):
     """What came of a check, or of the zero-loss probe."""
 
     name: Short
@@ -67,17 +68,14 @@ class Left(Pin):
     """The revision that traffic leaves by hand. It is rejected once it has."""
 
 
-class ReleaseState(Model):
+class ReleaseStatus(Model):
     """The release at work: where it is, and until when."""
 
     revision: Short
     color: Short
     key: Short
     strategy: Strategy | None = None
-    step: Literal[
-        "Preflight", "Queued", "Migrate", "Preview", "VerifyBefore", "Approval", "ScaleUp",
-        "Cutover", "VerifyAfter", "SwitchBack", "Undo", "Keep",
-    ]  # fmt: skip
+    step: Annotated[Step, WithJsonSchema({"enum": [str(step) for step in Step], "type": "string"})]
     replicas: int | None = Field(None, description="The size to reach before the cutover.")
     available: int | None = Field(
         None, description="The most of its pods that were available in this step when its deadline was renewed last. Left out: 0."
@@ -94,7 +92,7 @@ class ReleaseState(Model):
     confirmed_at: When | None = None
     rejected: bool | None = None
     probed_anew: bool | None = None
-    checks: Annotated[list[CheckOutcome], keyed("name", 40)] | None = None
+    checks: Annotated[list[CheckOutcomeStatus], keyed("name", 40)] | None = None
     rollback: bool | None = Field(None, description="True when a revision is gone back to, by hand or by a spec that asks for it again.")
     left: Left | None = None
     approved: bool | None = Field(None, description="True once somebody promoted the revision.")
@@ -160,7 +158,7 @@ class HardenedServiceStatus(Model):
     available_replicas: int | None = None
     serving: Serving | None = None
     stable: StableStatus | None = None
-    release: ReleaseState | None = None
+    release: ReleaseStatus | None = None
     proof: ProofStatus | None = None
     pin: Pin | None = None
     history: Annotated[list[HistoryEntry], keyed("revision", 128)] | None = None

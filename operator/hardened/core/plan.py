@@ -7,6 +7,7 @@ from typing import Any
 
 from hardened.api import names
 from hardened.api.parse import HardenedService, parse
+from hardened.api.steps import Step
 from hardened.core.actions.log import entries_of
 from hardened.core.actions.replies import ActionReply, answers
 from hardened.core.checks.reports import unheard
@@ -17,13 +18,15 @@ from hardened.core.model.manifest import ChildKey, Manifest
 from hardened.core.model.measurement import Query
 from hardened.core.model.policy import Policy
 from hardened.core.model.reasons import Reason
-from hardened.core.model.release import COLORS, POLLED_STEPS, Migration, Step
+from hardened.core.model.state import Migration
+from hardened.core.model.target import COLORS
 from hardened.core.needs.dependencies import cycle_of, in_circles
 from hardened.core.observe.facts import Facts
 from hardened.core.observe.last_usable import last_usable
 from hardened.core.observe.observed import Observed, Ownership, owner_of
 from hardened.core.observe.rollout import Rollout, rollout_of
-from hardened.core.release.course import course_of, is_suspended
+from hardened.core.release.decide import decide
+from hardened.core.release.suspension import is_suspended
 from hardened.core.revisions import history
 from hardened.core.revisions.revision import stored
 from hardened.core.status.blockers import PATIENCE, Blockers
@@ -127,18 +130,18 @@ class _Planner:
         """invalid: of the spec as it stands, where `svc` stands in for it."""
         self.svc, self.before, self.observed, self.now, self.invalid = svc, before, observed, now, invalid
         self.facts = Facts(svc, before, observed)
-        self.record = self.facts.record
-        self.course = course_of(self.facts, policy.kit, now)
-        self.unheard = unheard(self.facts, self.course.verifiers)
+        self.state = self.facts.state
+        self.decision = decide(self.facts, policy.kit, now)
+        self.unheard = unheard(self.facts, self.decision.check_pods)
         lost = frozenset(key for key, at in self.unheard.items() if at <= now)
-        self.writes, self.obstacles = Writes(self.facts, self.record, self.course, lost), Blockers(self.facts, self.course, now)
+        self.writes, self.obstacles = Writes(self.facts, self.state, self.decision, lost), Blockers(self.facts, self.decision, now)
         self.answers, self.answer_at = answers(observed.actions, entries_of(before), action_owner(svc), now)
 
     def plan(self) -> Plan:
-        course = self.course
-        if is_suspended(self.svc, self.record):
+        decision = self.decision
+        if is_suspended(self.svc, self.state):
             finding = Diagnosis(Reason.SUSPENDED, "spec.suspend is true: nothing is changed until it is false")
-            is_told = course.actions == entries_of(self.before)
+            is_told = decision.actions == entries_of(self.before)
             is_first = not is_told and self.observed.keeps_status
             return Plan(status=self._status(finding), is_status_first=is_first, answers=self.answers, requeue_after=self._answer_wait())
         if self.writes.doubts_the_switch():
@@ -146,35 +149,35 @@ class _Planner:
         unseen = self.writes.unseen()
         if unseen:
             return Plan(look=unseen | self.writes.unread(self.writes.wanted()))
-        if course.needs_pods:
+        if decision.needs_pods:
             return Plan(look_at_pods=True)
-        if course.asks and not self._goes_back():
-            return Plan(ask=course.asks)
-        if course.surroundings is not None:
-            return Plan(look_around=course.surroundings)
-        if course.tries:
+        if decision.queries and not self._goes_back():
+            return Plan(ask=decision.queries)
+        if decision.config_maps is not None:
+            return Plan(look_around=decision.config_maps)
+        if decision.tries:
             if self.observed.constraints is None:
                 return Plan(look_at_constraints=True)
-            return Plan(try_out=tuple(signed(self.writes.task_pods.fitted(pod)) for pod in course.tries))
-        if course.has_moved and not course.marked and self.observed.keeps_status:
+            return Plan(try_out=tuple(signed(self.writes.task_pods.fitted(pod)) for pod in decision.tries))
+        if decision.has_moved and not decision.marked and self.observed.keeps_status:
             # With why the revision is pinned: told as if it were over, and anew after the next look, it would be told twice.
             return Plan(
-                status=self._status(self.obstacles.forged() or self.obstacles.standing() or self.obstacles.pinned() or course.config),
+                status=self._status(self.obstacles.forged() or self.obstacles.standing() or self.obstacles.pinned() or decision.config),
                 is_status_first=True,
             )
-        wanted = [stored_revision(self.svc, each) for each in course.marked] if course.marked else self.writes.wanted()
+        wanted = [stored_revision(self.svc, each) for each in decision.marked] if decision.marked else self.writes.wanted()
         look = self.writes.unread(wanted)
         if look:
             return Plan(look=look)
         apply, blocker = self.writes.applies(wanted)
-        if course.marked and apply:
+        if decision.marked and apply:
             return Plan(apply=tuple(apply))
         look = self.writes.unsure(apply)
         if look - self.observed.hidden:
             return Plan(look=look)
         if look:
             apply = [step for step in apply if not self.writes.takes_pods_away(step)]
-        if not course.marked and self.writes.task_pods.lack_constraints():
+        if not decision.marked and self.writes.task_pods.lack_constraints():
             # What clients need waits for no list.
             first = tuple(step for step in apply if self.writes.is_first(step))
             return Plan(seed_replicas=self._seed(), apply=first) if first else Plan(look_at_constraints=True)
@@ -186,7 +189,7 @@ class _Planner:
             or found.not_undone()
             or found.pinned()
             or found.fixed()
-            or course.config
+            or decision.config
             or found.pods()
         )
         if self.obstacles.wants_pods(obstacle):
@@ -194,7 +197,7 @@ class _Planner:
         return Plan(
             seed_replicas=self._seed(),
             apply=tuple(apply),
-            delete=() if blocker or course.marked else tuple(self.writes.deletes(wanted)),
+            delete=() if blocker or decision.marked else tuple(self.writes.deletes(wanted)),
             end=tuple(self.writes.ends()),
             status=self._status(obstacle),
             answers=self.answers,
@@ -209,11 +212,11 @@ class _Planner:
         rollout = self.obstacles.rollout
         waits = [PATIENCE] if finding and finding.reason is Reason.NAME_TAKEN else []
         waits += [LOOK_AGAIN if self.obstacles.is_late() else PATIENCE] if rollout and not rollout.is_complete else []
-        record = self.course.record
-        if record and (self.course.waits_for or (record.step in POLLED_STEPS and record.migration is not Migration.NOT_UNDONE)):
+        state = self.decision.state
+        if state and (self.decision.waits_for or (state.step.row.is_polled and state.migration is not Migration.NOT_UNDONE)):
             waits.append(PATIENCE)
-        if self.course.look_at:
-            waits.append(max(self.course.look_at - self.now, timedelta()))
+        if self.decision.look_at:
+            waits.append(max(self.decision.look_at - self.now, timedelta()))
         waits += [at - self.now for at in self.unheard.values() if at > self.now]
         waits += [PATIENCE] if self._is_unserved() else []
         waits += [wait for wait in (self._answer_wait(), self.invalid.wait if self.invalid else None) if wait is not None]
@@ -221,27 +224,29 @@ class _Planner:
 
     def _is_unserved(self) -> bool:
         """Whether clients who were served have no pod, and something is refused that may be why: that waits for no back-off."""
-        rollout = self.facts.rollout(self.course.serving.color) if self.course.serving else None
-        is_down = self.course.replicas > 0 and (rollout is None or rollout.available == 0)
+        rollout = self.facts.rollout(self.decision.serving.color) if self.decision.serving else None
+        is_down = self.decision.replicas > 0 and (rollout is None or rollout.available == 0)
         return is_down and self.facts.stable is not None and bool(self.observed.refused)
 
     def _seed(self) -> int | None:
         is_refused = ChildKey(names.KIND, self.svc.name) in self.observed.refused
         is_unsized = self.svc.spec.replicas is None and not self.svc.is_stand_in and not is_refused
-        return self.course.replicas if is_unsized else None
+        return self.decision.replicas if is_unsized else None
 
     def _answer_wait(self) -> timedelta | None:
         return max(self.answer_at - self.now, timedelta()) if self.answer_at else None
 
     def _goes_back(self) -> bool:
         """Whether the revision is rejected, or traffic led back, whatever Prometheus says: that waits for nobody's answer."""
-        record = self.course.record
-        if record is None:
+        state = self.decision.state
+        if state is None:
             return False
-        is_rejected = any(found.key == record.key for stack in self.course.marked for found in stack.marks.rejections)
+        is_rejected = any(found.key == state.key for stack in self.decision.marked for found in stack.marks.rejections)
         # One that is there already was written before the spec came back to this revision.
-        is_left = any(each.marks.left_by == record.epoch != self.facts.marks(each.revision.name).left_by for each in self.course.marked)
-        return is_rejected or is_left or record.step is Step.SWITCH_BACK or record.is_rollback
+        is_left = any(
+            each.marks.left_by == state.fencing_token != self.facts.marks(each.revision.name).left_by for each in self.decision.marked
+        )
+        return is_rejected or is_left or state.step is Step.SWITCH_BACK or state.is_rollback
 
     def _with_what_is_invalid(self, finding: Diagnosis | None) -> Diagnosis | None:
         """That the spec cannot be used, and beside it what failed: clients may be without pods for that."""
@@ -252,32 +257,32 @@ class _Planner:
 
     def _status(self, finding: Diagnosis | None) -> Manifest:
         entries = history.entries(self.facts.kept, self.before.get("history") or (), self.svc.spec.release.history_limit)
-        course = self.course
-        serving = course.serving and self.facts.kept.named(course.serving.revision)
+        decision = self.decision
+        serving = decision.serving and self.facts.kept.named(decision.serving.revision)
         running = serving and stored(serving)
-        released = course.record and self.facts.kept.named(course.record.place.revision)
+        released = decision.state and self.facts.kept.named(decision.state.target.revision)
         brought = released and stored(released)
         situation = Situation(
             revision=self.facts.wanted.name,
             image=self.facts.wanted.image,
-            serving=course.serving,
+            serving=decision.serving,
             serving_image=running.image if running else self.facts.wanted.image,
-            selector=course.switch.selector,
-            replicas=course.replicas,
-            rollout=self.facts.rollout(course.serving.color) if course.serving else None,
+            selector=decision.active_route.selector,
+            replicas=decision.replicas,
+            rollout=self.facts.rollout(decision.serving.color) if decision.serving else None,
             is_gated=True,
-            record=course.record,
+            state=decision.state,
             released_image=brought.image if brought else "",
-            waits_for=course.waits_for,
-            room=course.room,
+            waits_for=decision.waits_for,
+            room=decision.room,
             stable=self.facts.stable,
-            rejection=course.rejection,
+            rejection=decision.rejection,
             finding=self._with_what_is_invalid(finding),
             drift=self.obstacles.drift(entries),
             history=entries,
             crd_schema=self.observed.crd_schema,
-            actions=course.actions,
-            proof=course.proof,
-            is_back=course.is_back,
+            actions=decision.actions,
+            proof=decision.proof,
+            is_back=decision.is_back,
         )
         return status_of(self.svc, situation, self.before, self.now)

@@ -187,7 +187,7 @@ class Reconciler:
         decided, refusals = Plan(), Refusals(self._refused.get(key, frozenset()))
         for _ in range(ROUNDS):
             # Asked for right before each plan: the places are all services'.
-            observed = replace(observed, has_place=self._places.has_place(key), made=dict(self._made.get(key, {})))
+            observed = replace(observed, has_slot=self._places.has_slot(key), made=dict(self._made.get(key, {})))
             decided = plan(body, observed, self._policy, self._now())
             match turn_of(decided):
                 case Read(keys):

@@ -7,9 +7,10 @@ from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from hardened.api.steps import Step
 from hardened.core.model.proof import Counts, Proof
-from hardened.core.model.release import ReleaseState, Step
-from hardened.core.model.written import proof_of, record_of
+from hardened.core.model.state import ReleaseState
+from hardened.core.model.written import proof_of, state_of
 from hardened.core.release.end import end_of
 from hardened.shell.workqueue import Key
 
@@ -50,9 +51,9 @@ class ReleaseMetrics:
 
     def saw(self, key: Key, status: Mapping[str, Any], now: datetime) -> None:
         """Takes the status of a service."""
-        before, after = self._seen.get(key), _Seen(record_of(status), proof_of(status))
+        before, after = self._seen.get(key), _Seen(state_of(status), proof_of(status))
         self._seen[key] = after
-        self.at_work.set(sum(each.record is not None and each.record.is_working for each in self._seen.values()))
+        self.at_work.set(sum(each.record is not None and each.record.holds_slot for each in self._seen.values()))
         if before is None:
             return
         self._count_end(key, before.record, status, now)
@@ -85,7 +86,7 @@ class ReleaseMetrics:
     def _count_probes(self, before: Proof | None, after: Proof | None) -> None:
         if after is None:
             return
-        known = before if before and before.started_at == after.started_at else Proof(after.place, after.started_at)
+        known = before if before and before.started_at == after.started_at else Proof(after.target, after.started_at)
         self._count_probe("cutover", known.cutover, after.cutover)
         self._count_probe("removal", known.removal, after.removal)
 

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from hardened.core.model.release import Step
-from hardened.core.model.written import record_of, stable_of
+from hardened.api.steps import Step
+from hardened.core.model.written import stable_of, state_of
 from hardened.shell.workqueue import Key
 
 #: What one namespace holds at most while others wait, of all places.
@@ -24,7 +24,7 @@ class ReleaseSlots:
         self._working: set[Key] = set()
         self._waiting: dict[Key, bool] = {}  # in the order in which they came -> whether it takes a place as soon as it is looked at
 
-    def has_place(self, key: Key) -> bool:
+    def has_slot(self, key: Key) -> bool:
         """Whether a release of this service may begin to work now.
 
         One that takes the place of another release of its service goes to the end of the line, as every other does: who changes a spec
@@ -49,15 +49,15 @@ class ReleaseSlots:
 
     def saw(self, key: Key, status: Mapping[str, Any]) -> tuple[Key, ...]:
         """Takes the status of a service. The services to look at since a place has become free, if any."""
-        record = record_of(status)
+        record = state_of(status)
         was_working, was_waiting = key in self._working, key in self._waiting
-        if record and (record.step in (Step.QUEUED, Step.APPROVAL) or record.has_yielded):
+        if record and (record.step in (Step.QUEUED, Step.APPROVAL) or record.has_released_slot):
             # One that is paused, suspended or not approved yet, or waits for others, stands in line, and takes no place.
             self._waiting[key] = status.get("phase") == "Queued"
         else:
             self._waiting.pop(key, None)
         # The first release of a service takes none: nothing serves before it. Nor does one that is suspended.
-        if record and record.is_working and stable_of(status) and status.get("phase") != "Suspended":
+        if record and record.holds_slot and stable_of(status) and status.get("phase") != "Suspended":
             self._working.add(key)
             return ()
         self._working.discard(key)
@@ -71,7 +71,7 @@ class ReleaseSlots:
     def _next(self, but: Key) -> Iterator[Key]:
         """Those that may take the place, up to the first that is sure to."""
         for key, is_sure in self._waiting.items():
-            if key != but and self.has_place(key):
+            if key != but and self.has_slot(key):
                 yield key
                 if is_sure:
                     return

@@ -29,7 +29,7 @@ def sizes(world: World) -> dict[str, int]:
     return {key.name: live["spec"]["replicas"] for key, live in world.objects.items() if key.kind == "Deployment"}
 
 
-def place(cr: Manifest, color: str) -> dict[str, str]:
+def target(cr: Manifest, color: str) -> dict[str, str]:
     """What a Service selects that leads to the spec's revision in this colour."""
     return {"color": color, "revision": revision(cr)}
 

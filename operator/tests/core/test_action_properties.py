@@ -8,15 +8,18 @@ from functools import cache
 
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
+from tests.core.machines import desired, step
 from tests.core.test_release_properties import EVENTS, REVISIONS, START, TERMS, World, happen
 
 from hardened.api.action import HardenedServiceActionSpec
 from hardened.api.parse import HardenedServiceAction
+from hardened.api.steps import Step
 from hardened.core.actions import admission
 from hardened.core.actions.admission import AdmissionContext, RollbackTarget
 from hardened.core.actions.log import LogEntry
-from hardened.core.model.release import COLORS, Input, Stack, Step, Target, other
-from hardened.core.release.machine import demand, step
+from hardened.core.model.input import Input
+from hardened.core.model.release_policy import ReleasePolicy
+from hardened.core.model.target import COLORS, Stack, Target, other
 
 VERBS = ("Rollback", "Promote", "Abort", "Retry", "Pause", "Resume")
 
@@ -31,7 +34,7 @@ class AskedWorld(World):
     entries: tuple[LogEntry, ...] = ()
 
     def ask(self, verb: str, revision: str | None = None) -> None:
-        named = revision or (self.record.place.revision if self.record else self.wanted) if verb in ("Promote", "Abort") else revision
+        named = revision or (self.state.target.revision if self.state else self.wanted) if verb in ("Promote", "Abort") else revision
         spec = HardenedServiceActionSpec.model_construct(
             service="shop", action=verb, revision=named or (self.wanted if verb == "Retry" else None), reason=None, requested_by="jane"
         )
@@ -39,10 +42,10 @@ class AskedWorld(World):
         self.asked.append(HardenedServiceAction(name, "shop", name, self.now, spec))
 
     def writes(self) -> Iterator[None]:
-        terms = replace(TERMS, is_manual=self.is_manual)
+        by = replace(TERMS, release=TERMS.release.model_copy(update={"promotion": "Manual" if self.is_manual else "Automatic"}))
         for _ in range(16):
             seen = self.view()
-            stakes = AdmissionContext(self.record, seen, terms, self.targets, str)
+            stakes = AdmissionContext(self.state, replace(seen, policy=by), self.targets, str)
             new = [a for a in self.asked if a.name not in self.answered | {e.name for e in self.entries}]
             ruling = admission.judged(new, self.entries, stakes, self.now)
             retried = admission.pending_retry(self.entries)
@@ -51,33 +54,33 @@ class AskedWorld(World):
                 yield
                 continue
             view = self._asked(seen, ruling)
-            following = step(ruling.record, view, terms, self.now)
+            following = step(ruling.state, view, by, self.now)
             is_marked = following.rejects is None or following.rejects.key in self.rejected
             if following.promotes or not is_marked:
                 if ruling.is_news:
-                    self.record, self.entries = ruling.record, ruling.entries
+                    self.state, self.entries = ruling.state, ruling.entries
                     yield
                     continue
-                assert ruling.record
+                assert ruling.state
                 if following.rejects and not is_marked:
                     assert following.rejects.revision != self.stable_revision() or following.promotes, "what serves on is rejected"
                     self.rejected.add(following.rejects.key)
                     yield
                 if following.promotes:
-                    assert self.selector == ruling.record.place
+                    assert self.selector == ruling.state.target
                     self.promoted.append(following.promotes)
                     yield
                 continue
-            entries = admission.settled(ruling.entries, following.record, view, self.rejected, following.failed, self.now)
-            if (following.record, entries) == (self.record, self.entries):
+            entries = admission.settled(ruling.entries, following.state, view, self.rejected, following.failed, self.now)
+            if (following.state, entries) == (self.state, self.entries):
                 break
-            self._check(ruling, entries, following.record is not None and following.record.step is Step.CUTOVER, view)
-            self.record, self.entries = following.record, entries
+            self._check(ruling, entries, following.state is not None and following.state.step is Step.CUTOVER, view)
+            self.state, self.entries = following.state, entries
             yield
         else:
-            raise AssertionError(f"it moves for ever: {self.record}, {self.entries}")
+            raise AssertionError(f"it moves for ever: {self.state}, {self.entries}")
         self.answered |= {e.name for e in self.entries if e.finished_at}
-        yield from self._brought_in_line(terms)
+        yield from self._brought_in_line(by)
 
     def targets(self) -> list[RollbackTarget]:
         last = {revision: number for number, revision in enumerate(self.promoted) if revision not in self.rejected}
@@ -90,7 +93,7 @@ class AskedWorld(World):
         return replace(
             seen,
             rollback=admission.pending_rollback(ruling.entries),
-            abort=admission.pending_abort(ruling.entries, self.record),
+            abort=admission.pending_abort(ruling.entries, self.state),
             rejected=seen.rejected - {admission.pending_retry(ruling.entries)},
         )
 
@@ -107,43 +110,43 @@ class AskedWorld(World):
             if entry.action == "Rollback" and before is None and entry.phase == "Running" and view.stable:
                 stack = self.stacks.get(other(view.stable.color), Stack(""))
                 is_up = stack.revision == entry.revision and stack.available >= self.replicas
-                is_free = self.record is None or self.record.step is Step.KEEP
+                is_free = self.state is None or self.state.step is Step.KEEP
                 assert is_cutover or not is_up or not is_free or self.selector not in (None, view.stable), (
                     "it could have been flipped at once"
                 )
 
-    def _brought_in_line(self, terms: object) -> Iterator[None]:
+    def _brought_in_line(self, by: ReleasePolicy) -> Iterator[None]:
         view = self.view()
-        wanted = demand(self.record, view, replace(TERMS, is_manual=self.is_manual))
+        wanted = desired(self.state, view, by)
         for color in COLORS:
             mine, live = wanted.stacks.get(color, Stack("")), self.stacks.get(color)
             if live is None and not mine.revision:
                 continue
             after = Stack(mine.revision or (live.revision if live else ""), mine.wanted if mine.revision else 0)
             if live is None or (live.revision, live.wanted) != (after.revision, after.wanted):
-                assert not (self.record and self.record.paused_at and color == self.record.place.color), "a paused release writes"
+                assert not (self.state and self.state.paused_at and color == self.state.target.color), "a paused release writes"
                 self._change(color, live, after)
                 yield
-        if wanted.leads_to != self.selector:
-            to = wanted.leads_to
+        if wanted.active_target != self.selector:
+            to = wanted.active_target
             if self.is_manual and to is not None and to != self.stable:
-                assert self.record
-                assert self.record.is_approved or self.record.is_rollback, "nobody promoted it"
+                assert self.state
+                assert self.state.is_approved or self.state.is_rollback, "nobody promoted it"
             self._flip(to)
             yield
 
     def calm(self) -> None:
         quiet, self.has_room, self.can_look = 0, True, True
         while quiet < 50:  # longer than any deadline
-            before = (self.record, self.entries, self.selector, dict(self.stacks), len(self.promoted), len(self.rejected))
-            if self.record and self.record.paused_at:
+            before = (self.state, self.entries, self.selector, dict(self.stacks), len(self.promoted), len(self.rejected))
+            if self.state and self.state.paused_at:
                 self.ask("Resume")
-            if self.record and self.record.step is Step.APPROVAL and not self.record.is_approved:
+            if self.state and self.state.step is Step.APPROVAL and not self.state.is_approved:
                 self.ask("Promote")
             self.pods()
             self.look()
             self.follow()
-            after = (self.record, self.entries, self.selector, dict(self.stacks), len(self.promoted), len(self.rejected))
+            after = (self.state, self.entries, self.selector, dict(self.stacks), len(self.promoted), len(self.rejected))
             quiet = quiet + 1 if before == after else 0
             self.now += timedelta(seconds=3)
             assert self.now < START + timedelta(hours=6), "never quiet"
@@ -166,7 +169,7 @@ def begun(how: str) -> AskedWorld:
         world.calm()
     if how in ("kept", "watched"):
         world.wanted = "one"
-        while not (world.record and world.record.step is (Step.KEEP if how == "kept" else Step.VERIFY_AFTER)):
+        while not (world.state and world.state.step is (Step.KEEP if how == "kept" else Step.VERIFY_AFTER)):
             world.pods()
             world.look()
             world.follow()
@@ -182,19 +185,19 @@ def test_whatever_is_asked_for_it_ends_where_the_spec_leads_or_where_it_was(
     world = deepcopy(begun(how_far))
     world.is_manual = is_manual
     for what, how in events:
-        if what == "selector" and world.record and world.record.step is Step.KEEP:
+        if what == "selector" and world.state and world.state.step is Step.KEEP:
             continue  # the previous stack is kept from the cutover on, and not from when this is put right
         if what == "ask":
             assert isinstance(how, tuple)
             world.ask(how[0], how[1])
             world.look(kill_after=how[2])
         elif what == "status lost":
-            world.record, world.entries = None, ()
+            world.state, world.entries = None, ()
             world.left.clear()  # since when a stack was left went with it
         else:
             happen(world, what, how)
     world.calm()
-    assert world.record is None
+    assert world.state is None
     assert not [e for e in world.entries if e.phase == "Running"]
     if world.wanted in ("one", "two") and world.wanted not in world.rejected:
         assert world.stable

@@ -5,9 +5,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from tests.core.machines import policy
 from tests.core.worlds import NOW
 
 from hardened.api.parse import HardenedServiceAction, parse_action
+from hardened.api.steps import Step
 from hardened.core.actions.admission import (
     AdmissionContext,
     RollbackTarget,
@@ -18,8 +20,10 @@ from hardened.core.actions.admission import (
     settled,
 )
 from hardened.core.actions.log import LIMIT, LogEntry, entries_of, entries_written
+from hardened.core.model.input import Input
 from hardened.core.model.reasons import Reason
-from hardened.core.model.release import Input, Rejection, ReleasePolicy, ReleaseState, Stack, Step, Target, Traffic
+from hardened.core.model.state import Rejection, ReleaseState
+from hardened.core.model.target import Stack, Target, Traffic
 
 OLD, LAST, NEW, BAD = "a" * 12, "b" * 12, "c" * 12, "d" * 12
 STABLE = Target("blue", LAST)
@@ -37,17 +41,23 @@ def action(verb: str, revision: str | None = None, *, name: str = "it", age: tim
 def at(step: Step | None, revision: str = NEW, **more: Any) -> ReleaseState | None:
     if step is None:
         return None
-    place = STABLE if step is Step.KEEP and revision == NEW else Target("green", revision)
-    return ReleaseState(place, f"key of {revision}", step, NOW, **more)
+    target = STABLE if step is Step.KEEP and revision == NEW else Target("green", revision)
+    return ReleaseState(target, f"key of {revision}", step, NOW, **more)
 
 
-def stakes(step: Step | None = None, *, record: ReleaseState | None = None, is_manual: bool = False, **more: Any) -> AdmissionContext:
+def stakes(step: Step | None = None, *, state: ReleaseState | None = None, is_manual: bool = False, **more: Any) -> AdmissionContext:
     """A service whose stable revision is LAST, with OLD before it, and the release of NEW in a step."""
     facts: dict[str, Any] = {"wanted": NEW, "key": f"key of {NEW}", "replicas": 2, "stable": STABLE, "rejected": frozenset()}
     rest = {name: more.pop(name) for name in list(more) if name not in facts}
-    view = Input(stacks={"blue": Stack(LAST, 2, 2)}, traffic=Traffic(STABLE, ready=2, has_followed=True), **(facts | more))
+    view = Input(
+        stacks={"blue": Stack(LAST, 2, 2)},
+        traffic=Traffic(STABLE, ready=2, has_followed=True),
+        policy=policy(is_manual=is_manual),
+        now=NOW,
+        **(facts | more),
+    )
     targets = rest.pop("targets", [RollbackTarget(LAST, 2), RollbackTarget(OLD, 1)])
-    return AdmissionContext(record or at(step), view, ReleasePolicy(is_manual=is_manual), lambda: targets, lambda r: f"key of {r}", **rest)
+    return AdmissionContext(state or at(step), view, lambda: targets, lambda r: f"key of {r}", **rest)
 
 
 def decided(asked: HardenedServiceAction, world: AdmissionContext, *entries: LogEntry) -> LogEntry:
@@ -73,14 +83,14 @@ REFUSED = [
     pytest.param(action("Abort", NEW), stakes(), "no release is at work", id="an abort of nothing"),
     pytest.param(action("Abort", BAD), stakes(Step.PREVIEW), f"revision {NEW} is being released", id="an abort of another revision"),
     pytest.param(action("Abort", LAST), stakes(Step.KEEP), "roll back instead", id="an abort in Keep"),
-    pytest.param(action("Abort", NEW), stakes(record=at(Step.VERIFY_AFTER), stable=Target("green", NEW)), "roll back instead",
+    pytest.param(action("Abort", NEW), stakes(state=at(Step.VERIFY_AFTER), stable=Target("green", NEW)), "roll back instead",
                  id="an abort of what is marked as promoted, and not yet in Keep"),
-    pytest.param(action("Abort", OLD), stakes(record=replace(BACK, step=Step.CUTOVER)), "in its cutover", id="an abort of a cutover back"),
+    pytest.param(action("Abort", OLD), stakes(state=replace(BACK, step=Step.CUTOVER)), "in its cutover", id="an abort of a cutover back"),
     pytest.param(action("Retry", NEW), stakes(), "is not rejected", id="a retry of what was not rejected"),
     pytest.param(action("Retry", BAD), stakes(), f"asks for revision {NEW}", id="a retry of what nobody asks for"),
     pytest.param(action("Pause"), stakes(), "no release is at work", id="a pause of nothing"),
     pytest.param(action("Pause"), stakes(Step.CUTOVER), "cannot be paused in Cutover", id="a pause from the cutover on"),
-    pytest.param(action("Pause"), stakes(record=PAUSED), "paused already", id="a pause of a pause"),
+    pytest.param(action("Pause"), stakes(state=PAUSED), "paused already", id="a pause of a pause"),
     pytest.param(action("Pause", BAD), stakes(Step.PREVIEW), f"revision {NEW} is being released", id="a pause of another revision"),
     pytest.param(action("Resume"), stakes(Step.PREVIEW), "no release is paused", id="a resume of what runs"),
     pytest.param(action("Rollback", age=5 * MINUTE + timedelta(seconds=1)), stakes(), "more than 5 minutes old", id="an old one"),
@@ -94,7 +104,7 @@ def test_it_is_refused_with_a_reason_and_changes_nothing(asked: HardenedServiceA
     (entry,) = ruling.entries
     assert (entry.phase, entry.finished_at) == ("Refused", NOW)
     assert why in entry.message
-    assert ruling.record == world.record
+    assert ruling.state == world.state
 
 
 BEGUN = [
@@ -122,17 +132,17 @@ def test_a_rollback_is_begun(asked: HardenedServiceAction, world: AdmissionConte
 
 def test_a_promotion_is_remembered_in_the_record() -> None:
     ruling = judged([action("Promote", NEW)], (), stakes(Step.VERIFY_BEFORE, is_manual=True), NOW)
-    assert ruling.record == at(Step.VERIFY_BEFORE, is_approved=True)
+    assert ruling.state == at(Step.VERIFY_BEFORE, is_approved=True)
     assert ruling.entries[0].message == f"revision {NEW} takes over once its checks have passed"
 
 
 def test_a_pause_keeps_the_time_that_was_left() -> None:
     before = at(Step.PREVIEW, deadline=NOW + 7 * MINUTE)
-    held = judged([action("Pause")], (), stakes(record=before), NOW).record
+    held = judged([action("Pause")], (), stakes(state=before), NOW).state
     assert held == at(Step.PREVIEW, paused_at=NOW, remaining=7 * MINUTE)
     later = NOW + timedelta(hours=2)
-    resumed = judged([action("Resume", age=-timedelta(hours=2))], (), stakes(record=held), later)
-    assert resumed.record == at(Step.PREVIEW, deadline=later + 7 * MINUTE)
+    resumed = judged([action("Resume", age=-timedelta(hours=2))], (), stakes(state=held), later)
+    assert resumed.state == at(Step.PREVIEW, deadline=later + 7 * MINUTE)
 
 
 def test_an_abort_and_a_retry_name_the_key_that_they_are_about() -> None:
@@ -151,7 +161,7 @@ def test_rollback_goes_before_abort_and_abort_before_the_rest_one_at_a_time() ->
 
 
 def test_what_comes_during_a_rollback_is_refused_but_its_abort_before_the_cutover() -> None:
-    world = stakes(record=BACK)
+    world = stakes(state=BACK)
     assert "a rollback is under way" in decided(action("Rollback"), world, GOING_BACK).message
     assert decided(action("Abort", OLD), world, GOING_BACK).phase == "Running"
 
@@ -176,16 +186,16 @@ ENDS = [
     pytest.param(replace(GOING_BACK, revision=LAST), at(Step.SWITCH_BACK, confirmed_at=NOW), STABLE, "", "Succeeded", id="it has left"),
     pytest.param(replace(GOING_BACK, action="Abort", revision=NEW), at(Step.SWITCH_BACK), STABLE, "", "Running", id="an abort on its way"),
     pytest.param(replace(GOING_BACK, action="Abort", revision=NEW), None, STABLE, "", "Succeeded", id="an abort that is through"),
-    pytest.param(replace(GOING_BACK, action="Abort", revision=NEW), replace(at(Step.KEEP, OLD) or BACK, place=STAYS), STAYS, "", "Failed",
+    pytest.param(replace(GOING_BACK, action="Abort", revision=NEW), replace(at(Step.KEEP, OLD) or BACK, target=STAYS), STAYS, "", "Failed",
                  id="an abort that came after the promotion"),
     pytest.param(replace(GOING_BACK, action="Retry", key="marked"), None, STABLE, "", "Running", id="a retry whose mark is still there"),
     pytest.param(replace(GOING_BACK, action="Retry", key="other"), None, STABLE, "", "Succeeded", id="a retry whose mark is gone"),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("entry", "record", "stable", "failed", "phase"), ENDS)
-def test_how_it_ends(entry: LogEntry, record: ReleaseState | None, stable: Target, failed: str, phase: str) -> None:
-    (found,) = settled([entry], record, stakes(stable=stable).view, {"marked"}, failed, NOW)
+@pytest.mark.parametrize(("entry", "state", "stable", "failed", "phase"), ENDS)
+def test_how_it_ends(entry: LogEntry, state: ReleaseState | None, stable: Target, failed: str, phase: str) -> None:
+    (found,) = settled([entry], state, stakes(stable=stable).view, {"marked"}, failed, NOW)
     assert found.phase == phase
     assert (found.finished_at is None) == (phase == "Running")
 

@@ -13,10 +13,10 @@ from hardened.core.checks.verdicts import health
 from hardened.core.desired.check_pod import job_pod, load_pod, verifier_pod
 from hardened.core.desired.disruption_budget import disruption_budget
 from hardened.core.desired.metadata import stack_selector
+from hardened.core.model.input import Verdict
 from hardened.core.model.kit import Kit
 from hardened.core.model.manifest import ChildKey, Manifest, key_of
 from hardened.core.model.reasons import Reason
-from hardened.core.model.release import Verdict
 from hardened.core.observe import diagnosis
 from hardened.errors import Refused
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tests.core.releases import CHECKED, SECOND, SPEC, lead, passes, place, released
+from tests.core.releases import CHECKED, SECOND, SPEC, lead, passes, released, target
 from tests.core.worlds import NOW, OTHER_UID, SERVICE_OWNER, WEB, World, body, condition, settle, with_spec
 
 from hardened.core.model.manifest import ChildKey, Manifest
@@ -61,7 +61,7 @@ def test_a_release_comes_to_its_end_beside_what_others_have_added(kind: str, str
 def test_traffic_is_led_back_and_that_ends_beside_what_others_have_added(kind: str) -> None:
     cr, world = body(CHECKED), World()
     now = released(cr, world)
-    serving = place(cr, "blue")
+    serving = target(cr, "blue")
     adds(world, SLICES[kind])
     world.failing.add("live")
     cr = with_spec(cr, image="shop:2")

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tests.core.releases import CHECKED, SECOND, SPEC, lead, place, released, sizes
+from tests.core.releases import CHECKED, SECOND, SPEC, lead, released, sizes, target
 from tests.core.test_plan_hooks import UNDO, migrating, runs
 from tests.core.worlds import NOW, WEB, World, body, condition, revision, settle, with_spec
 
@@ -85,7 +85,7 @@ def test_in_place_it_is_the_same(strategy: str, of_the_old_one: bool) -> None:
 def test_traffic_is_led_back_and_that_ends_beside_such_a_pod(color: str) -> None:
     cr, world = body(CHECKED), world_with_replica_sets()
     now = released(cr, world)
-    serving, first = place(cr, "blue"), cr
+    serving, first = target(cr, "blue"), cr
     world.failing.add("live")
     cr = with_spec(cr, image="shop:2")
     world.strangers.append(stranger(first if color == "blue" else cr, color, NOBODYS))

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.core.releases import CHECKED, SPEC, lead, passes, place, released, sizes
+from tests.core.releases import CHECKED, SPEC, lead, passes, released, sizes, target
 from tests.core.strategies import generated
 from tests.core.test_plan_hooks import act
 from tests.core.worlds import NOW, WEB, World, body, condition, live, revision, settle, with_spec
@@ -186,7 +186,7 @@ def test_what_serves_stays_and_is_scaled_where_what_stores_it_was_forged() -> No
 def test_a_release_whose_revision_is_forged_meanwhile_is_taken_back() -> None:
     cr, world = body(CHECKED), World()
     now = released(cr, world)
-    serving = place(cr, "blue")
+    serving = target(cr, "blue")
     cr = with_spec(cr, image="shop:2")
     now = released(cr, world, now, until="VerifyAfter")
     put(world, forged(cr, ESCAPES["hostPID"]))

@@ -2,19 +2,22 @@
 comes up before its own, and with Recreate nothing beside another."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.core.machines import desired, step
 from tests.core.test_migration_properties import ALL, MIGRATING, MigratingWorld, release_of
 from tests.core.test_release_properties import EVENTS, happen
 
 from hardened.api.strategy import Strategy
-from hardened.core.model.release import COLORS, DesiredState, Migration, Stack, Target, Traffic, Transition, Verdict, other
-from hardened.core.release import in_place
-from hardened.core.release.in_place import InPlace
+from hardened.core.model.input import InPlace, Input, Verdict
+from hardened.core.model.state import Migration
+from hardened.core.model.target import COLORS, DesiredState, Stack, Target, Traffic, other
+from hardened.core.model.transition import Transition
+from hardened.core.release.in_place.pods import running_target
 
 
 @dataclass
@@ -33,33 +36,32 @@ class InPlaceWorld(MigratingWorld):
         return Target(self.color, self.promoted[-1]) if self.promoted else None
 
     def next(self) -> Transition:
-        found = in_place.step(self.record, self.view(), MIGRATING, self.now)
-        if found.promotes and self.record:
-            self.color = self.record.place.color
-        if found.record and not self.promoted:
-            self.first.add(release_of(found.record))
+        found = step(self.state, self.view(), MIGRATING, self.now)
+        if found.promotes and self.state:
+            self.color = self.state.target.color
+        if found.state and not self.promoted:
+            self.first.add(release_of(found.state))
         return found
 
-    def demand(self) -> DesiredState:
-        return in_place.demand(self.record, self.view())
+    def desired(self) -> DesiredState:
+        return desired(self.state, self.view(), MIGRATING)
 
-    def view(self) -> InPlace:
+    def view(self) -> Input:
         stacks = {color: self._stack(color, asked) for color, asked in self.stacks.items()}
-        target = self.record.place.revision if self.record else ""
-        after = Verdict.FAILED if target in ("bad", "worse") else Verdict.PASSED
-        common = {"wanted": self.wanted, "key": self.wanted, "replicas": self.replicas, "stable": self.stable, "stacks": stacks}
-        seen = InPlace(
-            **common, traffic=self._traffic(), rejected=frozenset(self.rejected), after=(after, ""), hooks=self.hooks(),
-            strategy=self.strategy, color=self.color,
-        )  # type: ignore[arg-type]  # fmt: skip
-        place = in_place.target(self.record, self.stable)
-        if self.strategy == "RollingUpdate" or place is None:
+        tried = self.state.target.revision if self.state else ""
+        after = Verdict.FAILED if tried in ("bad", "worse") else Verdict.PASSED
+        seen = Input(
+            self.wanted, self.wanted, self.replicas, self.stable, stacks, self._traffic(), MIGRATING, self.now, self.strategy,
+            in_place=InPlace(self.color), rejected=frozenset(self.rejected), after=(after, ""), migration=self.run(),
+        )  # fmt: skip
+        target = running_target(self.state, self.stable)
+        if self.strategy == "RollingUpdate" or target is None:
             return seen
-        mine, beside = self.stacks.get(place.color), self.stacks.get(other(place.color), Stack(""))
-        is_clear = mine is not None and mine.revision == place.revision and beside.wanted == 0 and not self.living - {place}
-        is_rest = mine is None or (mine.wanted == 0 and all(each.color != place.color for each in self.living))
-        is_free = is_rest or (mine is not None and mine.revision == place.revision)
-        return InPlace(**{**vars(seen), "has_clients": True, "is_clear": is_clear, "is_free": is_free})
+        mine, beside = self.stacks.get(target.color), self.stacks.get(other(target.color), Stack(""))
+        is_clear = mine is not None and mine.revision == target.revision and beside.wanted == 0 and not self.living - {target}
+        is_rest = mine is None or (mine.wanted == 0 and all(each.color != target.color for each in self.living))
+        is_free = is_rest or (mine is not None and mine.revision == target.revision)
+        return replace(seen, in_place=InPlace(self.color, is_clear=is_clear, has_clients=True, is_free=is_free))
 
     def _stack(self, color: str, asked: Stack) -> Stack:
         mine = Target(color, asked.revision)
@@ -73,9 +75,9 @@ class InPlaceWorld(MigratingWorld):
         led = self.selector if isinstance(self.selector, Target) else None
         return Traffic(led, ready=self.replicas if led in self.up and self.has_followed else 0, has_followed=self.has_followed)
 
-    def is_empty(self, place: Target) -> bool:
-        asked = self.stacks.get(place.color, Stack(""))
-        return place not in self.living and (asked.revision != place.revision or asked.wanted == 0)
+    def is_empty(self, target: Target) -> bool:
+        asked = self.stacks.get(target.color, Stack(""))
+        return target not in self.living and (asked.revision != target.revision or asked.wanted == 0)
 
     def _bring(self, wanted: DesiredState) -> Iterator[None]:
         for color in COLORS:
@@ -85,17 +87,17 @@ class InPlaceWorld(MigratingWorld):
                 self._grow(color, live, after)
                 self.stacks[color] = after
                 yield
-        if wanted.leads_to != self.selector:
-            self.selector, self.has_followed = wanted.leads_to, False
+        if wanted.active_target != self.selector:
+            self.selector, self.has_followed = wanted.active_target, False
             yield
 
     def _grow(self, color: str, live: Stack | None, after: Stack) -> None:
-        place = Target(color, after.revision)
+        target = Target(color, after.revision)
         if after.wanted and after.revision not in self.promoted:
-            assert self.record
-            assert self.record.migration is Migration.DONE, "pods before their migration has ended"
+            assert self.state
+            assert self.state.migration is Migration.DONE, "pods before their migration has ended"
         if self.strategy == "Recreate" and after.wanted > (live.wanted if live and live.revision == after.revision else 0):
-            assert not self.living - {place}, f"{place} comes up beside {self.living}"
+            assert not self.living - {target}, f"{target} comes up beside {self.living}"
             assert self.stacks.get(other(color), Stack("")).wanted == 0
 
     def _make(self) -> Iterator[None]:
@@ -108,7 +110,7 @@ class InPlaceWorld(MigratingWorld):
         """Pods come up, where they can, and migrations end; what is not asked for any more leaves, but may take its time."""
         asked = {Target(color, stack.revision) for color, stack in self.stacks.items() if stack.wanted}
         self.living |= asked
-        self.up = {place for place in asked if place.revision != "dead"}
+        self.up = {target for target in asked if target.revision != "dead"}
         self.ended |= self.running
         self.running.clear()
 
@@ -149,7 +151,7 @@ def test_in_place_no_migration_is_left_half_done(strategy: Strategy, is_late: bo
         happen(world, what, how)
         assert len(world.running) <= 1
     world.calm()
-    assert world.record is None
+    assert world.state is None
     assert not world.running
     if world.wanted in ("one", "two") and world.wanted not in world.rejected and world.replicas:
         assert world.stable

@@ -11,8 +11,8 @@ from tests.core.worlds import NOW, World, body, condition, service, settle, with
 from hardened.api import names
 from hardened.core.checks.verdicts import CheckResult, NoData, Pending, Reported, job_result, once_result
 from hardened.core.desired.check_pod import job_pod
+from hardened.core.model.input import Verdict
 from hardened.core.model.manifest import ChildKey, Manifest
-from hardened.core.model.release import Verdict
 
 SVC = service(SPEC)
 PROXY = {"name": "istio-proxy", "restartCount": 0, "state": {"running": {"startedAt": "2026-01-02T03:04:00Z"}}}

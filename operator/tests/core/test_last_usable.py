@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tests.core.releases import SPEC, lead, place, released, released_until, sizes
+from tests.core.releases import SPEC, lead, released, released_until, sizes, target
 from tests.core.worlds import ANY_KEY, NOW, World, body, condition, revision, settle, with_spec
 
 from hardened.core.model.manifest import ChildKey, Manifest
@@ -107,7 +107,7 @@ def test_a_release_before_its_cutover_stands_still_and_goes_on_with_the_time_tha
     now = released(cr, world)
     good = with_spec(cr, image="shop:2")
     now = released_until(good, world, now, "VerifyBefore")
-    stable = place(cr, "blue")
+    stable = target(cr, "blue")
     bad = {**with_spec(good, podMetadata={"labels": {"team": "a"}}), "status": good["status"]}
     world.mute = True
     for _ in range(100):

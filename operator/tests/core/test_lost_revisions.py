@@ -1,7 +1,7 @@
 """What is stored of a revision is deleted by hand while it, or another one, is being released."""
 
 import pytest
-from tests.core.releases import CHECKED, SPEC, lead, passes, place, released, sizes
+from tests.core.releases import CHECKED, SPEC, lead, passes, released, sizes, target
 from tests.core.test_plan_hooks import act
 from tests.core.worlds import NOW, WEB, World, body, condition, revision, settle, with_spec
 
@@ -79,7 +79,7 @@ def test_rolling_the_deployment_is_left_as_it_is_where_the_next_one_fails(images
 def test_what_cannot_be_promoted_is_switched_back_before_a_newer_spec_has_its_turn() -> None:
     cr, world = body(CHECKED), World()
     now = released(cr, world)
-    serving = place(cr, "blue")
+    serving = target(cr, "blue")
     cr = with_spec(cr, image="shop:2")
     now = released(cr, world, now, until="VerifyAfter")
     delete_stored(world, revision(cr))
@@ -99,7 +99,7 @@ def test_a_rollback_to_what_is_lost_meanwhile_ends(step: str) -> None:
     first = revision(cr)
     cr = with_spec(cr, image="shop:2")
     now = released(cr, world, now)
-    serving = place(cr, "green")
+    serving = target(cr, "green")
     act(world, "back", "Rollback")
     now = released(cr, world, now, until=step)
     delete_stored(world, first)

@@ -8,7 +8,7 @@ import pytest
 from hardened.api.names import PROMOTION_ANNOTATION, REJECTED_ANNOTATION
 from hardened.core.model.annotations import LIMIT, MESSAGE_LIMIT, RevisionAnnotations, annotations_of
 from hardened.core.model.reasons import Reason
-from hardened.core.model.release import Rejection
+from hardened.core.model.state import Rejection
 
 
 def failed(key: str = "k", message: str = "p99 was 2 s") -> Rejection:

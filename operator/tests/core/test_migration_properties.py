@@ -6,19 +6,28 @@ from datetime import timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.core.machines import desired, policy, step
 from tests.core.test_release_properties import EVENTS, REVISIONS, TERMS, World, happen
 
-from hardened.core.model.release import DesiredState, Hooks, Input, Migration, ReleaseState, Stack, Step, Target, Transition, Verdict
-from hardened.core.release.machine import demand, step
+from hardened.api.steps import Step
+from hardened.core.model.input import Input, MigrationRun, Verdict
+from hardened.core.model.state import Migration, ReleaseState
+from hardened.core.model.target import DesiredState, Stack, Target
+from hardened.core.model.transition import Transition
 
-MIGRATING = replace(TERMS, migrates_within=timedelta(minutes=5))
+MIGRATING = replace(
+    TERMS,
+    release=policy(
+        migrates_within=timedelta(minutes=5), progress_deadline=TERMS.progress_deadline, keep_previous=TERMS.keep_previous
+    ).release,
+)
 #: The migration of `stuck` fails.
 ALL = (*REVISIONS, "stuck")
 _Release = tuple[str, str]
 
 
-def release_of(record: ReleaseState) -> _Release:
-    return record.place.revision, record.started_at.isoformat()
+def release_of(state: ReleaseState) -> _Release:
+    return state.target.revision, state.started_at.isoformat()
 
 
 @dataclass
@@ -34,17 +43,17 @@ class MigratingWorld(World):
     is_late: bool = False
 
     def view(self) -> Input:
-        return replace(super().view(), hooks=self.hooks())
+        return replace(super().view(), migration=self.run())
 
-    def hooks(self) -> Hooks:
-        if self.record is None:
-            return Hooks(is_busy=bool(self.running))
-        mine = release_of(self.record)
+    def run(self) -> MigrationRun:
+        if self.state is None:
+            return MigrationRun(is_busy=bool(self.running))
+        mine = release_of(self.state)
         migrated = (Verdict.FAILED if mine[0] == "stuck" else Verdict.PASSED) if mine in self.ended else Verdict.UNKNOWN
         is_made = mine in self.running | self.ended
-        if self.record.migration and not is_made:
+        if self.state.migration and not is_made:
             migrated = Verdict.FAILED
-        return Hooks(
+        return MigrationRun(
             is_marked=mine in self.marked,
             is_made=is_made,
             migrated=(migrated, ""),
@@ -55,23 +64,23 @@ class MigratingWorld(World):
         )
 
     def next(self) -> Transition:
-        return step(self.record, self.view(), MIGRATING, self.now)
+        return step(self.state, self.view(), MIGRATING, self.now)
 
-    def demand(self) -> DesiredState:
-        return demand(self.record, self.view(), MIGRATING)
+    def desired(self) -> DesiredState:
+        return desired(self.state, self.view(), MIGRATING)
 
-    def is_empty(self, place: Target) -> bool:
+    def is_empty(self, target: Target) -> bool:
         """Whether no pod of a place is left."""
-        stack = self.stacks.get(place.color, Stack(""))
-        return stack.revision != place.revision or stack.wanted == 0
+        stack = self.stacks.get(target.color, Stack(""))
+        return stack.revision != target.revision or stack.wanted == 0
 
     def writes(self) -> Iterator[None]:
         self.now += timedelta(milliseconds=1)  # no two releases begin at the same moment
         for _ in range(16):
             found = self.next()
             if found.migrates:
-                assert self.record
-                self.marked.add(release_of(self.record))
+                assert self.state
+                self.marked.add(release_of(self.state))
                 yield
                 continue
             if found.promotes:
@@ -80,33 +89,33 @@ class MigratingWorld(World):
             if found.rejects:
                 self.rejected.add(found.rejects.key)
                 yield
-            if found.record == self.record and not found.promotes and not found.rejects:
+            if found.state == self.state and not found.promotes and not found.rejects:
                 break
-            self.record = found.record
-            if self.record and self.record.step is Step.CUTOVER:
-                self.served.add(release_of(self.record))
+            self.state = found.state
+            if self.state and self.state.step is Step.CUTOVER:
+                self.served.add(release_of(self.state))
             yield
         yield from self._make()
-        yield from self._bring(self.demand())
+        yield from self._bring(self.desired())
 
     def _make(self) -> Iterator[None]:
-        record = self.record
-        if record is None:
+        state = self.state
+        if state is None:
             return
-        mine = release_of(record)
-        if record.step is Step.MIGRATE and record.migration is None and mine in self.marked and mine not in self.running | self.ended:
+        mine = release_of(state)
+        if state.step is Step.MIGRATE and state.migration is None and mine in self.marked and mine not in self.running | self.ended:
             assert not self.running, "two migrations at a time"
             self.running.add(mine)
             yield
-        if record.step is Step.UNDO and record.migration is Migration.DONE and self.is_empty(record.place) and mine not in self.undone:
+        if state.step is Step.UNDO and state.migration is Migration.DONE and self.is_empty(state.target) and mine not in self.undone:
             assert mine in self.ended
             self.undone.add(mine)
             yield
 
     def _change(self, color: str, live: Stack | None, after: Stack) -> None:
         if after.wanted and after.revision not in self.promoted:
-            assert self.record
-            assert self.record.migration is Migration.DONE, "pods before their migration has ended"
+            assert self.state
+            assert self.state.migration is Migration.DONE, "pods before their migration has ended"
         super()._change(color, live, after)
 
     def pods(self) -> None:
@@ -123,7 +132,7 @@ def test_whatever_happens_no_migration_is_left_half_done(events: list[tuple[str,
         happen(world, what, how)
         assert len(world.running) <= 1
     world.calm()
-    assert world.record is None
+    assert world.state is None
     assert not world.running
     assert world.selector == world.stable
     if ("status lost", None) not in events:

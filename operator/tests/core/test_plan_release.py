@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.core.releases import SECOND, SPEC, lead, place, released, sizes
+from tests.core.releases import SECOND, SPEC, lead, released, sizes, target
 from tests.core.worlds import ANY_KEY, WEB, World, body, condition, decide, revision, settle, with_spec
 
 from hardened.api import names
@@ -281,18 +281,18 @@ def test_suspended_under_live_traffic_it_comes_to_its_end_first(first: tuple[Man
 
 def test_a_release_waits_for_a_place_and_the_first_one_does_not(first: tuple[Manifest, World, Any]) -> None:
     cr, world, now = first
-    world.has_place = False
+    world.has_slot = False
     cr = with_spec(cr, image="shop:2")
     settle(cr, world, now)
     assert cr["status"]["release"]["step"] == cr["status"]["phase"] == "Queued"
     assert sizes(world) == {"shop-blue": 2}
     assert not decide(cr, world, now + timedelta(hours=1)).has_writes
-    world.has_place = True
+    world.has_slot = True
     released(cr, world, now + timedelta(hours=1))
     assert condition(cr["status"], "Ready") == ("True", "Healthy")
 
     anew, other = body(SPEC), World()
-    other.has_place = False
+    other.has_slot = False
     settle(anew, other)
     assert anew["status"]["release"]["step"] == "Preview"
 
@@ -303,7 +303,7 @@ def test_a_flip_that_nobody_was_there_to_make_is_made_late_and_rejects_nothing(f
     now = recorded(cr, world, now, "Cutover")
     now = released(cr, world, now + timedelta(minutes=11))
     assert condition(cr["status"], "Ready") == ("True", "Healthy")
-    assert lead(world) == place(cr, "green")
+    assert lead(world) == target(cr, "green")
 
 
 def test_a_flip_that_is_refused_until_its_deadline_rejects_the_revision(first: tuple[Manifest, World, Any]) -> None:

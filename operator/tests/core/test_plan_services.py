@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.core.releases import CHECKED, SPEC, lead, place, released, released_until, sizes
+from tests.core.releases import CHECKED, SPEC, lead, released, released_until, sizes, target
 from tests.core.worlds import NOW, OTHER_UID, WEB, World, body, condition, settle, with_spec
 
 from hardened.api import names
@@ -266,11 +266,11 @@ def test_nor_is_a_release_judged_by_such_a_preview() -> None:
     now = released(cr, world)
     cr = with_spec(cr, image="shop:2")
     now = released_until(cr, world, now, "VerifyBefore")
-    assert lead(world, "shop-preview") == place(cr, "green")
+    assert lead(world, "shop-preview") == target(cr, "green")
     headless(world.objects[ChildKey("Service", "shop-preview")])
     settle(cr, world, now)
     assert world.objects[ChildKey("Service", "shop-preview")]["spec"].get("clusterIP") != "None"
-    assert lead(world, "shop-preview") == place(cr, "green")
+    assert lead(world, "shop-preview") == target(cr, "green")
 
 
 def test_files_that_cannot_be_set_right_are_made_anew() -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tests.core.releases import GATED, SECOND, SPEC, lead, place, released, released_until, sizes
+from tests.core.releases import GATED, SECOND, SPEC, lead, released, released_until, sizes, target
 from tests.core.test_plan_hooks import act
 from tests.core.worlds import World, body, condition, revision, settle, with_spec
 
@@ -61,7 +61,7 @@ def test_so_they_do_where_it_is_superseded_twice() -> None:
     settle(cr, world, now)
     assert runs(world) == (fourth, 0)
     released(cr, world, now)
-    assert lead(world) == place(cr, "green")
+    assert lead(world) == target(cr, "green")
 
 
 def test_what_nobody_knows_any_more_is_overwritten() -> None:
@@ -89,7 +89,7 @@ def test_a_kept_stack_goes_at_once_where_a_release_takes_its_colour() -> None:
 def test_a_kept_stack_that_lost_a_pod_for_good_is_gone_back_to_at_once_where_nobody_serves() -> None:
     cr, world = body({**SPEC, "replicas": 3}), World()
     now = released(cr, world)
-    first = place(cr, "blue")
+    first = target(cr, "blue")
     cr = with_spec(cr, image="shop:2")
     now = released(cr, world, now, until="Keep")
     world.follow(now)
@@ -105,7 +105,7 @@ def test_a_rollback_that_fails_leaves_what_it_found() -> None:
     cr, world = body({**SPEC, "replicas": 3}), World()
     now = released(cr, world)
     cr = with_spec(cr, image="shop:2")
-    second, now = place(cr, "green"), released(cr, world, now, until="Keep")
+    second, now = target(cr, "green"), released(cr, world, now, until="Keep")
     world.follow(now)
     one = {"replicas": 1, "updatedReplicas": 1, "availableReplicas": 1}
     world.objects[ChildKey("Deployment", "shop-blue")]["status"] |= one

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.core.releases import GATED, SECOND, lead, place, released, released_until, sizes
+from tests.core.releases import GATED, SECOND, lead, released, released_until, sizes, target
 from tests.core.worlds import World, body, condition, decide, settle, with_spec
 
 from hardened.core.model.manifest import Manifest
@@ -56,4 +56,4 @@ def test_it_goes_on_where_it_was() -> None:
     settle(cr, world, now + 5 * SECOND)
     cr = with_spec(cr, suspend=None)
     released(cr, world, now + 6 * SECOND, until="Keep")
-    assert lead(world) == place(cr, "green")
+    assert lead(world) == target(cr, "green")

@@ -5,28 +5,31 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from tests.core.machines import policy, step
 from tests.core.worlds import NOW
 
-from hardened.core.model.release import Input, ReleasePolicy, ReleaseState, Stack, Step, Target, Traffic, Transition
+from hardened.api.steps import Step
+from hardened.core.model.input import InPlace, Input
+from hardened.core.model.state import ReleaseState
+from hardened.core.model.target import Stack, Target, Traffic
+from hardened.core.model.transition import Transition
 from hardened.core.observe.rollout import Rollout
-from hardened.core.release import in_place
-from hardened.core.release.in_place import InPlace
-from hardened.core.release.machine import step
-from hardened.core.release.moves import needed
+from hardened.core.release.pods import needed
 
 BLUE, GREEN = Target("blue", "last"), Target("green", "new")
-TERMS = ReleasePolicy(progress_deadline=timedelta(seconds=100))
+TERMS = policy(progress_deadline=timedelta(seconds=100))
 SECOND = timedelta(seconds=1)
 LATE = NOW + TERMS.progress_deadline
 
 
-def view(green: Stack, *, blue: Stack | None = None, replicas: int = 6, leads_to: Target | None = BLUE, **more: Any) -> Input:
+def view(green: Stack, *, blue: Stack | None = None, replicas: int = 6, active_target: Target | None = BLUE, **more: Any) -> Input:
     """Revision `last` is stable in blue with two pods, and serves; green is as it is said."""
     stacks = {"blue": blue or Stack("last", replicas, 2), "green": green}
-    return Input("new", "key", replicas, BLUE, stacks, **({"traffic": Traffic(leads_to, has_followed=True)} | more))
+    given: dict[str, Any] = {"policy": TERMS, "now": NOW, "traffic": Traffic(active_target, has_followed=True)}
+    return Input("new", "key", replicas, BLUE, stacks, **(given | more))
 
 
-def record(at: Step = Step.SCALE_UP, **more: Any) -> ReleaseState:
+def state(at: Step = Step.SCALE_UP, **more: Any) -> ReleaseState:
     return ReleaseState(GREEN, "key", at, NOW, **({"replicas": 2, "deadline": LATE} | more))
 
 
@@ -40,22 +43,22 @@ NEEDED = [
     pytest.param(view(Stack("new"), blue=Stack("last", 6, 0, is_settled=False, counted=4)), 4,
                  id="right after it was scaled what serves is counted as it was"),
     pytest.param(view(Stack("new"), blue=Stack("other", 6, 6)), 2, id="what traffic does not lead to does not serve"),
-    pytest.param(view(Stack("new"), blue=Stack("last", 6, 6), leads_to=None), 2, id="nobody serves"),
-    pytest.param(view(Stack("new"), blue=Stack("last", 6, 6), leads_to=GREEN), 2, id="it serves itself by now"),
+    pytest.param(view(Stack("new"), blue=Stack("last", 6, 6), active_target=None), 2, id="nobody serves"),
+    pytest.param(view(Stack("new"), blue=Stack("last", 6, 6), active_target=GREEN), 2, id="it serves itself by now"),
     pytest.param(view(Stack("new"), replicas=0), 1, id="never none"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("seen", "expected"), NEEDED)
 def test_how_many_pods_take_over(seen: Input, expected: int) -> None:
-    assert needed(record(), seen, TERMS, NOW) == expected
+    assert needed(state(), seen) == expected
 
 
 def test_a_cutover_that_fewer_pods_are_there_for_than_serve_by_now_is_recalled_and_one_that_was_made_is_not() -> None:
     grown = view(Stack("new", 6, 2), blue=Stack("last", 6, 3))
-    assert step(record(Step.CUTOVER), grown, TERMS, NOW) == Transition(record(Step.CUTOVER, recalled_at=NOW))
+    assert step(state(Step.CUTOVER), grown, TERMS, NOW) == Transition(state(Step.CUTOVER, recalled_at=NOW))
     made = replace(grown, traffic=Traffic(GREEN, ready=2, has_followed=True))
-    found = step(record(Step.CUTOVER), made, TERMS, NOW).record
+    found = step(state(Step.CUTOVER), made, TERMS, NOW).state
     assert found
     assert found.step is Step.VERIFY_AFTER
 
@@ -64,7 +67,7 @@ def test_a_cutover_that_fewer_pods_are_there_for_than_serve_by_now_is_recalled_a
 
 TENTH = NOW + 10 * SECOND
 #: Since it began to grow: one pod is there, and five are wanted at least.
-GROWING = record(replicas=5, available=1)
+GROWING = state(replicas=5, available=1)
 
 
 @pytest.mark.parametrize(
@@ -90,22 +93,22 @@ def test_a_pod_that_comes_and_goes_does_not_renew_it_for_ever() -> None:
         following = step(found, view(Stack("new", 6, available)), TERMS, at)
         if following.rejects:
             break
-        assert following.record
-        found = following.record
-    assert (following.record, at - NOW) == (None, timedelta(seconds=150)), "100 s after it came for the first time"
+        assert following.state
+        found = following.state
+    assert (following.state, at - NOW) == (None, timedelta(seconds=150)), "100 s after it came for the first time"
 
 
 def test_a_step_that_is_entered_counts_from_what_is_there() -> None:
-    entered = step(record(Step.APPROVAL, deadline=None), view(Stack("new", 1, 1)), TERMS, NOW).record
-    assert entered == record(replicas=6, available=1)
-    assert step(record(available=1), view(Stack("new", 6, 2)), TERMS, NOW) == Transition(record(Step.CUTOVER)), "and is not left with that"
+    entered = step(state(Step.APPROVAL, deadline=None), view(Stack("new", 1, 1)), TERMS, NOW).state
+    assert entered == state(replicas=6, available=1)
+    assert step(state(available=1), view(Stack("new", 6, 2)), TERMS, NOW) == Transition(state(Step.CUTOVER)), "and is not left with that"
 
 
 def test_under_a_crd_that_cannot_hold_the_count_the_deadline_stands() -> None:
     deaf = view(Stack("new", 6, 3), counts=False)
-    begun = record(replicas=5)
+    begun = state(replicas=5)
     assert step(begun, deaf, TERMS, TENTH) == Transition(begun, look_at=LATE)
-    assert step(record(Step.APPROVAL, deadline=None), deaf, TERMS, NOW).record == record(replicas=6)
+    assert step(state(Step.APPROVAL, deadline=None), deaf, TERMS, NOW).state == state(replicas=6)
     assert step(begun, deaf, TERMS, LATE).rejects
 
 
@@ -121,13 +124,14 @@ def test_pods_of_the_last_template_are_told_from_those_that_they_replace(total: 
 
 @pytest.mark.parametrize("strategy", ["RollingUpdate", "Recreate"])
 def test_in_place_the_deadline_is_renewed_the_same(strategy: Any) -> None:
-    place = Target("blue" if strategy == "RollingUpdate" else "green", "new")
-    begun = ReleaseState(place, "key", Step.CUTOVER, NOW, replicas=6, deadline=LATE, strategy=strategy)
+    target = Target("blue" if strategy == "RollingUpdate" else "green", "new")
+    begun = ReleaseState(target, "key", Step.CUTOVER, NOW, replicas=6, deadline=LATE, strategy=strategy)
 
     def at(come: int, moment: Any, before: ReleaseState = begun) -> Transition:
         stack = Stack("new", 6, is_settled=False, come=come) if strategy == "RollingUpdate" else Stack("new", 6, come)
-        seen = InPlace("new", "key", 6, BLUE, {place.color: stack}, Traffic(BLUE), strategy=strategy, has_clients=True)
-        return in_place.step(before, seen, TERMS, moment)
+        here = InPlace(has_clients=True)
+        seen = Input("new", "key", 6, BLUE, {target.color: stack}, Traffic(BLUE), TERMS, NOW, strategy=strategy, in_place=here)
+        return step(before, seen, TERMS, moment)
 
     assert at(0, TENTH) == Transition(begun, look_at=LATE)
     assert at(2, NOW + SECOND) == Transition(begun, look_at=TENTH)
@@ -139,13 +143,13 @@ def test_in_place_the_deadline_is_renewed_the_same(strategy: Any) -> None:
 
 @pytest.mark.parametrize("strategy", ["RollingUpdate", "Recreate"])
 def test_in_place_a_rollback_by_hand_takes_over_with_the_pods_that_are_there(strategy: Any) -> None:
-    place = Target("blue" if strategy == "RollingUpdate" else "green", "old")
-    begun = ReleaseState(place, "", Step.CUTOVER, NOW, replicas=3, deadline=LATE, strategy=strategy, is_rollback=True)
+    target = Target("blue" if strategy == "RollingUpdate" else "green", "old")
+    begun = ReleaseState(target, "", Step.CUTOVER, NOW, replicas=3, deadline=LATE, strategy=strategy, is_rollback=True)
 
     def after(available: int) -> Transition:
-        traffic = Traffic(place, ready=available, has_followed=True)
-        seen = InPlace("new", "key", 3, BLUE, {place.color: Stack("old", 3, available)}, traffic, strategy=strategy, has_clients=True)
-        return in_place.step(begun, seen, TERMS, NOW)
+        traffic = Traffic(target, ready=available, has_followed=True)
+        stacks, here = {target.color: Stack("old", 3, available)}, InPlace(has_clients=True)
+        return step(begun, Input("new", "key", 3, BLUE, stacks, traffic, TERMS, NOW, strategy=strategy, in_place=here), TERMS, NOW)
 
     assert after(1).promotes == "old"
     assert not after(0).promotes

@@ -8,11 +8,13 @@ import pytest
 from tests.core.releases import SPEC, released
 from tests.core.worlds import ANY_KEY, World, body, condition, decide, revision, settle, with_spec
 
+from hardened.api.steps import Step
 from hardened.core.checks.proof import Removal, look_at, proven, removal
 from hardened.core.checks.verdicts import CheckResult, NoData, Pending, Reported
 from hardened.core.model.manifest import ChildKey, Manifest
 from hardened.core.model.proof import Counts, Proof
-from hardened.core.model.release import CheckOutcome, ReleaseState, Step, Target
+from hardened.core.model.state import CheckOutcome, ReleaseState
+from hardened.core.model.target import Target
 from hardened.core.model.written import proof_of, proof_written
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -28,7 +30,7 @@ COUNTED = Reported((CheckResult("zero-loss", True, requests=600, failed=0),))
 
 
 @pytest.mark.parametrize(
-    ("record", "proof", "at", "expected"),
+    ("state", "proof", "at", "expected"),
     [
         pytest.param(None, None, 0, None, id="nothing was released"),
         pytest.param(WATCHED, None, 60, None, id="nothing is removed yet"),
@@ -40,15 +42,15 @@ COUNTED = Reported((CheckResult("zero-loss", True, requests=600, failed=0),))
         pytest.param(None, replace(OPEN, removed_by=None), 90, None, id="once it has said so"),
     ],
 )
-def test_when_a_removal_is_watched(record: ReleaseState | None, proof: Proof | None, at: int, expected: Removal | None) -> None:
-    assert removal(record, proof, START + at * SECOND) == expected
+def test_when_a_removal_is_watched(state: ReleaseState | None, proof: Proof | None, at: int, expected: Removal | None) -> None:
+    assert removal(state, proof, START + at * SECOND) == expected
 
 
 BEFORE = Proof(Target("blue", "zero"), START - timedelta(days=1), Counts(7, 0), Counts(7, 0))
 
 
 @pytest.mark.parametrize(
-    ("before", "record", "following", "said", "at", "expected"),
+    ("before", "state", "following", "said", "at", "expected"),
     [
         pytest.param(BEFORE, NEWER, NEWER, None, 0, BEFORE, id="the last one stays until the next has something to say"),
         pytest.param(
@@ -72,13 +74,13 @@ BEFORE = Proof(Target("blue", "zero"), START - timedelta(days=1), Counts(7, 0), 
     ],
 )
 def test_what_is_kept(
-    before: Proof | None, record: ReleaseState | None, following: ReleaseState | None, said: Any, at: int, expected: Proof | None
+    before: Proof | None, state: ReleaseState | None, following: ReleaseState | None, said: Any, at: int, expected: Proof | None
 ) -> None:
-    assert proven(before, record, following, said, GRACE, START + at * SECOND) == expected
+    assert proven(before, state, following, said, GRACE, START + at * SECOND) == expected
 
 
 @pytest.mark.parametrize(
-    ("record", "proof", "at", "expected"),
+    ("state", "proof", "at", "expected"),
     [
         pytest.param(KEPT, None, 0, 50, id="to start it"),
         pytest.param(KEPT, None, 50, None, id="it has started"),
@@ -87,8 +89,8 @@ def test_what_is_kept(
         pytest.param(None, BEFORE, 90, None, id="no more"),
     ],
 )
-def test_when_it_is_looked_at(record: ReleaseState | None, proof: Proof | None, at: int, expected: int | None) -> None:
-    assert look_at(record, proof, START + at * SECOND) == (None if expected is None else START + expected * SECOND)
+def test_when_it_is_looked_at(state: ReleaseState | None, proof: Proof | None, at: int, expected: int | None) -> None:
+    assert look_at(state, proof, START + at * SECOND) == (None if expected is None else START + expected * SECOND)
 
 
 @pytest.mark.parametrize("proof", [OPEN, BEFORE, Proof(GREEN, START)])

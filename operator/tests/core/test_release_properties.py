@@ -7,32 +7,20 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from tests.core.machines import desired, policy, step
 
+from hardened.api.steps import Step
+from hardened.core.model.input import Input, Needs, RollbackRequest, Verdict
 from hardened.core.model.reasons import Reason
-from hardened.core.model.release import (
-    COLORS,
-    LEAST_KEEP,
-    LEAST_KEEP_REJECTED,
-    PATIENCE_BACK,
-    DesiredState,
-    Hooks,
-    Input,
-    Rejection,
-    ReleasePolicy,
-    ReleaseState,
-    RollbackRequest,
-    Stack,
-    Step,
-    Target,
-    Traffic,
-    Verdict,
-)
-from hardened.core.release.machine import demand, step
+from hardened.core.model.release_policy import LEAST_KEEP, LEAST_KEEP_REJECTED
+from hardened.core.model.state import Rejection, ReleaseState
+from hardened.core.model.target import COLORS, DesiredState, Stack, Target, Traffic
+from hardened.core.release.pods import PATIENCE_BACK
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 #: `dead` never has an available pod; `bad` fails its checks before, `worse` only under live traffic.
 REVISIONS = ("one", "two", "dead", "bad", "worse")
-TERMS = ReleasePolicy(progress_deadline=timedelta(minutes=2), keep_previous=timedelta(minutes=1), has_checks_before=True)
+TERMS = policy(progress_deadline=timedelta(minutes=2), keep_previous=timedelta(minutes=1), has_checks_before=True)
 
 
 @dataclass
@@ -45,7 +33,7 @@ class World:
     wanted: str = "one"
     replicas: int = 2
     now: datetime = START
-    record: ReleaseState | None = None
+    state: ReleaseState | None = None
     promoted: list[str] = field(default_factory=list)
     rejected: set[str] = field(default_factory=set)
     stacks: dict[str, Stack] = field(default_factory=dict)
@@ -67,17 +55,17 @@ class World:
         return Target(color, self.promoted[-1])
 
     def view(self) -> Input:
-        place = self.selector if isinstance(self.selector, Target) else None
-        stack = self.stacks.get(place.color) if place else None
-        ready = stack.available if stack and place and stack.revision == place.revision else 0
-        traffic = Traffic(place, isinstance(self.selector, str), ready if self.has_followed else 0, self.has_followed)
-        target = self.record.place.revision if self.record else ""
-        before = Verdict.UNKNOWN if not self.can_look else Verdict.FAILED if target == "bad" else Verdict.PASSED
-        after = Verdict.UNKNOWN if not self.can_look else Verdict.FAILED if target == "worse" else Verdict.PASSED
-        hooks = Hooks(has_no_room=not self.has_room, is_blind=not self.can_look, is_unwatched=not self.can_look)
+        target = self.selector if isinstance(self.selector, Target) else None
+        stack = self.stacks.get(target.color) if target else None
+        ready = stack.available if stack and target and stack.revision == target.revision else 0
+        traffic = Traffic(target, isinstance(self.selector, str), ready if self.has_followed else 0, self.has_followed)
+        tried = self.state.target.revision if self.state else ""
+        before = Verdict.UNKNOWN if not self.can_look else Verdict.FAILED if tried == "bad" else Verdict.PASSED
+        after = Verdict.UNKNOWN if not self.can_look else Verdict.FAILED if tried == "worse" else Verdict.PASSED
+        needs = Needs(has_no_room=not self.has_room, is_blind=not self.can_look, is_unwatched=not self.can_look)
         return Input(
             self.wanted, self.wanted, self.replicas, self.stable, {c: _counted(each) for c, each in self.stacks.items()}, traffic,
-            frozenset(self.rejected), (before, ""), (after, ""), rollback=self.back, hooks=hooks,
+            TERMS, self.now, rejected=frozenset(self.rejected), before=(before, ""), after=(after, ""), rollback=self.back, needs=needs,
             is_proven=self.wanted in self.promoted and self.wanted not in self.rejected, is_taken_away=self.is_drained,
         )  # fmt: skip
 
@@ -87,47 +75,47 @@ class World:
         """One look: yields after each write, where the operator may be killed."""
         for _ in range(12):
             view = self.view()
-            found = step(self.record, view, TERMS, self.now)
-            if found.record == self.record and not (found.promotes or found.rejects):
+            found = step(self.state, view, TERMS, self.now)
+            if found.state == self.state and not (found.promotes or found.rejects):
                 break
             # The rejected one first: what was promoted last is stable.
             if found.rejects:
-                is_waiting = self.record is not None and self.record.step in (Step.PREVIEW, Step.SCALE_UP)
+                is_waiting = self.state is not None and self.state.step in (Step.PREVIEW, Step.SCALE_UP)
                 assert self.has_room or not is_waiting or self.back, "rejected for what the cluster lacks"
-                is_asked = self.record is not None and self.record.step in (Step.VERIFY_BEFORE, Step.VERIFY_AFTER)
+                is_asked = self.state is not None and self.state.step in (Step.VERIFY_BEFORE, Step.VERIFY_AFTER)
                 blames = (Reason.NO_DATA, Reason.PROGRESS_DEADLINE_EXCEEDED)
                 assert self.can_look or not is_asked or found.rejects.reason not in blames, "rejected since nobody could look"
                 assert not (self.is_drained and found.rejects.reason is Reason.NO_PODS_AVAILABLE), "rejected for a drain"
                 self.rejected.add(found.rejects.key)
                 yield
             if found.promotes:
-                assert self.record
-                assert found.promotes == self.record.place.revision
-                assert self.selector == self.record.place
+                assert self.state
+                assert found.promotes == self.state.target.revision
+                assert self.selector == self.state.target
                 self.promoted.append(found.promotes)
                 yield
             if found.failed:
-                assert self.record
-                self.spared[self.record.place], self.back = self.now, None
-            if self.record and found.record and (self.record.step, found.record.step) == (Step.SCALE_UP, Step.CUTOVER):
-                assert self.can_look or found.record.is_rollback, "led on, and nobody could watch"
-            self.record = found.record
+                assert self.state
+                self.spared[self.state.target], self.back = self.now, None
+            if self.state and found.state and (self.state.step, found.state.step) == (Step.SCALE_UP, Step.CUTOVER):
+                assert self.can_look or found.state.is_rollback, "led on, and nobody could watch"
+            self.state = found.state
             self._settle()
             yield
         self._settle()
-        yield from self._bring(demand(self.record, self.view(), TERMS))
+        yield from self._bring(desired(self.state, self.view(), TERMS))
 
     def ask_back(self) -> None:
         """Somebody asks to go back to the last promoted revision that does not serve, and was not rejected."""
-        serving = self.record.place.revision if self.record and self.record.step in (Step.CUTOVER, Step.VERIFY_AFTER) else None
+        serving = self.state.target.revision if self.state and self.state.step in (Step.CUTOVER, Step.VERIFY_AFTER) else None
         serving = serving or (self.promoted[-1] if self.promoted else "")
         to = next((each for each in reversed(self.promoted) if each not in self.rejected | {serving}), None)
-        if to and self.back is None and not (self.record and self.record.step is Step.SWITCH_BACK):
+        if to and self.back is None and not (self.state and self.state.step is Step.SWITCH_BACK):
             self.back = RollbackRequest(to, Rejection(serving, serving, Reason.ROLLED_BACK, "jane", after_cutover=True))
 
     def _settle(self) -> None:
         """As rulings.settled."""
-        is_quiet = self.record is None or self.record.step is Step.KEEP or self.record.confirmed_at is not None
+        is_quiet = self.state is None or self.state.step is Step.KEEP or self.state.confirmed_at is not None
         if self.back and is_quiet and self.stable and self.stable.revision == self.back.to:
             self.back = None
 
@@ -138,8 +126,8 @@ class World:
             if not _takes_pods_away(live, after):
                 self._change(color, live, after)
                 yield
-        if wanted.leads_to != self.selector:
-            self._flip(wanted.leads_to)
+        if wanted.active_target != self.selector:
+            self._flip(wanted.active_target)
             yield
         for color, live, after in changes:
             if _takes_pods_away(live, after):
@@ -161,22 +149,22 @@ class World:
         if live is not None and after.wanted < min(live.wanted, self.replicas) and Target(color, live.revision) in self.spared:
             assert self.now - self.spared[Target(color, live.revision)] >= LEAST_KEEP, "a rollback that failed takes its target down"
         if live is not None and live.available and (after.wanted < self.replicas or after.revision != live.revision):
-            place = Target(color, live.revision)
-            assert self.selector != place, f"{place} serves and is taken down"
-            if place in self.left:
+            target = Target(color, live.revision)
+            assert self.selector != target, f"{target} serves and is taken down"
+            if target in self.left:
                 least = LEAST_KEEP if live.revision in self.promoted and live.revision not in self.rejected else LEAST_KEEP_REJECTED
-                assert self.now - self.left[place] >= least, f"{place} is taken down too early"
+                assert self.now - self.left[target] >= least, f"{target} is taken down too early"
         kept = live.available if live is not None and live.revision == after.revision else 0
         self.stacks[color] = replace(after, available=min(kept, after.wanted), pods=max(after.wanted, live.pods if live else 0))
 
     def _flip(self, to: Target | None) -> None:
         if to is not None and to != self.stable:
-            assert self.record is not None
-            assert (self.record.step, self.record.place) == (Step.CUTOVER, to)
+            assert self.state is not None
+            assert (self.state.step, self.state.target) == (Step.CUTOVER, to)
             assert to.revision not in self.rejected
             stack = self.stacks[to.color]
             assert stack.revision == to.revision
-            assert stack.available >= self._least(self.record)
+            assert stack.available >= self._least(self.state)
         if isinstance(self.selector, Target) and not self.is_by_hand:
             self.left[self.selector] = self.now
         if to in self.left:
@@ -185,14 +173,14 @@ class World:
             del self.spared[to]  # it serves again
         self.selector, self.has_followed, self.is_by_hand = to, False, False
 
-    def _least(self, record: ReleaseState) -> int:
+    def _least(self, state: ReleaseState) -> int:
         """No fewer pods than serve are led to, nor than were wanted; by hand half of them after a while."""
         led = self.stacks.get(self.selector.color) if isinstance(self.selector, Target) else None
         serving = led.available if led and isinstance(self.selector, Target) and led.revision == self.selector.revision else 0
-        if record.is_rollback:
-            enough = serving if self.now < record.started_at + PATIENCE_BACK else min(serving, (self.replicas + 1) // 2)
+        if state.is_rollback:
+            enough = serving if self.now < state.started_at + PATIENCE_BACK else min(serving, (self.replicas + 1) // 2)
         else:
-            enough = max(serving, record.replicas or 0)
+            enough = max(serving, state.replicas or 0)
         return max(1, min(self.replicas, enough))
 
     # ---- everybody else
@@ -218,9 +206,9 @@ class World:
 
     def follow(self) -> None:
         if not self.has_followed and isinstance(self.selector, Target):
-            for place in self.left:
-                if place.color != self.selector.color:
-                    self.left[place] = self.now
+            for target in self.left:
+                if target.color != self.selector.color:
+                    self.left[target] = self.now
         self.has_followed = True
 
     def kill_pods(self) -> None:
@@ -334,7 +322,7 @@ def happen(world: World, what: str, how: object) -> None:
             if stack is not None:
                 world.selector, world.has_followed, world.is_by_hand = Target(str(how), stack.revision), True, True
         case "status lost":
-            world.record = None
+            world.state = None
             world.left.clear()  # and with it since when a stack is led away from
             world.spared.clear()
         case "back":
@@ -361,7 +349,7 @@ def test_whatever_happens_it_ends_where_the_spec_leads_or_where_it_was(events: l
     for what, how in events:
         happen(world, what, how)
     world.calm()
-    assert world.record is None
+    assert world.state is None
     assert world.back is None
     if world.wanted in ("one", "two") and world.wanted not in world.rejected:
         assert world.stable
@@ -387,7 +375,7 @@ def test_however_often_the_spec_goes_there_and_back_it_ends_where_it_leads(step:
     for what, how in [("spec", "one"), *events]:
         happen(world, what, how)
     world.calm()
-    assert (world.record, world.back, world.selector) == (None, None, world.stable)
+    assert (world.state, world.back, world.selector) == (None, None, world.stable)
     if world.wanted in ("one", "two") and world.wanted not in world.rejected:
         assert world.stable
         assert world.stable.revision == world.wanted
@@ -398,7 +386,7 @@ def come_to(step: Step, replicas: int = 2) -> World:
     world = World(replicas=replicas)
     world.let_pass(40)
     world.wanted = "two"
-    while world.record is None or world.record.step is not step:
+    while world.state is None or world.state.step is not step:
         world.look(kill_after=1)  # a step at a time
         world.pods()
         world.follow()
@@ -423,7 +411,7 @@ def test_while_nobody_can_look_a_good_version_waits_and_takes_over_once_somebody
     world.pods()
     for what, how in [*events, ("time goes on", 99)]:
         happen(world, what, how)
-    assert world.record
+    assert world.state
     assert (world.rejected, world.promoted) == (set(), ["one"])
     world.calm()
     assert (world.rejected, world.promoted[-1], world.selector) == (set(), "two", world.stable)
@@ -439,4 +427,4 @@ def test_wherever_pods_come_and_go_traffic_is_led_to_no_fewer_than_serve_unless_
     for what, how in events:
         happen(world, what, how)
     world.calm()
-    assert (world.record, world.back, world.selector) == (None, None, world.stable)
+    assert (world.state, world.back, world.selector) == (None, None, world.stable)

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 from tests.core import worlds
-from tests.core.releases import CHECKED, GATED, SECOND, SPEC, lead, place, released, released_until, sizes
+from tests.core.releases import CHECKED, GATED, SECOND, SPEC, lead, released, released_until, sizes, target
 from tests.core.worlds import NOW, begun, body, condition, decide, settle, with_spec
 
 from hardened.core.model.manifest import ChildKey, Manifest
-from hardened.core.model.release import COLORS
+from hardened.core.model.target import COLORS
 from hardened.core.plan import Plan
 
 SERVICE = ChildKey("Service", "shop")
@@ -69,14 +69,14 @@ def test_a_stack_that_lost_its_labels_holds_no_release_up(step: str, color: str)
 @pytest.mark.parametrize("step", STEPS)
 def test_a_stripped_selector_is_led_to_stable_whatever_the_step(step: str, key: str) -> None:
     cr, world = body(GATED), World()
-    now, stable = released(cr, world), place(cr, "blue")
+    now, stable = released(cr, world), target(cr, "blue")
     cr = with_spec(cr, image="shop:2")
     if step:
         now = released_until(cr, world, now, step)
     else:
         cr = with_spec(cr, image=GATED["image"])
     if step == "Keep":
-        stable = place(cr, "green")
+        stable = target(cr, "green")
     strip(world, key)
     stripped = lead(world)
     world.led.clear()
@@ -92,7 +92,7 @@ def test_clients_led_by_hand_to_a_version_are_led_away_before_its_pods_make_way_
     cr = cr if is_first else with_spec(cr, image="shop:2")
     now = released_until(cr, world, now, "Approval")
     color = "blue" if is_first else "green"
-    older, cr = place(cr, color), with_spec(cr, image="shop:3")
+    older, cr = target(cr, color), with_spec(cr, image="shop:3")
     begun(cr, world, now)
     world.objects[SERVICE]["spec"]["selector"] |= {f"hardened.dev/{key}": value for key, value in older.items()}
     world.writes.clear()
@@ -103,7 +103,7 @@ def test_clients_led_by_hand_to_a_version_are_led_away_before_its_pods_make_way_
 @pytest.mark.parametrize("key", STRIPPED)
 def test_a_selector_that_is_stripped_again_and_again_opens_no_gate(key: str) -> None:
     cr, world = body(GATED), World()
-    now, stable = released(cr, world), place(cr, "blue")
+    now, stable = released(cr, world), target(cr, "blue")
     cr = with_spec(cr, image="shop:2")
     world.failing.add("smoke")
     world.led.clear()
@@ -113,7 +113,7 @@ def test_a_selector_that_is_stripped_again_and_again_opens_no_gate(key: str) -> 
         assert lead(world) == stable
         world.follow(now)
         now += SECOND
-    assert place(cr, "green") not in world.led
+    assert target(cr, "green") not in world.led
     assert condition(cr["status"], "Ready") == ("False", "Rejected")
     assert condition(cr["status"], "Available")[0] == "True"
 
@@ -136,7 +136,7 @@ def test_a_size_that_changes_at_every_look_neither_holds_a_release_up_nor_stops_
             break
         world.follow(now)
         now += SECOND
-    assert lead(world) == place(cr, "green")
+    assert lead(world) == target(cr, "green")
     assert cr["status"]["stable"]["promotion"] == 2
 
 
@@ -150,7 +150,7 @@ def test_the_preview_leads_to_ready_pods_of_the_new_version_alone_and_to_nobody_
         cr = with_spec(cr, image=image)  # the second one while the first one is checked
         for step in steps:
             now = released_until(cr, world, now, step)
-            assert lead(world, "shop-preview") == place(cr, "green"), f"{image} in {step}"
+            assert lead(world, "shop-preview") == target(cr, "green"), f"{image} in {step}"
             assert "publishNotReadyAddresses" not in world.objects[ChildKey("Service", "shop-preview")]["spec"]
     now = released(cr, world, now, until="Keep")
     assert lead(world, "shop-preview") == NOBODY
@@ -286,7 +286,7 @@ def test_in_a_cluster_that_is_built_anew_nobody_is_led_to_a_version_that_was_not
 @pytest.mark.parametrize("is_stored", [True, False], ids=["revisions are kept", "revisions are lost"])
 def test_without_its_status_a_service_is_never_led_to_what_was_not_checked(is_stored: bool) -> None:
     cr, world = body(CHECKED), World()
-    now, stable = released(cr, world), place(cr, "blue")
+    now, stable = released(cr, world), target(cr, "blue")
     cr = with_spec(cr, image="shop:2")
     world.failing.add("smoke")
     now = released_until(cr, world, now, "VerifyBefore")

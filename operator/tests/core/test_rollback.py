@@ -5,43 +5,44 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from tests.core.machines import desired, policy, step
 from tests.core.worlds import NOW
 
+from hardened.api.steps import Step
+from hardened.core.model.input import Input, RollbackRequest
 from hardened.core.model.reasons import Reason
-from hardened.core.model.release import (
-    Input,
-    Rejection,
-    ReleasePolicy,
-    ReleaseState,
-    RollbackRequest,
-    Stack,
-    Step,
-    Target,
-    Traffic,
-    Transition,
-)
+from hardened.core.model.state import Rejection, ReleaseState
+from hardened.core.model.target import Stack, Target, Traffic
 from hardened.core.model.timing import paused
-from hardened.core.release.machine import demand, step
+from hardened.core.model.transition import Transition
 
 BLUE, GREEN = Target("blue", "last"), Target("green", "new")
-TERMS = ReleasePolicy()
+TERMS = policy()
 LEFT = Rejection("last", "key of last", Reason.ROLLED_BACK, "jane", after_cutover=True)
 SECOND = timedelta(seconds=1)
 LATE = NOW + TERMS.progress_deadline
 
 
 def view(
-    to: str = "", *, green: Stack | None = None, leads_to: Target = BLUE, has_followed: bool = True, serving: int = 2, **more: Any
+    to: str = "", *, green: Stack | None = None, active_target: Target = BLUE, has_followed: bool = True, serving: int = 2, **more: Any
 ) -> Input:
     """Revision `last` is stable in blue with two pods; green is as it is said. serving: how many of the two are ready."""
     stacks = {"blue": Stack("last", 2, serving)} | ({"green": green} if green else {})
-    given: dict[str, Any] = {"wanted": "last", "key": "key of last", "replicas": 2, "stable": BLUE, "stacks": stacks}
-    traffic = Traffic(leads_to, ready=2, has_followed=has_followed)
+    given: dict[str, Any] = {
+        "wanted": "last",
+        "key": "key of last",
+        "replicas": 2,
+        "stable": BLUE,
+        "stacks": stacks,
+        "policy": TERMS,
+        "now": NOW,
+    }
+    traffic = Traffic(active_target, ready=2, has_followed=has_followed)
     return Input(**(given | {"traffic": traffic, "rollback": RollbackRequest(to, LEFT) if to else None} | more))
 
 
-def record(at: Step, place: Target = GREEN, **more: Any) -> ReleaseState:
-    return ReleaseState(place, "key of new", at, NOW, **more)
+def state(at: Step, target: Target = GREEN, **more: Any) -> ReleaseState:
+    return ReleaseState(target, "key of new", at, NOW, **more)
 
 
 def back(at: Step, **more: Any) -> ReleaseState:
@@ -52,7 +53,7 @@ def back(at: Step, **more: Any) -> ReleaseState:
 
 UP = Stack("old", 2, 2)
 ABANDONED = frozenset({"key of new"})
-KEPT = record(Step.KEEP, BLUE, cutover_at=NOW - 10 * SECOND, keep_until=NOW + 290 * SECOND)
+KEPT = state(Step.KEEP, BLUE, cutover_at=NOW - 10 * SECOND, keep_until=NOW + 290 * SECOND)
 
 FIRST = [
     pytest.param(None, view("old", green=UP), back(Step.CUTOVER), id="the stack is up: to its cutover at once"),
@@ -67,16 +68,16 @@ FIRST = [
     pytest.param(replace(KEPT, cutover_at=NOW - 30 * SECOND), view("old", green=Stack("other", 2, 2)), back(Step.SCALE_UP),
                  id="and then it is"),
     pytest.param(None, view("old"), back(Step.SCALE_UP), id="it is down: brought up first"),
-    pytest.param(record(Step.VERIFY_BEFORE), view("old", green=Stack("new", 1, 1), rejected=ABANDONED), back(Step.SCALE_UP),
+    pytest.param(state(Step.VERIFY_BEFORE), view("old", green=Stack("new", 1, 1), rejected=ABANDONED), back(Step.SCALE_UP),
                  id="a release is abandoned, and marked by now"),
-    pytest.param(paused(record(Step.PREVIEW), NOW), view("old", rejected=ABANDONED), back(Step.SCALE_UP), id="a paused one, too"),
-    pytest.param(record(Step.PREVIEW, Target("green", "old")), view("old"), back(Step.SCALE_UP), id="a release of the very same one"),
-    pytest.param(record(Step.VERIFY_AFTER), view("last", leads_to=GREEN), record(Step.SWITCH_BACK, is_rejected=True, left=LEFT),
+    pytest.param(paused(state(Step.PREVIEW), NOW), view("old", rejected=ABANDONED), back(Step.SCALE_UP), id="a paused one, too"),
+    pytest.param(state(Step.PREVIEW, Target("green", "old")), view("old"), back(Step.SCALE_UP), id="a release of the very same one"),
+    pytest.param(state(Step.VERIFY_AFTER), view("last", active_target=GREEN), state(Step.SWITCH_BACK, is_rejected=True, left=LEFT),
                  id="watched: traffic is led back to stable"),
-    pytest.param(record(Step.CUTOVER), view("old", leads_to=GREEN), record(Step.SWITCH_BACK, is_rejected=True, left=LEFT),
+    pytest.param(state(Step.CUTOVER), view("old", active_target=GREEN), state(Step.SWITCH_BACK, is_rejected=True, left=LEFT),
                  id="in the cutover traffic is led back to stable first, for an older one as well"),
-    pytest.param(record(Step.VERIFY_AFTER), view("old", stable=GREEN, green=Stack("new", 2, 2), leads_to=GREEN),
-                 record(Step.KEEP, keep_until=NOW + timedelta(minutes=5)), id="watched, and marked as promoted: to Keep first"),
+    pytest.param(state(Step.VERIFY_AFTER), view("old", stable=GREEN, green=Stack("new", 2, 2), active_target=GREEN),
+                 state(Step.KEEP, keep_until=NOW + timedelta(minutes=5)), id="watched, and marked as promoted: to Keep first"),
     pytest.param(None, view("last"), None, id="to stable, once nothing is at work: done"),
 ]  # fmt: skip
 
@@ -84,16 +85,16 @@ FIRST = [
 @pytest.mark.parametrize(("before", "seen", "after"), FIRST)
 def test_the_first_move(before: ReleaseState | None, seen: Input, after: ReleaseState | None) -> None:
     found = step(before, seen, TERMS, NOW)
-    assert (found.record, found.promotes, found.rejects, found.failed) == (after, "", None, "")
+    assert (found.state, found.promotes, found.rejects, found.failed) == (after, "", None, "")
 
 
-@pytest.mark.parametrize("at", [record(Step.PREFLIGHT), record(Step.APPROVAL), paused(record(Step.PREVIEW), NOW)])
+@pytest.mark.parametrize("at", [state(Step.PREFLIGHT), state(Step.APPROVAL), paused(state(Step.PREVIEW), NOW)])
 def test_a_release_that_is_abandoned_for_it_is_rejected_first_or_it_would_begin_anew(at: ReleaseState) -> None:
     assert step(at, view("old"), TERMS, NOW) == Transition(at, rejects=Rejection("new", "key of new", Reason.ABORTED, "jane"))
 
 
 OLD = Target("green", "old")
-MARKED = view("old", stable=OLD, green=UP, leads_to=OLD, rejected=frozenset({LEFT.key}))
+MARKED = view("old", stable=OLD, green=UP, active_target=OLD, rejected=frozenset({LEFT.key}))
 DONE = back(Step.KEEP, deadline=None, cutover_at=NOW, keep_until=NOW + 5 * SECOND)
 HALF = NOW + 15 * SECOND
 #: What served before, with what was to be gone back to beside it.
@@ -140,9 +141,9 @@ LATER = [
     pytest.param(back(Step.SCALE_UP), view("old", wanted="newer", key="k"), Transition(back(Step.SCALE_UP), look_at=HALF),
                  id="a newer spec waits"),
     pytest.param(back(Step.SCALE_UP), view("old", abort="joe"), Transition(None, failed="joe"), id="it is aborted, and nothing had come"),
-    pytest.param(back(Step.CUTOVER), view("old", green=UP, leads_to=OLD), Transition(DONE, promotes="old", rejects=LEFT), id="it followed"),
+    pytest.param(back(Step.CUTOVER), view("old", green=UP, active_target=OLD), Transition(DONE, promotes="old", rejects=LEFT), id="led"),
     pytest.param(back(Step.CUTOVER), MARKED, Transition(DONE), id="it is marked already"),
-    pytest.param(back(Step.CUTOVER, deadline=NOW), view("old", green=UP, leads_to=OLD, has_followed=False),
+    pytest.param(back(Step.CUTOVER, deadline=NOW), view("old", green=UP, active_target=OLD, has_followed=False),
                  Transition(back(Step.SWITCH_BACK, deadline=None, left=None),
                       failed="the endpoints did not follow the cutover within its deadline", leaves=True),
                  id="traffic never follows: back, and what served serves on"),
@@ -155,29 +156,29 @@ def test_how_it_goes_on(before: ReleaseState, seen: Input, expected: Transition)
 
 
 def test_what_was_left_by_hand_is_marked_once_traffic_has_left_it_and_goes_five_seconds_later() -> None:
-    leaving = record(Step.SWITCH_BACK, is_rejected=True, left=LEFT)
-    assert step(leaving, view(leads_to=GREEN), TERMS, NOW) == Transition(leaving)
+    leaving = state(Step.SWITCH_BACK, is_rejected=True, left=LEFT)
+    assert step(leaving, view(active_target=GREEN), TERMS, NOW) == Transition(leaving)
     assert step(leaving, view(has_followed=False), TERMS, NOW) == Transition(leaving, rejects=LEFT), "nobody is to promote it meanwhile"
     left = replace(leaving, confirmed_at=NOW)
     assert step(leaving, view(), TERMS, NOW) == Transition(left, rejects=LEFT)
     assert step(leaving, view(rejected=frozenset({LEFT.key})), TERMS, NOW) == Transition(left)
-    assert step(left, view(), TERMS, NOW + 4 * SECOND).record == left
+    assert step(left, view(), TERMS, NOW + 4 * SECOND).state == left
     assert step(left, view(), TERMS, NOW + 5 * SECOND) == Transition(left, rejects=LEFT), "unmarked it would be released again"
-    assert step(left, view(rejected=frozenset({LEFT.key})), TERMS, NOW + 5 * SECOND).record is None
+    assert step(left, view(rejected=frozenset({LEFT.key})), TERMS, NOW + 5 * SECOND).state is None
 
 
 def test_an_abort_is_a_failed_check() -> None:
     rejection = Rejection("new", "key of new", Reason.ABORTED, "joe")
-    assert step(record(Step.PREVIEW), view(abort="joe"), TERMS, NOW) == Transition(None, rejects=rejection)
-    watched = step(record(Step.VERIFY_AFTER), view(abort="joe", leads_to=GREEN), TERMS, NOW).record
-    assert watched == record(Step.SWITCH_BACK, is_rejected=True, left=replace(rejection, after_cutover=True))
-    assert step(KEPT, view(abort="joe"), TERMS, NOW).record == KEPT
+    assert step(state(Step.PREVIEW), view(abort="joe"), TERMS, NOW) == Transition(None, rejects=rejection)
+    watched = step(state(Step.VERIFY_AFTER), view(abort="joe", active_target=GREEN), TERMS, NOW).state
+    assert watched == state(Step.SWITCH_BACK, is_rejected=True, left=replace(rejection, after_cutover=True))
+    assert step(KEPT, view(abort="joe"), TERMS, NOW).state == KEPT
 
 
 def test_a_paused_release_writes_nothing_while_what_serves_follows_its_replicas() -> None:
-    held = paused(record(Step.SCALE_UP, deadline=LATE), NOW)
+    held = paused(state(Step.SCALE_UP, deadline=LATE), NOW)
     seen = view(wanted="newer", key="k", green=Stack("new", 1, 1), replicas=5)
     assert step(held, seen, TERMS, LATE + timedelta(hours=1)) == Transition(held)
-    assert demand(held, seen, TERMS).stacks == {"blue": Stack("last", 5), "green": Stack("new", 1, 1)}
-    assert demand(held, view(), TERMS).stacks == {"blue": Stack("last", 2)}, "what was not made yet is not made"
-    assert step(held, view(), TERMS, NOW).record is None, "the spec is back at stable: nothing is left to be held"
+    assert desired(held, seen, TERMS).stacks == {"blue": Stack("last", 5), "green": Stack("new", 1, 1)}
+    assert desired(held, view(), TERMS).stacks == {"blue": Stack("last", 2)}, "what was not made yet is not made"
+    assert step(held, view(), TERMS, NOW).state is None, "the spec is back at stable: nothing is left to be held"

@@ -7,10 +7,12 @@ import pytest
 from tests.core.worlds import NOW, STAMP, body, condition, service
 
 from hardened.api.names import SCHEMA_REVISION
+from hardened.api.steps import Step
 from hardened.core.model.finding import Diagnosis
 from hardened.core.model.manifest import Manifest
 from hardened.core.model.reasons import MEANING, Reason
-from hardened.core.model.release import ReleaseState, Step, Target
+from hardened.core.model.state import ReleaseState
+from hardened.core.model.target import Target
 from hardened.core.observe.rollout import Rollout
 from hardened.core.status.status import Situation, has_news, status_of, unparsed_status
 
@@ -99,15 +101,15 @@ def test_conditions(situation: Situation, ready: tuple[str, str], reconciling: s
     ],
 )
 def test_what_was_promoted_is_not_said_to_wait_for_it(is_approved: bool, text: str) -> None:
-    record = ReleaseState(Target("green", "new"), "key", Step.APPROVAL, NOW, is_approved=is_approved)
-    ready = status(replace(HEALTHY, record=record))["conditions"][0]
+    state = ReleaseState(Target("green", "new"), "key", Step.APPROVAL, NOW, is_approved=is_approved)
+    ready = status(replace(HEALTHY, state=state))["conditions"][0]
     assert ready["message"] == f"Approval: revision new (shop:2) {text}"
 
 
 @pytest.mark.parametrize(("image", "shown"), [("shop:1", " (shop:1)"), ("", "")])
 def test_a_release_is_told_by_its_own_image_and_not_by_that_of_a_newer_spec(image: str, shown: str) -> None:
-    record = ReleaseState(Target("green", "older"), "key", Step.VERIFY_AFTER, NOW)
-    (ready,) = (c for c in status(replace(HEALTHY, record=record, released_image=image))["conditions"] if c["type"] == "Ready")
+    state = ReleaseState(Target("green", "older"), "key", Step.VERIFY_AFTER, NOW)
+    (ready,) = (c for c in status(replace(HEALTHY, state=state, released_image=image))["conditions"] if c["type"] == "Ready")
     assert ready["message"] == f"VerifyAfter: revision older{shown} is watched under live traffic in green"
 
 

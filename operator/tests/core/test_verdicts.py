@@ -23,8 +23,8 @@ from hardened.core.checks.verdicts import (
     verdict,
 )
 from hardened.core.desired.check_pod import verifier_pod
+from hardened.core.model.input import Verdict
 from hardened.core.model.kit import Kit
-from hardened.core.model.release import Verdict
 from hardened.load.__main__ import exit_status
 from hardened.load.verdict import Failed, Invalid
 from hardened.verifier.report import Result, rendered

@@ -28,8 +28,8 @@ from hardened.core.desired.disruption_budget import disruption_budget
 from hardened.core.desired.network_policy import network_policy
 from hardened.core.desired.service import selector, switch_service
 from hardened.core.model.kit import Kit
-from hardened.core.model.release import Target
-from hardened.core.release.view import terms_of
+from hardened.core.model.target import Target
+from hardened.core.release.inputs import release_policy
 from hardened.core.revisions.pod_standard import violations
 from hardened.core.revisions.revision import render
 from hardened.load.arguments import arguments as arguments_of
@@ -175,10 +175,10 @@ def test_the_verifier_reads_the_task_that_its_pod_carries() -> None:
 
 def test_the_verifier_reads_what_the_longest_deadline_and_window_and_the_strangest_status_make_of_a_task() -> None:
     after = {"window": "1h", "checks": [{"name": "odd", "http": {"expectStatus": [100, 599], "count": 100, "maxLatency": "1m"}}]}
-    terms = terms_of(service({**SPEC, "release": {"progressDeadline": "24h"}, "verify": {"afterCutover": after}}).spec)
-    probe = probe_task(SHOP, render(SHOP), terms.window + 2 * terms.progress_deadline, terms.progress_deadline)
+    policy = release_policy(service({**SPEC, "release": {"progressDeadline": "24h"}, "verify": {"afterCutover": after}}).spec)
+    probe = probe_task(SHOP, render(SHOP), policy.window + 2 * policy.progress_deadline, policy.progress_deadline)
     odd = HttpTask(name="odd", expect_status=(100, 599), count=100, max_latency=60 * SECOND)
-    asked = checks_task(SHOP, render(SHOP), [odd], Purpose.AFTER, terms.progress_deadline)
+    asked = checks_task(SHOP, render(SHOP), [odd], Purpose.AFTER, policy.progress_deadline)
     assert parse(json.dumps(probe)).probes[0].duration == 49 * 3600
     assert parse(json.dumps(asked)).wait == 24 * 3600
 
@@ -204,8 +204,8 @@ def test_nobody_takes_a_verifier_pod_for_the_application(color: str) -> None:
     carried, revision = pod()["metadata"]["labels"], render(SHOP)
     assert carried[names.SERVICE_LABEL] == "shop"
     assert carried[names.COMPONENT_LABEL] == "verifier"
-    for place in (Target(color, revision.name), None):
-        leads = switch_service(SHOP, revision, selector(SHOP, place))
+    for target in (Target(color, revision.name), None):
+        leads = switch_service(SHOP, revision, selector(SHOP, target))
         assert leads
         assert not matches({"matchLabels": leads["spec"]["selector"]}, carried)
     assert not matches(deployment(SHOP, revision, color, 1)["spec"]["selector"], carried)

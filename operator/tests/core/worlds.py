@@ -92,7 +92,7 @@ class World:
     slow: bool = False  # verifiers do not begin
     homeless: bool = False  # no node takes verifiers
     stuck: bool = False  # verifiers run, and come to no end
-    has_place: bool = True  # see Observed
+    has_slot: bool = True  # see Observed
     available: set[str] = field(default_factory=set)  # other services that are Available, and not Ready
     samples: dict[str, Sample] = field(default_factory=dict)  # what Prometheus answers, by the check
     asked: list[str] = field(default_factory=list)  # what it was asked
@@ -116,7 +116,7 @@ class World:
         conditions = [{"type": "Ready", "status": "False"}, {"type": "Available", "status": "True"}]
         services = {name: {"status": {"conditions": conditions}} for name in self.available}
         known = {"services": services, "refused": dict(self.refused), "made": dict(self.made)}
-        return replace(Observed.of(labelled), has_place=self.has_place, **known)
+        return replace(Observed.of(labelled), has_slot=self.has_slot, **known)
 
     def bars(self, key: ChildKey) -> ApiFailure | None:
         """Why an object cannot be made."""

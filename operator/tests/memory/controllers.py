@@ -197,23 +197,23 @@ def _bring(store: Store, kind: Kind, wanted: dict[tuple[str, str], Body], compar
     for body in store.bodies(kind, None):
         if _is_verifier(body) or _is_foreign(body):
             continue
-        place = (body["metadata"]["namespace"], body["metadata"]["name"])
-        if place in wanted or (kind in (POD, REPLICA_SET) and body["metadata"]["labels"].get("hardened.dev/revision") in store.lingering):
+        target = (body["metadata"]["namespace"], body["metadata"]["name"])
+        if target in wanted or (kind in (POD, REPLICA_SET) and body["metadata"]["labels"].get("hardened.dev/revision") in store.lingering):
             continue
-        store.remove(kind, *place)
+        store.remove(kind, *target)
         changed += 1
-    for place, body in wanted.items():
-        known = store.get(kind, *place)
+    for target, body in wanted.items():
+        known = store.get(kind, *target)
         if known is None:
             store.create(kind, fields.copy(body), CONTROLLER)
-            known = store.existing(kind, *place)
+            known = store.existing(kind, *target)
             changed += 1
         if not known.body["metadata"].get("ownerReferences"):
             # Orphaned, and taken over again by who made one of the same name.
             adopted = fields.copy(known.body)
             adopted["metadata"]["ownerReferences"] = body["metadata"]["ownerReferences"]
             _store(store, kind, adopted)
-            known = store.existing(kind, *place)
+            known = store.existing(kind, *target)
             changed += 1
         if known.body.get(compared) != body.get(compared):
             _store(store, kind, fields.copy(known.body) | {compared: body[compared]})

@@ -49,9 +49,9 @@ OF_EVERY_KIND: Final = ("managedFields", "our managedFields")
 OF_REVISIONS: Final = (*OF_EVERY_KIND, "data", "fields of data")
 
 
-def strange(value: str, place: str, *, name: str = "strange", version: int = 2, service: str = "web", namespace: str = "shop") -> bytes:
+def strange(value: str, target: str, *, name: str = "strange", version: int = 2, service: str = "web", namespace: str = "shop") -> bytes:
     """An object with our labels."""
-    meta, beside = (text.replace(b"%s", VALUES[value]) for text in PLACES[place])
+    meta, beside = (text.replace(b"%s", VALUES[value]) for text in PLACES[target])
     labels = b'{"app.kubernetes.io/managed-by":"hardened","hardened.dev/service":"%s"}' % service.encode()
     named = (b'"namespace":"%s","name":"%s","uid":"u-%s","resourceVersion":"%d","labels":%s') % (
         namespace.encode(),

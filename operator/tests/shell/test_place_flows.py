@@ -9,7 +9,7 @@ import pytest
 from tests.shell import virtual_time
 from tests.shell.operator_world import RELEASED, Operator, World, asks, service
 
-from hardened.core.model.written import record_of
+from hardened.core.model.written import state_of
 from hardened.shell.kinds import HARDENED_SERVICE, Kind
 
 Body = dict[str, Any]
@@ -26,8 +26,8 @@ class Busy:
 
     def _saw(self, _: str, kind: Kind, __: Body) -> None:
         if kind == HARDENED_SERVICE:
-            records = [record_of(live.get("status") or {}) for live in self._world.server.all(HARDENED_SERVICE)]
-            self.most = max(self.most, sum(record is not None and record.is_working for record in records))
+            records = [state_of(live.get("status") or {}) for live in self._world.server.all(HARDENED_SERVICE)]
+            self.most = max(self.most, sum(record is not None and record.holds_slot for record in records))
 
 
 @contextlib.asynccontextmanager

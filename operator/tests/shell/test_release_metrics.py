@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
+from hardened.api.steps import Step
 from hardened.core.model.proof import Counts, Proof
 from hardened.core.model.reasons import Reason
-from hardened.core.model.release import Rejection, ReleaseState, Step, Target
+from hardened.core.model.state import Rejection, ReleaseState
+from hardened.core.model.target import Target
 from hardened.core.model.written import Stable, proof_written, rejection_written, stable_written, written
 from hardened.shell.release_metrics import ReleaseMetrics
 from hardened.shell.workqueue import Key

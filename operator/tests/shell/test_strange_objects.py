@@ -46,7 +46,7 @@ KINDS = st.sampled_from(WATCHED)
 #: What is strange, and where it stands.
 OBJECTS = st.tuples(st.sampled_from(sorted(VALUES)), st.sampled_from(sorted(PLACES)))
 Strange = tuple[str, str]
-STORABLE = [(kind, place) for kind in WATCHED for place in (OF_REVISIONS if kind == CONTROLLER_REVISION else OF_EVERY_KIND)]
+STORABLE = [(kind, target) for kind in WATCHED for target in (OF_REVISIONS if kind == CONTROLLER_REVISION else OF_EVERY_KIND)]
 WHOLE = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 
 
@@ -161,8 +161,8 @@ def test_one_that_is_got_by_name_is_read_or_refused_and_can_be_written_down(kind
 @given(st.sampled_from(STORABLE), st.sampled_from(sorted(VALUES)), st.booleans())
 @settings(WHOLE, max_examples=40)
 def test_each_reconcile_ends_and_the_service_is_changed_all_the_same(where: tuple[Kind, str], value: str, is_its_own: bool) -> None:
-    kind, place = where
-    live = kind.named(asyncio.run(reading.read(strange(value, place))))
+    kind, target = where
+    live = kind.named(asyncio.run(reading.read(strange(value, target))))
 
     async def scenario(world: World) -> None:
         await world.people.create(HARDENED_SERVICE, service())
@@ -212,7 +212,7 @@ def test_every_kind_at_once_in_the_first_list_and_in_the_watches_of_a_whole_proc
     """kopf itself over HTTP: each kind has a dozen strange objects, then a canary, which is known within 5 s."""
     texts = [("1500 objects deep", "managedFields"), ("10000 objects deep", "data"), ("10000 lists deep", "spec"), ("no UTF-8", "data")]
     texts += [("half a surrogate pair", "spec"), ("an integer of 5,000 digits", "data"), ("keys twice", "status"), ("nothing", "spec")]
-    items = [strange(value, place, name=f"s{number}") for number, (value, place) in enumerate(texts)]
+    items = [strange(value, target, name=f"s{number}") for number, (value, target) in enumerate(texts)]
 
     async def scenario() -> None:
         cache, signs = Cache(), Liveness((kind.plural for kind in WATCHED), time.monotonic())

@@ -17,9 +17,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from hardened.api.parse import HardenedServiceAction, parse_action
+from hardened.api.steps import Step
 from hardened.core.actions.log import FINAL, LogEntry, bounded, has_room
+from hardened.core.model.input import Input, RollbackRequest
 from hardened.core.model.reasons import Reason
-from hardened.core.model.release import BEFORE_CUTOVER, Input, Rejection, ReleasePolicy, ReleaseState, RollbackRequest, Step
+from hardened.core.model.state import Rejection, ReleaseState
 from hardened.core.model.timing import paused, resumed
 from hardened.errors import InvalidSpec
 
@@ -39,43 +41,47 @@ class RollbackTarget:
 
 @dataclass(frozen=True)
 class AdmissionContext:
-    """What actions are judged by.
+    """What actions are judged by."""
 
-    targets: finds them, the last promoted first; key: of a revision, see ReleaseState; obstacle: why nothing can be done by hand;
-    is_deaf: what is decided could not be written down, under an older CRD; crosses: finds a revision whose migration ran since another was promoted, ""
-    for none.
-    """
-
-    record: ReleaseState | None
-    view: Input
-    terms: ReleasePolicy
+    state: ReleaseState | None
+    seen: Input
     targets: Callable[[], Sequence[RollbackTarget]]
+    """Finds what can be gone back to, the last promoted first."""
     key: Callable[[str], str]
+    """Of a revision, see ReleaseState."""
     obstacle: str = ""
+    """Why nothing can be done by hand."""
     is_deaf: bool = False
+    """What is decided could not be written down, under an older CRD."""
     crosses: Callable[[str], str] = lambda _: ""
+    """Finds a revision whose migration ran since another was promoted, "" for none."""
+
+    @property
+    def is_before_cutover(self) -> bool:
+        """Whether a release is at work, and traffic has not been led to it yet."""
+        return self.step is not None and self.step.row.before_cutover
 
     @property
     def step(self) -> Step | None:
         """Where the release is; in Keep already, where only the record does not say so yet."""
-        if self.record and self.record.step is Step.VERIFY_AFTER and self.view.stable == self.record.place:
+        if self.state and self.state.step is Step.VERIFY_AFTER and self.seen.stable == self.state.target:
             return Step.KEEP
-        return self.record.step if self.record else None
+        return self.state.step if self.state else None
 
     @property
     def serving(self) -> str:
         """The revision that clients were led to last; "" for none."""
-        if self.record and self.step in (Step.CUTOVER, Step.VERIFY_AFTER) and not self.record.is_by_hand:
-            return self.record.place.revision
-        return self.view.stable.revision if self.view.stable else ""
+        if self.state and self.step in (Step.CUTOVER, Step.VERIFY_AFTER) and not self.state.is_by_hand:
+            return self.state.target.revision
+        return self.seen.stable.revision if self.seen.stable else ""
 
 
 @dataclass(frozen=True)
 class Admission:
-    """What was decided. record: as an accepted action leaves it; is_news: status does not say so yet."""
+    """What was decided. state: as an accepted action leaves it; is_news: status does not say so yet."""
 
     entries: tuple[LogEntry, ...]
-    record: ReleaseState | None
+    state: ReleaseState | None
     is_news: bool = False
 
 
@@ -97,7 +103,7 @@ class _Begun:
 @dataclass(frozen=True)
 class _Done:
     said: str
-    record: ReleaseState
+    state: ReleaseState
 
 
 _Ruled = _Refused | _Begun | _Done
@@ -118,7 +124,7 @@ def unseen(bodies: Iterable[Mapping[str, Any]], entries: Iterable[LogEntry]) -> 
 def judged(
     actions: Iterable[HardenedServiceAction],
     entries: Sequence[LogEntry],
-    stakes: AdmissionContext,
+    context: AdmissionContext,
     now: datetime,
     present: Collection[str] = (),
     unanswered: Collection[str] = (),
@@ -127,8 +133,8 @@ def judged(
 
     entries: what is remembered; present, unanswered: see `bounded`; now: timezone-aware.
     """
-    if stakes.is_deaf:
-        return Admission(tuple(entries), stakes.record)
+    if context.is_deaf:
+        return Admission(tuple(entries), context.state)
     under_way = next((e.action for e in entries if e.phase == "Running"), "")
     found, open_ones = list(entries), set(unanswered)
     for action in sorted(actions, key=_urgency):
@@ -136,15 +142,15 @@ def judged(
             continue
         if not has_room(found, open_ones):
             break
-        ruled = _ruled(action, stakes, under_way, now)
+        ruled = _ruled(action, context, under_way, now)
         if isinstance(ruled, _Begun) and action.spec.action == "Rollback":
             found = [_overtaken(entry, now) for entry in found]
         found.append(_entry(action, ruled, now))
         open_ones.add(action.name)
         if not isinstance(ruled, _Refused):
-            record = ruled.record if isinstance(ruled, _Done) else stakes.record
-            return Admission(bounded(found, present, open_ones), record, is_news=True)
-    return Admission(bounded(found, present, open_ones), stakes.record, is_news=len(found) > len(entries))
+            state = ruled.state if isinstance(ruled, _Done) else context.state
+            return Admission(bounded(found, present, open_ones), state, is_news=True)
+    return Admission(bounded(found, present, open_ones), context.state, is_news=len(found) > len(entries))
 
 
 def _overtaken(entry: LogEntry, now: datetime) -> LogEntry:
@@ -161,10 +167,10 @@ def pending_rollback(entries: Iterable[LogEntry]) -> RollbackRequest | None:
     return RollbackRequest(entry.revision, Rejection(entry.left, entry.key, Reason.ROLLED_BACK, entry.by, after_cutover=True))
 
 
-def pending_abort(entries: Iterable[LogEntry], record: ReleaseState | None) -> str | None:
+def pending_abort(entries: Iterable[LogEntry], state: ReleaseState | None) -> str | None:
     """Who aborts the record's release, and why; None where nobody does."""
     entry = _running(entries, "Abort")
-    return entry.by if entry and record and record.place.revision == entry.revision else None
+    return entry.by if entry and state and state.target.revision == entry.revision else None
 
 
 def pending_retry(entries: Iterable[LogEntry]) -> str:
@@ -174,16 +180,16 @@ def pending_retry(entries: Iterable[LogEntry]) -> str:
 
 
 def settled(
-    entries: Iterable[LogEntry], record: ReleaseState | None, view: Input, marked: Collection[str], failed: str, now: datetime
+    entries: Iterable[LogEntry], state: ReleaseState | None, seen: Input, marked: Collection[str], failed: str, now: datetime
 ) -> tuple[LogEntry, ...]:
     """The entries once the record is as given. marked: the keys that marks reject; failed: why a rollback ended without success."""
-    return tuple(_settled(e, record, view, marked, failed, now) if e.phase == "Running" else e for e in entries)
+    return tuple(_settled(e, state, seen, marked, failed, now) if e.phase == "Running" else e for e in entries)
 
 
-def _settled(entry: LogEntry, record: ReleaseState | None, view: Input, marked: Collection[str], failed: str, now: datetime) -> LogEntry:
-    stable = view.stable.revision if view.stable else ""
-    is_back = record is not None and record.step is Step.SWITCH_BACK and record.confirmed_at is not None
-    is_quiet = record is None or record.step in (Step.KEEP, Step.UNDO) or is_back
+def _settled(entry: LogEntry, state: ReleaseState | None, seen: Input, marked: Collection[str], failed: str, now: datetime) -> LogEntry:
+    stable = seen.stable.revision if seen.stable else ""
+    is_back = state is not None and state.step is Step.SWITCH_BACK and state.confirmed_at is not None
+    is_quiet = state is None or state.step in (Step.KEEP, Step.UNDO) or is_back
     match entry.action:
         case "Retry" if entry.key not in marked:
             return entry.ended("Succeeded", f"revision {entry.revision} is released anew", now)
@@ -191,9 +197,9 @@ def _settled(entry: LogEntry, record: ReleaseState | None, view: Input, marked: 
             return entry.ended("Failed", f"revision {entry.revision} does not serve: {failed}", now)
         case "Rollback" if is_quiet and stable == entry.revision:
             return entry.ended("Succeeded", f"revision {entry.revision} serves again; {entry.left} is rejected until it is retried", now)
-        case "Abort" if record and record.place.revision == entry.revision and record.step is Step.KEEP:
+        case "Abort" if state and state.target.revision == entry.revision and state.step is Step.KEEP:
             return entry.ended("Failed", f"revision {entry.revision} was promoted before: roll back instead", now)
-        case "Abort" if is_quiet or (record and record.place.revision != entry.revision):
+        case "Abort" if is_quiet or (state and state.target.revision != entry.revision):
             return entry.ended("Succeeded", f"the release of revision {entry.revision} is over", now)
         case _:
             return entry
@@ -227,18 +233,18 @@ def _running(entries: Iterable[LogEntry], action: str) -> LogEntry | None:
 # ---- the verbs
 
 
-def _ruled(action: HardenedServiceAction, stakes: AdmissionContext, under_way: str, now: datetime) -> _Ruled:
+def _ruled(action: HardenedServiceAction, context: AdmissionContext, under_way: str, now: datetime) -> _Ruled:
     if action.created_at is not None and now - action.created_at > MOST_AGE:
         return _Refused("it was more than 5 minutes old when it was first seen: make it anew if it still holds")
-    if stakes.obstacle:
-        return _Refused(stakes.obstacle)
-    if stakes.view.is_held and action.spec.action not in _ORDER:
+    if context.obstacle:
+        return _Refused(context.obstacle)
+    if context.seen.is_held and action.spec.action not in _ORDER:
         return _Refused("the spec cannot be used as it is, and nothing new is released until it is put right: see the Ready condition")
     if under_way == "Rollback" and action.spec.action != "Abort":
         return _Refused("a rollback is under way: wait for its end, or abort it before its cutover")
-    ruled = _VERBS[action.spec.action](action.spec.revision or "", stakes, now)
+    ruled = _VERBS[action.spec.action](action.spec.revision or "", context, now)
     if isinstance(ruled, _Begun) and action.spec.action == "Rollback" and not action.spec.across_migration:
-        crossed = stakes.crosses(ruled.revision)
+        crossed = context.crosses(ruled.revision)
         if crossed:
             return _Refused(
                 f"the migration of revision {crossed} ran since revision {ruled.revision} was promoted, and is not undone by a rollback: "
@@ -248,15 +254,15 @@ def _ruled(action: HardenedServiceAction, stakes: AdmissionContext, under_way: s
 
 
 def _rollback(revision: str, s: AdmissionContext, _: datetime) -> _Ruled:
-    if s.view.replicas == 0:
+    if s.seen.replicas == 0:
         return _Refused("0 replicas are wanted: nothing serves, and nothing can be gone back to")
     possible = [t for t in s.targets() if t.revision != s.serving]
     choice = f"possible are {', '.join(t.revision for t in possible)}" if possible else "there is none to go back to"
     if revision == s.serving != "":
-        is_early = s.step in BEFORE_CUTOVER
+        is_early = s.is_before_cutover
         return _Refused(f"revision {revision} serves already; {'Abort ends the release; ' if is_early else ''}{choice}")
-    if s.step is Step.SWITCH_BACK and s.view.stable and revision in ("", s.view.stable.revision):
-        return _Refused(f"traffic is being led back to revision {s.view.stable.revision} already")
+    if s.step is Step.SWITCH_BACK and s.seen.stable and revision in ("", s.seen.stable.revision):
+        return _Refused(f"traffic is being led back to revision {s.seen.stable.revision} already")
     if revision and revision not in {t.revision for t in possible}:
         return _Refused(f"revision {revision} was never promoted, is not kept any more, or is rejected: {choice}")
     if not possible:
@@ -266,60 +272,60 @@ def _rollback(revision: str, s: AdmissionContext, _: datetime) -> _Ruled:
 
 
 def _promote(revision: str, s: AdmissionContext, _: datetime) -> _Ruled:
-    record = s.record
-    if record is None or record.is_rollback or s.step not in BEFORE_CUTOVER or not s.terms.is_manual:
+    state = s.state
+    if state is None or state.is_rollback or not s.is_before_cutover or not s.seen.policy.is_manual:
         return _Refused("no release waits to be promoted")
-    if record.place.revision != revision:
-        return _Refused(f"revision {record.place.revision} is the one to be promoted, not {revision}: see what changed")
-    if record.is_approved or s.step is Step.SCALE_UP:
+    if state.target.revision != revision:
+        return _Refused(f"revision {state.target.revision} is the one to be promoted, not {revision}: see what changed")
+    if state.is_approved or s.step is Step.SCALE_UP:
         return _Refused(f"revision {revision} is promoted already")
     then = "" if s.step is Step.APPROVAL else " once its checks have passed"
     return _Done(
-        f"revision {revision} takes over{then}{', when it is resumed' if record.paused_at else ''}", replace(record, is_approved=True)
+        f"revision {revision} takes over{then}{', when it is resumed' if state.paused_at else ''}", replace(state, is_approved=True)
     )
 
 
 def _abort(revision: str, s: AdmissionContext, _: datetime) -> _Ruled:
-    record = s.record
-    if record is None or s.step in (Step.KEEP, Step.SWITCH_BACK, Step.UNDO):
+    state = s.state
+    if state is None or s.step in (Step.KEEP, Step.SWITCH_BACK, Step.UNDO):
         return _Refused("no release is at work" if s.step is not Step.KEEP else "the release was promoted: roll back instead")
-    if record.place.revision != revision:
-        return _Refused(f"revision {record.place.revision} is being released, not {revision}")
-    if record.is_rollback and s.step not in BEFORE_CUTOVER:
+    if state.target.revision != revision:
+        return _Refused(f"revision {state.target.revision} is being released, not {revision}")
+    if state.is_rollback and not s.is_before_cutover:
         return _Refused("the rollback is in its cutover: it ends within its deadline")
-    return _Begun(f"the release of revision {revision} is ended", revision, record.key)
+    return _Begun(f"the release of revision {revision} is ended", revision, state.key)
 
 
 def _retry(revision: str, s: AdmissionContext, _: datetime) -> _Ruled:
-    if s.view.wanted != revision:
-        return _Refused(f"the spec asks for revision {s.view.wanted}, not for {revision}")
-    if s.view.key not in s.view.rejected:
+    if s.seen.wanted != revision:
+        return _Refused(f"the spec asks for revision {s.seen.wanted}, not for {revision}")
+    if s.seen.key not in s.seen.rejected:
         return _Refused(f"revision {revision} is not rejected")
-    return _Begun(f"revision {revision} is released anew", revision, s.view.key)
+    return _Begun(f"revision {revision} is released anew", revision, s.seen.key)
 
 
 def _pause(revision: str, s: AdmissionContext, now: datetime) -> _Ruled:
-    record = s.record
-    if record is None or s.step is Step.KEEP:
+    state = s.state
+    if state is None or s.step is Step.KEEP:
         return _Refused("no release is at work")
-    if s.step not in BEFORE_CUTOVER or record.is_rollback:
+    if not s.is_before_cutover or state.is_rollback:
         return _Refused(
-            f"a release cannot be paused in {s.step}: it has to come to an end" if not record.is_rollback else "a rollback is under way"
+            f"a release cannot be paused in {s.step}: it has to come to an end" if not state.is_rollback else "a rollback is under way"
         )
-    if revision not in ("", record.place.revision):
-        return _Refused(f"revision {record.place.revision} is being released, not {revision}")
-    if record.paused_at:
+    if revision not in ("", state.target.revision):
+        return _Refused(f"revision {state.target.revision} is being released, not {revision}")
+    if state.paused_at:
         return _Refused("the release is paused already")
-    return _Done(f"the release of revision {record.place.revision} is paused in {s.step}", paused(record, now))
+    return _Done(f"the release of revision {state.target.revision} is paused in {s.step}", paused(state, now))
 
 
 def _resume(revision: str, s: AdmissionContext, now: datetime) -> _Ruled:
-    record = s.record
-    if record is None or not record.paused_at:
+    state = s.state
+    if state is None or not state.paused_at:
         return _Refused("no release is paused")
-    if revision not in ("", record.place.revision):
-        return _Refused(f"the release of revision {record.place.revision} is paused, not {revision}")
-    return _Done(f"the release of revision {record.place.revision} goes on in {s.step}", resumed(record, now))
+    if revision not in ("", state.target.revision):
+        return _Refused(f"the release of revision {state.target.revision} is paused, not {revision}")
+    return _Done(f"the release of revision {state.target.revision} goes on in {s.step}", resumed(state, now))
 
 
 _VERBS: Mapping[str, Callable[[str, AdmissionContext, datetime], _Ruled]] = {

@@ -60,12 +60,19 @@ def _strange(asked: Manifest, live: Mapping[str, Any], made: Made | None) -> Ite
     pod, own = live.get("spec") or {}, own_container(live)
     if pod.get("ephemeralContainers"):
         yield "somebody has added an ephemeral container"
-    if made is not None:
-        if live["metadata"].get("uid") != made.uid:
-            yield "it was replaced"
-        if own.get("image") != made.image:
-            yield "its image was changed"
-        return
+    yield from _strange_to(asked, pod, own) if made is None else _replaced(live, own, made)
+
+
+def _replaced(live: Mapping[str, Any], own: Manifest, made: Made) -> Iterator[str]:
+    """How a pod that this process made is another one by now."""
+    if live["metadata"].get("uid") != made.uid:
+        yield "it was replaced"
+    if own.get("image") != made.image:
+        yield "its image was changed"
+
+
+def _strange_to(asked: Manifest, pod: Manifest, own: Manifest) -> Iterator[str]:
+    """How a pod differs, field by field, from the one that was asked for."""
     wanted = asked["spec"]
     for name in sorted({*pod, *wanted} - _FREE - {"ephemeralContainers"}):
         if not _is_harmless(name, pod.get(name)) and pod.get(name) != wanted.get(name, _DEFAULTS.get(name)):

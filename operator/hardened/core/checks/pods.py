@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from hardened.api import names, verify
 from hardened.api.parse import HardenedService
+from hardened.api.steps import Step
 from hardened.core.checks.asked import TASK
 from hardened.core.checks.proof import REMOVAL_LEAD, Removal, duration
 from hardened.core.checks.tasks import (
@@ -28,8 +29,10 @@ from hardened.core.checks.verdicts import Results, job_result, load_result, prob
 from hardened.core.desired.check_pod import START_SECONDS, job_pod, load_pod, verifier_pod
 from hardened.core.model.kit import Kit
 from hardened.core.model.manifest import ChildKey, Manifest
-from hardened.core.model.release import ReleasePolicy, ReleaseState, Step, Target, other
+from hardened.core.model.release_policy import ReleasePolicy
 from hardened.core.model.revision import Revision
+from hardened.core.model.state import ReleaseState
+from hardened.core.model.target import Target, other
 from hardened.core.observe.facts import Facts
 from hardened.core.observe.task_pods import own_container, own_state
 
@@ -79,35 +82,35 @@ class CheckPod:
         return self.names == (ZERO_LOSS,)
 
 
-def verifiers(facts: Facts, record: ReleaseState | None, terms: ReleasePolicy, kit: Kit, now: datetime) -> list[CheckPod]:
+def check_pods(facts: Facts, state: ReleaseState | None, policy: ReleasePolicy, kit: Kit, now: datetime) -> list[CheckPod]:
     """The verifier pods of the record's step."""
-    revision = facts.revision(record.place.revision, record.place.color) if record else None
+    revision = facts.revision(state.target.revision, state.target.color) if state else None
     # What is gone back to has passed before: nothing waits for a check of it.
-    if record is None or record.is_rollback or revision is None or not revision.fields or not kit.image:
+    if state is None or state.is_rollback or revision is None or not revision.fields or not kit.image:
         return []
-    maker = _Maker(facts.svc, revision, record.place, record.started_at, kit)
+    maker = _Maker(facts.svc, revision, state.target, state.started_at, kit)
     # Where its pods are available, it is there: what refuses a connection from then on fails.
-    is_there = record.step in (Step.VERIFY_BEFORE, Step.VERIFY_AFTER)
-    spec, wait = facts.svc.spec.verify, timedelta() if is_there else terms.progress_deadline
+    is_there = state.step in (Step.VERIFY_BEFORE, Step.VERIFY_AFTER)
+    spec, wait = facts.svc.spec.verify, timedelta() if is_there else policy.progress_deadline
     found: list[CheckPod] = []
-    if record.step in (Step.PREVIEW, Step.VERIFY_BEFORE):
+    if state.step in (Step.PREVIEW, Step.VERIFY_BEFORE):
         checks = maker.checks(_concerning(facts, revision, spec.before_cutover), Purpose.BEFORE, wait)
-        is_preview = record.step is Step.PREVIEW
+        is_preview = state.step is Step.PREVIEW
         for each in checks:
-            is_early = is_preview and _is_early(facts, each, record.place)
-            found.append(replace(each, is_early=is_early, stale_at=None if is_preview else _stale_at(facts, each, record)))
-    if record.step is Step.VERIFY_AFTER:
+            is_early = is_preview and _is_early(facts, each, state.target)
+            found.append(replace(each, is_early=is_early, stale_at=None if is_preview else _stale_at(facts, each, state)))
+    if state.step is Step.VERIFY_AFTER:
         found += maker.checks(_concerning(facts, revision, spec.after_cutover.checks), Purpose.AFTER, wait)
-    is_next = record.step is Step.PREVIEW and not terms.has_checks_before and not terms.is_manual
+    is_next = state.step is Step.PREVIEW and not policy.has_checks_before and not policy.is_manual
     # Before the first release there is nothing to lose. In place, pods come and go until the cutover is over, and what is lost by then may
     # be the old revision's: it is asked after that.
-    is_away = record.strategy != "BlueGreen" and record.step is not Step.VERIFY_AFTER
-    if facts.stable and not is_away and (record.step in _PROBED or is_next):
-        purpose = Purpose.WINDOW if record.is_probed_anew else Purpose.CUTOVER
+    is_away = state.strategy != "BlueGreen" and state.step is not Step.VERIFY_AFTER
+    if facts.stable and not is_away and (state.step in _PROBED or is_next):
+        purpose = Purpose.WINDOW if state.is_probed_anew else Purpose.CUTOVER
         # Made after the window it ends by itself: nobody else knows when it has begun to ask, on a node that is slow to run it.
-        is_late = record.window_ends_at is not None and now >= record.window_ends_at
-        probe = maker.probe(purpose, _again(terms) if is_late else terms.window + 2 * terms.progress_deadline, wait)
-        found += [replace(each, has_enough=_has_enough(facts, each, record, terms, now)) for each in probe]
+        is_late = state.window_ends_at is not None and now >= state.window_ends_at
+        probe = maker.probe(purpose, _again(policy) if is_late else policy.window + 2 * policy.progress_deadline, wait)
+        found += [replace(each, has_enough=_has_enough(facts, each, state, policy, now)) for each in probe]
     return found
 
 
@@ -119,19 +122,19 @@ def _concerning(facts: Facts, revision: Revision, checks: Sequence[verify.Check]
     return [check for check in checks or () if check.target is None or tcp_port(revision, check.target.port)]
 
 
-def _is_early(facts: Facts, verifier: CheckPod, place: Target) -> bool:
+def _is_early(facts: Facts, verifier: CheckPod, target: Target) -> bool:
     """Those that ask wait for their first connection as long as it takes, and it must not be another revision's; the others do not."""
     if verifier.key in facts.observed.children:
         return False
-    return verifier.reads is not results_of or _has_others(facts, place)
+    return verifier.reads is not results_of or _has_others(facts, target)
 
 
-def _stale_at(facts: Facts, verifier: CheckPod, record: ReleaseState) -> datetime | None:
+def _stale_at(facts: Facts, verifier: CheckPod, state: ReleaseState) -> datetime | None:
     """When a verifier that was made before its pods were there has waited in vain: nobody listens anywhere, and it would wait on."""
     live = facts.observed.children.get(verifier.key)
-    if live is None or verifier.reads is not results_of or record.entered_at is None or _task(live) == _task(verifier.manifest):
+    if live is None or verifier.reads is not results_of or state.entered_at is None or _task(live) == _task(verifier.manifest):
         return None
-    return record.entered_at + timedelta(seconds=verifier.manifest["spec"]["activeDeadlineSeconds"] - START_SECONDS) + _HEARD
+    return state.entered_at + timedelta(seconds=verifier.manifest["spec"]["activeDeadlineSeconds"] - START_SECONDS) + _HEARD
 
 
 def _task(pod: Manifest) -> str:
@@ -139,31 +142,31 @@ def _task(pod: Manifest) -> str:
     return next((str(each.get("value", "")) for each in own_container(pod).get("env") or () if each["name"] == TASK), "")
 
 
-def _has_others(facts: Facts, place: Target) -> bool:
+def _has_others(facts: Facts, target: Target) -> bool:
     """Whether a place may still have pods of the revision before."""
-    rollout = facts.rollout(place.color)
+    rollout = facts.rollout(target.color)
     # A template is written where no pod is left: one that its controller has not seen yet gets none of another revision.
-    if rollout is None or (rollout.total == 0 and (rollout.is_current or rollout.revision == place.revision)):
+    if rollout is None or (rollout.total == 0 and (rollout.is_current or rollout.revision == target.revision)):
         return False
-    return rollout.revision != place.revision or not rollout.is_settled
+    return rollout.revision != target.revision or not rollout.is_settled
 
 
-def _has_enough(facts: Facts, probe: CheckPod, record: ReleaseState, terms: ReleasePolicy, now: datetime) -> bool:
+def _has_enough(facts: Facts, probe: CheckPod, state: ReleaseState, policy: ReleasePolicy, now: datetime) -> bool:
     """Whether the window has passed; for a probe that began in it, or after it, as long again: nobody else has looked."""
     live = facts.observed.children.get(probe.key)
-    if live is None or record.window_ends_at is None or record.cutover_at is None:
+    if live is None or state.window_ends_at is None or state.cutover_at is None:
         return False
-    ends, began_at = record.window_ends_at, _began_at(live)
+    ends, began_at = state.window_ends_at, _began_at(live)
     # Made as one would be made now: after the window, whatever the clocks of others say. That one ends by itself.
     ends_by_itself = live["spec"].get("activeDeadlineSeconds") == probe.manifest["spec"]["activeDeadlineSeconds"]
     if began_at is None or ends_by_itself:
         return False
-    return now >= (ends if began_at <= record.cutover_at else max(ends, began_at + _again(terms)))
+    return now >= (ends if began_at <= state.cutover_at else max(ends, began_at + _again(policy)))
 
 
-def _again(terms: ReleasePolicy) -> timedelta:
+def _again(policy: ReleasePolicy) -> timedelta:
     """How long a probe asks that the window was no help to."""
-    return max(terms.window, _LEAST_PROBE)
+    return max(policy.window, _LEAST_PROBE)
 
 
 def _began_at(live: Manifest) -> datetime | None:
@@ -172,13 +175,13 @@ def _began_at(live: Manifest) -> datetime | None:
     return datetime.fromisoformat(running["startedAt"]) if running else None
 
 
-def removal_verifiers(facts: Facts, removal: Removal | None, kit: Kit) -> list[CheckPod]:
+def removal_pods(facts: Facts, removal: Removal | None, kit: Kit) -> list[CheckPod]:
     """The probe of a removal: at most one, and none where it could not ask."""
-    revision = facts.revision(removal.place.revision, removal.place.color) if removal else None
+    revision = facts.revision(removal.target.revision, removal.target.color) if removal else None
     if removal is None or revision is None or not revision.fields or not kit.image:
         return []
-    maker = _Maker(facts.svc, revision, removal.place, removal.started_at, kit)
-    lasts = duration(grace_of(facts, other(removal.place.color)))
+    maker = _Maker(facts.svc, revision, removal.target, removal.started_at, kit)
+    lasts = duration(grace_of(facts, other(removal.target.color)))
     return [replace(v, is_optional=True, has_enough=removal.is_over) for v in maker.probe(Purpose.REMOVAL, lasts, REMOVAL_LEAD)]
 
 
@@ -197,8 +200,8 @@ def is_verifier(live: Manifest) -> bool:
 class _Maker:
     """Makes the verifiers of one release."""
 
-    def __init__(self, svc: HardenedService, revision: Revision, place: Target, started_at: datetime, kit: Kit) -> None:
-        self._svc, self._revision, self._place, self._started_at, self._kit = svc, revision, place, started_at, kit
+    def __init__(self, svc: HardenedService, revision: Revision, target: Target, started_at: datetime, kit: Kit) -> None:
+        self._svc, self._revision, self._place, self._started_at, self._kit = svc, revision, target, started_at, kit
         #: For the pods: with what is said of those of this revision.
         self._as_checked = replace(svc, spec=revision.spec)
 

@@ -8,10 +8,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from hardened.api.steps import Step
 from hardened.core.checks.tasks import ZERO_LOSS
 from hardened.core.checks.verdicts import Pending, Reported, Results
 from hardened.core.model.proof import Counts, Proof
-from hardened.core.model.release import CheckOutcome, ReleaseState, Step, Target
+from hardened.core.model.state import CheckOutcome, ReleaseState
+from hardened.core.model.target import Target
 
 #: The probe of the removal starts this long before the end of Keep: time for its pod to be scheduled, and to start.
 REMOVAL_LEAD = timedelta(seconds=10)
@@ -25,36 +27,36 @@ _SWITCHED = frozenset({Step.VERIFY_AFTER, Step.SWITCH_BACK, Step.KEEP})
 
 @dataclass(frozen=True)
 class Removal:
-    """That the probe of a removal should run now. place, started_at: see Proof; is_over: it is to end, and to report what it has."""
+    """That the probe of a removal should run now. target, started_at: see Proof; is_over: it is to end, and to report what it has."""
 
-    place: Target
+    target: Target
     started_at: datetime
     is_over: bool = False
 
 
-def removal(record: ReleaseState | None, proof: Proof | None, now: datetime) -> Removal | None:
+def removal(state: ReleaseState | None, proof: Proof | None, now: datetime) -> Removal | None:
     """The removal that is to be watched, by what is written down."""
-    if record and record.step is Step.KEEP and record.keep_until:
-        return Removal(record.place, record.started_at) if now >= record.keep_until - REMOVAL_LEAD else None
+    if state and state.step is Step.KEEP and state.keep_until:
+        return Removal(state.target, state.started_at) if now >= state.keep_until - REMOVAL_LEAD else None
     if proof and proof.removed_by:
-        return Removal(proof.place, proof.started_at, is_over=now >= proof.removed_by)
+        return Removal(proof.target, proof.started_at, is_over=now >= proof.removed_by)
     return None
 
 
 def proven(
-    before: Proof | None, record: ReleaseState | None, following: ReleaseState | None, said: Results | None, grace: timedelta, now: datetime
+    before: Proof | None, state: ReleaseState | None, following: ReleaseState | None, said: Results | None, grace: timedelta, now: datetime
 ) -> Proof | None:
     """The proof as it is to be written, beside the record `following`.
 
-    before, record: as they were written; said: by the probe of the removal, None where there is none; grace: what the previous stack's pods
+    before, state: as they were written; said: by the probe of the removal, None where there is none; grace: what the previous stack's pods
     may take to end. The proof of a release stays until the next one has something to say.
     """
     proof = before
-    for each in (record, following):
+    for each in (state, following):
         if each and each.step in _SWITCHED:
             proof = _switched(proof, each)
-    if record and record.step is Step.KEEP:
-        return _begun(proof, record, following, now + grace)
+    if state and state.step is Step.KEEP:
+        return _begun(proof, state, following, now + grace)
     return _ended(proof, said, now) if proof and proof.removed_by and proof == before else proof
 
 
@@ -63,30 +65,30 @@ def duration(grace: timedelta) -> timedelta:
     return REMOVAL_LEAD + grace + REPORT_WAIT
 
 
-def look_at(record: ReleaseState | None, proof: Proof | None, now: datetime) -> datetime | None:
+def look_at(state: ReleaseState | None, proof: Proof | None, now: datetime) -> datetime | None:
     """When the probe of a removal is to be started, ended, or read."""
-    if record and record.step is Step.KEEP and record.keep_until:
-        return record.keep_until - REMOVAL_LEAD if now < record.keep_until - REMOVAL_LEAD else None
+    if state and state.step is Step.KEEP and state.keep_until:
+        return state.keep_until - REMOVAL_LEAD if now < state.keep_until - REMOVAL_LEAD else None
     if proof and proof.removed_by:
         return proof.removed_by if now < proof.removed_by else now + _LOOK_AGAIN
     return None
 
 
-def _switched(proof: Proof | None, record: ReleaseState) -> Proof | None:
+def _switched(proof: Proof | None, state: ReleaseState) -> Proof | None:
     """With what the probe of the cutover says of a release. One that says nothing before its removal leaves the proof as it is."""
-    counts = _counts(record.outcomes)
-    is_same = proof is not None and proof.started_at == record.started_at
+    counts = _counts(state.outcomes)
+    is_same = proof is not None and proof.started_at == state.started_at
     if proof and is_same:
         return replace(proof, cutover=counts or proof.cutover)
-    return Proof(record.place, record.started_at, counts) if counts else proof
+    return Proof(state.target, state.started_at, counts) if counts else proof
 
 
-def _begun(proof: Proof | None, record: ReleaseState, following: ReleaseState | None, removed_by: datetime) -> Proof | None:
+def _begun(proof: Proof | None, state: ReleaseState, following: ReleaseState | None, removed_by: datetime) -> Proof | None:
     """Once Keep is over, the previous stack's pods leave; not where somebody goes back to them."""
-    is_same = following is not None and following.started_at == record.started_at
+    is_same = following is not None and following.started_at == state.started_at
     if is_same or (following is not None and following.is_rollback):
         return proof
-    mine = proof if proof and proof.started_at == record.started_at else Proof(record.place, record.started_at)
+    mine = proof if proof and proof.started_at == state.started_at else Proof(state.target, state.started_at)
     return replace(mine, removed_by=removed_by)
 
 

@@ -6,62 +6,64 @@ from dataclasses import replace
 from datetime import datetime
 
 from hardened.api.parse import HardenedService
+from hardened.api.steps import Step
 from hardened.api.verify import Check, PrometheusCheck
+from hardened.core.model.input import Verdict
 from hardened.core.model.measurement import Query, Sample
-from hardened.core.model.release import CheckOutcome, ReleaseState, Step, Verdict
+from hardened.core.model.state import CheckOutcome, ReleaseState
 
 
-def measured_checks(svc: HardenedService, record: ReleaseState | None) -> list[tuple[str, PrometheusCheck]]:
+def measured_checks(svc: HardenedService, state: ReleaseState | None) -> list[tuple[str, PrometheusCheck]]:
     """The checks by query of the record's step; in Preview, those that are to be asked next: until then nothing is known of them."""
     spec = svc.spec.verify
     checks: Sequence[Check] = ()
-    if record and record.step in (Step.PREVIEW, Step.VERIFY_BEFORE):
+    if state and state.step in (Step.PREVIEW, Step.VERIFY_BEFORE):
         checks = spec.before_cutover or ()
-    if record and record.step is Step.VERIFY_AFTER:
+    if state and state.step is Step.VERIFY_AFTER:
         checks = spec.after_cutover.checks or ()
     return [(check.name, check.prometheus) for check in checks if check.prometheus]
 
 
-def due(svc: HardenedService, record: ReleaseState | None, now: datetime) -> tuple[Query, ...]:
+def due(svc: HardenedService, state: ReleaseState | None, now: datetime) -> tuple[Query, ...]:
     """The queries to ask now: those never asked for this release, and those whose interval has passed."""
-    if record is None or record.step is Step.PREVIEW:
+    if state is None or state.step is Step.PREVIEW:
         return ()
-    known = {outcome.name: outcome for outcome in record.outcomes}
+    known = {outcome.name: outcome for outcome in state.outcomes}
     found = []
-    for name, check in measured_checks(svc, record):
+    for name, check in measured_checks(svc, state):
         asked_at = known[name].asked_at if name in known else None
         if asked_at is None or now >= asked_at + check.interval:
-            found.append(Query(name, _filled(check.query, svc, record), f"{record.epoch} {record.step}"))
+            found.append(Query(name, _filled(check.query, svc, state), f"{state.fencing_token} {state.step}"))
     return tuple(found)
 
 
-def next_due(svc: HardenedService, record: ReleaseState | None, unanswered: frozenset[str] = frozenset()) -> datetime | None:
+def next_due(svc: HardenedService, state: ReleaseState | None, unanswered: frozenset[str] = frozenset()) -> datetime | None:
     """When the next query is to be asked, as far as each was asked before. unanswered: checks that are being asked: whoever does, tells."""
-    if record is None:
+    if state is None:
         return None
-    known = {outcome.name: outcome.asked_at for outcome in record.outcomes}
-    waits = [(name, check) for name, check in measured_checks(svc, record) if name not in unanswered]
+    known = {outcome.name: outcome.asked_at for outcome in state.outcomes}
+    waits = [(name, check) for name, check in measured_checks(svc, state) if name not in unanswered]
     times = [asked_at + check.interval for name, check in waits if (asked_at := known.get(name))]
     return min(times, default=None)
 
 
-def sampled(svc: HardenedService, record: ReleaseState, samples: Mapping[str, Sample], now: datetime) -> ReleaseState:
+def sampled(svc: HardenedService, state: ReleaseState, samples: Mapping[str, Sample], now: datetime) -> ReleaseState:
     """The record with what the queries gave. requests counts the samples that say something, failed those out of bounds."""
-    known = {outcome.name: outcome for outcome in record.outcomes}
-    for name, check in measured_checks(svc, record):
+    known = {outcome.name: outcome for outcome in state.outcomes}
+    for name, check in measured_checks(svc, state):
         if name in samples:
             known[name] = _counted(known.get(name) or CheckOutcome(name, has_passed=False), check, samples[name], now)
-    return replace(record, outcomes=tuple(known.values()))
+    return replace(state, outcomes=tuple(known.values()))
 
 
-def verdicts(svc: HardenedService, record: ReleaseState | None) -> list[tuple[Verdict, str]]:
+def verdicts(svc: HardenedService, state: ReleaseState | None) -> list[tuple[Verdict, str]]:
     """What the checks by query of the record's step say so far."""
-    known = {outcome.name: outcome for outcome in record.outcomes} if record else {}
-    return [_verdict(name, check, known.get(name)) for name, check in measured_checks(svc, record)]
+    known = {outcome.name: outcome for outcome in state.outcomes} if state else {}
+    return [_verdict(name, check, known.get(name)) for name, check in measured_checks(svc, state)]
 
 
-def _filled(query: str, svc: HardenedService, record: ReleaseState) -> str:
-    words = {"color": record.place.color, "revision": record.place.revision, "service": svc.name, "namespace": svc.namespace}
+def _filled(query: str, svc: HardenedService, state: ReleaseState) -> str:
+    words = {"color": state.target.color, "revision": state.target.revision, "service": svc.name, "namespace": svc.namespace}
     for word, value in words.items():
         query = query.replace(f"$({word})", value)
     return query

@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from hardened.api.steps import Step
 from hardened.core.checks import queries
 from hardened.core.checks.asked import strangeness
 from hardened.core.checks.pods import CheckPod
 from hardened.core.checks.tasks import ZERO_LOSS
 from hardened.core.checks.verdicts import NoData, Pending, Reported, Results, health, verdict
+from hardened.core.model.input import Verdict
 from hardened.core.model.manifest import ChildKey
-from hardened.core.model.release import CheckOutcome, ReleaseState, Step, Verdict
+from hardened.core.model.state import CheckOutcome, ReleaseState
 from hardened.core.observe.facts import Facts
 from hardened.core.observe.task_pods import is_running
 
@@ -33,34 +35,34 @@ class CheckResults:
 NOTHING_HEARD = CheckResults((Verdict.UNKNOWN, ""), (Verdict.UNKNOWN, ""), ())
 
 
-def heard(facts: Facts, record: ReleaseState | None, wanted: Sequence[CheckPod], has_image: bool) -> CheckResults:
+def check_results(facts: Facts, state: ReleaseState | None, wanted: Sequence[CheckPod], has_image: bool) -> CheckResults:
     """What the verifiers of the record's step, and the pods of its revision themselves, say."""
-    if record is None:
+    if state is None:
         return NOTHING_HEARD
     reports = [(verifier, _report(facts, verifier)) for verifier in wanted]
     verdicts = [verdict(report, verifier.names) for verifier, report in reports]
     spec = facts.svc.spec.verify
     # What a newer spec asks for is not asked of this one.
-    is_wanted = facts.wanted.name == record.place.revision
+    is_wanted = facts.wanted.name == state.target.revision
     needs_image = (
         not has_image
         and is_wanted
         and not all(check.prometheus for check in (*(spec.before_cutover or ()), *(spec.after_cutover.checks or ())))
     )
     nobody = (Verdict.UNKNOWN, "the operator's settings name no image for verifiers: set verifier.image") if needs_image else None
-    measured = queries.verdicts(facts.svc, record)
+    measured = queries.verdicts(facts.svc, state)
     asked = [said for (verifier, _), said in zip(reports, verdicts, strict=True) if not verifier.is_probe]
-    before, after = [*asked, *measured], [_health(facts, record), *verdicts, *measured]
-    if record.step not in _ASKED_BEFORE:
+    before, after = [*asked, *measured], [_health(facts, state), *verdicts, *measured]
+    if state.step not in _ASKED_BEFORE:
         before.append((Verdict.UNKNOWN, ""))  # nobody asks then, and that says nothing
-    return CheckResults(nobody or _all(before), nobody or _all(after), _outcomes(record, reports))
+    return CheckResults(nobody or _all(before), nobody or _all(after), _outcomes(state, reports))
 
 
-def watched(facts: Facts, record: ReleaseState, wanted: Sequence[CheckPod]) -> ReleaseState:
+def watched(facts: Facts, state: ReleaseState, wanted: Sequence[CheckPod]) -> ReleaseState:
     """The record as it enters VerifyAfter. A probe that has ended by then tells of the revision before, whose failures do not count."""
     ended = any(v.is_probe and isinstance(_report(facts, v), Reported) for v in wanted)
-    outcomes = tuple(outcome for outcome in record.outcomes if outcome.name != ZERO_LOSS)
-    return replace(record, is_probed_anew=ended, outcomes=outcomes)
+    outcomes = tuple(outcome for outcome in state.outcomes if outcome.name != ZERO_LOSS)
+    return replace(state, is_probed_anew=ended, outcomes=outcomes)
 
 
 def unheard(facts: Facts, wanted: Sequence[CheckPod]) -> dict[ChildKey, datetime]:
@@ -72,7 +74,7 @@ def unheard(facts: Facts, wanted: Sequence[CheckPod]) -> dict[ChildKey, datetime
     return {key: datetime.fromisoformat(live["metadata"]["creationTimestamp"]) + _MADE_ANEW_AFTER for key, live in silent.items()} | stale
 
 
-def said_of_removal(facts: Facts, wanted: Sequence[CheckPod]) -> Results | None:
+def removal_results(facts: Facts, wanted: Sequence[CheckPod]) -> Results | None:
     """What the probe of a removal says; None where there is none."""
     return next((_report(facts, verifier) for verifier in wanted), None)
 
@@ -91,12 +93,12 @@ def _report(facts: Facts, verifier: CheckPod) -> Results:
     return NoData(message) if found is Verdict.UNKNOWN else said
 
 
-def _health(facts: Facts, record: ReleaseState) -> tuple[Verdict, str]:
-    if record.cutover_at is None or facts.pods is None:
+def _health(facts: Facts, state: ReleaseState) -> tuple[Verdict, str]:
+    if state.cutover_at is None or facts.pods is None:
         return Verdict.UNKNOWN, "the pods of the new revision were not seen"
     # The kubelet's times are whole seconds.
-    since = record.cutover_at.replace(microsecond=0)
-    return health(facts.pods_at(record.place), 0, facts.svc.spec.verify.after_cutover.max_restarts, since)
+    since = state.cutover_at.replace(microsecond=0)
+    return health(facts.pods_at(state.target), 0, facts.svc.spec.verify.after_cutover.max_restarts, since)
 
 
 def _all(said: Sequence[tuple[Verdict, str]]) -> tuple[Verdict, str]:
@@ -108,7 +110,7 @@ def _all(said: Sequence[tuple[Verdict, str]]) -> tuple[Verdict, str]:
     return Verdict.PASSED, ""
 
 
-def _outcomes(record: ReleaseState, reports: Sequence[tuple[CheckPod, Results]]) -> tuple[CheckOutcome, ...]:
+def _outcomes(state: ReleaseState, reports: Sequence[tuple[CheckPod, Results]]) -> tuple[CheckOutcome, ...]:
     """Those of earlier steps stay; the same check again replaces its own."""
     new = [
         CheckOutcome(r.name, r.has_passed, r.message, r.requests, r.failed)
@@ -118,4 +120,4 @@ def _outcomes(record: ReleaseState, reports: Sequence[tuple[CheckPod, Results]])
         if r.name in verifier.names
     ]
     names = {outcome.name for outcome in new}
-    return (*(old for old in record.outcomes if old.name not in names), *new)
+    return (*(old for old in state.outcomes if old.name not in names), *new)

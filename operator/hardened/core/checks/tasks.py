@@ -16,8 +16,8 @@ from hardened.api.parse import HardenedService
 from hardened.api.verify import PROBE_NAME, LoadCheck
 from hardened.core.desired.service import preview_name
 from hardened.core.model.manifest import Manifest, digest, without_none
-from hardened.core.model.release import Target
 from hardened.core.model.revision import Revision
+from hardened.core.model.target import Target
 
 #: Requests a second of the zero-loss probe: few enough to cost nothing, enough to see a loss of 100 ms.
 PROBE_RATE = 20
@@ -156,14 +156,14 @@ def _seconds(duration: timedelta) -> str:
     return f"{duration.total_seconds():g}s"
 
 
-def told(svc: HardenedService, place: Target, purpose: Purpose) -> dict[str, str]:
+def told(svc: HardenedService, target: Target, purpose: Purpose) -> dict[str, str]:
     """What a command of the team's is told of the revision that it checks, as environment variables."""
     return {
         "HARDENED_HOST": preview_host(svc) if purpose is Purpose.BEFORE else clients_host(svc),
         "HARDENED_SERVICE": svc.name,
         "HARDENED_NAMESPACE": svc.namespace,
-        "HARDENED_COLOR": place.color,
-        "HARDENED_REVISION": place.revision,
+        "HARDENED_COLOR": target.color,
+        "HARDENED_REVISION": target.revision,
     }
 
 
@@ -175,9 +175,9 @@ def task_seconds(task: Manifest) -> int:
     return math.ceil(wait + max([*checks, *probes], default=0))
 
 
-def pod_name(svc: HardenedService, place: Target, started_at: datetime, purpose: Purpose, check: str = "") -> str:
+def pod_name(svc: HardenedService, target: Target, started_at: datetime, purpose: Purpose, check: str = "") -> str:
     """The name of a release's verifier pod: whoever looks again finds the same one. check: for a pod that makes one check alone."""
-    release = digest([place.color, place.revision, started_at.astimezone(UTC).isoformat()], 8)
+    release = digest([target.color, target.revision, started_at.astimezone(UTC).isoformat()], 8)
     return names.child_name(svc.name, "verify", *([check] if check else []), str(purpose), release)
 
 

@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from hardened.api.parse import HardenedService
+from hardened.core.model.input import Verdict
 from hardened.core.model.manifest import Manifest
 from hardened.core.model.reasons import Reason
-from hardened.core.model.release import Verdict
 from hardened.core.observe import diagnosis
 from hardened.core.observe.observed import Ownership, is_deleting, may_run, owner_of
 from hardened.core.observe.task_pods import ended_in_time, interruption, is_over, own_container, own_part, own_state, own_status

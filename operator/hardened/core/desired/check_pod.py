@@ -12,10 +12,11 @@ from hardened.core.desired.metadata import labels, metadata
 from hardened.core.desired.template import mounts, pod_security, volumes
 from hardened.core.model.kit import Amounts, Kit
 from hardened.core.model.manifest import Manifest, canonical, without_none
+from hardened.core.model.release_policy import POD_START
 from hardened.core.model.revision import Revision
 
 #: Seconds beyond the task itself: to be scheduled, to pull the image, and to answer the last request.
-START_SECONDS = 120
+START_SECONDS = int(POD_START.total_seconds())
 
 #: What it has done by then would be lost. None lives longer than its deadline.
 _NOT_TO_BE_MOVED = {"cluster-autoscaler.kubernetes.io/safe-to-evict": "false", "karpenter.sh/do-not-disrupt": "true"}

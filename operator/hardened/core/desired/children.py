@@ -16,13 +16,13 @@ from hardened.core.desired.service import is_previewed, preview_service, selecto
 from hardened.core.desired.service_account import service_account
 from hardened.core.model.annotations import NO_ANNOTATIONS, RevisionAnnotations
 from hardened.core.model.manifest import Manifest, digest
-from hardened.core.model.release import COLORS, Target
 from hardened.core.model.revision import Revision
+from hardened.core.model.target import COLORS, Target
 
 
 @dataclass(frozen=True)
 class DesiredStack:
-    """One colour as it should be. number: the revision's place in the history; epoch: see `deployment`; has_clients: see
+    """One colour as it should be. number: the revision's place in the history; fencing_token: see `deployment`; has_clients: see
     `disruption_budget`."""
 
     color: str
@@ -30,17 +30,17 @@ class DesiredStack:
     number: int
     replicas: int
     marks: RevisionAnnotations = NO_ANNOTATIONS
-    epoch: str = ""
+    fencing_token: str = ""
     has_clients: bool = True
 
 
 @dataclass(frozen=True)
 class Route:
-    """What a Service should select, and whose ports it should have. epoch: see `switch_service`."""
+    """What a Service should select, and whose ports it should have. fencing_token: see `switch_service`."""
 
     revision: Revision
     selector: Mapping[str, str]
-    epoch: str = ""
+    fencing_token: str = ""
 
 
 def desired_children(svc: HardenedService, stacks: Sequence[DesiredStack], switch: Route, preview: Route | None) -> list[Manifest]:
@@ -56,8 +56,8 @@ def desired_children(svc: HardenedService, stacks: Sequence[DesiredStack], switc
         service_account(svc),
         *(each for s in known for each in (network_policy(svc, s.revision, s.color), _budget(svc, s))),
         *claims(svc),
-        *(deployment(svc, s.revision, s.color, s.replicas, s.epoch) for s in stacks),
-        switch_service(svc, switch.revision, switch.selector, switch.epoch),
+        *(deployment(svc, s.revision, s.color, s.replicas, s.fencing_token) for s in stacks),
+        switch_service(svc, switch.revision, switch.selector, switch.fencing_token),
         preview_service(svc, preview.revision, preview.selector) if preview else None,
     ]
     return [signed(manifest) for manifest in wanted if manifest]

@@ -15,15 +15,15 @@ def deployment_name(svc: HardenedService, color: str) -> str:
     return names.child_name(svc.name, color)
 
 
-def deployment(svc: HardenedService, revision: Revision, color: str, replicas: int, epoch: str = "") -> Manifest:
+def deployment(svc: HardenedService, revision: Revision, color: str, replicas: int, fencing_token: str = "") -> Manifest:
     """The revision's stored template, verbatim, plus the colour. replicas: 0 to 1000.
 
-    epoch: another one before traffic is led to this colour. That changes the object's resourceVersion: whoever still means to take the
-    colour down, as one decided before, is told that it has changed.
+    fencing_token: another one before traffic is led to this colour. That changes the object's resourceVersion: whoever still means to take
+    the colour down, as one decided before, is told that it has changed.
     """
     marked = metadata(svc, deployment_name(svc, color), "app", color=color, revision=revision.name)
-    if epoch:
-        marked["annotations"] = {names.EPOCH_ANNOTATION: epoch}
+    if fencing_token:
+        marked["annotations"] = {names.EPOCH_ANNOTATION: fencing_token}
     meta = revision.template["metadata"]
     template = {**revision.template, "metadata": {**meta, "labels": {**meta["labels"], names.COLOR_LABEL: color}}}
     return {

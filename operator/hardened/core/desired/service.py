@@ -8,8 +8,8 @@ from hardened.api.parse import HardenedService
 from hardened.api.service import HardenedServiceSpec
 from hardened.core.desired.metadata import metadata, stack_selector
 from hardened.core.model.manifest import Manifest, without_none
-from hardened.core.model.release import COLORS, Target
 from hardened.core.model.revision import Revision
+from hardened.core.model.target import COLORS, Target
 
 #: As a selected revision: no pod has it. A selector that is removed would leave the endpoints of before standing.
 NOBODY = "none"
@@ -25,34 +25,34 @@ def is_previewed(spec: HardenedServiceSpec) -> bool:
     return bool(spec.verify.before_cutover) or spec.release.promotion == "Manual"
 
 
-def selector(svc: HardenedService, place: Target | None) -> dict[str, str]:
+def selector(svc: HardenedService, target: Target | None) -> dict[str, str]:
     """Selects the pods of one revision in one colour; None: nobody."""
-    if place is None:
+    if target is None:
         return {names.SERVICE_LABEL: svc.name, names.REVISION_LABEL: NOBODY}
-    return {**stack_selector(svc, place.color), names.REVISION_LABEL: place.revision}
+    return {**stack_selector(svc, target.color), names.REVISION_LABEL: target.revision}
 
 
-def leads_to(live: Mapping[str, Any], svc: HardenedService) -> Target | None:
+def active_target(live: Mapping[str, Any], svc: HardenedService) -> Target | None:
     """Where a live Service leads, or None where that is nobody, or no place of this service."""
     found = live["spec"].get("selector") or {}
     color, revision = found.get(names.COLOR_LABEL), found.get(names.REVISION_LABEL)
-    place = Target(color, revision) if color in COLORS and revision else None
-    return place if found == selector(svc, place) else None
+    target = Target(color, revision) if color in COLORS and revision else None
+    return target if found == selector(svc, target) else None
 
 
 def is_strange(live: Mapping[str, Any], svc: HardenedService) -> bool:
     """Whether a live Service has a selector that is never written here for a release."""
     found = live["spec"].get("selector") or {}
-    return found not in (selector(svc, leads_to(live, svc)), selector(svc, None))
+    return found not in (selector(svc, active_target(live, svc)), selector(svc, None))
 
 
-def switch_service(svc: HardenedService, revision: Revision, selects: Mapping[str, str], epoch: str = "") -> Manifest | None:
+def switch_service(svc: HardenedService, revision: Revision, selects: Mapping[str, str], fencing_token: str = "") -> Manifest | None:
     """The Service that clients use. Its ports are those of the revision that it leads to. None for a worker without ports.
 
-    epoch: see Record.recall.
+    fencing_token: see Record.recall.
     """
     given = svc.spec.service
-    annotations = {**(given.annotations or {}), **({names.EPOCH_ANNOTATION: epoch} if epoch else {})}
+    annotations = {**(given.annotations or {}), **({names.EPOCH_ANNOTATION: fencing_token} if fencing_token else {})}
     return _service(svc, svc.name, "service", revision, selects, annotations, given.type)
 
 

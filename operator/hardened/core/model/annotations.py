@@ -8,7 +8,7 @@ from typing import Any
 
 from hardened.api import names
 from hardened.core.model.reasons import Reason
-from hardened.core.model.release import Rejection
+from hardened.core.model.state import Rejection
 
 #: Rejections that are kept of one revision, the newest last, and the length of each message: an annotation is not to grow for ever.
 LIMIT = 8
@@ -50,7 +50,7 @@ class RevisionAnnotations:
         others = [known for known in self.rejections if known.key != rejection.key]
         return replace(self, rejections=(*others, replace(rejection, message=rejection.message[:MESSAGE_LIMIT]))[-LIMIT:])
 
-    def forgiven(self, key: str) -> "RevisionAnnotations":
+    def cleared(self, key: str) -> "RevisionAnnotations":
         """Without the rejection under this key."""
         return replace(self, rejections=tuple(known for known in self.rejections if known.key != key))
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from hardened.core.model.release import Target
+from hardened.core.model.target import Target
 
 
 @dataclass(frozen=True)
@@ -16,12 +16,12 @@ class Counts:
 
 @dataclass(frozen=True)
 class Proof:
-    """status.proof. place, started_at: of the release, as in its record; cutover, removal: None for no data.
+    """status.proof. target, started_at: of the release, as in its record; cutover, removal: None for no data.
 
     removed_by: when the previous stack's last pod is gone; None once the probe of the removal has ended, or before the removal begins.
     """
 
-    place: Target
+    target: Target
     started_at: datetime
     cutover: Counts | None = None
     removal: Counts | None = None

@@ -3,24 +3,24 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from hardened.core.model.release import ReleaseState
+from hardened.core.model.state import ReleaseState
 
 
-def paused(record: ReleaseState, now: datetime) -> ReleaseState:
+def paused(state: ReleaseState, now: datetime) -> ReleaseState:
     """The record of a release that nothing happens in until it is resumed."""
-    return replace(held(record, now), paused_at=now)
+    return replace(held(state, now), paused_at=now)
 
 
-def held(record: ReleaseState, now: datetime) -> ReleaseState:
+def held(state: ReleaseState, now: datetime) -> ReleaseState:
     """The record of a release whose time stands still, as that of a suspended service does."""
-    return replace(record, remaining=max(record.deadline - now, timedelta()), deadline=None) if record.deadline else record
+    return replace(state, remaining=max(state.deadline - now, timedelta()), deadline=None) if state.deadline else state
 
 
-def resumed(record: ReleaseState, now: datetime) -> ReleaseState:
+def resumed(state: ReleaseState, now: datetime) -> ReleaseState:
     """The record of a release that goes on, with the time that it had left."""
-    entered_at = record.entered_at + (now - record.paused_at) if record.entered_at and record.paused_at else record.entered_at
-    deadline = now + record.remaining if record.remaining is not None else None
-    return replace(record, paused_at=None, remaining=None, deadline=deadline, entered_at=entered_at)
+    entered_at = state.entered_at + (now - state.paused_at) if state.entered_at and state.paused_at else state.entered_at
+    deadline = now + state.remaining if state.remaining is not None else None
+    return replace(state, paused_at=None, remaining=None, deadline=deadline, entered_at=entered_at)
 
 
 def has_passed(deadline: datetime | None, now: datetime) -> bool:

@@ -10,11 +10,13 @@ from datetime import UTC, datetime
 from typing import Any, get_args
 
 from hardened.api.duration import duration, duration_text
+from hardened.api.steps import Step
 from hardened.api.strategy import Strategy
 from hardened.core.model.manifest import Manifest, without_none
 from hardened.core.model.proof import Counts, Proof
 from hardened.core.model.reasons import Reason
-from hardened.core.model.release import COLORS, CheckOutcome, Migration, Rejection, ReleaseState, Step, Target
+from hardened.core.model.state import CheckOutcome, Migration, Rejection, ReleaseState
+from hardened.core.model.target import COLORS, Target
 
 _TIMES = {
     "startedAt": "started_at",
@@ -30,32 +32,32 @@ _TIMES = {
 _LINE_LIMIT = 512
 
 
-def written(record: ReleaseState) -> Manifest:
+def written(state: ReleaseState) -> Manifest:
     """The record as status.release. Times carry microseconds: a window of a second is not to become none."""
-    times = {name: _stamp(getattr(record, field)) for name, field in _TIMES.items()}
+    times = {name: _stamp(getattr(state, field)) for name, field in _TIMES.items()}
     return without_none(
-        revision=record.place.revision,
-        color=record.place.color,
-        key=record.key,
-        strategy=record.strategy,
-        step=str(record.step),
-        replicas=record.replicas,
-        available=record.available or None,
-        rejected=True if record.is_rejected else None,
-        probedAnew=True if record.is_probed_anew else None,
-        checks=[_outcome(each) for each in record.outcomes] or None,
-        rollback=True if record.is_rollback else None,
-        left=rejection_written(record.left) if record.left else None,
-        approved=True if record.is_approved else None,
-        remaining=duration_text(record.remaining) if record.remaining is not None else None,
-        yielded=True if record.has_yielded else None,
-        migration=str(record.migration) if record.migration else None,
-        undoProblem=record.undo_problem[:_LINE_LIMIT] or None,
+        revision=state.target.revision,
+        color=state.target.color,
+        key=state.key,
+        strategy=state.strategy,
+        step=str(state.step),
+        replicas=state.replicas,
+        available=state.available or None,
+        rejected=True if state.is_rejected else None,
+        probedAnew=True if state.is_probed_anew else None,
+        checks=[_outcome(each) for each in state.outcomes] or None,
+        rollback=True if state.is_rollback else None,
+        left=rejection_written(state.left) if state.left else None,
+        approved=True if state.is_approved else None,
+        remaining=duration_text(state.remaining) if state.remaining is not None else None,
+        yielded=True if state.has_released_slot else None,
+        migration=str(state.migration) if state.migration else None,
+        undoProblem=state.undo_problem[:_LINE_LIMIT] or None,
         **times,
     )
 
 
-def record_of(status: Mapping[str, Any]) -> ReleaseState | None:
+def state_of(status: Mapping[str, Any]) -> ReleaseState | None:
     """The record that a status holds, or None where it holds none that can be used."""
     found = status.get("release")
     if not isinstance(found, Mapping):
@@ -84,7 +86,7 @@ def record_of(status: Mapping[str, Any]) -> ReleaseState | None:
             left=rejection_of(found.get("left")),
             is_approved=found.get("approved") is True,
             remaining=duration(remaining) if remaining is not None else None,
-            has_yielded=found.get("yielded") is True,
+            has_released_slot=found.get("yielded") is True,
             migration=Migration(migration) if migration is not None else None,
             undo_problem=str(found.get("undoProblem", "")),
             strategy=strategy,
@@ -98,13 +100,13 @@ def record_of(status: Mapping[str, Any]) -> ReleaseState | None:
 class Stable:
     """The last promoted revision, in its colour. promotion: its number, which no other promotion of the service has."""
 
-    place: Target
+    target: Target
     promotion: int
 
 
 def stable_written(stable: Stable) -> Manifest:
     """As status.stable."""
-    return {"color": stable.place.color, "revision": stable.place.revision, "promotion": stable.promotion}
+    return {"color": stable.target.color, "revision": stable.target.revision, "promotion": stable.promotion}
 
 
 def stable_of(status: Mapping[str, Any]) -> Stable | None:
@@ -119,8 +121,8 @@ def stable_of(status: Mapping[str, Any]) -> Stable | None:
 def proof_written(proof: Proof) -> Manifest:
     """As status.proof."""
     return without_none(
-        revision=proof.place.revision,
-        color=proof.place.color,
+        revision=proof.target.revision,
+        color=proof.target.color,
         startedAt=_stamp(proof.started_at),
         cutover=_counted(proof.cutover),
         removal=_counted(proof.removal),

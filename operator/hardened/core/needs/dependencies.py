@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hardened.api.parse import HardenedService
+from hardened.api.steps import Step
 from hardened.core.checks.asked import strangeness
 from hardened.core.checks.pods import CheckPod
 from hardened.core.checks.tasks import Purpose, pod_name, task_seconds
@@ -16,7 +17,7 @@ from hardened.core.checks.verdicts import NoData, Reported, Results, results_of
 from hardened.core.desired.check_pod import verifier_pod
 from hardened.core.model.kit import Kit
 from hardened.core.model.manifest import Manifest
-from hardened.core.model.release import ReleaseState, Step
+from hardened.core.model.state import ReleaseState
 from hardened.core.observe.facts import Facts
 from hardened.errors import FieldError
 
@@ -62,14 +63,14 @@ def in_circles(body: Mapping[str, Any], needs: Mapping[str, frozenset[str]]) -> 
     return [FieldError("spec.dependsOn", text)]
 
 
-def dependency_pods(facts: Facts, record: ReleaseState | None, kit: Kit) -> list[CheckPod]:
+def dependency_pods(facts: Facts, state: ReleaseState | None, kit: Kit) -> list[CheckPod]:
     """The verifier of the addresses, in the steps that ask for them."""
     addresses = _addresses(facts)
-    if record is None or record.is_rollback or record.paused_at or record.step not in _PURPOSES or not addresses or not kit.image:
+    if state is None or state.is_rollback or state.paused_at or state.step not in _PURPOSES or not addresses or not kit.image:
         return []
     checks = [_check(facts.svc, number, address) for number, address in enumerate(addresses)]
     task: Manifest = {"authority": facts.svc.name, "waitSeconds": _WAIT_SECONDS, "checks": checks}
-    name = pod_name(facts.svc, record.place, record.started_at, _PURPOSES[record.step])
+    name = pod_name(facts.svc, state.target, state.started_at, _PURPOSES[state.step])
     pod = verifier_pod(facts.svc, name, task, kit=kit, seconds=task_seconds(task))
     return [CheckPod(pod, tuple(check["name"] for check in checks), _connected)]
 

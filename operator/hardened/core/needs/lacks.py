@@ -1,26 +1,24 @@
 """What a release lacks of its surroundings at this moment, all of it in one place."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass
 
 from hardened.core.checks.pods import CheckPod
 from hardened.core.model.finding import Diagnosis
+from hardened.core.model.input import Input, Needs
 from hardened.core.model.kit import Kit
-from hardened.core.model.release import Hooks, Input, ReleasePolicy, ReleaseState
-from hardened.core.needs import preflight
-from hardened.core.needs import unmade_checks
+from hardened.core.model.state import ReleaseState
+from hardened.core.needs import preflight, unmade_checks
 from hardened.core.needs.preflight import Shortfall
 from hardened.core.needs.room import lack_of_room
 from hardened.core.needs.services import is_stopped
 from hardened.core.observe.facts import Facts
-from hardened.core.release.in_place import InPlace
 
 
 @dataclass(frozen=True)
 class Lacks:
     """short: what is not there before its first pod; crowded: why its pods find no room; refusal: why pods of its checks could not be made,
-    before it begins in place; hampered: why they are not at work; is_unwatched: see Hooks; is_stopped: another service is in its
+    before it begins in place; hampered: why they are not at work; is_unwatched: see Needs; is_stopped: another service is in its
     way, or what has its revision's name is forged.
     """
 
@@ -31,10 +29,9 @@ class Lacks:
     is_unwatched: bool = False
     is_stopped: bool = False
 
-    def in_hooks(self, hooks: Hooks, cause: Diagnosis | None) -> Hooks:
-        """The hooks of the release with what it lacks."""
-        return replace(
-            hooks,
+    def needs(self, cause: Diagnosis | None) -> Needs:
+        """What the release lacks, as its steps ask for it. cause: why its pods are not available."""
+        return Needs(
             is_held=self.short != preflight.NOTHING or self.is_stopped or self.refusal is not None,
             has_no_room=self.crowded is not None,
             is_blind=self.hampered is not None,
@@ -48,24 +45,22 @@ class Lacks:
             return self.short.room or self.refusal
         if before is None or after is None or after.step is not before.step or after.deadline is not None:
             return None
-        return self.crowded or (self.hampered if after.step in unmade_checks.JUDGED else None)
+        return self.crowded or (self.hampered if after.step.row.is_judged else None)
 
     def are_told_by_nobody(self, after: ReleaseState | None, *, is_held: bool) -> bool:
         """Whether it has to be looked at again soon: nobody tells when a quota is raised."""
-        return is_held or (after is not None and after.step in unmade_checks.JUDGED and self.hampered is not None)
+        return is_held or (after is not None and after.step.row.is_judged and self.hampered is not None)
 
 
-def lacks_of(
-    facts: Facts, record: ReleaseState | None, pods: Sequence[CheckPod], view: Input, terms: ReleasePolicy, kit: Kit, now: datetime
-) -> Lacks:
-    """What the record's release lacks, and the one that would begin now. pods: of the checks of its step."""
-    refusal, unable = unmade_checks.refusal(facts), unmade_checks.unable(facts, record, kit)
-    hampered = unable or unmade_checks.hindrance(facts, record, pods, terms, now) or refusal
+def lacks_of(facts: Facts, state: ReleaseState | None, pods: Sequence[CheckPod], seen: Input, kit: Kit) -> Lacks:
+    """What the state's release lacks, and the one that would begin now. pods: of the checks of its step."""
+    refusal, unable = unmade_checks.refusal(facts), unmade_checks.unable(facts, state, kit)
+    hampered = unable or unmade_checks.hindrance(facts, state, pods, seen.policy, seen.now) or refusal
     return Lacks(
-        short=preflight.shortfall(facts, view, terms, kit, pods, now),
-        crowded=lack_of_room(facts, record),
-        refusal=refusal or (unable if isinstance(view, InPlace) else None),
+        short=preflight.shortfall(facts, seen, kit, pods),
+        crowded=lack_of_room(facts, state),
+        refusal=refusal or (unable if seen.in_place else None),
         hampered=hampered,
-        is_unwatched=hampered is not None or unmade_checks.lacks(facts, record, pods),
+        is_unwatched=hampered is not None or unmade_checks.lacks(facts, state, pods),
         is_stopped=is_stopped(facts) or bool(facts.forged),
     )

@@ -8,24 +8,25 @@ read nodes. Pods that no node takes are waited for once they are there: see `roo
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from hardened.core.checks.pods import CheckPod, verifiers
+from hardened.api.steps import Step
+from hardened.core.checks.pods import CheckPod, check_pods
 from hardened.core.desired.deployment import deployment
 from hardened.core.desired.template import files_name
 from hardened.core.model.finding import Diagnosis
+from hardened.core.model.input import Input
 from hardened.core.model.kit import Kit
 from hardened.core.model.manifest import Manifest
 from hardened.core.model.reasons import Reason
-from hardened.core.model.release import COLORS, Input, ReleasePolicy, ReleaseState, Step, Target, other
+from hardened.core.model.state import ReleaseState
+from hardened.core.model.target import COLORS, Target, other
 from hardened.core.needs.config_maps import Reference, missing, references
 from hardened.core.needs.dependencies import dependency_pods
 from hardened.core.needs.limits import fitted
 from hardened.core.needs.quota import Growth, rolled, shortages, surge_of
 from hardened.core.observe.facts import Facts
 from hardened.core.observe.observed import may_run
-from hardened.core.release.in_place import InPlace
-from hardened.core.release.machine import preview_size
 
 #: Nobody tells when a quota is raised, or a ConfigMap made: they are not watched.
 WAIT = timedelta(seconds=5)
@@ -53,7 +54,7 @@ def is_new(before: ReleaseState | None, after: ReleaseState | None) -> bool:
     """Whether another release begins with this move."""
     if before is None or after is None:
         return after is not None
-    return (before.place, before.key, before.started_at) != (after.place, after.key, after.started_at)
+    return (before.target, before.key, before.started_at) != (after.target, after.key, after.started_at)
 
 
 def config_maps(facts: Facts) -> frozenset[str]:
@@ -66,22 +67,22 @@ def _references(facts: Facts) -> list[Reference]:
     return [each for each in references(facts.wanted.template) if each.name != own]
 
 
-def shortfall(facts: Facts, view: Input, terms: ReleasePolicy, kit: Kit, leaving: Iterable[CheckPod], now: datetime) -> Shortfall:
+def shortfall(facts: Facts, seen: Input, kit: Kit, leaving: Iterable[CheckPod]) -> Shortfall:
     """What the revision that the spec asks for lacks. Nothing, where nobody has looked, or where it is taken for there.
 
     leaving: verifiers of the release that makes way for this one.
     """
-    seen = facts.observed.surroundings
-    if seen is None or facts.observed.is_granted:
+    namespace = facts.observed.surroundings
+    if namespace is None or facts.observed.is_granted:
         return NOTHING
     living = [live for each in leaving if (live := facts.observed.children.get(each.key)) and may_run(live)]
     growth = replace(
-        _growth(facts, view),
-        checked=_checked(facts, view, terms, kit, now),
+        _growth(facts, seen),
+        checked=_checked(facts, seen, kit),
         leaving=tuple(live["spec"] for live in living),
     )
-    short = shortages(seen.quotas, growth)
-    absent = missing(_references(facts), seen.config_maps) if seen.config_maps is not None else []
+    short = shortages(namespace.quotas, growth)
+    absent = missing(_references(facts), namespace.config_maps) if namespace.config_maps is not None else []
     remedy = "raise the ResourceQuota or free some of it"
     return Shortfall(
         Diagnosis(Reason.QUOTA_EXCEEDED, f"{'; '.join(short)}; {remedy}") if short else None,
@@ -89,36 +90,36 @@ def shortfall(facts: Facts, view: Input, terms: ReleasePolicy, kit: Kit, leaving
     )
 
 
-def _growth(facts: Facts, view: Input) -> Growth:
+def _growth(facts: Facts, seen: Input) -> Growth:
     """What is to come on top of what runs. The pods of the revision that serves stay, but for strategies that replace them."""
-    size, after = view.replicas, facts.wanted.template["spec"]
-    if isinstance(view, InPlace) and view.strategy == "Recreate":
+    size, after, here = seen.replicas, facts.wanted.template["spec"], seen.in_place
+    if here and seen.strategy == "Recreate":
         running = [color for color in COLORS if (rollout := facts.rollout(color)) and rollout.total]
         return _change(facts, running, after, ((0, size),))
-    color = view.color if isinstance(view, InPlace) else other(view.stable.color) if view.stable else COLORS[0]
+    color = here.color if here else other(seen.stable.color) if seen.stable else COLORS[0]
     rollout = facts.rollout(color)
-    if not isinstance(view, InPlace) or rollout is None or rollout.revision == facts.wanted.name:
+    if here is None or rollout is None or rollout.revision == facts.wanted.name:
         return _change(facts, [color], after, ((0, size),))  # what the idle colour still has is gone by then
     rendered = deployment(facts.svc, facts.wanted, color, size)
     return _change(facts, [color], after, (*rolled(rollout.total, size, surge_of(rendered, size)), (0, size)))
 
 
-def _checked(facts: Facts, view: Input, terms: ReleasePolicy, kit: Kit, now: datetime) -> tuple[tuple[int, tuple[Manifest, ...]], ...]:
+def _checked(facts: Facts, seen: Input, kit: Kit) -> tuple[tuple[int, tuple[Manifest, ...]], ...]:
     """The pods of checks that run at the same time, beside how many pods of the revision."""
-    place, seen = Target(COLORS[0], facts.wanted.name), facts.observed.surroundings
-    limit_ranges = seen.limit_ranges if seen else ()
-    if isinstance(view, InPlace):
-        begun, steps = ReleaseState(place, "", Step.CUTOVER, now, strategy=view.strategy), {Step.VERIFY_AFTER: view.replicas}
+    target, namespace = Target(COLORS[0], facts.wanted.name), facts.observed.surroundings
+    limit_ranges = namespace.limit_ranges if namespace else ()
+    if seen.in_place:
+        begun, sizes = ReleaseState(target, "", Step.CUTOVER, seen.now, strategy=seen.strategy), {Step.VERIFY_AFTER: seen.replicas}
     else:
-        sizes = {Step.VERIFY_BEFORE: preview_size(view, terms), Step.SCALE_UP: view.replicas, Step.VERIFY_AFTER: view.replicas}
-        begun, steps = ReleaseState(place, "", Step.PREVIEW, now), sizes
+        begun, preview = ReleaseState(target, "", Step.PREVIEW, seen.now), seen.policy.preview_size(seen.replicas)
+        sizes = {Step.VERIFY_BEFORE: preview, Step.SCALE_UP: seen.replicas, Step.VERIFY_AFTER: seen.replicas}
 
     def pods(step: Step) -> tuple[Manifest, ...]:
-        record = replace(begun, step=step)
-        found = [*verifiers(facts, record, terms, kit, now), *dependency_pods(facts, record, kit)]
+        state = replace(begun, step=step)
+        found = [*check_pods(facts, state, seen.policy, kit, seen.now), *dependency_pods(facts, state, kit)]
         return tuple(fitted(each.manifest, limit_ranges)["spec"] for each in found)
 
-    return tuple((size, pods(step)) for step, size in steps.items())
+    return tuple((size, pods(step)) for step, size in sizes.items())
 
 
 def _change(facts: Facts, colors: list[str], after: dict[str, object], stages: tuple[tuple[int, int], ...]) -> Growth:

@@ -7,59 +7,56 @@ those that are to watch it under live traffic can be made is tried before traffi
 from collections.abc import Iterable
 from datetime import datetime
 
-from hardened.core.checks.pods import CheckPod, verifiers
+from hardened.api.steps import Step
+from hardened.core.checks.pods import CheckPod, check_pods
 from hardened.core.model.finding import Diagnosis
+from hardened.core.model.input import Input
 from hardened.core.model.kit import Kit
 from hardened.core.model.manifest import Manifest
 from hardened.core.model.reasons import Reason
-from hardened.core.model.release import ReleasePolicy, ReleaseState, Step
+from hardened.core.model.release_policy import ReleasePolicy
+from hardened.core.model.state import ReleaseState
 from hardened.core.needs.preflight import is_due
 from hardened.core.observe import diagnosis
 from hardened.core.observe.facts import Facts
 from hardened.core.observe.observed import is_deleting
 from hardened.core.observe.task_pods import is_over, is_running, own_part
 
-#: The steps in which a verdict is waited for.
-JUDGED = frozenset({Step.VERIFY_BEFORE, Step.SCALE_UP, Step.VERIFY_AFTER})
 
-
-def hindrance(facts: Facts, record: ReleaseState | None, pods: Iterable[CheckPod], terms: ReleasePolicy, now: datetime) -> Diagnosis | None:
+def hindrance(facts: Facts, state: ReleaseState | None, pods: Iterable[CheckPod], policy: ReleasePolicy, now: datetime) -> Diagnosis | None:
     """Why one of the pods that the record's step waits for is not at work. None where all are, or may come yet."""
-    if record is None or record.step not in JUDGED:
+    if state is None or not state.step.row.is_judged:
         return None
-    is_late = record.step is not Step.SCALE_UP and _is_late(record, terms, now)
+    is_late = not state.step.row.is_growing and _is_late(state, policy, now)
     return next((found for each in pods if not each.is_optional and (found := _hindrance(facts, each, is_late=is_late))), None)
 
 
-def unable(facts: Facts, record: ReleaseState | None, kit: Kit) -> Diagnosis | None:
+def unable(facts: Facts, state: ReleaseState | None, kit: Kit) -> Diagnosis | None:
     """That nobody can make the checks which the record's revision is to pass from now on."""
-    verify, is_before = facts.svc.spec.verify, record is not None and record.step in (Step.PREVIEW, Step.VERIFY_BEFORE)
+    verify, is_before = facts.svc.spec.verify, state is not None and state.step.row.checks == "before"
     asked = (verify.before_cutover if is_before else verify.after_cutover.checks) or ()
-    is_wanted = record is None or facts.wanted.name == record.place.revision
+    is_wanted = state is None or facts.wanted.name == state.target.revision
     if kit.image or not is_wanted or all(check.prometheus for check in asked):
         return None
     return Diagnosis(Reason.NO_DATA, "the operator's settings name no image for the pods of its checks: set verifier.image")
 
 
-def lacks(facts: Facts, record: ReleaseState | None, pods: Iterable[CheckPod]) -> bool:
+def lacks(facts: Facts, state: ReleaseState | None, pods: Iterable[CheckPod]) -> bool:
     """Whether a pod that the record's step waits for is not there. Until it was tried to make it nobody knows whether it can be made."""
-    if record is None or record.step not in JUDGED:
+    if state is None or not state.step.row.is_judged:
         return False
     return any(each.key not in facts.observed.children for each in pods if not (each.is_optional or each.is_early))
 
 
-def to_try(
-    facts: Facts, before: ReleaseState | None, after: ReleaseState | None, terms: ReleasePolicy, kit: Kit, now: datetime
-) -> tuple[Manifest, ...]:
+def to_try(facts: Facts, before: ReleaseState | None, after: ReleaseState | None, seen: Input, kit: Kit) -> tuple[Manifest, ...]:
     """The pods of VerifyAfter that are not there yet, where the move from one record to the next is the last one before they are needed.
 
     In place that is the beginning of the release: once it has come to its cutover, its pods take the place of those that serve.
     """
     if after is None or after.is_rollback or not _is_last(before, after):
         return ()
-    pods = verifiers(
-        facts, ReleaseState(after.place, after.key, Step.VERIFY_AFTER, after.started_at, strategy=after.strategy), terms, kit, now
-    )
+    watched = ReleaseState(after.target, after.key, Step.VERIFY_AFTER, after.started_at, strategy=after.strategy)
+    pods = check_pods(facts, watched, seen.policy, kit, seen.now)
     return tuple(each.manifest for each in pods if each.key not in facts.observed.children)
 
 
@@ -75,11 +72,11 @@ def _is_last(before: ReleaseState | None, after: ReleaseState) -> bool:
     return after.step is Step.CUTOVER and before is not None and before.step is Step.SCALE_UP
 
 
-def _is_late(record: ReleaseState, terms: ReleasePolicy, now: datetime) -> bool:
+def _is_late(state: ReleaseState, policy: ReleasePolicy, now: datetime) -> bool:
     """Whether the time is over that pods have to start, on nodes that are slow."""
-    if record.step is Step.VERIFY_AFTER:
-        return record.window_ends_at is None or now >= record.window_ends_at + terms.progress_deadline
-    return record.deadline is None or now >= record.deadline
+    if state.step is Step.VERIFY_AFTER:
+        return state.window_ends_at is None or now >= state.window_ends_at + policy.progress_deadline
+    return state.deadline is None or now >= state.deadline
 
 
 def _hindrance(facts: Facts, pod: CheckPod, *, is_late: bool) -> Diagnosis | None:

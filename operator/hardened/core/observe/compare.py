@@ -81,10 +81,10 @@ def _list(name: str, wanted: Sequence[Any], live: Any, path: str, parent: Mappin
     by_key = {tuple(item.get(k) for k in keys): item for item in live if isinstance(item, dict)}
     for item in wanted:
         key = tuple(item.get(k) for k in keys)
-        place = f"{path}[{'/'.join(map(str, key))}]"
+        target = f"{path}[{'/'.join(map(str, key))}]"
         if key not in by_key:
-            return place
-        found = _map(item, by_key[key], place)
+            return target
+        found = _map(item, by_key[key], target)
         if found:
             return found
     return None

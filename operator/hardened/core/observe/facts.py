@@ -7,12 +7,13 @@ from typing import Any
 
 from hardened.api import names
 from hardened.api.parse import HardenedService
-from hardened.core.desired.service import leads_to, preview_name, selector
+from hardened.core.desired.service import active_target, preview_name, selector
 from hardened.core.model.annotations import RevisionAnnotations, annotations_of
 from hardened.core.model.manifest import ChildKey, Manifest
-from hardened.core.model.release import COLORS, Rejection, ReleaseState, Target
 from hardened.core.model.revision import Revision, object_name
-from hardened.core.model.written import Stable, record_of, rejection_of, stable_of
+from hardened.core.model.state import Rejection, ReleaseState
+from hardened.core.model.target import COLORS, Target
+from hardened.core.model.written import Stable, rejection_of, stable_of, state_of
 from hardened.core.observe.fixed import as_it_can_be
 from hardened.core.observe.observed import Observed, Ownership, is_deleting, owner_of
 from hardened.core.observe.ownership import applied_fields, is_edited
@@ -44,9 +45,9 @@ class Facts:
         self.stable = self._stable()
 
     @cached_property
-    def record(self) -> ReleaseState | None:
+    def state(self) -> ReleaseState | None:
         """The release at work, as status has it."""
-        return record_of(self.before)
+        return state_of(self.before)
 
     def stack_name(self, color: str) -> str:
         """The name of a colour's Deployment, budget and policy."""
@@ -74,7 +75,7 @@ class Facts:
         if live:
             return annotations_of(live, revision)
         known, pin = stable_of(self.before), rejection_of(self.before.get("pin"))
-        promotion = known.promotion if known and known.place.revision == revision else 0
+        promotion = known.promotion if known and known.target.revision == revision else 0
         # What it was promoted under is what it has to pass now, as far as anybody knows.
         key = key_of(revision, self.svc.spec) if promotion and revision == self.wanted.name else ""
         return RevisionAnnotations(promotion, (pin,) if pin and pin.revision == revision else (), promoted_key=key)
@@ -89,13 +90,13 @@ class Facts:
         """The keys that marks reject. A pin in status goes with the status that is written without it."""
         return frozenset(r.key for live in self.kept.usable for r in annotations_of(live, revision_of(live)).rejections)
 
-    def epoch(self, color: str) -> str:
+    def fencing_token(self, color: str) -> str:
         """The mark of the release that last led traffic to this colour."""
         live = self.deployments.get(color)
         return _epoch(live) if live else ""
 
     @property
-    def switch_epoch(self) -> str | None:
+    def active_fencing_token(self) -> str | None:
         """What the switch Service is marked with, see ReleaseState.recall; None where no Service is there."""
         return _epoch(self.switch) if self.switch else None
 
@@ -177,9 +178,9 @@ class Facts:
 
         return tuple(filter(may_be, self.foreign_pods))
 
-    def pods_at(self, place: Target) -> list[Manifest]:
+    def pods_at(self, target: Target) -> list[Manifest]:
         """The application's pods of a place, as far as they were listed."""
-        return [pod for pod in self.pods or () if is_at(pod, place)]
+        return [pod for pod in self.pods or () if is_at(pod, target)]
 
     # ---- inside
 
@@ -209,29 +210,29 @@ class Facts:
         promotion, revision = max(((annotations_of(r, "").promotion, revision_of(r)) for r in self.kept.usable), default=(0, ""))
         # In place its pods may serve on beside what is being rolled out, and nobody asked for the one before it.
         is_in_place = self.svc.spec.effective_strategy == "RollingUpdate"
-        if remembered and remembered.promotion > promotion and (is_in_place or self._is_known(remembered.place)):
+        if remembered and remembered.promotion > promotion and (is_in_place or self._is_known(remembered.target)):
             return remembered
         if not promotion:
             return None
         # In which colour: where traffic goes, where status says, where it runs; in none of them it is to be brought up again.
-        told = [leads_to(self.switch, self.svc) if self.switch else None, remembered.place if remembered else None]
-        named = [place for place in told if place and place.revision == revision]
-        running = [place for place in (*named, *(Target(color, revision) for color in COLORS)) if self._runs(place)]
+        told = [active_target(self.switch, self.svc) if self.switch else None, remembered.target if remembered else None]
+        named = [target for target in told if target and target.revision == revision]
+        running = [target for target in (*named, *(Target(color, revision) for color in COLORS)) if self._runs(target)]
         return Stable((*running, *named, Target(COLORS[0], revision))[0], promotion)
 
-    def _is_known(self, place: Target) -> bool:
+    def _is_known(self, target: Target) -> bool:
         """Whether anything tells what a place runs, where somebody deleted what was stored of it."""
-        return self._runs(place) or place.revision == self.wanted.name
+        return self._runs(target) or target.revision == self.wanted.name
 
-    def _runs(self, place: Target) -> bool:
-        rollout = self.rollout(place.color)
-        return rollout is not None and rollout.revision == place.revision
+    def _runs(self, target: Target) -> bool:
+        rollout = self.rollout(target.color)
+        return rollout is not None and rollout.revision == target.revision
 
 
-def is_at(pod: Manifest, place: Target) -> bool:
+def is_at(pod: Manifest, target: Target) -> bool:
     """Whether a pod has the labels of a place."""
     labels = pod["metadata"].get("labels") or {}
-    return (labels.get(names.COLOR_LABEL), labels.get(names.REVISION_LABEL)) == (place.color, place.revision)
+    return (labels.get(names.COLOR_LABEL), labels.get(names.REVISION_LABEL)) == (target.color, target.revision)
 
 
 def _controller(live: Manifest) -> str:

@@ -6,11 +6,11 @@ from typing import Any
 from hardened.api import names
 from hardened.api.parse import HardenedService, parse_spec
 from hardened.api.service import AT_ONCE_FIELDS
+from hardened.api.steps import Step
 from hardened.core.model.annotations import annotations_of
 from hardened.core.model.manifest import Manifest
 from hardened.core.model.policy import Policy
-from hardened.core.model.release import Step
-from hardened.core.model.written import record_of, stable_of
+from hardened.core.model.written import stable_of, state_of
 from hardened.core.observe.fixed import is_headless
 from hardened.core.observe.observed import Observed, Ownership, owner_of
 from hardened.core.revisions.history import History
@@ -71,12 +71,12 @@ def _as_it_is(name: str, given: Any, ours: Iterable[Manifest]) -> list[Manifest]
 
 def _revision(kept: History, status: Mapping[str, Any]) -> str:
     """The revision at work, while it may still serve; else the one that was promoted last."""
-    record = record_of(status)
-    if record and not record.is_rollback and record.step is not Step.UNDO and kept.named(record.place.revision):
-        return record.place.revision
+    state = state_of(status)
+    if state and not state.is_rollback and state.step is not Step.UNDO and kept.named(state.target.revision):
+        return state.target.revision
     promotion, name = max(((annotations_of(live, "").promotion, revision_of(live)) for live in kept.usable), default=(0, ""))
     remembered = stable_of(status)
-    return name if promotion or remembered is None else remembered.place.revision
+    return name if promotion or remembered is None else remembered.target.revision
 
 
 def _is_usable(usable: Manifest, field: str, value: Any, policy: Policy) -> bool:

@@ -86,7 +86,7 @@ class Observed:
     tried: Mapping[ChildKey, ApiFailure] | None = None
     contested: Mapping[ChildKey, str] = field(default_factory=lambda: MappingProxyType({}))
     crd_schema: str = ""
-    has_place: bool = True
+    has_slot: bool = True
     samples: Mapping[str, Sample] | None = None
     unanswered: frozenset[str] = frozenset()
     actions: tuple[Manifest, ...] = ()

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
-from hardened.core.model.release import ReleaseState, Step
-from hardened.core.model.written import record_of, rejection_of, stable_of
+from hardened.api.steps import Step
+from hardened.core.model.state import ReleaseState
+from hardened.core.model.written import rejection_of, stable_of, state_of
 
 
 class End(StrEnum):
@@ -18,16 +19,16 @@ class End(StrEnum):
     FAILED = "failed"  # a rollback by hand that did not get there
 
 
-def end_of(record: ReleaseState, status: Mapping[str, Any]) -> End | None:
+def end_of(state: ReleaseState, status: Mapping[str, Any]) -> End | None:
     """How the release of this record has ended by a later status; None while it goes on, and once it was promoted: then it is over."""
-    following, stable, pin = record_of(status), stable_of(status), rejection_of(status.get("pin"))
-    is_same = following is not None and following.started_at == record.started_at
-    if record.step is Step.KEEP or (is_same and following is not None and following.step is not Step.KEEP):
+    following, stable, pin = state_of(status), stable_of(status), rejection_of(status.get("pin"))
+    is_same = following is not None and following.started_at == state.started_at
+    if state.step is Step.KEEP or (is_same and following is not None and following.step is not Step.KEEP):
         return None
-    if stable and stable.place == record.place:
-        return End.ROLLED_BACK if record.is_rollback else End.PROMOTED
-    if record.is_rejected:
+    if stable and stable.target == state.target:
+        return End.ROLLED_BACK if state.is_rollback else End.PROMOTED
+    if state.is_rejected:
         return End.ROLLED_BACK
-    if record.is_rollback:
+    if state.is_rollback:
         return End.FAILED
-    return End.REJECTED if pin and pin.key == record.key else End.SUPERSEDED
+    return End.REJECTED if pin and pin.key == state.key else End.SUPERSEDED

@@ -6,7 +6,7 @@ standard, has no field that none of ours had, and names nothing that the fields 
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from hardened.api import names
@@ -137,10 +137,13 @@ def _found_foreign(made: Manifest, template: Manifest) -> Iterator[str]:
         if "emptyDir" not in volume and _differ(volume, volumes.get(volume["name"])):
             yield f"volume {volume['name']} is none of its fields"
     for kind in ("initContainers", "containers"):
-        wanted, found = mine.get(kind) or (), pod.get(kind) or ()
-        if [each["name"] for each in found] != [each["name"] for each in wanted]:
-            yield f"its template has other {kind} than its fields"
-            continue
+        yield from _foreign_containers(kind, mine.get(kind) or (), pod.get(kind) or ())
+
+
+def _foreign_containers(kind: str, wanted: Sequence[Manifest], found: Sequence[Manifest]) -> Iterator[str]:
+    if [each["name"] for each in found] != [each["name"] for each in wanted]:
+        yield f"its template has other {kind} than its fields"
+    else:
         for container, ours in zip(found, wanted, strict=True):
             others = [name for name in _OF_CONTAINER_FROM_FIELDS if _differ(container.get(name), ours.get(name))]
             others += _others_of_security(container, ours)

@@ -3,17 +3,18 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from hardened.api.steps import Step
 from hardened.core.model.finding import Diagnosis
 from hardened.core.model.manifest import Manifest
 from hardened.core.model.reasons import Reason
-from hardened.core.model.release import Migration, Step
 from hardened.core.model.revision import object_name
+from hardened.core.model.state import Migration
 from hardened.core.needs import services
 from hardened.core.observe import diagnosis
 from hardened.core.observe.endpoints import SLICE_OF, endpoint_slices
 from hardened.core.observe.facts import Facts
 from hardened.core.observe.observed import is_deleting
-from hardened.core.release.course import Decision
+from hardened.core.release.decision import Decision
 from hardened.core.revisions.history import revision_label
 
 #: Pods get this long to come up before anybody asks why they do not.
@@ -25,12 +26,12 @@ _MOST_NAMED = 3
 class Blockers:
     """Each None where nothing is the matter."""
 
-    def __init__(self, facts: Facts, course: Decision, now: datetime) -> None:
-        self.course, self.now = course, now
+    def __init__(self, facts: Facts, decision: Decision, now: datetime) -> None:
+        self.decision, self.now = decision, now
         self.observed, self.ours = facts.observed, facts.ours
         self.facts = facts
         #: Of the stack whose pods are waited for.
-        self.deployment, self.rollout = facts.deployments.get(course.focus), facts.rollout(course.focus)
+        self.deployment, self.rollout = facts.deployments.get(decision.focus), facts.rollout(decision.focus)
 
     def trouble(self) -> Diagnosis | None:
         """What failed at the last try."""
@@ -53,15 +54,15 @@ class Blockers:
 
     def not_undone(self) -> Diagnosis | None:
         """A migration that somebody has to undo by hand."""
-        record = self.course.record
-        if record is None or record.migration is not Migration.NOT_UNDONE:
+        state = self.decision.state
+        if state is None or state.migration is not Migration.NOT_UNDONE:
             return None
-        text = f"the migration of revision {record.place.revision} was not undone, and is not tried again: {record.undo_problem}"
+        text = f"the migration of revision {state.target.revision} was not undone, and is not tried again: {state.undo_problem}"
         return Diagnosis(Reason.MIGRATION_NOT_UNDONE, f"{text}; put the data right by hand, then change the spec, or retry", is_final=True)
 
     def pinned(self) -> Diagnosis | None:
         """Why what the spec asks for is not released."""
-        rejection = self.course.rejection
+        rejection = self.decision.rejection
         if rejection is None:
             return None
         reason = Reason.ROLLED_BACK if rejection.after_cutover else Reason.REJECTED
@@ -74,7 +75,7 @@ class Blockers:
 
     def pods(self) -> Diagnosis | None:
         """Why pods do not come up, as far as the Deployment and the pods that were listed tell."""
-        if not self.deployment or not self.rollout or self.rollout.is_complete or self.course.room:
+        if not self.deployment or not self.rollout or self.rollout.is_complete or self.decision.room:
             return None
         finding = diagnosis.of_deployment(self.deployment) or diagnosis.of_pods(self._new_pods())
         if finding and not self._has_stood_still(finding.believed_after, finding.since):
@@ -82,7 +83,7 @@ class Blockers:
         if diagnosis.has_passed_its_deadline(self.deployment):
             text = finding.message if finding else "the rollout has made no progress for ten minutes; see its pods"
             # A release has a deadline of its own, which may be longer, and runs anew once there is room: it is rejected then, or goes on.
-            is_final = self.course.record is None or self.course.record.step is Step.KEEP or bool(finding and finding.is_final)
+            is_final = self.decision.state is None or self.decision.state.step is Step.KEEP or bool(finding and finding.is_final)
             return Diagnosis(finding.reason if finding else Reason.PROGRESS_DEADLINE_EXCEEDED, text, is_final)
         return finding
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from hardened.api import names
 from hardened.api.parse import HardenedService
+from hardened.api.steps import Step
 from hardened.api.text import plain
 from hardened.core.actions.log import LogEntry, entries_written
 from hardened.core.model.conditions import Condition, merge
@@ -14,7 +15,8 @@ from hardened.core.model.finding import Diagnosis
 from hardened.core.model.manifest import Manifest
 from hardened.core.model.proof import Proof
 from hardened.core.model.reasons import Reason
-from hardened.core.model.release import BEFORE_CUTOVER, Rejection, ReleaseState, Step, Target
+from hardened.core.model.state import Rejection, ReleaseState
+from hardened.core.model.target import Target
 from hardened.core.model.written import Stable, proof_written, rejection_written, stable_written, written
 from hardened.core.observe.rollout import Rollout
 from hardened.core.status.hardening import gaps
@@ -27,7 +29,7 @@ class Situation:
     revision, image: what the spec asks for; serving: where clients' traffic goes, None for nowhere; selector: of the pods there; rollout:
     the Deployment of the serving colour in numbers, None while there is none; finding: the cause that stands in the way, if any; drift:
     what is not as it should be and cannot be repaired; history: as it is written; is_gated: nothing serves before it was released;
-    record: the release at work; released_image: what that one brings, "" if unknown; waits_for: what it depends on and is not there; room:
+    state: the release at work; released_image: what that one brings, "" if unknown; waits_for: what it depends on and is not there; room:
     what its pods, or those of its checks, wait for; rejection: why the revision is not released; crd_schema: the schema revision of the CRD
     on the cluster, "" if unknown; actions: what is remembered of them; proof: what was counted of lost requests; is_back: see Course.
     """
@@ -43,7 +45,7 @@ class Situation:
     drift: Diagnosis | None
     history: Sequence[Manifest]
     is_gated: bool = False
-    record: ReleaseState | None = None
+    state: ReleaseState | None = None
     released_image: str = ""
     waits_for: str = ""
     room: Diagnosis | None = None
@@ -83,8 +85,8 @@ def status_of(svc: HardenedService, situation: Situation, before: Mapping[str, A
         status["serving"] = {"color": situation.serving.color, "revision": situation.serving.revision, "image": situation.serving_image}
     if situation.stable:
         status["stable"] = stable_written(situation.stable)
-    if situation.record:
-        status["release"] = written(situation.record)
+    if situation.state:
+        status["release"] = written(situation.state)
     if situation.proof:
         status["proof"] = proof_written(situation.proof)
     if situation.rejection:
@@ -120,18 +122,18 @@ def _said(status: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
 def _ready(s: Situation) -> Condition:
     if s.finding:
         return Condition("Ready", False, s.finding.reason, s.finding.message)
-    if s.record and s.record.paused_at:
-        text = f"the release of revision {s.record.place.revision} is paused in {s.record.step}: resume, or abort it"
+    if s.state and s.state.paused_at:
+        text = f"the release of revision {s.state.target.revision} is paused in {s.state.step}: resume, or abort it"
         return Condition("Ready", False, Reason.PAUSED, text)
-    if s.record and s.waits_for:
-        text = f"{s.record.step}: revision {s.record.place.revision} waits for what it depends on: {s.waits_for}"
+    if s.state and s.waits_for:
+        text = f"{s.state.step}: revision {s.state.target.revision} waits for what it depends on: {s.waits_for}"
         return Condition("Ready", False, Reason.WAITING_FOR_DEPENDENCIES, text)
-    if s.record and s.room:
+    if s.state and s.room:
         for_room = " for room" if s.room.reason in (Reason.QUOTA_EXCEEDED, Reason.UNSCHEDULABLE) else ""
-        text = f"{s.record.step}: revision {s.record.place.revision} waits{for_room}: {s.room.message}"
+        text = f"{s.state.step}: revision {s.state.target.revision} waits{for_room}: {s.room.message}"
         return Condition("Ready", False, s.room.reason, text)
-    if s.record and s.record.step is not Step.KEEP and not s.is_back:
-        return Condition("Ready", False, Reason.ROLLING_OUT, _released(s.record, s))
+    if s.state and s.state.step is not Step.KEEP and not s.is_back:
+        return Condition("Ready", False, Reason.ROLLING_OUT, _released(s.state, s))
     if s.is_gated and s.replicas == 0 and (not s.rollout or s.rollout.total == 0):
         return Condition("Ready", True, Reason.SCALED_TO_ZERO, f"0 replicas are wanted; with more, revision {s.revision} is released")
     if not s.rollout or s.rollout.revision != s.revision or s.rollout.wanted != s.replicas or not s.rollout.is_complete:
@@ -141,33 +143,20 @@ def _ready(s: Situation) -> Condition:
     return Condition("Ready", True, Reason.HEALTHY, f"revision {s.revision} serves with {s.rollout.available} of {s.replicas} pods")
 
 
-_DOING = {
-    Step.PREFLIGHT: "waits for what it needs",
-    Step.MIGRATE: "waits for its migration",
-    Step.QUEUED: "waits until fewer releases are at work (maxConcurrentReleases and namespaceShare of the operator's chart)",
-    Step.PREVIEW: "comes up",
-    Step.VERIFY_BEFORE: "is being checked",
-    Step.APPROVAL: "waits to be promoted",
-    Step.SCALE_UP: "grows to full size",
-    Step.CUTOVER: "takes over",
-    Step.VERIFY_AFTER: "is watched under live traffic",
-}
-
-
-def _released(record: ReleaseState, s: Situation) -> str:
-    if record.step is Step.SWITCH_BACK:
-        return f"revision {record.place.revision} is taken back"
-    if record.step is Step.UNDO:
-        return f"Undo: the migration of revision {record.place.revision} is waited for, and undone"
-    if record.is_rollback:
-        return f"{record.step}: revision {record.place.revision} is gone back to, in {record.place.color}"
-    is_promoted = record.step is Step.APPROVAL and record.is_approved
-    is_in_line = record.has_yielded and record.deadline is None and record.step in BEFORE_CUTOVER
-    step = Step.QUEUED if is_in_line or is_promoted else record.step
-    where = "" if step is Step.QUEUED else f" in {record.place.color}"
+def _released(state: ReleaseState, s: Situation) -> str:
+    if state.step is Step.SWITCH_BACK:
+        return f"revision {state.target.revision} is taken back"
+    if state.step is Step.UNDO:
+        return f"Undo: the migration of revision {state.target.revision} is waited for, and undone"
+    if state.is_rollback:
+        return f"{state.step}: revision {state.target.revision} is gone back to, in {state.target.color}"
+    is_promoted = state.step is Step.APPROVAL and state.is_approved
+    is_in_line = state.has_released_slot and state.deadline is None and state.is_before_cutover
+    step = Step.QUEUED if is_in_line or is_promoted else state.step
+    where = "" if step is Step.QUEUED else f" in {state.target.color}"
     # The spec may ask for another one by now.
-    image = s.image if record.place.revision == s.revision else s.released_image
-    return f"{record.step}: revision {record.place.revision}{f' ({image})' if image else ''} {_DOING[step]}{where}"
+    image = s.image if state.target.revision == s.revision else s.released_image
+    return f"{state.step}: revision {state.target.revision}{f' ({image})' if image else ''} {step.row.doing}{where}"
 
 
 def _progress(s: Situation) -> str:
@@ -235,7 +224,7 @@ def _drifted(drift: Diagnosis | None) -> Condition:
 def _phase(s: Situation, ready: Condition, available: int) -> str:
     if s.finding and s.finding.reason is Reason.SUSPENDED:
         return "Suspended"
-    if s.record and s.record.paused_at:
+    if s.state and s.state.paused_at:
         return "Paused"
     if ready.is_true:
         return "Healthy"
@@ -245,7 +234,7 @@ def _phase(s: Situation, ready: Condition, available: int) -> str:
         return "Rejected"
     if s.finding:
         return "Degraded"
-    if s.record and s.record.step is Step.QUEUED:
+    if s.state and s.state.step is Step.QUEUED:
         return "Queued"
     return "Progressing" if available or s.rollout else "Pending"
 

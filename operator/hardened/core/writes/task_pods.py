@@ -11,8 +11,8 @@ from hardened.core.desired.files import files
 from hardened.core.desired.network_policy import verifier_policy, verifier_policy_name
 from hardened.core.desired.template import mounted_by
 from hardened.core.model.manifest import ChildKey, Manifest
-from hardened.core.model.release import ReleaseState
 from hardened.core.model.revision import Revision
+from hardened.core.model.state import ReleaseState
 from hardened.core.needs import limits
 from hardened.core.needs.closed import closes_egress
 from hardened.core.observe.facts import Facts
@@ -23,10 +23,10 @@ _NOTHING = Constraints()
 
 
 class TaskPods:
-    """record: of the release that they work for; pods: those that should be there."""
+    """state: of the release that they work for; pods: those that should be there."""
 
-    def __init__(self, facts: Facts, record: ReleaseState | None, pods: Sequence[CheckPod]) -> None:
-        self._facts, self._record, self._pods = facts, record, pods
+    def __init__(self, facts: Facts, state: ReleaseState | None, pods: Sequence[CheckPod]) -> None:
+        self._facts, self._record, self._pods = facts, state, pods
         self._constraints, self._children = facts.observed.constraints, facts.observed.children
 
     def lack_constraints(self) -> bool:
@@ -56,8 +56,8 @@ class TaskPods:
     @cached_property
     def _revision(self) -> Revision | None:
         """What they work for; None where nobody knows what is in it."""
-        place = self._record.place if self._record else None
-        found = self._facts.revision(place.revision, place.color) if place else None
+        target = self._record.target if self._record else None
+        found = self._facts.revision(target.revision, target.color) if target else None
         return found if found and found.fields else None
 
     @property

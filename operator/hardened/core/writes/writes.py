@@ -5,16 +5,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from hardened.api import names
+from hardened.api.steps import Step
 from hardened.core.checks.pods import is_verifier
 from hardened.core.desired.children import desired_children, signed
 from hardened.core.desired.disruption_budget import migration_budget, migration_budget_name
-from hardened.core.desired.service import is_strange, leads_to, selector
+from hardened.core.desired.service import active_target, is_strange, selector
 from hardened.core.desired.template import needed_by
 from hardened.core.model.finding import Diagnosis
 from hardened.core.model.manifest import ChildKey, Manifest, key_of
 from hardened.core.model.reasons import Reason
-from hardened.core.model.release import COLORS, WITHOUT_PODS, ReleaseState, Step
 from hardened.core.model.revision import object_name
+from hardened.core.model.state import ReleaseState
+from hardened.core.model.target import COLORS
 from hardened.core.observe.compare import difference
 from hardened.core.observe.diagnosis import forged_revision
 from hardened.core.observe.facts import Facts
@@ -22,7 +24,7 @@ from hardened.core.observe.fixed import loses_nothing
 from hardened.core.observe.observed import Ownership, is_deleting, owner_of
 from hardened.core.observe.rollout import rollout_of
 from hardened.core.observe.task_pods import is_over
-from hardened.core.release.course import Decision
+from hardened.core.release.decision import Decision
 from hardened.core.release.migration_pods import is_at_work, unseen_pods
 from hardened.core.revisions import history
 from hardened.core.revisions.revision import stored
@@ -76,32 +78,32 @@ class Delete:
 class Writes:
     """What differs between a course and the world.
 
-    record: as it is, and not as the course has it; lost: verifiers that were not heard of in time, and are removed.
+    state: as it is, and not as the course has it; lost: verifiers that were not heard of in time, and are removed.
     """
 
-    def __init__(self, facts: Facts, record: ReleaseState | None, course: Decision, lost: frozenset[ChildKey]) -> None:
-        self.facts, self.record, self.course = facts, record, course
+    def __init__(self, facts: Facts, state: ReleaseState | None, decision: Decision, lost: frozenset[ChildKey]) -> None:
+        self.facts, self.state, self.decision = facts, state, decision
         self.svc, self.observed = facts.svc, facts.observed
-        self.task_pods = TaskPods(facts, record, [v for v in course.verifiers if v.key not in lost and not v.is_early])
+        self.task_pods = TaskPods(facts, state, [v for v in decision.check_pods if v.key not in lost and not v.is_early])
 
     # ---- what has to be read first
 
     def doubts_the_switch(self) -> bool:
         """Whether the switch Service, as far as is known, leads where nobody led it. A list can be older than the record of the flip."""
-        record, key = self.record, self._switch
-        if record is None or record.strategy != "BlueGreen" or record.step not in (Step.CUTOVER, Step.VERIFY_AFTER):
+        state, key = self.state, self._switch
+        if state is None or state.strategy != "BlueGreen" or state.step not in (Step.CUTOVER, Step.VERIFY_AFTER):
             return False
         live, stable = self.facts.switch, self.facts.stable
-        known = {record.place, stable.place if stable else None} if record.step is Step.CUTOVER else {record.place}
-        is_as_recorded = live is not None and leads_to(live, self.svc) in known and not is_strange(live, self.svc)
+        known = {state.target, stable.target if stable else None} if state.step is Step.CUTOVER else {state.target}
+        is_as_recorded = live is not None and active_target(live, self.svc) in known and not is_strange(live, self.svc)
         return not is_as_recorded and key not in self.observed.fresh | self.observed.absent | self.observed.hidden
 
     def unseen(self) -> frozenset[ChildKey]:
         """What the release goes by, as far as the caches lack it: somebody may have taken its labels, and no more."""
-        record, stable = self.record, self.facts.stable
-        if record is None or record.step in WITHOUT_PODS or self._is_new():
-            return unseen_pods(self.facts, record)
-        colors = {record.place.color, *((stable.place.color,) if stable else ()), *(COLORS if record.step is Step.KEEP else ())}
+        state, stable = self.state, self.facts.stable
+        if state is None or not state.step.row.has_pods or self._is_new():
+            return unseen_pods(self.facts, state)
+        colors = {state.target.color, *((stable.target.color,) if stable else ()), *(COLORS if state.step is Step.KEEP else ())}
         keys = frozenset(self.facts.deployment_key(color) for color in colors)
         return keys - self.observed.children.keys() - self.observed.absent - self.observed.hidden
 
@@ -132,7 +134,7 @@ class Writes:
 
     def wanted(self) -> list[Manifest]:
         """All that should be there, in the order in which it is written."""
-        children = desired_children(self.svc, self.course.stacks, self.course.switch, self.course.preview)
+        children = desired_children(self.svc, self.decision.stacks, self.decision.active_route, self.decision.preview_route)
         guard = [signed(migration_budget(self.svc))] if self._has_migration() else []
         known = {key_of(child) for child in children}
         ground = [signed(each) for each in self.task_pods.ground() if key_of(each) not in known]
@@ -140,7 +142,7 @@ class Writes:
 
     def _has_migration(self) -> bool:
         """Whether a pod that is made once is to be made, or may be at work."""
-        once = [self.observed.children.get(verifier.key) for verifier in self.course.verifiers if verifier.is_once]
+        once = [self.observed.children.get(verifier.key) for verifier in self.decision.check_pods if verifier.is_once]
         return any(live is None or not is_over(live) for live in once) or any(map(is_at_work, self.facts.ours))
 
     def applies(self, wanted: Iterable[Manifest]) -> tuple[list[Apply], Diagnosis | None]:
@@ -190,10 +192,10 @@ class Writes:
             return needed | {self._switch} if live and self._takes_away(manifest, live) else needed
         if manifest["kind"] == "Pod":
             return self.task_pods.needs(manifest)
-        record = self.record
-        leads_on = record is not None and record.strategy == "BlueGreen" and record.step is Step.CUTOVER and not record.is_rollback
-        if record and leads_on and key_of(manifest) == self._switch:
-            return frozenset({self.facts.deployment_key(record.place.color)})
+        state = self.state
+        leads_on = state is not None and state.strategy == "BlueGreen" and state.step is Step.CUTOVER and not state.is_rollback
+        if state and leads_on and key_of(manifest) == self._switch:
+            return frozenset({self.facts.deployment_key(state.target.color)})
         return frozenset()
 
     def _needed_by_pods(self, deployment: Manifest) -> frozenset[ChildKey]:
@@ -214,7 +216,7 @@ class Writes:
     @property
     def _optional(self) -> frozenset[ChildKey]:
         """A check that cannot be made holds nothing else up, nor does a budget; what was to be run once is waited for."""
-        pods = frozenset(verifier.key for verifier in self.course.verifiers if not verifier.is_once)
+        pods = frozenset(verifier.key for verifier in self.decision.check_pods if not verifier.is_once)
         return pods | {self._guard}
 
     @property
@@ -235,7 +237,7 @@ class Writes:
 
     def _serves(self, manifest: Manifest) -> bool:
         """Whether it is the Service that clients use, or belongs to the stack that it is to lead to."""
-        color, labels = self.course.switch.selector.get(names.COLOR_LABEL), manifest["metadata"]["labels"]
+        color, labels = self.decision.active_route.selector.get(names.COLOR_LABEL), manifest["metadata"]["labels"]
         return color is not None and (key_of(manifest) == self._switch or labels.get(names.COLOR_LABEL) == color)
 
     def deletes(self, wanted: Iterable[Manifest]) -> Iterable[Delete]:
@@ -249,7 +251,7 @@ class Writes:
         unwanted |= {key_of(manifest) for manifest, there in known if there and self._is_remade(manifest, there)}
         pods = {key_of(m) for m in wanted if m["kind"] == "Pod"}
         verifiers = [child for child in self.facts.ours if is_verifier(child)]
-        if self.course.rejection and not self.course.record:
+        if self.decision.rejection and not self.decision.state:
             # What has failed is kept to be looked at, until the next release.
             verifiers = [live for live in verifiers if not is_over(live)]
         unwanted |= {key_of(child) for child in verifiers if not is_at_work(child)} - pods
@@ -261,7 +263,7 @@ class Writes:
 
     def ends(self) -> Iterable[ChildKey]:
         """Verifiers that have asked for long enough."""
-        for verifier in self.course.verifiers:
+        for verifier in self.decision.check_pods:
             live = self.observed.children.get(verifier.key)
             is_running = live is not None and (live.get("status") or {}).get("phase") in ("Pending", "Running") and not is_over(live)
             is_to_end = verifier.has_enough and is_running and verifier.key not in self.observed.refused
@@ -307,11 +309,11 @@ class Writes:
 
     def _in_use(self) -> frozenset[str]:
         running = {rollout_of(live).revision for live in self.facts.deployments.values()}
-        named = {self.facts.stable.place.revision} if self.facts.stable else set()
-        if self.course.record:
-            named.add(self.course.record.place.revision)
-        named |= {entry.revision for entry in self.course.actions if entry.phase == "Running"}
-        return frozenset({self.facts.wanted.name, *running, *named, *(s.revision.name for s in self.course.stacks)})
+        named = {self.facts.stable.target.revision} if self.facts.stable else set()
+        if self.decision.state:
+            named.add(self.decision.state.target.revision)
+        named |= {entry.revision for entry in self.decision.actions if entry.phase == "Running"}
+        return frozenset({self.facts.wanted.name, *running, *named, *(s.revision.name for s in self.decision.stacks)})
 
 
 def _digest(manifest: Mapping[str, Any]) -> str:

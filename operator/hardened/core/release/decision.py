@@ -1,0 +1,64 @@
+"""What was decided for a service: what should be, and what has to be read or written first."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from hardened.core.actions.log import LogEntry
+from hardened.core.checks.pods import CheckPod
+from hardened.core.desired.children import DesiredStack, Route
+from hardened.core.model.finding import Diagnosis
+from hardened.core.model.manifest import Manifest
+from hardened.core.model.measurement import Query
+from hardened.core.model.proof import Proof
+from hardened.core.model.state import Rejection, ReleaseState
+from hardened.core.model.target import Target
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What should be, and what comes before it."""
+
+    stacks: tuple[DesiredStack, ...]
+    """See desired_children."""
+    active_route: Route
+    """Of the Service that clients use."""
+    serving: Target | None
+    """Where clients' traffic goes."""
+    focus: str
+    """The colour whose pods are waited for."""
+    replicas: int
+    """What is wanted of the stack that serves."""
+    preview_route: Route | None = None
+    """Of the Service that leads to what is checked; None where there is none."""
+    state: ReleaseState | None = None
+    """The release at work."""
+    has_moved: bool = False
+    """Status does not say so yet, and nothing else may be written before it does."""
+    marked: tuple[DesiredStack, ...] = ()
+    """Revisions whose annotations are to be written before all."""
+    check_pods: tuple[CheckPod, ...] = ()
+    """The pods that work for the release."""
+    proof: Proof | None = None
+    """What is known of lost requests."""
+    actions: tuple[LogEntry, ...] = ()
+    """What is remembered of actions."""
+    rejection: Rejection | None = None
+    """Why the revision that the spec asks for is not released."""
+    is_back: bool = False
+    """Traffic has left what was not wanted any more, and what the spec asks for serves."""
+    needs_pods: bool = False
+    """Nothing can be said before the pods are listed."""
+    queries: tuple[Query, ...] = ()
+    """Nor before these are asked."""
+    config_maps: frozenset[str] | None = None
+    """Nor before these are read, and the quotas listed; None for not needed."""
+    tries: tuple[Manifest, ...] = ()
+    """Nor before it was tried whether these pods can be made."""
+    waits_for: str = ""
+    """What is not there that the revision depends on, and waits for."""
+    room: Diagnosis | None = None
+    """What room its pods wait for."""
+    config: Diagnosis | None = None
+    """What it cannot begin without, and somebody has to make."""
+    look_at: datetime | None = None
+    """When to look again."""

@@ -1,0 +1,63 @@
+"""VerifyAfter in place: nothing else runs any more, and the new revision is watched under live traffic."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from hardened.api.steps import Step
+from hardened.core.model.input import Input, Verdict
+from hardened.core.model.reasons import Reason
+from hardened.core.model.state import ReleaseState
+from hardened.core.model.transition import Advance, Failed, Stay, Transition
+from hardened.core.release.in_place import pods, sizes
+from hardened.core.release.in_place.pods import here, is_down
+from hardened.core.release.moves import none_ready, unwatched_window
+
+STEP = Step.VERIFY_AFTER
+desired = sizes.desired
+goes_by_pods = pods.goes_by_pods
+
+
+def applies(_: Input) -> bool:
+    return True
+
+
+def enter(state: ReleaseState, seen: Input) -> ReleaseState:
+    window = seen.policy.window if seen.policy.is_watched_after(seen.stable) else timedelta()
+    return replace(state, step=STEP, deadline=None, available=0, cutover_at=seen.now, window_ends_at=seen.now + window)
+
+
+def advance(state: ReleaseState, seen: Input) -> Advance:
+    if is_down(state.target, seen):
+        if seen.is_taken_away:
+            return Stay(_up_again(state, seen))
+        return Failed(state, Reason.NO_PODS_AVAILABLE, none_ready(seen, "no pod of the new revision is ready"))
+    return _judged(state, seen)
+
+
+def _judged(state: ReleaseState, seen: Input) -> Advance:
+    verdict, said = seen.after
+    if verdict is Verdict.FAILED:
+        return Failed(state, Reason.CHECK_FAILED, said)
+    if unwatched := unwatched_window(state, seen):
+        return unwatched
+    ends = state.window_ends_at or seen.now
+    if seen.now < ends:
+        return Stay(state, ends)
+    if seen.is_blind:
+        return Stay(state)
+    if verdict is Verdict.PASSED and (here(seen).has_followed or seen.policy.is_watched_after(seen.stable)):
+        return Transition(state, promotes=state.target.revision)
+    gives_up_at = ends + seen.policy.progress_deadline
+    if seen.now >= gives_up_at:
+        return Failed(state, Reason.NO_DATA, said or "nobody could say how the new revision does")
+    return Stay(state, gives_up_at)
+
+
+def _up_again(state: ReleaseState, seen: Input) -> ReleaseState:
+    """The state of a release whose pods were taken away in its window: going back would not bring them back any sooner.
+
+    They are waited for, and the window begins anew with them: what its checks found meanwhile says nothing of the revision. cutover_at
+    stays, and tells that they were up before.
+    """
+    deadline = seen.now + seen.policy.progress_deadline
+    return replace(state, step=Step.CUTOVER, deadline=deadline, available=0, window_ends_at=None)
