@@ -19,8 +19,8 @@ def policy(
 ) -> ReleasePolicy:
     """more: fields of spec.release. migrates_within: with the time that its pod has to start."""
     checks = [Check.model_validate({"name": "smoke", "http": {"path": "/health"}})] if has_checks_before else None
-    migrate = Migrate(command=["migrate"], deadline=migrates_within - POD_START) if migrates_within else None
-    release = Release(promotion="Manual" if is_manual else "Automatic", migrate=migrate, **more)
+    migrate = Migrate(command=["migrate"]).model_copy(update={"deadline": migrates_within - POD_START}) if migrates_within else None
+    release = Release(promotion="Manual" if is_manual else "Automatic", migrate=migrate).model_copy(update=more)
     return ReleasePolicy(release, Verify(before_cutover=checks) if checks else Verify())
 
 

@@ -195,7 +195,7 @@ ENDS = [
 
 @pytest.mark.parametrize(("entry", "state", "stable", "failed", "phase"), ENDS)
 def test_how_it_ends(entry: LogEntry, state: ReleaseState | None, stable: Target, failed: str, phase: str) -> None:
-    (found,) = settled([entry], state, stakes(stable=stable).view, {"marked"}, failed, NOW)
+    (found,) = settled([entry], state, stakes(stable=stable).seen, {"marked"}, failed, NOW)
     assert found.phase == phase
     assert (found.finished_at is None) == (phase == "Running")
 
