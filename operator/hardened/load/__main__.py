@@ -23,7 +23,7 @@ from hardened.load.figures import Figures, Stop
 from hardened.load.reply import ServerReply
 from hardened.load.report import reasons, report
 from hardened.load.target import LoadTarget
-from hardened.load.verdict import Failed, Invalid, Passed, Verdict, judge
+from hardened.load.verdict import Invalid, LoadFailed, LoadPassed, Verdict, judge
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -56,9 +56,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def exit_status(verdict: Verdict) -> int:
     """As k6's, so that pipelines can stay as they are."""
     match verdict:
-        case Passed():
+        case LoadPassed():
             return 0
-        case Failed():
+        case LoadFailed():
             return 99
         case Invalid():
             return 2

@@ -5,7 +5,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any, assert_never
 
 from hardened.load.figures import Figures
-from hardened.load.verdict import Failed, Invalid, Passed, Verdict
+from hardened.load.verdict import Invalid, LoadFailed, LoadPassed, Verdict
 
 #: What a brief report leaves out; the rest fits into the 4 KiB of a pod's termination message.
 _LONG = frozenset({"slowest", "due_by_second", "failed_by_second"})
@@ -20,9 +20,9 @@ def report(verdict: Verdict, figures: Figures | None, *, is_brief: bool = False)
 def reasons(verdict: Verdict) -> list[str]:
     """Why it is no pass, as sentences; empty when it is one."""
     match verdict:
-        case Passed():
+        case LoadPassed():
             return []
-        case Failed(violations=violations):
+        case LoadFailed(violations=violations):
             return list(violations)
         case Invalid(reason=reason):
             return [reason]

@@ -53,12 +53,12 @@ class Thresholds:
 
 
 @dataclass(frozen=True)
-class Passed:
+class LoadPassed:
     pass
 
 
 @dataclass(frozen=True)
-class Failed:
+class LoadFailed:
     """violations: a sentence for each limit that was not kept."""
 
     violations: tuple[str, ...]
@@ -71,7 +71,7 @@ class Invalid:
     reason: str
 
 
-Verdict: TypeAlias = Passed | Failed | Invalid
+Verdict: TypeAlias = LoadPassed | LoadFailed | Invalid
 
 
 def judge(figures: Figures, limits: Thresholds) -> Verdict:
@@ -84,10 +84,10 @@ def judge(figures: Figures, limits: Thresholds) -> Verdict:
         return Invalid(reason)
     violations = tuple(_violations(figures, limits))
     if violations:
-        return Failed(violations)
+        return LoadFailed(violations)
     if figures.stopped is Stop.TERMINATED:
         return Invalid(f"it was ended after {figures.seconds:.1f} of {figures.planned_seconds:g} s; nothing was violated until then")
-    return Passed()
+    return LoadPassed()
 
 
 # ---- what makes a run say nothing

@@ -20,11 +20,12 @@ UNREADABLE: Final = "Unreadable"
 
 
 class Listed(NamedTuple):
-    """A complete list, or a page of one: its objects, and the resourceVersion of the state that it shows. size: bytes, of a page."""
+    """A complete list, or a page of one: its objects, and the resourceVersion of the state that it shows."""
 
     items: list[Body]
     version: str
     size: int = 0
+    """Bytes, of a page."""
 
 
 class ApiServer(Protocol):

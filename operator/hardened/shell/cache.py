@@ -76,16 +76,17 @@ class _Entry:
 
 
 class Child(NamedTuple):
-    """Whom to read. kind: its name."""
+    """Whom to read."""
 
     kind: str
+    """Its name."""
     name: str
     uid: str
 
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """An object that is there and cannot be read. why: after `it`."""
+    """An object that is there and cannot be read."""
 
     kind: Kind
     namespace: str
@@ -94,6 +95,7 @@ class Unread:
     version: str
     key: Key | None
     why: str
+    """After `it`."""
 
     def __str__(self) -> str:
         return f"{self.kind} {self.namespace}/{self.name} is left out: it {self.why}"

@@ -47,19 +47,18 @@ Move: TypeAlias = Create | Renew | Take | Wait
 
 @dataclass(frozen=True, kw_only=True)
 class LeaderState:
-    """What one candidate knows. Times in seconds on its own monotonic clock.
-
-    lease: the Lease as last read or written; None when there was none. observed_at: when its record was first seen as it is.
-    renewed_at: when the last write that made or kept us the leader was *sent*; None when we do not lead. Others see the record later than
-    that, so with renew_deadline < lease_duration we stop before they can begin.
-    """
+    """What one candidate knows. Times in seconds on its own monotonic clock."""
 
     identity: str
     lease_duration: float = 15
     renew_deadline: float = 10
     lease: Body | None = None
+    """The Lease as last read or written; None when there was none."""
     observed_at: float = 0
+    """When its record was first seen as it is."""
     renewed_at: float | None = None
+    """When the last write that made or kept us the leader was *sent*; None when we do not lead. Others see the record later than that, so
+    with renew_deadline < lease_duration we stop before they can begin."""
 
     def leads(self, now: float) -> bool:
         """Whether we may write at `now`: the Lease was renewed less than renew_deadline ago."""

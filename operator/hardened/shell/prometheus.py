@@ -61,16 +61,16 @@ class _Bounded(HTTPAdapter):
 
 @dataclass(frozen=True)
 class Access:
-    """How Prometheus is told who asks, and told by whom. Paths of files, "" for none; each is read again for each question.
-
-    ca: certificates that its own is to be signed by, instead of those that the image trusts; token: a bearer token; certificate, key: of a
-    client.
-    """
+    """How Prometheus is told who asks, and told by whom. Paths of files, "" for none; each is read again for each question."""
 
     ca: str = ""
+    """Certificates that its own is to be signed by, instead of those that the image trusts."""
     token: str = ""
+    """A bearer token."""
     certificate: str = ""
+    """Of a client."""
     key: str = ""
+    """Of that certificate."""
 
 
 class _Bearer(requests.auth.AuthBase):

@@ -41,19 +41,12 @@ class BadSetting(HardenedError):
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Times in seconds. lease_duration > renew_deadline > retry_period, as client-go demands; 15/10/2 are its defaults.
-
-    namespaces: watched namespaces, sorted; empty means the whole cluster. The allow-lists hold keys, or `prefix/*`.
-    service_types: types of Service that are allowed beside ClusterIP and Headless.
-    verifier_…, load_resources: see Kit.
-    namespace_share: per cent of max_concurrent_releases that one namespace holds at most while others wait, and at least one.
-    prometheus_shared: services of several namespaces may ask that address, whatever namespace the answer is about.
-    prometheus_…_file: paths, see Access.
-    identity: unique among the processes that share the Lease. A pod's name is, and lets a restarted container take its Lease back at once.
-    """
+    """Times in seconds. lease_duration > renew_deadline > retry_period, as client-go demands; 15/10/2 are its defaults."""
 
     namespaces: tuple[str, ...] = ()
+    """Watched namespaces, sorted; empty means the whole cluster. The allow-lists hold keys, or `prefix/*`."""
     identity: str = ""
+    """Unique among the processes that share the Lease. A pod's name is, and lets a restarted container take its Lease back at once."""
     lease_namespace: str = ""
     lease_name: str = "hardened-operator"
     leader_elect: bool = True
@@ -69,14 +62,17 @@ class Settings:
     service_account_annotation_keys: tuple[str, ...] = ()
     service_annotation_keys: tuple[str, ...] = ()
     service_types: tuple[str, ...] = ()
+    """Types of Service that are allowed beside ClusterIP and Headless. verifier_…, load_resources: see Kit."""
     verifier_image: str = ""
     verifier_pull_secrets: tuple[str, ...] = ()
     verifier_resources: Amounts = field(default_factory=lambda: RESOURCES)
     load_resources: Amounts = field(default_factory=lambda: LOAD_RESOURCES)
     max_concurrent_releases: int = 10
     namespace_share: int = 50
+    """Per cent of max_concurrent_releases that one namespace holds at most while others wait, and at least one."""
     prometheus_url: str = ""
     prometheus_shared: bool = False
+    """Services of several namespaces may ask that address, whatever namespace the answer is about. prometheus_…_file: paths, see Access."""
     prometheus_ca_file: str = ""
     prometheus_token_file: str = ""
     prometheus_certificate_file: str = ""

@@ -90,12 +90,13 @@ class NoDiffs(kopf.DiffBaseStorage):
 
 @dataclass(frozen=True)
 class Watching:
-    """What the handlers need. clock: monotonic seconds."""
+    """What the handlers need."""
 
     cache: Cache
     queue: WorkQueue
     signs: Liveness
     clock: Callable[[], float]
+    """Monotonic seconds."""
 
 
 def register(registry: kopf.OperatorRegistry, login: Callable[[], Awaitable[kopf.AiohttpSession]]) -> None:

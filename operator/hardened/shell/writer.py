@@ -28,11 +28,13 @@ _NEEDED: Final = ("conditions",)
 
 @dataclass(frozen=True)
 class Told:
-    """A status that was written. live: the service afterwards; meant: the status with such parts of its fields as the CRD lacks, or None
-    where it lacks none. A field that the CRD does not know at all is in neither."""
+    """A status that was written."""
 
     live: Body
+    """The service afterwards."""
     meant: Body | None
+    """The status with such parts of its fields as the CRD lacks, or None where it lacks none. A field that the CRD does not know at all is
+    in neither."""
 
 
 class LostLeadership(Exception):

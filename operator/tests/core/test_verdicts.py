@@ -26,7 +26,7 @@ from hardened.core.desired.check_pod import verifier_pod
 from hardened.core.model.input import Verdict
 from hardened.core.model.kit import Kit
 from hardened.load.__main__ import exit_status
-from hardened.load.verdict import Failed, Invalid
+from hardened.load.verdict import Invalid, LoadFailed
 from hardened.verifier.report import Result, rendered
 
 SHOP = service(WEB)
@@ -278,7 +278,7 @@ def test_a_probe_that_made_no_request_says_nothing_and_is_made_anew() -> None:
     assert isinstance(probe_result(SHOP, empty), NoData)
 
 
-FAILED_LOAD, INVALID_LOAD = exit_status(Failed(())), exit_status(Invalid(""))
+FAILED_LOAD, INVALID_LOAD = exit_status(LoadFailed(())), exit_status(Invalid(""))
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from hardened.load.reply import ServerReply
 from hardened.load.report import report
 from hardened.load.schedule import Schedule, Stage
 from hardened.load.target import LoadTarget
-from hardened.load.verdict import Failed, Invalid, Passed, Thresholds
+from hardened.load.verdict import Invalid, LoadFailed, LoadPassed, Thresholds
 
 OPERATOR = Path(__file__).parents[2]
 RUN = ("--rate", "50", "--duration", "200ms")
@@ -178,7 +178,7 @@ def test_a_body_without_the_field_has_no_mark(body: bytes) -> None:
 
 
 def test_each_verdict_has_its_exit_status() -> None:
-    assert [exit_status(verdict) for verdict in (Passed(), Invalid("x"), Failed(("x",)))] == [0, 2, 99]
+    assert [exit_status(verdict) for verdict in (LoadPassed(), Invalid("x"), LoadFailed(("x",)))] == [0, 2, 99]
 
 
 def test_a_brief_report_fits_into_a_termination_message() -> None:
@@ -189,7 +189,7 @@ def test_a_brief_report_fits_into_a_termination_message() -> None:
         marks={f"{n:040d}": seen for n in range(11)},
         due_by_second=(1,) * 10_000,
     )
-    said = Failed(("a limit that was violated, said in a sentence that is longer than any " * 2,) * 7)
+    said = LoadFailed(("a limit that was violated, said in a sentence that is longer than any " * 2,) * 7)
     assert len(json.dumps(report(said, worst, is_brief=True))) < 4096
 
 

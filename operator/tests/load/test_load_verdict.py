@@ -11,7 +11,7 @@ from tests.load.measured import distribution, figures, refused
 
 from hardened.load.errors import BadLoad
 from hardened.load.figures import Failure, Figures, Stop
-from hardened.load.verdict import Failed, Invalid, Passed, Thresholds, judge
+from hardened.load.verdict import Invalid, LoadFailed, LoadPassed, Thresholds, judge
 
 #: All limits, none of which the good run is near.
 WIDE = Thresholds(max_error_ratio=0.5, max_mean=1, max_p50=1, max_p95=1, max_p99=1, min_rate=1)
@@ -35,7 +35,7 @@ WIDE = Thresholds(max_error_ratio=0.5, max_mean=1, max_p50=1, max_p95=1, max_p99
     ],
 )
 def test_what_passes(seen: Figures, limits: Thresholds) -> None:
-    assert judge(seen, limits) == Passed()
+    assert judge(seen, limits) == LoadPassed()
 
 
 @pytest.mark.parametrize(
@@ -97,13 +97,13 @@ def test_what_passes(seen: Figures, limits: Thresholds) -> None:
     ],
 )
 def test_what_fails_and_how_it_is_said(seen: Figures, limits: Thresholds, says: str) -> None:
-    assert judge(seen, limits) == Failed((says,))
+    assert judge(seen, limits) == LoadFailed((says,))
 
 
 def test_each_violation_has_its_sentence() -> None:
     seen = replace(refused(400), latency=distribution(2), rate=0.5, stopped=Stop.BURST)
     verdict = judge(seen, replace(WIDE, max_error_ratio=0.1))
-    assert isinstance(verdict, Failed)
+    assert isinstance(verdict, LoadFailed)
     assert len(verdict.violations) == 7
 
 
@@ -141,7 +141,7 @@ def test_what_says_nothing(seen: Figures, limits: Thresholds, says: str) -> None
 
 
 def test_a_p95_limit_decides_on_the_lag_whatever_other_limits_say() -> None:
-    assert judge(figures(lag=distribution(0.04)), Thresholds(max_p95=0.5, max_p50=0.1)) == Passed()
+    assert judge(figures(lag=distribution(0.04)), Thresholds(max_p95=0.5, max_p50=0.1)) == LoadPassed()
 
 
 @pytest.mark.parametrize(
@@ -184,12 +184,12 @@ def runs(draw: st.DrawFn) -> Figures:
 @given(runs(), LIMITS)
 def test_every_run_has_a_verdict_with_its_reasons(seen: Figures, limits: Thresholds) -> None:
     match judge(seen, limits):
-        case Failed(violations=violations):
+        case LoadFailed(violations=violations):
             assert all(violations)
             assert violations
         case Invalid(reason=reason):
             assert reason
-        case Passed():
+        case LoadPassed():
             assert seen.requests > seen.unfinished
             assert seen.stopped in (None, Stop.ASKED)
 
@@ -198,5 +198,5 @@ def test_every_run_has_a_verdict_with_its_reasons(seen: Figures, limits: Thresho
 def test_a_run_that_passes_does_so_without_any_one_of_its_limits(seen: Figures, limits: Thresholds, dropped: str) -> None:
     # The lag is held against another limit when this one is gone.
     seen = replace(seen, lag=None)
-    if judge(seen, limits) == Passed():
-        assert judge(seen, replace(limits, **{dropped: None})) == Passed()
+    if judge(seen, limits) == LoadPassed():
+        assert judge(seen, replace(limits, **{dropped: None})) == LoadPassed()

@@ -4,7 +4,7 @@ An action is judged once, at first sight: refused with a reason, or accepted wit
 status.actions, written before anything follows from it; so a process that is killed, and an action that is deleted meanwhile, change
 nothing. The action's own status only repeats its entry.
 
-    Promote, Pause, Resume   done with the entry itself: the record in status.release says so from then on
+    Promote, Pause, Resume   done with the entry itself: the state in status.release says so from then on
     Retry                    Running until no mark rejects the revision any more
     Abort                    Running until traffic has left the revision
     Rollback                 Running until traffic has followed to the target, and it is promoted
@@ -33,10 +33,11 @@ _ORDER = ("Rollback", "Abort")
 
 @dataclass(frozen=True)
 class RollbackTarget:
-    """A revision that can be gone back to: it was promoted, is stored, and is not rejected. promotion: the number of its last promotion."""
+    """A revision that can be gone back to: it was promoted, is stored, and is not rejected."""
 
     revision: str
     promotion: int
+    """The number of its last promotion."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class AdmissionContext:
 
     @property
     def step(self) -> Step | None:
-        """Where the release is; in Keep already, where only the record does not say so yet."""
+        """Where the release is; in Keep already, where only the state does not say so yet."""
         if self.state and self.state.step is Step.VERIFY_AFTER and self.seen.stable == self.state.target:
             return Step.KEEP
         return self.state.step if self.state else None
@@ -78,11 +79,13 @@ class AdmissionContext:
 
 @dataclass(frozen=True)
 class Admission:
-    """What was decided. state: as an accepted action leaves it; is_news: status does not say so yet."""
+    """What was decided."""
 
     entries: tuple[LogEntry, ...]
     state: ReleaseState | None
+    """As an accepted action leaves it."""
     is_news: bool = False
+    """Status does not say so yet."""
 
 
 @dataclass(frozen=True)
@@ -92,12 +95,15 @@ class _Refused:
 
 @dataclass(frozen=True)
 class _Begun:
-    """Its effect is on its way. revision, key: whose; left: see LogEntry."""
+    """Its effect is on its way."""
 
     said: str
     revision: str
+    """Whose."""
     key: str = ""
+    """See ReleaseState."""
     left: str = ""
+    """See LogEntry."""
 
 
 @dataclass(frozen=True)
@@ -168,7 +174,7 @@ def pending_rollback(entries: Iterable[LogEntry]) -> RollbackRequest | None:
 
 
 def pending_abort(entries: Iterable[LogEntry], state: ReleaseState | None) -> str | None:
-    """Who aborts the record's release, and why; None where nobody does."""
+    """Who aborts the state's release, and why; None where nobody does."""
     entry = _running(entries, "Abort")
     return entry.by if entry and state and state.target.revision == entry.revision else None
 
@@ -182,7 +188,7 @@ def pending_retry(entries: Iterable[LogEntry]) -> str:
 def settled(
     entries: Iterable[LogEntry], state: ReleaseState | None, seen: Input, marked: Collection[str], failed: str, now: datetime
 ) -> tuple[LogEntry, ...]:
-    """The entries once the record is as given. marked: the keys that marks reject; failed: why a rollback ended without success."""
+    """The entries once the state is as given. marked: the keys that marks reject; failed: why a rollback ended without success."""
     return tuple(_settled(e, state, seen, marked, failed, now) if e.phase == "Running" else e for e in entries)
 
 

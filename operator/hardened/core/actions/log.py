@@ -23,8 +23,7 @@ _OPTIONAL = ("revision", "key", "left", "by")
 
 @dataclass(frozen=True)
 class LogEntry:
-    """One action. revision: the one that is meant; of a rollback where to, and left, key: the revision that traffic leaves, and its key
-    (see Record); of an abort or a retry key is the revision's own. by: who asked, and why. Times are moments in UTC."""
+    """One action. Times are moments in UTC."""
 
     name: str
     uid: str
@@ -33,9 +32,13 @@ class LogEntry:
     message: str
     started_at: datetime
     revision: str = ""
+    """The one that is meant; of a rollback where to."""
     key: str = ""
+    """What is rejected, see ReleaseState: of a rollback the revision that traffic leaves, of an abort or a retry the one that is meant."""
     left: str = ""
+    """Of a rollback: the revision that traffic leaves."""
     by: str = ""
+    """Who asked, and why."""
     finished_at: datetime | None = None
 
     def ended(self, phase: str, message: str, now: datetime) -> "LogEntry":

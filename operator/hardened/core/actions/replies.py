@@ -30,15 +30,18 @@ _URGENT = ("Rollback", "Abort")
 
 @dataclass(frozen=True)
 class ActionReply:
-    """What to write on one action. uid, resource_version: of the action as it was seen; owner: the reference that it lacks, None if it has
-    it; status: None to leave it; is_over: it is to be deleted, and nothing else."""
+    """What to write on one action."""
 
     name: str
     uid: str
+    """Of the action as it was seen."""
     resource_version: str
     owner: Manifest | None = None
+    """The reference that it lacks, None if it has it."""
     status: Manifest | None = None
+    """None to leave it."""
     is_over: bool = False
+    """It is to be deleted, and nothing else."""
 
 
 def answers(

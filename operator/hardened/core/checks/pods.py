@@ -54,23 +54,25 @@ Reader = Callable[[HardenedService, Manifest], Results]
 
 @dataclass(frozen=True)
 class CheckPod:
-    """A verifier pod that belongs to a step. names: what it is to report on; reads: what it says, from the live pod.
-
-    has_enough: it is to end now, and to report what it has; stale_at: when it is to be made anew if it has not ended by then, None for
-    never; is_optional: where it cannot be made, nothing else suffers; is_once: it is
-    never made again, whatever it says; is_early: it is not to be made yet, since nobody could answer it; is_teams: it runs a command of
-    the team's, in an image that may be theirs.
-    """
+    """A verifier pod that belongs to a step."""
 
     manifest: Manifest
     names: tuple[str, ...]
+    """What it is to report on."""
     reads: Reader
+    """What it says, from the live pod."""
     has_enough: bool = False
+    """It is to end now, and to report what it has."""
     stale_at: datetime | None = None
+    """When it is to be made anew if it has not ended by then, None for never."""
     is_optional: bool = False
+    """Where it cannot be made, nothing else suffers."""
     is_once: bool = False
+    """It is never made again, whatever it says."""
     is_early: bool = False
+    """It is not to be made yet, since nobody could answer it."""
     is_teams: bool = False
+    """It runs a command of the team's, in an image that may be theirs."""
 
     @property
     def key(self) -> ChildKey:
@@ -83,7 +85,7 @@ class CheckPod:
 
 
 def check_pods(facts: Facts, state: ReleaseState | None, policy: ReleasePolicy, kit: Kit, now: datetime) -> list[CheckPod]:
-    """The verifier pods of the record's step."""
+    """The verifier pods of the state's step."""
     revision = facts.revision(state.target.revision, state.target.color) if state else None
     # What is gone back to has passed before: nothing waits for a check of it.
     if state is None or state.is_rollback or revision is None or not revision.fields or not kit.image:

@@ -27,11 +27,13 @@ _SWITCHED = frozenset({Step.VERIFY_AFTER, Step.SWITCH_BACK, Step.KEEP})
 
 @dataclass(frozen=True)
 class Removal:
-    """That the probe of a removal should run now. target, started_at: see Proof; is_over: it is to end, and to report what it has."""
+    """That the probe of a removal should run now."""
 
     target: Target
+    """See Proof."""
     started_at: datetime
     is_over: bool = False
+    """It is to end, and to report what it has."""
 
 
 def removal(state: ReleaseState | None, proof: Proof | None, now: datetime) -> Removal | None:
@@ -46,7 +48,7 @@ def removal(state: ReleaseState | None, proof: Proof | None, now: datetime) -> R
 def proven(
     before: Proof | None, state: ReleaseState | None, following: ReleaseState | None, said: Results | None, grace: timedelta, now: datetime
 ) -> Proof | None:
-    """The proof as it is to be written, beside the record `following`.
+    """The proof as it is to be written, beside the state `following`.
 
     before, state: as they were written; said: by the probe of the removal, None where there is none; grace: what the previous stack's pods
     may take to end. The proof of a release stays until the next one has something to say.

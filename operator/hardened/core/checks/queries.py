@@ -14,7 +14,7 @@ from hardened.core.model.state import CheckOutcome, ReleaseState
 
 
 def measured_checks(svc: HardenedService, state: ReleaseState | None) -> list[tuple[str, PrometheusCheck]]:
-    """The checks by query of the record's step; in Preview, those that are to be asked next: until then nothing is known of them."""
+    """The checks by query of the state's step; in Preview, those that are to be asked next: until then nothing is known of them."""
     spec = svc.spec.verify
     checks: Sequence[Check] = ()
     if state and state.step in (Step.PREVIEW, Step.VERIFY_BEFORE):
@@ -48,7 +48,7 @@ def next_due(svc: HardenedService, state: ReleaseState | None, unanswered: froze
 
 
 def sampled(svc: HardenedService, state: ReleaseState, samples: Mapping[str, Sample], now: datetime) -> ReleaseState:
-    """The record with what the queries gave. requests counts the samples that say something, failed those out of bounds."""
+    """The state with what the queries gave. requests counts the samples that say something, failed those out of bounds."""
     known = {outcome.name: outcome for outcome in state.outcomes}
     for name, check in measured_checks(svc, state):
         if name in samples:
@@ -57,7 +57,7 @@ def sampled(svc: HardenedService, state: ReleaseState, samples: Mapping[str, Sam
 
 
 def verdicts(svc: HardenedService, state: ReleaseState | None) -> list[tuple[Verdict, str]]:
-    """What the checks by query of the record's step say so far."""
+    """What the checks by query of the state's step say so far."""
     known = {outcome.name: outcome for outcome in state.outcomes} if state else {}
     return [_verdict(name, check, known.get(name)) for name, check in measured_checks(svc, state)]
 

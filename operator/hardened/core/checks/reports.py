@@ -24,11 +24,14 @@ _MADE_ANEW_AFTER = timedelta(seconds=10)
 
 @dataclass(frozen=True)
 class CheckResults:
-    """What is known of a record's revision. before, after: see View; outcomes: of its checks and its probe, as far as they have ended."""
+    """What is known of a state's revision."""
 
     before: tuple[Verdict, str]
+    """See Input."""
     after: tuple[Verdict, str]
+    """See Input."""
     outcomes: tuple[CheckOutcome, ...]
+    """Of its checks and its probe, as far as they have ended."""
 
 
 #: Where no release is at work.
@@ -36,7 +39,7 @@ NOTHING_HEARD = CheckResults((Verdict.UNKNOWN, ""), (Verdict.UNKNOWN, ""), ())
 
 
 def check_results(facts: Facts, state: ReleaseState | None, wanted: Sequence[CheckPod], has_image: bool) -> CheckResults:
-    """What the verifiers of the record's step, and the pods of its revision themselves, say."""
+    """What the verifiers of the state's step, and the pods of its revision themselves, say."""
     if state is None:
         return NOTHING_HEARD
     reports = [(verifier, _report(facts, verifier)) for verifier in wanted]
@@ -59,7 +62,7 @@ def check_results(facts: Facts, state: ReleaseState | None, wanted: Sequence[Che
 
 
 def watched(facts: Facts, state: ReleaseState, wanted: Sequence[CheckPod]) -> ReleaseState:
-    """The record as it enters VerifyAfter. A probe that has ended by then tells of the revision before, whose failures do not count."""
+    """The state as it enters VerifyAfter. A probe that has ended by then tells of the revision before, whose failures do not count."""
     ended = any(v.is_probe and isinstance(_report(facts, v), Reported) for v in wanted)
     outcomes = tuple(outcome for outcome in state.outcomes if outcome.name != ZERO_LOSS)
     return replace(state, is_probed_anew=ended, outcomes=outcomes)

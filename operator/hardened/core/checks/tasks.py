@@ -48,34 +48,38 @@ class Purpose(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class _RequestTask:
-    """name: among the results, as a DNS label; port: a name or number of the service's own ports, None for the main one.
-
-    max_latency: None for the verifier's own bound of 2 s; count: requests in all; interval: from start to start; failure_limit: how
-    many of them may fail.
-    """
+    """A check by requests, as its pod is told."""
 
     name: str
+    """Among the results, as a DNS label."""
     port: str | int | None = None
+    """A name or number of the service's own ports, None for the main one."""
     max_latency: timedelta | None = None
+    """None for the verifier's own bound of 2 s."""
     count: int = 1
+    """Requests in all."""
     interval: timedelta = timedelta(seconds=1)
+    """From start to start."""
     failure_limit: int = 0
+    """How many of them may fail."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class HttpTask(_RequestTask):
-    """expect_body: what the first 64 KiB of the body must contain."""
+    """A check by HTTP requests."""
 
     path: str = "/"
     expect_status: tuple[int, ...] = (200,)
     expect_body: str | None = None
+    """What the first 64 KiB of the body must contain."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class GrpcTask(_RequestTask):
-    """The standard health service. service: the name that it is asked for, "" for the server as a whole."""
+    """The standard health service."""
 
     service: str = ""
+    """The name that it is asked for, "" for the server as a whole."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,28 +26,34 @@ IMAGE_PATIENCE = timedelta(minutes=1)
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What came of one check or probe. has_passed: its verdict; message: a sentence; requests, failed: counts."""
+    """What came of one check or probe."""
 
     name: str
     has_passed: bool
     message: str = ""
+    """A sentence."""
     requests: int = 0
+    """How many were made."""
     failed: int = 0
+    """How many of them failed."""
 
 
 @dataclass(frozen=True)
 class Pending:
-    """The verifier has not ended. message: what it waits for; is_final: which will not come, unless somebody changes something."""
+    """The verifier has not ended."""
 
     message: str = "the verifier pod has not ended yet"
+    """What it waits for."""
     is_final: bool = False
+    """Which will not come, unless somebody changes something."""
 
 
 @dataclass(frozen=True)
 class NoData:
-    """The verifier will say nothing. message: why."""
+    """The verifier will say nothing."""
 
     message: str
+    """Why."""
 
 
 @dataclass(frozen=True)

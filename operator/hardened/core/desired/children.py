@@ -22,25 +22,28 @@ from hardened.core.model.target import COLORS, Target
 
 @dataclass(frozen=True)
 class DesiredStack:
-    """One colour as it should be. number: the revision's place in the history; fencing_token: see `deployment`; has_clients: see
-    `disruption_budget`."""
+    """One colour as it should be."""
 
     color: str
     revision: Revision
     number: int
+    """The revision's place in the history."""
     replicas: int
     marks: RevisionAnnotations = NO_ANNOTATIONS
     fencing_token: str = ""
+    """See `deployment`."""
     has_clients: bool = True
+    """See `disruption_budget`."""
 
 
 @dataclass(frozen=True)
 class Route:
-    """What a Service should select, and whose ports it should have. fencing_token: see `switch_service`."""
+    """What a Service should select, and whose ports it should have."""
 
     revision: Revision
     selector: Mapping[str, str]
     fencing_token: str = ""
+    """See `switch_service`."""
 
 
 def desired_children(svc: HardenedService, stacks: Sequence[DesiredStack], switch: Route, preview: Route | None) -> list[Manifest]:

@@ -49,7 +49,7 @@ def is_strange(live: Mapping[str, Any], svc: HardenedService) -> bool:
 def switch_service(svc: HardenedService, revision: Revision, selects: Mapping[str, str], fencing_token: str = "") -> Manifest | None:
     """The Service that clients use. Its ports are those of the revision that it leads to. None for a worker without ports.
 
-    fencing_token: see Record.recall.
+    fencing_token: see ReleaseState.recall.
     """
     given = svc.spec.service
     annotations = {**(given.annotations or {}), **({names.EPOCH_ANNOTATION: fencing_token} if fencing_token else {})}

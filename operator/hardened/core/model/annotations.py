@@ -19,30 +19,37 @@ MESSAGE_LIMIT = 512
 
 @dataclass(frozen=True)
 class BegunMigration:
-    """That a migration was begun. release: which one ran it; undo: the command that undoes it, () for none; undoes_late: after the cutover,
-    too; within: how long either may take; since: the promotion of what was stable by then, 0 for nothing, or not known."""
+    """That a migration was begun."""
 
     release: str
+    """Which one ran it."""
     within: timedelta
+    """How long either may take."""
     undo: tuple[str, ...] = ()
+    """The command that undoes it, () for none."""
     undoes_late: bool = False
+    """After the cutover, too."""
     since: int = 0
+    """The promotion of what was stable by then, 0 for nothing, or not known."""
 
 
 @dataclass(frozen=True)
 class RevisionAnnotations:
-    """promotion: 0 for never, else higher than that of every revision promoted before; rejections: at most LIMIT, the newest last;
-    migrated: the last migration that was begun for this revision; left_by: the last release that gave it up from its cutover on, without
-    rejecting it; promoted_key: what it was promoted under the last time that it passed checks, "" where that is not known."""
+    """What is remembered on a stored revision."""
 
     promotion: int = 0
+    """0 for never, else higher than that of every revision promoted before."""
     rejections: tuple[Rejection, ...] = ()
+    """At most LIMIT, the newest last."""
     migrated: BegunMigration | None = None
+    """The last migration that was begun for this revision."""
     left_by: str = ""
+    """The last release that gave it up from its cutover on, without rejecting it."""
     promoted_key: str = ""
+    """What it was promoted under the last time that it passed checks, "" where that is not known."""
 
     def promoted(self, number: int, key: str = "") -> "RevisionAnnotations":
-        """Promoted, as the number-th of all. key: see Record; "" for by hand, which passes no checks."""
+        """Promoted, as the number-th of all. key: see ReleaseState; "" for by hand, which passes no checks."""
         return replace(self, promotion=number, promoted_key=key or self.promoted_key)
 
     def rejected(self, rejection: Rejection) -> "RevisionAnnotations":

@@ -23,13 +23,14 @@ LOAD_RESOURCES: Amounts = {
 
 @dataclass(frozen=True)
 class Kit:
-    """image: what they run, "" for none: then nobody checks; pull_secrets: names of Secrets in the namespaces of the services, beside those
-    that a service names itself; resources, load_resources: of those that ask, and of those that send load.
-    """
+    """What the pods that check new revisions are made of."""
 
     image: str = ""
+    """What they run, "" for none: then nobody checks."""
     pull_secrets: tuple[str, ...] = ()
+    """Names of Secrets in the namespaces of the services, beside those that a service names itself."""
     resources: Amounts = field(default_factory=lambda: RESOURCES)
+    """Of those that ask."""
     load_resources: Amounts = field(default_factory=lambda: LOAD_RESOURCES)
 
 

@@ -5,17 +5,23 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Query:
-    """One question to Prometheus. name: of the check; text: PromQL, with everything filled in; release: and step for which it is asked."""
+    """One question to Prometheus."""
 
     name: str
+    """Of the check."""
     text: str
+    """PromQL, with everything filled in."""
     release: str = ""
+    """And step for which it is asked."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """What came of a query. value: None for no data; problem: why there is none; is_final: asking again cannot help."""
+    """What came of a query."""
 
     value: float | None
+    """None for no data."""
     problem: str = ""
+    """Why there is none."""
     is_final: bool = False
+    """Asking again cannot help."""

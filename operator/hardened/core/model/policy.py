@@ -10,11 +10,10 @@ from hardened.errors import FieldError
 
 @dataclass(frozen=True)
 class Policy:
-    """Keys that a service may put on its pods, account and Service. A key is allowed as it stands, or by `prefix/*`; `*` allows every key.
-    What pods may be annotated with, Services may be, too.
+    """What a service may ask for.
 
-    verifier_…, load_resources: see Kit; allows_queries: services may ask the operator's Prometheus;
-    allows_baseline: security.profile may be baseline; service_types: beside ClusterIP and Headless.
+    Keys of labels and annotations are allowed as they stand, or by `prefix/*`; `*` allows every key. What pods may be annotated with,
+    Services may be, too. For the fields of the pods that check see Kit.
     """
 
     pod_label_keys: frozenset[str] = frozenset()
@@ -22,9 +21,12 @@ class Policy:
     service_account_annotation_keys: frozenset[str] = frozenset()
     verifier_image: str = ""
     allows_queries: bool = True
+    """Services may ask the operator's Prometheus."""
     allows_baseline: bool = True
+    """security.profile may be baseline."""
     service_annotation_keys: frozenset[str] = frozenset()
     service_types: frozenset[str] = frozenset()
+    """Beside ClusterIP and Headless."""
     verifier_pull_secrets: tuple[str, ...] = ()
     verifier_resources: Amounts = field(default_factory=lambda: RESOURCES)
     load_resources: Amounts = field(default_factory=lambda: LOAD_RESOURCES)

@@ -16,13 +16,15 @@ class Counts:
 
 @dataclass(frozen=True)
 class Proof:
-    """status.proof. target, started_at: of the release, as in its record; cutover, removal: None for no data.
-
-    removed_by: when the previous stack's last pod is gone; None once the probe of the removal has ended, or before the removal begins.
-    """
+    """status.proof."""
 
     target: Target
+    """Of the release."""
     started_at: datetime
+    """Of the release."""
     cutover: Counts | None = None
+    """None for no data."""
     removal: Counts | None = None
+    """None for no data."""
     removed_by: datetime | None = None
+    """When the previous stack's last pod is gone; None once the probe of the removal has ended, or before the removal begins."""

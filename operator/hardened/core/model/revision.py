@@ -18,18 +18,19 @@ RENDERER = "1"
 
 @dataclass(frozen=True)
 class Revision:
-    """One version of a service.
-
-    name: 12 hex digits, the hash of `fields`; fields: the revision's part of the spec as the team wrote it, by JSON name;
-    template: the PodTemplateSpec, without the colour label; renderer: which code rendered it; data: what stores it, verbatim,
-    since that can never be changed, also not by an operator that would store more; None for a revision that is not stored.
-    """
+    """One version of a service."""
 
     name: str
+    """12 hex digits, the hash of `fields`."""
     fields: Mapping[str, Any]
+    """The revision's part of the spec as the team wrote it, by JSON name."""
     template: Manifest
+    """The PodTemplateSpec, without the colour label."""
     renderer: str = RENDERER
+    """Which code rendered it."""
     data: Mapping[str, Any] | None = None
+    """What stores it, verbatim, since that can never be changed, also not by an operator that would store more; None for a revision that is
+    not stored."""
 
     @property
     def image(self) -> str:

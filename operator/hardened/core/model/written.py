@@ -33,7 +33,7 @@ _LINE_LIMIT = 512
 
 
 def written(state: ReleaseState) -> Manifest:
-    """The record as status.release. Times carry microseconds: a window of a second is not to become none."""
+    """The state as status.release. Times carry microseconds: a window of a second is not to become none."""
     times = {name: _stamp(getattr(state, field)) for name, field in _TIMES.items()}
     return without_none(
         revision=state.target.revision,
@@ -58,7 +58,7 @@ def written(state: ReleaseState) -> Manifest:
 
 
 def state_of(status: Mapping[str, Any]) -> ReleaseState | None:
-    """The record that a status holds, or None where it holds none that can be used."""
+    """The state that a status holds, or None where it holds none that can be used."""
     found = status.get("release")
     if not isinstance(found, Mapping):
         return None
@@ -98,10 +98,11 @@ def state_of(status: Mapping[str, Any]) -> ReleaseState | None:
 
 @dataclass(frozen=True)
 class Stable:
-    """The last promoted revision, in its colour. promotion: its number, which no other promotion of the service has."""
+    """The last promoted revision, in its colour."""
 
     target: Target
     promotion: int
+    """Its number, which no other promotion of the service has."""
 
 
 def stable_written(stable: Stable) -> Manifest:

@@ -9,11 +9,13 @@ _REMEDY = "or mark the reference as optional"
 
 
 class Reference(NamedTuple):
-    """That pods need a ConfigMap. key: which of its keys, "" for none of them; is_text: it must be one of `data`, as for a variable."""
+    """That pods need a ConfigMap."""
 
     name: str
     key: str = ""
+    """Which of its keys, "" for none of them."""
     is_text: bool = False
+    """It must be one of `data`, as for a variable."""
 
 
 def references(template: Manifest) -> list[Reference]:

@@ -17,17 +17,20 @@ from hardened.core.observe.facts import Facts
 
 @dataclass(frozen=True)
 class Lacks:
-    """short: what is not there before its first pod; crowded: why its pods find no room; refusal: why pods of its checks could not be made,
-    before it begins in place; hampered: why they are not at work; is_unwatched: see Needs; is_stopped: another service is in its
-    way, or what has its revision's name is forged.
-    """
+    """What a release lacks of its surroundings."""
 
     short: Shortfall = preflight.NOTHING
+    """What is not there before its first pod."""
     crowded: Diagnosis | None = None
+    """Why its pods find no room."""
     refusal: Diagnosis | None = None
+    """Why pods of its checks could not be made, before it begins in place."""
     hampered: Diagnosis | None = None
+    """Why they are not at work."""
     is_unwatched: bool = False
+    """See Needs."""
     is_stopped: bool = False
+    """Another service is in its way, or what has its revision's name is forged."""
 
     def needs(self, cause: Diagnosis | None) -> Needs:
         """What the release lacks, as its steps ask for it. cause: why its pods are not available."""
@@ -40,7 +43,7 @@ class Lacks:
         )
 
     def room(self, before: ReleaseState | None, after: ReleaseState | None, *, is_held: bool) -> Diagnosis | None:
-        """What the release waits for, as it is to be told. after: the record that is to be written; is_held: in Preflight."""
+        """What the release waits for, as it is to be told. after: the state that is to be written; is_held: in Preflight."""
         if is_held:
             return self.short.room or self.refusal
         if before is None or after is None or after.step is not before.step or after.deadline is not None:

@@ -19,12 +19,14 @@ _TYPES = ("Container", "Pod")
 
 @dataclass(frozen=True)
 class _Bounds:
-    """Of one resource, over all LimitRanges. default: the limit where none is asked for; ratio: of the limit to the request, at most."""
+    """Of one resource, over all LimitRanges."""
 
     least: Decimal = _NONE
     most: Decimal | None = None
     ratio: Decimal | None = None
+    """Of the limit to the request, at most."""
     default: Decimal | None = None
+    """The limit where none is asked for."""
 
     def fitted(self, request: Decimal | None, limit: Decimal | None) -> tuple[Decimal, Decimal]:
         """The request, raised as far as it has to be, and the limit, lowered as far as it has to be. One of the two is given.

@@ -34,10 +34,12 @@ WAIT = timedelta(seconds=5)
 
 @dataclass(frozen=True)
 class Shortfall:
-    """Why no pod may be made yet. room: what quotas lack, which is waited for; config: what somebody has to make."""
+    """Why no pod may be made yet."""
 
     room: Diagnosis | None = None
+    """What quotas lack, which is waited for."""
     config: Diagnosis | None = None
+    """What somebody has to make."""
 
 
 NOTHING = Shortfall()

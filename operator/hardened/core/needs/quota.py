@@ -22,18 +22,20 @@ _NONE = Decimal(0)
 
 @dataclass(frozen=True)
 class Growth:
-    """How pods are to become others. before, after: their specs; held: how many of `before` are there.
-
-    stages: how many of `before` and of `after` there may be at the same time, at each moment that may need most; checked: beside how many
-    of `after` which pods of checks run at the same time, by their specs; leaving: those that are there and make way for them.
-    """
+    """How pods are to become others."""
 
     after: Manifest
+    """The spec of a pod as it is to be."""
     stages: tuple[tuple[int, int], ...]
+    """How many of `before` and of `after` there may be at the same time, at each moment that may need most."""
     before: Manifest | None = None
+    """The spec of a pod as it was; None where there is none."""
     held: int = 0
+    """How many of `before` are there."""
     checked: tuple[tuple[int, tuple[Manifest, ...]], ...] = ()
+    """Beside how many of `after` which pods of checks run at the same time, by their specs."""
     leaving: tuple[Manifest, ...] = ()
+    """Those that are there and make way for them."""
 
 
 def rolled(held: int, size: int, surge: int) -> tuple[tuple[int, int], ...]:

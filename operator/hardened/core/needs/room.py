@@ -26,7 +26,7 @@ def needs_pods(facts: Facts, state: ReleaseState, now: datetime) -> bool:
 
 
 def lack_of_room(facts: Facts, state: ReleaseState | None) -> Diagnosis | None:
-    """Why the cluster has no room for the record's pods. None where it has, where a pod shows another fault, and where nobody looked."""
+    """Why the cluster has no room for the state's pods. None where it has, where a pod shows another fault, and where nobody looked."""
     live = _incomplete(facts, state) if state else None
     if state is None or not state.step.row.is_growing or live is None or facts.pods is None:
         return None
@@ -34,7 +34,7 @@ def lack_of_room(facts: Facts, state: ReleaseState | None) -> Diagnosis | None:
 
 
 def cause_of(facts: Facts, state: ReleaseState | None) -> Diagnosis | None:
-    """Why the record's pods are not available: as they show it, or else as status has told it of this release before."""
+    """Why the state's pods are not available: as they show it, or else as status has told it of this release before."""
     live = _incomplete(facts, state) if state else None
     if state is None or live is None or facts.pods is None:
         return None

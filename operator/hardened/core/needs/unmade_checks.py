@@ -24,7 +24,7 @@ from hardened.core.observe.task_pods import is_over, is_running, own_part
 
 
 def hindrance(facts: Facts, state: ReleaseState | None, pods: Iterable[CheckPod], policy: ReleasePolicy, now: datetime) -> Diagnosis | None:
-    """Why one of the pods that the record's step waits for is not at work. None where all are, or may come yet."""
+    """Why one of the pods that the state's step waits for is not at work. None where all are, or may come yet."""
     if state is None or not state.step.row.is_judged:
         return None
     is_late = not state.step.row.is_growing and _is_late(state, policy, now)
@@ -32,7 +32,7 @@ def hindrance(facts: Facts, state: ReleaseState | None, pods: Iterable[CheckPod]
 
 
 def unable(facts: Facts, state: ReleaseState | None, kit: Kit) -> Diagnosis | None:
-    """That nobody can make the checks which the record's revision is to pass from now on."""
+    """That nobody can make the checks which the state's revision is to pass from now on."""
     verify, is_before = facts.svc.spec.verify, state is not None and state.step.row.checks == "before"
     asked = (verify.before_cutover if is_before else verify.after_cutover.checks) or ()
     is_wanted = state is None or facts.wanted.name == state.target.revision
@@ -42,7 +42,7 @@ def unable(facts: Facts, state: ReleaseState | None, kit: Kit) -> Diagnosis | No
 
 
 def lacks(facts: Facts, state: ReleaseState | None, pods: Iterable[CheckPod]) -> bool:
-    """Whether a pod that the record's step waits for is not there. Until it was tried to make it nobody knows whether it can be made."""
+    """Whether a pod that the state's step waits for is not there. Until it was tried to make it nobody knows whether it can be made."""
     if state is None or not state.step.row.is_judged:
         return False
     return any(each.key not in facts.observed.children for each in pods if not (each.is_optional or each.is_early))

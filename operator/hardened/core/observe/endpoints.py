@@ -11,10 +11,12 @@ _KUBERNETES = "endpointslice-controller.k8s.io"
 
 
 class EndpointSlices(NamedTuple):
-    """own: those that follow the Service's selector; foreign: all others, each by its name, with who says to manage it, or ""."""
+    """The EndpointSlices of a Service."""
 
     own: list[Manifest]
+    """Those that follow the Service's selector."""
     foreign: dict[str, str]
+    """All others, each by its name, with who says to manage it, or ""."""
 
 
 def endpoint_slices(observed: Observed, service: str) -> EndpointSlices:

@@ -1,4 +1,4 @@
-"""What the observed objects mean for one service: its revisions, its two stacks, and where its switch Service leads."""
+"""What the observed objects mean for one service: its revisions, its two stacks, and where its active Service leads."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -97,7 +97,7 @@ class Facts:
 
     @property
     def active_fencing_token(self) -> str | None:
-        """What the switch Service is marked with, see ReleaseState.recall; None where no Service is there."""
+        """What the active Service is marked with, see ReleaseState.recall; None where no Service is there."""
         return _epoch(self.switch) if self.switch else None
 
     def revision(self, name: str, color: str) -> Revision | None:

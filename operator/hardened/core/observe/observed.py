@@ -23,10 +23,11 @@ class Ownership(Enum):
 
 
 class Made(NamedTuple):
-    """What is known of a pod that was made. image: of our container, as the server took it."""
+    """What is known of a pod that was made."""
 
     uid: str
     image: str
+    """Of our container, as the server took it."""
 
 
 @dataclass(frozen=True)
@@ -39,65 +40,77 @@ class WriteError:
 
 @dataclass(frozen=True)
 class NamespaceSnapshot:
-    """What a release finds in its namespace. quotas: all; config_maps: those that were asked for, by name, as far as they are there; None
-    where nobody can say; limit_ranges: all, where there are quotas."""
+    """What a release finds in its namespace."""
 
     quotas: tuple[Manifest, ...] = ()
+    """All of the namespace."""
     config_maps: Mapping[str, Manifest] | None = None
+    """Those that were asked for, by name, as far as they are there; None where nobody can say."""
     limit_ranges: tuple[Manifest, ...] = ()
+    """All, where there are quotas."""
 
 
 @dataclass(frozen=True)
 class Constraints:
-    """What a namespace demands of the pods that work for a release. policies: its NetworkPolicies, but for ours; is_known: False where they
-    could not be listed."""
+    """What a namespace demands of the pods that work for a release."""
 
     limit_ranges: tuple[Manifest, ...] = ()
     policies: tuple[Manifest, ...] = ()
+    """Its NetworkPolicies, but for ours."""
     is_known: bool = True
+    """False where they could not be listed."""
 
 
 @dataclass(frozen=True)
 class Observed:
-    """What is known of the world at one moment.
-
-    children: by key, everything that carries the service's label or was read by name; absent: wanted children that were read by name and
-    are not there; fresh: children as they were read or written in this pass; pods: those that carry the service's labels, or None if
-    nobody has listed them; replica_sets: likewise; troubles: what is refused again and again; refused: what could not be written in this
-    pass, and why, and is done without; hidden: what may not be read; tried: why pods could not be made that were tried, None if nobody
-    tried; contested: children that came back from our own write in this pass without what was written, and the field; crd_schema: the
-    schema revision of the CRD on the cluster, "" if unknown; keeps_status: False once the server has not kept the status of this pass as
-    it was written; sees_pods: False once the pods could not be listed in this pass; has_place: fewer releases of other services are at
-    work than may be; samples: what queries gave, by the check, None if nobody has asked; unanswered: the checks whose queries were asked
-    and are not answered yet; actions: what was asked for by hand; services: those that it depends on, and those that may want one of its
-    names, by name, as far as they are there; needs: which services each one depends on, of all that this one depends on by way of others;
-    made: what is known of pods that this process made; surroundings, constraints: None if nobody has looked at them; is_granted: what a
-    release waits for before its first pod is taken for there, by who wants to know what comes then.
-    """
+    """What is known of the world at one moment."""
 
     children: Mapping[ChildKey, Manifest] = field(default_factory=lambda: MappingProxyType({}))
+    """By key, everything that carries the service's label or was read by name."""
     absent: frozenset[ChildKey] = frozenset()
+    """Wanted children that were read by name and are not there."""
     fresh: frozenset[ChildKey] = frozenset()
+    """Children as they were read or written in this pass."""
     pods: tuple[Manifest, ...] | None = None
+    """Those that carry the service's labels, or None if nobody has listed them."""
     replica_sets: tuple[Manifest, ...] | None = None
+    """Those of the service, or None if nobody has listed them, or may."""
     troubles: tuple[WriteError, ...] = ()
+    """What is refused again and again."""
     refused: Mapping[ChildKey, ApiFailure] = field(default_factory=lambda: MappingProxyType({}))
+    """What could not be written in this pass, and why, and is done without."""
     hidden: frozenset[ChildKey] = frozenset()
+    """What may not be read."""
     tried: Mapping[ChildKey, ApiFailure] | None = None
+    """Why pods could not be made that were tried, None if nobody tried."""
     contested: Mapping[ChildKey, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Children that came back from our own write in this pass without what was written, and the field."""
     crd_schema: str = ""
+    """The schema revision of the CRD on the cluster, "" if unknown."""
     has_slot: bool = True
+    """Fewer releases of other services are at work than may be."""
     samples: Mapping[str, Sample] | None = None
+    """What queries gave, by the check, None if nobody has asked."""
     unanswered: frozenset[str] = frozenset()
+    """The checks whose queries were asked and are not answered yet."""
     actions: tuple[Manifest, ...] = ()
+    """What was asked for by hand."""
     services: Mapping[str, Manifest] = field(default_factory=lambda: MappingProxyType({}))
+    """Those that it depends on, and those that may want one of its names, by name, as far as they are there."""
     needs: Mapping[str, frozenset[str]] = field(default_factory=lambda: MappingProxyType({}))
+    """Which services each one depends on, of all that this one depends on by way of others."""
     surroundings: NamespaceSnapshot | None = None
+    """None if nobody has looked at it."""
     constraints: Constraints | None = None
+    """None if nobody has looked at them."""
     keeps_status: bool = True
+    """False once the server has not kept the status of this pass as it was written."""
     sees_pods: bool = True
+    """False once the pods could not be listed in this pass."""
     made: Mapping[ChildKey, Made] = field(default_factory=lambda: MappingProxyType({}))
+    """What is known of pods that this process made."""
     is_granted: bool = False
+    """What a release waits for before its first pod is taken for there, by who wants to know what comes then."""
 
     @classmethod
     def of(cls, children: Iterable[Manifest], *, crd_schema: str = "") -> "Observed":

@@ -10,19 +10,22 @@ from hardened.api import names
 
 @dataclass(frozen=True)
 class Rollout:
-    """A Deployment in numbers of pods.
-
-    revision: the one that its template carries; wanted: spec.replicas; total, updated, available: as its controller
-    counted them; is_current: that controller has seen the last change; progressed_at: when it last got further.
-    """
+    """A Deployment in numbers of pods."""
 
     revision: str
+    """The one that its template carries."""
     wanted: int
+    """spec.replicas."""
     total: int
+    """As its controller counted them."""
     updated: int
+    """Of the last template, as its controller counted them."""
     available: int
+    """As its controller counted them."""
     is_current: bool
+    """That controller has seen the last change."""
     progressed_at: datetime | None
+    """When it last got further."""
 
     @property
     def is_settled(self) -> bool:

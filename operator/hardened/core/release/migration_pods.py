@@ -1,7 +1,7 @@
 """The migration of a release, and what undoes it: pods that are made once, and what came of them.
 
 What undoes a migration is marked on its revision before the migration begins: by the time that it is needed, the spec may say something
-else. That a pod was made is written into the record at once, and one that is in the record is never made again: a pod that is lost after
+else. That a pod was made is written into the state at once, and one that is in the state is never made again: a pod that is lost after
 that has failed.
 """
 
@@ -26,7 +26,7 @@ from hardened.core.observe.task_pods import interruption, is_over, is_running
 
 
 def mark_of(facts: Facts, state: ReleaseState) -> BegunMigration | None:
-    """What is to be marked on the record's revision before its migration begins; None where the spec has none."""
+    """What is to be marked on the state's revision before its migration begins; None where the spec has none."""
     migrate = facts.svc.spec.release.migrate
     if migrate is None:
         return None
@@ -37,7 +37,7 @@ def mark_of(facts: Facts, state: ReleaseState) -> BegunMigration | None:
 
 
 def migration_pods(facts: Facts, state: ReleaseState | None) -> list[CheckPod]:
-    """The pods that the record's release has made, and the one that it is to make now."""
+    """The pods that the state's release has made, and the one that it is to make now."""
     if state is None:
         return []
     found = [_kept(live) for purpose in (Purpose.MIGRATE, Purpose.UNDO) if (live := _live(facts, state, purpose))]
@@ -54,7 +54,7 @@ def migration_pods(facts: Facts, state: ReleaseState | None) -> list[CheckPod]:
 
 
 def migration_run(facts: Facts, state: ReleaseState | None, now: datetime) -> MigrationRun:
-    """What is known of the record's migration."""
+    """What is known of the state's migration."""
     is_busy = any(_may_end_yet(live, now) for live in facts.ours)
     if state is None:
         return MigrationRun(is_busy=is_busy)

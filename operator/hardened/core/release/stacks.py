@@ -61,7 +61,7 @@ def _epoch(facts: Facts, state: ReleaseState | None, color: str) -> str:
 
 
 def active_fencing_token(facts: Facts, state: ReleaseState | None) -> str:
-    """The mark of the switch Service: as it is, unless clients are led back, or not led on after all."""
+    """The mark of the active Service: as it is, unless clients are led back, or not led on after all."""
     token = state.recall_token if state and state.strategy != "RollingUpdate" else ""
     return token or facts.active_fencing_token or ""
 

@@ -19,10 +19,11 @@ BYTES_LIMIT = 2 * 1024 * 1024
 
 @dataclass(frozen=True)
 class History:
-    """The ControllerRevisions of a service, oldest first. problem: why one of them is not to be used, "" for those that may be."""
+    """The ControllerRevisions of a service, oldest first."""
 
     revisions: tuple[Manifest, ...]
     problem: Callable[[Manifest], str] = field(default=lambda _: "", compare=False)
+    """Why one of them is not to be used, "" for those that may be."""
 
     @classmethod
     def of(cls, children: Iterable[Manifest], problem: Callable[[Manifest], str] = lambda _: "") -> "History":

@@ -24,37 +24,46 @@ from hardened.core.status.hardening import gaps
 
 @dataclass(frozen=True)
 class Situation:
-    """Everything that status is made from.
-
-    revision, image: what the spec asks for; serving: where clients' traffic goes, None for nowhere; selector: of the pods there; rollout:
-    the Deployment of the serving colour in numbers, None while there is none; finding: the cause that stands in the way, if any; drift:
-    what is not as it should be and cannot be repaired; history: as it is written; is_gated: nothing serves before it was released;
-    state: the release at work; released_image: what that one brings, "" if unknown; waits_for: what it depends on and is not there; room:
-    what its pods, or those of its checks, wait for; rejection: why the revision is not released; crd_schema: the schema revision of the CRD
-    on the cluster, "" if unknown; actions: what is remembered of them; proof: what was counted of lost requests; is_back: see Course.
-    """
+    """Everything that status is made from."""
 
     revision: str
+    """What the spec asks for."""
     image: str
     serving: Target | None
+    """Where clients' traffic goes, None for nowhere."""
     serving_image: str
     selector: Mapping[str, str]
+    """Of the pods there."""
     replicas: int
     rollout: Rollout | None
+    """The Deployment of the serving colour in numbers, None while there is none."""
     finding: Diagnosis | None
+    """The cause that stands in the way, if any."""
     drift: Diagnosis | None
+    """What is not as it should be and cannot be repaired."""
     history: Sequence[Manifest]
+    """As status has it."""
     is_gated: bool = False
+    """Nothing serves before it was released."""
     state: ReleaseState | None = None
+    """The release at work."""
     released_image: str = ""
+    """What that one brings, "" if unknown."""
     waits_for: str = ""
+    """What it depends on and is not there."""
     room: Diagnosis | None = None
+    """What its pods, or those of its checks, wait for."""
     stable: Stable | None = None
     rejection: Rejection | None = None
+    """Why the revision is not released."""
     crd_schema: str = ""
+    """The schema revision of the CRD on the cluster, "" if unknown."""
     actions: Sequence[LogEntry] = ()
+    """What is remembered of them."""
     proof: Proof | None = None
+    """What was counted of lost requests."""
     is_back: bool = False
+    """See Decision."""
 
 
 def status_of(svc: HardenedService, situation: Situation, before: Mapping[str, Any], now: datetime) -> Manifest:

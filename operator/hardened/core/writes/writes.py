@@ -43,16 +43,17 @@ _GROUND = ("ControllerRevision", "ConfigMap", "ServiceAccount", "NetworkPolicy",
 
 @dataclass(frozen=True)
 class Apply:
-    """Apply this manifest. is_new: it is not there, so nothing may be taken over; repairs: the field that somebody else changed, or "".
-
-    needs: what must have been written before, as far as it was to be; is_optional: where it fails, nothing is the matter.
-    """
+    """Apply this manifest."""
 
     manifest: Manifest
     is_new: bool = False
+    """It is not there, so nothing may be taken over."""
     repairs: str = ""
+    """The field that somebody else changed, or ""."""
     is_optional: bool = False
+    """Where it fails, nothing is the matter."""
     needs: frozenset[ChildKey] = frozenset()
+    """What must have been written before, as far as it was to be."""
 
     @property
     def may_be_made_at_once(self) -> bool:
@@ -89,7 +90,7 @@ class Writes:
     # ---- what has to be read first
 
     def doubts_the_switch(self) -> bool:
-        """Whether the switch Service, as far as is known, leads where nobody led it. A list can be older than the record of the flip."""
+        """Whether the active Service, as far as is known, leads where nobody led it. A list can be older than the state of the flip."""
         state, key = self.state, self._switch
         if state is None or state.strategy != "BlueGreen" or state.step not in (Step.CUTOVER, Step.VERIFY_AFTER):
             return False
@@ -120,7 +121,7 @@ class Writes:
         return (missing | {key for key in rebuilt if key}) - self.observed.hidden
 
     def unsure(self, apply: Iterable[Apply]) -> frozenset[ChildKey]:
-        """What takes pods away is decided on a fresh Deployment, and after it a fresh switch Service: traffic may lead there by now."""
+        """What takes pods away is decided on a fresh Deployment, and after it a fresh active Service: traffic may lead there by now."""
         shrinking = frozenset(key_of(step.manifest) for step in apply if self.takes_pods_away(step))
         if shrinking - self.observed.fresh:
             return shrinking - self.observed.fresh
