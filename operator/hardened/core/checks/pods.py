@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 
 from hardened.api import names, verify
 from hardened.api.parse import HardenedService
-from hardened.api.steps import Step
 from hardened.core.checks.asked import TASK
 from hardened.core.checks.proof import REMOVAL_LEAD, Removal, duration
 from hardened.core.checks.tasks import (
@@ -36,8 +35,6 @@ from hardened.core.model.target import Target, other
 from hardened.core.observe.facts import Facts
 from hardened.core.observe.task_pods import own_container, own_state
 
-#: The steps in which the probe runs. It starts before the flip, and ends when the window has passed.
-_PROBED = frozenset({Step.SCALE_UP, Step.CUTOVER, Step.VERIFY_AFTER})
 #: What a probe that began late gets to ask.
 _LEAST_PROBE = timedelta(seconds=3)
 #: What nodes may take to hear of a Service's endpoints, and a verifier to know it.
@@ -92,22 +89,23 @@ def check_pods(facts: Facts, state: ReleaseState | None, policy: ReleasePolicy, 
         return []
     maker = _Maker(facts.svc, revision, state.target, state.started_at, kit)
     # Where its pods are available, it is there: what refuses a connection from then on fails.
-    is_there = state.step in (Step.VERIFY_BEFORE, Step.VERIFY_AFTER)
+    row = state.step.row
+    is_there = row.is_judged and bool(row.checks)
     spec, wait = facts.svc.spec.verify, timedelta() if is_there else policy.progress_deadline
     found: list[CheckPod] = []
-    if state.step in (Step.PREVIEW, Step.VERIFY_BEFORE):
+    if row.checks == "before":
         checks = maker.checks(_concerning(facts, revision, spec.before_cutover), Purpose.BEFORE, wait)
-        is_preview = state.step is Step.PREVIEW
+        is_preview = row.is_growing
         for each in checks:
             is_early = is_preview and _is_early(facts, each, state.target)
             found.append(replace(each, is_early=is_early, stale_at=None if is_preview else _stale_at(facts, each, state)))
-    if state.step is Step.VERIFY_AFTER:
+    if row.checks == "after":
         found += maker.checks(_concerning(facts, revision, spec.after_cutover.checks), Purpose.AFTER, wait)
-    is_next = state.step is Step.PREVIEW and not policy.has_checks_before and not policy.is_manual
+    is_next = row.checks == "before" and row.is_growing and not policy.has_checks_before and not policy.is_manual
     # Before the first release there is nothing to lose. In place, pods come and go until the cutover is over, and what is lost by then may
     # be the old revision's: it is asked after that.
-    is_away = state.strategy != "BlueGreen" and state.step is not Step.VERIFY_AFTER
-    if facts.stable and not is_away and (state.step in _PROBED or is_next):
+    is_away = state.strategy != "BlueGreen" and row.checks != "after"
+    if facts.stable and not is_away and (row.is_probed or is_next):
         purpose = Purpose.WINDOW if state.is_probed_anew else Purpose.CUTOVER
         # Made after the window it ends by itself: nobody else knows when it has begun to ask, on a node that is slow to run it.
         is_late = state.window_ends_at is not None and now >= state.window_ends_at

@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import datetime
 
 from hardened.api.parse import HardenedService
-from hardened.api.steps import Step
 from hardened.api.verify import Check, PrometheusCheck
 from hardened.core.model.input import Verdict
 from hardened.core.model.measurement import Query, Sample
@@ -17,16 +16,16 @@ def measured_checks(svc: HardenedService, state: ReleaseState | None) -> list[tu
     """The checks by query of the state's step; in Preview, those that are to be asked next: until then nothing is known of them."""
     spec = svc.spec.verify
     checks: Sequence[Check] = ()
-    if state and state.step in (Step.PREVIEW, Step.VERIFY_BEFORE):
+    if state and state.step.row.checks == "before":
         checks = spec.before_cutover or ()
-    if state and state.step is Step.VERIFY_AFTER:
+    if state and state.step.row.checks == "after":
         checks = spec.after_cutover.checks or ()
     return [(check.name, check.prometheus) for check in checks if check.prometheus]
 
 
 def due(svc: HardenedService, state: ReleaseState | None, now: datetime) -> tuple[Query, ...]:
     """The queries to ask now: those never asked for this release, and those whose interval has passed."""
-    if state is None or state.step is Step.PREVIEW:
+    if state is None or state.step.row.is_growing:
         return ()
     known = {outcome.name: outcome for outcome in state.outcomes}
     found = []

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from hardened.api.steps import Step
 from hardened.core.checks import queries
 from hardened.core.checks.asked import strangeness
 from hardened.core.checks.pods import CheckPod
@@ -16,8 +15,6 @@ from hardened.core.model.state import CheckOutcome, ReleaseState
 from hardened.core.observe.facts import Facts
 from hardened.core.observe.task_pods import is_running
 
-#: The steps in which the checks are asked that come before the cutover.
-_ASKED_BEFORE = frozenset({Step.PREVIEW, Step.VERIFY_BEFORE})
 #: A pod that ends without a word at once would end so again.
 _MADE_ANEW_AFTER = timedelta(seconds=10)
 
@@ -56,7 +53,7 @@ def check_results(facts: Facts, state: ReleaseState | None, wanted: Sequence[Che
     measured = queries.verdicts(facts.svc, state)
     asked = [said for (verifier, _), said in zip(reports, verdicts, strict=True) if not verifier.is_probe]
     before, after = [*asked, *measured], [_health(facts, state), *verdicts, *measured]
-    if state.step not in _ASKED_BEFORE:
+    if state.step.row.checks != "before":
         before.append((Verdict.UNKNOWN, ""))  # nobody asks then, and that says nothing
     return CheckResults(nobody or _all(before), nobody or _all(after), _outcomes(state, reports))
 
