@@ -12,7 +12,7 @@ from hardened.api.service import REVISION_FIELDS, HardenedServiceSpec
 from hardened.api.whole import WHOLE_RULES
 from hardened.core.desired.container import DEFAULT_LIMITS, DEFAULT_REQUESTS
 from hardened.core.model.reasons import MEANING
-from hardened.core.release.course import DEFAULT_REPLICAS
+from hardened.core.release.inputs import DEFAULT_REPLICAS
 
 Schema = dict[str, Any]
 
