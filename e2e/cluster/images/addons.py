@@ -15,8 +15,8 @@ from ..paths import cache_root
 from ..progress import step
 from ..whole import made_whole
 from . import archive
-from .configs import PAUSE_IMAGE
 
+PAUSE_IMAGE = "docker.io/hardened/pause:1"
 BASE_IMAGE = "docker.io/library/debian:bookworm-slim"
 _NOBODY = "65532:65532"
 _FORMAT = "1"  # counts up when `archive` writes the same program differently

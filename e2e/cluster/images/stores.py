@@ -5,28 +5,20 @@ certificate authorities and pip settings, so that a Dockerfile need not know whe
 it is because it could not be tried on the machine this was made on.)
 """
 
-import configparser
 import json
-import os
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from .command import attempt, run
-from .errors import ClusterError
-from .local import addon_images, archive
-from .packages import ensure as ensure_packages
-from .progress import step
-from .provider import docker_answers
+from ..command import attempt, run
+from ..docker import docker_answers
+from ..errors import ClusterError
+from ..packages import ensure as ensure_packages
+from ..progress import step
+from . import addons, archive
+from .host_settings import host_settings
+from .names import full_name
 
 BUILD_TIMEOUT_S = 1800.0
-
-_AUTHORITIES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
-_MOUNTED_AUTHORITIES = "/run/hardened-build/authorities.pem"
-_PIP_FILES = ("/etc/pip.conf", "/etc/xdg/pip/pip.conf", "~/.pip/pip.conf", "~/.config/pip/pip.conf")
-_PIP_KEYS = ("index-url", "extra-index-url", "trusted-host", "proxy", "timeout")
 
 
 class Store(Protocol):
@@ -52,16 +44,6 @@ def build(dockerfile: Path, context: Path, name: str) -> str:
     with step(f"building the image {full}"):
         store().build(dockerfile, context, full)
     return full
-
-
-def full_name(name: str) -> str:
-    """The name as Kubernetes reads it. Examples: web:1 -> docker.io/library/web:1; a/b -> docker.io/a/b:latest; x.io/web:1 -> itself."""
-    first, slash, _rest = name.partition("/")
-    if not slash:
-        name = f"docker.io/library/{name}"
-    elif "." not in first and ":" not in first and first != "localhost":
-        name = f"docker.io/{name}"
-    return name if ":" in name.rpartition("/")[2] or "@" in name else f"{name}:latest"
 
 
 def store() -> Store:
@@ -91,7 +73,7 @@ class BuildahStore:
     def build(self, dockerfile: Path, context: Path, name: str) -> None:
         ensure_packages()
         self._ensure_base()
-        with _host_settings() as volumes:
+        with host_settings() as volumes:
             mounts = [f"--volume={source}:{target}:ro" for target, source in volumes.items()]
             # chroot: the one kind of isolation that asks nothing of the machine but root; its steps have the host's network.
             command = ["buildah", "bud", "--isolation=chroot", "--pull-never", "--layers", *mounts, f"--file={dockerfile}", f"--tag={name}"]
@@ -110,44 +92,7 @@ class BuildahStore:
         return file
 
     def _ensure_base(self) -> None:
-        base = addon_images.ensure_base()
-        if self.image_id(addon_images.BASE_IMAGE) != archive.images_in(base)[addon_images.BASE_IMAGE]:
+        base = addons.ensure_base()
+        if self.image_id(addons.BASE_IMAGE) != archive.images_in(base)[addons.BASE_IMAGE]:
             with step("handing the base image to buildah"):
                 run(["buildah", "pull", "--quiet", f"oci-archive:{base}"])
-
-
-@contextmanager
-def _host_settings() -> Iterator[Mapping[str, Path]]:
-    """Read-only mounts, path in the build -> file here, with which its steps reach what this machine reaches.
-
-    Package managers are told of the certificate authorities by path, because mounting over an image's own bundle would stop
-    the image's own package of authorities from being installed.
-    """
-    with tempfile.TemporaryDirectory(prefix="hardened-build-") as scratch:
-        volumes: dict[str, Path] = {}
-        authorities = next((Path(path) for path in (os.environ.get("SSL_CERT_FILE"), *_AUTHORITIES) if path and Path(path).is_file()), None)
-        if authorities:
-            volumes[_MOUNTED_AUTHORITIES] = authorities
-            apt = Path(scratch) / "apt.conf"
-            apt.write_text(f'Acquire::https::CAInfo "{_MOUNTED_AUTHORITIES}";\n')
-            volumes["/etc/apt/apt.conf.d/99hardened-build"] = apt
-        settings = pip_settings(has_authorities=authorities is not None)
-        if settings:
-            pip = Path(scratch) / "pip.conf"
-            pip.write_text("[global]\n" + "".join(f"{key} = {value}\n" for key, value in settings.items()))
-            volumes["/etc/pip.conf"] = pip
-        yield volumes
-
-
-def pip_settings(*, has_authorities: bool, files: tuple[str, ...] = _PIP_FILES, env: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """How this machine's pip reaches packages, from its files and then its environment, later ones winning."""
-    found: dict[str, str] = {}
-    parser = configparser.RawConfigParser(strict=False)
-    parser.read([Path(file).expanduser() for file in files])
-    for key in _PIP_KEYS:
-        value = env.get("PIP_" + key.upper().replace("-", "_")) or parser.get("global", key, fallback=None)
-        if value:
-            found[key] = " ".join(value.split())
-    if has_authorities:
-        found["cert"] = _MOUNTED_AUTHORITIES
-    return found
