@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from e2e.kube import Body, is_ready
 from e2e.releases import TERMS, ready_reason, released, step_of
-from e2e.rig import Run, serve
+from e2e.rig import Act, Run, serve
 
 #: Seconds for a flow to be over: what is kept, the longest single fault (a Retry-After of 30 s, a pause of 60 s), and a new leader.
 FLOW_SECONDS = 240.0
 #: Seconds without a write that count as quiet.
 QUIET_SECONDS = 3.0
-
-Step = Callable[[Run], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -29,8 +27,8 @@ class Flow:
     """
 
     name: str
-    prepare: Step
-    change: Step
+    prepare: Act
+    change: Act
     is_over: Callable[[Body | None], bool]
     selected: tuple[str, ...]
     told: frozenset[str]
@@ -56,7 +54,7 @@ def terms(keep: str, **verify: Any) -> dict[str, Any]:
     }
 
 
-def serves(spec: Mapping[str, Any]) -> Step:
+def serves(spec: Mapping[str, Any]) -> Act:
     """The first version runs, and nothing is left to do."""
 
     async def step(run: Run) -> None:
@@ -66,7 +64,7 @@ def serves(spec: Mapping[str, Any]) -> Step:
     return step
 
 
-def serves_with_previous(spec: Mapping[str, Any]) -> Step:
+def serves_with_previous(spec: Mapping[str, Any]) -> Act:
     """The second version runs, and the first one is kept beside it."""
 
     async def step(run: Run) -> None:
@@ -77,7 +75,7 @@ def serves_with_previous(spec: Mapping[str, Any]) -> Step:
     return step
 
 
-def releases(spec: Mapping[str, Any]) -> Step:
+def releases(spec: Mapping[str, Any]) -> Act:
     """Somebody applies the second version."""
 
     async def step(run: Run) -> None:

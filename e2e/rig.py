@@ -9,7 +9,7 @@ import socket
 import sys
 import time
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -118,6 +118,10 @@ class Run:
     proxy: FaultProxy
     operator: Operator
     began: float = field(default_factory=time.monotonic)
+
+
+#: What somebody does, or a check of it.
+Act = Callable[[Run], Awaitable[None]]
 
 
 @contextlib.asynccontextmanager

@@ -22,7 +22,7 @@ KWOK_NODES = 10
 
 
 @dataclass(frozen=True)
-class World:
+class BenchSite:
     """The cluster, and a folder for the operators' logs."""
 
     cluster: Provider
@@ -42,7 +42,7 @@ class World:
 
 
 @contextlib.contextmanager
-def world(name: str) -> Iterator[World]:
+def site(name: str) -> Iterator[BenchSite]:
     """A cluster of that name; taken down at the end, unless HARDENED_KEEP is set or it was there before."""
     cluster = choose(name)
     was_there = bool(cluster.status())
@@ -53,7 +53,7 @@ def world(name: str) -> Iterator[World]:
         install(cluster, "docker.io/hardened/operator:none", ("--set", "replicas=0"))
         asyncio.run(_until_served(cluster.kubeconfig))
         with tempfile.TemporaryDirectory(prefix="hardened-bench-") as folder:
-            yield World(cluster, Path(folder))
+            yield BenchSite(cluster, Path(folder))
     finally:
         if not was_there and not os.environ.get("HARDENED_KEEP"):
             cluster.down()

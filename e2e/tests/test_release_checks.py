@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("rights")]
 
 
 @dataclass(frozen=True)
-class Kind:
+class CheckKind:
     """means: of the check; bad: what is changed so that it does not pass, of the spec or of the means; says: what is told then;
     window: long enough for it."""
 
@@ -34,11 +34,11 @@ def env(**settings: str) -> dict[str, Any]:
 
 
 KINDS = {
-    "http": Kind({"path": "/", "count": 2}, env(ERROR_RATIO="1"), "500"),
-    "grpc": Kind({"count": 2}, env(LIVE="false"), "not serving"),
-    "tcp": Kind({"count": 2}, {"port": "closed"}, "nobody accepts connections on port 9"),
-    "job": Kind({"command": ["/web", "--help"], "deadline": "10s"}, {"command": ["/web", "--port=none"]}, "exit code 2", window="10s"),
-    "load": Kind({"rate": 20, "duration": "2s"}, env(ERROR_RATIO="0.5"), "of 40 requests failed"),
+    "http": CheckKind({"path": "/", "count": 2}, env(ERROR_RATIO="1"), "500"),
+    "grpc": CheckKind({"count": 2}, env(LIVE="false"), "not serving"),
+    "tcp": CheckKind({"count": 2}, {"port": "closed"}, "nobody accepts connections on port 9"),
+    "job": CheckKind({"command": ["/web", "--help"], "deadline": "10s"}, {"command": ["/web", "--port=none"]}, "exit code 2", window="10s"),
+    "load": CheckKind({"rate": 20, "duration": "2s"}, env(ERROR_RATIO="0.5"), "of 40 requests failed"),
 }
 
 
