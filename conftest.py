@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from e2e import lanes, order
+from e2e import order, workers
 from e2e.cluster import Provider, choose
 from e2e.cluster.local.cluster import LocalCluster
 from e2e.install import install
@@ -18,9 +18,9 @@ from e2e.samples import sample
 from e2e.workloads.build import build
 
 #: With a name of its own for each process that runs tests side by side: one may stop what another one's tests need.
-CLUSTER = lanes.own(os.environ.get("CLUSTER", "test"))
+CLUSTER = workers.own_name(os.environ.get("CLUSTER", "test"))
 #: Processes that `pytest -n auto` runs side by side. They mostly wait, and each has a cluster of its own to pay for.
-LANES = 2
+WORKERS = 2
 
 # How long one example takes is the machine's affair: on a busy one it says nothing of the code. A test as a whole has its time-out.
 settings.register_profile("untimed", deadline=None)
@@ -29,7 +29,7 @@ settings.load_profile("untimed")
 
 def pytest_xdist_auto_num_workers() -> int:
     """One process, and none beside it, where there is only the cluster that HARDENED_KUBECONFIG names."""
-    return 0 if os.environ.get("HARDENED_KUBECONFIG") else LANES
+    return 0 if os.environ.get("HARDENED_KUBECONFIG") else WORKERS
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

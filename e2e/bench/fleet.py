@@ -23,7 +23,7 @@ from e2e.sweep import gather_limited
 SIZES, QUICK_SIZES = (1, 100, 1000), (1, 100)
 REST_S, QUICK_REST_S = 120.0, 30.0
 #: Services that are applied at the same time: enough that the one who applies them is never who is waited for.
-LANES = 40
+AT_ONCE = 40
 #: Seconds for all to be ready, for the operator to come to rest, for one that was started anew, and for a namespace to go.
 READY_S, SETTLE_S, RESTART_S, GONE_S = 900.0, 120.0, 120.0, 600.0
 #: Seconds without a write that count as settled.
@@ -123,7 +123,7 @@ async def _create(site: BenchSite, kube: Kube, running: Running, namespace: str,
     since, cpu_s = Since(site.local.audit_log), running.usage.cpu_s
     async with moments(kube, "HardenedService", namespace, is_ready) as ready:
         begun = time.monotonic()
-        for result in await gather_limited(LANES, jobs):
+        for result in await gather_limited(AT_ONCE, jobs):
             if isinstance(result, BaseException):
                 raise result
         applied_s = time.monotonic() - begun

@@ -12,7 +12,7 @@ from e2e.faults import answer_plans, kill_plans
 from e2e.flow import FLOW, run_clean, run_until_struck
 from e2e.kube import Kube
 from e2e.sweep import (
-    LANES,
+    AT_ONCE,
     Choose,
     Enumerate,
     Outcome,
@@ -49,7 +49,7 @@ async def _run_all(kubeconfig: Path, folder: Path, enumerate_plans: Enumerate, c
         calls = certain(clean.calls, status_writes=SURE_STATUS_WRITES, reads=SURE_READS)
         chosen = choose(enumerate_plans(call for call in calls if (call.verb, call.resource) not in UNSURE_READS))
         jobs = [functools.partial(run_until_struck, kube, kubeconfig, folder, plan) for plan in chosen]
-        results = await gather_limited(LANES, jobs)
+        results = await gather_limited(AT_ONCE, jobs)
         return clean, {plan.name: result for plan, result in zip(chosen, results, strict=True)}
 
 

@@ -20,7 +20,7 @@ from e2e.release_flow import FLOW_SECONDS, PROMOTED, REJECTED, REPLACED, ROLLED_
 from e2e.release_run import Stage, measure, run_clean, run_struck
 from e2e.rig import Run, fresh_namespace, subfolder
 from e2e.sweep import (
-    LANES,
+    AT_ONCE,
     Choose,
     Enumerate,
     Outcome,
@@ -58,7 +58,7 @@ def sure(flow: Flow, clean: Outcome) -> list[Call]:
 async def _clean(stage: Stage, flows: Sequence[Flow]) -> Mapping[str, Outcome]:
     """What these flows come to without a fault, by their names."""
     missing = [flow for flow in flows if flow.name not in CLEAN]
-    found = await gather_limited(LANES, [functools.partial(run_clean, stage, flow) for flow in missing])
+    found = await gather_limited(AT_ONCE, [functools.partial(run_clean, stage, flow) for flow in missing])
     for flow, outcome in zip(missing, found, strict=True):
         if isinstance(outcome, BaseException):
             raise outcome
@@ -72,7 +72,7 @@ async def _sweep(stage: Stage, flows: Sequence[Flow], enumerate_plans: Enumerate
     plans = {f"{flow}: {plan.name}": (flow, plan) for flow in flows for plan in enumerate_plans(sure(flow, clean[flow.name]))}
     chosen = [plan.name for plan in choose(replace(plan, name=name) for name, (_, plan) in plans.items())]
     jobs = [functools.partial(run_struck, stage, flow, clean[flow.name], plan) for flow, plan in (plans[name] for name in chosen)]
-    results = dict(zip(chosen, await gather_limited(LANES, jobs), strict=True))
+    results = dict(zip(chosen, await gather_limited(AT_ONCE, jobs), strict=True))
     of_flow = {flow.name: {name: result for name, result in results.items() if plans[name][0] is flow} for flow in flows}
     wrong = [line for flow in flows for line in differences(clean[flow.name], of_flow[flow.name])]
     return sum(clean[flow.name].seconds for flow in flows), results, wrong
@@ -179,15 +179,15 @@ async def _pause_once(stage: Stage, paused: Paused, clean: Outcome, plan: Plan) 
 
 
 def two_writers(writes: Mapping[str, Iterable[Call]]) -> list[str]:
-    """Whether the switch Service was written in turns: whoever has been followed by another one never writes it again."""
+    """Whether the active Service was written in turns: whoever has been followed by another one never writes it again."""
     found = terms_in(writes)
-    return [] if len(found) == len(set(found)) else [f"the switch Service was written by {', '.join(found)}, one after the other"]
+    return [] if len(found) == len(set(found)) else [f"the active Service was written by {', '.join(found)}, one after the other"]
 
 
 async def _pause(stage: Stage, paused: Paused, choose: Choose) -> tuple[float, Results, list[str]]:
     clean = (await _clean(stage, [REPLACED]))[REPLACED.name]
     plans = choose(paused.plans(sure(REPLACED, clean)))
-    found = await gather_limited(LANES, [functools.partial(_pause_once, stage, paused, clean, plan) for plan in plans])
+    found = await gather_limited(AT_ONCE, [functools.partial(_pause_once, stage, paused, clean, plan) for plan in plans])
     results: Results = dict(zip((plan.name for plan in plans), found, strict=True))
     return clean.seconds, results, differences(clean, results)
 

@@ -5,6 +5,6 @@ from __future__ import annotations
 import os
 
 
-def own(name: str) -> str:
+def own_name(name: str) -> str:
     """A name that no other process of this run uses. Example: "test" -> "test-gw1" in the second one; "test" where there is only one."""
     return "-".join(filter(None, (name, os.environ.get("PYTEST_XDIST_WORKER"))))

@@ -1,4 +1,4 @@
-"""Looks at every change of the switch Service and of the Deployments, and says what should never have been."""
+"""Looks at every change of the active Service and of the Deployments, and says what should never have been."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from itertools import groupby
 from e2e.kube import Body, Kube, path_of
 from e2e.rig import Run
 
-#: The clients' Service, which is the one that is switched.
-SWITCH = "web"
+#: The Service of the clients, which leads to the colour that serves.
+ACTIVE_SERVICE = "web"
 COLOR, REVISION = "hardened.dev/color", "hardened.dev/revision"
 #: Seconds by which an event may reach us later than another one: what was kept is measured from here.
 LATENESS = 0.5
@@ -34,7 +34,7 @@ class Change:
     is_gone: bool = False
 
 
-class Watchman:
+class InvariantMonitor:
     """What was seen of one namespace. first: the objects at the beginning; changes: those that followed, as they came."""
 
     def __init__(self) -> None:
@@ -43,9 +43,9 @@ class Watchman:
 
     @property
     def selected(self) -> tuple[str, ...]:
-        """The colours that the switch Service has led to, one after the other."""
+        """The colours that the active Service has led to, one after the other."""
         states = [self.first, *([change.body] for change in _ordered(self.changes) if not change.is_gone)]
-        selectors = [body["spec"].get("selector") or {} for bodies in states for body in bodies if _is_switch(body)]
+        selectors = [body["spec"].get("selector") or {} for bodies in states for body in bodies if _is_active_service(body)]
         return tuple(color for color, _ in groupby(selector.get(COLOR, "nobody") for selector in selectors))
 
     def knows(self, body: Body) -> bool:
@@ -60,30 +60,30 @@ class Watchman:
 
 
 @contextlib.asynccontextmanager
-async def watching(run: Run) -> AsyncIterator[Watchman]:
+async def watching(run: Run) -> AsyncIterator[InvariantMonitor]:
     """Looks on until the end of the block, and until it has heard of all that is there by then. Raises what the watches failed with."""
-    watchman, news, clock = Watchman(), asyncio.Event(), asyncio.get_running_loop().time
+    monitor, news, clock = InvariantMonitor(), asyncio.Event(), asyncio.get_running_loop().time
     versions = {}
     for kind in ("Deployment", "Service"):
         found = await run.kube.call("GET", path_of(kind, run.namespace))
-        watchman.first += [{"kind": kind, **item} for item in found["items"]]
+        monitor.first += [{"kind": kind, **item} for item in found["items"]]
         versions[kind] = found["metadata"]["resourceVersion"]
 
     async def follow(kind: str, version: str) -> None:
         async for event in _events(run.kube, kind, run.namespace, version):
             body = {"kind": kind, **event["object"]}
-            watchman.changes.append(Change(int(body["metadata"]["resourceVersion"]), clock(), body, event["type"] == "DELETED"))
+            monitor.changes.append(Change(int(body["metadata"]["resourceVersion"]), clock(), body, event["type"] == "DELETED"))
             news.set()
 
     async def catch_up(kind: str) -> None:
         for body in await run.kube.list(kind, run.namespace):
-            while not watchman.knows({"kind": kind, **body}):
+            while not monitor.knows({"kind": kind, **body}):
                 news.clear()
                 await asyncio.wait_for(news.wait(), PATIENCE)
 
     following = [asyncio.create_task(follow(kind, version)) for kind, version in versions.items()]
     try:
-        yield watchman
+        yield monitor
         for kind in versions:
             await catch_up(kind)
     finally:
@@ -143,9 +143,9 @@ def _ordered(changes: Iterable[Change]) -> Sequence[Change]:
 
 
 def _serving(bodies: Iterable[Body]) -> frozenset[str]:
-    """The names of the Deployments whose pods the switch Service selects."""
+    """The names of the Deployments whose pods the active Service selects."""
     known = list(bodies)
-    selector = next((body["spec"].get("selector") or {} for body in known if _is_switch(body)), {})
+    selector = next((body["spec"].get("selector") or {} for body in known if _is_active_service(body)), {})
     stacks = [body for body in known if body["kind"] == "Deployment"]
     return frozenset(
         body["metadata"]["name"]
@@ -161,8 +161,8 @@ def _replicas(stack: Body | None) -> tuple[int, int]:
     return stack["spec"].get("replicas", 1), (stack.get("status") or {}).get("availableReplicas", 0)
 
 
-def _is_switch(body: Body) -> bool:
-    return _identity(body) == ("Service", SWITCH)
+def _is_active_service(body: Body) -> bool:
+    return _identity(body) == ("Service", ACTIVE_SERVICE)
 
 
 def _identity(body: Body) -> tuple[str, str]:

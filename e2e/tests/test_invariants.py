@@ -1,11 +1,11 @@
-"""What counts as wrong in a history of the switch Service and the Deployments."""
+"""What counts as wrong in a history of the active Service and the Deployments."""
 
 from __future__ import annotations
 
 import pytest
 
+from e2e.invariants import COLOR, REVISION, Change, InvariantMonitor
 from e2e.kube import Body
-from e2e.watchman import COLOR, REVISION, Change, Watchman
 
 
 def leads_to(color: str, revision: str = "r") -> Body:
@@ -30,25 +30,25 @@ KEEP = {"web-blue": 30.0}
 GOOD = [(1, stack("green", available=0)), (3, stack("green")), (4, leads_to("green")), (35, stack("blue", wanted=0))]
 
 
-def seen(*history: tuple[float, Body]) -> Watchman:
-    """A watchman who saw this."""
-    watchman = Watchman()
-    watchman.first = FIRST
-    watchman.changes = [Change(number, at, body) for number, (at, body) in enumerate(history)]
-    return watchman
+def seen(*history: tuple[float, Body]) -> InvariantMonitor:
+    """A monitor who saw this."""
+    monitor = InvariantMonitor()
+    monitor.first = FIRST
+    monitor.changes = [Change(number, at, body) for number, (at, body) in enumerate(history)]
+    return monitor
 
 
 def test_a_release_as_it_should_be_is_nothing_wrong() -> None:
-    watchman = seen(*GOOD)
-    assert watchman.wrongs(replicas=2, keep=KEEP) == []
-    assert watchman.selected == ("blue", "green")
+    monitor = seen(*GOOD)
+    assert monitor.wrongs(replicas=2, keep=KEEP) == []
+    assert monitor.selected == ("blue", "green")
 
 
 def test_changes_are_looked_at_in_the_order_of_the_server_and_not_in_that_of_the_watches() -> None:
-    watchman = seen(*GOOD)
-    watchman.changes.reverse()
-    assert watchman.wrongs(replicas=2, keep=KEEP) == []
-    assert watchman.selected == ("blue", "green")
+    monitor = seen(*GOOD)
+    monitor.changes.reverse()
+    assert monitor.wrongs(replicas=2, keep=KEEP) == []
+    assert monitor.selected == ("blue", "green")
 
 
 @pytest.mark.parametrize(
@@ -76,9 +76,9 @@ def test_what_should_never_have_been_is_told(history: list[tuple[float, Body]], 
 
 
 def test_a_stack_that_was_deleted_has_no_pods() -> None:
-    watchman = seen(*GOOD[:3])
-    watchman.changes.append(Change(9, 10, stack("blue"), is_gone=True))
-    assert watchman.wrongs(replicas=2, keep=KEEP) == ["web-blue is to have 0 pods 6.0 s after traffic has left it"]
+    monitor = seen(*GOOD[:3])
+    monitor.changes.append(Change(9, 10, stack("blue"), is_gone=True))
+    assert monitor.wrongs(replicas=2, keep=KEEP) == ["web-blue is to have 0 pods 6.0 s after traffic has left it"]
 
 
 def test_a_stack_of_which_nothing_is_said_is_not_taken_down_at_all() -> None:
