@@ -115,7 +115,7 @@ def is_done_as(reason: str) -> Callable[[Body | None], bool]:
 _SHORT, _LONG = terms(SHORT_KEEP), terms(LONG_KEEP)
 _REFUSED = terms(SHORT_KEEP, beforeCutover=[ONLY_V1])
 # The check takes some 3 s: were the window as short, whether the zero-loss probe is ended first would differ from run to run.
-_TAKEN_BACK = terms(SHORT_KEEP, afterCutover={"window": "20s", "checks": [ONLY_V1]})
+_ROLLED_BACK = terms(SHORT_KEEP, afterCutover={"window": "20s", "checks": [ONLY_V1]})
 _PROMOTED = frozenset({"ReleaseStarted", "SwitchedOver", "Promoted"})
 _BOTH = frozenset({"v1", "v2"})
 
@@ -134,10 +134,10 @@ REJECTED = Flow(
     frozenset({"v1"}),
     3,
 )
-TAKEN_BACK = Flow(
-    "taken back",
-    serves(_TAKEN_BACK),
-    releases(_TAKEN_BACK),
+ROLLED_BACK = Flow(
+    "rolled back",
+    serves(_ROLLED_BACK),
+    releases(_ROLLED_BACK),
     is_done_as("RolledBack"),
     ("blue", "green", "blue"),
     frozenset({"ReleaseStarted", "SwitchedOver", "SwitchingBack", "RolledBack"}),
@@ -145,7 +145,7 @@ TAKEN_BACK = Flow(
     _BOTH,
     6,
 )
-ROLLED_BACK = Flow(
+ROLLED_BACK_BY_HAND = Flow(
     "rolled back by hand",
     serves_with_previous(_LONG),
     rolls_back,

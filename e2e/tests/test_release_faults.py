@@ -16,7 +16,7 @@ from e2e.candidates import allow_leaders, candidate, terms_in, until_leads
 from e2e.cluster.local.cluster import LocalCluster
 from e2e.faults import Call, Fault, Hold, Moment, Plan, answer_plans, kill_plans, signal_plans, targets
 from e2e.kube import Kube
-from e2e.release_flow import FLOW_SECONDS, PROMOTED, REJECTED, REPLACED, ROLLED_BACK, TAKEN_BACK, Flow
+from e2e.release_flow import FLOW_SECONDS, PROMOTED, REJECTED, REPLACED, ROLLED_BACK, ROLLED_BACK_BY_HAND, Flow
 from e2e.release_run import Stage, measure, run_clean, run_struck
 from e2e.rig import Run, fresh_namespace, subfolder
 from e2e.sweep import (
@@ -34,7 +34,7 @@ from e2e.sweep import (
 )
 
 #: The good release to the end of the previous stack where processes are killed, since times must outlive them; else to its promotion.
-KILLED, ANSWERED = (REPLACED, REJECTED, TAKEN_BACK, ROLLED_BACK), (PROMOTED, REJECTED, TAKEN_BACK, ROLLED_BACK)
+KILLED, ANSWERED = (REPLACED, REJECTED, ROLLED_BACK, ROLLED_BACK_BY_HAND), (PROMOTED, REJECTED, ROLLED_BACK, ROLLED_BACK_BY_HAND)
 #: How many tests the full enumerations are cut into: each takes some minutes.
 KILL_PARTS, ANSWER_PARTS = 6, 24
 #: Seconds that a leader is paused: less than a Lease lives, a little more, and so long that its successor is done with most of it.

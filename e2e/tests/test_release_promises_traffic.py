@@ -17,7 +17,7 @@ from e2e.faults import Fault, Hold, Where
 from e2e.figures import figures
 from e2e.invariants import LATENESS, InvariantMonitor, watching
 from e2e.kube import KINDS, Body, Kube, is_ready
-from e2e.release_flow import REPLACED, ROLLED_BACK, TAKEN_BACK
+from e2e.release_flow import REPLACED, ROLLED_BACK, ROLLED_BACK_BY_HAND
 from e2e.release_run import Stage, run_clean
 from e2e.releases import end, leads_to, pods_of, released, slow, until_no_release, until_step
 from e2e.rig import Run, running, serve
@@ -32,12 +32,12 @@ pytestmark = [pytest.mark.cluster, pytest.mark.sampled(1), pytest.mark.usefixtur
 
 
 def test_traffic_always_leads_to_enough_ready_pods_and_what_it_left_is_kept_for_its_time(local: LocalCluster, tmp_path: Path) -> None:
-    """A release, one that is taken back, and a rollback by hand, side by side."""
+    """A release, one that is rolled back, and a rollback by hand, side by side."""
 
     async def all_of_it() -> list[Outcome | BaseException]:
         async with Kube(local.kubeconfig) as kube:
             stage = Stage(local, kube, tmp_path)
-            flows = (REPLACED, TAKEN_BACK, ROLLED_BACK)
+            flows = (REPLACED, ROLLED_BACK, ROLLED_BACK_BY_HAND)
             return await gather_limited(len(flows), [functools.partial(run_clean, stage, flow) for flow in flows])
 
     for outcome in asyncio.run(all_of_it()):
