@@ -5,6 +5,6 @@ name = images.build(Path("Dockerfile"), Path("."), "web:1")
 """
 
 from .names import full_name
-from .stores import build
+from .stores import build, store
 
-__all__ = ["build", "full_name"]
+__all__ = ["build", "full_name", "store"]
