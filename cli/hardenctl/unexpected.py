@@ -3,7 +3,7 @@
 import re
 import traceback
 
-from hardenctl.outcome import Stop
+from hardenctl.output.outcome import Stop
 
 _USERINFO = re.compile(r"//[^\s'\"]*@")
 

@@ -10,11 +10,11 @@ from typing import Annotated, Any, Protocol, get_type_hints
 import typer
 import typer.main
 
-from hardenctl.outcome import Exit, Result, Stop, usage
-from hardenctl.output import Console
+from hardenctl.cluster.session import Flags, Session
+from hardenctl.output.console import Console
+from hardenctl.output.outcome import Exit, Result, Stop, usage
+from hardenctl.output.program import PROG
 from hardenctl.plain_values import PlainCommand
-from hardenctl.program import PROG
-from hardenctl.session import Flags, Session
 from hardened.errors import ApiFailure, HardenedError
 
 #: A verb's work. Its first parameter is the Session; the others become its own arguments and options.
@@ -78,7 +78,7 @@ def _ended(name: str, work: Work, outputs: Sequence[str], session: Session, give
     except Stop as stop:
         return _told(console, stop)
     except HardenedError as error:
-        from hardenctl.failures import explained
+        from hardenctl.cluster.failures import explained
 
         # Only a call to the cluster fails in words about a namespace; without one there may be no kubeconfig to ask for it.
         namespace = session.namespace if isinstance(error, ApiFailure) else ""

@@ -4,12 +4,12 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 
-from hardenctl import installation
-from hardenctl.outcome import Exit, Result
-from hardenctl.output import Mark
-from hardenctl.program import PROG
-from hardenctl.resources import ACCESS_REVIEWS, CRD_NAME, METRICS, VERSION
-from hardenctl.session import Session
+from hardenctl.cluster import installation
+from hardenctl.cluster.paths import ACCESS_REVIEWS, CRD_NAME, METRICS, VERSION
+from hardenctl.cluster.session import Session
+from hardenctl.output.console import Mark
+from hardenctl.output.outcome import Exit, Result
+from hardenctl.output.program import PROG
 from hardened.api import names
 from hardened.errors import ApiFailure, Refused, Vanished
 
@@ -72,7 +72,7 @@ def cluster_answers(session: Session) -> Finding:
     try:
         version = str(session.cluster.get(VERSION).get("gitVersion", ""))
     except ApiFailure as error:
-        from hardenctl.failures import explained
+        from hardenctl.cluster.failures import explained
 
         stop = explained(error, "get", session.namespace, session.cluster_flags)
         return Finding("cluster", "failed", f"{stop.message} (context {session.cluster.context})", stop.hint)

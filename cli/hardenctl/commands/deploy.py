@@ -7,19 +7,20 @@ from typing import Annotated
 
 import typer
 
-from hardenctl import duration, next_step, release, report
-from hardenctl.cluster import Manifest
-from hardenctl.duration import Deadline
-from hardenctl.failures import explained
-from hardenctl.outcome import Exit, Result, Stop, usage
-from hardenctl.output import printable
-from hardenctl.program import PROG
-from hardenctl.release import Release
-from hardenctl.resources import service
-from hardenctl.session import Session
-from hardenctl.verdict import Verdict, is_seen, verdict_of
-from hardenctl.waiting import Waited, wait
-from hardened.errors import ApiFailure, Refused, Vanished
+from hardenctl.cluster.api_cluster import Manifest
+from hardenctl.cluster.session import Session
+from hardenctl.deploying import submission
+from hardenctl.deploying.apply import apply_one, find_live, read_live
+from hardenctl.deploying.submission import Release
+from hardenctl.output import duration
+from hardenctl.output.duration import Deadline
+from hardenctl.output.formats import printable
+from hardenctl.output.outcome import Exit, Result, usage
+from hardenctl.output.program import PROG
+from hardenctl.release import next_step, report
+from hardenctl.release.verdict import Verdict, is_seen, verdict_of
+from hardenctl.release.waiting import Waited, wait
+from hardened.errors import ApiFailure, Refused
 
 OUTPUTS = ("json", "yaml", "name")
 EXAMPLES = (
@@ -56,7 +57,7 @@ def run(
     _check_words("--dry-run", dry_run, ("", "client", "server", "none"))
     releases = _releases(session, name, image, files or [], port, replicas, needs_cluster=dry_run != "client")
     if dry_run in ("client", "server"):
-        from hardenctl.dry_run import show
+        from hardenctl.deploying.dry_run import show  # loads the models
 
         return show(session, releases, is_server=dry_run == "server", force=force_conflicts)
     applied = _apply_all(session, releases, force_conflicts)
@@ -83,36 +84,16 @@ def _releases(
     if image:
         if not name:
             raise usage("--image needs the NAME of the service", f"{PROG} deploy NAME --image {image}")
-        return [release.of_image(session.namespace, name, image, _readable(session, name), port, replicas)]
+        return [submission.of_image(session.namespace, name, image, read_live(session, name), port, replicas)]
     if port is not None or replicas is not None:
         raise usage("--port and --replicas go with --image: a file says them itself")
-    from hardenctl.manifest_file import read
+    from hardenctl.files.manifest_file import read
 
     documents = [document for document in read(files) if name in ("", document.name)]
     if not documents:
         raise usage(f"there is no service {name} in {', '.join(files)}")
     namespace = session.namespace if needs_cluster else session.flags.namespace or "default"
-    return [release.of_document(document, session.flags.namespace, namespace) for document in documents]
-
-
-def _live(session: Session, namespace: str, name: str) -> Manifest | None:
-    try:
-        return session.cluster.get(service(namespace, name))
-    except Vanished as error:
-        if "could not find the requested resource" in error.message or error.message.startswith("HTTP"):
-            raise  # it is the kind that is not there
-        return None
-
-
-def _readable(session: Session, name: str) -> Manifest | None:
-    """The service as it is. Raises Stop for who may write it, but not read it.
-
-    An apply takes away what its manager said before and leaves out now: without knowing that, an image alone would take all else away.
-    """
-    try:
-        return _live(session, session.namespace, name)
-    except Refused as error:
-        raise explained(error, "get", session.namespace, session.cluster_flags) from error
+    return [submission.of_document(document, session.flags.namespace, namespace) for document in documents]
 
 
 @dataclass(frozen=True)
@@ -141,26 +122,13 @@ def _apply_all(session: Session, releases: Sequence[Release], force: bool) -> li
 def _change_by(session: Session, each: Release) -> Callable[[Manifest], str]:
     """What an apply did, from its reply: asked before it."""
     try:
-        before = _live(session, each.namespace, each.name) if each.document else each.whole
+        before = find_live(session, each.namespace, each.name) if each.document else each.whole
     except Refused:
         return lambda _: "applied"
     version = ((before or {}).get("metadata") or {}).get("resourceVersion")
     if version is None:
         return lambda _: "created"
     return lambda live: "unchanged" if version == live["metadata"]["resourceVersion"] else "configured"
-
-
-def apply_one(session: Session, each: Release, *, force: bool, dry_run: bool = False) -> Manifest:
-    """Applies one release. A field that the server finds wrong is shown where it stands in the file."""
-    from hardenctl.replies import Invalid
-
-    try:
-        return session.cluster.apply(service(each.namespace, each.name), each.body, force=force, dry_run=dry_run)
-    except ApiFailure as error:
-        if not isinstance(error, Invalid) or not each.document:
-            raise explained(error, "patch", each.namespace, session.cluster_flags) from error
-        wrong = each.document.wrong(error.errors)
-        raise Stop(wrong.message, result=Result.REFUSED, code=Exit.REFUSED, hint="the server refused these fields") from error
 
 
 def _without_waiting(session: Session, applied: Iterable[Applied]) -> Exit:
@@ -200,7 +168,7 @@ def _first(session: Session, applied: Applied, deadline: Deadline) -> Manifest:
         return applied.live
     meta = applied.live["metadata"]
     try:
-        return _live(session, meta["namespace"], meta["name"]) or applied.live
+        return find_live(session, meta["namespace"], meta["name"]) or applied.live
     except ApiFailure:
         return applied.live
 

@@ -4,16 +4,16 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from hardenctl import moments
-from hardenctl.asking import Name
-from hardenctl.lookup import find
-from hardenctl.moments import age, moment
-from hardenctl.outcome import Exit, Result
-from hardenctl.output import table
-from hardenctl.program import PROG
-from hardenctl.release_state import release_of, serving_of, stable_of
-from hardenctl.revisions import Stored, before, stored_of
-from hardenctl.session import Session
+from hardenctl.asking.arguments import Name
+from hardenctl.cluster.session import Session
+from hardenctl.output import moments
+from hardenctl.output.formats import table
+from hardenctl.output.moments import age, moment
+from hardenctl.output.outcome import Exit, Result
+from hardenctl.output.program import PROG
+from hardenctl.release.lookup import find
+from hardenctl.release.revisions import Stored, before, stored_of
+from hardenctl.release.state import release_of, serving_of, stable_of
 
 OUTPUTS = ("wide", "json", "yaml", "name")
 EXAMPLES = (

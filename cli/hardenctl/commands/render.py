@@ -4,13 +4,13 @@ from typing import Annotated
 
 import typer
 
-from hardenctl.manifest_file import read
-from hardenctl.outcome import Exit, usage
-from hardenctl.output import as_yaml
-from hardenctl.preview import wanted
-from hardenctl.program import PROG
-from hardenctl.release import of_document
-from hardenctl.session import Session
+from hardenctl.cluster.session import Session
+from hardenctl.deploying.preview import wanted
+from hardenctl.deploying.submission import of_document
+from hardenctl.files.manifest_file import read
+from hardenctl.output.formats import as_yaml
+from hardenctl.output.outcome import Exit, usage
+from hardenctl.output.program import PROG
 
 OUTPUTS = ("yaml", "json", "name")
 EXAMPLES = ("render -f shop.yaml", "render -f shop.yaml -o name", "render -f shop.yaml > children.yaml   # to review, or to scan")

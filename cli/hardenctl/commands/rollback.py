@@ -7,14 +7,16 @@ from typing import Annotated, Any
 
 import typer
 
-from hardenctl import asking
-from hardenctl.asking import OUTPUTS, Name, Reason, Timeout, Wait, perform, service_of, wish
-from hardenctl.cluster import Manifest
-from hardenctl.outcome import Exit
-from hardenctl.references import References, references_of
-from hardenctl.release_state import serving_of
-from hardenctl.revisions import DIGITS, Stored, before, named, stored_of
-from hardenctl.session import Session
+from hardenctl.asking import arguments
+from hardenctl.asking.arguments import OUTPUTS, Name, Reason, Timeout, Wait, wish
+from hardenctl.asking.perform import perform
+from hardenctl.cluster.api_cluster import Manifest
+from hardenctl.cluster.session import Session
+from hardenctl.output.outcome import Exit
+from hardenctl.release.lookup import find
+from hardenctl.release.references import References, references_of
+from hardenctl.release.revisions import DIGITS, Stored, before, named, stored_of
+from hardenctl.release.state import serving_of
 from hardened.errors import ApiFailure
 
 __all__ = ["EXAMPLES", "MORE", "OUTPUTS", "run"]
@@ -28,7 +30,7 @@ MORE = (
     "At once while the previous colour is still up; else the revision is brought up first. It was checked when it was promoted, and is not "
     "checked again. Its `files` come back with it; secrets, referenced ConfigMaps and the data in claims do not, as the output says. "
     "The revision that is left is rejected until `retry`, or until the spec changes. "
-) + asking.MORE
+) + arguments.MORE
 
 
 def run(
@@ -46,7 +48,7 @@ def run(
 ) -> Exit:
     """Asks for it, and waits."""
     wish("Rollback", name, "", reason, wait, timeout)  # wrong flags are told before the cluster is asked for anything
-    live = service_of(session, name)
+    live = find(session, name)
     is_looked_up = bool(to_revision) and not _is_whole(to_revision)
     kept = stored_of(session, live, session.console.warn) if is_looked_up else _kept(session, live)
     revision = named(kept, to_revision).revision if is_looked_up else to_revision

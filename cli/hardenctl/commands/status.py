@@ -6,15 +6,16 @@ from typing import Annotated
 
 import typer
 
-from hardenctl import duration, moments, next_step, report
-from hardenctl.cluster import Manifest
-from hardenctl.duration import Deadline
-from hardenctl.lookup import find
-from hardenctl.outcome import Exit, Result, usage
-from hardenctl.session import Session
-from hardenctl.stacks import stacks_of
-from hardenctl.verdict import Verdict, verdict_of
-from hardenctl.waiting import Waited, wait
+from hardenctl.cluster.api_cluster import Manifest
+from hardenctl.cluster.session import Session
+from hardenctl.output import duration, moments
+from hardenctl.output.duration import Deadline
+from hardenctl.output.outcome import Exit, Result, usage
+from hardenctl.release import next_step, report
+from hardenctl.release.lookup import find
+from hardenctl.release.stacks import stacks_of
+from hardenctl.release.verdict import Verdict, verdict_of
+from hardenctl.release.waiting import Waited, wait
 
 OUTPUTS = ("json", "yaml", "wide", "name")
 EXAMPLES = (

@@ -4,11 +4,11 @@ from typing import Annotated, Any
 
 import typer
 
-from hardenctl import installation
-from hardenctl.outcome import Exit, Result, Stop
-from hardenctl.output import facts
-from hardenctl.resources import VERSION
-from hardenctl.session import Session
+from hardenctl.cluster import installation
+from hardenctl.cluster.paths import VERSION
+from hardenctl.cluster.session import Session
+from hardenctl.output.formats import facts
+from hardenctl.output.outcome import Exit, Result, Stop
 from hardened import __version__
 from hardened.errors import ApiFailure
 

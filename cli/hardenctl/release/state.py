@@ -1,0 +1,196 @@
+"""The release that a status tells of, typed.
+
+A status can hold anything: what cannot be read is left out, and the step of a newer operator is kept as it is written.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from hardenctl.output.moments import moment, remaining
+from hardenctl.release.verdict import Live, is_paused, is_seen, status
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check on the new revision. result: Passed, Failed, or what the operator calls a check that has not ended."""
+
+    name: str
+    result: str
+    message: str
+
+    def __str__(self) -> str:
+        said = f"check {self.name}: {self.result or 'not begun'}"
+        return f"{said}: {self.message}" if self.message else said
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What a zero-loss probe has counted: requests, and those of them that failed."""
+
+    requests: int
+    failed: int
+
+    def __str__(self) -> str:
+        return f"{self.requests} requests, {self.failed} failed"
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What is known of requests that a release lost. cutover, removal: None for no data; is_removing: more is still counted."""
+
+    revision: str
+    cutover: Counts | None = None
+    removal: Counts | None = None
+    is_removing: bool = False
+
+    def __str__(self) -> str:
+        cutover = f"cutover: {self.cutover or 'no data'}"
+        return f"{cutover}; removal of the previous pods: {'is watched' if self.is_removing else self.removal or 'no data'}"
+
+
+@dataclass(frozen=True)
+class ReleaseState:
+    """A release at work.
+
+    step: where it is; deadline: when the step has failed (in Approval: is over); is_paused: a person holds it; remaining: what was left of
+    the deadline then, as the operator wrote it; is_approved: a person promoted it; is_rollback: it is gone back to, by hand or since the
+    spec asks for it; is_back: in SwitchBack, traffic has left it.
+    """
+
+    revision: str
+    color: str
+    step: str
+    is_paused: bool = False
+    is_approved: bool = False
+    is_rollback: bool = False
+    is_back: bool = False
+    remaining: str = ""
+    deadline: datetime | None = None
+    window_ends_at: datetime | None = None
+    keep_until: datetime | None = None
+    checks: tuple[Check, ...] = ()
+
+    def timing(self, now: datetime) -> str:
+        """What the step waits for, and how long yet. Example: "9m12s left"."""
+        if self.is_paused:
+            return f"paused, with {self.remaining} left" if self.remaining else "paused"
+        match self.step:
+            case "Approval" if self.is_approved:
+                return "waits until fewer releases are at work"
+            case "Approval":
+                left = remaining(self.deadline, now)
+                return "waits to be promoted" + (f", promoted by itself in {left}" if left else "")
+            case "VerifyAfter":
+                left = remaining(self.window_ends_at, now)
+                return ("waits for results" if left == "0s" else f"the window ends in {left}") if left else ""
+            case "Keep":
+                left = remaining(self.keep_until, now)
+                return f"the previous colour is kept for {left} more" if left else ""
+            case "SwitchBack":
+                return "traffic is back, its pods stay for a moment" if self.is_back else "traffic is led back"
+            case "Preflight":
+                return "waits for what it needs"
+            case "Undo":
+                return "its migration is undone"
+        left = remaining(self.deadline, now)
+        return f"{left} left" if left else ""
+
+
+@dataclass(frozen=True)
+class Pin:
+    """Why the revision that the spec asks for is not released. key: what its rejection is remembered by."""
+
+    revision: str
+    reason: str
+    message: str
+    after_cutover: bool = False
+    key: str = ""
+
+    @property
+    def cause(self) -> str:
+        """Example: "CheckFailed: check smoke failed: 500"."""
+        return ": ".join(filter(None, (self.reason, self.message)))
+
+
+def release_of(live: Live) -> ReleaseState | None:
+    """The release at work, None where there is none."""
+    found = _mapping(status(live).get("release"))
+    if not found.get("revision") or not found.get("step"):
+        return None
+    return ReleaseState(
+        revision=str(found["revision"]),
+        color=str(found.get("color", "")),
+        step=str(found["step"]),
+        is_paused=is_paused(live),
+        is_approved=found.get("approved") is True,
+        is_rollback=found.get("rollback") is True,
+        is_back=bool(found.get("confirmedAt")),
+        remaining=str(found.get("remaining") or ""),
+        deadline=moment(found, "deadline"),
+        window_ends_at=moment(found, "windowEndsAt"),
+        keep_until=moment(found, "keepUntil"),
+        checks=tuple(_check(each) for each in found.get("checks") or () if isinstance(each, Mapping)),
+    )
+
+
+def proof_of(live: Live) -> Proof | None:
+    """What the zero-loss probes of the last release have counted, None where there is none, or none that can be read."""
+    found = _mapping(status(live).get("proof"))
+    if not found.get("revision"):
+        return None
+    revision = " ".join(str(found["revision"]).split())
+    return Proof(revision, _counts(found.get("cutover")), _counts(found.get("removal")), bool(found.get("removedBy")))
+
+
+def pin_of(live: Live) -> Pin | None:
+    """The pin, None where what the spec asks for may be released."""
+    found = _mapping(status(live).get("pin"))
+    if not found.get("revision"):
+        return None
+    revision, reason, message = (" ".join(str(found.get(name, "")).split()) for name in ("revision", "reason", "message"))
+    return Pin(revision, reason, message, found.get("afterCutover") is True, str(found.get("rejectedKey", "")))
+
+
+def stable_of(live: Live) -> str:
+    """The last promoted revision, "" before the first promotion."""
+    return str(_mapping(status(live).get("stable")).get("revision", ""))
+
+
+def serving_of(live: Live) -> str:
+    """The revision that takes the clients' requests, "" for none."""
+    return str(_mapping(status(live).get("serving")).get("revision", ""))
+
+
+def image_of(live: Live, revision: str) -> str:
+    """The image of a revision that a status tells of, "" if it says nothing of it."""
+    found = status(live)
+    known = [found.get("serving"), *(found.get("history") or ())]
+    image = next((str(e.get("image", "")) for e in known if isinstance(e, Mapping) and e.get("revision") == revision), "")
+    return image or (str((live.get("spec") or {}).get("image", "")) if revision == _wanted(live) else "")
+
+
+def _wanted(live: Live) -> str:
+    """The revision that the spec asks for, "" where that is not sure."""
+    release, pin = release_of(live), pin_of(live)
+    if not is_seen(live):
+        return ""
+    return pin.revision if pin else release.revision if release and not release.is_rollback else ""
+
+
+def _check(found: Mapping[str, Any]) -> Check:
+    name, result, message = (" ".join(str(found.get(key, "")).split()) for key in ("name", "result", "message"))
+    return Check(name, result, message)
+
+
+def _counts(found: Any) -> Counts | None:
+    match found:
+        case {"requests": int(requests), "failed": int(failed)}:
+            return Counts(requests, failed)
+        case _:
+            return None
+
+
+def _mapping(found: Any) -> Mapping[str, Any]:
+    return found if isinstance(found, Mapping) else {}
