@@ -15,14 +15,16 @@ OUTPUTS = ("json", "yaml", "name")
 LONGEST_REASON = 512
 _WAIT_SECONDS = 600.0
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The service.")]
-Revision = Annotated[
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The service.")]
+RevisionOption = Annotated[
     str,
     typer.Option("--revision", metavar="R", help="The revision that is meant; any other one is refused. The one at stake when left out."),
 ]
-Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; stands in status, and in the cause of what is rejected by it.")]
-Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Whether to wait for what comes of it.")]
-Timeout = Annotated[str, typer.Option("--timeout", metavar="TIME", help="Bound on waiting: 10m when left out.")]
+ReasonOption = Annotated[
+    str, typer.Option("--reason", metavar="TEXT", help="Why; stands in status, and in the cause of what is rejected by it.")
+]
+WaitOption = Annotated[bool, typer.Option("--wait/--no-wait", help="Whether to wait for what comes of it.")]
+TimeoutOption = Annotated[str, typer.Option("--timeout", metavar="TIME", help="Bound on waiting: 10m when left out.")]
 
 MORE = (
     "Makes a HardenedServiceAction, which the operator answers; Git and the spec are not touched. Ctrl-C ends the waiting only. "
@@ -32,7 +34,7 @@ MORE = (
 
 
 @dataclass(frozen=True)
-class Wish:
+class ActionArguments:
     """What is asked for at the prompt.
 
     revision: "" where the one at stake is meant; span: seconds to wait, None for not at all; likely: what the operator should choose;
@@ -53,8 +55,8 @@ class Wish:
         return self.action.lower()
 
 
-def wish(action: str, name: str, revision: str, reason: str, wait: bool, timeout: str) -> Wish:
-    """From the flags of a verb. Raises Stop (usage) for what the API would not take."""
+def action_arguments(action: str, name: str, revision: str, reason: str, wait: bool, timeout: str) -> ActionArguments:
+    """From the flags of a verb. Raises CommandEnd (usage) for what the API would not take."""
     if revision and not re.fullmatch(r"[0-9a-f]{12}", revision):
         raise usage(f"--revision {revision!r} is not a revision", f"it has 12 hex digits, as {PROG} history {name} shows them")
     if len(reason) > LONGEST_REASON or any(ord(c) < 32 or ord(c) == 127 for c in reason):
@@ -62,4 +64,4 @@ def wish(action: str, name: str, revision: str, reason: str, wait: bool, timeout
     if timeout and not wait:
         raise usage("--timeout and --no-wait exclude each other")
     span = duration.seconds(timeout, "--timeout") if timeout else _WAIT_SECONDS
-    return Wish(action, name, revision, reason, span if wait else None)
+    return ActionArguments(action, name, revision, reason, span if wait else None)

@@ -4,22 +4,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from hardenctl.asking.arguments import Wish
+from hardenctl.asking.arguments import ActionArguments
 from hardenctl.cluster.api_cluster import Manifest
 from hardenctl.cluster.session import Session
 from hardenctl.output.console import Mark
 from hardenctl.output.formats import printable
-from hardenctl.output.outcome import Exit, Result
+from hardenctl.output.outcome import Exit, ResultWord
 from hardenctl.release import report
 
-_ENDS = {Result.REFUSED: "was refused", Result.TIMED_OUT: "has not ended in time"}
+_ENDS = {ResultWord.REFUSED: "was refused", ResultWord.TIMED_OUT: "has not ended in time"}
 
 
 @dataclass(frozen=True)
 class Ended:
     """How it ended. more: lines, and data, that only some verbs have; action: the name of the request, "" where none was needed."""
 
-    result: Result
+    result: ResultWord
     code: Exit
     revision: str
     message: str
@@ -30,7 +30,7 @@ class Ended:
     lines: Sequence[str] = ()
 
 
-def tell(session: Session, live: Manifest, wanted: Wish, ended: Ended) -> None:
+def tell(session: Session, live: Manifest, wanted: ActionArguments, ended: Ended) -> None:
     """One line and what to do next, or the data that -o asks for. live: the service as it was found."""
     console = session.console
     if console.output in ("json", "yaml"):
@@ -58,7 +58,7 @@ def tell(session: Session, live: Manifest, wanted: Wish, ended: Ended) -> None:
         case "name":
             console.print(report.action_name(ended.action) if ended.action else report.full_name(live))
         case "":
-            mark = Mark.BUSY if ended.result is Result.REQUESTED else Mark.GOOD
+            mark = Mark.BUSY if ended.result is ResultWord.REQUESTED else Mark.GOOD
             said = ended.message or f"{wanted.verb} is done"
             console.print(f"{console.mark(mark)} {called(live)}: {printable(said)}")
             for line in ended.lines:

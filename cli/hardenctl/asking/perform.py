@@ -3,17 +3,17 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, assert_never
 
-from hardenctl.asking.arguments import Wish
+from hardenctl.asking.arguments import ActionArguments
+from hardenctl.asking.assessment import ASSESSMENTS, Already, Nothing, ToAsk
 from hardenctl.asking.ending import Ended, called, tell
 from hardenctl.asking.identity import user_name
-from hardenctl.asking.request import Outcome, Request, follow, make
-from hardenctl.asking.stakes import STAKES, Already, Ask, Nothing
+from hardenctl.asking.request import ActionOutcome, Request, follow, make
 from hardenctl.cluster.api_cluster import Manifest
 from hardenctl.cluster.paths import service
 from hardenctl.cluster.session import Session
 from hardenctl.output.duration import Deadline
 from hardenctl.output.formats import printable
-from hardenctl.output.outcome import Exit, Result, Stop
+from hardenctl.output.outcome import CommandEnd, Exit, ResultWord
 from hardenctl.output.program import PROG
 from hardenctl.release import report
 from hardenctl.release.state import image_of, serving_of
@@ -24,16 +24,16 @@ from hardened.errors import ApiFailure
 Addition = Callable[[Manifest], tuple[Sequence[str], Mapping[str, Any]]]
 
 
-def perform(session: Session, live: Manifest, wanted: Wish, add: Addition = lambda _: ((), {})) -> Exit:
-    """Asks, unless it is so already, and tells. live: the service as it was found. Raises Stop for what cannot be asked."""
-    stakes = STAKES[wanted.action](live, wanted.revision)
+def perform(session: Session, live: Manifest, wanted: ActionArguments, add: Addition = lambda _: ((), {})) -> Exit:
+    """Asks, unless it is so already, and tells. live: the service as it was found. Raises CommandEnd for what cannot be asked."""
+    stakes = ASSESSMENTS[wanted.action](live, wanted.revision)
     match stakes:
         case Already():
-            ended = Ended(Result.UNCHANGED, Exit.OK, stakes.revision, stakes.message, next_step=_command(session, wanted, stakes.then))
+            ended = Ended(ResultWord.UNCHANGED, Exit.OK, stakes.revision, stakes.message, next_step=_command(session, wanted, stakes.then))
         case Nothing():
             step = _command(session, wanted, stakes.instead)
-            raise Stop(stakes.message, result=Result.REFUSED, code=Exit.REFUSED, next_step=step)
-        case Ask():
+            raise CommandEnd(stakes.message, result=ResultWord.REFUSED, code=Exit.REFUSED, next_step=step)
+        case ToAsk():
             likely = f"; that should be {wanted.likely}" if wanted.likely else ""
             session.console.progress(printable(f"{wanted.verb} of {called(live)}: {stakes.what}{likely}"))
             if stakes.warning:
@@ -45,7 +45,7 @@ def perform(session: Session, live: Manifest, wanted: Wish, add: Addition = lamb
     return ended.code
 
 
-def _asked(session: Session, live: Manifest, wanted: Wish, ask: Ask, add: Addition) -> Ended:
+def _asked(session: Session, live: Manifest, wanted: ActionArguments, ask: ToAsk, add: Addition) -> Ended:
     meta = live["metadata"]
     by = user_name(session)
     uid, across = str(meta.get("uid", "")), wanted.across_migration
@@ -59,11 +59,11 @@ def _asked(session: Session, live: Manifest, wanted: Wish, ask: Ask, add: Additi
         # The status may be older than what was asked for: it is the request that says when it is done.
         done = "--for=jsonpath='{.status.phase}'=Succeeded"
         step = f"kubectl wait {report.action_name(name)} -n {meta['namespace']} {done}{session.cluster_flags}"
-        return Ended(Result.REQUESTED, Exit.OK, ask.revision, message, name, step, more=more, lines=lines)
+        return Ended(ResultWord.REQUESTED, Exit.OK, ask.revision, message, name, step, more=more, lines=lines)
     return _after(session, wanted, ask, follow(session, made, request, Deadline.after(wanted.span)), add)
 
 
-def _after(session: Session, wanted: Wish, ask: Ask, outcome: Outcome, add: Addition) -> Ended:
+def _after(session: Session, wanted: ActionArguments, ask: ToAsk, outcome: ActionOutcome, add: Addition) -> Ended:
     match outcome.phase:
         case "Succeeded":
             after = _now(session, wanted)
@@ -72,19 +72,19 @@ def _after(session: Session, wanted: Wish, ask: Ask, outcome: Outcome, add: Addi
             step = _command(session, wanted, "status {name}" if is_degraded else _THEN[wanted.action])
             shown = [*_state(after), *lines] if after else []
             more = {"outcome": dict(outcome.result), **more}
-            return Ended(Result.OK, Exit.OK, ask.revision, outcome.message, outcome.name, step, more=more, lines=shown)
+            return Ended(ResultWord.OK, Exit.OK, ask.revision, outcome.message, outcome.name, step, more=more, lines=shown)
         case "Refused":
             # Somebody else may have asked for the same in between.
             after = _now(session, wanted)
-            found = STAKES[wanted.action](after, ask.revision) if after else ask
+            found = ASSESSMENTS[wanted.action](after, ask.revision) if after else ask
             if isinstance(found, Already):
                 step = _command(session, wanted, found.then)
-                return Ended(Result.UNCHANGED, Exit.OK, found.revision, found.message, outcome.name, step)
+                return Ended(ResultWord.UNCHANGED, Exit.OK, found.revision, found.message, outcome.name, step)
             step = _command(session, wanted, _ELSE.get(wanted.action, "status {name}"))
-            return Ended(Result.REFUSED, Exit.REFUSED, ask.revision, outcome.message, outcome.name, step)
+            return Ended(ResultWord.REFUSED, Exit.REFUSED, ask.revision, outcome.message, outcome.name, step)
         case "Failed":
             return Ended(
-                Result.FAILED, Exit.FAILED, ask.revision, outcome.message, outcome.name, _command(session, wanted, "status {name}")
+                ResultWord.FAILED, Exit.FAILED, ask.revision, outcome.message, outcome.name, _command(session, wanted, "status {name}")
             )
     text = outcome.message or outcome.phase
     step, hint = _command(session, wanted, "status {name} -w"), "only the waiting ended"
@@ -92,7 +92,7 @@ def _after(session: Session, wanted: Wish, ask: Ask, outcome: Outcome, add: Addi
         text = "the operator has not looked at it"
         step = f"{PROG} check -n {session.namespace}{session.cluster_flags}"
         hint = "does the operator run? What it has not begun within 5 minutes, it refuses"
-    return Ended(Result.TIMED_OUT, Exit.TIMED_OUT, ask.revision, text, outcome.name, step, hint)
+    return Ended(ResultWord.TIMED_OUT, Exit.TIMED_OUT, ask.revision, text, outcome.name, step, hint)
 
 
 #: The next verb once it is done, and once it was refused.
@@ -107,12 +107,12 @@ _THEN = {
 _ELSE = {"Rollback": "history {name}", "Retry": "history {name}"}
 
 
-def _command(session: Session, wanted: Wish, template: str) -> str:
+def _command(session: Session, wanted: ActionArguments, template: str) -> str:
     verb, _, rest = template.partition(" {name}")
     return f"{PROG} {verb} {wanted.name} -n {session.namespace}{rest}{session.cluster_flags}"
 
 
-def _now(session: Session, wanted: Wish) -> Manifest | None:
+def _now(session: Session, wanted: ActionArguments) -> Manifest | None:
     try:
         return session.cluster.get(service(session.namespace, wanted.name))
     except ApiFailure as error:

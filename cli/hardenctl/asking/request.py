@@ -13,7 +13,7 @@ from hardenctl.cluster.paths import actions
 from hardenctl.cluster.session import Session
 from hardenctl.output.duration import Deadline, shown
 from hardenctl.output.formats import printable
-from hardenctl.output.outcome import Exit, Result, Stop
+from hardenctl.output.outcome import CommandEnd, Exit, ResultWord
 from hardenctl.output.program import PROG
 from hardened.api import names
 from hardened.errors import ApiFailure, LookAgain, Refused, TryAgain, Vanished
@@ -46,7 +46,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ActionOutcome:
     """What came of a request.
 
     name: of its object; phase: Succeeded, Failed, Refused, or the last one that was seen; "" for none; result: as the operator wrote it.
@@ -59,7 +59,7 @@ class Outcome:
 
 
 def make(session: Session, request: Request) -> Manifest:
-    """Makes the action, once: a request whose reply was lost is sent again under the same name. Raises Stop where it is not taken."""
+    """Makes the action, once: a request whose reply was lost is sent again under the same name. Raises CommandEnd where it is not taken."""
     body = manifest(request, secrets.token_hex(4))
     collection, flags = actions(request.namespace), session.cluster_flags
     for left in reversed(range(ATTEMPTS)):
@@ -80,7 +80,7 @@ def make(session: Session, request: Request) -> Manifest:
         except (Refused, Vanished) as error:
             raise _not_taken(error, request, flags) from error
         except KeyboardInterrupt:
-            stop = Stop("interrupted", result=Result.INTERRUPTED, code=Exit.INTERRUPTED)
+            stop = CommandEnd("interrupted", result=ResultWord.INTERRUPTED, code=Exit.INTERRUPTED)
             raise _unanswered(stop, body, request, flags) from None
     raise AssertionError("unreachable")
 
@@ -98,19 +98,19 @@ def manifest(request: Request, suffix: str) -> Manifest:
     return {"apiVersion": names.API_VERSION, "kind": names.ACTION_KIND, "metadata": meta, "spec": spec}
 
 
-def follow(session: Session, made: Manifest, request: Request, deadline: Deadline) -> Outcome:
+def follow(session: Session, made: Manifest, request: Request, deadline: Deadline) -> ActionOutcome:
     """Until the action has ended, or time is up: then the phase is the last one seen. A progress line for each change.
 
-    Raises Stop where it is interrupted, which ends the waiting only, or where the action can or may not be read.
+    Raises CommandEnd where it is interrupted, which ends the waiting only, or where the action can or may not be read.
     """
     name, began = str(made["metadata"]["name"]), deadline.clock()
     console = session.console
     follower = Follower(session.cluster, request.namespace, name, deadline, console.trace, console.progress, plural=names.ACTION_PLURAL)
-    outcome, told = Outcome(name, "", ""), ""
+    outcome, told = ActionOutcome(name, "", ""), ""
     try:
         for state in follower.states(made):
             if state is None:
-                return Outcome(name, "Failed", "the request was deleted before it had ended")
+                return ActionOutcome(name, "Failed", "the request was deleted before it had ended")
             outcome = outcome_of(state)
             line = ": ".join(filter(None, (outcome.phase or "waiting for the operator", outcome.message)))
             if line != told:
@@ -126,22 +126,22 @@ def follow(session: Session, made: Manifest, request: Request, deadline: Deadlin
         # The follower tries again by itself, but for what only a new login mends.
         stop = explained(error, "get", request.namespace, session.cluster_flags)
         text = f"the {request.verb} was asked for as {name}, and goes on, but cannot be followed any more: {stop.message}"
-        raise Stop(text, result=Result.ERROR, hint=stop.hint, next_step=_look_at(name, request, session.cluster_flags)) from error
+        raise CommandEnd(text, result=ResultWord.ERROR, hint=stop.hint, next_step=_look_at(name, request, session.cluster_flags)) from error
     except KeyboardInterrupt:
         if session.console.err.isatty():
             session.console.progress("")  # the terminal shows ^C: go on below it
         step = f"{PROG} status {request.service} -n {request.namespace} -w{session.cluster_flags}"
         text = f"stopped waiting; the {request.verb} was asked for, and is not taken back"
-        raise Stop(text, result=Result.INTERRUPTED, code=Exit.INTERRUPTED, next_step=step) from None
+        raise CommandEnd(text, result=ResultWord.INTERRUPTED, code=Exit.INTERRUPTED, next_step=step) from None
     return outcome
 
 
-def outcome_of(live: Mapping[str, Any]) -> Outcome:
+def outcome_of(live: Mapping[str, Any]) -> ActionOutcome:
     """What a live action says of itself."""
     found = live.get("status")
     status = found if isinstance(found, Mapping) else {}
     result = status.get("result")
-    return Outcome(
+    return ActionOutcome(
         name=str(live["metadata"]["name"]),
         phase=str(status.get("phase") or ""),
         message=" ".join(str(status.get("message") or "").split()),
@@ -149,25 +149,27 @@ def outcome_of(live: Mapping[str, Any]) -> Outcome:
     )
 
 
-def _not_taken(error: ApiFailure, request: Request, flags: str) -> Stop:
+def _not_taken(error: ApiFailure, request: Request, flags: str) -> CommandEnd:
     what = f"{names.ACTION_PLURAL}.{names.GROUP}"
     if isinstance(error, Vanished) and is_kind_missing(error):
         text = f"this cluster does not know {names.ACTION_KIND}: its operator is older than this program"
-        return Stop(text, result=Result.NOT_FOUND, hint="upgrade the operator's chart, with its CRDs", next_step=f"{PROG} check{flags}")
+        return CommandEnd(
+            text, result=ResultWord.NOT_FOUND, hint="upgrade the operator's chart, with its CRDs", next_step=f"{PROG} check{flags}"
+        )
     if error.status == 403:
         hint = (
             f"it takes two rights in namespace {request.namespace}: create on {what}, and create on {names.PLURAL}/{request.verb}; "
             f"kubectl auth can-i create {what} -n {request.namespace}{flags}"
         )
-        return Stop(error.message, result=Result.REFUSED, code=Exit.REFUSED, hint=hint)
+        return CommandEnd(error.message, result=ResultWord.REFUSED, code=Exit.REFUSED, hint=hint)
     return explained(error, "create", request.namespace, flags)
 
 
-def _unanswered(stop: Stop, body: Manifest, request: Request, flags: str) -> Stop:
+def _unanswered(stop: CommandEnd, body: Manifest, request: Request, flags: str) -> CommandEnd:
     """The same end, for a request that may have got through."""
     step = _look_at(body["metadata"]["name"], request, flags)
     text = f"{stop.message}; whether the {request.verb} was asked for is not known"
-    return Stop(text, result=stop.result, code=stop.code, hint=stop.hint, next_step=step)
+    return CommandEnd(text, result=stop.result, code=stop.code, hint=stop.hint, next_step=step)
 
 
 def _look_at(name: str, request: Request, flags: str) -> str:
@@ -179,8 +181,8 @@ def is_kind_missing(error: Vanished) -> bool:
     return "could not find the requested resource" in error.message or error.message.startswith("HTTP")
 
 
-def _unreadable(error: Refused, name: str, request: Request, flags: str) -> Stop:
+def _unreadable(error: Refused, name: str, request: Request, flags: str) -> CommandEnd:
     what = f"{names.ACTION_PLURAL}.{names.GROUP}"
     hint = f"ask for the right to follow it: kubectl auth can-i get {what} -n {request.namespace}{flags}"
     text = f"the {request.verb} was asked for as {name}, but what comes of it may not be read: {error.message}"
-    return Stop(text, result=Result.REFUSED, code=Exit.REFUSED, hint=hint)
+    return CommandEnd(text, result=ResultWord.REFUSED, code=Exit.REFUSED, hint=hint)

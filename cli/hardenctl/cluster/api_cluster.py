@@ -16,8 +16,8 @@ from hardenctl.cluster import replies
 from hardenctl.cluster.paths import FIELD_MANAGER, with_query
 from hardenctl.connection.credentials import LoggedIn, source
 from hardenctl.connection.header import impersonation
-from hardenctl.connection.kubeconfig import Target, target
-from hardenctl.connection.transport import Call, Reply, Transport
+from hardenctl.connection.kubeconfig import ResolvedContext, target
+from hardenctl.connection.transport import HttpCall, HttpReply, Transport
 from hardened.errors import TryAgain
 
 Manifest = dict[str, Any]
@@ -54,7 +54,7 @@ class ApiCluster:
 
     def __init__(
         self,
-        target: Target,
+        target: ResolvedContext,
         transport: Transport,
         *,
         user: str = "",
@@ -123,11 +123,11 @@ class ApiCluster:
 
     def _made(
         self, method: str, path: str, body: bytes | None = None, kind: str = "", *, timeout: float | None, is_stream: bool = False
-    ) -> Call:
+    ) -> HttpCall:
         headers = self._headers | ({"Content-Type": kind} if kind else {})
-        return Call(method, path, body, headers, self._repeated, timeout=timeout, is_stream=is_stream)
+        return HttpCall(method, path, body, headers, self._repeated, timeout=timeout, is_stream=is_stream)
 
-    def _send(self, call: Call) -> Reply:
+    def _send(self, call: HttpCall) -> HttpReply:
         began = time.monotonic()
         reply = self._transport.send(call)
         self._trace(f"{call.method} {call.path} {reply.status} in {(time.monotonic() - began) * 1000:.0f} ms")
@@ -160,7 +160,7 @@ def connect(
 ) -> Cluster:
     """The cluster that the flags and the kubeconfig name; nothing is sent yet. user: whom to act as.
 
-    Raises Stop where the kubeconfig cannot be used.
+    Raises CommandEnd where the kubeconfig cannot be used.
     """
     chosen = target(kubeconfig, context, namespace)
     _end_in_order()
@@ -176,7 +176,7 @@ def _end_in_order() -> None:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
 
-def _transport(chosen: Target, folder: Path) -> Transport:
+def _transport(chosen: ResolvedContext, folder: Path) -> Transport:
     if chosen.needs_official_client:
         from hardenctl.connection.official_transport import OfficialTransport
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from hardenctl.cluster.replies import Conflict, FieldConflict, Invalid
-from hardenctl.output.outcome import Exit, Result, Stop
+from hardenctl.cluster.replies import Conflict, FieldConflict, InvalidFields
+from hardenctl.output.outcome import CommandEnd, Exit, ResultWord
 from hardenctl.output.program import PROG
 from hardened.errors import ApiFailure, HardenedError, InvalidSpec, LookAgain, Refused, TryAgain, Vanished
 
@@ -11,47 +11,49 @@ from hardened.errors import ApiFailure, HardenedError, InvalidSpec, LookAgain, R
 _GITOPS = ("argocd", "kustomize-controller", "helm", "flux")
 
 
-def explained(error: HardenedError, verb: str, namespace: str, flags: str = "") -> Stop:
+def explained(error: HardenedError, verb: str, namespace: str, flags: str = "") -> CommandEnd:
     """The same failure, as an end of the command. verb: what was tried, as RBAC calls it; flags: those that name the cluster, for hints."""
     match error:
         case InvalidSpec():
             # Files are checked before: what comes here is on the cluster, where a newer CRD may have let it in.
             hint = f"if the cluster's CRD is newer than this program, bring both to one release: see {PROG} check{flags}"
-            return Stop("\n".join(map(str, error.errors)), result=Result.INVALID, hint=hint)
+            return CommandEnd("\n".join(map(str, error.errors)), result=ResultWord.INVALID, hint=hint)
         case Conflict():
             return _conflict(error.conflicts)
-        case Invalid():
-            return Stop("\n".join(map(str, error.errors)), result=Result.REFUSED, code=Exit.REFUSED, hint="the server refused these fields")
+        case InvalidFields():
+            return CommandEnd(
+                "\n".join(map(str, error.errors)), result=ResultWord.REFUSED, code=Exit.REFUSED, hint="the server refused these fields"
+            )
         case Refused(status=403):
             hint = f"ask for the right: kubectl auth can-i {verb} hardenedservices.hardened.dev -n {namespace}{flags}"
-            return Stop(error.message, result=Result.REFUSED, code=Exit.REFUSED, hint=hint)
+            return CommandEnd(error.message, result=ResultWord.REFUSED, code=Exit.REFUSED, hint=hint)
         case Refused() | LookAgain():
-            return Stop(error.message, result=Result.REFUSED, code=Exit.REFUSED, hint=_hint(error.message, flags))
+            return CommandEnd(error.message, result=ResultWord.REFUSED, code=Exit.REFUSED, hint=_hint(error.message, flags))
         case TryAgain(status=401):
             hint = "the token or certificate is unknown or has expired: log in anew, or choose another --context"
-            return Stop("the API server does not accept your credentials", result=Result.REFUSED, code=Exit.REFUSED, hint=hint)
+            return CommandEnd("the API server does not accept your credentials", result=ResultWord.REFUSED, code=Exit.REFUSED, hint=hint)
         case TryAgain(status=0):
             untrusted = "the kubeconfig's certificate-authority is not this server's"
             hint = untrusted if "certificate" in error.message else "is this the right --context, and is the cluster up?"
-            return Stop(f"cannot reach the cluster: {error.message}", hint=hint)
+            return CommandEnd(f"cannot reach the cluster: {error.message}", hint=hint)
         case Vanished():
             return _vanished(error, namespace, flags)
         case ApiFailure():
-            return Stop(f"the API server failed: {error.message}", hint="try again; it may be starting, or overloaded")
-    return Stop(str(error))
+            return CommandEnd(f"the API server failed: {error.message}", hint="try again; it may be starting, or overloaded")
+    return CommandEnd(str(error))
 
 
-def _vanished(error: Vanished, namespace: str, flags: str) -> Stop:
+def _vanished(error: Vanished, namespace: str, flags: str) -> CommandEnd:
     if "could not find the requested resource" in error.message or error.message.startswith("HTTP"):
         text = "this cluster does not know HardenedService: its CRD is not installed"
-        return Stop(text, result=Result.NOT_FOUND, next_step=f"{PROG} check{flags}")
+        return CommandEnd(text, result=ResultWord.NOT_FOUND, next_step=f"{PROG} check{flags}")
     if error.message.startswith("namespaces "):
         text = f"there is no namespace {namespace}"
-        return Stop(text, result=Result.NOT_FOUND, code=Exit.REFUSED, next_step=f"kubectl create namespace {namespace}{flags}")
-    return Stop(error.message, result=Result.NOT_FOUND)
+        return CommandEnd(text, result=ResultWord.NOT_FOUND, code=Exit.REFUSED, next_step=f"kubectl create namespace {namespace}{flags}")
+    return CommandEnd(error.message, result=ResultWord.NOT_FOUND)
 
 
-def _conflict(conflicts: Iterable[FieldConflict]) -> Stop:
+def _conflict(conflicts: Iterable[FieldConflict]) -> CommandEnd:
     conflicts = tuple(conflicts)
     owners = sorted({conflict.manager for conflict in conflicts})
     lines = [f"{conflict.field} is managed by {conflict.manager}, which set another value" for conflict in conflicts]
@@ -59,7 +61,7 @@ def _conflict(conflicts: Iterable[FieldConflict]) -> Stop:
         hint = "change it where it comes from (Git or the chart): a forced value would be set back"
     else:
         hint = f"change it with {' and '.join(owners)}, or take it over with --force-conflicts"
-    return Stop("\n".join(lines), result=Result.REFUSED, code=Exit.REFUSED, hint=hint)
+    return CommandEnd("\n".join(lines), result=ResultWord.REFUSED, code=Exit.REFUSED, hint=hint)
 
 
 def _hint(message: str, flags: str) -> str:

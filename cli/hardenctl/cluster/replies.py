@@ -27,7 +27,7 @@ class Conflict(LookAgain):
         self.conflicts = conflicts
 
 
-class Invalid(Refused):
+class InvalidFields(Refused):
     """The server found fields wrong: `errors` names them as the server does."""
 
     def __init__(self, message: str, errors: tuple[FieldError, ...], *, status: int, reason: str) -> None:
@@ -48,7 +48,7 @@ def failure(code: int, headers: Mapping[str, str], body: bytes) -> ApiFailure:
             return Conflict(said, found) if found else LookAgain(said, status=code, reason=reason)
         case 422 if causes:
             wrong = tuple(FieldError(str(c.get("field", "")), str(c.get("message", ""))) for c in causes)
-            return Invalid(said, wrong, status=code, reason=reason)
+            return InvalidFields(said, wrong, status=code, reason=reason)
         case 401 | 408 | 410 | 425 | 429:
             return TryAgain(said, status=code, reason=reason, retry_after=_retry_after(headers))
         case _ if 400 <= code < 500:

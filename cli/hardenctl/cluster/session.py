@@ -36,7 +36,7 @@ class Session:
 
     @cached_property
     def cluster(self) -> Cluster:
-        """The cluster that the flags name. Raises Stop where the kubeconfig cannot be used."""
+        """The cluster that the flags name. Raises CommandEnd where the kubeconfig cannot be used."""
         return api_cluster.connect(
             kubeconfig=self.flags.kubeconfig,
             context=self.flags.context,

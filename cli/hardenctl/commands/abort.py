@@ -1,7 +1,7 @@
 """`abort`: ends a release before it is promoted, as a failed check would."""
 
 from hardenctl.asking import arguments
-from hardenctl.asking.arguments import OUTPUTS, Name, Reason, Revision, Timeout, Wait, wish
+from hardenctl.asking.arguments import OUTPUTS, NameArgument, ReasonOption, RevisionOption, TimeoutOption, WaitOption, action_arguments
 from hardenctl.asking.perform import perform
 from hardenctl.cluster.session import Session
 from hardenctl.output.outcome import Exit
@@ -21,12 +21,12 @@ MORE = (
 
 def run(
     session: Session,
-    name: Name,
-    revision: Revision = "",
-    reason: Reason = "",
-    wait: Wait = True,
-    timeout: Timeout = "",
+    name: NameArgument,
+    revision: RevisionOption = "",
+    reason: ReasonOption = "",
+    wait: WaitOption = True,
+    timeout: TimeoutOption = "",
 ) -> Exit:
     """Asks for it, and waits."""
-    wanted = wish("Abort", name, revision, reason, wait, timeout)
+    wanted = action_arguments("Abort", name, revision, reason, wait, timeout)
     return perform(session, find(session, name), wanted)

@@ -11,14 +11,14 @@ from hardenctl.cluster.api_cluster import Manifest
 from hardenctl.cluster.session import Session
 from hardenctl.deploying import submission
 from hardenctl.deploying.apply import apply_one, find_live, read_live
-from hardenctl.deploying.submission import Release
+from hardenctl.deploying.submission import Submission
 from hardenctl.output import duration
 from hardenctl.output.duration import Deadline
 from hardenctl.output.formats import printable
-from hardenctl.output.outcome import Exit, Result, usage
+from hardenctl.output.outcome import Exit, ResultWord, usage
 from hardenctl.output.program import PROG
 from hardenctl.release import next_step, report
-from hardenctl.release.verdict import Verdict, is_seen, verdict_of
+from hardenctl.release.verdict import ServiceVerdict, is_seen, verdict_of
 from hardenctl.release.waiting import Waited, wait
 from hardened.errors import ApiFailure, Refused
 
@@ -67,7 +67,7 @@ def run(
 
 
 #: Healthy is further than paused: a release that asks nobody never pauses.
-_GOALS = {"healthy": (Result.HEALTHY,), "paused": (Result.PAUSED, Result.HEALTHY)}
+_GOALS = {"healthy": (ResultWord.HEALTHY,), "paused": (ResultWord.PAUSED, ResultWord.HEALTHY)}
 
 
 def _check_words(flag: str, given: str, known: Sequence[str]) -> None:
@@ -77,7 +77,7 @@ def _check_words(flag: str, given: str, known: Sequence[str]) -> None:
 
 def _releases(
     session: Session, name: str, image: str, files: list[str], port: int | None, replicas: int | None, *, needs_cluster: bool
-) -> list[Release]:
+) -> list[Submission]:
     if bool(image) == bool(files):
         hint = f"{PROG} deploy NAME --image IMAGE, or {PROG} deploy -f FILE"
         raise usage("--image and -f exclude each other" if image else "deploy needs an image or a file", hint)
@@ -104,7 +104,7 @@ class Applied:
     change: str
 
 
-def _apply_all(session: Session, releases: Sequence[Release], force: bool) -> list[Applied]:
+def _apply_all(session: Session, releases: Sequence[Submission], force: bool) -> list[Applied]:
     if len(releases) > 1:
         # What the server would refuse of the last must not be found out after the first was changed.
         for each in releases:
@@ -119,7 +119,7 @@ def _apply_all(session: Session, releases: Sequence[Release], force: bool) -> li
     return applied
 
 
-def _change_by(session: Session, each: Release) -> Callable[[Manifest], str]:
+def _change_by(session: Session, each: Submission) -> Callable[[Manifest], str]:
     """What an apply did, from its reply: asked before it."""
     try:
         before = find_live(session, each.namespace, each.name) if each.document else each.whole
@@ -135,7 +135,7 @@ def _without_waiting(session: Session, applied: Iterable[Applied]) -> Exit:
     console, found = session.console, list(applied)
     services = [report.summary(a.live, verdict_of(a.live), session.cluster_flags) | {"change": a.change} for a in found]
     if console.output in ("json", "yaml"):
-        console.data({"result": str(Result.APPLIED), "services": services})
+        console.data({"result": str(ResultWord.APPLIED), "services": services})
         return Exit.OK
     for a in found:
         meta = a.live["metadata"]
@@ -144,7 +144,7 @@ def _without_waiting(session: Session, applied: Iterable[Applied]) -> Exit:
     return Exit.OK
 
 
-def _wait_all(session: Session, applied: Sequence[Applied], span: float, goals: Sequence[Result]) -> Exit:
+def _wait_all(session: Session, applied: Sequence[Applied], span: float, goals: Sequence[ResultWord]) -> Exit:
     began = time.monotonic()
     deadline = Deadline.after(span)
     ended = []
@@ -178,10 +178,10 @@ def _if_ours(applied: Applied, waited: Waited) -> Waited:
     from hardened.api.service import REVISION_FIELDS
 
     ours, theirs = applied.live["spec"], waited.live["spec"]
-    if waited.verdict.result is Result.DELETED or all(ours.get(field) == theirs.get(field) for field in REVISION_FIELDS):
+    if waited.verdict.result is ResultWord.DELETED or all(ours.get(field) == theirs.get(field) for field in REVISION_FIELDS):
         return waited
     text = f"its spec was changed while this one was waited for, and asks for {theirs.get('image')} now"
-    return Waited(Verdict(Result.SUPERSEDED, text), waited.live, Exit.FAILED)
+    return Waited(ServiceVerdict(ResultWord.SUPERSEDED, text), waited.live, Exit.FAILED)
 
 
 _WORST_FIRST = (Exit.FAILED, Exit.REJECTED, Exit.TIMED_OUT, Exit.OK)
@@ -198,7 +198,7 @@ def _say(session: Session, waited: Waited, span: float) -> None:
         step = next_step.after(verdict, waited.live, session.cluster_flags)
         console.advise(step or f"{PROG} status {meta['name']} -n {meta['namespace']}{session.cluster_flags}")
         return
-    if verdict.result is Result.TIMED_OUT:
+    if verdict.result is ResultWord.TIMED_OUT:
         found = verdict_of(waited.live)
         hint = "only the waiting ended; the release goes on" if is_seen(waited.live) else "only the waiting ended: does the operator run?"
         console.complain(f"{name} is {found.result} after {duration.shown(span)}: {found.message}", hint)
@@ -210,9 +210,9 @@ def _say(session: Session, waited: Waited, span: float) -> None:
 
 
 _ENDS = {
-    Result.SUSPENDED: "is suspended",
-    Result.DELETED: "is gone",
-    Result.SUPERSEDED: "runs another version",
-    Result.REJECTED: "runs its previous version, the new one was rejected",
-    Result.ROLLED_BACK: "runs its previous version, the new one was taken back",
+    ResultWord.SUSPENDED: "is suspended",
+    ResultWord.DELETED: "is gone",
+    ResultWord.SUPERSEDED: "runs another version",
+    ResultWord.REJECTED: "runs its previous version, the new one was rejected",
+    ResultWord.ROLLED_BACK: "runs its previous version, the new one was taken back",
 }

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from hardenctl.asking.arguments import Name
+from hardenctl.asking.arguments import NameArgument
 from hardenctl.cluster.session import Session
 from hardenctl.output import moments
 from hardenctl.output.formats import table
 from hardenctl.output.moments import age, moment
-from hardenctl.output.outcome import Exit, Result
+from hardenctl.output.outcome import Exit, ResultWord
 from hardenctl.output.program import PROG
 from hardenctl.release.lookup import find
 from hardenctl.release.revisions import Stored, before, stored_of
@@ -31,7 +31,7 @@ MORE = (
 _SHORT = 72
 
 
-def run(session: Session, name: Name) -> Exit:
+def run(session: Session, name: NameArgument) -> Exit:
     """Lists them, the newest first."""
     live, console = find(session, name), session.console
     kept = stored_of(session, live, console.warn)
@@ -42,7 +42,9 @@ def run(session: Session, name: Name) -> Exit:
         case "json" | "yaml":
             meta = live["metadata"]
             rows = [_data(each, live) for each in kept]
-            console.data({"result": str(Result.OK), "namespace": meta["namespace"], "name": meta["name"], "revisions": rows, "next": step})
+            console.data(
+                {"result": str(ResultWord.OK), "namespace": meta["namespace"], "name": meta["name"], "revisions": rows, "next": step}
+            )
         case "name":
             for each in kept:
                 if each.name:

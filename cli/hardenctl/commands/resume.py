@@ -1,7 +1,7 @@
 """`resume`: lets a paused release go on."""
 
 from hardenctl.asking import arguments
-from hardenctl.asking.arguments import OUTPUTS, Name, Reason, Timeout, Wait, wish
+from hardenctl.asking.arguments import OUTPUTS, NameArgument, ReasonOption, TimeoutOption, WaitOption, action_arguments
 from hardenctl.asking.perform import perform
 from hardenctl.cluster.session import Session
 from hardenctl.output.outcome import Exit
@@ -18,11 +18,11 @@ MORE = "With the time that was left when it was paused. " + arguments.MORE
 
 def run(
     session: Session,
-    name: Name,
-    reason: Reason = "",
-    wait: Wait = True,
-    timeout: Timeout = "",
+    name: NameArgument,
+    reason: ReasonOption = "",
+    wait: WaitOption = True,
+    timeout: TimeoutOption = "",
 ) -> Exit:
     """Asks for it, and waits."""
-    wanted = wish("Resume", name, "", reason, wait, timeout)
+    wanted = action_arguments("Resume", name, "", reason, wait, timeout)
     return perform(session, find(session, name), wanted)

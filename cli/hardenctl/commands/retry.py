@@ -1,7 +1,7 @@
 """`retry`: releases a revision again that was rejected or taken back."""
 
 from hardenctl.asking import arguments
-from hardenctl.asking.arguments import OUTPUTS, Name, Reason, Revision, Timeout, Wait, wish
+from hardenctl.asking.arguments import OUTPUTS, NameArgument, ReasonOption, RevisionOption, TimeoutOption, WaitOption, action_arguments
 from hardenctl.asking.perform import perform
 from hardenctl.cluster.session import Session
 from hardenctl.output.outcome import Exit
@@ -18,12 +18,12 @@ MORE = "For where the version was not to blame. A changed spec needs no retry. "
 
 def run(
     session: Session,
-    name: Name,
-    revision: Revision = "",
-    reason: Reason = "",
-    wait: Wait = True,
-    timeout: Timeout = "",
+    name: NameArgument,
+    revision: RevisionOption = "",
+    reason: ReasonOption = "",
+    wait: WaitOption = True,
+    timeout: TimeoutOption = "",
 ) -> Exit:
     """Asks for it, and waits."""
-    wanted = wish("Retry", name, revision, reason, wait, timeout)
+    wanted = action_arguments("Retry", name, revision, reason, wait, timeout)
     return perform(session, find(session, name), wanted)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from hardenctl.asking import arguments
-from hardenctl.asking.arguments import OUTPUTS, Name, Reason, Timeout, Wait, wish
+from hardenctl.asking.arguments import OUTPUTS, NameArgument, ReasonOption, TimeoutOption, WaitOption, action_arguments
 from hardenctl.asking.perform import perform
 from hardenctl.cluster.api_cluster import Manifest
 from hardenctl.cluster.session import Session
@@ -35,19 +35,19 @@ MORE = (
 
 def run(
     session: Session,
-    name: Name,
+    name: NameArgument,
     to_revision: Annotated[
         str, typer.Option("--to-revision", metavar="R", help="Where to: its number, its name, or the first digits of its name.")
     ] = "",
     across_migration: Annotated[
         bool, typer.Option("--across-migration", help="Also where a migration ran since; what it changed stays changed.")
     ] = False,
-    reason: Reason = "",
-    wait: Wait = True,
-    timeout: Timeout = "",
+    reason: ReasonOption = "",
+    wait: WaitOption = True,
+    timeout: TimeoutOption = "",
 ) -> Exit:
     """Asks for it, and waits."""
-    wish("Rollback", name, "", reason, wait, timeout)  # wrong flags are told before the cluster is asked for anything
+    action_arguments("Rollback", name, "", reason, wait, timeout)  # wrong flags are told before the cluster is asked for anything
     live = find(session, name)
     is_looked_up = bool(to_revision) and not _is_whole(to_revision)
     kept = stored_of(session, live, session.console.warn) if is_looked_up else _kept(session, live)
@@ -61,7 +61,7 @@ def run(
         return _leftovers(next((references_of(each.fields) for each in kept if each.revision == target and each.fields), None))
 
     wanted = replace(
-        wish("Rollback", name, revision, reason, wait, timeout),
+        action_arguments("Rollback", name, revision, reason, wait, timeout),
         likely=f"{likely.revision} ({likely.image})" if likely else "",
         across_migration=across_migration,
     )

@@ -14,16 +14,16 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from hardenctl.connection.header import value
-from hardenctl.connection.kubeconfig import Target
-from hardenctl.connection.transport import Call, Reply, Transport
-from hardenctl.output.outcome import Stop, usage
+from hardenctl.connection.kubeconfig import ResolvedContext
+from hardenctl.connection.transport import HttpCall, HttpReply, Transport
+from hardenctl.output.outcome import CommandEnd, usage
 
 #: Seconds for which what a tokenFile holds is believed: whoever writes it replaces it before the old one expires.
 REREAD = 60.0
 
 
 @dataclass(frozen=True)
-class Login:
+class CallCredentials:
     """authorization: the header, "" for none; certificate: the paths of a client certificate and of its key."""
 
     authorization: str = ""
@@ -33,8 +33,8 @@ class Login:
 class Source(Protocol):
     """Where a login comes from."""
 
-    def login(self) -> Login:
-        """The one to use now. Raises Stop where there is none."""
+    def login(self) -> CallCredentials:
+        """The one to use now. Raises CommandEnd where there is none."""
 
     def renew(self) -> None:
         """The server did not accept it: the next one is got anew."""
@@ -46,7 +46,7 @@ class LoggedIn:
     def __init__(self, inner: Transport, source: Source) -> None:
         self._inner, self._source = inner, source
 
-    def send(self, call: Call) -> Reply:
+    def send(self, call: HttpCall) -> HttpReply:
         """One call."""
         login = self._source.login()
         reply = self._inner.send(_with(call, login))
@@ -57,37 +57,37 @@ class LoggedIn:
         return reply if again == login else self._inner.send(_with(call, again))
 
 
-def _with(call: Call, login: Login) -> Call:
+def _with(call: HttpCall, login: CallCredentials) -> HttpCall:
     headers = {**call.headers, **({"Authorization": login.authorization} if login.authorization else {})}
     return replace(call, headers=headers, certificate=login.certificate)
 
 
-def source(target: Target, folder: Path, now: Callable[[], float] = time.time) -> Source:
+def source(target: ResolvedContext, folder: Path, now: Callable[[], float] = time.time) -> Source:
     """The credentials of a target's user: a tokenFile before a token, that before a password, that before a plugin. folder: private.
 
-    now: seconds since the epoch. Raises Stop (usage) for what cannot be sent.
+    now: seconds since the epoch. Raises CommandEnd (usage) for what cannot be sent.
     """
     user = target.user
     token = value(user.get("token") or "", "the kubeconfig's token")
     if user.get("tokenFile"):
         return TokenFile(Path(user["tokenFile"]), token, now)
     if token:
-        return Fixed(Login(f"Bearer {token}"))
+        return Fixed(CallCredentials(f"Bearer {token}"))
     if user.get("username") and user.get("password"):
         pair = base64.b64encode(f"{user['username']}:{user['password']}".encode(errors="surrogatepass")).decode()
-        return Fixed(Login(f"Basic {pair}"))
+        return Fixed(CallCredentials(f"Basic {pair}"))
     if user.get("exec"):
         return Plugin(target, folder, now)
-    return Fixed(Login())
+    return Fixed(CallCredentials())
 
 
 class Fixed:
     """A login that stays as it is."""
 
-    def __init__(self, login: Login) -> None:
+    def __init__(self, login: CallCredentials) -> None:
         self._login = login
 
-    def login(self) -> Login:
+    def login(self) -> CallCredentials:
         return self._login
 
     def renew(self) -> None:
@@ -101,10 +101,10 @@ class TokenFile:
         self._path, self._token, self._now = path, otherwise, now
         self._read_at: float | None = None
 
-    def login(self) -> Login:
+    def login(self) -> CallCredentials:
         if self._read_at is None or not 0 <= self._now() - self._read_at < REREAD:
             self._read()
-        return Login(f"Bearer {self._token}")
+        return CallCredentials(f"Bearer {self._token}")
 
     def renew(self) -> None:
         self._read_at = None
@@ -124,13 +124,13 @@ class TokenFile:
 class Plugin:
     """A program that prints credentials: run once, and again when they have expired, or are not accepted any more."""
 
-    def __init__(self, target: Target, folder: Path, now: Callable[[], float]) -> None:
+    def __init__(self, target: ResolvedContext, folder: Path, now: Callable[[], float]) -> None:
         self._target, self._folder, self._now = target, folder, now
         self._conf: Mapping[str, Any] = target.user["exec"]
-        self._login: Login | None = None
+        self._login: CallCredentials | None = None
         self._expires: float | None = None
 
-    def login(self) -> Login:
+    def login(self) -> CallCredentials:
         if self._login is None or (self._expires is not None and self._now() >= self._expires):
             self._login, self._expires = self._read(self._printed())
         return self._login
@@ -167,7 +167,7 @@ class Plugin:
             spec["cluster"] = _described(self._target)
         return {"apiVersion": self._conf["apiVersion"], "kind": "ExecCredential", "spec": spec}
 
-    def _read(self, printed: bytes) -> tuple[Login, float | None]:
+    def _read(self, printed: bytes) -> tuple[CallCredentials, float | None]:
         try:
             status = json.loads(printed)["status"]
             token, expires = status.get("token"), status.get("expirationTimestamp")
@@ -181,7 +181,7 @@ class Plugin:
         if not token and not all(pair):
             raise self._failed("Did not find the expected token or certificates.")
         header = f"Bearer {value(token, f'the token of the credential plugin {self._name}')}" if token else ""
-        return Login(header, (self._kept(pair[0]), self._kept(pair[1])) if all(pair) else None), until
+        return CallCredentials(header, (self._kept(pair[0]), self._kept(pair[1])) if all(pair) else None), until
 
     def _kept(self, text: str) -> str:
         handle, path = tempfile.mkstemp(dir=self._folder)
@@ -193,13 +193,13 @@ class Plugin:
     def _name(self) -> str:
         return str(self._conf["command"])
 
-    def _failed(self, why: str, *, is_missing: bool = False) -> Stop:
+    def _failed(self, why: str, *, is_missing: bool = False) -> CommandEnd:
         # Not the plugin's own words, nor its command line: they may hold a token.
         hint = str(self._conf.get("installHint") or "") if is_missing else ""
-        return Stop(f"the credential plugin {self._name} gave no credentials: {why}", hint=hint or "run it by hand, or log in anew")
+        return CommandEnd(f"the credential plugin {self._name} gave no credentials: {why}", hint=hint or "run it by hand, or log in anew")
 
 
-def _described(target: Target) -> dict[str, Any]:
+def _described(target: ResolvedContext) -> dict[str, Any]:
     """The cluster, as a plugin is told of it."""
     cluster, fields = target.cluster, ("tls-server-name", "insecure-skip-tls-verify", "certificate-authority-data", "proxy-url")
     found = {"server": target.server, **{field: cluster[field] for field in fields if cluster.get(field)}}

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from hardenctl.output.outcome import Stop, usage
+from hardenctl.output.outcome import CommandEnd, usage
 
 #: What else may stand in the name of a header, by RFC 9110, beside letters, digits and `_.-~`.
 _NAME_CHARACTERS = "!#$&'*+^`|"
@@ -13,7 +13,7 @@ _NAME_CHARACTERS = "!#$&'*+^`|"
 def value(text: str, field: str) -> str:
     """A header's value: without white space around it, in UTF-8, as a string of its bytes. field: where it comes from, for the error.
 
-    Raises Stop (usage) for a control character, which no header can hold.
+    Raises CommandEnd (usage) for a control character, which no header can hold.
     """
     text = text.strip()
     if any(c < " " or c == "\x7f" for c in text):
@@ -27,7 +27,7 @@ def value(text: str, field: str) -> str:
 def impersonation(user: Mapping[str, Any], flag: str) -> Iterator[tuple[str, str]]:
     """The headers of acting as somebody else, one for each value, as kubectl sends them. flag: --as, before the kubeconfig's own.
 
-    Groups, uid and the rest count only beside a name. Raises Stop (usage) for what no header can hold.
+    Groups, uid and the rest count only beside a name. Raises CommandEnd (usage) for what no header can hold.
     """
     name = flag or str(user.get("as") or "")
     if not name:
@@ -49,5 +49,5 @@ def _name(key: str) -> str:
         raise _unsendable("a key of the kubeconfig's as-user-extra") from None
 
 
-def _unsendable(field: str) -> Stop:
+def _unsendable(field: str) -> CommandEnd:
     return usage(f"{field} cannot be sent: it has a control character in it", "it is not shown, since it may be a secret")

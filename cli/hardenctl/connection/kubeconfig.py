@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hardenctl.connection.kubeconfig_rules import check_types, check_usable
-from hardenctl.output.outcome import Stop, usage
+from hardenctl.output.outcome import CommandEnd, usage
 
 _ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _PATHS = {"clusters": ("certificate-authority",), "users": ("client-certificate", "client-key", "tokenFile")}
@@ -19,7 +19,7 @@ _LARGEST = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True)
-class Target:
+class ResolvedContext:
     """One context, resolved: `cluster` and `user` are its kubeconfig entries, with absolute paths."""
 
     context: str
@@ -88,16 +88,16 @@ def _unpacked(entry: Mapping[str, Any], names: Sequence[str], folder: Path) -> d
     return found
 
 
-def target(kubeconfig: str = "", context: str = "", namespace: str = "") -> Target:
+def target(kubeconfig: str = "", context: str = "", namespace: str = "") -> ResolvedContext:
     """The context to use: the one named, else the current one; else, inside a pod, its own account.
 
-    Raises Stop (usage) where there is none.
+    Raises CommandEnd (usage) where there is none.
     """
     paths = _paths(kubeconfig)
     if not paths:
         found = _own_account()
         if found and not context:
-            return Target("in-cluster", namespace or found.namespace, found.cluster, found.user)
+            return ResolvedContext("in-cluster", namespace or found.namespace, found.cluster, found.user)
         raise usage("no kubeconfig found", "set KUBECONFIG, or name a file with --kubeconfig; without one only `render` works")
     merged = _merged([_read(path) for path in paths])
     name = context or merged["current-context"]
@@ -111,7 +111,7 @@ def target(kubeconfig: str = "", context: str = "", namespace: str = "") -> Targ
         raise usage(f"context {name!r} names cluster {chosen.get('cluster')!r}, which the kubeconfig does not have")
     user = merged["users"].get(chosen.get("user"), {})
     check_usable(cluster, user)
-    return Target(name, namespace or chosen.get("namespace") or "default", cluster, user)
+    return ResolvedContext(name, namespace or chosen.get("namespace") or "default", cluster, user)
 
 
 def _paths(kubeconfig: str) -> list[Path]:
@@ -182,7 +182,7 @@ def _absolute(entry: Mapping[str, Any], names: Sequence[str], folder: Path) -> d
     return found
 
 
-def _own_account() -> Target | None:
+def _own_account() -> ResolvedContext | None:
     host, port = os.environ.get("KUBERNETES_SERVICE_HOST"), os.environ.get("KUBERNETES_SERVICE_PORT", "443")
     if not host or not (_ACCOUNT / "token").is_file():
         return None
@@ -191,9 +191,9 @@ def _own_account() -> Target | None:
         namespace = (_ACCOUNT / "namespace").read_text().strip()
         token = (_ACCOUNT / "token").read_text().strip()
     except OSError as error:
-        raise Stop(f"cannot read the pod's own account: {error}") from error
+        raise CommandEnd(f"cannot read the pod's own account: {error}") from error
     cluster = {"server": f"https://{host}:{port}", "certificate-authority": str(_ACCOUNT / "ca.crt")}
-    return Target("in-cluster", namespace or "default", cluster, {"token": token})
+    return ResolvedContext("in-cluster", namespace or "default", cluster, {"token": token})
 
 
 def _listed(contexts: Mapping[str, Any]) -> str:

@@ -52,7 +52,7 @@ _WORDS = {str: "a string", bool: "true or false"}
 
 
 def check_types(source: str, document: Mapping[str, Any]) -> None:
-    """Raises Stop (usage) with the first field of a kubeconfig that has another type; null is as good as left out.
+    """Raises CommandEnd (usage) with the first field of a kubeconfig that has another type; null is as good as left out.
 
     Example: {"contexts": 5} -> "config is not a kubeconfig: contexts must be a list".
     """
@@ -84,7 +84,7 @@ def _wrong(value: Any, shape: Any, path: str) -> Iterator[str]:
 
 
 def check_usable(cluster: Mapping[str, Any], user: Mapping[str, Any]) -> None:
-    """Raises Stop (usage) for what no client library can work with. No message holds a URL: it may hold a password."""
+    """Raises CommandEnd (usage) for what no client library can work with. No message holds a URL: it may hold a password."""
     for field in ("server", "proxy-url"):
         if cluster.get(field) and not _is_http(cluster[field]):
             raise usage(f"the kubeconfig's {field} is not an http or https URL", "write it as https://HOST:PORT")

@@ -8,23 +8,23 @@ from typing import Any
 import urllib3
 from kubernetes import client, config
 
-from hardenctl.connection.kubeconfig import Target
+from hardenctl.connection.kubeconfig import ResolvedContext
 from hardenctl.connection.no_reply import no_reply
-from hardenctl.connection.transport import Call, Reply
-from hardenctl.output.outcome import Stop
+from hardenctl.connection.transport import HttpCall, HttpReply
+from hardenctl.output.outcome import CommandEnd
 
 
 class OfficialTransport:
     """folder: private; holds the certificates for as long as calls are made."""
 
-    def __init__(self, target: Target, folder: Path) -> None:
+    def __init__(self, target: ResolvedContext, folder: Path) -> None:
         self._server, self._shown_server = target.server, target.shown_server
         self._configuration = client.Configuration()
         self._log_in(target, folder)
         self._certificate: tuple[str, str] | None = None
         self._pool = self._connections()
 
-    def _log_in(self, target: Target, folder: Path) -> None:
+    def _log_in(self, target: ResolvedContext, folder: Path) -> None:
         # The client only logs that a provider failed, on the root logger, and goes on as nobody.
         logging.disable(logging.CRITICAL)
         try:
@@ -34,18 +34,18 @@ class OfficialTransport:
                 persist_config=False,
                 temp_file_path=str(folder),
             )
-        except Stop:
+        except CommandEnd:
             raise
         except Exception as error:
             text = f"the kubeconfig's context {target.context} gives no credentials: {_why(error)}"
-            raise Stop(text, hint="log in anew") from error
+            raise CommandEnd(text, hint="log in anew") from error
         finally:
             logging.disable(logging.NOTSET)
 
     def _connections(self) -> Any:
         return client.ApiClient(self._configuration).rest_client.pool_manager
 
-    def send(self, call: Call) -> Reply:
+    def send(self, call: HttpCall) -> HttpReply:
         """One call."""
         try:
             if call.certificate and call.certificate != self._certificate:
@@ -63,14 +63,14 @@ class OfficialTransport:
                 retries=False,
             )
             if call.is_stream and reply.status < 300:
-                return Reply(reply.status, reply.headers, lines=self._lines(reply))
+                return HttpReply(reply.status, reply.headers, lines=self._lines(reply))
             body = reply.read()
             reply.release_conn()
-            return Reply(reply.status, reply.headers, body)
+            return HttpReply(reply.status, reply.headers, body)
         except Exception as error:
             raise no_reply(self._shown_server, error) from error
 
-    def _headers(self, call: Call) -> urllib3.HTTPHeaderDict:
+    def _headers(self, call: HttpCall) -> urllib3.HTTPHeaderDict:
         # An auth provider renews its token by itself.
         provided = {s["key"]: s["value"] for s in self._configuration.auth_settings().values() if s["value"]}
         found = urllib3.HTTPHeaderDict({**provided, **call.headers})

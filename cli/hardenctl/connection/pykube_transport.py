@@ -7,22 +7,22 @@ from typing import Any
 
 from urllib3 import HTTPHeaderDict
 
-from hardenctl.connection.kubeconfig import Target
+from hardenctl.connection.kubeconfig import ResolvedContext
 from hardenctl.connection.light_pykube import pykube, requests
 from hardenctl.connection.no_reply import no_reply
-from hardenctl.connection.transport import Call, Reply
+from hardenctl.connection.transport import HttpCall, HttpReply
 
 
 class PykubeTransport:
     """folder: private; holds the certificates for as long as calls are made."""
 
-    def __init__(self, target: Target, folder: Path) -> None:
+    def __init__(self, target: ResolvedContext, folder: Path) -> None:
         self._server, self._shown_server = target.server, target.shown_server
         self._client = pykube.HTTPClient(pykube.KubeConfig(target.document(folder)))
         if target.cluster.get("insecure-skip-tls-verify"):
             warnings.filterwarnings("ignore", message="Unverified HTTPS request")
 
-    def send(self, call: Call) -> Reply:
+    def send(self, call: HttpCall) -> HttpReply:
         """One call."""
         try:
             reply = self._client.session.request(
@@ -38,8 +38,8 @@ class PykubeTransport:
                 allow_redirects=False,
             )
             if call.is_stream and reply.ok:
-                return Reply(reply.status_code, reply.headers, lines=self._lines(reply))
-            return Reply(reply.status_code, reply.headers, reply.content)
+                return HttpReply(reply.status_code, reply.headers, lines=self._lines(reply))
+            return HttpReply(reply.status_code, reply.headers, reply.content)
         except Exception as error:
             raise no_reply(self._shown_server, error) from error
 
@@ -55,7 +55,7 @@ class PykubeTransport:
 class _Repeating:
     """The last to touch a call: the headers of requests hold each name once, those that the connection takes need not."""
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: HttpCall) -> None:
         self._call = call
 
     def __call__(self, request: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 @dataclass(frozen=True)
-class Call:
+class HttpCall:
     """path: with its query; repeated: headers that may be there more than once; certificate: the paths of a client certificate and of its
     key, None for the kubeconfig's own; timeout: seconds without a byte, None for no bound; is_stream: the reply is read line by line."""
 
@@ -21,7 +21,7 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Reply:
+class HttpReply:
     """body: complete, unless the call was a stream that succeeded; then `lines` gives it as it comes."""
 
     status: int
@@ -33,8 +33,8 @@ class Reply:
 class Transport(Protocol):
     """Sends calls to one cluster.
 
-    Raises TryAgain when no reply comes, Stop when there are no usable credentials. A stream's lines raise TryAgain as well. No error holds
-    a header, or the body.
+    Raises TryAgain when no reply comes, CommandEnd when there are no usable credentials. A stream's lines raise TryAgain as well. No error
+    holds a header, or the body.
     """
 
-    def send(self, call: Call) -> Reply: ...
+    def send(self, call: HttpCall) -> HttpReply: ...

@@ -4,8 +4,8 @@ from hardenctl.cluster.api_cluster import Manifest
 from hardenctl.cluster.failures import explained
 from hardenctl.cluster.paths import service
 from hardenctl.cluster.session import Session
-from hardenctl.deploying.submission import Release
-from hardenctl.output.outcome import Exit, Result, Stop
+from hardenctl.deploying.submission import Submission
+from hardenctl.output.outcome import CommandEnd, Exit, ResultWord
 from hardened.errors import ApiFailure, Refused, Vanished
 
 
@@ -20,7 +20,7 @@ def find_live(session: Session, namespace: str, name: str) -> Manifest | None:
 
 
 def read_live(session: Session, name: str) -> Manifest | None:
-    """The service as it is. Raises Stop for who may write it, but not read it.
+    """The service as it is. Raises CommandEnd for who may write it, but not read it.
 
     An apply takes away what its manager said before and leaves out now: without knowing that, an image alone would take all else away.
     """
@@ -30,14 +30,14 @@ def read_live(session: Session, name: str) -> Manifest | None:
         raise explained(error, "get", session.namespace, session.cluster_flags) from error
 
 
-def apply_one(session: Session, each: Release, *, force: bool, dry_run: bool = False) -> Manifest:
+def apply_one(session: Session, each: Submission, *, force: bool, dry_run: bool = False) -> Manifest:
     """Applies one release. A field that the server finds wrong is shown where it stands in the file."""
-    from hardenctl.cluster.replies import Invalid
+    from hardenctl.cluster.replies import InvalidFields
 
     try:
         return session.cluster.apply(service(each.namespace, each.name), each.body, force=force, dry_run=dry_run)
     except ApiFailure as error:
-        if not isinstance(error, Invalid) or not each.document:
+        if not isinstance(error, InvalidFields) or not each.document:
             raise explained(error, "patch", each.namespace, session.cluster_flags) from error
         wrong = each.document.wrong(error.errors)
-        raise Stop(wrong.message, result=Result.REFUSED, code=Exit.REFUSED, hint="the server refused these fields") from error
+        raise CommandEnd(wrong.message, result=ResultWord.REFUSED, code=Exit.REFUSED, hint="the server refused these fields") from error

@@ -5,19 +5,19 @@ from typing import Any
 
 from hardenctl.cluster.session import Session
 from hardenctl.deploying.apply import apply_one
-from hardenctl.deploying.preview import Preview, preview
-from hardenctl.deploying.submission import Release
+from hardenctl.deploying.preview import Forecast, preview
+from hardenctl.deploying.submission import Submission
 from hardenctl.output.formats import as_yaml, table
-from hardenctl.output.outcome import Exit, Result
+from hardenctl.output.outcome import Exit, ResultWord
 from hardened.errors import Refused
 
 
-def show(session: Session, releases: Sequence[Release], *, is_server: bool, force: bool) -> Exit:
+def show(session: Session, releases: Sequence[Submission], *, is_server: bool, force: bool) -> Exit:
     """is_server: each object goes through the server's own checks, and is compared with the children that are there."""
     console = session.console
     found = [(each, _preview(session, each, is_server, force)) for each in releases]
     if console.output == "json":
-        console.data({"result": str(Result.OK), "services": [_data(each, seen) for each, seen in found]})
+        console.data({"result": str(ResultWord.OK), "services": [_data(each, seen) for each, seen in found]})
     elif console.output == "yaml":
         console.print("\n---\n".join(as_yaml(dict(c.manifest)) for _, seen in found for c in seen.changes if c.manifest) or "# nothing")
     elif console.output == "name":
@@ -34,7 +34,7 @@ def show(session: Session, releases: Sequence[Release], *, is_server: bool, forc
     return Exit.OK
 
 
-def _preview(session: Session, each: Release, is_server: bool, force: bool) -> Preview:
+def _preview(session: Session, each: Submission, is_server: bool, force: bool) -> Forecast:
     if not is_server:
         return preview(each.whole, each.namespace)
     live = apply_one(session, each, force=force, dry_run=True)
@@ -45,7 +45,7 @@ def _preview(session: Session, each: Release, is_server: bool, force: bool) -> P
         return preview(live, each.namespace)
 
 
-def _text(each: Release, seen: Preview, where: str) -> str:
+def _text(each: Submission, seen: Forecast, where: str) -> str:
     head = f"{each.namespace}/{each.name}: revision {seen.revision} ({where} dry run)"
     if not seen.changes:
         return f"{head}\nnothing would change"
@@ -53,7 +53,7 @@ def _text(each: Release, seen: Preview, where: str) -> str:
     return f"{head}\n{table(('ACTION', 'KIND', 'NAME', 'FIELD'), rows)}"
 
 
-def _data(each: Release, seen: Preview) -> dict[str, Any]:
+def _data(each: Submission, seen: Forecast) -> dict[str, Any]:
     return {
         "namespace": each.namespace,
         "name": each.name,

@@ -37,7 +37,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Preview:
+class Forecast:
     """revision: what the spec asks for; changes: in the order of writing; gaps: hardening left open; obstacle: what stops it, or what it
     waits for, or ""."""
 
@@ -54,7 +54,7 @@ def wanted(body: Mapping[str, Any], namespace: str) -> list[Manifest]:
     return at_rest(svc, render(svc), replicas)
 
 
-def preview(body: Mapping[str, Any], namespace: str, cluster: Cluster | None = None, now: datetime | None = None) -> Preview:
+def preview(body: Mapping[str, Any], namespace: str, cluster: Cluster | None = None, now: datetime | None = None) -> Forecast:
     """All that is written until the operator has to wait: for pods, for checks, or for time to pass. Raises InvalidSpec, ApiFailure.
 
     cluster: where it is looked at; None: nothing is there yet. now: the moment of the deployment, None for this one. What has to be there
@@ -70,7 +70,7 @@ def preview(body: Mapping[str, Any], namespace: str, cluster: Cluster | None = N
     rehearsal.play(is_granted=True)
     if not obstacle and cluster and len(rehearsal.changes) > before:
         obstacle = rehearsal.waits
-    return Preview(revision_name(svc.spec), tuple(rehearsal.changes.values()), tuple(gaps(svc)), obstacle)
+    return Forecast(revision_name(svc.spec), tuple(rehearsal.changes.values()), tuple(gaps(svc)), obstacle)
 
 
 class _Rehearsal:

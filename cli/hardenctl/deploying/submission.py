@@ -12,7 +12,7 @@ from hardened.errors import InvalidSpec
 
 
 @dataclass(frozen=True)
-class Release:
+class Submission:
     """One object to apply. body: what this manager says; whole: the object as it would then be; document: its file, if it came from one."""
 
     namespace: str
@@ -22,21 +22,21 @@ class Release:
     document: Document | None = None
 
 
-def of_document(document: Document, flag: str, context_namespace: str) -> Release:
+def of_document(document: Document, flag: str, context_namespace: str) -> Submission:
     """flag: the --namespace that was given, "" if none; it must not contradict the file."""
     if flag and document.namespace and flag != document.namespace:
         raise usage(f"{document.source}: {document.name} is for namespace {document.namespace}, but --namespace says {flag}")
     namespace = flag or document.namespace or context_namespace
     body = {**document.body, "metadata": {**document.body["metadata"], "namespace": namespace}}
-    return Release(namespace, document.name, body, body, document)
+    return Submission(namespace, document.name, body, body, document)
 
 
 def of_image(
     namespace: str, name: str, image: str, live: Mapping[str, Any] | None, port: int | None = None, replicas: int | None = None
-) -> Release:
+) -> Submission:
     """A release of an image: everything else stays as it is. live: the service as it is, None to make it.
 
-    Raises Stop (usage) where a flag's value cannot be.
+    Raises CommandEnd (usage) where a flag's value cannot be.
     """
     wrong = name_error(name)
     if wrong and live is None:
@@ -52,20 +52,20 @@ def of_image(
     return _onto(namespace, name, spec, live)
 
 
-def _onto(namespace: str, name: str, spec: dict[str, Any], live: Mapping[str, Any] | None) -> Release:
+def _onto(namespace: str, name: str, spec: dict[str, Any], live: Mapping[str, Any] | None) -> Submission:
     from hardened.core.observe.ownership import applied_fields
 
     meta: dict[str, Any] = {"name": name, "namespace": namespace}
     body: dict[str, Any] = {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": meta, "spec": spec}
     if live is None:
-        return Release(namespace, name, body, body)
+        return Submission(namespace, name, body, body)
     # What a manager applied before and leaves out now is removed: our own earlier fields have to be said again. The uid
     # makes it an error, not a new and almost empty service, when the object was deleted just now.
     ours = applied_fields(live, FIELD_MANAGER) or {}
     said = {key: value for key, value in (ours.get("metadata") or {}).items() if key in METADATA}
     body["metadata"] = {**said, **meta, "uid": live["metadata"]["uid"]}
     body["spec"] = {**(ours.get("spec") or {}), **spec}
-    return Release(namespace, name, body, {**live, "spec": {**live["spec"], **spec}})
+    return Submission(namespace, name, body, {**live, "spec": {**live["spec"], **spec}})
 
 
 _FLAGS = {"spec.image": "--image", "spec.ports[0].containerPort": "--port", "spec.replicas": "--replicas"}

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hardenctl.files.yaml_tree import BadYaml, Node, Place, documents
-from hardenctl.output.outcome import Exit, Result, Stop, usage
+from hardenctl.files.yaml_tree import BadYaml, Node, Position, documents
+from hardenctl.output.outcome import CommandEnd, Exit, ResultWord, usage
 from hardened.api import names
 from hardened.errors import FieldError, InvalidSpec
 
@@ -29,7 +29,7 @@ class WrongField:
     """One wrong field of one file. path: as kubectl prints it, "" for a document as a whole."""
 
     source: str
-    place: Place
+    place: Position
     path: str
     message: str
 
@@ -38,14 +38,14 @@ class WrongField:
         return f"{self.source}:{self.place.line}:{self.place.column}: {field}{self.message}"
 
 
-class InvalidManifests(Stop):
+class InvalidManifests(CommandEnd):
     """Some fields are wrong: `wrong` has all of them, in the order of the files."""
 
     def __init__(self, wrong: Sequence[WrongField]) -> None:
         self.wrong = tuple(wrong)
         shown = [str(w) for w in self.wrong[:_SHOWN]]
         more = [f"… and {len(self.wrong) - _SHOWN} more"] if len(self.wrong) > _SHOWN else []
-        super().__init__("\n".join(shown + more), result=Result.INVALID, code=Exit.USAGE, hint="nothing was changed")
+        super().__init__("\n".join(shown + more), result=ResultWord.INVALID, code=Exit.USAGE, hint="nothing was changed")
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Document:
 def read(paths: Sequence[str]) -> list[Document]:
     """Every HardenedService of these files; "-" is standard input.
 
-    Raises Stop where a file cannot be read or has none, InvalidManifests with every wrong field of all of them.
+    Raises CommandEnd where a file cannot be read or has none, InvalidManifests with every wrong field of all of them.
     """
     found: list[Document] = []
     wrong: list[WrongField] = []
@@ -218,7 +218,7 @@ def _by_place(source: str, root: Node, errors: Iterable[FieldError]) -> list[Wro
     return sorted(found, key=lambda wrong: (wrong.place.line, wrong.place.column))
 
 
-def locate(root: Node, path: str) -> Place:
+def locate(root: Node, path: str) -> Position:
     """Where the field of a path stands: its key, or the nearest thing around it that is there.
 
     Keys of maps may have dots in them: the longest key that the path goes on with is taken.

@@ -18,7 +18,7 @@ DEEPEST = 64
 
 
 @dataclass(frozen=True)
-class Place:
+class Position:
     """Where something begins in a file; both count from 1."""
 
     line: int
@@ -28,7 +28,7 @@ class Place:
 class BadYaml(Exception):
     """The text is not YAML, or not YAML that a manifest may use."""
 
-    def __init__(self, message: str, place: Place) -> None:
+    def __init__(self, message: str, place: Position) -> None:
         super().__init__(message)
         self.message = message
         self.place = place
@@ -40,8 +40,8 @@ class Node:
     text: of a scalar, as it is written."""
 
     value: Any
-    place: Place
-    keys: dict[str, Place] = field(default_factory=dict)
+    place: Position
+    keys: dict[str, Position] = field(default_factory=dict)
     size: int = 1
     text: str = ""
 
@@ -64,10 +64,10 @@ def documents(text: str) -> Iterator[Node]:
                 yield done
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        place = Place(mark.line + 1, mark.column + 1) if mark else Place(1, 1)
+        place = Position(mark.line + 1, mark.column + 1) if mark else Position(1, 1)
         raise BadYaml(f"not YAML: {error.problem or error.context}", place) from error
     except yaml.YAMLError as error:
-        raise BadYaml(f"not YAML: {error}".splitlines()[0], Place(1, 1)) from error
+        raise BadYaml(f"not YAML: {error}".splitlines()[0], Position(1, 1)) from error
 
 
 class _Builder:
@@ -109,7 +109,7 @@ class _Builder:
             raise BadYaml(f"*{event.anchor} refers to no complete value before it", _place(event))
         self._add(self.anchors[event.anchor], None, _place(event))
 
-    def _add(self, node: Node, anchor: str | None, place: Place | None = None) -> None:
+    def _add(self, node: Node, anchor: str | None, place: Position | None = None) -> None:
         if anchor:
             self.anchors[anchor] = node
         if not self.open:
@@ -131,7 +131,7 @@ class _Open:
     key: str | None = None
     merges: list[Node] = field(default_factory=list)
 
-    def add(self, node: Node, place: Place) -> None:
+    def add(self, node: Node, place: Position) -> None:
         self.node.size += node.size
         if self.node.size > MOST_NODES:
             raise BadYaml(f"more than {MOST_NODES:,} values, aliases counted as often as they are used", place)
@@ -145,7 +145,7 @@ class _Open:
         else:
             self.node.value[self.key], self.key = node, None
 
-    def _take_key(self, node: Node, place: Place) -> None:
+    def _take_key(self, node: Node, place: Position) -> None:
         if not isinstance(node.value, str):
             raise BadYaml(f"the key {node.text or 'here'} is not a string: quote it", place)
         if node.value in self.node.keys:
@@ -165,8 +165,8 @@ class _Open:
         return self.node
 
 
-def _place(event: Any) -> Place:
-    return Place(event.start_mark.line + 1, event.start_mark.column + 1)
+def _place(event: Any) -> Position:
+    return Position(event.start_mark.line + 1, event.start_mark.column + 1)
 
 
 def _scalar(event: Any) -> Any:

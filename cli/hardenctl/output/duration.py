@@ -14,7 +14,7 @@ _LONGEST = 7 * 24 * 3600.0
 def seconds(text: str, flag: str) -> float:
     """A duration as kubectl takes it, in seconds. Examples: "10m" -> 600; "1h30m" -> 5400; "45" -> 45; "0" -> 0.
 
-    Raises Stop (usage) for anything else, and for more than a week.
+    Raises CommandEnd (usage) for anything else, and for more than a week.
     """
     match = _PARTS.match(text)
     if not match or not text:

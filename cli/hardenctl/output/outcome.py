@@ -18,7 +18,7 @@ class Exit(IntEnum):
     BROKEN_PIPE = 141
 
 
-class Result(StrEnum):
+class ResultWord(StrEnum):
     """What `"result"` says in JSON output."""
 
     OK = "ok"
@@ -46,14 +46,14 @@ class Result(StrEnum):
     ERROR = "error"
 
 
-class Stop(HardenedError):
+class CommandEnd(HardenedError):
     """The command ends here, without what was asked of it.
 
     message: what is wrong, one or more lines; hint: what to do about it, "" if the message says so; next_step: a command to type.
     """
 
     def __init__(
-        self, message: str, *, result: Result = Result.ERROR, code: Exit = Exit.FAILED, hint: str = "", next_step: str = ""
+        self, message: str, *, result: ResultWord = ResultWord.ERROR, code: Exit = Exit.FAILED, hint: str = "", next_step: str = ""
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -63,6 +63,6 @@ class Stop(HardenedError):
         self.next_step = next_step
 
 
-def usage(message: str, hint: str = "") -> Stop:
+def usage(message: str, hint: str = "") -> CommandEnd:
     """The command line does not make sense."""
-    return Stop(message, result=Result.INVALID, code=Exit.USAGE, hint=hint)
+    return CommandEnd(message, result=ResultWord.INVALID, code=Exit.USAGE, hint=hint)

@@ -5,7 +5,7 @@ from difflib import get_close_matches
 from hardenctl.cluster.api_cluster import Manifest
 from hardenctl.cluster.paths import ALL_SERVICES, service, services, with_query
 from hardenctl.cluster.session import Session
-from hardenctl.output.outcome import Exit, Result, Stop
+from hardenctl.output.outcome import CommandEnd, Exit, ResultWord
 from hardenctl.output.program import PROG
 from hardened.errors import ApiFailure, Vanished
 
@@ -14,7 +14,7 @@ _MOST = 500
 
 
 def find(session: Session, name: str) -> Manifest:
-    """The service. Raises Stop with what could have been meant where there is none of this name."""
+    """The service. Raises CommandEnd with what could have been meant where there is none of this name."""
     try:
         return session.cluster.get(service(session.namespace, name))
     except Vanished as error:
@@ -23,7 +23,7 @@ def find(session: Session, name: str) -> Manifest:
         raise _not_found(session, name) from error
 
 
-def _not_found(session: Session, name: str) -> Stop:
+def _not_found(session: Session, name: str) -> CommandEnd:
     here = session.namespace
     known = _known(session)
     elsewhere = [namespace for namespace, known_name in known if known_name == name]
@@ -37,7 +37,7 @@ def _not_found(session: Session, name: str) -> Stop:
     elif not any(namespace == here for namespace, _ in known):
         step = f"{PROG} deploy {name} -n {here} --image IMAGE{session.cluster_flags}"
     message = f"there is no hardened service {name} in namespace {here}"
-    return Stop(message, result=Result.NOT_FOUND, code=Exit.FAILED, hint=hint, next_step=step)
+    return CommandEnd(message, result=ResultWord.NOT_FOUND, code=Exit.FAILED, hint=hint, next_step=step)
 
 
 def _known(session: Session) -> list[tuple[str, str]]:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from hardenctl.output.outcome import Result
+from hardenctl.output.outcome import ResultWord
 from hardenctl.output.program import PROG
-from hardenctl.release.verdict import Verdict, is_paused, is_seen, status, verdict_of
+from hardenctl.release.verdict import ServiceVerdict, is_paused, is_seen, status, verdict_of
 from hardened.api import names
 from hardened.core.model.reasons import Reason
 
@@ -30,7 +30,7 @@ _BY_REASON = {
 }
 
 
-def after(verdict: Verdict, live: Mapping[str, Any], cluster_flags: str = "") -> str:
+def after(verdict: ServiceVerdict, live: Mapping[str, Any], cluster_flags: str = "") -> str:
     """What to type next, "" when nothing is to be done. cluster_flags: ` --context x` where one was given."""
     meta = live["metadata"]
     words = {"namespace": meta.get("namespace", ""), "name": meta["name"], "label": names.SERVICE_LABEL, "prog": PROG}
@@ -42,25 +42,25 @@ def after(verdict: Verdict, live: Mapping[str, Any], cluster_flags: str = "") ->
     return template.format(**words) + cluster_flags if template else ""
 
 
-def _template(verdict: Verdict, live: Mapping[str, Any]) -> str:
+def _template(verdict: ServiceVerdict, live: Mapping[str, Any]) -> str:
     match verdict.result:
-        case Result.HEALTHY | Result.DELETED:
+        case ResultWord.HEALTHY | ResultWord.DELETED:
             return ""
-        case Result.TIMED_OUT:
+        case ResultWord.TIMED_OUT:
             return _template(verdict_of(live), live) if is_seen(live) else "{prog} check -n {namespace}"
-        case Result.SUPERSEDED:
+        case ResultWord.SUPERSEDED:
             return "{prog} history {name} -n {namespace}"
-        case Result.PENDING:
+        case ResultWord.PENDING:
             return "{prog} check -n {namespace}" if not status(live).get("conditions") else "{prog} status {name} -n {namespace} -w"
-        case Result.PROGRESSING:
+        case ResultWord.PROGRESSING:
             return (
                 _BY_REASON[Reason.QUOTA_EXCEEDED] if verdict.reason == Reason.QUOTA_EXCEEDED else "{prog} status {name} -n {namespace} -w"
             )
-        case Result.PAUSED:
+        case ResultWord.PAUSED:
             return "{prog} resume {name} -n {namespace}" if is_paused(live) else "{prog} promote {name} -n {namespace}"
-        case Result.REJECTED | Result.ROLLED_BACK:
+        case ResultWord.REJECTED | ResultWord.ROLLED_BACK:
             return "{prog} deploy {name} -n {namespace} --image IMAGE"
-        case Result.SUSPENDED:
+        case ResultWord.SUSPENDED:
             return 'kubectl patch {singular} {name} -n {namespace} --type merge -p \'{{"spec":{{"suspend":false}}}}\''
     if verdict.reason == Reason.CONFIG_MISSING and (status(live).get("release") or {}).get("step") == "Preflight":
         return "kubectl get configmaps -n {namespace}"  # there is no pod yet

@@ -7,24 +7,24 @@ from typing import Any
 from hardenctl.cluster.paths import CRD_NAME
 from hardenctl.output.console import Console, Mark
 from hardenctl.output.formats import facts, printable
-from hardenctl.output.outcome import Result
+from hardenctl.output.outcome import ResultWord
 from hardenctl.release import next_step
-from hardenctl.release.stacks import Stack
+from hardenctl.release.stacks import RunningStack
 from hardenctl.release.state import proof_of
 from hardenctl.release.tree import is_worth_showing, tree
-from hardenctl.release.verdict import Verdict, is_seen, status
+from hardenctl.release.verdict import ServiceVerdict, is_seen, status
 from hardened.api import names
 
 _MARKS = {
-    Result.HEALTHY: Mark.GOOD,
-    Result.AVAILABLE: Mark.GOOD,
-    Result.PENDING: Mark.BUSY,
-    Result.PROGRESSING: Mark.BUSY,
-    Result.PAUSED: Mark.BUSY,
-    Result.SUSPENDED: Mark.WARNING,
-    Result.REJECTED: Mark.WARNING,
-    Result.ROLLED_BACK: Mark.WARNING,
-    Result.DEGRADED: Mark.WARNING,
+    ResultWord.HEALTHY: Mark.GOOD,
+    ResultWord.AVAILABLE: Mark.GOOD,
+    ResultWord.PENDING: Mark.BUSY,
+    ResultWord.PROGRESSING: Mark.BUSY,
+    ResultWord.PAUSED: Mark.BUSY,
+    ResultWord.SUSPENDED: Mark.WARNING,
+    ResultWord.REJECTED: Mark.WARNING,
+    ResultWord.ROLLED_BACK: Mark.WARNING,
+    ResultWord.DEGRADED: Mark.WARNING,
 }
 #: Conditions where False is the good news, and what True is then.
 _BAD_NEWS = {"Stalled": Mark.BAD, "Drifted": Mark.WARNING, "Progressing": Mark.BUSY, "Reconciling": Mark.BUSY}
@@ -35,7 +35,7 @@ _MILD = frozenset({"Hardened", "BackedUp"})
 _MILD_REASONS = frozenset({"ScaledToZero", "RollingOut", "Suspended", "Paused"})
 
 
-def mark_of(verdict: Verdict) -> Mark:
+def mark_of(verdict: ServiceVerdict) -> Mark:
     """The sign of a verdict."""
     return _MARKS.get(verdict.result, Mark.BAD)
 
@@ -69,7 +69,7 @@ def pods(live: Mapping[str, Any]) -> dict[str, int | None]:
     return {"available": int(found.get("availableReplicas") or 0), "wanted": wanted}
 
 
-def summary(live: Mapping[str, Any], verdict: Verdict, cluster_flags: str = "") -> dict[str, Any]:
+def summary(live: Mapping[str, Any], verdict: ServiceVerdict, cluster_flags: str = "") -> dict[str, Any]:
     """What JSON and YAML output has of a service. Fields are only ever added to it."""
     found, meta = status(live), live["metadata"]
     serving = found.get("serving") or {}
@@ -97,7 +97,13 @@ def summary(live: Mapping[str, Any], verdict: Verdict, cluster_flags: str = "") 
 
 
 def text(
-    console: Console, live: Mapping[str, Any], verdict: Verdict, stacks: Sequence[Stack], now: datetime, *, is_wide: bool = False
+    console: Console,
+    live: Mapping[str, Any],
+    verdict: ServiceVerdict,
+    stacks: Sequence[RunningStack],
+    now: datetime,
+    *,
+    is_wide: bool = False,
 ) -> str:
     """A service in a few lines: the verdict, what runs, the release as a tree, each condition."""
     meta, found = live["metadata"], status(live)

@@ -76,7 +76,7 @@ def stored_of(session: Session, live: Mapping[str, Any], tell: Callable[[str], N
 
 
 def named(kept: list[Stored], text: str) -> Stored:
-    """The revision that somebody means by its number, its name, or the first digits of its name. Raises Stop for none, or several."""
+    """The revision that somebody means by its number, its name, or the first digits of its name. Raises CommandEnd for none, or several."""
     found = [each for each in kept if text.isdecimal() and each.number == int(text) != 0]
     if not found:
         found = [each for each in kept if len(text) >= _LEAST and each.revision.startswith(text)]

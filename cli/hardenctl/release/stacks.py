@@ -12,7 +12,7 @@ from hardened.errors import ApiFailure
 
 
 @dataclass(frozen=True)
-class Stack:
+class RunningStack:
     """One colour. revision: that it is to run; ready, wanted: pods of that."""
 
     color: str
@@ -21,7 +21,7 @@ class Stack:
     wanted: int
 
 
-def stacks_of(session: Session, live: Mapping[str, Any]) -> tuple[Stack, ...]:
+def stacks_of(session: Session, live: Mapping[str, Any]) -> tuple[RunningStack, ...]:
     """The colours of a service, by name. Who may not read Deployments learns of none: the rest of a status is worth showing."""
     meta = live["metadata"]
     path = with_query(children("Deployment", meta["namespace"]), labelSelector=f"{names.SERVICE_LABEL}={meta['name']}")
@@ -34,12 +34,12 @@ def stacks_of(session: Session, live: Mapping[str, Any]) -> tuple[Stack, ...]:
     return tuple(sorted((s for s in stacks if s.color), key=lambda s: s.color))
 
 
-def _stack(live: Manifest) -> Stack:
+def _stack(live: Manifest) -> RunningStack:
     spec, status = live.get("spec") or {}, live.get("status") or {}
     labels = {**(live["metadata"].get("labels") or {}), **(((spec.get("template") or {}).get("metadata") or {}).get("labels") or {})}
     # While a colour changes its revision, pods of the one before it are ready as well: all of them, as far as this tells.
     others = int(status.get("replicas") or 0) - int(status.get("updatedReplicas") or 0)
-    return Stack(
+    return RunningStack(
         color=str(labels.get(names.COLOR_LABEL, "")),
         revision=str(labels.get(names.REVISION_LABEL, "")),
         ready=max(0, int(status.get("readyReplicas") or 0) - max(0, others)),

@@ -13,7 +13,7 @@ from hardenctl.release.verdict import Live, is_paused, is_seen, status
 
 
 @dataclass(frozen=True)
-class Check:
+class CheckReading:
     """One check on the new revision. result: Passed, Failed, or what the operator calls a check that has not ended."""
 
     name: str
@@ -37,7 +37,7 @@ class Counts:
 
 
 @dataclass(frozen=True)
-class Proof:
+class ProofReading:
     """What is known of requests that a release lost. cutover, removal: None for no data; is_removing: more is still counted."""
 
     revision: str
@@ -51,7 +51,7 @@ class Proof:
 
 
 @dataclass(frozen=True)
-class ReleaseState:
+class ReleaseReading:
     """A release at work.
 
     step: where it is; deadline: when the step has failed (in Approval: is over); is_paused: a person holds it; remaining: what was left of
@@ -70,7 +70,7 @@ class ReleaseState:
     deadline: datetime | None = None
     window_ends_at: datetime | None = None
     keep_until: datetime | None = None
-    checks: tuple[Check, ...] = ()
+    checks: tuple[CheckReading, ...] = ()
 
     def timing(self, now: datetime) -> str:
         """What the step waits for, and how long yet. Example: "9m12s left"."""
@@ -99,7 +99,7 @@ class ReleaseState:
 
 
 @dataclass(frozen=True)
-class Pin:
+class PinReading:
     """Why the revision that the spec asks for is not released. key: what its rejection is remembered by."""
 
     revision: str
@@ -114,12 +114,12 @@ class Pin:
         return ": ".join(filter(None, (self.reason, self.message)))
 
 
-def release_of(live: Live) -> ReleaseState | None:
+def release_of(live: Live) -> ReleaseReading | None:
     """The release at work, None where there is none."""
     found = _mapping(status(live).get("release"))
     if not found.get("revision") or not found.get("step"):
         return None
-    return ReleaseState(
+    return ReleaseReading(
         revision=str(found["revision"]),
         color=str(found.get("color", "")),
         step=str(found["step"]),
@@ -135,22 +135,22 @@ def release_of(live: Live) -> ReleaseState | None:
     )
 
 
-def proof_of(live: Live) -> Proof | None:
+def proof_of(live: Live) -> ProofReading | None:
     """What the zero-loss probes of the last release have counted, None where there is none, or none that can be read."""
     found = _mapping(status(live).get("proof"))
     if not found.get("revision"):
         return None
     revision = " ".join(str(found["revision"]).split())
-    return Proof(revision, _counts(found.get("cutover")), _counts(found.get("removal")), bool(found.get("removedBy")))
+    return ProofReading(revision, _counts(found.get("cutover")), _counts(found.get("removal")), bool(found.get("removedBy")))
 
 
-def pin_of(live: Live) -> Pin | None:
+def pin_of(live: Live) -> PinReading | None:
     """The pin, None where what the spec asks for may be released."""
     found = _mapping(status(live).get("pin"))
     if not found.get("revision"):
         return None
     revision, reason, message = (" ".join(str(found.get(name, "")).split()) for name in ("revision", "reason", "message"))
-    return Pin(revision, reason, message, found.get("afterCutover") is True, str(found.get("rejectedKey", "")))
+    return PinReading(revision, reason, message, found.get("afterCutover") is True, str(found.get("rejectedKey", "")))
 
 
 def stable_of(live: Live) -> str:
@@ -179,9 +179,9 @@ def _wanted(live: Live) -> str:
     return pin.revision if pin else release.revision if release and not release.is_rollback else ""
 
 
-def _check(found: Mapping[str, Any]) -> Check:
+def _check(found: Mapping[str, Any]) -> CheckReading:
     name, result, message = (" ".join(str(found.get(key, "")).split()) for key in ("name", "result", "message"))
-    return Check(name, result, message)
+    return CheckReading(name, result, message)
 
 
 def _counts(found: Any) -> Counts | None:

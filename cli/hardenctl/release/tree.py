@@ -6,16 +6,16 @@ from typing import Any
 
 from hardenctl.output.console import Console
 from hardenctl.output.formats import printable
-from hardenctl.release.stacks import Stack
+from hardenctl.release.stacks import RunningStack
 from hardenctl.release.state import image_of, pin_of, release_of, serving_of, stable_of
 
 
-def is_worth_showing(live: Mapping[str, Any], stacks: Sequence[Stack]) -> bool:
+def is_worth_showing(live: Mapping[str, Any], stacks: Sequence[RunningStack]) -> bool:
     """More is going on than one revision that serves."""
     return bool(release_of(live) or pin_of(live) or sum(stack.wanted > 0 for stack in stacks) > 1)
 
 
-def tree(console: Console, live: Mapping[str, Any], stacks: Sequence[Stack], now: datetime) -> list[str]:
+def tree(console: Console, live: Mapping[str, Any], stacks: Sequence[RunningStack], now: datetime) -> list[str]:
     """The lines of the tree, the newest revision first."""
     revisions = _revisions(live, stacks)
     lines = []
@@ -28,7 +28,7 @@ def tree(console: Console, live: Mapping[str, Any], stacks: Sequence[Stack], now
     return [printable(line) for line in lines]
 
 
-def _revisions(live: Mapping[str, Any], stacks: Sequence[Stack]) -> list[str]:
+def _revisions(live: Mapping[str, Any], stacks: Sequence[RunningStack]) -> list[str]:
     release, pin = release_of(live), pin_of(live)
     named = [release.revision if release else "", pin.revision if pin else "", serving_of(live), stable_of(live)]
     running = [stack.revision for stack in stacks if stack.wanted > 0 or stack.ready > 0]
@@ -56,7 +56,7 @@ def roles(live: Mapping[str, Any], revision: str) -> list[str]:
     return [word for word, holds in words.items() if holds]
 
 
-def _leaves(live: Mapping[str, Any], revision: str, stacks: Sequence[Stack], now: datetime) -> Iterable[str]:
+def _leaves(live: Mapping[str, Any], revision: str, stacks: Sequence[RunningStack], now: datetime) -> Iterable[str]:
     release, pin = release_of(live), pin_of(live)
     for stack in stacks:
         if stack.revision == revision and (stack.wanted > 0 or stack.ready > 0):

@@ -4,33 +4,33 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hardenctl.output.outcome import Exit, Result
+from hardenctl.output.outcome import Exit, ResultWord
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ServiceVerdict:
     """result: the word; message: why, for people; reason: of the condition that decided, "" if none did."""
 
-    result: Result
+    result: ResultWord
     message: str
     reason: str = ""
 
     @property
     def is_final(self) -> bool:
         """Nothing changes by waiting. Degraded is not final: the cause may pass."""
-        return self.result in (Result.HEALTHY, Result.FAILED, Result.SUSPENDED, Result.DELETED) or self.is_taken_back
+        return self.result in (ResultWord.HEALTHY, ResultWord.FAILED, ResultWord.SUSPENDED, ResultWord.DELETED) or self.is_taken_back
 
     @property
     def is_taken_back(self) -> bool:
         """The new version was rejected, or taken back, and the previous one serves."""
-        return self.result in (Result.REJECTED, Result.ROLLED_BACK)
+        return self.result in (ResultWord.REJECTED, ResultWord.ROLLED_BACK)
 
     @property
     def code(self) -> Exit:
         """Healthy, and on its way there, are no failure."""
         if self.is_taken_back:
             return Exit.REJECTED
-        is_good = self.result in (Result.HEALTHY, Result.PENDING, Result.PROGRESSING, Result.PAUSED)
+        is_good = self.result in (ResultWord.HEALTHY, ResultWord.PENDING, ResultWord.PROGRESSING, ResultWord.PAUSED)
         return Exit.OK if is_good else Exit.FAILED
 
 
@@ -38,7 +38,7 @@ class Verdict:
 GOING_BACK = frozenset({"SwitchBack", "Undo"})
 
 Live = Mapping[str, Any]
-Check = Callable[[Live], Verdict | None]
+VerdictRule = Callable[[Live], ServiceVerdict | None]
 
 
 def status(live: Live) -> Mapping[str, Any]:
@@ -79,69 +79,69 @@ def is_seen(live: Live) -> bool:
     return int(status(live).get("observedGeneration") or -1) >= int(live["metadata"].get("generation") or 0)
 
 
-def _leaving(live: Live) -> Verdict | None:
-    return Verdict(Result.DELETED, "it is being deleted") if live["metadata"].get("deletionTimestamp") else None
+def _leaving(live: Live) -> ServiceVerdict | None:
+    return ServiceVerdict(ResultWord.DELETED, "it is being deleted") if live["metadata"].get("deletionTimestamp") else None
 
 
-def _unseen(live: Live) -> Verdict | None:
+def _unseen(live: Live) -> ServiceVerdict | None:
     if is_seen(live):
         return None
     if int(status(live).get("observedGeneration") or -1) < 0:
-        return Verdict(Result.PENDING, "the operator has not looked at it yet")
-    return Verdict(Result.PROGRESSING, "the operator has not seen the last change yet")
+        return ServiceVerdict(ResultWord.PENDING, "the operator has not looked at it yet")
+    return ServiceVerdict(ResultWord.PROGRESSING, "the operator has not seen the last change yet")
 
 
-def _suspended(live: Live) -> Verdict | None:
-    return _from_ready(live, Result.SUSPENDED) if status(live).get("phase") == "Suspended" else None
+def _suspended(live: Live) -> ServiceVerdict | None:
+    return _from_ready(live, ResultWord.SUSPENDED) if status(live).get("phase") == "Suspended" else None
 
 
-def _going_back(live: Live) -> Verdict | None:
+def _going_back(live: Live) -> ServiceVerdict | None:
     # What has failed is said at once; that the previous version serves, and that its data is as it was, only afterwards.
     is_under_way = status(live).get("phase") in _TAKEN_BACK and _release(live).get("step") in GOING_BACK
-    return _from_ready(live, Result.PROGRESSING) if is_under_way else None
+    return _from_ready(live, ResultWord.PROGRESSING) if is_under_way else None
 
 
-def _taken_back(live: Live) -> Verdict | None:
+def _taken_back(live: Live) -> ServiceVerdict | None:
     result = _TAKEN_BACK.get(str(status(live).get("phase")))
     if result is None or not is_true(live, "Stalled") or not is_true(live, "Available"):
         return None
     found = condition(live, "Stalled")
-    return Verdict(result, str(found.get("message", "")), str(found.get("reason", "")))
+    return ServiceVerdict(result, str(found.get("message", "")), str(found.get("reason", "")))
 
 
-def _stalled(live: Live) -> Verdict | None:
+def _stalled(live: Live) -> ServiceVerdict | None:
     if not is_true(live, "Stalled"):
         return None
     found = condition(live, "Stalled")
-    return Verdict(Result.FAILED, str(found.get("message", "")), str(found.get("reason", "")))
+    return ServiceVerdict(ResultWord.FAILED, str(found.get("message", "")), str(found.get("reason", "")))
 
 
-def _ready(live: Live) -> Verdict | None:
-    return _from_ready(live, Result.HEALTHY) if is_true(live, "Ready") else None
+def _ready(live: Live) -> ServiceVerdict | None:
+    return _from_ready(live, ResultWord.HEALTHY) if is_true(live, "Ready") else None
 
 
-def _paused(live: Live) -> Verdict | None:
-    return _from_ready(live, Result.PAUSED) if is_paused(live) or waits_for_approval(live) else None
+def _paused(live: Live) -> ServiceVerdict | None:
+    return _from_ready(live, ResultWord.PAUSED) if is_paused(live) or waits_for_approval(live) else None
 
 
-def _degraded(live: Live) -> Verdict | None:
-    return _from_ready(live, Result.DEGRADED) if status(live).get("phase") == "Degraded" else None
+def _degraded(live: Live) -> ServiceVerdict | None:
+    return _from_ready(live, ResultWord.DEGRADED) if status(live).get("phase") == "Degraded" else None
 
 
-def _from_ready(live: Live, result: Result) -> Verdict:
+def _from_ready(live: Live, result: ResultWord) -> ServiceVerdict:
     found = condition(live, "Ready")
-    return Verdict(result, str(found.get("message", "")), str(found.get("reason", "")))
+    return ServiceVerdict(result, str(found.get("message", "")), str(found.get("reason", "")))
 
 
-_TAKEN_BACK = {"Rejected": Result.REJECTED, "RolledBack": Result.ROLLED_BACK}
+_TAKEN_BACK = {"Rejected": ResultWord.REJECTED, "RolledBack": ResultWord.ROLLED_BACK}
 
 #: The first that applies decides.
-CHECKS: tuple[Check, ...] = (_leaving, _unseen, _suspended, _going_back, _taken_back, _stalled, _ready, _degraded, _paused)
+RULES: tuple[VerdictRule, ...] = (_leaving, _unseen, _suspended, _going_back, _taken_back, _stalled, _ready, _degraded, _paused)
 
 
-def verdict_of(live: Live) -> Verdict:
+def verdict_of(live: Live) -> ServiceVerdict:
     """How a service is. What no check claims is on its way."""
-    return next((found for check in CHECKS if (found := check(live))), None) or _from_ready(live, Result.PROGRESSING)
+    return next((found for check in RULES if (found := check(live))), None) or _from_ready(live, ResultWord.PROGRESSING)
 
 
 def is_available(live: Live) -> bool:

@@ -11,9 +11,9 @@ from hardenctl.cluster.session import Session
 from hardenctl.output import moments
 from hardenctl.output.duration import Deadline, shown
 from hardenctl.output.formats import printable
-from hardenctl.output.outcome import Exit, Result, Stop
-from hardenctl.release.state import ReleaseState, release_of
-from hardenctl.release.verdict import Verdict, is_available, verdict_of, waits_for_approval
+from hardenctl.output.outcome import CommandEnd, Exit, ResultWord
+from hardenctl.release.state import ReleaseReading, release_of
+from hardenctl.release.verdict import ServiceVerdict, is_available, verdict_of, waits_for_approval
 from hardened.errors import Refused, TryAgain
 
 #: A progress line is cut after this many characters.
@@ -24,15 +24,17 @@ _LINE = 240
 class Waited:
     """How a wait ended. live: the last state that was seen."""
 
-    verdict: Verdict
+    verdict: ServiceVerdict
     live: Mapping[str, Any]
     code: Exit
 
 
-def wait(session: Session, first: dict[str, Any], goals: Collection[Result], deadline: Deadline, began: float, prefix: str = "") -> Waited:
+def wait(
+    session: Session, first: dict[str, Any], goals: Collection[ResultWord], deadline: Deadline, began: float, prefix: str = ""
+) -> Waited:
     """Until the service is as one of the goals says, or cannot become so, or time is up. No goals: until any end.
 
-    A Degraded service may recover and is waited for. Interrupting it raises Stop: the release goes on.
+    A Degraded service may recover and is waited for. Interrupting it raises CommandEnd: the release goes on.
     """
     meta = first["metadata"]
     follower = Follower(session.cluster, meta["namespace"], meta["name"], deadline, session.console.trace, session.console.progress)
@@ -41,7 +43,7 @@ def wait(session: Session, first: dict[str, Any], goals: Collection[Result], dea
     try:
         for state in follower.states(first):
             if state is None:
-                gone = Verdict(Result.DELETED, "it was deleted meanwhile")
+                gone = ServiceVerdict(ResultWord.DELETED, "it was deleted meanwhile")
                 tell(gone, live)
                 return Waited(gone, live, Exit.FAILED)
             live = state
@@ -59,40 +61,40 @@ def wait(session: Session, first: dict[str, Any], goals: Collection[Result], dea
         # The follower tries again by itself, but for what only a new login mends.
         stop = explained(error, "get", meta["namespace"], session.cluster_flags)
         text = f"{meta['namespace']}/{meta['name']} cannot be followed any more, and goes on: {stop.message}"
-        raise Stop(text, result=Result.ERROR, hint=stop.hint, next_step=_again(session, meta)) from error
+        raise CommandEnd(text, result=ResultWord.ERROR, hint=stop.hint, next_step=_again(session, meta)) from error
     except KeyboardInterrupt:
         if session.console.err.isatty():
             session.console.progress("")  # the terminal shows ^C: go on below it
-        raise Stop(
+        raise CommandEnd(
             "stopped waiting; the release goes on",
-            result=Result.INTERRUPTED,
+            result=ResultWord.INTERRUPTED,
             code=Exit.INTERRUPTED,
             next_step=_again(session, meta),
         ) from None
     last = verdict_of(live)
-    return Waited(Verdict(Result.TIMED_OUT, last.message, last.reason), live, Exit.TIMED_OUT)
+    return Waited(ServiceVerdict(ResultWord.TIMED_OUT, last.message, last.reason), live, Exit.TIMED_OUT)
 
 
 #: Where these alone are waited for, a healthy service has not begun to be taken back.
-_TAKEN_BACK = frozenset({Result.REJECTED, Result.ROLLED_BACK})
+_TAKEN_BACK = frozenset({ResultWord.REJECTED, ResultWord.ROLLED_BACK})
 
 
-def _ended(verdict: Verdict, live: Mapping[str, Any], goals: Collection[Result]) -> Waited | None:
-    if Result.AVAILABLE in goals and is_available(live):
-        return Waited(Verdict(Result.AVAILABLE, verdict.message, verdict.reason), live, Exit.OK)
+def _ended(verdict: ServiceVerdict, live: Mapping[str, Any], goals: Collection[ResultWord]) -> Waited | None:
+    if ResultWord.AVAILABLE in goals and is_available(live):
+        return Waited(ServiceVerdict(ResultWord.AVAILABLE, verdict.message, verdict.reason), live, Exit.OK)
     # What is held by a person waits to be resumed, and may be another version than the one that is to be promoted.
-    if verdict.result in goals and (verdict.result is not Result.PAUSED or waits_for_approval(live)):
+    if verdict.result in goals and (verdict.result is not ResultWord.PAUSED or waits_for_approval(live)):
         return Waited(verdict, live, Exit.OK)
-    if not verdict.is_final or (verdict.result is Result.HEALTHY and goals and _TAKEN_BACK.issuperset(goals)):
+    if not verdict.is_final or (verdict.result is ResultWord.HEALTHY and goals and _TAKEN_BACK.issuperset(goals)):
         return None
     return Waited(verdict, live, Exit.FAILED if goals and verdict.code == Exit.OK else verdict.code)
 
 
-def _teller(session: Session, began: float, prefix: str) -> Callable[[Verdict, Mapping[str, Any]], None]:
+def _teller(session: Session, began: float, prefix: str) -> Callable[[ServiceVerdict, Mapping[str, Any]], None]:
     # A cause that comes in two wordings by turns (a pull that fails, a pull that is backed off) is told once in each.
     last, said = ("", "", ""), set[str]()
 
-    def tell(verdict: Verdict, live: Mapping[str, Any]) -> None:
+    def tell(verdict: ServiceVerdict, live: Mapping[str, Any]) -> None:
         nonlocal last
         release = release_of(live)
         stage = (verdict.result, verdict.reason, release.step if release else "")
@@ -107,7 +109,7 @@ def _teller(session: Session, began: float, prefix: str) -> Callable[[Verdict, M
     return tell
 
 
-def _happenings(verdict: Verdict, release: ReleaseState | None) -> Iterator[tuple[str, str]]:
+def _happenings(verdict: ServiceVerdict, release: ReleaseReading | None) -> Iterator[tuple[str, str]]:
     """What there is to tell, each with what changes too often to be told by itself."""
     timing = release.timing(moments.now()) if release and not verdict.is_final else ""
     head = f"{verdict.result}: {verdict.message}" if verdict.message else str(verdict.result)

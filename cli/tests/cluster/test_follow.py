@@ -9,8 +9,8 @@ from hardenctl_world import SERVICES, FakeCluster, modified, service
 
 from hardenctl.cluster.api_cluster import ApiCluster
 from hardenctl.cluster.follower import Follower, WaitTimedOut
-from hardenctl.connection.kubeconfig import Target
-from hardenctl.connection.transport import Call, Reply
+from hardenctl.connection.kubeconfig import ResolvedContext
+from hardenctl.connection.transport import HttpCall, HttpReply
 from hardenctl.output.duration import Deadline
 from hardened.errors import Refused, TryAgain
 
@@ -206,15 +206,15 @@ class Overloaded:
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
 
-    def send(self, call: Call) -> Reply:
+    def send(self, call: HttpCall) -> HttpReply:
         self.clock.now += min(call.timeout or 1000.0, 1000.0)
-        return Reply(429, {"Retry-After": "30"}, b'{"kind": "Status", "message": "too many requests"}')
+        return HttpReply(429, {"Retry-After": "30"}, b'{"kind": "Status", "message": "too many requests"}')
 
 
 @pytest.mark.parametrize("bound", [30.0, None])
 def test_a_server_that_is_slow_to_answer_does_not_move_the_deadline(bound: float | None) -> None:
     clock = Clock()
-    cluster = ApiCluster(Target("c", "shop", {"server": "https://x"}, {}), Overloaded(clock), request_timeout=bound)
+    cluster = ApiCluster(ResolvedContext("c", "shop", {"server": "https://x"}, {}), Overloaded(clock), request_timeout=bound)
     with pytest.raises(WaitTimedOut):
         list(Follower(cluster, "shop", "api", Deadline.after(40, clock), pause=clock.pause).states(service(version=1)))
     assert 40 <= clock.now <= 40.2

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from hardenctl.cluster.replies import Conflict, FieldConflict, Invalid, failure
+from hardenctl.cluster.replies import Conflict, FieldConflict, InvalidFields, failure
 from hardened.errors import LookAgain, Refused, TryAgain, Vanished
 
 
@@ -25,7 +25,7 @@ CONFLICT = {"reason": "FieldManagerConflict", "message": 'conflict with "argocd"
         (400, _status(), Refused),
         (409, _status(), LookAgain),
         (409, _status(details={"causes": [CONFLICT]}), Conflict),
-        (422, _status(details={"causes": [{"field": "spec.image", "message": "no"}]}), Invalid),
+        (422, _status(details={"causes": [{"field": "spec.image", "message": "no"}]}), InvalidFields),
         (422, _status(), Refused),
         (401, _status(), TryAgain),
         (429, _status(), TryAgain),

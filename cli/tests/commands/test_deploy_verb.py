@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hardenctl_world import SERVICES, FakeCluster, degraded, gone_back, healthy, modified, progressing, releasing, service, taken_back
 
-from hardenctl.cluster.replies import Conflict, FieldConflict, Invalid
+from hardenctl.cluster.replies import Conflict, FieldConflict, InvalidFields
 from hardened.errors import ApiFailure, FieldError, Refused, Vanished
 
 IMAGE = "registry.example/api:2.0"
@@ -170,7 +170,7 @@ def test_a_service_that_was_healthy_already_needs_no_wait(run: Any, file: str) -
             Conflict("conflict", (FieldConflict("spec.image", "argocd-controller"),)), "change it where it comes from", id="GitOps"
         ),
         pytest.param(
-            Invalid("invalid", (FieldError("spec.image", "no"),), status=422, reason="Invalid"),
+            InvalidFields("invalid", (FieldError("spec.image", "no"),), status=422, reason="Invalid"),
             "api.yaml:5:3: spec.image: no",
             id="a wrong field",
         ),

@@ -21,7 +21,7 @@ from hardenctl_world import (
     taken_back,
 )
 
-from hardenctl.cluster.replies import Invalid
+from hardenctl.cluster.replies import InvalidFields
 from hardened.errors import FieldError, Refused, TryAgain, Vanished
 
 OLD_IMAGE = "registry.example/api:1.0"
@@ -311,7 +311,7 @@ NO_KIND = Vanished("the server could not find the requested resource", status=40
         ),
         pytest.param(NO_KIND, 1, "hint: upgrade the operator's chart, with its CRDs\nNext: hardenctl check", id="an older install"),
         pytest.param(
-            Invalid("invalid", (FieldError("spec.action", "Unsupported value"),), status=422, reason="Invalid"),
+            InvalidFields("invalid", (FieldError("spec.action", "Unsupported value"),), status=422, reason="Invalid"),
             4,
             "spec.action: Unsupported value",
             id="an older schema",

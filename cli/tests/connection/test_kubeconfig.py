@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from hardenctl.connection.kubeconfig import target
-from hardenctl.output.outcome import Stop
+from hardenctl.output.outcome import CommandEnd
 
 
 def config(name: str = "one", *, user: Any = None, cluster: Any = None, namespace: str = "", current: str = "one") -> dict[str, Any]:
@@ -154,7 +154,7 @@ def test_keys_go_into_private_files_only(files: Any, tmp_path: Path) -> None:
 )
 def test_an_unusable_kubeconfig_is_a_usage_error(files: Any, content: Any, context: str, expected: str) -> None:
     files(content)
-    with pytest.raises(Stop) as caught:
+    with pytest.raises(CommandEnd) as caught:
         target(context=context)
     assert expected in caught.value.message
     assert caught.value.code == 2
@@ -162,5 +162,5 @@ def test_an_unusable_kubeconfig_is_a_usage_error(files: Any, content: Any, conte
 
 def test_no_kubeconfig_at_all(files: Any) -> None:
     files()
-    with pytest.raises(Stop, match="no kubeconfig found"):
+    with pytest.raises(CommandEnd, match="no kubeconfig found"):
         target()

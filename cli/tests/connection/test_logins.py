@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from hardenctl import unexpected
 from hardenctl.cluster.api_cluster import connect
 from hardenctl.connection.credentials import REREAD, LoggedIn, Plugin, TokenFile, source
-from hardenctl.connection.kubeconfig import Target, target
-from hardenctl.connection.transport import Call, Reply
-from hardenctl.output.outcome import Stop
+from hardenctl.connection.kubeconfig import ResolvedContext, target
+from hardenctl.connection.transport import HttpCall, HttpReply
+from hardenctl.output.outcome import CommandEnd
 from hardened.errors import ApiFailure, TryAgain
 
 MARK = "S3CR3T"
@@ -72,7 +72,7 @@ def reached(server: Server, kubeconfig_file: Any, monkeypatch: pytest.MonkeyPatc
 
     def connected(user: dict[str, Any], *, is_official: bool = False, flag: str = "", **cluster: Any) -> Any:
         if is_official:
-            monkeypatch.setattr(Target, "needs_official_client", True)
+            monkeypatch.setattr(ResolvedContext, "needs_official_client", True)
         entry = {"server": f"http://127.0.0.1:{server.server_port}", **cluster}
         return connect(kubeconfig=str(kubeconfig_file(user=user, cluster=entry)), user=flag, request_timeout=5)
 
@@ -147,7 +147,7 @@ def test_no_error_shows_what_was_to_be_sent(
         server.calls.clear()
         try:
             reached(user, is_official=is_official).get("/version")
-        except (Stop, ApiFailure) as error:
+        except (CommandEnd, ApiFailure) as error:
             shown = f"{error} {error!r} {getattr(error, 'hint', '')} {unexpected.where(error)}"
             assert MARK not in shown, place
         else:
@@ -196,7 +196,7 @@ def test_a_token_file_without_a_token_is_named(tmp_path: Path, content: bytes | 
     path = tmp_path / "tok"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(Stop, match=f"tokenFile {path}: {why}"):
+    with pytest.raises(CommandEnd, match=f"tokenFile {path}: {why}"):
         TokenFile(path, "", lambda: 0).login()
     assert TokenFile(path, "other", lambda: 0).login().authorization == "Bearer other"
 
@@ -274,12 +274,12 @@ def test_a_certificate_of_a_plugin_is_kept_where_nobody_else_reads_it(kubeconfig
 
 
 def test_a_plugin_that_has_to_ask_needs_a_terminal(kubeconfig_file: Any, tmp_path: Path) -> None:
-    with pytest.raises(Stop, match="it has to ask, and there is no terminal"):
+    with pytest.raises(CommandEnd, match="it has to ask, and there is no terminal"):
         _plugin(kubeconfig_file, tmp_path, [0], {"token": "t"}, interactiveMode="Always").login()
 
 
 def test_a_plugin_that_is_missing_is_told_how_to_get(kubeconfig_file: Any, tmp_path: Path) -> None:
-    with pytest.raises(Stop) as caught:
+    with pytest.raises(CommandEnd) as caught:
         _plugin(kubeconfig_file, tmp_path, [0], {}, command="no-such-plugin", installHint="brew install it").login()
     assert caught.value.hint == "brew install it"
 
@@ -291,22 +291,22 @@ class _Strict:
         self.accepted = accepted
         self.sent: list[str] = []
 
-    def send(self, call: Call) -> Reply:
+    def send(self, call: HttpCall) -> HttpReply:
         self.sent.append(call.headers["Authorization"])
-        return Reply(200 if self.sent[-1] == f"Bearer {self.accepted}" else 401, {})
+        return HttpReply(200 if self.sent[-1] == f"Bearer {self.accepted}" else 401, {})
 
 
 def test_a_login_that_is_not_accepted_any_more_is_renewed_once(tmp_path: Path) -> None:
     path, server = tmp_path / "tok", _Strict("two")
     path.write_text("one")
     logged_in = LoggedIn(server, TokenFile(path, "", lambda: 0))
-    assert logged_in.send(Call("GET", "/")).status == 401
+    assert logged_in.send(HttpCall("GET", "/")).status == 401
     assert server.sent == ["Bearer one"]
     path.write_text("two")
-    assert logged_in.send(Call("GET", "/")).status == 200
+    assert logged_in.send(HttpCall("GET", "/")).status == 200
     server.accepted = "three"
     path.write_text("four")
-    assert logged_in.send(Call("GET", "/")).status == 401
+    assert logged_in.send(HttpCall("GET", "/")).status == 401
     assert server.sent[1:] == ["Bearer one", "Bearer two", "Bearer two", "Bearer four"]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from hardenctl.cluster.api_cluster import connect
-from hardenctl.output.outcome import Stop
+from hardenctl.output.outcome import CommandEnd
 
 NO_CREDENTIAL = "what it printed is not a credential"
 
@@ -24,6 +24,6 @@ NO_CREDENTIAL = "what it printed is not a credential"
 )
 def test_a_plugin_that_gives_no_credential_ends_the_command(kubeconfig_file: Any, command: str, args: list[str], expected: str) -> None:
     plugin = {"apiVersion": "client.authentication.k8s.io/v1beta1", "command": command, "args": args}
-    with pytest.raises(Stop) as caught:
+    with pytest.raises(CommandEnd) as caught:
         connect(kubeconfig=str(kubeconfig_file(user={"exec": plugin}))).get("/version")
     assert caught.value.message.startswith(f"the credential plugin {command} gave no credentials: {expected}")

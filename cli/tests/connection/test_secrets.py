@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from hardenctl.cluster.api_cluster import Cluster, connect
-from hardenctl.output.outcome import Stop
+from hardenctl.output.outcome import CommandEnd
 from hardened.errors import TryAgain
 
 NOBODY = "127.0.0.1:1"
@@ -24,7 +24,7 @@ def cluster(kubeconfig_file: Any) -> Any:
 @pytest.mark.parametrize("version", ["v1beta1", "v1"])
 def test_a_plugin_that_fails_is_named_without_its_arguments(cluster: Any, version: str) -> None:
     plugin = {"apiVersion": f"client.authentication.k8s.io/{version}", "command": "false", "args": ["--token=SECRET"]}
-    with pytest.raises(Stop) as caught:
+    with pytest.raises(CommandEnd) as caught:
         cluster(user={"exec": plugin}).get("/version")
     assert caught.value.message.startswith("the credential plugin false gave no credentials")
     assert "SECRET" not in caught.value.message
@@ -32,7 +32,7 @@ def test_a_plugin_that_fails_is_named_without_its_arguments(cluster: Any, versio
 
 def test_the_exit_status_of_a_plugin_is_told(cluster: Any) -> None:
     plugin = {"apiVersion": "client.authentication.k8s.io/v1beta1", "command": "sh", "args": ["-c", "exit 7"]}
-    with pytest.raises(Stop, match="gave no credentials: it ended with exit status 7"):
+    with pytest.raises(CommandEnd, match="gave no credentials: it ended with exit status 7"):
         cluster(user={"exec": plugin}).get("/version")
 
 
@@ -47,6 +47,6 @@ def test_the_password_in_a_servers_url_is_not_shown(cluster: Any, secret: str, m
 
 
 def test_a_url_that_cannot_be_used_is_not_shown(cluster: Any) -> None:
-    with pytest.raises(Stop, match="server is not an http or https URL") as caught:
+    with pytest.raises(CommandEnd, match="server is not an http or https URL") as caught:
         cluster(cluster={"server": f"https://bob:SEC/SECRET@{NOBODY}"})
     assert "SEC" not in f"{caught.value.message} {caught.value.hint}"

@@ -6,7 +6,7 @@ import pytest
 
 from hardenctl.files.manifest_file import InvalidManifests, locate, read
 from hardenctl.files.yaml_tree import documents
-from hardenctl.output.outcome import Stop
+from hardenctl.output.outcome import CommandEnd
 
 GOOD = """\
 apiVersion: hardened.dev/v1alpha1
@@ -21,7 +21,7 @@ def _read(tmp_path: Path, text: str | bytes) -> list[str]:
     """The messages, without the folder of the file."""
     path = tmp_path / "api.yaml"
     path.write_bytes(text.encode() if isinstance(text, str) else text)
-    with pytest.raises(Stop) as caught:
+    with pytest.raises(CommandEnd) as caught:
         read([str(path)])
     return caught.value.message.replace(f"{tmp_path}/", "").splitlines()
 

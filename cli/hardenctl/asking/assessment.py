@@ -6,7 +6,7 @@ Only what is so already, and what cannot be put into words, is answered here. Ev
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from hardenctl.release.state import ReleaseState, image_of, pin_of, release_of, serving_of, stable_of
+from hardenctl.release.state import ReleaseReading, image_of, pin_of, release_of, serving_of, stable_of
 from hardenctl.release.verdict import GOING_BACK, Live, is_paused
 
 _BEFORE_APPROVAL = frozenset({"Preflight", "Queued", "Backup", "Migrate", "Preview", "VerifyBefore", "Approval"})
@@ -15,7 +15,7 @@ _FOLLOW = "status {name} -w"
 
 
 @dataclass(frozen=True)
-class Ask:
+class ToAsk:
     """To be asked for.
 
     revision: the one that is meant, "" for none; what: it in words, for people to see before it is sent; warning: what they may have meant.
@@ -43,10 +43,10 @@ class Nothing:
     instead: str = "status {name}"
 
 
-Stakes = Ask | Already | Nothing
+Assessment = ToAsk | Already | Nothing
 
 
-def promote(live: Live, revision: str) -> Stakes:
+def promote(live: Live, revision: str) -> Assessment:
     """revision: the one that the caller means, "" for the one that waits."""
     release, pin, stable = release_of(live), pin_of(live), stable_of(live)
     if revision and revision == stable:
@@ -64,10 +64,10 @@ def promote(live: Live, revision: str) -> Stakes:
     if release.is_approved or release.step not in _BEFORE_APPROVAL:
         text = f"revision {_shown(live, release.revision)} is promoted already, and in step {release.step}"
         return Already(release.revision, text, _FOLLOW)
-    return Ask(release.revision, _released(live, release))
+    return ToAsk(release.revision, _released(live, release))
 
 
-def abort(live: Live, revision: str) -> Stakes:
+def abort(live: Live, revision: str) -> Assessment:
     """revision: the one that the caller means, "" for the one that is released."""
     release, pin = release_of(live), pin_of(live)
     if release is None:
@@ -78,17 +78,17 @@ def abort(live: Live, revision: str) -> Stakes:
         return _another(live, release, revision)
     if release.step in GOING_BACK:
         return Already(release.revision, f"revision {_shown(live, release.revision)} is being taken back already", _FOLLOW)
-    return Ask(release.revision, _released(live, release))
+    return ToAsk(release.revision, _released(live, release))
 
 
-def retry(live: Live, revision: str) -> Stakes:
+def retry(live: Live, revision: str) -> Assessment:
     """revision: the one that the caller means, "" for the one that was rejected."""
     release, pin, serving = release_of(live), pin_of(live), serving_of(live)
     if pin:
         shown = f"revision {_shown(live, pin.revision)}"
         if revision not in ("", pin.revision):
             return Nothing(f"{shown} is the rejected one that the spec asks for, not {revision}", "history {name}")
-        return Ask(pin.revision, f"{shown}, which has failed: {_cause(pin.cause)}")
+        return ToAsk(pin.revision, f"{shown}, which has failed: {_cause(pin.cause)}")
     if release and revision in ("", release.revision) and not release.is_rollback:
         return Already(release.revision, f"{_released(live, release)}, is being released", _FOLLOW)
     if revision and revision not in (serving, stable_of(live)):
@@ -96,15 +96,15 @@ def retry(live: Live, revision: str) -> Stakes:
     return Already(serving, "nothing is rejected" + (f": revision {_shown(live, serving)} serves" if serving else ""))
 
 
-def pause(live: Live, _: str) -> Stakes:
+def pause(live: Live, _: str) -> Assessment:
     """Of whatever release is under way."""
     release = release_of(live)
     if release and is_paused(live):
         return Already(release.revision, f"{_released(live, release)}, is paused already", "resume {name}")
-    return Ask("", _released(live, release) if release else "whatever is released")
+    return ToAsk("", _released(live, release) if release else "whatever is released")
 
 
-def resume(live: Live, _: str) -> Stakes:
+def resume(live: Live, _: str) -> Assessment:
     """Of the release that was paused."""
     release = release_of(live)
     if not is_paused(live):
@@ -113,10 +113,10 @@ def resume(live: Live, _: str) -> Stakes:
             if release
             else Already("", "nothing is paused")
         )
-    return Ask("", _released(live, release) if release else "whatever is paused")
+    return ToAsk("", _released(live, release) if release else "whatever is paused")
 
 
-def rollback(live: Live, revision: str) -> Stakes:
+def rollback(live: Live, revision: str) -> Assessment:
     """revision: where to, "" for the one promoted before the one that serves."""
     release, serving = release_of(live), serving_of(live)
     is_beside = release is not None and release.step in _BEFORE_CUTOVER and not release.is_rollback
@@ -132,11 +132,11 @@ def rollback(live: Live, revision: str) -> Stakes:
     warning = (
         f"{_released(live, release)}, does not serve yet: abort ends its release, and leaves what serves" if release and is_beside else ""
     )
-    return Ask(revision, f"{what}, away from {_shown(live, serving)}" if serving else what, warning)
+    return ToAsk(revision, f"{what}, away from {_shown(live, serving)}" if serving else what, warning)
 
 
 #: By the name of the verb.
-STAKES: Mapping[str, Callable[[Live, str], Stakes]] = {
+ASSESSMENTS: Mapping[str, Callable[[Live, str], Assessment]] = {
     "Promote": promote,
     "Abort": abort,
     "Retry": retry,
@@ -146,11 +146,11 @@ STAKES: Mapping[str, Callable[[Live, str], Stakes]] = {
 }
 
 
-def _another(live: Live, release: ReleaseState, revision: str) -> Nothing:
+def _another(live: Live, release: ReleaseReading, revision: str) -> Nothing:
     return Nothing(f"revision {_shown(live, release.revision)} is being released, not {revision}: look at it first")
 
 
-def _released(live: Live, release: ReleaseState) -> str:
+def _released(live: Live, release: ReleaseReading) -> str:
     return f"revision {_shown(live, release.revision)}, in step {release.step}"
 
 
