@@ -6,16 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from hardenctl.cluster.api_cluster import Manifest
 from hardenctl.cluster.failures import explained
 from hardenctl.cluster.follower import Follower, WaitTimedOut
 from hardenctl.cluster.paths import actions
+from hardenctl.cluster.replies import is_kind_missing
 from hardenctl.cluster.session import Session
 from hardenctl.output.duration import Deadline, shown
 from hardenctl.output.formats import printable
 from hardenctl.output.outcome import CommandEnd, Exit, ResultWord
 from hardenctl.output.program import PROG
 from hardened.api import names
+from hardened.core.model.manifest import Manifest
 from hardened.errors import ApiFailure, LookAgain, Refused, TryAgain, Vanished
 
 #: How often a request is sent whose reply was lost, and the seconds between.
@@ -27,17 +28,24 @@ FINAL = frozenset({"Succeeded", "Failed", "Refused"})
 
 @dataclass(frozen=True)
 class Request:
-    """One request to a service. action: as the API names it; revision: the one that is meant, "" where none is; by: who asks;
-    across_migration: see the API."""
+    """One request to a service."""
 
     namespace: str
+    """Of the service, and of the action."""
     service: str
+    """Its name."""
     uid: str
+    """Of the service: the action goes when it goes."""
     action: str
+    """As the API names it."""
     revision: str
+    """The one that is meant, "" where none is."""
     reason: str
+    """Why, "" where nobody said."""
     by: str
+    """Who asks."""
     across_migration: bool = False
+    """Of a rollback: also where a migration ran since."""
 
     @property
     def verb(self) -> str:
@@ -47,15 +55,16 @@ class Request:
 
 @dataclass(frozen=True)
 class ActionOutcome:
-    """What came of a request.
-
-    name: of its object; phase: Succeeded, Failed, Refused, or the last one that was seen; "" for none; result: as the operator wrote it.
-    """
+    """What came of a request."""
 
     name: str
+    """Of its object."""
     phase: str
+    """Succeeded, Failed, Refused, or the last one that was seen; "" for none."""
     message: str
+    """As the operator wrote it, in one line."""
     result: Mapping[str, Any] = field(default_factory=dict)
+    """As the operator wrote it."""
 
 
 def make(session: Session, request: Request) -> Manifest:
@@ -174,11 +183,6 @@ def _unanswered(stop: CommandEnd, body: Manifest, request: Request, flags: str) 
 
 def _look_at(name: str, request: Request, flags: str) -> str:
     return f"kubectl get {names.ACTION_SINGULAR} {name} -n {request.namespace}{flags}"
-
-
-def is_kind_missing(error: Vanished) -> bool:
-    """It is the kind that the server does not know, not the object."""
-    return "could not find the requested resource" in error.message or error.message.startswith("HTTP")
 
 
 def _unreadable(error: Refused, name: str, request: Request, flags: str) -> CommandEnd:

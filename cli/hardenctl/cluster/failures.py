@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from hardenctl.cluster.replies import Conflict, FieldConflict, InvalidFields
+from hardenctl.cluster.replies import Conflict, FieldConflict, InvalidFields, is_kind_missing
 from hardenctl.output.outcome import CommandEnd, Exit, ResultWord
 from hardenctl.output.program import PROG
 from hardened.errors import ApiFailure, HardenedError, InvalidSpec, LookAgain, Refused, TryAgain, Vanished
@@ -18,6 +18,8 @@ def explained(error: HardenedError, verb: str, namespace: str, flags: str = "") 
             # Files are checked before: what comes here is on the cluster, where a newer CRD may have let it in.
             hint = f"if the cluster's CRD is newer than this program, bring both to one release: see {PROG} check{flags}"
             return CommandEnd("\n".join(map(str, error.errors)), result=ResultWord.INVALID, hint=hint)
+        case ApiFailure(status=status) if status >= 500:
+            return _server_failed(error)
         case Conflict():
             return _conflict(error.conflicts)
         case InvalidFields():
@@ -39,12 +41,16 @@ def explained(error: HardenedError, verb: str, namespace: str, flags: str = "") 
         case Vanished():
             return _vanished(error, namespace, flags)
         case ApiFailure():
-            return CommandEnd(f"the API server failed: {error.message}", hint="try again; it may be starting, or overloaded")
+            return _server_failed(error)
     return CommandEnd(str(error))
 
 
+def _server_failed(error: ApiFailure) -> CommandEnd:
+    return CommandEnd(f"the API server failed: {error.message}", hint="try again; it may be starting, or overloaded")
+
+
 def _vanished(error: Vanished, namespace: str, flags: str) -> CommandEnd:
-    if "could not find the requested resource" in error.message or error.message.startswith("HTTP"):
+    if is_kind_missing(error):
         text = "this cluster does not know HardenedService: its CRD is not installed"
         return CommandEnd(text, result=ResultWord.NOT_FOUND, next_step=f"{PROG} check{flags}")
     if error.message.startswith("namespaces "):

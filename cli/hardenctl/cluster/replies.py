@@ -1,13 +1,16 @@
-"""Replies become the error tree."""
+"""What hardenctl tells more of than the error tree has: the fields that others manage, and those that the server finds wrong."""
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hardened.errors import ApiFailure, FieldError, LookAgain, Refused, TryAgain, Vanished
+from hardened.errors import ApiFailure, FieldError, LookAgain, Refused, Vanished
+from hardened.failures import failure_of, read_failed
 
+#: The longest wait in seconds that a Retry-After can ask of a person at a prompt.
+LONGEST_WAIT = 30.0
 _OWNER = re.compile(r'conflict with "([^"]+)"')
 
 
@@ -16,7 +19,9 @@ class FieldConflict:
     """A field that another manager has set to another value."""
 
     field: str
+    """Its path, as kubectl prints it."""
     manager: str
+    """Who has set it."""
 
 
 class Conflict(LookAgain):
@@ -36,25 +41,20 @@ class InvalidFields(Refused):
 
 
 def failure(code: int, headers: Mapping[str, str], body: bytes) -> ApiFailure:
-    """The error for a reply whose code is not 2xx."""
-    status = _status(body)
-    said, reason = str(status.get("message") or f"HTTP {code}"), str(status.get("reason") or "")
-    causes = [cause for cause in (status.get("details") or {}).get("causes") or () if isinstance(cause, dict)]
-    match code:
-        case 404:
-            return Vanished(said, status=code, reason=reason)
-        case 409:
-            found = tuple(_conflicts(causes))
-            return Conflict(said, found) if found else LookAgain(said, status=code, reason=reason)
-        case 422 if causes:
-            wrong = tuple(FieldError(str(c.get("field", "")), str(c.get("message", ""))) for c in causes)
-            return InvalidFields(said, wrong, status=code, reason=reason)
-        case 401 | 408 | 410 | 425 | 429:
-            return TryAgain(said, status=code, reason=reason, retry_after=_retry_after(headers))
-        case _ if 400 <= code < 500:
-            return Refused(said, status=code, reason=reason)
-        case _:
-            return TryAgain(said, status=code, reason=reason, retry_after=_retry_after(headers))
+    """The error for a reply whose code is not 2xx: in the server's words, with the fields that it names."""
+    reply = read_failed(code, headers, body, longest_wait=LONGEST_WAIT)
+    conflicts = tuple(_conflicts(reply.causes))
+    if code == 409 and conflicts:
+        return Conflict(reply.message, conflicts)
+    if code == 422 and reply.causes:
+        wrong = tuple(FieldError(str(cause.get("field", "")), str(cause.get("message", ""))) for cause in reply.causes)
+        return InvalidFields(reply.message, wrong, status=code, reason=reply.reason)
+    return failure_of(reply, reply.message)
+
+
+def is_kind_missing(error: Vanished) -> bool:
+    """It is the kind that the server does not know, not the object."""
+    return "could not find the requested resource" in error.message or error.message.startswith("HTTP")
 
 
 def of_watch(status: Mapping[str, Any]) -> ApiFailure:
@@ -62,23 +62,8 @@ def of_watch(status: Mapping[str, Any]) -> ApiFailure:
     return failure(int(status.get("code") or 500), {}, json.dumps(status).encode())
 
 
-def _status(body: bytes) -> dict[str, Any]:
-    try:
-        found = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) and found.get("kind") == "Status" else {}
-
-
-def _conflicts(causes: list[dict[str, Any]]) -> Iterator[FieldConflict]:
+def _conflicts(causes: Iterable[Mapping[str, Any]]) -> Iterator[FieldConflict]:
     for cause in causes:
         owner = _OWNER.search(str(cause.get("message", "")))
         if cause.get("reason") == "FieldManagerConflict" and owner:
             yield FieldConflict(str(cause.get("field", "")).lstrip("."), owner[1])
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    try:
-        return min(float(headers.get("Retry-After", "")), 30.0)
-    except ValueError:
-        return None

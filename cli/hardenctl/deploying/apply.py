@@ -1,11 +1,12 @@
 """Sends a service: reads what is there before, and applies."""
 
-from hardenctl.cluster.api_cluster import Manifest
 from hardenctl.cluster.failures import explained
 from hardenctl.cluster.paths import service
+from hardenctl.cluster.replies import InvalidFields, is_kind_missing
 from hardenctl.cluster.session import Session
 from hardenctl.deploying.submission import Submission
 from hardenctl.output.outcome import CommandEnd, Exit, ResultWord
+from hardened.core.model.manifest import Manifest
 from hardened.errors import ApiFailure, Refused, Vanished
 
 
@@ -14,8 +15,8 @@ def find_live(session: Session, namespace: str, name: str) -> Manifest | None:
     try:
         return session.cluster.get(service(namespace, name))
     except Vanished as error:
-        if "could not find the requested resource" in error.message or error.message.startswith("HTTP"):
-            raise  # it is the kind that is not there
+        if is_kind_missing(error):
+            raise
         return None
 
 
@@ -32,8 +33,6 @@ def read_live(session: Session, name: str) -> Manifest | None:
 
 def apply_one(session: Session, each: Submission, *, force: bool, dry_run: bool = False) -> Manifest:
     """Applies one release. A field that the server finds wrong is shown where it stands in the file."""
-    from hardenctl.cluster.replies import InvalidFields
-
     try:
         return session.cluster.apply(service(each.namespace, each.name), each.body, force=force, dry_run=dry_run)
     except ApiFailure as error:

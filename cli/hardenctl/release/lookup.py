@@ -2,11 +2,12 @@
 
 from difflib import get_close_matches
 
-from hardenctl.cluster.api_cluster import Manifest
 from hardenctl.cluster.paths import ALL_SERVICES, service, services, with_query
+from hardenctl.cluster.replies import is_kind_missing
 from hardenctl.cluster.session import Session
 from hardenctl.output.outcome import CommandEnd, Exit, ResultWord
 from hardenctl.output.program import PROG
+from hardened.core.model.manifest import Manifest
 from hardened.errors import ApiFailure, Vanished
 
 #: How many services are looked through for a similar name.
@@ -18,7 +19,7 @@ def find(session: Session, name: str) -> Manifest:
     try:
         return session.cluster.get(service(session.namespace, name))
     except Vanished as error:
-        if "could not find the requested resource" in error.message or error.message.startswith("HTTP"):
+        if is_kind_missing(error):
             raise
         raise _not_found(session, name) from error
 

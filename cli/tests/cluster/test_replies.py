@@ -1,11 +1,13 @@
-"""Replies become the error tree."""
+"""What of a failed reply is told to people."""
 
 import json
 from typing import Any
 
 import pytest
 
-from hardenctl.cluster.replies import Conflict, FieldConflict, InvalidFields, failure
+from hardenctl.cluster.failures import explained
+from hardenctl.cluster.replies import Conflict, FieldConflict, InvalidFields, failure, is_kind_missing
+from hardenctl.output.outcome import Exit
 from hardened.errors import LookAgain, Refused, TryAgain, Vanished
 
 
@@ -14,26 +16,55 @@ def _status(**fields: Any) -> bytes:
 
 
 CONFLICT = {"reason": "FieldManagerConflict", "message": 'conflict with "argocd" using hardened.dev/v1alpha1', "field": ".spec.image"}
+WRONG_UID = {"reason": "FieldValueInvalid", "field": "metadata.uid", "message": "no"}
+NOT_DECLARED = "failed to create typed patch object (shop/a): .spec.x: field not declared in schema"
 
 
 @pytest.mark.parametrize(
     ("code", "body", "expected"),
     [
-        (404, _status(), Vanished),
-        (404, b"404 page not found", Vanished),
-        (403, _status(), Refused),
-        (400, _status(), Refused),
         (409, _status(), LookAgain),
         (409, _status(details={"causes": [CONFLICT]}), Conflict),
         (422, _status(details={"causes": [{"field": "spec.image", "message": "no"}]}), InvalidFields),
+        (422, _status(details={"causes": [WRONG_UID]}), InvalidFields),
         (422, _status(), Refused),
-        (401, _status(), TryAgain),
-        (429, _status(), TryAgain),
         (503, b"<html>", TryAgain),
     ],
 )
-def test_a_code_has_its_class(code: int, body: bytes, expected: type[Exception]) -> None:
+def test_a_failure_that_names_fields_has_a_class_of_its_own(code: int, body: bytes, expected: type[Exception]) -> None:
     assert type(failure(code, {}, body)) is expected
+
+
+def test_the_words_are_those_of_the_server() -> None:
+    assert failure(403, {}, _status(message="pods is forbidden")).message == "pods is forbidden"
+
+
+@pytest.mark.parametrize(
+    ("code", "body", "said"),
+    [
+        pytest.param(503, b"<html>", "HTTP 503", id="a proxy that has no server"),
+        pytest.param(500, _status(message=NOT_DECLARED), NOT_DECLARED, id="an older CRD"),
+    ],
+)
+def test_a_fault_of_the_server_is_told_as_one(code: int, body: bytes, said: str) -> None:
+    end = explained(failure(code, {}, body), "patch", "shop")
+    assert (end.message, end.code, end.hint) == (
+        f"the API server failed: {said}",
+        Exit.FAILED,
+        "try again; it may be starting, or overloaded",
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        pytest.param(failure(404, {}, b"404 page not found"), True, id="without a Status"),
+        pytest.param(failure(404, {}, _status(message="the server could not find the requested resource")), True, id="in its own words"),
+        pytest.param(failure(404, {}, _status(message='hardenedservices "a" not found')), False, id="it is the object"),
+    ],
+)
+def test_a_kind_that_is_not_there_is_told_from_an_object(error: Vanished, expected: bool) -> None:
+    assert is_kind_missing(error) is expected
 
 
 def test_a_conflict_names_field_and_manager() -> None:

@@ -1,11 +1,14 @@
+"""What a reply of the API server means, whoever asked."""
+
 import json
 from typing import Any
 
 import pytest
 
 from hardened.errors import ApiFailure, LookAgain, Refused, TryAgain, Vanished
-from hardened.shell.api_server import EXCEEDED_QUOTA, NAMESPACE_TERMINATING
-from hardened.shell.failures import MESSAGE_LIMIT, RETRY_AFTER_LIMIT, failure, no_reply
+from hardened.failures import EXCEEDED_QUOTA, NAMESPACE_TERMINATING, failure_of, read_failed
+
+LONGEST = 300.0
 
 
 def status(message: str = "said", reason: str = "", **details: Any) -> str:
@@ -49,9 +52,8 @@ UNTYPED = status("failed to create typed patch object (shop/a; /v1, Kind=ConfigM
     ],
 )
 def test_a_reply_becomes_what_to_do(code: int, text: str, class_: type[ApiFailure], reason: str) -> None:
-    error = failure("apply configmaps shop/a", code, {}, text)
-    assert (type(error), error.status, error.reason) == (class_, code, reason)
-    assert error.message.startswith("apply configmaps shop/a: ")
+    error = failure_of(read_failed(code, {}, text, longest_wait=LONGEST), "words")
+    assert (type(error), error.status, error.reason, error.message) == (class_, code, reason, "words")
 
 
 @pytest.mark.parametrize(
@@ -65,29 +67,27 @@ def test_a_reply_becomes_what_to_do(code: int, text: str, class_: type[ApiFailur
         pytest.param({"Retry-After": "-5"}, "", None, id="nor does less"),
         pytest.param({"Retry-After": "nan"}, "", None, id="nor what is no number"),
         pytest.param({"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}, "", None, id="nor a date"),
-        pytest.param({"Retry-After": "86400"}, "", RETRY_AFTER_LIMIT, id="a day is cut to the limit"),
+        pytest.param({"Retry-After": "86400"}, "", LONGEST, id="a day is cut to the limit"),
     ],
 )
 def test_retry_after(headers: dict[str, str], text: str, expected: float | None) -> None:
-    error = failure("get", 429, headers, text)
+    error = failure_of(read_failed(429, headers, text, longest_wait=LONGEST), "get")
     assert isinstance(error, TryAgain)
     assert error.retry_after == expected
 
 
-def test_a_message_is_bounded() -> None:
-    assert len(failure("x", 422, {}, status("y" * 100_000)).message) == MESSAGE_LIMIT
-
-
 @pytest.mark.parametrize(
-    ("error", "expected"),
+    ("text", "expected"),
     [
-        pytest.param(TimeoutError(), "TimeoutError", id="a time-out"),
-        pytest.param(ConnectionResetError(104, "Connection reset by peer"), "Connection reset by peer", id="a reset"),
-        pytest.param(ValueError("Bearer sesame"), "ValueError", id="of another error only the class"),
+        pytest.param(status("no room"), "no room", id="in its own words"),
+        pytest.param("<html>gateway</html>", "HTTP 503", id="by the code, where it says nothing"),
+        pytest.param("[" * 100_000, "HTTP 503", id="nor is a bottomless body read"),
     ],
 )
-def test_no_reply_says_why(error: Exception, expected: str) -> None:
-    failed = no_reply("get pods shop/a", error)
-    assert expected in failed.message
-    assert "sesame" not in failed.message
-    assert failed.status == 0
+def test_what_the_server_says_is_kept(text: str, expected: str) -> None:
+    assert read_failed(503, {}, text, longest_wait=LONGEST).message == expected
+
+
+def test_each_part_of_a_failure_is_kept_as_it_is_written() -> None:
+    causes = [{"field": "spec.image", "message": "no"}, {"reason": "FieldManagerConflict"}]
+    assert read_failed(422, {}, status(causes=[*causes, 7]), longest_wait=LONGEST).causes == tuple(causes)
