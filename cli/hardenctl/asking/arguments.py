@@ -35,19 +35,22 @@ MORE = (
 
 @dataclass(frozen=True)
 class ActionArguments:
-    """What is asked for at the prompt.
-
-    revision: "" where the one at stake is meant; span: seconds to wait, None for not at all; likely: what the operator should choose;
-    across_migration: of a rollback, see the API.
-    """
+    """What is asked for at the prompt."""
 
     action: str
+    """As the API names it."""
     name: str
+    """Of the service."""
     revision: str = ""
+    """The one that is meant, "" for the one at stake."""
     reason: str = ""
+    """Why, "" where nobody said."""
     span: float | None = None
+    """Seconds to wait, None for not at all."""
     likely: str = ""
+    """The revision that the operator should choose, in words; "" where it has no choice."""
     across_migration: bool = False
+    """Of a rollback: also where a migration ran since."""
 
     @property
     def verb(self) -> str:

@@ -16,31 +16,36 @@ _FOLLOW = "status {name} -w"
 
 @dataclass(frozen=True)
 class ToAsk:
-    """To be asked for.
-
-    revision: the one that is meant, "" for none; what: it in words, for people to see before it is sent; warning: what they may have meant.
-    """
+    """To be asked for."""
 
     revision: str
+    """The one that is meant, "" for none."""
     what: str
+    """It in words, for people to see before it is sent."""
     warning: str = ""
+    """What they may have meant instead, "" for nothing."""
 
 
 @dataclass(frozen=True)
 class Already:
-    """It is so already. then: the verb to try next, with {name}."""
+    """It is so already."""
 
     revision: str
+    """The one that is meant, "" for none."""
     message: str
+    """What is so."""
     then: str = "status {name}"
+    """The verb to try next, with {name}."""
 
 
 @dataclass(frozen=True)
 class Nothing:
-    """There is nothing that it could be about. instead: the verb to try next, with {name}."""
+    """There is nothing that it could be about."""
 
     message: str
+    """Why."""
     instead: str = "status {name}"
+    """The verb to try next, with {name}."""
 
 
 Assessment = ToAsk | Already | Nothing

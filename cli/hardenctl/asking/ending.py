@@ -5,29 +5,38 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hardenctl.asking.arguments import ActionArguments
-from hardenctl.cluster.api_cluster import Manifest
 from hardenctl.cluster.session import Session
 from hardenctl.output.console import Mark
 from hardenctl.output.formats import printable
 from hardenctl.output.outcome import Exit, ResultWord
 from hardenctl.release import report
+from hardened.core.model.manifest import Manifest
 
 _ENDS = {ResultWord.REFUSED: "was refused", ResultWord.TIMED_OUT: "has not ended in time"}
 
 
 @dataclass(frozen=True)
 class Ended:
-    """How it ended. more: lines, and data, that only some verbs have; action: the name of the request, "" where none was needed."""
+    """How it ended."""
 
     result: ResultWord
+    """The word for scripts."""
     code: Exit
+    """Of the process."""
     revision: str
+    """The one that was meant, "" for none."""
     message: str
+    """Why, in one sentence."""
     action: str = ""
+    """The name of the request, "" where none was needed."""
     next_step: str = ""
+    """The command to type next."""
     hint: str = ""
+    """What to do about it, "" where there is nothing to do."""
     more: Mapping[str, Any] = field(default_factory=dict)
+    """Data that only some verbs have."""
     lines: Sequence[str] = ()
+    """Lines for people that only some verbs have."""
 
 
 def tell(session: Session, live: Manifest, wanted: ActionArguments, ended: Ended) -> None:

@@ -8,7 +8,6 @@ from hardenctl.asking.assessment import ASSESSMENTS, Already, Nothing, ToAsk
 from hardenctl.asking.ending import Ended, called, tell
 from hardenctl.asking.identity import user_name
 from hardenctl.asking.request import ActionOutcome, Request, follow, make
-from hardenctl.cluster.api_cluster import Manifest
 from hardenctl.cluster.paths import service
 from hardenctl.cluster.session import Session
 from hardenctl.output.duration import Deadline
@@ -18,6 +17,7 @@ from hardenctl.output.program import PROG
 from hardenctl.release import report
 from hardenctl.release.state import image_of, serving_of
 from hardenctl.release.verdict import status
+from hardened.core.model.manifest import Manifest
 from hardened.errors import ApiFailure
 
 #: What a verb adds to a success: lines for people, data for scripts. It is given the service as it is afterwards.

@@ -18,9 +18,8 @@ from hardenctl.connection.credentials import LoggedIn, source
 from hardenctl.connection.header import impersonation
 from hardenctl.connection.kubeconfig import ResolvedContext, target
 from hardenctl.connection.transport import HttpCall, HttpReply, Transport
+from hardened.core.model.manifest import Manifest
 from hardened.errors import TryAgain
-
-Manifest = dict[str, Any]
 
 #: How often a call is sent again that the server asked to send later.
 ATTEMPTS = 3

@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from hardenctl.cluster import replies
-from hardenctl.cluster.api_cluster import Cluster, Manifest
+from hardenctl.cluster.api_cluster import Cluster
 from hardenctl.cluster.paths import collection, one, with_query
 from hardenctl.output.duration import Deadline
 from hardened.api import names
+from hardened.core.model.manifest import Manifest
 from hardened.errors import Refused, TryAgain, Vanished
 
 #: A watch is asked to end after this time: a connection that died without a word is noticed by then.
@@ -37,17 +38,24 @@ class WaitTimedOut(Exception):
 
 @dataclass
 class Follower:
-    """The states of one object. trace: is told of each reconnection; tell: of a server that stays away; pause: waits some seconds before a
-    retry; plural: its kind."""
+    """The states of one object."""
 
     cluster: Cluster
+    """Where it is."""
     namespace: str
+    """Of the object."""
     name: str
+    """Of the object."""
     deadline: Deadline
+    """When to give up."""
     trace: Callable[[str], None] = lambda _: None
+    """Is told of each reconnection."""
     tell: Callable[[str], None] = lambda _: None
+    """Is told of a server that stays away."""
     pause: Callable[[float], None] = time.sleep
+    """Waits some seconds before a retry."""
     plural: str = names.PLURAL
+    """Its kind."""
 
     def states(self, first: Manifest) -> Iterator[Manifest | None]:
         """`first`, then each newer state as it comes; None once it is gone, and then nothing more.

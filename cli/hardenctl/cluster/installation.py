@@ -13,13 +13,18 @@ NOT_ALLOWED = "not known: you have no right to look"
 
 @dataclass(frozen=True)
 class Operator:
-    """version: the tag of its image, or why that is not known; where: namespace/name; available: how many of its pods are."""
+    """The operator, as it is installed."""
 
     version: str
+    """The tag of its image, or why that is not known."""
     where: str = ""
+    """namespace/name, "" if it was not found."""
     available: int = 0
+    """How many of its pods are."""
     wanted: int = 0
+    """How many pods it is to have."""
     is_known: bool = True
+    """False for who may not look."""
 
     @property
     def is_installed(self) -> bool:
@@ -29,13 +34,18 @@ class Operator:
 
 @dataclass(frozen=True)
 class Crd:
-    """version: `schema revision N`, or why that is not known; revision: N alone, "" if not known."""
+    """The CRD of HardenedService, as it is installed."""
 
     version: str
+    """`schema revision N`, or why that is not known."""
     revision: str = ""
+    """N alone, "" if not known."""
     is_installed: bool = True
+    """It is there."""
     is_known: bool = True
+    """False for who may not look."""
     is_established: bool = True
+    """The API server has accepted it."""
 
 
 def operator(cluster: Cluster) -> Operator:

@@ -32,7 +32,9 @@ class Session:
     """One run of one verb."""
 
     flags: Flags
+    """As they were given."""
     console: Console
+    """Where it prints."""
 
     @cached_property
     def cluster(self) -> Cluster:

@@ -24,12 +24,16 @@ _TO_DEPLOY = ("create", "patch")
 
 @dataclass(frozen=True)
 class ClusterFinding:
-    """One line. result: ok, warning or failed."""
+    """One line."""
 
     name: str
+    """Of what was checked."""
     result: str
+    """ok, warning or failed."""
     message: str
+    """What was found."""
     hint: str = ""
+    """What to do about it, "" for nothing."""
 
 
 _MARKS = {"ok": Mark.GOOD, "warning": Mark.WARNING, "failed": Mark.BAD}

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from hardenctl.cluster.api_cluster import Manifest
 from hardenctl.cluster.session import Session
 from hardenctl.deploying import submission
 from hardenctl.deploying.apply import apply_one, find_live, read_live
@@ -20,6 +19,7 @@ from hardenctl.output.program import PROG
 from hardenctl.release import next_step, report
 from hardenctl.release.verdict import ServiceVerdict, is_seen, verdict_of
 from hardenctl.release.waiting import Waited, wait
+from hardened.core.model.manifest import Manifest
 from hardened.errors import ApiFailure, Refused
 
 OUTPUTS = ("json", "yaml", "name")
@@ -98,10 +98,12 @@ def _releases(
 
 @dataclass(frozen=True)
 class Applied:
-    """change: created, configured or unchanged; applied where what was there before may not be read."""
+    """A service that was applied."""
 
     live: Manifest
+    """As the server replied."""
     change: str
+    """created, configured or unchanged; applied where what was there before may not be read."""
 
 
 def _apply_all(session: Session, releases: Sequence[Submission], force: bool) -> list[Applied]:

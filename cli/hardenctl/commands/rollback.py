@@ -10,13 +10,13 @@ import typer
 from hardenctl.asking import arguments
 from hardenctl.asking.arguments import OUTPUTS, NameArgument, ReasonOption, TimeoutOption, WaitOption, action_arguments
 from hardenctl.asking.perform import perform
-from hardenctl.cluster.api_cluster import Manifest
 from hardenctl.cluster.session import Session
 from hardenctl.output.outcome import Exit
 from hardenctl.release.lookup import find
 from hardenctl.release.references import References, references_of
 from hardenctl.release.revisions import DIGITS, Stored, before, named, stored_of
 from hardenctl.release.state import serving_of
+from hardened.core.model.manifest import Manifest
 from hardened.errors import ApiFailure
 
 __all__ = ["EXAMPLES", "MORE", "OUTPUTS", "run"]

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from hardenctl.cluster.api_cluster import Manifest
 from hardenctl.cluster.session import Session
 from hardenctl.output import duration, moments
 from hardenctl.output.duration import Deadline
@@ -16,6 +15,7 @@ from hardenctl.release.lookup import find
 from hardenctl.release.stacks import stacks_of
 from hardenctl.release.verdict import ServiceVerdict, verdict_of
 from hardenctl.release.waiting import Waited, wait
+from hardened.core.model.manifest import Manifest
 
 OUTPUTS = ("json", "yaml", "wide", "name")
 EXAMPLES = (

@@ -24,10 +24,12 @@ REREAD = 60.0
 
 @dataclass(frozen=True)
 class CallCredentials:
-    """authorization: the header, "" for none; certificate: the paths of a client certificate and of its key."""
+    """What a call carries to say who calls."""
 
     authorization: str = ""
+    """The header, "" for none."""
     certificate: tuple[str, str] | None = None
+    """The paths of a client certificate and of its key."""
 
 
 class Source(Protocol):

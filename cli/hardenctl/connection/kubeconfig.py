@@ -20,12 +20,16 @@ _LARGEST = 8 * 1024 * 1024
 
 @dataclass(frozen=True)
 class ResolvedContext:
-    """One context, resolved: `cluster` and `user` are its kubeconfig entries, with absolute paths."""
+    """One context of a kubeconfig, resolved."""
 
     context: str
+    """Its name."""
     namespace: str
+    """The one that was named, else the context's own."""
     cluster: Mapping[str, Any]
+    """Its entry in the kubeconfig, with absolute paths."""
     user: Mapping[str, Any]
+    """Its entry in the kubeconfig, with absolute paths."""
 
     @property
     def server(self) -> str:

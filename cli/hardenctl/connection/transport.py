@@ -7,27 +7,38 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class HttpCall:
-    """path: with its query; repeated: headers that may be there more than once; certificate: the paths of a client certificate and of its
-    key, None for the kubeconfig's own; timeout: seconds without a byte, None for no bound; is_stream: the reply is read line by line."""
+    """One request."""
 
     method: str
+    """GET, POST or PATCH."""
     path: str
+    """With its query."""
     body: bytes | None = None
+    """None for none."""
     headers: Mapping[str, str] = field(default_factory=dict)
+    """One value for each name."""
     repeated: Sequence[tuple[str, str]] = ()
+    """Headers that may be there more than once."""
     certificate: tuple[str, str] | None = None
+    """The paths of a client certificate and of its key, None for the kubeconfig's own."""
     timeout: float | None = None
+    """Seconds without a byte, None for no bound."""
     is_stream: bool = False
+    """The reply is read line by line."""
 
 
 @dataclass(frozen=True)
 class HttpReply:
-    """body: complete, unless the call was a stream that succeeded; then `lines` gives it as it comes."""
+    """What came back."""
 
     status: int
+    """The HTTP code."""
     headers: Mapping[str, str]
+    """By name, in any case."""
     body: bytes = b""
+    """Complete, unless the call was a stream that succeeded."""
     lines: Iterable[bytes] = ()
+    """Of such a stream, as they come."""
 
 
 class Transport(Protocol):

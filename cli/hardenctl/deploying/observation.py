@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
-from hardenctl.cluster.api_cluster import Cluster, Manifest
+from hardenctl.cluster.api_cluster import Cluster
 from hardenctl.cluster.paths import (
     CHILD_COLLECTIONS,
     ENDPOINT_SLICES,
@@ -18,7 +18,7 @@ from hardenctl.cluster.paths import (
 )
 from hardenctl.deploying import settings
 from hardened.api import names
-from hardened.core.model.manifest import ChildKey
+from hardened.core.model.manifest import ChildKey, Manifest
 from hardened.core.model.policy import Policy
 from hardened.core.observe.observed import Constraints, Surroundings
 from hardened.errors import Refused, Vanished

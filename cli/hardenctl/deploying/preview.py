@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, assert_never
 
-from hardenctl.cluster.api_cluster import Cluster, Manifest
+from hardenctl.cluster.api_cluster import Cluster
 from hardenctl.deploying.observation import Nowhere, Observation, OnCluster
 from hardened.api.parse import parse
 from hardened.core.desired.children import at_rest
 from hardened.core.hardening import gaps
 from hardened.core.look import Ask, ListConstraints, ListPods, LookAround, Read, Tell, TellFirst, TryOut, Write, snapshot, turn_of
-from hardened.core.model.manifest import ChildKey, key_of
+from hardened.core.model.manifest import ChildKey, Manifest, key_of
 from hardened.core.needs.dependencies import named_services
 from hardened.core.observe.compare import difference
 from hardened.core.observe.observed import Observed
@@ -28,23 +28,30 @@ _ROUNDS = 60
 
 @dataclass(frozen=True)
 class Change:
-    """One write. action: create, update or delete; field: what differs, "" when all of it does; manifest: {} for a deletion."""
+    """One write."""
 
     action: str
+    """create, update or delete."""
     key: ChildKey
+    """Which child."""
     field: str
+    """The first field that differs, "" when all of it does."""
     manifest: Mapping[str, Any]
+    """As it is written, {} for a deletion."""
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """revision: what the spec asks for; changes: in the order of writing; gaps: hardening left open; obstacle: what stops it, or what it
-    waits for, or ""."""
+    """What the operator would do."""
 
     revision: str
+    """The one that the spec asks for."""
     changes: tuple[Change, ...]
+    """In the order of writing."""
     gaps: tuple[str, ...]
+    """Hardening that is left open."""
     obstacle: str
+    """What stops it, or what it waits for; "" for nothing."""
 
 
 def wanted(body: Mapping[str, Any], namespace: str) -> list[Manifest]:

@@ -13,13 +13,18 @@ from hardened.errors import InvalidSpec
 
 @dataclass(frozen=True)
 class Submission:
-    """One object to apply. body: what this manager says; whole: the object as it would then be; document: its file, if it came from one."""
+    """One object to apply."""
 
     namespace: str
+    """Where it goes."""
     name: str
+    """metadata.name."""
     body: dict[str, Any]
+    """What this manager says of it, and all that is sent."""
     whole: Mapping[str, Any]
+    """The object as it would then be."""
     document: Document | None = None
+    """Its file; None where it was made from flags."""
 
 
 def of_document(document: Document, flag: str, context_namespace: str) -> Submission:

@@ -26,12 +26,16 @@ _SHOWN = 50
 
 @dataclass(frozen=True)
 class WrongField:
-    """One wrong field of one file. path: as kubectl prints it, "" for a document as a whole."""
+    """One wrong field of one file."""
 
     source: str
+    """The file, as it was named."""
     place: Position
+    """Where in the file."""
     path: str
+    """As kubectl prints it, "" for a document as a whole."""
     message: str
+    """What is wrong, and how to mend it."""
 
     def __str__(self) -> str:
         field = f"{self.path}: " if self.path else ""
@@ -53,8 +57,11 @@ class Document:
     """A valid HardenedService, as it is to be sent: without what only the server may say."""
 
     source: str
+    """The file, as it was named."""
     root: Node
+    """The document as it is written."""
     body: dict[str, Any]
+    """What is to be sent."""
 
     @property
     def name(self) -> str:

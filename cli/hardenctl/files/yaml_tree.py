@@ -19,10 +19,12 @@ DEEPEST = 64
 
 @dataclass(frozen=True)
 class Position:
-    """Where something begins in a file; both count from 1."""
+    """Where something begins in a file."""
 
     line: int
+    """From 1."""
     column: int
+    """From 1."""
 
 
 class BadYaml(Exception):
@@ -36,14 +38,18 @@ class BadYaml(Exception):
 
 @dataclass
 class Node:
-    """value: a scalar, a list of nodes, or a dict of nodes; keys: where the keys of a dict stand; size: nodes within, aliases expanded;
-    text: of a scalar, as it is written."""
+    """One value, and where it stands."""
 
     value: Any
+    """A scalar, a list of nodes, or a dict of nodes."""
     place: Position
+    """Where it begins."""
     keys: dict[str, Position] = field(default_factory=dict)
+    """Where the keys of a dict stand."""
     size: int = 1
+    """Nodes within, aliases expanded."""
     text: str = ""
+    """Of a scalar, as it is written."""
 
     def plain(self) -> Any:
         """The value without places."""
@@ -127,9 +133,13 @@ class _Open:
     """A mapping or sequence whose end has not come yet."""
 
     node: Node
+    """What it holds so far."""
     anchor: str | None
+    """The name that aliases call it by, None for none."""
     key: str | None = None
+    """Of a mapping: the key whose value comes next."""
     merges: list[Node] = field(default_factory=list)
+    """What << brings in."""
 
     def add(self, node: Node, place: Position) -> None:
         self.node.size += node.size

@@ -29,14 +29,20 @@ _COLORS = re.compile(r"(\x1b\[(?:0|2|31|32|33|36)m)")
 
 @dataclass(frozen=True)
 class Console:
-    """Where output goes. is_quiet: no progress and no advice; is_verbose: also the calls to the API server."""
+    """Where output goes."""
 
     out: TextIO
+    """For data."""
     err: TextIO
+    """For progress, errors and advice."""
     output: str = ""
+    """What -o says, "" for text."""
     is_quiet: bool = False
+    """No progress and no advice."""
     is_verbose: bool = False
+    """Also the calls to the API server."""
     no_color: bool = False
+    """No colour, also on a terminal."""
 
     @classmethod
     def standard(cls, output: str = "", *, is_quiet: bool = False, is_verbose: bool = False, no_color: bool = False) -> "Console":

@@ -38,7 +38,9 @@ class Deadline:
     """A moment on the monotonic clock, or never."""
 
     at: float | None
+    """In its seconds, None for never."""
     clock: Callable[[], float] = time.monotonic
+    """Gives the seconds now."""
 
     @classmethod
     def after(cls, span: float | None, clock: Callable[[], float] = time.monotonic) -> "Deadline":

@@ -11,11 +11,14 @@ _CONFIG_MAPS = {"configMapKeyRef": "name", "configMapRef": "name", "configMap": 
 
 @dataclass(frozen=True)
 class References:
-    """By name, sorted. claims: volumes whose data stays as it is."""
+    """By name, sorted."""
 
     secrets: tuple[str, ...] = ()
+    """Secrets."""
     config_maps: tuple[str, ...] = ()
+    """ConfigMaps."""
     claims: tuple[str, ...] = ()
+    """Volumes whose data stays as it is."""
 
     def __str__(self) -> str:
         """Example: "Secret db, ConfigMap flags, data of claim cache"; "" for none."""

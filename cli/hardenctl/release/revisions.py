@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from hardenctl.cluster.api_cluster import Manifest
 from hardenctl.cluster.paths import children, with_query
 from hardenctl.cluster.session import Session
 from hardenctl.output.outcome import usage
 from hardenctl.release.state import pin_of, release_of, serving_of, stable_of
 from hardenctl.release.verdict import status
 from hardened.api import names
+from hardened.core.model.manifest import Manifest
 from hardened.core.model.marks import NO_MARKS, Marks, marks_of
 from hardened.core.model.release import Rejection
 from hardened.errors import Refused
@@ -22,21 +22,26 @@ _LEAST = 4
 
 @dataclass(frozen=True)
 class Stored:
-    """One revision.
-
-    number: 1 for the first, 0 if unknown; name: of its object, "" if unknown; fields: its part of the spec; is_missing: it was deleted;
-    pinned_under: the key that status rejects it under, "" for none.
-    """
+    """One revision."""
 
     revision: str
+    """Its name: twelve hex digits."""
     image: str
+    """What its pods run, "" if unknown."""
     created_at: str
+    """As the cluster writes it, "" if unknown."""
     number: int = 0
+    """1 for the first, 0 if unknown."""
     name: str = ""
+    """Of its object, "" if unknown."""
     marks: Marks = NO_MARKS
+    """What became of it."""
     fields: Mapping[str, Any] = field(default_factory=dict)
+    """Its part of the spec."""
     is_missing: bool = False
+    """It was deleted."""
     pinned_under: str = ""
+    """The key that status rejects it under, "" for none."""
 
     @property
     def rejection(self) -> Rejection | None:

@@ -4,21 +4,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hardenctl.cluster.api_cluster import Manifest
 from hardenctl.cluster.paths import children, with_query
 from hardenctl.cluster.session import Session
 from hardened.api import names
+from hardened.core.model.manifest import Manifest
 from hardened.errors import ApiFailure
 
 
 @dataclass(frozen=True)
 class RunningStack:
-    """One colour. revision: that it is to run; ready, wanted: pods of that."""
+    """One colour as it runs."""
 
     color: str
+    """blue or green."""
     revision: str
+    """The one that it is to run."""
     ready: int
+    """Pods of that revision that are ready."""
     wanted: int
+    """Pods that there are to be."""
 
 
 def stacks_of(session: Session, live: Mapping[str, Any]) -> tuple[RunningStack, ...]:

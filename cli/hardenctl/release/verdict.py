@@ -9,11 +9,14 @@ from hardenctl.output.outcome import Exit, ResultWord
 
 @dataclass(frozen=True)
 class ServiceVerdict:
-    """result: the word; message: why, for people; reason: of the condition that decided, "" if none did."""
+    """How a service is."""
 
     result: ResultWord
+    """In one word."""
     message: str
+    """Why, for people."""
     reason: str = ""
+    """Of the condition that decided, "" if none did."""
 
     @property
     def is_final(self) -> bool:

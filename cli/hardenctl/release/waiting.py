@@ -22,11 +22,14 @@ _LINE = 240
 
 @dataclass(frozen=True)
 class Waited:
-    """How a wait ended. live: the last state that was seen."""
+    """How a wait ended."""
 
     verdict: ServiceVerdict
+    """How the service is then."""
     live: Mapping[str, Any]
+    """The last state that was seen."""
     code: Exit
+    """Of the process."""
 
 
 def wait(
