@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from hardenctl.release.state import ReleaseReading, image_of, pin_of, release_of, serving_of, stable_of
-from hardenctl.release.verdict import GOING_BACK, Live, is_paused
+from hardenctl.release.steps import is_before_cutover, is_before_promotion, is_going_back, is_moving_traffic
+from hardenctl.release.verdict import Live, is_paused
+from hardened.core.model.release import Step
 
-_BEFORE_APPROVAL = frozenset({"Preflight", "Queued", "Backup", "Migrate", "Preview", "VerifyBefore", "Approval"})
-_BEFORE_CUTOVER = _BEFORE_APPROVAL | {"ScaleUp"}
 _FOLLOW = "status {name} -w"
 
 
@@ -56,7 +56,7 @@ def promote(live: Live, revision: str) -> Assessment:
     release, pin, stable = release_of(live), pin_of(live), stable_of(live)
     if revision and revision == stable:
         return Already(revision, f"revision {_shown(live, revision)} is promoted already")
-    if release is None or release.step == "Keep":
+    if release is None or release.step == Step.KEEP:
         if pin and revision in ("", pin.revision):
             return Nothing(f"revision {_shown(live, pin.revision)} cannot be promoted: {_cause(pin.cause)}", "retry {name}")
         if revision or not stable:
@@ -64,9 +64,9 @@ def promote(live: Live, revision: str) -> Assessment:
         return Already(stable, f"revision {_shown(live, stable)} is promoted already")
     if revision not in ("", release.revision):
         return _another(live, release, revision)
-    if release.step in GOING_BACK:
+    if is_going_back(release.step):
         return Nothing(f"revision {_shown(live, release.revision)} is being taken back", "status {name} -w")
-    if release.is_approved or release.step not in _BEFORE_APPROVAL:
+    if release.is_approved or not is_before_promotion(release.step):
         text = f"revision {_shown(live, release.revision)} is promoted already, and in step {release.step}"
         return Already(release.revision, text, _FOLLOW)
     return ToAsk(release.revision, _released(live, release))
@@ -81,7 +81,7 @@ def abort(live: Live, revision: str) -> Assessment:
         return Nothing("no release is under way", "rollback {name}")
     if revision not in ("", release.revision):
         return _another(live, release, revision)
-    if release.step in GOING_BACK:
+    if is_going_back(release.step):
         return Already(release.revision, f"revision {_shown(live, release.revision)} is being taken back already", _FOLLOW)
     return ToAsk(release.revision, _released(live, release))
 
@@ -124,8 +124,8 @@ def resume(live: Live, _: str) -> Assessment:
 def rollback(live: Live, revision: str) -> Assessment:
     """revision: where to, "" for the one promoted before the one that serves."""
     release, serving = release_of(live), serving_of(live)
-    is_beside = release is not None and release.step in _BEFORE_CUTOVER and not release.is_rollback
-    is_leaving = release is not None and release.revision != revision and release.step not in _BEFORE_CUTOVER | {"Undo", "Keep"}
+    is_beside = release is not None and is_before_cutover(release.step) and not release.is_rollback
+    is_leaving = release is not None and release.revision != revision and is_moving_traffic(release.step)
     if revision and revision == serving and not is_leaving:
         text = f"revision {_shown(live, revision)} serves already"
         return (

@@ -14,6 +14,7 @@ from hardenctl.output.program import PROG
 from hardenctl.release.lookup import find
 from hardenctl.release.revisions import Stored, before, stored_of
 from hardenctl.release.state import release_of, serving_of, stable_of
+from hardened.core.model.release import Step
 
 OUTPUTS = ("wide", "json", "yaml", "name")
 EXAMPLES = (
@@ -84,7 +85,7 @@ def states(each: Stored, live: Mapping[str, Any]) -> list[str]:
     words = {
         "serves": each.revision == serving_of(live),
         "stable": is_stable,
-        f"in {release.step}" if release else "": release is not None and release.revision == each.revision and release.step != "Keep",
+        f"in {release.step}" if release else "": release is not None and release.revision == each.revision and release.step != Step.KEEP,
         "promoted": each.marks.promotion > 0 and not is_stable,
         "taken back": last is not None and last.after_cutover,
         "rejected": last is not None and not last.after_cutover,

@@ -8,6 +8,7 @@ from hardenctl.output.program import PROG
 from hardenctl.release.verdict import ServiceVerdict, is_paused, is_seen, status, verdict_of
 from hardened.api import names
 from hardened.core.model.reasons import Reason
+from hardened.core.model.release import Step
 
 _PODS = "kubectl get pods -n {namespace} -l {label}={name}"
 _BY_REASON = {
@@ -62,7 +63,7 @@ def _template(verdict: ServiceVerdict, live: Mapping[str, Any]) -> str:
             return "{prog} deploy {name} -n {namespace} --image IMAGE"
         case ResultWord.SUSPENDED:
             return 'kubectl patch {singular} {name} -n {namespace} --type merge -p \'{{"spec":{{"suspend":false}}}}\''
-    if verdict.reason == Reason.CONFIG_MISSING and (status(live).get("release") or {}).get("step") == "Preflight":
+    if verdict.reason == Reason.CONFIG_MISSING and (status(live).get("release") or {}).get("step") == Step.PREFLIGHT:
         return "kubectl get configmaps -n {namespace}"  # there is no pod yet
     try:
         return _BY_REASON.get(Reason(verdict.reason), _PODS)

@@ -8,6 +8,7 @@ from hardenctl.cluster.paths import children, with_query
 from hardenctl.cluster.session import Session
 from hardenctl.output.outcome import usage
 from hardenctl.release.state import pin_of, release_of, serving_of, stable_of
+from hardenctl.release.steps import is_taking_over
 from hardenctl.release.verdict import status
 from hardened.api import names
 from hardened.core.model.manifest import Manifest
@@ -101,7 +102,7 @@ def before(kept: list[Stored], live: Mapping[str, Any]) -> Stored | None:
 def _left(live: Mapping[str, Any]) -> str:
     """The revision that a rollback leaves: the one that is released, as soon as clients may be led to it."""
     release = release_of(live)
-    if release and release.step in ("Cutover", "VerifyAfter") and not release.is_rollback:
+    if release and is_taking_over(release.step) and not release.is_rollback:
         return release.revision
     return stable_of(live) or serving_of(live)
 

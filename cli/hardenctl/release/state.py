@@ -10,15 +10,20 @@ from typing import Any
 
 from hardenctl.output.moments import moment, remaining
 from hardenctl.release.verdict import Live, is_paused, is_seen, status
+from hardened.core.model.proof import Counts
+from hardened.core.model.release import Step
 
 
 @dataclass(frozen=True)
 class CheckReading:
-    """One check on the new revision. result: Passed, Failed, or what the operator calls a check that has not ended."""
+    """One check on the new revision."""
 
     name: str
+    """Its name in the spec."""
     result: str
+    """Passed, Failed, or what the operator calls a check that has not ended; "" for one that has not begun."""
     message: str
+    """What it says, "" for nothing."""
 
     def __str__(self) -> str:
         said = f"check {self.name}: {self.result or 'not begun'}"
@@ -26,73 +31,73 @@ class CheckReading:
 
 
 @dataclass(frozen=True)
-class Counts:
-    """What a zero-loss probe has counted: requests, and those of them that failed."""
-
-    requests: int
-    failed: int
-
-    def __str__(self) -> str:
-        return f"{self.requests} requests, {self.failed} failed"
-
-
-@dataclass(frozen=True)
 class ProofReading:
-    """What is known of requests that a release lost. cutover, removal: None for no data; is_removing: more is still counted."""
+    """What is known of requests that a release lost."""
 
     revision: str
+    """The one that was released."""
     cutover: Counts | None = None
+    """While clients were led on; None for no data."""
     removal: Counts | None = None
+    """While the previous pods went; None for no data."""
     is_removing: bool = False
+    """More is still counted."""
 
     def __str__(self) -> str:
-        cutover = f"cutover: {self.cutover or 'no data'}"
-        return f"{cutover}; removal of the previous pods: {'is watched' if self.is_removing else self.removal or 'no data'}"
+        removal = "is watched" if self.is_removing else _counted(self.removal)
+        return f"cutover: {_counted(self.cutover)}; removal of the previous pods: {removal}"
 
 
 @dataclass(frozen=True)
 class ReleaseReading:
-    """A release at work.
-
-    step: where it is; deadline: when the step has failed (in Approval: is over); is_paused: a person holds it; remaining: what was left of
-    the deadline then, as the operator wrote it; is_approved: a person promoted it; is_rollback: it is gone back to, by hand or since the
-    spec asks for it; is_back: in SwitchBack, traffic has left it.
-    """
+    """A release at work."""
 
     revision: str
+    """The one that is released."""
     color: str
+    """Where it runs."""
     step: str
+    """Where it is, as it is written: see steps."""
     is_paused: bool = False
+    """A person holds it."""
     is_approved: bool = False
+    """A person promoted it."""
     is_rollback: bool = False
+    """It is gone back to, by hand or since the spec asks for it."""
     is_back: bool = False
+    """In SwitchBack: traffic has left it."""
     remaining: str = ""
+    """What was left of the deadline when it was paused, as the operator wrote it."""
     deadline: datetime | None = None
+    """When the step has failed; in Approval: when it is promoted by itself."""
     window_ends_at: datetime | None = None
+    """Of VerifyAfter."""
     keep_until: datetime | None = None
+    """How long the previous colour is kept."""
     checks: tuple[CheckReading, ...] = ()
+    """In the order of the status."""
 
     def timing(self, now: datetime) -> str:
         """What the step waits for, and how long yet. Example: "9m12s left"."""
         if self.is_paused:
             return f"paused, with {self.remaining} left" if self.remaining else "paused"
         match self.step:
-            case "Approval" if self.is_approved:
+            case Step.APPROVAL if self.is_approved:
                 return "waits until fewer releases are at work"
-            case "Approval":
+            case Step.APPROVAL:
                 left = remaining(self.deadline, now)
                 return "waits to be promoted" + (f", promoted by itself in {left}" if left else "")
-            case "VerifyAfter":
+            case Step.VERIFY_AFTER:
                 left = remaining(self.window_ends_at, now)
                 return ("waits for results" if left == "0s" else f"the window ends in {left}") if left else ""
-            case "Keep":
+            case Step.KEEP:
                 left = remaining(self.keep_until, now)
                 return f"the previous colour is kept for {left} more" if left else ""
-            case "SwitchBack":
+            case Step.SWITCH_BACK:
                 return "traffic is back, its pods stay for a moment" if self.is_back else "traffic is led back"
-            case "Preflight":
+            case Step.PREFLIGHT:
                 return "waits for what it needs"
-            case "Undo":
+            case Step.UNDO:
                 return "its migration is undone"
         left = remaining(self.deadline, now)
         return f"{left} left" if left else ""
@@ -100,13 +105,18 @@ class ReleaseReading:
 
 @dataclass(frozen=True)
 class PinReading:
-    """Why the revision that the spec asks for is not released. key: what its rejection is remembered by."""
+    """Why the revision that the spec asks for is not released."""
 
     revision: str
+    """That revision."""
     reason: str
+    """In one word."""
     message: str
+    """In a sentence."""
     after_cutover: bool = False
+    """It had served by then, and was taken back."""
     key: str = ""
+    """What its rejection is remembered by."""
 
     @property
     def cause(self) -> str:
@@ -182,6 +192,10 @@ def _wanted(live: Live) -> str:
 def _check(found: Mapping[str, Any]) -> CheckReading:
     name, result, message = (" ".join(str(found.get(key, "")).split()) for key in ("name", "result", "message"))
     return CheckReading(name, result, message)
+
+
+def _counted(counts: Counts | None) -> str:
+    return f"{counts.requests} requests, {counts.failed} failed" if counts else "no data"
 
 
 def _counts(found: Any) -> Counts | None:

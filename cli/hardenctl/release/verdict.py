@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from hardenctl.output.outcome import Exit, ResultWord
+from hardenctl.release.steps import is_going_back
+from hardened.core.model.release import Step
 
 
 @dataclass(frozen=True)
@@ -37,9 +39,6 @@ class ServiceVerdict:
         return Exit.OK if is_good else Exit.FAILED
 
 
-#: The steps of a release in which what it did is taken back.
-GOING_BACK = frozenset({"SwitchBack", "Undo"})
-
 Live = Mapping[str, Any]
 VerdictRule = Callable[[Live], ServiceVerdict | None]
 
@@ -69,7 +68,7 @@ def is_paused(live: Live) -> bool:
 def waits_for_approval(live: Live) -> bool:
     """The release goes on when a person promotes it, and not before: nobody has, and nobody holds it for another reason."""
     release = _release(live)
-    return release.get("step") == "Approval" and not release.get("approved") and not is_paused(live)
+    return release.get("step") == Step.APPROVAL and not release.get("approved") and not is_paused(live)
 
 
 def _release(live: Live) -> Mapping[str, Any]:
@@ -100,7 +99,7 @@ def _suspended(live: Live) -> ServiceVerdict | None:
 
 def _going_back(live: Live) -> ServiceVerdict | None:
     # What has failed is said at once; that the previous version serves, and that its data is as it was, only afterwards.
-    is_under_way = status(live).get("phase") in _TAKEN_BACK and _release(live).get("step") in GOING_BACK
+    is_under_way = status(live).get("phase") in _TAKEN_BACK and is_going_back(str(_release(live).get("step")))
     return _from_ready(live, ResultWord.PROGRESSING) if is_under_way else None
 
 

@@ -22,7 +22,8 @@ NOBODY: dict[str, Any] = {"observedGeneration": -1}
         pytest.param("Promote", APPROVAL, NEW, ToAsk, NEW, id="the one that was named is promoted"),
         pytest.param("Promote", APPROVAL, OTHER, Nothing, "is being released, not", id="another one than waits is not promoted"),
         pytest.param("Promote", releasing("VerifyBefore"), "", ToAsk, NEW, id="a promotion before the checks are over is for the operator"),
-        pytest.param("Promote", releasing("Queued"), "", ToAsk, NEW, id="so is one in a step of a newer operator"),
+        pytest.param("Promote", releasing("Queued"), "", ToAsk, NEW, id="so is one while it waits for a place"),
+        pytest.param("Promote", releasing("Backup"), "", ToAsk, NEW, id="so is one in a step of a newer operator"),
         pytest.param("Promote", releasing("Approval", approved=True), "", Already, NEW, id="nobody promotes twice"),
         pytest.param("Promote", releasing("ScaleUp"), "", Already, NEW, id="what takes over is promoted"),
         pytest.param("Promote", kept(), "", Already, NEW, id="what was promoted is promoted"),
@@ -55,6 +56,9 @@ NOBODY: dict[str, Any] = {"observedGeneration": -1}
         pytest.param("Rollback", kept(), REVISION, ToAsk, REVISION, id="to where it was asked for"),
         pytest.param("Rollback", kept(), NEW, Already, NEW, id="it serves already"),
         pytest.param("Rollback", releasing("VerifyAfter"), REVISION, ToAsk, REVISION, id="away from what just took over"),
+        pytest.param(
+            "Rollback", releasing("Backup"), REVISION, Already, REVISION, id="what serves serves, beside a step of a newer operator"
+        ),
         pytest.param("Rollback", NOBODY, "", ToAsk, "", id="before the first look it is the operator who refuses"),
     ],
 )
