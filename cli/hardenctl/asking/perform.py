@@ -26,19 +26,19 @@ Addition = Callable[[Manifest], tuple[Sequence[str], Mapping[str, Any]]]
 
 def perform(session: Session, live: Manifest, wanted: ActionArguments, add: Addition = lambda _: ((), {})) -> Exit:
     """Asks, unless it is so already, and tells. live: the service as it was found. Raises CommandEnd for what cannot be asked."""
-    stakes = ASSESSMENTS[wanted.action](live, wanted.revision)
-    match stakes:
+    found = ASSESSMENTS[wanted.action](live, wanted.revision)
+    match found:
         case Already():
-            ended = Ended(ResultWord.UNCHANGED, Exit.OK, stakes.revision, stakes.message, next_step=_command(session, wanted, stakes.then))
+            ended = Ended(ResultWord.UNCHANGED, Exit.OK, found.revision, found.message, next_step=_command(session, wanted, found.then))
         case Nothing():
-            step = _command(session, wanted, stakes.instead)
-            raise CommandEnd(stakes.message, result=ResultWord.REFUSED, code=Exit.REFUSED, next_step=step)
+            step = _command(session, wanted, found.instead)
+            raise CommandEnd(found.message, result=ResultWord.REFUSED, code=Exit.REFUSED, next_step=step)
         case ToAsk():
             likely = f"; that should be {wanted.likely}" if wanted.likely else ""
-            session.console.progress(printable(f"{wanted.verb} of {called(live)}: {stakes.what}{likely}"))
-            if stakes.warning:
-                session.console.warn(stakes.warning)
-            ended = _asked(session, live, wanted, stakes, add)
+            session.console.progress(printable(f"{wanted.verb} of {called(live)}: {found.what}{likely}"))
+            if found.warning:
+                session.console.warn(found.warning)
+            ended = _asked(session, live, wanted, found, add)
         case _ as other:
             assert_never(other)
     tell(session, live, wanted, ended)

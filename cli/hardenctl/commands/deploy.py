@@ -55,12 +55,12 @@ def run(
     span = duration.seconds(timeout, "--timeout")
     _check_words("--wait", wait_for, (*_GOALS, "none"))
     _check_words("--dry-run", dry_run, ("", "client", "server", "none"))
-    releases = _releases(session, name, image, files or [], port, replicas, needs_cluster=dry_run != "client")
+    submissions = _submissions(session, name, image, files or [], port, replicas, needs_cluster=dry_run != "client")
     if dry_run in ("client", "server"):
         from hardenctl.deploying.dry_run import show  # loads the models
 
-        return show(session, releases, is_server=dry_run == "server", force=force_conflicts)
-    applied = _apply_all(session, releases, force_conflicts)
+        return show(session, submissions, is_server=dry_run == "server", force=force_conflicts)
+    applied = _apply_all(session, submissions, force_conflicts)
     if wait_for == "none":
         return _without_waiting(session, applied)
     return _wait_all(session, applied, span, _GOALS[wait_for])
@@ -75,7 +75,7 @@ def _check_words(flag: str, given: str, known: Sequence[str]) -> None:
         raise usage(f"{flag}={given} is not known", f"it takes {' or '.join(filter(None, known))}")
 
 
-def _releases(
+def _submissions(
     session: Session, name: str, image: str, files: list[str], port: int | None, replicas: int | None, *, needs_cluster: bool
 ) -> list[Submission]:
     if bool(image) == bool(files):
@@ -106,13 +106,13 @@ class Applied:
     """created, configured or unchanged; applied where what was there before may not be read."""
 
 
-def _apply_all(session: Session, releases: Sequence[Submission], force: bool) -> list[Applied]:
-    if len(releases) > 1:
+def _apply_all(session: Session, submissions: Sequence[Submission], force: bool) -> list[Applied]:
+    if len(submissions) > 1:
         # What the server would refuse of the last must not be found out after the first was changed.
-        for each in releases:
+        for each in submissions:
             apply_one(session, each, force=force, dry_run=True)
     applied = []
-    for each in releases:
+    for each in submissions:
         change = _change_by(session, each)
         live = apply_one(session, each, force=force)
         found = Applied(live, change(live))

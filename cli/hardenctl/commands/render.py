@@ -29,8 +29,8 @@ def run(
     """By the operator's own core."""
     if not files:
         raise usage("render needs a file", f"{PROG} render -f FILE")
-    releases = [of_document(document, session.flags.namespace, "default") for document in read(files)]
-    children = [child for each in releases for child in wanted(each.body, each.namespace)]
+    submissions = [of_document(document, session.flags.namespace, "default") for document in read(files)]
+    children = [child for each in submissions for child in wanted(each.body, each.namespace)]
     console = session.console
     match console.output:
         case "json":
@@ -39,6 +39,6 @@ def run(
             for child in children:
                 console.print(f"{child['kind'].lower()}/{child['metadata']['name']}")
         case _:
-            called = ", ".join(f"{each.namespace}/{each.name}" for each in releases)
+            called = ", ".join(f"{each.namespace}/{each.name}" for each in submissions)
             console.print("\n---\n".join([_NOTE.format(names=called), *map(as_yaml, children)]))
     return Exit.OK

@@ -12,10 +12,10 @@ from hardenctl.output.outcome import Exit, ResultWord
 from hardened.errors import Refused
 
 
-def show(session: Session, releases: Sequence[Submission], *, is_server: bool, force: bool) -> Exit:
+def show(session: Session, submissions: Sequence[Submission], *, is_server: bool, force: bool) -> Exit:
     """is_server: each object goes through the server's own checks, and is compared with the children that are there."""
     console = session.console
-    found = [(each, _preview(session, each, is_server, force)) for each in releases]
+    found = [(each, _preview(session, each, is_server, force)) for each in submissions]
     if console.output == "json":
         console.data({"result": str(ResultWord.OK), "services": [_data(each, seen) for each, seen in found]})
     elif console.output == "yaml":
