@@ -4,13 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from hardenctl.cluster.paths import children, with_query
 from hardenctl.cluster.session import Session
 from hardenctl.output.outcome import usage
+from hardenctl.release.children import children_of
 from hardenctl.release.state import pin_of, release_of, serving_of, stable_of
 from hardenctl.release.steps import is_taking_over
 from hardenctl.release.verdict import status
-from hardened.api import names
 from hardened.core.model.manifest import Manifest
 from hardened.core.model.marks import NO_MARKS, Marks, marks_of
 from hardened.core.model.release import Rejection
@@ -61,14 +60,12 @@ def stored_of(session: Session, live: Mapping[str, Any], tell: Callable[[str], N
 
     Who may not read them gets what status says: no numbers, and not what became of each. Raises ApiFailure.
     """
-    meta = live["metadata"]
-    path = with_query(children("ControllerRevision", meta["namespace"]), labelSelector=f"{names.SERVICE_LABEL}={meta['name']}")
     try:
-        items = session.cluster.get(path).get("items") or ()
+        items = children_of(session, live, "ControllerRevision")
     except Refused as error:
         tell(f"what became of each revision is not known, for want of the right to list controllerrevisions: {error}")
-        items = ()
-    found = {each.revision: each for item in items if _is_of(item, meta) for each in [_stored(item, live)]}
+        items = []
+    found = {each.revision: each for item in items for each in [_stored(item, live)]}
     for entry in status(live).get("history") or ():
         if isinstance(entry, Mapping) and entry.get("revision"):
             known = Stored(
@@ -125,8 +122,3 @@ def _stored(live: Manifest, owner: Mapping[str, Any]) -> Stored:
         fields=fields or {},
         pinned_under=pin.key if pin and pin.revision == revision else "",
     )
-
-
-def _is_of(child: Manifest, owner: Mapping[str, Any]) -> bool:
-    references = child["metadata"].get("ownerReferences") or ()
-    return not references or any(reference.get("uid") == owner.get("uid") for reference in references)

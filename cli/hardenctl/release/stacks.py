@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hardenctl.cluster.paths import children, with_query
 from hardenctl.cluster.session import Session
+from hardenctl.release.children import children_of
 from hardened.api import names
 from hardened.core.model.manifest import Manifest
 from hardened.errors import ApiFailure
@@ -27,14 +27,12 @@ class RunningStack:
 
 def stacks_of(session: Session, live: Mapping[str, Any]) -> tuple[RunningStack, ...]:
     """The colours of a service, by name. Who may not read Deployments learns of none: the rest of a status is worth showing."""
-    meta = live["metadata"]
-    path = with_query(children("Deployment", meta["namespace"]), labelSelector=f"{names.SERVICE_LABEL}={meta['name']}")
     try:
-        found = session.cluster.get(path).get("items") or ()
+        found = children_of(session, live, "Deployment")
     except ApiFailure as error:
         session.console.trace(f"the colours are not shown: {error}")
         return ()
-    stacks = [_stack(each) for each in found if _is_of(each, meta)]
+    stacks = [_stack(each) for each in found]
     return tuple(sorted((s for s in stacks if s.color), key=lambda s: s.color))
 
 
@@ -49,8 +47,3 @@ def _stack(live: Manifest) -> RunningStack:
         ready=max(0, int(status.get("readyReplicas") or 0) - max(0, others)),
         wanted=int(spec.get("replicas", 1)),
     )
-
-
-def _is_of(child: Manifest, owner: Mapping[str, Any]) -> bool:
-    references = child["metadata"].get("ownerReferences") or ()
-    return not references or any(reference.get("uid") == owner.get("uid") for reference in references)
