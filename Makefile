@@ -5,6 +5,7 @@ UV      ?= uv
 BIN     := .venv/bin
 PY      := $(BIN)/python
 READY   := .venv/.installed
+REPORT  := --junitxml=build/cluster.xml -o junit_duration_report=call
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check lint unit e2e bench gen cluster install load down lock .venv
@@ -28,10 +29,11 @@ lint: $(READY)
 unit: $(READY)
 	$(BIN)/pytest -n 2
 
-# loadgroup hands out one test at a time to whoever is free: some take a tenth of a second, and some three minutes.
+# loadgroup hands out one test at a time to whoever is free, in the order of conftest.py: the longest first, as e2e/long_tests.toml knows
+# them from the report of an earlier run.
 test: check ## check, the whole of what it samples, and one case of every promise on a real cluster
 	$(BIN)/pytest -n 2 -m exhaustive
-	$(BIN)/pytest -n auto --dist loadgroup -m "cluster and not full"
+	$(BIN)/pytest -n auto --dist loadgroup --no-loadscope-reorder -m "cluster and not full" $(REPORT)
 
 e2e: $(READY) ## the promises at full size, on a cluster of their own
 	$(PY) -m e2e.run

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from itertools import groupby
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-from e2e import lanes
+from e2e import order, workers
 from e2e.cluster import Provider, choose
 from e2e.cluster.local.cluster import LocalCluster
 from e2e.install import install
@@ -18,9 +18,9 @@ from e2e.samples import sample
 from e2e.workloads.build import build
 
 #: With a name of its own for each process that runs tests side by side: one may stop what another one's tests need.
-CLUSTER = lanes.own(os.environ.get("CLUSTER", "test"))
+CLUSTER = workers.own_name(os.environ.get("CLUSTER", "test"))
 #: Processes that `pytest -n auto` runs side by side. They mostly wait, and each has a cluster of its own to pay for.
-LANES = 2
+WORKERS = 2
 
 # How long one example takes is the machine's affair: on a busy one it says nothing of the code. A test as a whole has its time-out.
 settings.register_profile("untimed", deadline=None)
@@ -29,12 +29,27 @@ settings.load_profile("untimed")
 
 def pytest_xdist_auto_num_workers() -> int:
     """One process, and none beside it, where there is only the cluster that HARDENED_KUBECONFIG names."""
-    return 0 if os.environ.get("HARDENED_KUBECONFIG") else LANES
+    return 0 if os.environ.get("HARDENED_KUBECONFIG") else WORKERS
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of a file whose tests are `sampled`, all but the sample are `full`. Before pytest chooses by marks."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None]:
+    """Marks what is not in a sample before pytest chooses by marks, and orders what it has chosen where processes share it."""
+    _mark_all_but_samples(items)
+    yield
+    if hasattr(config, "workerinput"):
+        seconds = order.known()
+        items[:] = order.longest_first(items, unit=_unit, seconds=lambda item: seconds.get(order.function_of(item.nodeid), 0))
+
+
+def _unit(item: pytest.Item) -> str:
+    """What pytest-xdist hands out as one: a group, or else the test."""
+    mark = item.get_closest_marker("xdist_group")
+    return str(mark.args[0]) if mark else item.nodeid
+
+
+def _mark_all_but_samples(items: list[pytest.Item]) -> None:
+    """Of a file whose tests are `sampled`, all but the sample are `full`."""
     marked = [item for item in items if item.get_closest_marker("sampled")]
     for _, group in groupby(marked, key=lambda item: item.path):
         cases = list(group)

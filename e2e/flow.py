@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 from e2e.faults import Fault, Plan
 from e2e.kube import Kube, is_ready
-from e2e.rig import Run, fresh_namespace, operator_behind, snapshot, web
+from e2e.rig import Act, Run, fresh_namespace, operator_behind, snapshot, web
 from e2e.sweep import Outcome
 
 #: Seconds for one step of a flow to end in Ready, faults and restarts included: the longest single fault is a Retry-After of 30 s.
 STEP_SECONDS = 120.0
 #: Seconds without a write that count as quiet in a single run; a bulk run looks for longer.
 QUIET_SECONDS = 3.0
-
-Step = Callable[[Run], Awaitable[None]]
 
 
 async def create(run: Run) -> None:
@@ -54,7 +52,7 @@ async def _ready(run: Run) -> None:
 
 
 #: Creation and edits, and a deletion with what follows it.
-FLOW: tuple[Step, ...] = (create, edit, retire_ports, recreate)
+FLOW: tuple[Act, ...] = (create, edit, retire_ports, recreate)
 
 
 async def run_clean(kube: Kube, kubeconfig: Path, folder: Path) -> Outcome:

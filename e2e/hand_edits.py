@@ -8,7 +8,7 @@ from e2e.releases import ready_reason, serving_color
 from e2e.rig import MERCY, Run
 from hardened.core.model.target import other
 
-PROMOTED, REJECTED, TAKEN_BACK = "promoted", "rejected", "taken back"
+PROMOTED, REJECTED, ROLLED_BACK = "promoted", "rejected", "rolled back"
 
 #: Of the Service, by a merge patch.
 PATCHES: dict[str, Body] = {
@@ -38,11 +38,11 @@ def ends_after(step: str, edit: str) -> frozenset[str]:
     Examples: ("Preview", "selector-stripped") -> promoted; ("VerifyAfter", "selector-stripped") -> taken back.
     """
     if step in ("ScaleUp", "Cutover"):
-        return frozenset({PROMOTED, REJECTED, TAKEN_BACK})
+        return frozenset({PROMOTED, REJECTED, ROLLED_BACK})
     if step == "VerifyAfter":
         if edit == "other-deleted" or edit in LEADS_ASTRAY:
-            return frozenset({TAKEN_BACK})
-        return frozenset({PROMOTED, TAKEN_BACK}) if edit == "port-edited" else frozenset({PROMOTED})
+            return frozenset({ROLLED_BACK})
+        return frozenset({PROMOTED, ROLLED_BACK}) if edit == "port-edited" else frozenset({PROMOTED})
     # Its check asked the pods that went.
     return frozenset({PROMOTED, REJECTED}) if (step, edit) == ("VerifyBefore", "other-deleted") else frozenset({PROMOTED})
 
@@ -53,7 +53,7 @@ def end_of(live: Body | None) -> str:
         return PROMOTED
     if ready_reason("Rejected")(live):
         return REJECTED
-    return TAKEN_BACK if ready_reason("RolledBack")(live) else ""
+    return ROLLED_BACK if ready_reason("RolledBack")(live) else ""
 
 
 def leads_after(step: str, edit: str) -> frozenset[str]:

@@ -12,13 +12,12 @@ import typer
 from hardened import __version__
 from hardened.api.names import GROUP, PLURAL
 
-from .cluster import images, tools
+from .cluster import Provider, choose, images, tools
 from .cluster.command import Argument, attempt, run
 from .cluster.errors import ClusterError
 from .cluster.existing import ExistingCluster
 from .cluster.program import run_program
 from .cluster.progress import say, span, step
-from .cluster.provider import Provider, choose
 
 ROOT = Path(__file__).resolve().parent.parent
 CHART = ROOT / "charts/hardened-operator"

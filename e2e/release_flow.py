@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from e2e.kube import Body, is_ready
 from e2e.releases import TERMS, ready_reason, released, step_of
-from e2e.rig import Run, serve
+from e2e.rig import Act, Run, serve
 
 #: Seconds for a flow to be over: what is kept, the longest single fault (a Retry-After of 30 s, a pause of 60 s), and a new leader.
 FLOW_SECONDS = 240.0
 #: Seconds without a write that count as quiet.
 QUIET_SECONDS = 3.0
-
-Step = Callable[[Run], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -29,8 +27,8 @@ class Flow:
     """
 
     name: str
-    prepare: Step
-    change: Step
+    prepare: Act
+    change: Act
     is_over: Callable[[Body | None], bool]
     selected: tuple[str, ...]
     told: frozenset[str]
@@ -56,7 +54,7 @@ def terms(keep: str, **verify: Any) -> dict[str, Any]:
     }
 
 
-def serves(spec: Mapping[str, Any]) -> Step:
+def serves(spec: Mapping[str, Any]) -> Act:
     """The first version runs, and nothing is left to do."""
 
     async def step(run: Run) -> None:
@@ -66,7 +64,7 @@ def serves(spec: Mapping[str, Any]) -> Step:
     return step
 
 
-def serves_with_previous(spec: Mapping[str, Any]) -> Step:
+def serves_with_previous(spec: Mapping[str, Any]) -> Act:
     """The second version runs, and the first one is kept beside it."""
 
     async def step(run: Run) -> None:
@@ -77,7 +75,7 @@ def serves_with_previous(spec: Mapping[str, Any]) -> Step:
     return step
 
 
-def releases(spec: Mapping[str, Any]) -> Step:
+def releases(spec: Mapping[str, Any]) -> Act:
     """Somebody applies the second version."""
 
     async def step(run: Run) -> None:
@@ -117,7 +115,7 @@ def is_done_as(reason: str) -> Callable[[Body | None], bool]:
 _SHORT, _LONG = terms(SHORT_KEEP), terms(LONG_KEEP)
 _REFUSED = terms(SHORT_KEEP, beforeCutover=[ONLY_V1])
 # The check takes some 3 s: were the window as short, whether the zero-loss probe is ended first would differ from run to run.
-_TAKEN_BACK = terms(SHORT_KEEP, afterCutover={"window": "20s", "checks": [ONLY_V1]})
+_ROLLED_BACK = terms(SHORT_KEEP, afterCutover={"window": "20s", "checks": [ONLY_V1]})
 _PROMOTED = frozenset({"ReleaseStarted", "SwitchedOver", "Promoted"})
 _BOTH = frozenset({"v1", "v2"})
 
@@ -136,10 +134,10 @@ REJECTED = Flow(
     frozenset({"v1"}),
     3,
 )
-TAKEN_BACK = Flow(
-    "taken back",
-    serves(_TAKEN_BACK),
-    releases(_TAKEN_BACK),
+ROLLED_BACK = Flow(
+    "rolled back",
+    serves(_ROLLED_BACK),
+    releases(_ROLLED_BACK),
     is_done_as("RolledBack"),
     ("blue", "green", "blue"),
     frozenset({"ReleaseStarted", "SwitchedOver", "SwitchingBack", "RolledBack"}),
@@ -147,7 +145,7 @@ TAKEN_BACK = Flow(
     _BOTH,
     6,
 )
-ROLLED_BACK = Flow(
+ROLLED_BACK_BY_HAND = Flow(
     "rolled back by hand",
     serves_with_previous(_LONG),
     rolls_back,

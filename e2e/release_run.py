@@ -13,13 +13,13 @@ from typing import Any
 
 from e2e.cluster.local.cluster import LocalCluster
 from e2e.faults import Answer, Drop, Fault, Moment, Plan, Silence
+from e2e.invariants import watching
 from e2e.kube import Kube
 from e2e.release_flow import FLOW_SECONDS, QUIET_SECONDS, Flow
 from e2e.releases import TERMS, step_of
 from e2e.rig import Run, fresh_namespace, operator_behind, snapshot
 from e2e.sweep import Outcome
 from e2e.traffic import Sent, sending
-from e2e.watchman import watching
 
 #: Requests per second, each on a connection of its own.
 RATE = 50
@@ -77,7 +77,7 @@ async def measure(
     run, begun = runs[0], time.monotonic()
     told_before = await _told(run)
     async with contextlib.AsyncExitStack() as stack:
-        watchman = await stack.enter_async_context(watching(run))
+        monitor = await stack.enter_async_context(watching(run))
         traffic = await stack.enter_async_context(sending(local, run.kube, run.namespace, rate=RATE))
         # Nothing comes between the two: a fault counts the calls that the plans were enumerated from.
         since = len(run.proxy.calls)
@@ -89,8 +89,8 @@ async def measure(
         state = await _settled(runs, clean)
     told = await _told_at_last(run, told_before, flow, is_all=_is_all_told(run, faults))
     hits = sum(run.proxy.hits(fault) for fault in faults)
-    seen = watchman.wrongs(replicas=TERMS["replicas"], keep=flow.keep)
-    wrongs = (*seen, *_selected(flow, watchman.selected), *told, *_answered(flow, traffic.sent))
+    seen = monitor.wrongs(replicas=TERMS["replicas"], keep=flow.keep)
+    wrongs = (*seen, *_selected(flow, monitor.selected), *told, *_answered(flow, traffic.sent))
     return Outcome({END: state}, run.proxy.calls[since:], time.monotonic() - begun, hits, len(run.operator.exits), wrongs)
 
 

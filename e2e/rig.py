@@ -9,7 +9,7 @@ import socket
 import sys
 import time
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -120,6 +120,10 @@ class Run:
     began: float = field(default_factory=time.monotonic)
 
 
+#: What somebody does, or a check of it.
+Act = Callable[[Run], Awaitable[None]]
+
+
 @contextlib.asynccontextmanager
 async def operator_behind(
     kube: Kube,
@@ -172,6 +176,23 @@ async def running(
         operator_behind(kube, kubeconfig, folder, faults, namespace=namespace, settings=settings) as run,
     ):
         yield run
+
+
+async def side_by_side(kubeconfig: Path, folder: Path, cases: Collection[str], act: Callable[[Run, str], Awaitable[None]]) -> None:
+    """What mostly waits, for all cases at once: one operator, a fresh namespace for each. Raises all that failed, each with its case."""
+    async with Kube(kubeconfig) as kube, contextlib.AsyncExitStack() as stack:
+        namespaces = [await stack.enter_async_context(fresh_namespace(kube, "case")) for _ in cases]
+        settings = {"HARDENED_NAMESPACES": ",".join(namespaces)}
+        run = await stack.enter_async_context(operator_behind(kube, kubeconfig, folder, namespace=namespaces[0], settings=settings))
+        runs = [Run(kube, namespace, run.proxy, run.operator) for namespace in namespaces]
+        found = await asyncio.gather(*(act(each, case) for each, case in zip(runs, cases, strict=True)), return_exceptions=True)
+    failed = []
+    for case, error in zip(cases, found, strict=True):
+        if isinstance(error, Exception):
+            error.add_note(f"in the case {case}")
+            failed.append(error)
+    if failed:
+        raise ExceptionGroup(f"{len(failed)} of {len(cases)} cases failed", failed)
 
 
 async def serve(run: Run, manifest: Body | None = None, *, within: float = 60.0) -> Body:

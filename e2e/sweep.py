@@ -14,7 +14,7 @@ from e2e.figures import figures
 from e2e.samples import number_of, sample
 
 #: Runs side by side: each is one Python process that mostly waits.
-LANES = int(os.environ.get("HARDENED_LANES", "4"))
+AT_ONCE = int(os.environ.get("HARDENED_AT_ONCE", "4"))
 
 CONFLICT = 409
 

@@ -31,30 +31,30 @@ With `image` and one port, a service gets: {DEFAULT_REPLICAS} replicas, spread o
 (root is refused) with a read-only root and a writable `/tmp`, no capabilities, the runtime's seccomp profile, no service account token;
 requests of {_listed(DEFAULT_REQUESTS)} and limits of {_listed(DEFAULT_LIMITS)};
 a TCP readiness probe on that port; 5 s of preStop sleep and 30 s of grace; a disruption budget of one pod; a NetworkPolicy that
-closes every other port, and says nothing of where pods connect to without `network.egressTo`. The `Hardened`
+closes every other port, and does not restrict where pods connect to unless `network.egressTo` is set. The `Hardened`
 condition lists what is left for the team to do.
 
-A change of any of these makes a new revision: {", ".join(f"`{name}`" for name in REVISION_FIELDS)}.
+A change of any of these creates a new revision: {", ".join(f"`{name}`" for name in REVISION_FIELDS)}.
 Everything else applies at once.
 
 ## Fields of `spec`
 
-| field | type | bounds | when left out | |
+| field | type | bounds | default | |
 |---|---|---|---|---|
 """
 _RULES = "\n## Rules that span fields\n\n"
 _CHANGES = """
 ## Changes that are refused
 
-The API server would refuse them further on, or only pretend to make them. A remedy stands with each.
+Kubernetes would refuse these changes later, or accept them without effect. Each line names the remedy.
 
 """
 _ACTION = """
 ## Fields of `spec` of a HardenedServiceAction
 
-It asks for one thing, once, and never changes.
+An action requests one thing, once, and never changes.
 
-| field | type | bounds | when left out | |
+| field | type | bounds | default | |
 |---|---|---|---|---|
 """
 _REASONS = "\n## Condition reasons\n\n| reason | meaning |\n|---|---|\n"
@@ -66,7 +66,7 @@ _EXITS = """
 | 0 | ok |
 | 1 | failed, degraded, or findings |
 | 2 | wrong usage, or an invalid file |
-| 3 | the new version was rejected or taken back, and the previous one serves |
+| 3 | the new version was rejected or rolled back, and the previous one serves |
 | 4 | refused by the cluster, or by the operator |
 | 124 | the wait timed out |
 | 130 | interrupted |

@@ -8,8 +8,8 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from hardenctl.output.program import PROG
 from hardenctl.plain_values import plain
-from hardenctl.program import PROG
 
 #: The verbs, in the order of the help, each with its summary. The module `hardenctl.commands.<verb>` does the work.
 VERBS = {

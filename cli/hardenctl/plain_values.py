@@ -13,9 +13,10 @@ from typer.core import TyperCommand
 
 @dataclass(frozen=True)
 class PlainValue:
-    """Coerces one option's value. is_number: to a whole number; otherwise it stays as it is."""
+    """Coerces one option's value."""
 
     is_number: bool
+    """To a whole number; otherwise it stays as it is."""
 
     def coerce(self, value: Any, param: Any, ctx: Any) -> Any:
         """None where the option was left out. Raises typer.BadParameter."""

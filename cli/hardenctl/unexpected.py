@@ -3,16 +3,16 @@
 import re
 import traceback
 
-from hardenctl.outcome import Stop
+from hardenctl.output.outcome import CommandEnd
 
 _USERINFO = re.compile(r"//[^\s'\"]*@")
 
 
-def told(error: Exception, *, is_verbose: bool) -> Stop:
+def told(error: Exception, *, is_verbose: bool) -> CommandEnd:
     """The end of the command that nobody foresaw. is_verbose: where it happened has been shown already."""
     said = next(iter(_without_passwords(str(error)).splitlines()), "")
     text = f"unexpected: {type(error).__name__}" + (f": {said}" if said else "")
-    return Stop(text, hint="" if is_verbose else "run again with -v for where")
+    return CommandEnd(text, hint="" if is_verbose else "run again with -v for where")
 
 
 def where(error: Exception) -> str:

@@ -10,11 +10,11 @@ from typing import Annotated, Any, Protocol, get_type_hints
 import typer
 import typer.main
 
-from hardenctl.outcome import Exit, Result, Stop, usage
-from hardenctl.output import Console
+from hardenctl.cluster.session import Flags, Session
+from hardenctl.output.console import Console
+from hardenctl.output.outcome import CommandEnd, Exit, ResultWord, usage
+from hardenctl.output.program import PROG
 from hardenctl.plain_values import PlainCommand
-from hardenctl.program import PROG
-from hardenctl.session import Flags, Session
 from hardened.errors import ApiFailure, HardenedError
 
 #: A verb's work. Its first parameter is the Session; the others become its own arguments and options.
@@ -75,16 +75,16 @@ def _ended(name: str, work: Work, outputs: Sequence[str], session: Session, give
         if console.output not in ("", *outputs):
             raise usage(f"-o {console.output} is not known to {name}", f"it takes {', '.join(outputs)}")
         return work(session, **given)
-    except Stop as stop:
+    except CommandEnd as stop:
         return _told(console, stop)
     except HardenedError as error:
-        from hardenctl.failures import explained
+        from hardenctl.cluster.failures import explained
 
         # Only a call to the cluster fails in words about a namespace; without one there may be no kubeconfig to ask for it.
         namespace = session.namespace if isinstance(error, ApiFailure) else ""
         return _told(console, explained(error, "patch" if name == "deploy" else "get", namespace, session.cluster_flags))
     except KeyboardInterrupt:
-        return _told(console, Stop("interrupted", result=Result.INTERRUPTED, code=Exit.INTERRUPTED))
+        return _told(console, CommandEnd("interrupted", result=ResultWord.INTERRUPTED, code=Exit.INTERRUPTED))
     except BrokenPipeError:
         # Whoever read our output has enough. The interpreter would complain about the same pipe once more when it closes it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -96,7 +96,7 @@ def _ended(name: str, work: Work, outputs: Sequence[str], session: Session, give
         return _told(console, told(error, is_verbose=console.is_verbose))
 
 
-def _told(console: Console, stop: Stop) -> int:
+def _told(console: Console, stop: CommandEnd) -> int:
     if console.output in _STRUCTURED:
         console.data({"result": str(stop.result), "message": stop.message, "hint": stop.hint, "next": stop.next_step})
     console.complain(stop.message, stop.hint)

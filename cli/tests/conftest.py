@@ -9,7 +9,7 @@ import pytest
 from hardenctl_world import FakeCluster
 from typer.testing import CliRunner, Result
 
-import hardenctl.cluster
+import hardenctl.cluster.api_cluster
 from hardenctl.app import app, verb_first
 
 Run = Callable[..., Result]
@@ -24,7 +24,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
             assert cluster is not None, "this call must not ask for a cluster"
             return cluster
 
-        monkeypatch.setattr(hardenctl.cluster, "connect", connect)
+        monkeypatch.setattr(hardenctl.cluster.api_cluster, "connect", connect)
         return CliRunner().invoke(app, verb_first(arguments), input=stdin, prog_name="hardenctl")
 
     return invoke

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
-from hardenctl.resources import CHILD_COLLECTIONS
+from hardenctl.cluster.paths import CHILD_COLLECTIONS
 from hardened.errors import ApiFailure, LookAgain, TryAgain, Vanished
 
 _COLLECTIONS = {template.rpartition("/")[2] for template in CHILD_COLLECTIONS.values()}

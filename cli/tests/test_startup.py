@@ -33,18 +33,18 @@ def test_help_loads_nothing_heavy(args: list[str]) -> None:
 
 def test_status_loads_one_client_and_no_models() -> None:
     fake = (
-        "import hardenctl_world as w, hardenctl.cluster as c\n"
-        "import hardenctl.pykube_transport\nc.connect = lambda **_: w.FakeCluster(w.service(status=w.healthy()))\n"
+        "import hardenctl_world as w, hardenctl.cluster.api_cluster as c\n"
+        "import hardenctl.connection.pykube_transport\nc.connect = lambda **_: w.FakeCluster(w.service(status=w.healthy()))\n"
     )
     loaded = _loaded(fake + RUN.format(args=["status", "api"]))
-    assert "hardenctl.report" in loaded
+    assert "hardenctl.release.report" in loaded
     assert not loaded & NO_MODELS
 
 
 @pytest.mark.parametrize("verb", ["rollback", "promote", "abort", "retry", "pause", "resume", "history"])
 def test_the_verbs_of_releases_load_no_models(verb: str) -> None:
     fake = (
-        "import hardenctl_world as w, hardenctl.cluster as c\n"
+        "import hardenctl_world as w, hardenctl.cluster.api_cluster as c\n"
         "live = w.FakeCluster(w.service(status=w.releasing('Approval')))\n"
         "live.answers = [{'phase': 'Succeeded'}]\nc.connect = lambda **_: live\n"
     )

@@ -10,8 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from e2e.bench import available, command_line, fleet, release
+from e2e.bench.bench_site import BenchSite, site
 from e2e.bench.report import FILE, Figure, keep, lines_of, machine, table
-from e2e.bench.world import World, world
 from e2e.cluster import ClusterError
 from e2e.cluster.progress import say, step
 from e2e.kube import KubeError, TooLate
@@ -31,7 +31,7 @@ def command(
     if unknown:
         raise ClusterError(f"there is no bench {', '.join(unknown)}: take {', '.join(BENCHES)}")
     lines: list[dict[str, Any]] = []
-    with world(name) as found:
+    with site(name) as found:
         for bench in only or BENCHES:
             lines += measure(bench, found, quick=quick)
     described = " · ".join(f"{key} {value}" for key, value in machine().items())
@@ -39,7 +39,7 @@ def command(
     say(f"kept in {FILE}")
 
 
-def measure(bench: str, found: World, *, quick: bool) -> list[dict[str, Any]]:
+def measure(bench: str, found: BenchSite, *, quick: bool) -> list[dict[str, Any]]:
     """One bench, kept at once: what comes later may fail."""
     with step(f"bench {bench}"):
         figures = BENCHES[bench](found, quick=quick)

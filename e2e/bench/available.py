@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from statistics import median
 
+from e2e.bench.bench_site import BenchSite
 from e2e.bench.manifests import REAL, bare, service
 from e2e.bench.moments import moments, until_none
 from e2e.bench.operators import operator
 from e2e.bench.report import Figure
-from e2e.bench.world import World
 from e2e.kube import Body, Kube, is_ready
 from e2e.rig import fresh_namespace
 
@@ -23,7 +23,7 @@ WITHIN_S = 120
 
 
 @dataclass
-class Taken:
+class AvailableTimes:
     """Seconds from sending the apply: to the service's Ready, to its Deployment's last pod, and to that of the bare Deployment."""
 
     ready: list[float] = field(default_factory=list)
@@ -31,12 +31,12 @@ class Taken:
     bare: list[float] = field(default_factory=list)
 
 
-def run(world: World, *, quick: bool) -> list[Figure]:
+def run(site: BenchSite, *, quick: bool) -> list[Figure]:
     """Alternating pairs, so that whatever else the machine does meets both alike."""
-    return figures(asyncio.run(_measure(world, QUICK_PAIRS if quick else PAIRS)))
+    return figures(asyncio.run(_measure(site, QUICK_PAIRS if quick else PAIRS)))
 
 
-def figures(taken: Taken) -> list[Figure]:
+def figures(taken: AvailableTimes) -> list[Figure]:
     """The medians, and their ratio."""
     service_s, bare_s = median(taken.ready), median(taken.bare)
     spread = f"{min(taken.ready):.1f} to {max(taken.ready):.1f} s"
@@ -49,28 +49,28 @@ def figures(taken: Taken) -> list[Figure]:
     ]
 
 
-async def _measure(world: World, pairs: int) -> Taken:
-    taken = Taken()
-    async with Kube(world.kubeconfig) as kube, fresh_namespace(kube, "available") as namespace:
-        async with operator(kube, world.kubeconfig, world.folder, namespace) as running:
+async def _measure(site: BenchSite, pairs: int) -> AvailableTimes:
+    taken = AvailableTimes()
+    async with Kube(site.kubeconfig) as kube, fresh_namespace(kube, "available") as namespace:
+        async with operator(kube, site.kubeconfig, site.folder, namespace) as running:
             await running.until_healthy()
-            await _pair(kube, namespace, "warm-up", (_service, _bare), Taken())
+            await _pair(kube, namespace, "warm-up", (_service, _bare), AvailableTimes())
             for number in range(pairs):
                 order = (_service, _bare) if number % 2 else (_bare, _service)
                 await _pair(kube, namespace, str(number), order, taken)
         return taken
 
 
-Run = Callable[[Kube, str, str, Taken], Awaitable[None]]
+MakeAvailable = Callable[[Kube, str, str, AvailableTimes], Awaitable[None]]
 
 
-async def _pair(kube: Kube, namespace: str, suffix: str, order: tuple[Run, ...], taken: Taken) -> None:
+async def _pair(kube: Kube, namespace: str, suffix: str, order: tuple[MakeAvailable, ...], taken: AvailableTimes) -> None:
     for one in order:
         await one(kube, namespace, suffix, taken)
         await until_none(kube, "Pod", namespace, within=WITHIN_S)
 
 
-async def _service(kube: Kube, namespace: str, suffix: str, taken: Taken) -> None:
+async def _service(kube: Kube, namespace: str, suffix: str, taken: AvailableTimes) -> None:
     name = f"hardened-{suffix}"
     manifest = service(name, namespace, scheduling=REAL, replicas=REPLICAS)
     async with (
@@ -84,7 +84,7 @@ async def _service(kube: Kube, namespace: str, suffix: str, taken: Taken) -> Non
     await kube.delete("HardenedService", name, namespace)
 
 
-async def _bare(kube: Kube, namespace: str, suffix: str, taken: Taken) -> None:
+async def _bare(kube: Kube, namespace: str, suffix: str, taken: AvailableTimes) -> None:
     deployment, account = bare(service(f"bare-{suffix}", namespace, scheduling=REAL, replicas=REPLICAS))
     await kube.apply(account)
     name = deployment["metadata"]["name"]

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from e2e.bench.bench_site import BenchSite
 from e2e.bench.manifests import REAL, service
 from e2e.bench.operators import operator
 from e2e.bench.report import Figure
-from e2e.bench.world import World
 from e2e.cluster import ClusterError, tools
 from e2e.kube import Kube, is_ready
 from e2e.rig import ROOT, fresh_namespace
@@ -24,7 +24,7 @@ READY_S = 120
 
 
 @dataclass(frozen=True)
-class Taken:
+class CommandTime:
     """One run of a program, in milliseconds. cpu: its own processor time, which a busy machine changes little."""
 
     wall: float
@@ -40,21 +40,21 @@ class Command:
     goal: float | None = None
 
 
-def run(world: World, *, quick: bool) -> list[Figure]:
+def run(site: BenchSite, *, quick: bool) -> list[Figure]:
     """All commands in turn, again and again, so that whatever else the machine does meets them alike."""
-    return asyncio.run(_measure(world, QUICK_ROUNDS if quick else ROUNDS))
+    return asyncio.run(_measure(site, QUICK_ROUNDS if quick else ROUNDS))
 
 
-async def _measure(world: World, rounds: int) -> list[Figure]:
-    async with Kube(world.kubeconfig) as kube, fresh_namespace(kube, "cli") as namespace:
-        async with operator(kube, world.kubeconfig, world.folder, namespace):
+async def _measure(site: BenchSite, rounds: int) -> list[Figure]:
+    async with Kube(site.kubeconfig) as kube, fresh_namespace(kube, "cli") as namespace:
+        async with operator(kube, site.kubeconfig, site.folder, namespace):
             await kube.apply(service("web", namespace, scheduling=REAL))
             await kube.until("HardenedService", "web", namespace, is_ready, within=READY_S)
-        return await asyncio.to_thread(compared, _commands(world, namespace), rounds)
+        return await asyncio.to_thread(compared, _commands(site, namespace), rounds)
 
 
-def _commands(world: World, namespace: str) -> tuple[Command, ...]:
-    access = ["--kubeconfig", str(world.kubeconfig), "--namespace", namespace]
+def _commands(site: BenchSite, namespace: str) -> tuple[Command, ...]:
+    access = ["--kubeconfig", str(site.kubeconfig), "--namespace", namespace]
     hardenctl = [sys.executable, "-m", "hardenctl"]
     return (
         Command("python -c pass", [sys.executable, "-c", "pass"]),
@@ -66,7 +66,7 @@ def _commands(world: World, namespace: str) -> tuple[Command, ...]:
 
 def compared(commands: Sequence[Command], rounds: int) -> list[Figure]:
     """The medians of so many runs of each, after one that fills caches."""
-    taken: dict[str, list[Taken]] = {command.name: [] for command in commands}
+    taken: dict[str, list[CommandTime]] = {command.name: [] for command in commands}
     for number in range(-1, rounds):
         for command in commands:
             found = timed(command.argv)
@@ -75,13 +75,13 @@ def compared(commands: Sequence[Command], rounds: int) -> list[Figure]:
     return [figure for command in commands for figure in _figures(command, taken[command.name])]
 
 
-def _figures(command: Command, taken: Sequence[Taken]) -> list[Figure]:
+def _figures(command: Command, taken: Sequence[CommandTime]) -> list[Figure]:
     cpu, least = median(one.cpu for one in taken), min(one.wall for one in taken)
     note = f"at least {least:.0f} ms; {cpu:.0f} ms of CPU"
     return [Figure(f"{command.name}, median of {len(taken)}", median(one.wall for one in taken), "ms", command.goal, note)]
 
 
-def timed(argv: Sequence[str]) -> Taken:
+def timed(argv: Sequence[str]) -> CommandTime:
     """Runs it to its end. Raises ClusterError where it fails."""
     env = {**os.environ, "PYTHONPATH": f"{ROOT / 'operator'}:{ROOT / 'cli'}"}
     begun = time.perf_counter()
@@ -94,4 +94,4 @@ def timed(argv: Sequence[str]) -> Taken:
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise ClusterError(f"{' '.join(argv[:5])} ended with {process.returncode}: {said.decode(errors='replace').strip()}")
-    return Taken(wall * 1000, (used.ru_utime + used.ru_stime) * 1000)
+    return CommandTime(wall * 1000, (used.ru_utime + used.ru_stime) * 1000)

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from e2e.audit import WRITES, Since
+from e2e.bench.bench_site import KWOK_NODES, BenchSite
 from e2e.bench.manifests import PLAYED, service
 from e2e.bench.moments import moments
 from e2e.bench.operators import Running, looked_at, operator
 from e2e.bench.report import Figure
-from e2e.bench.world import KWOK_NODES, World
 from e2e.kube import Kube, is_ready
 from e2e.rig import fresh_namespace
 from e2e.sweep import gather_limited
@@ -23,7 +23,7 @@ from e2e.sweep import gather_limited
 SIZES, QUICK_SIZES = (1, 100, 1000), (1, 100)
 REST_S, QUICK_REST_S = 120.0, 30.0
 #: Services that are applied at the same time: enough that the one who applies them is never who is waited for.
-LANES = 40
+AT_ONCE = 40
 #: Seconds for all to be ready, for the operator to come to rest, for one that was started anew, and for a namespace to go.
 READY_S, SETTLE_S, RESTART_S, GONE_S = 900.0, 120.0, 120.0, 600.0
 #: Seconds without a write that count as settled.
@@ -57,12 +57,12 @@ class Fleet:
     rest_mb: float
 
 
-def run(world: World, *, quick: bool) -> list[Figure]:
+def run(site: BenchSite, *, quick: bool) -> list[Figure]:
     """One size after the other, each in a namespace of its own."""
-    world.local.add_kwok_nodes(KWOK_NODES)
+    site.local.add_kwok_nodes(KWOK_NODES)
     found = []
     for size in QUICK_SIZES if quick else SIZES:
-        found += figures(asyncio.run(_measure(world, size, QUICK_REST_S if quick else REST_S)))
+        found += figures(asyncio.run(_measure(site, size, QUICK_REST_S if quick else REST_S)))
     return found
 
 
@@ -85,20 +85,20 @@ def figures(fleet: Fleet) -> list[Figure]:
     ]
 
 
-async def _measure(world: World, size: int, rest_s: float) -> Fleet:
-    async with Kube(world.kubeconfig) as kube:
+async def _measure(site: BenchSite, size: int, rest_s: float) -> Fleet:
+    async with Kube(site.kubeconfig) as kube:
         await _until_gone(kube)
         async with fresh_namespace(kube, f"{PREFIX}{size}") as namespace:
-            run_operator = functools.partial(operator, kube, world.kubeconfig, world.folder, namespace)
+            run_operator = functools.partial(operator, kube, site.kubeconfig, site.folder, namespace)
             async with run_operator() as running:
-                created = await _create(world, kube, running, namespace, size)
-            since = Since(world.local.audit_log)
+                created = await _create(site, kube, running, namespace, size)
+            since = Since(site.local.audit_log)
             async with run_operator() as running:
                 restart_s = await running.until(looked_at(size), within=RESTART_S)
                 restart_cpu_s = running.usage.cpu_s
                 await running.until_idle(within=SETTLE_S)
                 restart_writes = since.writes()
-                rest = Since(world.local.audit_log)
+                rest = Since(site.local.audit_log)
                 before = running.usage
                 await asyncio.sleep(rest_s)
                 after = running.usage
@@ -114,16 +114,16 @@ async def _until_gone(kube: Kube) -> None:
             await kube.until("Namespace", name, None, lambda live: live is None, within=GONE_S)
 
 
-async def _create(world: World, kube: Kube, running: Running, namespace: str, size: int) -> tuple[float, float, float, float, Calls]:
+async def _create(site: BenchSite, kube: Kube, running: Running, namespace: str, size: int) -> tuple[float, float, float, float, Calls]:
     await running.until_healthy()
     names = [f"web-{number}" for number in range(size)]
     jobs: list[Callable[[], Awaitable[Any]]] = [
         functools.partial(kube.apply, service(name, namespace, scheduling=PLAYED)) for name in names
     ]
-    since, cpu_s = Since(world.local.audit_log), running.usage.cpu_s
+    since, cpu_s = Since(site.local.audit_log), running.usage.cpu_s
     async with moments(kube, "HardenedService", namespace, is_ready) as ready:
         begun = time.monotonic()
-        for result in await gather_limited(LANES, jobs):
+        for result in await gather_limited(AT_ONCE, jobs):
             if isinstance(result, BaseException):
                 raise result
         applied_s = time.monotonic() - begun

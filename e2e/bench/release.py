@@ -12,11 +12,11 @@ from typing import Any
 
 from e2e.actions import action, phase_of, until_over
 from e2e.audit import Since
+from e2e.bench.bench_site import BenchSite
 from e2e.bench.manifests import REAL, bare, service
 from e2e.bench.moments import moments, until_none
 from e2e.bench.operators import operator
 from e2e.bench.report import Figure
-from e2e.bench.world import World
 from e2e.cluster import ClusterError
 from e2e.kube import Body, Kube, is_ready
 from e2e.releases import leads_to, step_of
@@ -38,7 +38,7 @@ TERMS: Body = {
 
 
 @dataclass
-class Taken:
+class ReleaseTimes:
     """Seconds. released, rolled: from sending the apply until the last request was sent that the version before answered, of the service
     and of the bare Deployment; flipped: from sending a rollback until its Service was seen to lead back; left: until the last request was
     sent that the bad version answered. writes: of the operator, from an apply until nothing of the release was left to do."""
@@ -50,12 +50,12 @@ class Taken:
     writes: int = 0
 
 
-def run(world: World, *, quick: bool) -> list[Figure]:
+def run(site: BenchSite, *, quick: bool) -> list[Figure]:
     """Alternating, so that whatever else the machine does meets both alike."""
-    return figures(asyncio.run(_measure(world, QUICK_RUNS if quick else RUNS)))
+    return figures(asyncio.run(_measure(site, QUICK_RUNS if quick else RUNS)))
 
 
-def figures(taken: Taken) -> list[Figure]:
+def figures(taken: ReleaseTimes) -> list[Figure]:
     """The medians with their goals; of the way back, which is for bad days, also the worst."""
     released_s, rolled_s = median(taken.released), median(taken.rolled)
     of = f"median of {len(taken.released)}"
@@ -75,26 +75,28 @@ def _spread(seconds: list[float]) -> str:
     return f"{min(seconds):.1f} to {max(seconds):.1f} s"
 
 
-async def _measure(world: World, runs: int) -> Taken:
-    taken = Taken()
-    async with Kube(world.kubeconfig) as kube, fresh_namespace(kube, "release") as namespace:
+async def _measure(site: BenchSite, runs: int) -> ReleaseTimes:
+    taken = ReleaseTimes()
+    async with Kube(site.kubeconfig) as kube, fresh_namespace(kube, "release") as namespace:
         by = await kube.username()
-        async with operator(kube, world.kubeconfig, world.folder, namespace) as running:
+        async with operator(kube, site.kubeconfig, site.folder, namespace) as running:
             await running.until_healthy()
-            one = functools.partial(_pair, world, kube, namespace, by)
-            await one("warm-up", (_service, _bare), Taken())
+            one = functools.partial(_pair, site, kube, namespace, by)
+            await one("warm-up", (_service, _bare), ReleaseTimes())
             for number in range(runs):
                 await one(str(number), (_service, _bare) if number % 2 else (_bare, _service), taken)
-            taken.writes = await _writes(world, kube, namespace)
+            taken.writes = await _writes(site, kube, namespace)
         return taken
 
 
-Run = Callable[[World, Kube, str, str, str, Taken], Awaitable[None]]
+ReleaseOnce = Callable[[BenchSite, Kube, str, str, str, ReleaseTimes], Awaitable[None]]
 
 
-async def _pair(world: World, kube: Kube, namespace: str, by: str, suffix: str, order: tuple[Run, ...], taken: Taken) -> None:
+async def _pair(
+    site: BenchSite, kube: Kube, namespace: str, by: str, suffix: str, order: tuple[ReleaseOnce, ...], taken: ReleaseTimes
+) -> None:
     for one in order:
-        await one(world, kube, namespace, by, suffix, taken)
+        await one(site, kube, namespace, by, suffix, taken)
         await until_none(kube, "Pod", namespace, within=WITHIN_S)
 
 
@@ -108,13 +110,13 @@ async def _ready(kube: Kube, manifest: Body) -> None:
     await kube.until("HardenedService", meta["name"], meta["namespace"], is_ready, within=WITHIN_S)
 
 
-async def _service(world: World, kube: Kube, namespace: str, by: str, suffix: str, taken: Taken) -> None:
+async def _service(site: BenchSite, kube: Kube, namespace: str, by: str, suffix: str, taken: ReleaseTimes) -> None:
     """A release and, with the previous stack up, its rollback."""
     name = f"hardened-{suffix}"
     first, second = (_version(name, namespace, version) for version in ("v1", "v2"))
     await kube.apply(first)
     await _ready(kube, first)
-    async with sending(world.local, kube, namespace, rate=RATE, name=name) as forth:
+    async with sending(site.local, kube, namespace, rate=RATE, name=name) as forth:
         begun = time.monotonic()
         await kube.apply(second)
         await _ready(kube, second)
@@ -122,7 +124,7 @@ async def _service(world: World, kube: Kube, namespace: str, by: str, suffix: st
     taken.released.append(forth.sent.last_of("v1") - begun)
     back = action(namespace, "Rollback", by=by, service=name)
     async with (
-        sending(world.local, kube, namespace, rate=RATE, name=name) as under_way,
+        sending(site.local, kube, namespace, rate=RATE, name=name) as under_way,
         moments(kube, "Service", namespace, leads_to("blue")) as led_back,
     ):
         await asyncio.sleep(AFTER_S)  # what the bad version answers before
@@ -137,14 +139,14 @@ async def _service(world: World, kube: Kube, namespace: str, by: str, suffix: st
     await kube.delete("HardenedService", name, namespace)
 
 
-async def _bare(world: World, kube: Kube, namespace: str, _: str, suffix: str, taken: Taken) -> None:
+async def _bare(site: BenchSite, kube: Kube, namespace: str, _: str, suffix: str, taken: ReleaseTimes) -> None:
     """A rolling update of a Deployment of the same pods, behind a Service."""
     name = f"bare-{suffix}"
     (first, account), (second, _account) = (bare(_version(name, namespace, version)) for version in ("v1", "v2"))
     for manifest in (account, _bare_service(name, namespace, first), first):
         await kube.apply(manifest)
     await kube.until("Deployment", first["metadata"]["name"], namespace, _is_rolled_out, within=WITHIN_S)
-    async with sending(world.local, kube, namespace, rate=RATE, name=name) as under_way:
+    async with sending(site.local, kube, namespace, rate=RATE, name=name) as under_way:
         begun = time.monotonic()
         await kube.apply(second)
         await kube.until("Deployment", second["metadata"]["name"], namespace, _is_rolled_out, within=WITHIN_S)
@@ -169,12 +171,12 @@ def _is_rolled_out(live: Body | None) -> bool:
     return int(status.get("observedGeneration", 0)) >= int(live["metadata"]["generation"]) and counts == [wanted] * 3
 
 
-async def _writes(world: World, kube: Kube, namespace: str) -> int:
+async def _writes(site: BenchSite, kube: Kube, namespace: str) -> int:
     """Of one release that is let come to its end."""
     first, second = (_version("whole", namespace, version) for version in ("v1", "v2"))
     await kube.apply(first)
     await _ready(kube, first)
-    since = Since(world.local.audit_log)
+    since = Since(site.local.audit_log)
     await kube.apply(second)
     await _ready(kube, second)
     await kube.until("HardenedService", "whole", namespace, lambda live: not step_of(live) and is_ready(live), within=WITHIN_S)

@@ -5,7 +5,8 @@ cluster = choose("demo")
 cluster.up()
 """
 
+from .choice import choose
 from .errors import ClusterError
-from .provider import Provider, Status, choose
+from .provider import PartStatus, Provider
 
-__all__ = ["ClusterError", "Provider", "Status", "choose"]
+__all__ = ["ClusterError", "PartStatus", "Provider", "choose"]

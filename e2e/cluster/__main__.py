@@ -7,11 +7,12 @@ from typing import Annotated
 import typer
 
 from . import tools
+from .choice import choose
 from .errors import ClusterError
 from .local.cluster import LocalCluster
 from .program import run_program
 from .progress import say
-from .provider import Provider, choose
+from .provider import Provider
 
 app = typer.Typer(
     no_args_is_help=True,

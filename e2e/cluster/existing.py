@@ -5,7 +5,7 @@ from pathlib import Path
 
 from .command import attempt
 from .errors import ClusterError
-from .provider import Status
+from .provider import PartStatus
 
 
 class ExistingCluster:
@@ -38,9 +38,9 @@ class ExistingCluster:
     def down(self) -> bool:
         return False
 
-    def status(self) -> list[Status]:
+    def status(self) -> list[PartStatus]:
         names = self._kubectl("get", "nodes", "--output", "name")
-        return [Status(name.removeprefix("node/"), "exists") for name in (names or "").split()]
+        return [PartStatus(name.removeprefix("node/"), "exists") for name in (names or "").split()]
 
     def _kubectl(self, *arguments: str) -> str | None:
         """What kubectl says, or None where it fails. The user's own kubectl: it is known to fit their cluster."""

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from .command import Argument, run
 from .errors import ClusterError
-from .images import full_name
+from .images.names import full_name
 from .paths import state_root
 from .progress import step
-from .provider import Status
+from .provider import PartStatus
 
 _UP_TIMEOUT_S = 900.0
 
@@ -75,10 +75,10 @@ class KindCluster:
         self._folder.rmdir()
         return True
 
-    def status(self) -> list[Status]:
+    def status(self) -> list[PartStatus]:
         if not self._exists():
             return []
-        return [Status(node, "exists") for node in run(["kind", "get", "nodes", "--name", self._kind_name]).split()]
+        return [PartStatus(node, "exists") for node in run(["kind", "get", "nodes", "--name", self._kind_name]).split()]
 
     def _exists(self) -> bool:
         return self._kind_name in run(["kind", "get", "clusters"]).split()

@@ -42,13 +42,6 @@ KWOK = Program(
         )
     ),
 )
-PROMETHEUS = Program(
-    name="prometheus",
-    version="v3.15.0",
-    source=_HERE.parent / "workloads/prometheus",
-    packages=("github.com/prometheus/prometheus/cmd/prometheus",),
-    tags="netgo,remove_all_sd",
-)
 HELM = Program(name="helm", version="v4.3.1", packages=("helm.sh/helm/v4/cmd/helm",))
 
 
@@ -75,8 +68,3 @@ def firewall() -> Path:
 def bin_dir() -> Path:
     """A folder with kubectl, for PATH."""
     return golang.ensure(KUBERNETES)
-
-
-def prometheus() -> Path:
-    """The Prometheus server, without service discovery and without its pages. About 5 minutes the first time on two cores."""
-    return golang.ensure(PROMETHEUS) / "prometheus"

@@ -16,10 +16,10 @@ from e2e.cluster import ClusterError, choose, tools
 from e2e.cluster.progress import span
 from e2e.demo.releases import end_load, release_bad, release_good, release_worse, start_load
 from e2e.demo.service import apply_service, ask, bring_up, install_operator, load_images, repair, show_status
-from e2e.demo.tour import NAMESPACE, SERVICE, Step, Tour
+from e2e.demo.tour import NAMESPACE, SERVICE, Tour, TourStep
 from e2e.kube import KubeError, TooLate
 
-STEPS: tuple[tuple[str, Step], ...] = (
+STEPS: tuple[tuple[str, TourStep], ...] = (
     ("a cluster: {cluster}", bring_up),
     ("the images, built and on its nodes", load_images),
     ("the operator, by its chart", install_operator),

@@ -36,5 +36,5 @@ class Tour:
         return run([tools.kubectl(), *self.access, "--namespace", NAMESPACE, *arguments], timeout=60).rstrip()
 
 
-Step = Callable[[Tour], str]
+TourStep = Callable[[Tour], str]
 """Does it, and says what came of it."""

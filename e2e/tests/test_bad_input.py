@@ -43,7 +43,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Answer:
+class SpecAnswer:
     """What one side said: the fields it complained of, none when it took the spec."""
 
     fields: tuple[str, ...]
@@ -62,19 +62,19 @@ def service(spec: Any, namespace: str = "default", **meta: Any) -> Body:
     return {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": known, "spec": spec}
 
 
-def parsed(body: Body) -> Answer:
+def parsed(body: Body) -> SpecAnswer:
     try:
         parse(body)
     except InvalidSpec as error:
-        return Answer(tuple(e.path for e in error.errors), str(error))
-    return Answer(())
+        return SpecAnswer(tuple(e.path for e in error.errors), str(error))
+    return SpecAnswer(())
 
 
-def _answer(error: KubeError) -> Answer:
+def _answer(error: KubeError) -> SpecAnswer:
     message = str(error.body.get("message", error))
     causes = [str(c.get("field", "")).lstrip(".") for c in (error.body.get("details") or {}).get("causes") or ()]
     unknown = [part.split('"')[0] for part in message.split('unknown field "')[1:]]
-    return Answer((*causes, *unknown), message)
+    return SpecAnswer((*causes, *unknown), message)
 
 
 @pytest.fixture(scope="module")
@@ -99,37 +99,37 @@ async def _with(path: Path, work: Callable[[Kube], Awaitable[T]]) -> T:
         return await work(kube)
 
 
-def ask(path: Path, bodies: Iterable[Body], **query: str) -> list[Answer]:
+def ask(path: Path, bodies: Iterable[Body], **query: str) -> list[SpecAnswer]:
     """What the server says to each, without writing any."""
 
-    async def work(kube: Kube) -> list[Answer]:
+    async def work(kube: Kube) -> list[SpecAnswer]:
         gate = asyncio.Semaphore(CONCURRENT)
 
-        async def one(body: Body) -> Answer:
+        async def one(body: Body) -> SpecAnswer:
             async with gate:
                 try:
                     live = await kube.create(body, dryRun="All", **query)
                 except KubeError as error:
                     return _answer(error)
             change = difference(body, live) if body["kind"] != names.KIND else None
-            return Answer((), f"would be repaired for ever: {change}") if change else Answer(())
+            return SpecAnswer((), f"would be repaired for ever: {change}") if change else SpecAnswer(())
 
         return await asyncio.gather(*map(one, bodies))
 
     return asyncio.run(_with(path, work))
 
 
-def ask_strictly(path: Path, texts: Iterable[str]) -> dict[str, Answer]:
+def ask_strictly(path: Path, texts: Iterable[str]) -> dict[str, SpecAnswer]:
     every = list(texts)
     return dict(zip(every, ask(path, (service(json.loads(t)) for t in every), fieldValidation="Strict"), strict=True))
 
 
 @pytest.fixture(scope="module")
-def answers(access: Path) -> dict[str, Answer]:
+def answers(access: Path) -> dict[str, SpecAnswer]:
     return ask_strictly(access, [*(bad.text for bad in SAMPLE), *EDGES.values()])
 
 
-def _both_name(bad: Bad, server: Answer) -> str:
+def _both_name(bad: Bad, server: SpecAnswer) -> str:
     """Empty when both refuse it for the field that is wrong, else what is not so."""
     local = parsed(service(bad.spec))
     for who, said in (("the server", server), ("parse", local)):
@@ -139,12 +139,12 @@ def _both_name(bad: Bad, server: Answer) -> str:
 
 
 @pytest.mark.parametrize("bad", SAMPLE, ids=lambda bad: ascii(bad.name)[1:-1])
-def test_a_mistake_is_refused_by_both_and_its_field_named(bad: Bad, answers: dict[str, Answer]) -> None:
+def test_a_mistake_is_refused_by_both_and_its_field_named(bad: Bad, answers: dict[str, SpecAnswer]) -> None:
     assert _both_name(bad, answers[bad.text]) == ""
 
 
 @pytest.mark.parametrize("name", EDGES, ids=ascii)
-def test_at_the_edge_both_say_the_same(name: str, answers: dict[str, Answer]) -> None:
+def test_at_the_edge_both_say_the_same(name: str, answers: dict[str, SpecAnswer]) -> None:
     server, local = answers[EDGES[name]], parsed(service(json.loads(EDGES[name])))
     assert server.is_yes == local.is_yes, f"{EDGES[name][:300]}: server: {server.message}; parse: {local.message}"
 

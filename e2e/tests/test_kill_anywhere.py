@@ -12,7 +12,7 @@ from e2e.faults import answer_plans, kill_plans
 from e2e.flow import FLOW, run_clean, run_until_struck
 from e2e.kube import Kube
 from e2e.sweep import (
-    LANES,
+    AT_ONCE,
     Choose,
     Enumerate,
     Outcome,
@@ -34,16 +34,22 @@ SURE_READS = 2
 #: What is made once, and unseen: in the last step it is read or not, depending on when the garbage is gone.
 UNSURE_READS = frozenset({("get", "serviceaccounts"), ("get", "networkpolicies"), ("get", "poddisruptionbudgets")})
 
+#: What the flow comes to without a fault: it is run once by a process, whatever it is compared with.
+CLEAN: list[Outcome] = []
+#: The samples go to one process, which has run the flow without a fault then.
+TOGETHER = pytest.mark.xdist_group("a flow with faults")
+
 pytestmark = pytest.mark.usefixtures("rights")
 
 
 async def _run_all(kubeconfig: Path, folder: Path, enumerate_plans: Enumerate, choose: Choose) -> tuple[Outcome, Results]:
     async with Kube(kubeconfig) as kube:
-        clean = await run_clean(kube, kubeconfig, folder)
+        clean = CLEAN[0] if CLEAN else await run_clean(kube, kubeconfig, folder)
+        CLEAN[:] = [clean]
         calls = certain(clean.calls, status_writes=SURE_STATUS_WRITES, reads=SURE_READS)
         chosen = choose(enumerate_plans(call for call in calls if (call.verb, call.resource) not in UNSURE_READS))
         jobs = [functools.partial(run_until_struck, kube, kubeconfig, folder, plan) for plan in chosen]
-        results = await gather_limited(LANES, jobs)
+        results = await gather_limited(AT_ONCE, jobs)
         return clean, {plan.name: result for plan, result in zip(chosen, results, strict=True)}
 
 
@@ -52,11 +58,13 @@ def _check(name: str, kubeconfig: Path, folder: Path, enumerate_plans: Enumerate
     tell_and_check(name, clean.seconds, results, differences(clean, results))
 
 
+@TOGETHER
 @pytest.mark.cluster
 def test_killed_around_sampled_writes_it_ends_the_same(kubeconfig: Path, tmp_path: Path) -> None:
     _check("killed around sampled writes", kubeconfig, tmp_path, kill_plans, choose_sample(4))
 
 
+@TOGETHER
 @pytest.mark.cluster
 def test_sampled_calls_answered_wrongly_once_it_ends_the_same(kubeconfig: Path, tmp_path: Path) -> None:
     _check("sampled calls answered wrongly", kubeconfig, tmp_path, answer_plans, choose_sample(4))

@@ -34,7 +34,7 @@ def loaded(local: LocalCluster) -> LocalCluster:
 
 
 @dataclass(frozen=True)
-class Place:
+class Neighbours:
     """An operator's namespace, and another one. ends: in the first a friend, a stranger, a database and a cache, the latter two with a
     Service each; in the other a partner, and somebody who calls themself a friend."""
 
@@ -44,8 +44,8 @@ class Place:
 
 
 @contextlib.asynccontextmanager
-async def furnished(local: LocalCluster, folder: Path) -> AsyncIterator[Place]:
-    """See `Place`."""
+async def furnished(local: LocalCluster, folder: Path) -> AsyncIterator[Neighbours]:
+    """See `Neighbours`."""
     async with (
         Kube(local.kubeconfig) as kube,
         fresh_namespace(kube, "reach") as own,
@@ -63,7 +63,7 @@ async def furnished(local: LocalCluster, folder: Path) -> AsyncIterator[Place]:
         for manifest, port in ((pods[2], PORT), (pods[3], CACHE_PORT)):
             await kube.create(service_of(manifest, port))
         found = await asyncio.gather(*(started(kube, manifest) for manifest in pods))
-        yield Place(run, other, {end.pod: end for end in found})
+        yield Neighbours(run, other, {end.pod: end for end in found})
 
 
 def service(namespace: str, name: str, **spec: Any) -> Body:
@@ -91,11 +91,11 @@ def checked(ends: dict[str, End], *, reached: Sequence[str], refused: Sequence[s
 
 def test_a_service_is_reached_by_whom_it_names_and_reaches_what_it_names_and_needs(loaded: LocalCluster, tmp_path: Path) -> None:
     async def all_of_it() -> None:
-        async with furnished(loaded, tmp_path) as place:
-            run, ends = place.run, dict(place.ends)
+        async with furnished(loaded, tmp_path) as neighbours:
+            run, ends = neighbours.run, dict(neighbours.ends)
             ends["dns"] = await end_of(run.kube, "kube-system", "k8s-app=kube-dns")
             ends["stock"] = await served(run, service(run.namespace, "stock"))
-            elsewhere = {"matchLabels": {"kubernetes.io/metadata.name": place.other}}
+            elsewhere = {"matchLabels": {"kubernetes.io/metadata.name": neighbours.other}}
             network = {
                 "ingressFrom": [
                     {"podSelector": {"matchLabels": {"role": "friend"}}},
@@ -179,8 +179,8 @@ def test_where_a_namespace_denies_by_default_releases_pass_their_checks_and_the_
     loaded: LocalCluster, tmp_path: Path
 ) -> None:
     async def all_of_it() -> None:
-        async with furnished(loaded, tmp_path) as place:
-            run, ends = place.run, dict(place.ends)
+        async with furnished(loaded, tmp_path) as neighbours:
+            run, ends = neighbours.run, dict(neighbours.ends)
             await run.kube.create(deny_by_default(run.namespace))
             denied = {("namesake", f"friend:{PORT}"): False, ("namesake", f"partner:{PORT}"): True}
             await until_reach(loaded.kubeconfig, ends, denied)

@@ -17,11 +17,11 @@ from pathlib import Path
 
 import pytest
 
-from e2e.cluster import tools
 from e2e.cluster.local.cluster import LocalCluster
 from e2e.kube import Body, condition
 from e2e.releases import leads_to, ready_reason, released
 from e2e.rig import running, serve
+from e2e.workloads.build import build_prometheus
 from hardened.core.model.measurement import Query, Sample
 from hardened.shell import prometheus
 from hardened.shell.prometheus import Prometheus
@@ -74,7 +74,7 @@ scrape_configs: [{{job_name: target, static_configs: [{{targets: ["127.0.0.1:{ta
 remote_read: [{{url: "http://127.0.0.1:{_free_port()}/read", read_recent: true, required_matchers: {{remote: "yes"}}}}]
 """)
     argv = [
-        tools.prometheus(), f"--config.file={config}", f"--storage.tsdb.path={folder / 'data'}",
+        build_prometheus(), f"--config.file={config}", f"--storage.tsdb.path={folder / 'data'}",
         f"--web.listen-address=127.0.0.1:{port}", "--query.timeout=200ms", "--query.max-samples=500000000",
     ]  # fmt: skip
     with (folder / "log").open("wb") as log:

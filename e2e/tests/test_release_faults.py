@@ -16,11 +16,11 @@ from e2e.candidates import allow_leaders, candidate, terms_in, until_leads
 from e2e.cluster.local.cluster import LocalCluster
 from e2e.faults import Call, Fault, Hold, Moment, Plan, answer_plans, kill_plans, signal_plans, targets
 from e2e.kube import Kube
-from e2e.release_flow import FLOW_SECONDS, PROMOTED, REJECTED, REPLACED, ROLLED_BACK, TAKEN_BACK, Flow
+from e2e.release_flow import FLOW_SECONDS, PROMOTED, REJECTED, REPLACED, ROLLED_BACK, ROLLED_BACK_BY_HAND, Flow
 from e2e.release_run import Stage, measure, run_clean, run_struck
 from e2e.rig import Run, fresh_namespace, subfolder
 from e2e.sweep import (
-    LANES,
+    AT_ONCE,
     Choose,
     Enumerate,
     Outcome,
@@ -34,11 +34,15 @@ from e2e.sweep import (
 )
 
 #: The good release to the end of the previous stack where processes are killed, since times must outlive them; else to its promotion.
-KILLED, ANSWERED = (REPLACED, REJECTED, TAKEN_BACK, ROLLED_BACK), (PROMOTED, REJECTED, TAKEN_BACK, ROLLED_BACK)
+KILLED, ANSWERED = (REPLACED, REJECTED, ROLLED_BACK, ROLLED_BACK_BY_HAND), (PROMOTED, REJECTED, ROLLED_BACK, ROLLED_BACK_BY_HAND)
 #: How many tests the full enumerations are cut into: each takes some minutes.
 KILL_PARTS, ANSWER_PARTS = 6, 24
 #: Seconds that a leader is paused: less than a Lease lives, a little more, and so long that its successor is done with most of it.
 PAUSES = (5.0, 20.0, 60.0)
+#: What flows come to without a fault: each is run once by a process, whatever it is compared with.
+CLEAN: dict[str, Outcome] = {}
+#: The samples go to one process, which has run the flows without a fault then.
+TOGETHER = pytest.mark.xdist_group("releases with faults")
 #: What the other leader must not undo: these writes carry the version that they were decided on.
 FENCED = frozenset({"services", "deployments"})
 
@@ -51,20 +55,27 @@ def sure(flow: Flow, clean: Outcome) -> list[Call]:
 # ---- one operator, killed or answered wrongly
 
 
+async def _clean(stage: Stage, flows: Sequence[Flow]) -> Mapping[str, Outcome]:
+    """What these flows come to without a fault, by their names."""
+    missing = [flow for flow in flows if flow.name not in CLEAN]
+    found = await gather_limited(AT_ONCE, [functools.partial(run_clean, stage, flow) for flow in missing])
+    for flow, outcome in zip(missing, found, strict=True):
+        if isinstance(outcome, BaseException):
+            raise outcome
+        CLEAN[flow.name] = outcome
+    return CLEAN
+
+
 async def _sweep(stage: Stage, flows: Sequence[Flow], enumerate_plans: Enumerate, choose: Choose) -> tuple[float, Results, list[str]]:
     """(seconds of all clean runs, what came of the chosen plans of all flows, what was wrong with them or with a clean run)."""
-    found = await gather_limited(LANES, [functools.partial(run_clean, stage, flow) for flow in flows])
-    failed = [outcome for outcome in found if isinstance(outcome, BaseException)]
-    if failed:
-        raise failed[0]
-    clean: dict[str, Outcome] = {flow.name: outcome for flow, outcome in zip(flows, found, strict=True)}
+    clean = await _clean(stage, flows)
     plans = {f"{flow}: {plan.name}": (flow, plan) for flow in flows for plan in enumerate_plans(sure(flow, clean[flow.name]))}
     chosen = [plan.name for plan in choose(replace(plan, name=name) for name, (_, plan) in plans.items())]
     jobs = [functools.partial(run_struck, stage, flow, clean[flow.name], plan) for flow, plan in (plans[name] for name in chosen)]
-    results = dict(zip(chosen, await gather_limited(LANES, jobs), strict=True))
+    results = dict(zip(chosen, await gather_limited(AT_ONCE, jobs), strict=True))
     of_flow = {flow.name: {name: result for name, result in results.items() if plans[name][0] is flow} for flow in flows}
     wrong = [line for flow in flows for line in differences(clean[flow.name], of_flow[flow.name])]
-    return sum(outcome.seconds for outcome in clean.values()), results, wrong
+    return sum(clean[flow.name].seconds for flow in flows), results, wrong
 
 
 def _check(name: str, local: LocalCluster, folder: Path, flows: Sequence[Flow], enumerate_plans: Enumerate, choose: Choose) -> None:
@@ -75,12 +86,14 @@ def _check(name: str, local: LocalCluster, folder: Path, flows: Sequence[Flow], 
     tell_and_check(name, *asyncio.run(all_of_it()))
 
 
+@TOGETHER
 @pytest.mark.cluster
 @pytest.mark.usefixtures("rights")
 def test_killed_around_sampled_writes_of_releases_they_end_the_same(local: LocalCluster, tmp_path: Path) -> None:
     _check("releases killed around sampled writes", local, tmp_path, KILLED, kill_plans, choose_sample(4))
 
 
+@TOGETHER
 @pytest.mark.cluster
 @pytest.mark.usefixtures("rights")
 def test_sampled_calls_of_releases_answered_wrongly_once_they_end_the_same(local: LocalCluster, tmp_path: Path) -> None:
@@ -166,15 +179,15 @@ async def _pause_once(stage: Stage, paused: Paused, clean: Outcome, plan: Plan) 
 
 
 def two_writers(writes: Mapping[str, Iterable[Call]]) -> list[str]:
-    """Whether the switch Service was written in turns: whoever has been followed by another one never writes it again."""
+    """Whether the active Service was written in turns: whoever has been followed by another one never writes it again."""
     found = terms_in(writes)
-    return [] if len(found) == len(set(found)) else [f"the switch Service was written by {', '.join(found)}, one after the other"]
+    return [] if len(found) == len(set(found)) else [f"the active Service was written by {', '.join(found)}, one after the other"]
 
 
 async def _pause(stage: Stage, paused: Paused, choose: Choose) -> tuple[float, Results, list[str]]:
-    clean = await run_clean(stage, REPLACED)
+    clean = (await _clean(stage, [REPLACED]))[REPLACED.name]
     plans = choose(paused.plans(sure(REPLACED, clean)))
-    found = await gather_limited(LANES, [functools.partial(_pause_once, stage, paused, clean, plan) for plan in plans])
+    found = await gather_limited(AT_ONCE, [functools.partial(_pause_once, stage, paused, clean, plan) for plan in plans])
     results: Results = dict(zip((plan.name for plan in plans), found, strict=True))
     return clean.seconds, results, differences(clean, results)
 
@@ -187,6 +200,7 @@ def _check_paused(local: LocalCluster, folder: Path, paused: Paused, choose: Cho
     tell_and_check(f"a release, its leader paused for {paused}", *asyncio.run(all_of_it()))
 
 
+@TOGETHER
 @pytest.mark.cluster
 @pytest.mark.usefixtures("rights")
 def test_a_leader_paused_at_a_sampled_write_of_a_release_does_no_harm(local: LocalCluster, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from e2e.actions import ask, phase_of
 from e2e.cluster.local.cluster import LocalCluster
+from e2e.invariants import LATENESS, REVISION, InvariantMonitor, watching
 from e2e.kube import Body, condition, is_ready
 from e2e.releases import (
     TERMS,
@@ -26,7 +27,6 @@ from e2e.releases import (
 )
 from e2e.rig import Run, running, serve
 from e2e.traffic import sending
-from e2e.watchman import LATENESS, REVISION, Watchman, watching
 
 RATE = 50
 #: Seconds for which a stack that was promoted is kept at least once traffic has left it.
@@ -88,14 +88,14 @@ def test_a_spec_that_is_what_serves_ends_the_release_of_another_and_is_healthy_w
         async with running(local.kubeconfig, tmp_path, name="equal") as run:
             await serve(run, released(run.namespace, "v1"))
             window = {"verify": {"afterCutover": {"window": "60s"}}} if step == "VerifyAfter" else {}
-            async with watching(run) as watchman:
+            async with watching(run) as monitor:
                 await run.kube.apply(slow(run.namespace, "v2", **window))
                 await until_step(run, step)
                 async with following(run) as states:
                     live = await serve(run, released(run.namespace, "v1"), within=90)
                     await until_no_release(run)
             status = live["status"]
-            assert watchman.selected == selected
+            assert monitor.selected == selected
             assert len(releases_in(states)) == 1, "that of the other one, which ended"
             assert (serving_color(live), status.get("pin")) == ("blue", None), "nothing is rejected"
 
@@ -106,13 +106,13 @@ def test_a_newer_spec_takes_the_place_of_one_that_was_not_switched_to_yet(local:
     async def all_of_it() -> None:
         async with running(local.kubeconfig, tmp_path, name="newer") as run:
             await serve(run, released(run.namespace, "v1"))
-            async with following(run) as states, watching(run) as watchman, sending(local, run.kube, run.namespace, rate=RATE) as under_way:
+            async with following(run) as states, watching(run) as monitor, sending(local, run.kube, run.namespace, rate=RATE) as under_way:
                 await run.kube.apply(slow(run.namespace, "v2"))
                 await until_step(run, "VerifyBefore")
                 await serve(run, released(run.namespace, "v3"))
             sent = under_way.sent
             assert len(releases_in(states)) == 2
-            assert watchman.selected == ("blue", "green")
+            assert monitor.selected == ("blue", "green")
             assert (set(sent.versions), sent.failed) == ({"v1", "v3"}, 0)
             stored = await run.kube.list("ControllerRevision", run.namespace)
             assert [s for s in stored if "hardened.dev/rejected" in (s["metadata"].get("annotations") or {})] == [], "nothing is rejected"
@@ -126,7 +126,7 @@ def test_a_newer_spec_waits_while_another_is_watched_and_for_the_stack_that_is_k
     async def all_of_it() -> None:
         async with running(local.kubeconfig, tmp_path, name="pending") as run:
             await serve(run, released(run.namespace, "v1", **terms))
-            async with following(run) as states, watching(run) as watchman:
+            async with following(run) as states, watching(run) as monitor:
                 await run.kube.apply(released(run.namespace, "v2", **terms))
                 await until_step(run, "VerifyAfter")
                 await run.kube.apply(released(run.namespace, "v3", **terms))
@@ -134,7 +134,7 @@ def test_a_newer_spec_waits_while_another_is_watched_and_for_the_stack_that_is_k
                 await until_step(run, "Preview", within=60)
                 await run.kube.until("Deployment", "web-blue", run.namespace, lambda d: d is not None and _is_of(d, states[-1]), within=30)
             assert [step_of(s) for s in states if is_ready(s) and s["spec"]["image"].endswith("v3")] == [], "pending is not ready"
-            switched, taken = _moments(watchman)
+            switched, taken = _moments(monitor)
             assert taken - switched >= KEPT_S - LATENESS
 
     asyncio.run(all_of_it())
@@ -145,9 +145,9 @@ def test_a_spec_that_goes_back_to_what_is_kept_is_led_to_at_once(local: LocalClu
         async with running(local.kubeconfig, tmp_path, name="revert") as run:
             await serve(run, released(run.namespace, "v1"))
             await serve(run, released(run.namespace, "v2"))
-            async with watching(run) as watchman, sending(local, run.kube, run.namespace, rate=RATE) as under_way:
+            async with watching(run) as monitor, sending(local, run.kube, run.namespace, rate=RATE) as under_way:
                 live = await serve(run, released(run.namespace, "v1"), within=10)  # its checks alone, and what is kept, take longer
-            assert watchman.selected == ("green", "blue")
+            assert monitor.selected == ("green", "blue")
             assert (serving_color(live), live["status"].get("pin"), step_of(live)) == ("blue", None, "Keep")
             assert under_way.sent.failed == 0
             stored = await run.kube.list("ControllerRevision", run.namespace)
@@ -161,12 +161,12 @@ def _is_of(deployment: Body, live: Body) -> bool:
     return bool(deployment["spec"]["template"]["metadata"]["labels"][REVISION] == live["status"]["release"]["revision"])
 
 
-def _moments(watchman: Watchman) -> tuple[float, float]:
+def _moments(monitor: InvariantMonitor) -> tuple[float, float]:
     """When traffic was led to green, and when blue was given another revision."""
-    first = next(body for body in watchman.first if (body["kind"], body["metadata"]["name"]) == ("Deployment", "web-blue"))
+    first = next(body for body in monitor.first if (body["kind"], body["metadata"]["name"]) == ("Deployment", "web-blue"))
     was = first["spec"]["template"]["metadata"]["labels"][REVISION]
-    blue = [c for c in watchman.changes if (c.body["kind"], c.body["metadata"]["name"]) == ("Deployment", "web-blue")]
-    switch = [c for c in watchman.changes if (c.body["kind"], c.body["metadata"]["name"]) == ("Service", "web")]
+    blue = [c for c in monitor.changes if (c.body["kind"], c.body["metadata"]["name"]) == ("Deployment", "web-blue")]
+    switch = [c for c in monitor.changes if (c.body["kind"], c.body["metadata"]["name"]) == ("Service", "web")]
     return (
         next(c.at for c in switch if leads_to("green")(c.body)),
         next(c.at for c in blue if c.body["spec"]["template"]["metadata"]["labels"][REVISION] != was),
@@ -180,13 +180,13 @@ def test_a_rollback_before_the_cutover_ends_the_release_first(local: LocalCluste
             await serve(run, released(run.namespace, "v2"))
             await run.kube.apply(slow(run.namespace, "v3"))
             await until_step(run, "VerifyBefore")
-            async with watching(run) as watchman:
+            async with watching(run) as monitor:
                 done = await ask(run, "Rollback", within=60)
                 live = await run.kube.get("HardenedService", "web", run.namespace)
             assert phase_of(done) == "Succeeded", done["status"]
             assert live
             assert live["status"]["stable"]["revision"] == first
             assert condition(live, "Ready")["reason"] == "Rejected", "or what the spec asks for would begin anew"
-            assert watchman.selected == ("green", "blue")
+            assert monitor.selected == ("green", "blue")
 
     asyncio.run(all_of_it())

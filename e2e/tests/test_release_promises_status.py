@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from e2e.cluster.local.cluster import LocalCluster
+from e2e.invariants import COLOR, InvariantMonitor, watching
 from e2e.kube import Body, condition, is_ready
 from e2e.releases import TERMS, end, following, leads_to, pods_of, released, serving_color, slow, until_led_to, until_step
 from e2e.rig import CHILDREN, MERCY, ROOT, Run, canary, operator_behind, running, serve, web
 from e2e.traffic import sending
-from e2e.watchman import COLOR, Watchman, watching
 
 RATE = 50
 #: Seconds until the garbage collector has taken everything.
@@ -84,13 +84,13 @@ def test_a_service_that_is_suspended_before_its_cutover_serves_as_it_did_and_goe
     async def all_of_it() -> None:
         async with running(local.kubeconfig, tmp_path, name="suspended") as run:
             await serve(run, released(run.namespace, "v1"))
-            async with sending(local, run.kube, run.namespace, rate=RATE) as under_way, watching(run) as watchman:
+            async with sending(local, run.kube, run.namespace, rate=RATE) as under_way, watching(run) as monitor:
                 await run.kube.apply(slow(run.namespace, "v2"))
                 await until_step(run, "VerifyBefore")
                 await suspend(run, True)
                 await run.kube.until("HardenedService", "web", run.namespace, is_suspended, within=10)
                 await run.proxy.until_quiet(8, within=30)  # longer than what was left of the checks and of the approval
-                resting = watchman.selected
+                resting = monitor.selected
                 await suspend(run, False)
                 live, _ = await run.kube.until("HardenedService", "web", run.namespace, is_ready, within=60)
             assert resting == ("blue",)
@@ -176,17 +176,17 @@ def test_an_operator_that_renders_otherwise_changes_no_pod(local: LocalCluster, 
 # ---- what status says
 
 
-def lies(states: list[Body], watchman: Watchman) -> list[str]:
+def lies(states: list[Body], monitor: InvariantMonitor) -> list[str]:
     """Where a service said that it is ready, and what served was not what its spec asks for, or not known to be good.
 
     Changes of different objects are in one order by their resourceVersion.
     """
     switch = sorted(
         (change.version, str(change.body["spec"]["selector"].get(COLOR)))
-        for change in watchman.changes
+        for change in monitor.changes
         if (change.body["kind"], change.body["metadata"]["name"]) == ("Service", "web")
     )
-    first = next(body for body in watchman.first if (body["kind"], body["metadata"]["name"]) == ("Service", "web"))
+    first = next(body for body in monitor.first if (body["kind"], body["metadata"]["name"]) == ("Service", "web"))
     found = []
     for live in (state for state in states if is_ready(state)):
         at = int(live["metadata"]["resourceVersion"])
@@ -205,11 +205,11 @@ def test_a_service_is_ready_only_while_what_its_spec_asks_for_serves_and_was_ver
     async def all_of_it() -> None:
         async with running(local.kubeconfig, tmp_path, name="truth") as run:
             await serve(run, released(run.namespace, "v1"))
-            async with following(run) as states, watching(run) as watchman:
+            async with following(run) as states, watching(run) as monitor:
                 await run.kube.apply(slow(run.namespace, "v2", expect="v1"))  # is rejected before
                 await run.kube.until("HardenedService", "web", run.namespace, lambda s: bool(s and s["status"].get("pin")), within=60)
                 await serve(run, released(run.namespace, "v3"))
-            assert lies(states, watchman) == []
+            assert lies(states, monitor) == []
             assert {state["spec"]["image"][-2:] for state in states if is_ready(state)} == {"v1", "v3"}
 
     asyncio.run(all_of_it())
@@ -248,7 +248,7 @@ def test_the_only_pod_that_a_drain_takes_away_is_none_either_and_its_version_is_
     async def all_of_it() -> None:
         async with running(local.kubeconfig, tmp_path, name="drain") as run:
             await serve(run, released(run.namespace, "v1", replicas=1))
-            async with following(run) as states, watching(run) as watchman:
+            async with following(run) as states, watching(run) as monitor:
                 await run.kube.apply(released(run.namespace, "v2", replicas=1, verify={"afterCutover": {"window": "10s"}}))
                 await until_step(run, "VerifyAfter")
                 (pod,) = await pods_of(run, "green")
@@ -256,7 +256,7 @@ def test_the_only_pod_that_a_drain_takes_away_is_none_either_and_its_version_is_
                 await until_led_to(run, "blue", within=10)
                 live, _ = await run.kube.until("HardenedService", "web", run.namespace, is_ready, within=90)
             assert [state["status"]["pin"] for state in states if (state.get("status") or {}).get("pin")] == [], "nothing is rejected"
-            assert watchman.selected == ("blue", "green", "blue", "green")
+            assert monitor.selected == ("blue", "green", "blue", "green")
             assert serving_color(live) == "green"
 
     asyncio.run(all_of_it())

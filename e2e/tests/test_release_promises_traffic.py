@@ -15,14 +15,14 @@ from e2e.actions import ask, phase_of
 from e2e.cluster.local.cluster import LocalCluster
 from e2e.faults import Fault, Hold, Where
 from e2e.figures import figures
+from e2e.invariants import LATENESS, InvariantMonitor, watching
 from e2e.kube import KINDS, Body, Kube, is_ready
-from e2e.release_flow import REPLACED, ROLLED_BACK, TAKEN_BACK
+from e2e.release_flow import REPLACED, ROLLED_BACK, ROLLED_BACK_BY_HAND
 from e2e.release_run import Stage, run_clean
 from e2e.releases import end, leads_to, pods_of, released, slow, until_no_release, until_step
 from e2e.rig import Run, running, serve
 from e2e.sweep import Outcome, gather_limited
 from e2e.traffic import sending
-from e2e.watchman import LATENESS, Watchman, watching
 
 RATE = 100
 #: Seconds after the confirmed cutover from which on the previous version is asked by nobody: kube-proxy says nothing of what it has done.
@@ -32,12 +32,12 @@ pytestmark = [pytest.mark.cluster, pytest.mark.sampled(1), pytest.mark.usefixtur
 
 
 def test_traffic_always_leads_to_enough_ready_pods_and_what_it_left_is_kept_for_its_time(local: LocalCluster, tmp_path: Path) -> None:
-    """A release, one that is taken back, and a rollback by hand, side by side."""
+    """A release, one that is rolled back, and a rollback by hand, side by side."""
 
     async def all_of_it() -> list[Outcome | BaseException]:
         async with Kube(local.kubeconfig) as kube:
             stage = Stage(local, kube, tmp_path)
-            flows = (REPLACED, TAKEN_BACK, ROLLED_BACK)
+            flows = (REPLACED, ROLLED_BACK, ROLLED_BACK_BY_HAND)
             return await gather_limited(len(flows), [functools.partial(run_clean, stage, flow) for flow in flows])
 
     for outcome in asyncio.run(all_of_it()):
@@ -57,21 +57,21 @@ def test_a_rollback_depends_on_its_target_alone_and_brings_it_up_first(local: Lo
             await run.kube.until("Deployment", "web-blue", run.namespace, has_no_pods, within=30)
             await end(local, run, await pods_of(run, "green"), "hanging")
             await run.kube.until("Deployment", "web-green", run.namespace, has_no_pods, within=60)
-            async with watching(run) as watchman:
+            async with watching(run) as monitor:
                 done = await ask(run, "Rollback", within=60)
                 await until_no_release(run)
-            wrongs = watchman.wrongs(replicas=2, keep={"web-green": 5})
+            wrongs = monitor.wrongs(replicas=2, keep={"web-green": 5})
             assert phase_of(done) == "Succeeded", done["status"]
-            assert watchman.selected == ("green", "blue")
+            assert monitor.selected == ("green", "blue")
             # What is broken is broken; what traffic was led to was up before.
             assert [wrong for wrong in wrongs if not wrong.startswith("web-green serves with ")] == []
 
     asyncio.run(all_of_it())
 
 
-def led_at(watchman: Watchman, color: str) -> float:
+def led_at(monitor: InvariantMonitor, color: str) -> float:
     """When the clients' Service was first heard to lead to a colour, on the monotonic clock."""
-    services = [c for c in watchman.changes if (c.body["kind"], c.body["metadata"]["name"]) == ("Service", "web")]
+    services = [c for c in monitor.changes if (c.body["kind"], c.body["metadata"]["name"]) == ("Service", "web")]
     return next(change.at for change in services if leads_to(color)(change.body))
 
 
@@ -79,12 +79,12 @@ def test_no_version_is_asked_before_traffic_is_led_to_it_nor_after_it_was_led_aw
     async def all_of_it() -> None:
         async with running(local.kubeconfig, tmp_path, name="mixed") as run:
             await serve(run, released(run.namespace, "v1"))
-            async with watching(run) as watchman, sending(local, run.kube, run.namespace, rate=RATE) as under_way:
+            async with watching(run) as monitor, sending(local, run.kube, run.namespace, rate=RATE) as under_way:
                 await run.kube.apply(slow(run.namespace, "v2"))  # its pods are ready long before traffic is led to them
                 await until_step(run, "VerifyAfter", within=90)
                 confirmed = asyncio.get_running_loop().time()
                 await run.kube.until("HardenedService", "web", run.namespace, is_ready, within=60)
-            sent, switched = under_way.sent, led_at(watchman, "green")
+            sent, switched = under_way.sent, led_at(monitor, "green")
             first = sent.began + float(sent.versions["v2"]["first"])
             figures("versions around a cutover", first_after_s=first - switched, last_after_s=sent.last_of("v1") - confirmed)
             assert set(sent.versions) == {"v1", "v2"}

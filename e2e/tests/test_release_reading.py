@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from e2e.hand_edits import BEFORE_CUTOVER, EDITS, PROMOTED, REJECTED, TAKEN_BACK, end_of, ends_after, leads_after, selector
+from e2e.hand_edits import BEFORE_CUTOVER, EDITS, PROMOTED, REJECTED, ROLLED_BACK, end_of, ends_after, leads_after, selector
 from e2e.kube import Body
 from e2e.pod_count import Watched, is_counted, most
 from e2e.releases import STEPS, released, releases_in, unsized
@@ -108,7 +108,7 @@ def test_all_but_the_sample_is_for_the_full_run(monkeypatch: pytest.MonkeyPatch)
         pytest.param("Healthy", True, "blue", "", id="what served before does, and nothing has begun"),
         pytest.param("RollingOut", False, "green", "", id="under way"),
         pytest.param("Rejected", False, "blue", REJECTED, id="rejected"),
-        pytest.param("RolledBack", False, "blue", TAKEN_BACK, id="taken back"),
+        pytest.param("RolledBack", False, "blue", ROLLED_BACK, id="rolled back"),
     ],
 )
 def test_how_a_release_has_ended(reason: str, is_ready: bool, color: str, end: str) -> None:
@@ -130,7 +130,7 @@ def test_before_the_cutover_a_service_is_led_back_to_stable_and_after_the_promot
 
 @pytest.mark.parametrize("edit", ["color-stripped", "selector-stripped", "service-from-git"])
 def test_a_service_that_leads_astray_under_watch_takes_the_version_back(edit: str) -> None:
-    assert (leads_after("VerifyAfter", edit), ends_after("VerifyAfter", edit)) == ({"blue"}, {TAKEN_BACK})
+    assert (leads_after("VerifyAfter", edit), ends_after("VerifyAfter", edit)) == ({"blue"}, {ROLLED_BACK})
 
 
 def test_a_selector_is_what_the_operator_writes() -> None:

@@ -11,10 +11,10 @@ import pytest
 from e2e.actions import ask, phase_of
 from e2e.cluster.local.cluster import LocalCluster
 from e2e.figures import figures
+from e2e.invariants import InvariantMonitor, watching
 from e2e.kube import Body, condition, is_ready
 from e2e.releases import TERMS, end, leads_to, pods_of, released, scale, serving_color, slow, step_of, unsized, until_led_to, until_step
 from e2e.rig import MERCY, Run, running, serve
-from e2e.watchman import Watchman, watching
 
 #: Seconds until traffic is led back to pods that are ready.
 AT_ONCE_S = 1.0
@@ -54,7 +54,7 @@ def test_a_rollback_to_a_stack_that_lost_a_pod_flips_at_once_where_nobody_else_s
             await end(local, run, await pods_of(run, "green"), "hanging")
             await until_ready_pods(run, "green", 0)
             await until_ready_pods(run, "blue", 2)
-            async with watching(run) as watchman:
+            async with watching(run) as monitor:
                 back = asyncio.create_task(until_led_to(run, "blue", within=60))
                 done = await ask(run, "Rollback")
                 seconds = await back
@@ -63,8 +63,8 @@ def test_a_rollback_to_a_stack_that_lost_a_pod_flips_at_once_where_nobody_else_s
             figures("a rollback to two of three pods", seconds=seconds)
             assert phase_of(done) == "Succeeded", done["status"]
             assert seconds <= MERCY * AT_ONCE_S
-            assert watchman.selected == ("green", "blue")
-            blue = [change.body for change in watchman.changes if change.body["metadata"]["name"] == "web-blue"]
+            assert monitor.selected == ("green", "blue")
+            blue = [change.body for change in monitor.changes if change.body["metadata"]["name"] == "web-blue"]
             assert {body["spec"]["replicas"] for body in blue} == {3}, "what is gone back to is never taken down"
             live = await run.kube.get("HardenedService", "web", run.namespace)
             assert condition(live, "Available")["status"] == "True"
@@ -75,10 +75,10 @@ def test_a_rollback_to_a_stack_that_lost_a_pod_flips_at_once_where_nobody_else_s
 # ---- after scaling
 
 
-def ready_at_the_switch(watchman: Watchman) -> tuple[int, int]:
+def ready_at_the_switch(monitor: InvariantMonitor) -> tuple[int, int]:
     """How many pods of blue, and of green, were ready when traffic was led from the one to the other."""
-    ready = {body["metadata"]["name"]: _ready(body) for body in watchman.first if body["kind"] == "Deployment"}
-    for change in sorted(watchman.changes, key=lambda change: change.version):
+    ready = {body["metadata"]["name"]: _ready(body) for body in monitor.first if body["kind"] == "Deployment"}
+    for change in sorted(monitor.changes, key=lambda change: change.version):
         if change.body["kind"] == "Deployment":
             ready[change.body["metadata"]["name"]] = _ready(change.body)
         elif change.body["metadata"]["name"] == "web" and leads_to("green")(change.body):
@@ -96,12 +96,12 @@ def test_traffic_is_led_to_no_fewer_pods_than_serve_though_they_became_more_mean
     async def all_of_it() -> None:
         async with running(local.kubeconfig, tmp_path, name="more") as run:
             await serve(run, unsized(released(run.namespace, "v1")))
-            async with watching(run) as watchman:
+            async with watching(run) as monitor:
                 await run.kube.apply(unsized(slow(run.namespace, "v2")))  # its pods take longer to come up
                 await until_step(run, "ScaleUp")
                 await scale(run, more)
                 await until_step(run, "VerifyAfter", within=60)
-            before, after = ready_at_the_switch(watchman)
+            before, after = ready_at_the_switch(monitor)
             figures("pods at a cutover after scaling", before=before, after=after)
             assert before == more, "they came in time, or nothing is shown here"
             assert after >= before

@@ -6,7 +6,7 @@ import asyncio
 import copy
 import functools
 import statistics
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import pytest
 from e2e.damage import CLAIM, EDITS, REPAIR_SECONDS, child, repair_seconds
 from e2e.figures import figures
 from e2e.kube import KINDS, Body, KubeError, condition, is_ready
-from e2e.rig import CHILDREN, MERCY, Run, is_seen, running, serve, until_event, web
+from e2e.rig import CHILDREN, MERCY, Act, Run, is_seen, running, serve, until_event, web
 
 #: An entry more in a map that counts as a whole: left there, it would select other pods.
 ATOMIC: dict[str, Body] = {
@@ -81,10 +81,7 @@ def test_every_child_that_is_edited_stripped_or_deleted_is_as_it_was_within_two_
     assert not wrong, "\n".join(wrong)
 
 
-Check = Callable[[Run], Awaitable[None]]
-
-
-def run_check(kubeconfig: Path, folder: Path, check: Check, **spec: Any) -> None:
+def run_check(kubeconfig: Path, folder: Path, check: Act, **spec: Any) -> None:
     """Runs one check with an operator and a ready service `web`."""
 
     async def all_of_it() -> None:

@@ -309,8 +309,7 @@ async def _beside(local: LocalCluster, folder: Path, seconds: float, *, is_timed
         }
         async with operator_behind(kube, local.kubeconfig, folder, namespace=shop, settings=env) as run:
             ports = {**env, **{f"HARDENED_{name}_PORT": run.operator.env[f"HARDENED_{name}_PORT"] for name in ("METRICS", "HEALTH")}}
-            for number in range(SERVICES):
-                await _release(kube, shop, number)
+            await asyncio.gather(*(_release(kube, shop, number) for number in range(SERVICES)))
             before = [await _release(kube, shop, SERVICES + number) for number in range(BEFORE)]
             seen = Seen()
             async with a_tenant(kube, local.kubeconfig, mall, folder, ports) as tenant:

@@ -16,7 +16,7 @@ from e2e.faults import Plan, SilenceWatch, watch_plans
 from e2e.figures import figures
 from e2e.kube import KINDS, Kube
 from e2e.rig import MERCY, Run, canary, fresh_namespace, is_seen, operator_behind, running, serve, web
-from e2e.sweep import LANES, Choose, choose_part, choose_sample, gather_limited
+from e2e.sweep import AT_ONCE, Choose, choose_part, choose_sample, gather_limited
 
 #: Seconds from a fault's end until what changed meanwhile is handled; and until a watch that says nothing is given up.
 BACK_SECONDS = 5.0
@@ -90,7 +90,7 @@ async def _run_all(kubeconfig: Path, folder: Path, choose: Choose) -> dict[str, 
         assert len(plans) == 15 * WATCHED
         plans = choose(plans)
         jobs = [functools.partial(_survive, kube, kubeconfig, folder, plan) for plan in plans]
-        return dict(zip((plan.name for plan in plans), await gather_limited(LANES, jobs), strict=True))
+        return dict(zip((plan.name for plan in plans), await gather_limited(AT_ONCE, jobs), strict=True))
 
 
 def _check(name: str, kubeconfig: Path, folder: Path, choose: Choose) -> None:

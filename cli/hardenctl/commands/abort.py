@@ -1,9 +1,11 @@
 """`abort`: ends a release before it is promoted, as a failed check would."""
 
-from hardenctl import asking
-from hardenctl.asking import OUTPUTS, Name, Reason, Revision, Timeout, Wait, perform, service_of, wish
-from hardenctl.outcome import Exit
-from hardenctl.session import Session
+from hardenctl.asking import arguments
+from hardenctl.asking.arguments import OUTPUTS, NameArgument, ReasonOption, RevisionOption, TimeoutOption, WaitOption, action_arguments
+from hardenctl.asking.perform import perform
+from hardenctl.cluster.session import Session
+from hardenctl.output.outcome import Exit
+from hardenctl.release.lookup import find
 
 __all__ = ["EXAMPLES", "MORE", "OUTPUTS", "run"]
 
@@ -12,18 +14,19 @@ EXAMPLES = (
     'abort shop --reason "wrong flag"',
 )
 MORE = (
-    "The revision is rejected: the same spec is not released again until `retry`. What was promoted is rolled back instead. " + asking.MORE
+    "The revision is rejected: the same spec is not released again until `retry`. What was promoted is rolled back instead. "
+    + arguments.MORE
 )
 
 
 def run(
     session: Session,
-    name: Name,
-    revision: Revision = "",
-    reason: Reason = "",
-    wait: Wait = True,
-    timeout: Timeout = "",
+    name: NameArgument,
+    revision: RevisionOption = "",
+    reason: ReasonOption = "",
+    wait: WaitOption = True,
+    timeout: TimeoutOption = "",
 ) -> Exit:
     """Asks for it, and waits."""
-    wanted = wish("Abort", name, revision, reason, wait, timeout)
-    return perform(session, service_of(session, name), wanted)
+    wanted = action_arguments("Abort", name, revision, reason, wait, timeout)
+    return perform(session, find(session, name), wanted)

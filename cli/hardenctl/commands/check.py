@@ -4,12 +4,12 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 
-from hardenctl import installation
-from hardenctl.outcome import Exit, Result
-from hardenctl.output import Mark
-from hardenctl.program import PROG
-from hardenctl.resources import ACCESS_REVIEWS, CRD_NAME, METRICS, VERSION
-from hardenctl.session import Session
+from hardenctl.cluster import installation
+from hardenctl.cluster.paths import ACCESS_REVIEWS, CRD_NAME, METRICS, VERSION
+from hardenctl.cluster.session import Session
+from hardenctl.output.console import Mark
+from hardenctl.output.outcome import Exit, ResultWord
+from hardenctl.output.program import PROG
 from hardened.api import names
 from hardened.errors import ApiFailure, Refused, Vanished
 
@@ -23,17 +23,21 @@ _TO_DEPLOY = ("create", "patch")
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One line. result: ok, warning or failed."""
+class ClusterFinding:
+    """One line."""
 
     name: str
+    """Of what was checked."""
     result: str
+    """ok, warning or failed."""
     message: str
+    """What was found."""
     hint: str = ""
+    """What to do about it, "" for nothing."""
 
 
 _MARKS = {"ok": Mark.GOOD, "warning": Mark.WARNING, "failed": Mark.BAD}
-Check = Callable[[Session], Finding]
+ClusterCheck = Callable[[Session], ClusterFinding]
 
 
 def run(session: Session) -> Exit:
@@ -46,15 +50,15 @@ def run(session: Session) -> Exit:
             if finding.hint:
                 console.print(f"{' ' * 13}{finding.hint}")
     results = {finding.result for finding in found}
-    result = Result.FAILED if "failed" in results else Result.WARNINGS if "warning" in results else Result.OK
+    result = ResultWord.FAILED if "failed" in results else ResultWord.WARNINGS if "warning" in results else ResultWord.OK
     if console.output:
         console.data({"result": str(result), "checks": [asdict(finding) for finding in found]})
-    elif result is not Result.FAILED:
+    elif result is not ResultWord.FAILED:
         console.advise(f"{PROG} deploy NAME --image IMAGE{session.cluster_flags}")
-    return Exit.FAILED if result is Result.FAILED else Exit.OK
+    return Exit.FAILED if result is ResultWord.FAILED else Exit.OK
 
 
-def findings(session: Session) -> Iterator[Finding]:
+def findings(session: Session) -> Iterator[ClusterFinding]:
     """Every check's finding, in order. Without an answer from the cluster the others cannot say anything."""
     first = cluster_answers(session)
     yield first
@@ -64,35 +68,35 @@ def findings(session: Session) -> Iterator[Finding]:
         try:
             yield check(session)
         except ApiFailure as error:
-            yield Finding(check.__name__.split("_")[0], "failed", f"the cluster did not say: {error}")
+            yield ClusterFinding(check.__name__.split("_")[0], "failed", f"the cluster did not say: {error}")
 
 
-def cluster_answers(session: Session) -> Finding:
+def cluster_answers(session: Session) -> ClusterFinding:
     """The API server answers, and is recent enough."""
     try:
         version = str(session.cluster.get(VERSION).get("gitVersion", ""))
     except ApiFailure as error:
-        from hardenctl.failures import explained
+        from hardenctl.cluster.failures import explained
 
         stop = explained(error, "get", session.namespace, session.cluster_flags)
-        return Finding("cluster", "failed", f"{stop.message} (context {session.cluster.context})", stop.hint)
+        return ClusterFinding("cluster", "failed", f"{stop.message} (context {session.cluster.context})", stop.hint)
     where = f"{version} at {session.cluster.server} (context {session.cluster.context})"
     number = re.match(r"v?(\d+)\.(\d+)", version)
     if number and (int(number[1]), int(number[2])) < OLDEST:
-        return Finding("cluster", "failed", f"{where} is older than {OLDEST[0]}.{OLDEST[1]}", "upgrade the cluster")
-    return Finding("cluster", "ok", where)
+        return ClusterFinding("cluster", "failed", f"{where} is older than {OLDEST[0]}.{OLDEST[1]}", "upgrade the cluster")
+    return ClusterFinding("cluster", "ok", where)
 
 
-def rights_are_given(session: Session) -> Finding:
+def rights_are_given(session: Session) -> ClusterFinding:
     """The caller may read and write hardened services in the namespace."""
     missing = [verb for verb in _VERBS if not _may(session, verb)]
     where = f"hardened services in namespace {session.namespace}"
     hint = f"ask for a Role with {', '.join(missing)} on {names.PLURAL}.{names.GROUP}"
     if not missing:
-        return Finding("rights", "ok", f"you may deploy and watch {where}")
+        return ClusterFinding("rights", "ok", f"you may deploy and watch {where}")
     if set(missing) <= set(_TO_DEPLOY):
-        return Finding("rights", "warning", f"you may look at {where}, not deploy them", hint)
-    return Finding("rights", "failed", f"you may not {', '.join(missing)} {where}", hint)
+        return ClusterFinding("rights", "warning", f"you may look at {where}, not deploy them", hint)
+    return ClusterFinding("rights", "failed", f"you may not {', '.join(missing)} {where}", hint)
 
 
 def _may(session: Session, verb: str) -> bool:
@@ -105,44 +109,48 @@ def _may(session: Session, verb: str) -> bool:
     return bool((session.cluster.create(ACCESS_REVIEWS, review).get("status") or {}).get("allowed"))
 
 
-def crd_is_there(session: Session) -> Finding:
+def crd_is_there(session: Session) -> ClusterFinding:
     """The CRD is the one that this program was built with."""
     from hardened.api.names import SCHEMA_REVISION
 
     found = installation.crd(session.cluster)
     if not found.is_installed:
-        return Finding("crd", "failed", "the CRD of HardenedService is not installed", "install the operator; its chart brings the CRD")
+        return ClusterFinding(
+            "crd", "failed", "the CRD of HardenedService is not installed", "install the operator; its chart brings the CRD"
+        )
     if not found.is_known:
-        return Finding("crd", "warning", found.version)
+        return ClusterFinding("crd", "warning", found.version)
     if not found.is_established:
         step = f"kubectl describe crd {CRD_NAME}{session.cluster_flags}"
-        return Finding("crd", "failed", "the API server has not accepted the CRD", step)
+        return ClusterFinding("crd", "failed", "the API server has not accepted the CRD", step)
     if found.revision != SCHEMA_REVISION:
         text = f"{found.version}; this program was built with {SCHEMA_REVISION}"
-        return Finding("crd", "warning", text, "bring CRD, operator and hardenctl to one release")
-    return Finding("crd", "ok", found.version)
+        return ClusterFinding("crd", "warning", text, "bring CRD, operator and hardenctl to one release")
+    return ClusterFinding("crd", "ok", found.version)
 
 
-def operator_runs(session: Session) -> Finding:
+def operator_runs(session: Session) -> ClusterFinding:
     """At least one pod of the operator is available."""
     found = installation.operator(session.cluster)
     if not found.is_known:
-        return Finding("operator", "warning", found.version)
+        return ClusterFinding("operator", "warning", found.version)
     if not found.is_installed:
-        return Finding("operator", "failed", "the operator is not installed", "install its chart: until then nothing happens")
+        return ClusterFinding("operator", "failed", "the operator is not installed", "install its chart: until then nothing happens")
     text = f"{found.version} in {found.where}, {found.available} of {found.wanted} pods available"
     if not found.available:
         namespace, name = found.where.split("/")
-        return Finding("operator", "failed", text, f"kubectl logs -n {namespace} deployment/{name}{session.cluster_flags}")
-    return Finding("operator", "ok" if found.available >= found.wanted else "warning", text)
+        return ClusterFinding("operator", "failed", text, f"kubectl logs -n {namespace} deployment/{name}{session.cluster_flags}")
+    return ClusterFinding("operator", "ok" if found.available >= found.wanted else "warning", text)
 
 
-def metrics_are_served(session: Session) -> Finding:
+def metrics_are_served(session: Session) -> ClusterFinding:
     """The resource metrics API: autoscaling by CPU and memory reads it."""
     try:
         session.cluster.get(METRICS)
     except (Vanished, Refused):
-        return Finding("metrics", "warning", "no resource metrics API", "install metrics-server: autoscaling and kubectl top need it")
+        return ClusterFinding(
+            "metrics", "warning", "no resource metrics API", "install metrics-server: autoscaling and kubectl top need it"
+        )
     except ApiFailure as error:
-        return Finding("metrics", "warning", f"the resource metrics API does not work: {error}", "see the metrics-server's pods")
-    return Finding("metrics", "ok", "the resource metrics API is served")
+        return ClusterFinding("metrics", "warning", f"the resource metrics API does not work: {error}", "see the metrics-server's pods")
+    return ClusterFinding("metrics", "ok", "the resource metrics API is served")

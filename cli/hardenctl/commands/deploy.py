@@ -7,19 +7,20 @@ from typing import Annotated
 
 import typer
 
-from hardenctl import duration, next_step, release, report
-from hardenctl.cluster import Manifest
-from hardenctl.duration import Deadline
-from hardenctl.failures import explained
-from hardenctl.outcome import Exit, Result, Stop, usage
-from hardenctl.output import printable
-from hardenctl.program import PROG
-from hardenctl.release import Release
-from hardenctl.resources import service
-from hardenctl.session import Session
-from hardenctl.verdict import Verdict, is_seen, verdict_of
-from hardenctl.waiting import Waited, wait
-from hardened.errors import ApiFailure, Refused, Vanished
+from hardenctl.cluster.session import Session
+from hardenctl.deploying import submission
+from hardenctl.deploying.apply import apply_one, find_live, read_live
+from hardenctl.deploying.submission import Submission
+from hardenctl.output import duration
+from hardenctl.output.duration import Deadline
+from hardenctl.output.formats import printable
+from hardenctl.output.outcome import Exit, ResultWord, usage
+from hardenctl.output.program import PROG
+from hardenctl.release import next_step, report
+from hardenctl.release.verdict import ServiceVerdict, is_seen, verdict_of
+from hardenctl.release.waiting import Waited, wait
+from hardened.core.model.manifest import Manifest
+from hardened.errors import ApiFailure, Refused
 
 OUTPUTS = ("json", "yaml", "name")
 EXAMPLES = (
@@ -54,19 +55,19 @@ def run(
     span = duration.seconds(timeout, "--timeout")
     _check_words("--wait", wait_for, (*_GOALS, "none"))
     _check_words("--dry-run", dry_run, ("", "client", "server", "none"))
-    releases = _releases(session, name, image, files or [], port, replicas, needs_cluster=dry_run != "client")
+    submissions = _submissions(session, name, image, files or [], port, replicas, needs_cluster=dry_run != "client")
     if dry_run in ("client", "server"):
-        from hardenctl.dry_run import show
+        from hardenctl.deploying.dry_run import show  # loads the models
 
-        return show(session, releases, is_server=dry_run == "server", force=force_conflicts)
-    applied = _apply_all(session, releases, force_conflicts)
+        return show(session, submissions, is_server=dry_run == "server", force=force_conflicts)
+    applied = _apply_all(session, submissions, force_conflicts)
     if wait_for == "none":
         return _without_waiting(session, applied)
     return _wait_all(session, applied, span, _GOALS[wait_for])
 
 
 #: Healthy is further than paused: a release that asks nobody never pauses.
-_GOALS = {"healthy": (Result.HEALTHY,), "paused": (Result.PAUSED, Result.HEALTHY)}
+_GOALS = {"healthy": (ResultWord.HEALTHY,), "paused": (ResultWord.PAUSED, ResultWord.HEALTHY)}
 
 
 def _check_words(flag: str, given: str, known: Sequence[str]) -> None:
@@ -74,62 +75,44 @@ def _check_words(flag: str, given: str, known: Sequence[str]) -> None:
         raise usage(f"{flag}={given} is not known", f"it takes {' or '.join(filter(None, known))}")
 
 
-def _releases(
+def _submissions(
     session: Session, name: str, image: str, files: list[str], port: int | None, replicas: int | None, *, needs_cluster: bool
-) -> list[Release]:
+) -> list[Submission]:
     if bool(image) == bool(files):
         hint = f"{PROG} deploy NAME --image IMAGE, or {PROG} deploy -f FILE"
         raise usage("--image and -f exclude each other" if image else "deploy needs an image or a file", hint)
     if image:
         if not name:
             raise usage("--image needs the NAME of the service", f"{PROG} deploy NAME --image {image}")
-        return [release.of_image(session.namespace, name, image, _readable(session, name), port, replicas)]
+        return [submission.of_image(session.namespace, name, image, read_live(session, name), port, replicas)]
     if port is not None or replicas is not None:
         raise usage("--port and --replicas go with --image: a file says them itself")
-    from hardenctl.manifest_file import read
+    from hardenctl.files.manifest_file import read
 
     documents = [document for document in read(files) if name in ("", document.name)]
     if not documents:
         raise usage(f"there is no service {name} in {', '.join(files)}")
     namespace = session.namespace if needs_cluster else session.flags.namespace or "default"
-    return [release.of_document(document, session.flags.namespace, namespace) for document in documents]
-
-
-def _live(session: Session, namespace: str, name: str) -> Manifest | None:
-    try:
-        return session.cluster.get(service(namespace, name))
-    except Vanished as error:
-        if "could not find the requested resource" in error.message or error.message.startswith("HTTP"):
-            raise  # it is the kind that is not there
-        return None
-
-
-def _readable(session: Session, name: str) -> Manifest | None:
-    """The service as it is. Raises Stop for who may write it, but not read it.
-
-    An apply takes away what its manager said before and leaves out now: without knowing that, an image alone would take all else away.
-    """
-    try:
-        return _live(session, session.namespace, name)
-    except Refused as error:
-        raise explained(error, "get", session.namespace, session.cluster_flags) from error
+    return [submission.of_document(document, session.flags.namespace, namespace) for document in documents]
 
 
 @dataclass(frozen=True)
 class Applied:
-    """change: created, configured or unchanged; applied where what was there before may not be read."""
+    """A service that was applied."""
 
     live: Manifest
+    """As the server replied."""
     change: str
+    """created, configured or unchanged; applied where what was there before may not be read."""
 
 
-def _apply_all(session: Session, releases: Sequence[Release], force: bool) -> list[Applied]:
-    if len(releases) > 1:
+def _apply_all(session: Session, submissions: Sequence[Submission], force: bool) -> list[Applied]:
+    if len(submissions) > 1:
         # What the server would refuse of the last must not be found out after the first was changed.
-        for each in releases:
+        for each in submissions:
             apply_one(session, each, force=force, dry_run=True)
     applied = []
-    for each in releases:
+    for each in submissions:
         change = _change_by(session, each)
         live = apply_one(session, each, force=force)
         found = Applied(live, change(live))
@@ -138,10 +121,10 @@ def _apply_all(session: Session, releases: Sequence[Release], force: bool) -> li
     return applied
 
 
-def _change_by(session: Session, each: Release) -> Callable[[Manifest], str]:
+def _change_by(session: Session, each: Submission) -> Callable[[Manifest], str]:
     """What an apply did, from its reply: asked before it."""
     try:
-        before = _live(session, each.namespace, each.name) if each.document else each.whole
+        before = find_live(session, each.namespace, each.name) if each.document else each.whole
     except Refused:
         return lambda _: "applied"
     version = ((before or {}).get("metadata") or {}).get("resourceVersion")
@@ -150,24 +133,11 @@ def _change_by(session: Session, each: Release) -> Callable[[Manifest], str]:
     return lambda live: "unchanged" if version == live["metadata"]["resourceVersion"] else "configured"
 
 
-def apply_one(session: Session, each: Release, *, force: bool, dry_run: bool = False) -> Manifest:
-    """Applies one release. A field that the server finds wrong is shown where it stands in the file."""
-    from hardenctl.replies import Invalid
-
-    try:
-        return session.cluster.apply(service(each.namespace, each.name), each.body, force=force, dry_run=dry_run)
-    except ApiFailure as error:
-        if not isinstance(error, Invalid) or not each.document:
-            raise explained(error, "patch", each.namespace, session.cluster_flags) from error
-        wrong = each.document.wrong(error.errors)
-        raise Stop(wrong.message, result=Result.REFUSED, code=Exit.REFUSED, hint="the server refused these fields") from error
-
-
 def _without_waiting(session: Session, applied: Iterable[Applied]) -> Exit:
     console, found = session.console, list(applied)
     services = [report.summary(a.live, verdict_of(a.live), session.cluster_flags) | {"change": a.change} for a in found]
     if console.output in ("json", "yaml"):
-        console.data({"result": str(Result.APPLIED), "services": services})
+        console.data({"result": str(ResultWord.APPLIED), "services": services})
         return Exit.OK
     for a in found:
         meta = a.live["metadata"]
@@ -176,7 +146,7 @@ def _without_waiting(session: Session, applied: Iterable[Applied]) -> Exit:
     return Exit.OK
 
 
-def _wait_all(session: Session, applied: Sequence[Applied], span: float, goals: Sequence[Result]) -> Exit:
+def _wait_all(session: Session, applied: Sequence[Applied], span: float, goals: Sequence[ResultWord]) -> Exit:
     began = time.monotonic()
     deadline = Deadline.after(span)
     ended = []
@@ -200,7 +170,7 @@ def _first(session: Session, applied: Applied, deadline: Deadline) -> Manifest:
         return applied.live
     meta = applied.live["metadata"]
     try:
-        return _live(session, meta["namespace"], meta["name"]) or applied.live
+        return find_live(session, meta["namespace"], meta["name"]) or applied.live
     except ApiFailure:
         return applied.live
 
@@ -210,10 +180,10 @@ def _if_ours(applied: Applied, waited: Waited) -> Waited:
     from hardened.api.service import REVISION_FIELDS
 
     ours, theirs = applied.live["spec"], waited.live["spec"]
-    if waited.verdict.result is Result.DELETED or all(ours.get(field) == theirs.get(field) for field in REVISION_FIELDS):
+    if waited.verdict.result is ResultWord.DELETED or all(ours.get(field) == theirs.get(field) for field in REVISION_FIELDS):
         return waited
     text = f"its spec was changed while this one was waited for, and asks for {theirs.get('image')} now"
-    return Waited(Verdict(Result.SUPERSEDED, text), waited.live, Exit.FAILED)
+    return Waited(ServiceVerdict(ResultWord.SUPERSEDED, text), waited.live, Exit.FAILED)
 
 
 _WORST_FIRST = (Exit.FAILED, Exit.REJECTED, Exit.TIMED_OUT, Exit.OK)
@@ -230,7 +200,7 @@ def _say(session: Session, waited: Waited, span: float) -> None:
         step = next_step.after(verdict, waited.live, session.cluster_flags)
         console.advise(step or f"{PROG} status {meta['name']} -n {meta['namespace']}{session.cluster_flags}")
         return
-    if verdict.result is Result.TIMED_OUT:
+    if verdict.result is ResultWord.TIMED_OUT:
         found = verdict_of(waited.live)
         hint = "only the waiting ended; the release goes on" if is_seen(waited.live) else "only the waiting ended: does the operator run?"
         console.complain(f"{name} is {found.result} after {duration.shown(span)}: {found.message}", hint)
@@ -242,9 +212,9 @@ def _say(session: Session, waited: Waited, span: float) -> None:
 
 
 _ENDS = {
-    Result.SUSPENDED: "is suspended",
-    Result.DELETED: "is gone",
-    Result.SUPERSEDED: "runs another version",
-    Result.REJECTED: "runs its previous version, the new one was rejected",
-    Result.ROLLED_BACK: "runs its previous version, the new one was taken back",
+    ResultWord.SUSPENDED: "is suspended",
+    ResultWord.DELETED: "is gone",
+    ResultWord.SUPERSEDED: "runs another version",
+    ResultWord.REJECTED: "runs its previous version, the new one was rejected",
+    ResultWord.ROLLED_BACK: "runs its previous version, the new one was taken back",
 }

@@ -4,16 +4,17 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from hardenctl import moments
-from hardenctl.asking import Name
-from hardenctl.lookup import find
-from hardenctl.moments import age, moment
-from hardenctl.outcome import Exit, Result
-from hardenctl.output import table
-from hardenctl.program import PROG
-from hardenctl.release_state import release_of, serving_of, stable_of
-from hardenctl.revisions import Stored, before, stored_of
-from hardenctl.session import Session
+from hardenctl.asking.arguments import NameArgument
+from hardenctl.cluster.session import Session
+from hardenctl.output import moments
+from hardenctl.output.formats import table
+from hardenctl.output.moments import age, moment
+from hardenctl.output.outcome import Exit, ResultWord
+from hardenctl.output.program import PROG
+from hardenctl.release.lookup import find
+from hardenctl.release.revisions import Stored, before, stored_of
+from hardenctl.release.state import release_of, serving_of, stable_of
+from hardened.api.steps import Step
 
 OUTPUTS = ("wide", "json", "yaml", "name")
 EXAMPLES = (
@@ -31,7 +32,7 @@ MORE = (
 _SHORT = 72
 
 
-def run(session: Session, name: Name) -> Exit:
+def run(session: Session, name: NameArgument) -> Exit:
     """Lists them, the newest first."""
     live, console = find(session, name), session.console
     kept = stored_of(session, live, console.warn)
@@ -42,7 +43,9 @@ def run(session: Session, name: Name) -> Exit:
         case "json" | "yaml":
             meta = live["metadata"]
             rows = [_data(each, live) for each in kept]
-            console.data({"result": str(Result.OK), "namespace": meta["namespace"], "name": meta["name"], "revisions": rows, "next": step})
+            console.data(
+                {"result": str(ResultWord.OK), "namespace": meta["namespace"], "name": meta["name"], "revisions": rows, "next": step}
+            )
         case "name":
             for each in kept:
                 if each.name:
@@ -82,7 +85,7 @@ def states(each: Stored, live: Mapping[str, Any]) -> list[str]:
     words = {
         "serves": each.revision == serving_of(live),
         "stable": is_stable,
-        f"in {release.step}" if release else "": release is not None and release.revision == each.revision and release.step != "Keep",
+        f"in {release.step}" if release else "": release is not None and release.revision == each.revision and release.step != Step.KEEP,
         "promoted": each.marks.promotion > 0 and not is_stable,
         "taken back": last is not None and last.after_cutover,
         "rejected": last is not None and not last.after_cutover,

@@ -1,9 +1,11 @@
 """`pause`: holds a release before its next step, until it is resumed."""
 
-from hardenctl import asking
-from hardenctl.asking import OUTPUTS, Name, Reason, Timeout, Wait, perform, service_of, wish
-from hardenctl.outcome import Exit
-from hardenctl.session import Session
+from hardenctl.asking import arguments
+from hardenctl.asking.arguments import OUTPUTS, NameArgument, ReasonOption, TimeoutOption, WaitOption, action_arguments
+from hardenctl.asking.perform import perform
+from hardenctl.cluster.session import Session
+from hardenctl.output.outcome import Exit
+from hardenctl.release.lookup import find
 
 __all__ = ["EXAMPLES", "MORE", "OUTPUTS", "run"]
 
@@ -11,16 +13,16 @@ EXAMPLES = (
     "pause shop",
     'pause shop --reason "waiting for the migration"',
 )
-MORE = "Up to the cutover: from then on a release has to come to an end. The time that was left is kept. " + asking.MORE
+MORE = "Up to the cutover: from then on a release has to come to an end. The time that was left is kept. " + arguments.MORE
 
 
 def run(
     session: Session,
-    name: Name,
-    reason: Reason = "",
-    wait: Wait = True,
-    timeout: Timeout = "",
+    name: NameArgument,
+    reason: ReasonOption = "",
+    wait: WaitOption = True,
+    timeout: TimeoutOption = "",
 ) -> Exit:
     """Asks for it, and waits."""
-    wanted = wish("Pause", name, "", reason, wait, timeout)
-    return perform(session, service_of(session, name), wanted)
+    wanted = action_arguments("Pause", name, "", reason, wait, timeout)
+    return perform(session, find(session, name), wanted)

@@ -1,9 +1,11 @@
 """`promote`: lets a release that waits for a person take over."""
 
-from hardenctl import asking
-from hardenctl.asking import OUTPUTS, Name, Reason, Revision, Timeout, Wait, perform, service_of, wish
-from hardenctl.outcome import Exit
-from hardenctl.session import Session
+from hardenctl.asking import arguments
+from hardenctl.asking.arguments import OUTPUTS, NameArgument, ReasonOption, RevisionOption, TimeoutOption, WaitOption, action_arguments
+from hardenctl.asking.perform import perform
+from hardenctl.cluster.session import Session
+from hardenctl.output.outcome import Exit
+from hardenctl.release.lookup import find
 
 __all__ = ["EXAMPLES", "MORE", "OUTPUTS", "run"]
 
@@ -14,18 +16,18 @@ EXAMPLES = (
 )
 MORE = (
     "The revision that waits is shown, and named in the request: where another one has come meanwhile, the request is refused. "
-    + asking.MORE
+    + arguments.MORE
 )
 
 
 def run(
     session: Session,
-    name: Name,
-    revision: Revision = "",
-    reason: Reason = "",
-    wait: Wait = True,
-    timeout: Timeout = "",
+    name: NameArgument,
+    revision: RevisionOption = "",
+    reason: ReasonOption = "",
+    wait: WaitOption = True,
+    timeout: TimeoutOption = "",
 ) -> Exit:
     """Asks for it, and waits."""
-    wanted = wish("Promote", name, revision, reason, wait, timeout)
-    return perform(session, service_of(session, name), wanted)
+    wanted = action_arguments("Promote", name, revision, reason, wait, timeout)
+    return perform(session, find(session, name), wanted)

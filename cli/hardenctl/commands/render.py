@@ -4,13 +4,13 @@ from typing import Annotated
 
 import typer
 
-from hardenctl.manifest_file import read
-from hardenctl.outcome import Exit, usage
-from hardenctl.output import as_yaml
-from hardenctl.preview import wanted
-from hardenctl.program import PROG
-from hardenctl.release import of_document
-from hardenctl.session import Session
+from hardenctl.cluster.session import Session
+from hardenctl.deploying.preview import wanted
+from hardenctl.deploying.submission import of_document
+from hardenctl.files.manifest_file import read
+from hardenctl.output.formats import as_yaml
+from hardenctl.output.outcome import Exit, usage
+from hardenctl.output.program import PROG
 
 OUTPUTS = ("yaml", "json", "name")
 EXAMPLES = ("render -f shop.yaml", "render -f shop.yaml -o name", "render -f shop.yaml > children.yaml   # to review, or to scan")
@@ -29,8 +29,8 @@ def run(
     """By the operator's own core."""
     if not files:
         raise usage("render needs a file", f"{PROG} render -f FILE")
-    releases = [of_document(document, session.flags.namespace, "default") for document in read(files)]
-    children = [child for each in releases for child in wanted(each.body, each.namespace)]
+    submissions = [of_document(document, session.flags.namespace, "default") for document in read(files)]
+    children = [child for each in submissions for child in wanted(each.body, each.namespace)]
     console = session.console
     match console.output:
         case "json":
@@ -39,6 +39,6 @@ def run(
             for child in children:
                 console.print(f"{child['kind'].lower()}/{child['metadata']['name']}")
         case _:
-            called = ", ".join(f"{each.namespace}/{each.name}" for each in releases)
+            called = ", ".join(f"{each.namespace}/{each.name}" for each in submissions)
             console.print("\n---\n".join([_NOTE.format(names=called), *map(as_yaml, children)]))
     return Exit.OK

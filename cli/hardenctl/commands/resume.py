@@ -1,9 +1,11 @@
 """`resume`: lets a paused release go on."""
 
-from hardenctl import asking
-from hardenctl.asking import OUTPUTS, Name, Reason, Timeout, Wait, perform, service_of, wish
-from hardenctl.outcome import Exit
-from hardenctl.session import Session
+from hardenctl.asking import arguments
+from hardenctl.asking.arguments import OUTPUTS, NameArgument, ReasonOption, TimeoutOption, WaitOption, action_arguments
+from hardenctl.asking.perform import perform
+from hardenctl.cluster.session import Session
+from hardenctl.output.outcome import Exit
+from hardenctl.release.lookup import find
 
 __all__ = ["EXAMPLES", "MORE", "OUTPUTS", "run"]
 
@@ -11,16 +13,16 @@ EXAMPLES = (
     "resume shop",
     "resume shop --no-wait -o json",
 )
-MORE = "With the time that was left when it was paused. " + asking.MORE
+MORE = "With the time that was left when it was paused. " + arguments.MORE
 
 
 def run(
     session: Session,
-    name: Name,
-    reason: Reason = "",
-    wait: Wait = True,
-    timeout: Timeout = "",
+    name: NameArgument,
+    reason: ReasonOption = "",
+    wait: WaitOption = True,
+    timeout: TimeoutOption = "",
 ) -> Exit:
     """Asks for it, and waits."""
-    wanted = wish("Resume", name, "", reason, wait, timeout)
-    return perform(session, service_of(session, name), wanted)
+    wanted = action_arguments("Resume", name, "", reason, wait, timeout)
+    return perform(session, find(session, name), wanted)

@@ -1,9 +1,11 @@
 """`retry`: releases a revision again that was rejected or taken back."""
 
-from hardenctl import asking
-from hardenctl.asking import OUTPUTS, Name, Reason, Revision, Timeout, Wait, perform, service_of, wish
-from hardenctl.outcome import Exit
-from hardenctl.session import Session
+from hardenctl.asking import arguments
+from hardenctl.asking.arguments import OUTPUTS, NameArgument, ReasonOption, RevisionOption, TimeoutOption, WaitOption, action_arguments
+from hardenctl.asking.perform import perform
+from hardenctl.cluster.session import Session
+from hardenctl.output.outcome import Exit
+from hardenctl.release.lookup import find
 
 __all__ = ["EXAMPLES", "MORE", "OUTPUTS", "run"]
 
@@ -11,17 +13,17 @@ EXAMPLES = (
     "retry shop                                 # the revision that the spec asks for",
     'retry shop --reason "the database is back"',
 )
-MORE = "For where the version was not to blame. A changed spec needs no retry. " + asking.MORE
+MORE = "For where the version was not to blame. A changed spec needs no retry. " + arguments.MORE
 
 
 def run(
     session: Session,
-    name: Name,
-    revision: Revision = "",
-    reason: Reason = "",
-    wait: Wait = True,
-    timeout: Timeout = "",
+    name: NameArgument,
+    revision: RevisionOption = "",
+    reason: ReasonOption = "",
+    wait: WaitOption = True,
+    timeout: TimeoutOption = "",
 ) -> Exit:
     """Asks for it, and waits."""
-    wanted = wish("Retry", name, revision, reason, wait, timeout)
-    return perform(session, service_of(session, name), wanted)
+    wanted = action_arguments("Retry", name, revision, reason, wait, timeout)
+    return perform(session, find(session, name), wanted)

@@ -7,14 +7,16 @@ from typing import Annotated, Any
 
 import typer
 
-from hardenctl import asking
-from hardenctl.asking import OUTPUTS, Name, Reason, Timeout, Wait, perform, service_of, wish
-from hardenctl.cluster import Manifest
-from hardenctl.outcome import Exit
-from hardenctl.references import References, references_of
-from hardenctl.release_state import serving_of
-from hardenctl.revisions import DIGITS, Stored, before, named, stored_of
-from hardenctl.session import Session
+from hardenctl.asking import arguments
+from hardenctl.asking.arguments import OUTPUTS, NameArgument, ReasonOption, TimeoutOption, WaitOption, action_arguments
+from hardenctl.asking.perform import perform
+from hardenctl.cluster.session import Session
+from hardenctl.output.outcome import Exit
+from hardenctl.release.lookup import find
+from hardenctl.release.references import References, references_of
+from hardenctl.release.revisions import DIGITS, Stored, before, named, stored_of
+from hardenctl.release.state import serving_of
+from hardened.core.model.manifest import Manifest
 from hardened.errors import ApiFailure
 
 __all__ = ["EXAMPLES", "MORE", "OUTPUTS", "run"]
@@ -28,25 +30,25 @@ MORE = (
     "At once while the previous colour is still up; else the revision is brought up first. It was checked when it was promoted, and is not "
     "checked again. Its `files` come back with it; secrets, referenced ConfigMaps and the data in claims do not, as the output says. "
     "The revision that is left is rejected until `retry`, or until the spec changes. "
-) + asking.MORE
+) + arguments.MORE
 
 
 def run(
     session: Session,
-    name: Name,
+    name: NameArgument,
     to_revision: Annotated[
         str, typer.Option("--to-revision", metavar="R", help="Where to: its number, its name, or the first digits of its name.")
     ] = "",
     across_migration: Annotated[
         bool, typer.Option("--across-migration", help="Also where a migration ran since; what it changed stays changed.")
     ] = False,
-    reason: Reason = "",
-    wait: Wait = True,
-    timeout: Timeout = "",
+    reason: ReasonOption = "",
+    wait: WaitOption = True,
+    timeout: TimeoutOption = "",
 ) -> Exit:
     """Asks for it, and waits."""
-    wish("Rollback", name, "", reason, wait, timeout)  # wrong flags are told before the cluster is asked for anything
-    live = service_of(session, name)
+    action_arguments("Rollback", name, "", reason, wait, timeout)  # wrong flags are told before the cluster is asked for anything
+    live = find(session, name)
     is_looked_up = bool(to_revision) and not _is_whole(to_revision)
     kept = stored_of(session, live, session.console.warn) if is_looked_up else _kept(session, live)
     revision = named(kept, to_revision).revision if is_looked_up else to_revision
@@ -59,7 +61,7 @@ def run(
         return _leftovers(next((references_of(each.fields) for each in kept if each.revision == target and each.fields), None))
 
     wanted = replace(
-        wish("Rollback", name, revision, reason, wait, timeout),
+        action_arguments("Rollback", name, revision, reason, wait, timeout),
         likely=f"{likely.revision} ({likely.image})" if likely else "",
         across_migration=across_migration,
     )

@@ -6,15 +6,16 @@ from typing import Annotated
 
 import typer
 
-from hardenctl import duration, moments, next_step, report
-from hardenctl.cluster import Manifest
-from hardenctl.duration import Deadline
-from hardenctl.lookup import find
-from hardenctl.outcome import Exit, Result, usage
-from hardenctl.session import Session
-from hardenctl.stacks import stacks_of
-from hardenctl.verdict import Verdict, verdict_of
-from hardenctl.waiting import Waited, wait
+from hardenctl.cluster.session import Session
+from hardenctl.output import duration, moments
+from hardenctl.output.duration import Deadline
+from hardenctl.output.outcome import Exit, ResultWord, usage
+from hardenctl.release import next_step, report
+from hardenctl.release.lookup import find
+from hardenctl.release.stacks import stacks_of
+from hardenctl.release.verdict import ServiceVerdict, verdict_of
+from hardenctl.release.waiting import Waited, wait
+from hardened.core.model.manifest import Manifest
 
 OUTPUTS = ("json", "yaml", "wide", "name")
 EXAMPLES = (
@@ -34,10 +35,10 @@ MORE = (
 )
 
 _GOALS = {
-    "healthy": (Result.HEALTHY,),
-    "available": (Result.AVAILABLE,),
-    "paused": (Result.PAUSED,),
-    "rolledback": (Result.REJECTED, Result.ROLLED_BACK),
+    "healthy": (ResultWord.HEALTHY,),
+    "available": (ResultWord.AVAILABLE,),
+    "paused": (ResultWord.PAUSED,),
+    "rolledback": (ResultWord.REJECTED, ResultWord.ROLLED_BACK),
 }
 #: In words, where the goal itself is none: who paused a release by hand does not wait to promote it.
 _WANTED = {"paused": "waiting to be promoted", "rolledback": "rejected or taken back"}
@@ -70,7 +71,7 @@ def run(
     return waited.code
 
 
-def _show(session: Session, live: Manifest, verdict: Verdict) -> None:
+def _show(session: Session, live: Manifest, verdict: ServiceVerdict) -> None:
     console = session.console
     match console.output:
         case "json" | "yaml":
@@ -80,13 +81,13 @@ def _show(session: Session, live: Manifest, verdict: Verdict) -> None:
             console.print(report.full_name(live))
         case form:
             console.print(report.text(console, live, verdict, stacks_of(session, live), moments.now(), is_wide=form == "wide"))
-            if verdict.result is not Result.TIMED_OUT:
+            if verdict.result is not ResultWord.TIMED_OUT:
                 console.advise(next_step.after(verdict, live, session.cluster_flags))
 
 
 def _say_how_it_ended(session: Session, waited: Waited, span: float, goal: str) -> None:
     verdict, wanted = waited.verdict, _WANTED.get(goal, goal)
-    if verdict.result is Result.TIMED_OUT:
+    if verdict.result is ResultWord.TIMED_OUT:
         last = verdict_of(waited.live)
         what = f"not {wanted}" if goal else f"still {last.result}"
         session.console.complain(f"{what} after {duration.shown(span)}: {last.message}")

@@ -4,11 +4,11 @@ from typing import Annotated, Any
 
 import typer
 
-from hardenctl import installation
-from hardenctl.outcome import Exit, Result, Stop
-from hardenctl.output import facts
-from hardenctl.resources import VERSION
-from hardenctl.session import Session
+from hardenctl.cluster import installation
+from hardenctl.cluster.paths import VERSION
+from hardenctl.cluster.session import Session
+from hardenctl.output.formats import facts
+from hardenctl.output.outcome import CommandEnd, Exit, ResultWord
 from hardened import __version__
 from hardened.errors import ApiFailure
 
@@ -22,13 +22,13 @@ def run(
     client: Annotated[bool, typer.Option("--client", help="This program only; asks no cluster.")] = False,
 ) -> Exit:
     """What is not installed, or may not be looked at, says so in its place."""
-    found: dict[str, Any] = {"result": str(Result.OK), "client": __version__}
-    failure: Stop | ApiFailure | None = None
+    found: dict[str, Any] = {"result": str(ResultWord.OK), "client": __version__}
+    failure: CommandEnd | ApiFailure | None = None
     if not client:
         try:
             found |= _of_cluster(session)
-        except (Stop, ApiFailure) as error:
-            failure, found["result"] = error, str(Result.ERROR)
+        except (CommandEnd, ApiFailure) as error:
+            failure, found["result"] = error, str(ResultWord.ERROR)
     if session.console.output:
         session.console.data(found)
         return Exit.FAILED if failure else Exit.OK

@@ -9,7 +9,7 @@ import pytest
 
 from e2e.audit import OPERATOR, Since
 from e2e.bench.manifests import PLAYED, bare, service
-from e2e.bench.release import Taken
+from e2e.bench.release import ReleaseTimes
 from e2e.bench.release import figures as figures_of_releases
 from e2e.bench.report import Figure, keep, lines_of, table
 
@@ -63,7 +63,7 @@ def test_the_bare_deployment_has_the_pods_of_the_service_and_none_of_its_marks()
 
 
 def test_releases_are_held_against_a_rolling_update_and_the_way_back_by_its_worst() -> None:
-    taken = Taken(released=[2.0, 4.0, 9.0], rolled=[8.0, 8.0, 8.0], flipped=[0.05, 0.04, 0.4], left=[0.2, 0.3, 1.5], writes=20)
+    taken = ReleaseTimes(released=[2.0, 4.0, 9.0], rolled=[8.0, 8.0, 8.0], flipped=[0.05, 0.04, 0.4], left=[0.2, 0.3, 1.5], writes=20)
     found = figures_of_releases(taken)
     assert [(f.value, f.unit, f.verdict) for f in found] == [
         (4.0, "s", ""),

@@ -12,7 +12,7 @@ from ..errors import ClusterError
 from ..lock import locked
 from ..paths import state_root
 from ..progress import step
-from ..provider import Status
+from ..provider import PartStatus
 from . import bringup, faults, host, kwok, layout, loading, network, processes, programs, subnets, teardown
 from .api import Api
 from .layout import Layout, check_name
@@ -68,16 +68,16 @@ class LocalCluster:
         plan, built = self.layout, programs.ensure()
         loading.load(plan, built, images)
 
-    def status(self) -> list[Status]:
+    def status(self) -> list[PartStatus]:
         plan = layout.read(self._folder)
         if not plan:
             return []
         found = []
         for component in bringup.all_components(plan, programs.ensure()):
             process = processes.find(plan, component.name)
-            found.append(Status(component.name, "dead" if not process else "stopped" if process.is_stopped else "running"))
+            found.append(PartStatus(component.name, "dead" if not process else "stopped" if process.is_stopped else "running"))
         ready = Api(plan).ready_nodes()
-        return found + [Status(node.name, "ready" if node.name in ready else "not ready") for node in plan.all_nodes]
+        return found + [PartStatus(node.name, "ready" if node.name in ready else "not ready") for node in plan.all_nodes]
 
     def log(self, component: str) -> Path:
         """The log file of a component. Raises ClusterError where there is no component of that name."""

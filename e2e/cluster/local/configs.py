@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from ..images.addons import PAUSE_IMAGE
 from .layout import DNS_ADDRESS, POD_CIDR, Layout, Node
 
 Config = dict[str, Any]
 
-PAUSE_IMAGE = "docker.io/hardened/pause:1"
 CNI_PLUGINS = "/usr/lib/cni"
 
 

@@ -6,9 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ..errors import ClusterError
-from ..images import full_name, store
+from ..images import archive
+from ..images.names import full_name
+from ..images.stores import store
 from ..progress import step
-from . import archive
 from .layout import Layout
 from .node_images import NodeImages
 from .programs import Programs

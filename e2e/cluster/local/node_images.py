@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..command import Argument, attempt, run
-from .archive import config_digest, manifests_in
+from ..images.archive import config_digest, manifests_in
 from .layout import Node
 
 _NAMESPACE = "k8s.io"  # the one that the kubelet's images are in

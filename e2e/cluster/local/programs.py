@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .. import golang, packages, tools
-from . import addon_images
+from ..images import addons
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,6 @@ def ensure() -> Programs:
     return Programs(
         kubernetes=golang.ensure(tools.KUBERNETES),
         containerd=golang.ensure(tools.CONTAINERD),
-        first_images=tuple(addon_images.ensure(image) for image in (addon_images.SANDBOX, *addon_images.ADDONS)),
-        later_images=(addon_images.ensure_base(),),
+        first_images=tuple(addons.ensure(image) for image in (addons.SANDBOX, *addons.ADDONS)),
+        later_images=(addons.ensure_base(),),
     )

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from e2e.cluster.errors import ClusterError
-from e2e.cluster.images import full_name, pip_settings
-from e2e.cluster.local import archive
+from e2e.cluster.images import archive, full_name
+from e2e.cluster.images.host_settings import pip_settings
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e import lanes
+from e2e import workers
 from e2e.cluster import tools
 from e2e.cluster.command import run
 from e2e.cluster.local import cgroups, network, teardown
@@ -30,7 +30,7 @@ BASE_IMAGE = "docker.io/library/debian:bookworm-slim"
 @pytest.fixture
 def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalCluster]:
     """The cluster of this process's own tests of clusters, gone before and after the test."""
-    found = LocalCluster(lanes.own("selftest"))
+    found = LocalCluster(workers.own_name("selftest"))
     found.down()
     yield found
     found.down()

@@ -91,7 +91,7 @@ async def fake_api(folder: Path) -> AsyncIterator[FakeApi]:
 
 
 @dataclass
-class World:
+class ProxiedApi:
     """The API server, the proxy, and a client that knows only the proxy."""
 
     api: FakeApi
@@ -112,7 +112,7 @@ class World:
 
 
 @contextlib.asynccontextmanager
-async def world(folder: Path, faults: Iterable[Fault] = ()) -> AsyncIterator[World]:
+async def proxied(folder: Path, faults: Iterable[Fault] = ()) -> AsyncIterator[ProxiedApi]:
     async with fake_api(folder) as api, FaultProxy(api.upstream, faults) as proxy:
         trust = ssl.create_default_context(cadata=proxy.authority.decode())
         async with aiohttp.ClientSession(
@@ -122,7 +122,7 @@ async def world(folder: Path, faults: Iterable[Fault] = ()) -> AsyncIterator[Wor
             timeout=aiohttp.ClientTimeout(total=20),
             read_bufsize=2**22,
         ) as client:
-            yield World(api, proxy, client)
+            yield ProxiedApi(api, proxy, client)
 
 
 async def names(stream: aiohttp.StreamReader, count: int) -> list[str]:
@@ -130,11 +130,11 @@ async def names(stream: aiohttp.StreamReader, count: int) -> list[str]:
     return [json.loads(await stream.readline())["object"]["metadata"]["name"] for _ in range(count)]
 
 
-def check(folder: Path, test: Callable[[World], Coroutine[Any, Any, None]], *faults: Fault) -> None:
-    """Runs the test in a world with these faults."""
+def check(folder: Path, test: Callable[[ProxiedApi], Coroutine[Any, Any, None]], *faults: Fault) -> None:
+    """Runs the test on an API server behind a proxy with these faults."""
 
     async def run() -> None:
-        async with asyncio.timeout(30), world(folder, faults) as w:
+        async with asyncio.timeout(30), proxied(folder, faults) as w:
             await test(w)
             for fault in faults:
                 assert w.proxy.hits(fault) == 1, "the fault was meant to strike once"

@@ -15,7 +15,7 @@ VERBS = ["get", "list", "watch", "create", "patch", "update", "delete"]
 
 
 @dataclass(frozen=True)
-class Place:
+class FaultNamespace:
     """A namespace, the token of its service account, and the administrator's clients."""
 
     kubeconfig: Path
@@ -31,7 +31,7 @@ class Place:
 
 
 @contextlib.contextmanager
-def place(kubeconfig: Path) -> Iterator[Place]:
+def fault_namespace(kubeconfig: Path) -> Iterator[FaultNamespace]:
     """Made with the administrator's kubeconfig, and gone afterwards."""
     api = config.new_client_from_config(str(kubeconfig))
     core, rbac = client.CoreV1Api(api), client.RbacAuthorizationV1Api(api)
@@ -50,7 +50,7 @@ def place(kubeconfig: Path) -> Iterator[Place]:
             },
         )
         token = core.create_namespaced_service_account_token("tester", namespace, {"spec": {"expirationSeconds": 3600}}).status.token
-        yield Place(kubeconfig, namespace, token, core)
+        yield FaultNamespace(kubeconfig, namespace, token, core)
     finally:
         core.delete_namespace(namespace)
         api.close()

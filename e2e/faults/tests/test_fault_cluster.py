@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from kubernetes import aio
-from real_cluster import Place, place
+from real_cluster import FaultNamespace, fault_namespace
 
 from e2e.faults import Answer, Fault, FaultProxy, Kill, Moment, Operator, Upstream, WatchError, Where, answer_plans, kill_plans
 
@@ -34,12 +34,12 @@ async def seen(name, patch, labels, **_):
 
 
 @pytest.fixture
-def here(kubeconfig: Path) -> Iterator[Place]:
-    with place(kubeconfig) as made:
+def here(kubeconfig: Path) -> Iterator[FaultNamespace]:
+    with fault_namespace(kubeconfig) as made:
         yield made
 
 
-def test_the_kubernetes_client_lists_patches_and_watches_with_its_own_rights(here: Place, tmp_path: Path) -> None:
+def test_the_kubernetes_client_lists_patches_and_watches_with_its_own_rights(here: FaultNamespace, tmp_path: Path) -> None:
     async def run() -> None:
         async with asyncio.timeout(60), FaultProxy(Upstream.from_kubeconfig(here.kubeconfig)) as proxy:
             path = proxy.kubeconfig(tmp_path / "config", token=here.token, namespace=here.namespace)
@@ -70,7 +70,7 @@ def test_the_kubernetes_client_lists_patches_and_watches_with_its_own_rights(her
     asyncio.run(run())
 
 
-def test_an_operator_on_kopf_survives_a_kill_after_its_write_and_an_expired_watch(here: Place, tmp_path: Path) -> None:
+def test_an_operator_on_kopf_survives_a_kill_after_its_write_and_an_expired_watch(here: FaultNamespace, tmp_path: Path) -> None:
     (tmp_path / "operator.py").write_text(KOPF)
     kill = Fault(Where(verb="patch", resource="configmaps", name="a"), Kill(Moment.AFTER_EFFECT))
     expired = Fault(Where(verb="watch", resource="configmaps", nth=2), WatchError(410, after_events=1))

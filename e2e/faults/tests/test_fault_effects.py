@@ -8,7 +8,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from fake_upstream import APPLY, COLLECTION, WRITE, World, check, world
+from fake_upstream import APPLY, COLLECTION, WRITE, ProxiedApi, check, proxied
 
 from e2e.faults import (
     Answer,
@@ -40,7 +40,7 @@ from e2e.faults import (
     ],
 )
 def test_an_answer_replaces_the_call_with_a_status_and_only_once(tmp_path: Path, code: int, reason: str) -> None:
-    async def test(w: World) -> None:
+    async def test(w: ProxiedApi) -> None:
         got, status = await w.apply("a")
         assert (got, status["code"], status["reason"], status["kind"]) == (code, code, reason, "Status")
         assert status["details"]["name"] == "a"
@@ -52,7 +52,7 @@ def test_an_answer_replaces_the_call_with_a_status_and_only_once(tmp_path: Path,
 
 
 def test_too_many_requests_says_when_to_come_back(tmp_path: Path) -> None:
-    async def test(w: World) -> None:
+    async def test(w: ProxiedApi) -> None:
         async with w.client.get(COLLECTION) as answer:
             assert (answer.status, answer.headers["Retry-After"]) == (429, "30")
             assert (await answer.json())["details"]["retryAfterSeconds"] == 30
@@ -69,7 +69,7 @@ def test_too_many_requests_says_when_to_come_back(tmp_path: Path) -> None:
     ],
 )
 def test_a_conflict_is_the_one_that_the_verb_can_meet(tmp_path: Path, method: str, path: str, headers: dict[str, str], reason: str) -> None:
-    async def test(w: World) -> None:
+    async def test(w: ProxiedApi) -> None:
         async with w.client.request(method, path, json={"metadata": {"name": "a"}}, headers=headers) as answer:
             status = await answer.json()
             assert (answer.status, status["reason"]) == (409, reason)
@@ -86,7 +86,7 @@ def test_a_conflict_is_the_one_that_the_verb_can_meet(tmp_path: Path, method: st
     ],
 )
 def test_a_drop_is_a_connection_reset(tmp_path: Path, effect: Effect, stored: bool) -> None:
-    async def test(w: World) -> None:
+    async def test(w: ProxiedApi) -> None:
         with pytest.raises(aiohttp.ClientOSError) as caught:
             await w.apply("a")
         assert isinstance(caught.value, ConnectionResetError) or "reset" in str(caught.value).lower()
@@ -99,7 +99,7 @@ def test_a_drop_is_a_connection_reset(tmp_path: Path, effect: Effect, stored: bo
 
 @pytest.mark.parametrize(("when", "stored"), [(Moment.BEFORE, False), (Moment.AFTER_EFFECT, True)])
 def test_silence_outlasts_a_client_with_less_patience(tmp_path: Path, when: Moment, stored: bool) -> None:
-    async def test(w: World) -> None:
+    async def test(w: ProxiedApi) -> None:
         with pytest.raises(TimeoutError):
             await w.client.patch(
                 f"{COLLECTION}/a", data='{"metadata":{"name":"a"}}', headers=APPLY, timeout=aiohttp.ClientTimeout(total=0.3)
@@ -111,7 +111,7 @@ def test_silence_outlasts_a_client_with_less_patience(tmp_path: Path, when: Mome
 
 
 def test_silence_ends_with_a_reset_for_a_client_with_more_patience(tmp_path: Path) -> None:
-    async def test(w: World) -> None:
+    async def test(w: ProxiedApi) -> None:
         with pytest.raises(aiohttp.ClientOSError):
             await w.apply("a")
 
@@ -119,7 +119,7 @@ def test_silence_ends_with_a_reset_for_a_client_with_more_patience(tmp_path: Pat
 
 
 def test_a_truncated_message_is_seen_as_such(tmp_path: Path) -> None:
-    async def test(w: World) -> None:
+    async def test(w: ProxiedApi) -> None:
         async with w.client.get(COLLECTION) as answer:
             assert answer.status == 200
             with pytest.raises(aiohttp.ClientPayloadError):
@@ -129,7 +129,7 @@ def test_a_truncated_message_is_seen_as_such(tmp_path: Path) -> None:
 
 
 def test_a_truncated_document_is_a_whole_message(tmp_path: Path) -> None:
-    async def test(w: World) -> None:
+    async def test(w: ProxiedApi) -> None:
         async with w.client.get(COLLECTION) as answer:
             assert await answer.read() == b'{"kind": "'
 
@@ -137,7 +137,7 @@ def test_a_truncated_document_is_a_whole_message(tmp_path: Path) -> None:
 
 
 def test_an_answer_after_the_effect_hides_it(tmp_path: Path) -> None:
-    async def test(w: World) -> None:
+    async def test(w: ProxiedApi) -> None:
         assert (await w.apply("a"))[0] == 504
         assert "a" in w.api.objects
         assert w.proxy.calls[0].took_effect
@@ -149,7 +149,7 @@ def test_an_answer_after_the_effect_hides_it(tmp_path: Path) -> None:
 def test_a_held_call_lets_the_test_look_and_then_goes_on(tmp_path: Path, when: Moment, stored: bool) -> None:
     hold = Hold(when)
 
-    async def test(w: World) -> None:
+    async def test(w: ProxiedApi) -> None:
         applying = asyncio.create_task(w.apply("a"))
         await hold.reached.wait()
         assert ("a" in w.api.objects) is stored
@@ -161,7 +161,7 @@ def test_a_held_call_lets_the_test_look_and_then_goes_on(tmp_path: Path, when: M
 
 
 def test_a_held_call_goes_on_by_itself_at_its_limit(tmp_path: Path) -> None:
-    async def test(w: World) -> None:
+    async def test(w: ProxiedApi) -> None:
         assert (await w.apply("a"))[0] == 200
 
     check(tmp_path, test, Fault(WRITE, Hold(limit=0.05)))
@@ -178,7 +178,7 @@ def test_a_held_call_goes_on_by_itself_at_its_limit(tmp_path: Path) -> None:
 def test_a_kill_strikes_at_its_moment(tmp_path: Path, when: Moment, stored: bool, answered: bool) -> None:
     struck: list[tuple[signal.Signals, bool]] = []
 
-    async def test(w: World) -> None:
+    async def test(w: ProxiedApi) -> None:
         async def callback(which: signal.Signals) -> None:
             struck.append((which, "a" in w.api.objects))
 
@@ -198,7 +198,7 @@ def test_a_kill_strikes_at_its_moment(tmp_path: Path, when: Moment, stored: bool
 def test_a_gentler_signal_leaves_the_call_whole(tmp_path: Path) -> None:
     struck = []
 
-    async def test(w: World) -> None:
+    async def test(w: ProxiedApi) -> None:
         async def callback(which: signal.Signals) -> None:
             struck.append(which)
 
@@ -210,7 +210,7 @@ def test_a_gentler_signal_leaves_the_call_whole(tmp_path: Path) -> None:
 
 
 def test_a_kill_without_a_callback_fails_the_test_at_the_end(tmp_path: Path) -> None:
-    async def test(w: World) -> None:
+    async def test(w: ProxiedApi) -> None:
         with pytest.raises(aiohttp.ClientError):
             await w.apply("a")
 
@@ -221,7 +221,7 @@ def test_a_kill_without_a_callback_fails_the_test_at_the_end(tmp_path: Path) -> 
 def test_a_fault_for_a_time_strikes_until_it_is_over(tmp_path: Path) -> None:
     async def run() -> None:
         fault = Fault(WRITE, Answer(503), seconds=0.5)
-        async with world(tmp_path, [fault]) as w:
+        async with proxied(tmp_path, [fault]) as w:
             codes = []
             while 200 not in codes:
                 codes.append((await w.apply("a"))[0])
@@ -236,7 +236,7 @@ def test_a_fault_for_a_time_strikes_until_it_is_over(tmp_path: Path) -> None:
 
 def test_faults_can_come_and_go_while_the_client_runs(tmp_path: Path) -> None:
     async def run() -> None:
-        async with world(tmp_path) as w:
+        async with proxied(tmp_path) as w:
             assert (await w.apply("a"))[0] == 200
             w.proxy.inject(Fault(WRITE, Answer(500), times=3))
             assert (await w.apply("a"))[0] == 500

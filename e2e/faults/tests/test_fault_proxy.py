@@ -16,7 +16,7 @@ import aiohttp
 import pytest
 import yaml
 from aiohttp import web
-from fake_upstream import APPLY, COLLECTION, TOKEN, WRITE, World, check, fake_api, names, world
+from fake_upstream import APPLY, COLLECTION, TOKEN, WRITE, ProxiedApi, check, fake_api, names, proxied
 from yarl import URL
 
 from e2e.faults import (
@@ -30,7 +30,7 @@ from e2e.faults import (
 
 
 def test_a_call_passes_unchanged_both_ways(tmp_path: Path) -> None:
-    async def test(w: World) -> None:
+    async def test(w: ProxiedApi) -> None:
         target = URL(f"{COLLECTION}/a?fieldManager=x%2Fy&force=true", encoded=True)
         async with w.client.patch(target, headers=APPLY, data='{"metadata":{"name":"a"}}') as answer:
             assert (answer.status, answer.headers["Audit-Id"]) == (200, "a")
@@ -45,7 +45,7 @@ def test_a_call_passes_unchanged_both_ways(tmp_path: Path) -> None:
 
 
 def test_all_methods_pass_and_are_recorded_in_order(tmp_path: Path) -> None:
-    async def test(w: World) -> None:
+    async def test(w: ProxiedApi) -> None:
         body = json.dumps({"metadata": {"name": "a"}})
         for method, path, data in (
             ("POST", COLLECTION, body),
@@ -77,7 +77,7 @@ def test_all_methods_pass_and_are_recorded_in_order(tmp_path: Path) -> None:
 
 
 def test_a_body_of_some_megabytes_passes_both_ways(tmp_path: Path) -> None:
-    async def test(w: World) -> None:
+    async def test(w: ProxiedApi) -> None:
         big = {"metadata": {"name": "a"}, "data": {"x": "y" * 900_000}}
         async with w.client.put(f"{COLLECTION}/a", json=big) as answer:
             assert await answer.json() == big
@@ -90,7 +90,7 @@ def test_a_body_of_some_megabytes_passes_both_ways(tmp_path: Path) -> None:
 
 
 def test_a_compressed_answer_stays_compressed_and_is_not_asked_for_by_the_proxy_itself(tmp_path: Path) -> None:
-    async def test(w: World) -> None:
+    async def test(w: ProxiedApi) -> None:
         async with w.client.get(COLLECTION, headers={"Accept-Encoding": "gzip"}) as answer:
             await answer.read()
         assert w.api.asked[0][2]["Accept-Encoding"] == "gzip"
@@ -132,7 +132,7 @@ def trust(proxy: FaultProxy) -> ssl.SSLContext:
 
 
 def test_a_watch_event_arrives_before_the_next_one_exists(tmp_path: Path) -> None:
-    async def test(w: World) -> None:
+    async def test(w: ProxiedApi) -> None:
         async with w.watching() as watch:
             for name in ("a", "b", "c"):
                 w.api.event("ADDED", name)
@@ -147,7 +147,7 @@ def test_a_watch_event_arrives_before_the_next_one_exists(tmp_path: Path) -> Non
 
 
 def test_a_client_that_leaves_its_watch_is_gone_upstream_as_well(tmp_path: Path) -> None:
-    async def test(w: World) -> None:
+    async def test(w: ProxiedApi) -> None:
         async with w.watching():
             pass
         (call,) = await w.proxy.until(lambda call: call.finished is not None)
@@ -200,7 +200,7 @@ def test_a_lost_upstream_connection_is_not_repaired_by_sending_twice() -> None:
 
 
 def test_severing_resets_open_watches_and_leaves_the_proxy_working(tmp_path: Path) -> None:
-    async def test(w: World) -> None:
+    async def test(w: ProxiedApi) -> None:
         async with w.watching() as watch:
             w.proxy.sever()
             with pytest.raises(aiohttp.ClientError):
@@ -212,7 +212,7 @@ def test_severing_resets_open_watches_and_leaves_the_proxy_working(tmp_path: Pat
 
 def test_the_end_of_the_proxy_does_not_wait_for_open_watches_or_silent_calls(tmp_path: Path) -> None:
     async def run() -> None:
-        async with asyncio.timeout(10), world(tmp_path, [Fault(WRITE, Silence(3600))]) as w, w.watching():
+        async with asyncio.timeout(10), proxied(tmp_path, [Fault(WRITE, Silence(3600))]) as w, w.watching():
             asyncio.get_running_loop().create_task(w.client.delete(f"{COLLECTION}/a")).add_done_callback(lambda task: task.exception())
             await w.proxy.until(lambda call: call.verb == "delete")
 
@@ -220,7 +220,7 @@ def test_the_end_of_the_proxy_does_not_wait_for_open_watches_or_silent_calls(tmp
 
 
 def test_waiting_for_a_call_that_never_comes_says_what_came(tmp_path: Path) -> None:
-    async def test(w: World) -> None:
+    async def test(w: ProxiedApi) -> None:
         with pytest.raises(NeverHappened, match="does the client use"):
             await w.proxy.until(lambda call: True, within=0.05)
         await w.apply("a")
@@ -231,7 +231,7 @@ def test_waiting_for_a_call_that_never_comes_says_what_came(tmp_path: Path) -> N
 
 
 def test_quiet_means_no_write_for_a_while_reads_do_not_count(tmp_path: Path) -> None:
-    async def test(w: World) -> None:
+    async def test(w: ProxiedApi) -> None:
         await w.apply("a")
         reading = asyncio.create_task(read_on(w))
         await w.proxy.until_quiet(0.3, within=10)
@@ -241,14 +241,14 @@ def test_quiet_means_no_write_for_a_while_reads_do_not_count(tmp_path: Path) -> 
     check(tmp_path, test)
 
 
-async def read_on(w: World) -> None:
+async def read_on(w: ProxiedApi) -> None:
     while True:
         async with w.client.get(COLLECTION) as answer:
             await answer.read()
 
 
 def test_a_client_that_writes_on_is_never_quiet(tmp_path: Path) -> None:
-    async def test(w: World) -> None:
+    async def test(w: ProxiedApi) -> None:
         async def write_on() -> None:
             while True:
                 await w.apply("a")

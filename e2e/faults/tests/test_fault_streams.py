@@ -8,7 +8,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from fake_upstream import ON_WATCH, WATCH, World, check, names
+from fake_upstream import ON_WATCH, WATCH, ProxiedApi, check, names
 
 from e2e.faults import (
     Answer,
@@ -27,7 +27,7 @@ from e2e.faults import (
 
 @pytest.mark.parametrize(("effect", "after"), [(EndWatch(), 0), (EndWatch(after_events=2), 2)])
 def test_a_watch_ends_in_order(tmp_path: Path, effect: EndWatch, after: int) -> None:
-    async def test(w: World) -> None:
+    async def test(w: ProxiedApi) -> None:
         async with w.watching() as watch:
             send(w, "a", "b", "c")
             assert await names(watch.content, after) == ["a", "b"][:after]
@@ -36,14 +36,14 @@ def test_a_watch_ends_in_order(tmp_path: Path, effect: EndWatch, after: int) -> 
     check(tmp_path, test, Fault(ON_WATCH, effect))
 
 
-def send(w: World, *objects: str) -> None:
+def send(w: ProxiedApi, *objects: str) -> None:
     """One event for each name; the watch was answered, so its watcher is there unless the fault has ended it."""
     for name in objects:
         w.api.event("ADDED", name)
 
 
 def test_a_watch_is_reset_in_the_middle(tmp_path: Path) -> None:
-    async def test(w: World) -> None:
+    async def test(w: ProxiedApi) -> None:
         async with w.watching() as watch:
             send(w, "a", "b")
             assert await names(watch.content, 1) == ["a"]
@@ -54,7 +54,7 @@ def test_a_watch_is_reset_in_the_middle(tmp_path: Path) -> None:
 
 
 def test_a_silent_watch_keeps_its_connection_and_swallows_events_and_bookmarks(tmp_path: Path) -> None:
-    async def test(w: World) -> None:
+    async def test(w: ProxiedApi) -> None:
         async with w.watching() as watch:
             send(w, "a", "b")
             w.api.event("BOOKMARK", "")
@@ -67,7 +67,7 @@ def test_a_silent_watch_keeps_its_connection_and_swallows_events_and_bookmarks(t
 
 
 def test_a_silent_watch_ends_with_a_reset_even_if_the_server_ended_it_before(tmp_path: Path) -> None:
-    async def test(w: World) -> None:
+    async def test(w: ProxiedApi) -> None:
         async with w.watching() as watch:
             w.api.end_watches()
             with pytest.raises(aiohttp.ClientError):
@@ -81,7 +81,7 @@ def test_a_silent_watch_ends_with_a_reset_even_if_the_server_ended_it_before(tmp
 
 @pytest.mark.parametrize("code", [410, 500, 504])
 def test_a_watch_brings_an_error_event_and_ends(tmp_path: Path, code: int) -> None:
-    async def test(w: World) -> None:
+    async def test(w: ProxiedApi) -> None:
         async with w.watching() as watch:
             assert watch.status == 200
             send(w, "a")
@@ -95,7 +95,7 @@ def test_a_watch_brings_an_error_event_and_ends(tmp_path: Path, code: int) -> No
 
 @pytest.mark.parametrize("code", [410, 404, 401, 429, 500])
 def test_a_watch_is_refused(tmp_path: Path, code: int) -> None:
-    async def test(w: World) -> None:
+    async def test(w: ProxiedApi) -> None:
         async with w.watching() as watch:
             assert (watch.status, (await watch.json())["code"]) == (code, code)
         assert w.api.asked == []
@@ -104,7 +104,7 @@ def test_a_watch_is_refused(tmp_path: Path, code: int) -> None:
 
 
 def test_a_garbage_line_stands_between_good_ones(tmp_path: Path) -> None:
-    async def test(w: World) -> None:
+    async def test(w: ProxiedApi) -> None:
         async with w.watching() as watch:
             send(w, "a", "b")
             assert await names(watch.content, 1) == ["a"]
@@ -116,7 +116,7 @@ def test_a_garbage_line_stands_between_good_ones(tmp_path: Path) -> None:
 
 
 def test_events_come_twice(tmp_path: Path) -> None:
-    async def test(w: World) -> None:
+    async def test(w: ProxiedApi) -> None:
         async with w.watching() as watch:
             send(w, "a", "b")
             assert await names(watch.content, 4) == ["a", "a", "b", "b"]
@@ -125,7 +125,7 @@ def test_events_come_twice(tmp_path: Path) -> None:
 
 
 def test_events_of_different_objects_change_places_and_those_of_one_do_not(tmp_path: Path) -> None:
-    async def test(w: World) -> None:
+    async def test(w: ProxiedApi) -> None:
         async with w.watching() as watch:
             send(w, "a", "b", "c", "c", "d")
             w.api.event("BOOKMARK", "mark")
@@ -135,7 +135,7 @@ def test_events_of_different_objects_change_places_and_those_of_one_do_not(tmp_p
 
 
 def test_an_event_that_waits_for_another_is_not_lost(tmp_path: Path) -> None:
-    async def test(w: World) -> None:
+    async def test(w: ProxiedApi) -> None:
         async with w.watching() as watch:
             send(w, "a")
             assert await names(watch.content, 1) == ["a"]
@@ -148,7 +148,7 @@ def test_an_event_that_waits_for_another_is_not_lost(tmp_path: Path) -> None:
 
 
 def test_one_event_is_big(tmp_path: Path) -> None:
-    async def test(w: World) -> None:
+    async def test(w: ProxiedApi) -> None:
         async with w.watching() as watch:
             send(w, "a", "b", "c")
             lines = [await watch.content.readline() for _ in range(3)]
@@ -159,7 +159,7 @@ def test_one_event_is_big(tmp_path: Path) -> None:
 
 
 def test_a_watch_is_cut_inside_a_line(tmp_path: Path) -> None:
-    async def test(w: World) -> None:
+    async def test(w: ProxiedApi) -> None:
         watching = asyncio.create_task(w.client.get(WATCH))
         await w.proxy.until(lambda call: call.upstream_code == 200)
         send(w, "a")

@@ -20,7 +20,7 @@ _OF_A_REVISION = ("Promote", "Abort", "Retry")
 
 
 class HardenedServiceActionSpec(Model):
-    """What is asked for. It never changes."""
+    """The request. It never changes."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
@@ -34,20 +34,22 @@ class HardenedServiceActionSpec(Model):
     service: ServiceName = Field(description="The HardenedService, in the same namespace.")
     action: Literal["Rollback", "Promote", "Abort", "Retry", "Pause", "Resume"]
     revision: RevisionName | None = Field(
-        None, description="The revision that is meant; of a Rollback where to, the one promoted before when left out."
+        None, description="The revision that the action is for. For a Rollback: the target (default: the one promoted before)."
     )
     across_migration: bool = Field(
-        False, description="Of a Rollback: also where a migration ran since that revision was promoted. What it changed stays changed."
+        False, description="For a Rollback: allow it though a migration ran since that revision was promoted. The migration's changes stay."
     )
     reason: OneLine | None = None
     requested_by: Annotated[OneLine, StringConstraints(min_length=1)] = Field(
-        description="The user who asks, as the API server knows them; the chart's admission policy refuses any other name."
+        description="The user who makes the request, as the API server knows them. The chart's admission policy refuses any other name."
     )
-    ttl: Annotated[timedelta, between("1m", "720h")] = Field(timedelta(hours=24), description="Removed this long after its end.")
+    ttl: Annotated[timedelta, between("1m", "720h")] = Field(
+        timedelta(hours=24), description="How long after its end the action is removed."
+    )
 
 
 class HardenedServiceActionStatus(Model):
-    """What came of it."""
+    """The result of the action."""
 
     phase: Literal["Pending", "Running", "Succeeded", "Failed", "Refused"] | None = None
     message: Annotated[str, StringConstraints(max_length=4096)] | None = None

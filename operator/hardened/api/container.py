@@ -130,7 +130,7 @@ class EnvObject(Model):
 
 
 class EnvFrom(Model):
-    """All keys of a Secret or ConfigMap as variables."""
+    """All keys of a Secret or ConfigMap, as variables."""
 
     rules: ClassVar[tuple[Rule, ...]] = (one_of("secret_ref", "config_map_ref"),)
 
@@ -144,7 +144,7 @@ ResourceName = Annotated[str, StringConstraints(pattern=rf"^(cpu|memory|ephemera
 
 
 class Resources(Model):
-    """Requests and limits; what is left out is filled in (see the reference)."""
+    """Requests and limits. Omitted ones get defaults (see the reference)."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
@@ -202,11 +202,11 @@ class HelperContainer(Model):
 
 
 class Port(Model):
-    """A port that the application listens on, and the port of the Service that leads to it."""
+    """A port that the application listens on, and the Service port that routes to it."""
 
     name: PortName
     container_port: PortNumber
-    port: PortNumber | None = Field(None, description="The Service's port; containerPort when left out.")
+    port: PortNumber | None = Field(None, description="The Service's port (default: containerPort).")
     protocol: Literal["TCP", "UDP", "SCTP"] = "TCP"
     app_protocol: Annotated[str, StringConstraints(pattern=rf"^{QUALIFIED}$", min_length=1, max_length=253)] | None = None
 
@@ -219,10 +219,10 @@ class HttpHeader(Model):
 
 
 class HttpGet(Model):
-    """Any status from 200 to 399 passes."""
+    """A GET request; any status from 200 to 399 passes."""
 
     path: UrlPath = "/"
-    port: PortRef | None = Field(None, description="A port's name or number; the main port when left out.")
+    port: PortRef | None = Field(None, description="A port's name or number (default: the main port).")
     scheme: Literal["HTTP", "HTTPS"] | None = None
     http_headers: Annotated[list[HttpHeader], atomic(16)] | None = None
 
@@ -234,14 +234,14 @@ class TcpSocket(Model):
 
 
 class Grpc(Model):
-    """The standard gRPC health service answers SERVING."""
+    """The standard gRPC health service must answer SERVING."""
 
     port: PortNumber
     service: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._/-]*$", max_length=253)] | None = None
 
 
 class Exec(Model):
-    """A command in the container; exit code 0 passes."""
+    """A command that runs in the container; exit code 0 passes."""
 
     command: Annotated[list[Text], atomic(64, least=1)]
 
@@ -285,7 +285,7 @@ _START_ONCE = Rule(
 
 
 class Probes(Model):
-    """Readiness defaults to a TCP connection to the main port; the Hardened condition names that as a gap."""
+    """Readiness defaults to a TCP connection to the main port, which the Hardened condition reports as a gap."""
 
     rules: ClassVar[tuple[Rule, ...]] = (_ONCE, _START_ONCE)
 

@@ -98,7 +98,7 @@ def root_schema() -> Schema:
     """The OpenAPI schema of a whole HardenedService. Made once, which takes 50 ms; not to be changed."""
     return {
         "type": "object",
-        "description": "A service, hardened: the operator makes and keeps everything that it needs.",
+        "description": "A hardened service: the operator creates and maintains everything that it needs.",
         "required": ["spec"],
         "properties": {
             "apiVersion": {"type": "string"},
@@ -130,7 +130,7 @@ def action_schema() -> Schema:
     never_changes = {"rule": "self == oldSelf", "message": "an action never changes: make another one"}
     return {
         "type": "object",
-        "description": "One request to a HardenedService, and what came of it.",
+        "description": "One request to a HardenedService, and its result.",
         "required": ["spec"],
         "properties": {
             "apiVersion": {"type": "string"},

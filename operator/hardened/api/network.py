@@ -12,7 +12,7 @@ Cidr = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F.:]+/[0-9]{1,3}$", 
 
 
 class IpBlock(Model):
-    """A range of addresses, with exceptions inside it."""
+    """A range of addresses, with exceptions within it."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(cel="isCIDR(self.cidr)", holds=lambda m: _is_cidr(m.cidr), message="not a CIDR such as 10.0.0.0/8", field=".cidr"),
@@ -80,13 +80,13 @@ class Peer(Model):
 
 
 class EgressPeer(Peer):
-    """A peer, and the ports there; all ports when left out."""
+    """A peer and its ports (default: all ports)."""
 
     ports: Annotated[list[PeerPort], atomic(32)] | None = None
 
 
 class Network(Model):
-    """Left out: any source to the declared ports; where pods may connect to is left to other policies. With egressTo, DNS is allowed."""
+    """Default: any source may reach the declared ports, and other policies decide where pods may connect to. egressTo also allows DNS."""
 
     ingress_from: Annotated[list[Peer], atomic(32)] | None = None
     egress_to: Annotated[list[EgressPeer], atomic(32)] | None = None
@@ -98,22 +98,22 @@ LocalAddress = Annotated[str, StringConstraints(pattern=rf"^[a-z0-9]([a-z0-9-]{{
 
 
 class Dependency(Model):
-    """What must be there before a release begins; egress to it is allowed."""
+    """What must be available before a release begins; egress to it is allowed."""
 
     rules: ClassVar[tuple[Rule, ...]] = (one_of("service", "tcp"),)
 
     service: Name | None = Field(
-        None, description="Another HardenedService of the same namespace, by its name: waited for until it is Available."
+        None, description="The name of another HardenedService in the same namespace. A release waits until it is Available."
     )
     tcp: LocalAddress | None = Field(
         None,
-        description="A Service of the same namespace and its port, such as redis:6379. With network.egressTo, that port of the pods of the "
-        "namespace is opened: where the pods behind the Service listen on another one, name it in egressTo.",
+        description="A Service in the same namespace and its port, such as redis:6379. With network.egressTo, pods may connect to that "
+        "port of all pods in the namespace. If the pods behind the Service listen on another port, name it in egressTo.",
     )
 
 
 class ServiceSettings(Model):
-    """The Service that clients use, with the types and annotations that the operator's settings allow."""
+    """The Service that clients use. The operator's settings allow its types and annotations."""
 
     rules: ClassVar[tuple[Rule, ...]] = (not_reserved("annotations"),)
 

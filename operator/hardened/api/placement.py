@@ -42,20 +42,20 @@ class NodeRequirement(Model):
 
 
 class LabelSelector(Model):
-    """Selects by labels; an empty one selects everything."""
+    """Selects by labels; an empty selector selects everything."""
 
     match_labels: Annotated[dict[LabelKey, LabelValue], at_most(32)] | None = None
     match_expressions: Annotated[list[Requirement], atomic(32)] | None = None
 
 
 class NodeSelectorTerm(Model):
-    """Node labels that must all match."""
+    """Requirements on node labels, which must all match."""
 
     match_expressions: Annotated[list[NodeRequirement], atomic(32, least=1)]
 
 
 class NodeSelector(Model):
-    """Any of the terms."""
+    """One of the terms must match."""
 
     node_selector_terms: Annotated[list[NodeSelectorTerm], atomic(16, least=1)]
 
@@ -71,35 +71,35 @@ class PreferredNodes(Model):
 
 
 class NodeAffinity(Model):
-    """Nodes that are required or preferred."""
+    """Required and preferred nodes."""
 
     required_during_scheduling_ignored_during_execution: NodeSelector | None = None
     preferred_during_scheduling_ignored_during_execution: Annotated[list[PreferredNodes], atomic(16)] | None = None
 
 
 class PodTerm(Model):
-    """Pods of the same namespace, by topology."""
+    """Pods in the same namespace, by topology."""
 
     label_selector: LabelSelector
     topology_key: LabelKey
 
 
 class PreferredPods(Model):
-    """A preference for or against being beside pods."""
+    """A preference to run beside pods, or apart from them."""
 
     weight: Weight
     pod_affinity_term: PodTerm
 
 
 class PodAffinity(Model):
-    """Pods to be beside, or apart from."""
+    """Pods to run beside, or apart from."""
 
     required_during_scheduling_ignored_during_execution: Annotated[list[PodTerm], atomic(16)] | None = None
     preferred_during_scheduling_ignored_during_execution: Annotated[list[PreferredPods], atomic(16)] | None = None
 
 
 class Affinity(Model):
-    """As in a Pod, within the namespace."""
+    """Affinity as in a Pod, within the namespace."""
 
     node_affinity: NodeAffinity | None = None
     pod_affinity: PodAffinity | None = None
@@ -107,7 +107,7 @@ class Affinity(Model):
 
 
 class Toleration(Model):
-    """Tolerates one taint, by its key: tolerating every taint is not offered."""
+    """Tolerates one taint, by its key. No toleration can match every taint."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
@@ -140,7 +140,7 @@ class Spread(Model):
 
 
 class Scheduling(Model):
-    """Spread defaults to hostname and zone, as a preference."""
+    """Where pods run. Spread defaults to a preference over hostname and zone."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(

@@ -14,23 +14,23 @@ Command = Annotated[list[Text], atomic(64, least=1)]
 
 
 class Preview(Model):
-    """The new revision while it is checked, before it takes over."""
+    """The new revision while it is checked, before the cutover."""
 
     replicas: Annotated[int, Field(ge=1, le=1000)] = 1
 
 
 class Undo(Model):
-    """Takes a migration back when its release ends before the cutover, with the migration's image and deadline."""
+    """Undoes a migration if its release ends before the cutover. It uses the migration's image and deadline."""
 
     command: Command
     after_cutover: bool = Field(
         False,
-        description="Also after the cutover, once no pod of the new revision is left: until then live writes may need its schema.",
+        description="Also undo after the cutover, once no pod of the new revision is left. Until then live writes may need its schema.",
     )
 
 
 class Migrate(Model):
-    """Runs once in a pod with the new revision's image, before its first pod. It is never interrupted, and never tried twice."""
+    """Runs once, in a pod with the new revision's image, before the revision's first pod. It is never interrupted and never retried."""
 
     command: Command
     deadline: Annotated[timedelta, between("10s", "24h")] = timedelta(minutes=10)
@@ -51,22 +51,22 @@ class Release(Model):
 
     strategy: Strategy | None = Field(
         None,
-        description="When left out: Recreate with a writable claim that is not shared, else BlueGreen with ports, "
-        "else, and with a Headless service, RollingUpdate.",
+        description="Default: Recreate with a writable claim that is not shared; otherwise BlueGreen with ports; "
+        "otherwise, and with a Headless service, RollingUpdate.",
     )
     preview: Preview | None = None
     promotion: Literal["Automatic", "Manual"] = "Automatic"
     auto_promote_after: Annotated[timedelta, between("1s", "720h")] | None = Field(
-        None, description="A Manual promotion that nobody gave or refused within this time is given; read live. Left out: never."
+        None, description="Promotes a Manual release that nobody promoted or aborted within this time. Read live. Default: never."
     )
     progress_deadline: Annotated[timedelta, between("10s", "24h")] = Field(
-        timedelta(minutes=10), description="A step that got no further within this time has failed."
+        timedelta(minutes=10), description="A step that makes no progress within this time fails."
     )
     keep_previous: Annotated[timedelta, between("30s", "24h")] = Field(
         timedelta(minutes=5),
-        description="The previous revision stays at full size this long after the cutover, to be gone back to at once.",
+        description="How long the previous revision stays at full size after the cutover, for an immediate rollback.",
     )
-    history_limit: Annotated[int, Field(ge=2, le=100)] = Field(10, description="How many revisions are kept to go back to.")
+    history_limit: Annotated[int, Field(ge=2, le=100)] = Field(10, description="How many revisions are kept to roll back to.")
     migrate: Migrate | None = None
 
     @property

@@ -41,7 +41,7 @@ Capability = Literal[
 
 
 class Shutdown(Model):
-    """How a pod ends: it waits drainSeconds before SIGTERM, so that every node has stopped sending to it first."""
+    """How a pod ends: it waits drainSeconds before SIGTERM, so that every node stops sending to it first."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
@@ -57,7 +57,7 @@ class Shutdown(Model):
 
 
 class Security(Model):
-    """The pod security profile. What it forbids cannot be said here."""
+    """The pod security profile. No field can ask for what the profile forbids."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
@@ -70,7 +70,7 @@ class Security(Model):
     )
 
     profile: Literal["restricted", "baseline"] = "restricted"
-    run_as_user: UserId | None = Field(None, description="The image's user when left out; root is refused either way.")
+    run_as_user: UserId | None = Field(None, description="Default: the image's user. Root is refused either way.")
     run_as_group: UserId | None = None
     fs_group: UserId | None = None
     writable_paths: Annotated[list[AbsolutePath], unique(16)] = Field(["/tmp"])
@@ -78,7 +78,7 @@ class Security(Model):
 
 
 class PodMetadata(Model):
-    """Labels and annotations of the pods, from the keys that the operator's settings allow."""
+    """Labels and annotations of the pods. The operator's settings allow their keys."""
 
     rules: ClassVar[tuple[Rule, ...]] = (not_reserved("labels"), not_reserved("annotations"))
 
@@ -87,7 +87,7 @@ class PodMetadata(Model):
 
 
 class ServiceAccountSettings(Model):
-    """The pods' own account has no rights and no token; annotations tie it to a cloud identity."""
+    """The pods' ServiceAccount, without rights or token. Annotations bind it to a cloud identity."""
 
     # No more than the operator's own: what a stored revision says is to stay what a spec can say.
     rules: ClassVar[tuple[Rule, ...]] = (not_reserved("annotations", (f"{GROUP}/",)),)
@@ -96,7 +96,7 @@ class ServiceAccountSettings(Model):
 
 
 class DisruptionBudget(Model):
-    """How many of the pods that clients use a drain may take at a time. Of a preview, and of what is kept, it may take all."""
+    """How many pods of the serving stack a drain may evict at a time. It may evict all pods of a preview or a kept stack."""
 
     rules: ClassVar[tuple[Rule, ...]] = (one_of("max_unavailable", "min_available"),)
 
@@ -105,7 +105,7 @@ class DisruptionBudget(Model):
 
 
 class Availability(Model):
-    """One pod at a time when left out."""
+    """Default: a drain evicts one pod at a time."""
 
     disruption_budget: DisruptionBudget | None = None
 
@@ -245,7 +245,7 @@ class HardenedServiceSpec(Model):
     env: Environment | None = None
     env_from: Annotated[list[EnvFrom], atomic(32)] | None = None
     ports: Annotated[list[Port], keyed("name", 16)] | None = Field(
-        None, description="The first is the main port. None: a worker, without a Service."
+        None, description="The first is the main port. Without ports the service is a worker and has no Service."
     )
     resources: Resources | None = None
     files: Annotated[list[Files], keyed("mount_path", 8)] | None = None
@@ -262,18 +262,18 @@ class HardenedServiceSpec(Model):
     network: Network | None = None
     depends_on: Annotated[list[Dependency], atomic(16)] | None = None
     token: Annotated[str, StringConstraints(max_length=256)] | None = Field(
-        None, description="Any string; a change makes a revision, e.g. after a secret was rotated."
+        None, description="Any string. A change creates a new revision, for example after a Secret was rotated."
     )
     # How it runs: applies at once and never makes a revision.
     replicas: Annotated[int, Field(ge=0, le=1000)] | None = Field(
-        None, description="Set once by the operator when left out, then scaled by you or an autoscaler through /scale."
+        None, description="Default: set once by the operator, then scaled by you or an autoscaler through /scale."
     )
     service: ServiceSettings = Field(default_factory=lambda: ServiceSettings())
     availability: Availability | None = None
     release: Release = Field(default_factory=lambda: Release())
     verify: Verify = Field(default_factory=lambda: Verify())
     suspend: bool = Field(
-        False, description="Nothing is changed any more while this is true; a release that has come to its cutover comes to its end first."
+        False, description="While true, the operator changes nothing. A release that has reached its cutover is finished first."
     )
 
     @property

@@ -2,10 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, WithJsonSchema
+from pydantic import Field, StringConstraints
 
 from hardened.api.fields import Model, keyed
-from hardened.api.steps import Step
 from hardened.api.strategy import Strategy
 
 Short = Annotated[str, StringConstraints(max_length=63)]
@@ -28,7 +27,7 @@ class ConditionStatus(Model):
 
 
 class Serving(Model):
-    """The stack that the Service leads to."""
+    """The stack that the active Service selects."""
 
     color: Short
     revision: Short
@@ -36,7 +35,7 @@ class Serving(Model):
 
 
 class StableStatus(Model):
-    """The last promoted revision, in its colour. promotion: how many promotions there have been."""
+    """The last promoted revision and its colour. promotion: the number of promotions so far."""
 
     color: Short
     revision: Short
@@ -44,7 +43,7 @@ class StableStatus(Model):
 
 
 class CheckOutcomeStatus(Model):
-    """What came of a check, or of the zero-loss probe."""
+    """The result of a check, or of the zero-loss probe."""
 
     name: Short
     result: Literal["Passed", "Failed"]
@@ -65,62 +64,65 @@ class Pin(Model):
 
 
 class Left(Pin):
-    """The revision that traffic leaves by hand. It is rejected once it has."""
+    """The revision that a manual rollback leaves. It is rejected once traffic has left it."""
 
 
 class ReleaseStatus(Model):
-    """The release at work: where it is, and until when."""
+    """The current release: its step and its times."""
 
     revision: Short
     color: Short
     key: Short
     strategy: Strategy | None = None
-    step: Annotated[Step, WithJsonSchema({"enum": [str(step) for step in Step], "type": "string"})]
-    replicas: int | None = Field(None, description="The size to reach before the cutover.")
+    step: Literal[
+        "Preflight", "Queued", "Migrate", "Preview", "VerifyBefore", "Approval", "ScaleUp",
+        "Cutover", "VerifyAfter", "SwitchBack", "Undo", "Keep",
+    ]  # fmt: skip
+    replicas: int | None = Field(None, description="The number of pods to reach before the cutover.")
     available: int | None = Field(
-        None, description="The most of its pods that were available in this step when its deadline was renewed last. Left out: 0."
+        None, description="The most pods that were available in this step when its deadline was last renewed. Default: 0."
     )
     started_at: When
     entered_at: When | None = Field(
-        None, description="When this step was entered; later by the time that it was paused. autoPromoteAfter counts from it."
+        None, description="When this step began, moved on by the time that it was paused. autoPromoteAfter counts from it."
     )
     deadline: When | None = None
     cutover_at: When | None = None
     window_ends_at: When | None = None
     keep_until: When | None = None
-    recalled_at: When | None = Field(None, description="In Cutover: since when traffic is not to be led on after all.")
+    recalled_at: When | None = Field(None, description="In Cutover: when the operator decided not to switch after all.")
     confirmed_at: When | None = None
     rejected: bool | None = None
     probed_anew: bool | None = None
     checks: Annotated[list[CheckOutcomeStatus], keyed("name", 40)] | None = None
-    rollback: bool | None = Field(None, description="True when a revision is gone back to, by hand or by a spec that asks for it again.")
+    rollback: bool | None = Field(None, description="True for a rollback, by hand or by a spec that asks for the revision again.")
     left: Left | None = None
     approved: bool | None = Field(None, description="True once somebody promoted the revision.")
     paused_at: When | None = None
-    remaining: Short | None = Field(None, description="What was left of the deadline when the release was paused.")
-    yielded: bool | None = Field(None, description="True while it waits for other services, and holds none of the operator's places.")
+    remaining: Short | None = Field(None, description="The time left until the deadline when the release was paused.")
+    yielded: bool | None = Field(None, description="True while it waits for other services and holds no slot.")
     migration: Literal["Made", "Done", "Undoing", "NotUndone"] | None = None
     undo_problem: Line | None = Field(None, description="Why the migration was not undone.")
 
 
 class ProbeCounts(Model):
-    """What a zero-loss probe has counted."""
+    """The counts of a zero-loss probe."""
 
-    requests: int = Field(description="Requests that it made through the clients' Service.")
-    failed: int = Field(description="Requests of these that were lost, or answered with an error.")
+    requests: int = Field(description="Requests sent through the active Service.")
+    failed: int = Field(description="Those of them that were lost, or answered with an error.")
 
 
 class ProofStatus(Model):
-    """What the zero-loss probes of the last release have counted. It stays until the next release has something to say."""
+    """The counts of the last release's zero-loss probes. They stay until the next release has counts of its own."""
 
     revision: Short
     color: Short
     started_at: When
-    cutover: ProbeCounts | None = Field(None, description="From before the cutover to the end of its window. Left out: no data.")
+    cutover: ProbeCounts | None = Field(None, description="From before the cutover to the end of its window. Omitted: no data.")
     removal: ProbeCounts | None = Field(
-        None, description="From shortly before the previous pods were removed until they were gone. Left out: no data, or not yet."
+        None, description="From shortly before the previous pods were removed until they were gone. Omitted: no data yet, or none."
     )
-    removed_by: When | None = Field(None, description="While they are being removed: when the last of them is gone.")
+    removed_by: When | None = Field(None, description="While the previous pods are being removed: when the last one will be gone.")
 
 
 class HistoryEntry(Model):
@@ -129,11 +131,11 @@ class HistoryEntry(Model):
     revision: Short
     image: Line
     created_at: When
-    missing: bool | None = Field(None, description="True when somebody deleted what was stored: it is not possible to go back to it.")
+    missing: bool | None = Field(None, description="True if somebody deleted the stored revision: rolling back to it is impossible.")
 
 
 class ActionEntry(Model):
-    """An action that was asked for. Its name does not run again."""
+    """A requested action. An action of the same name does not run again."""
 
     name: Annotated[str, StringConstraints(max_length=253)]
     uid: Short
@@ -142,16 +144,16 @@ class ActionEntry(Model):
     message: Annotated[str, StringConstraints(max_length=1024)]
     revision: Short | None = None
     key: Short | None = None
-    left: Short | None = Field(None, description="Of a rollback, the revision that traffic leaves.")
-    by: Line | None = Field(None, description="Who asked for it, and why.")
+    left: Short | None = Field(None, description="For a rollback: the revision that traffic leaves.")
+    by: Line | None = Field(None, description="Who requested it, and why.")
     started_at: When
     finished_at: When | None = None
 
 
 class HardenedServiceStatus(Model):
-    """What the operator saw, last."""
+    """The state that the operator last observed."""
 
-    observed_generation: int = Field(-1, description="-1 until the operator has looked at the object once.")
+    observed_generation: int = Field(-1, description="-1 until the operator has observed the object once.")
     phase: Phase | None = None
     replicas: int | None = None
     selector: Annotated[str, StringConstraints(max_length=1024)] | None = None

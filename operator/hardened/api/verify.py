@@ -21,14 +21,12 @@ PROBE_NAME = "zero-loss"
 
 CheckPath = Annotated[str, StringConstraints(pattern=_PATH, min_length=1, max_length=1024)]
 Latency = Annotated[timedelta, between("1ms", "1m")]
-CheckPort = Annotated[
-    PortName | None, Field(description="One of the service's own TCP ports, by its name; the first of them when left out.")
-]
+CheckPort = Annotated[PortName | None, Field(description="The name of one of the service's own TCP ports (default: the first).")]
 Threshold = Annotated[float, Field(ge=-(10**15), le=10**15, allow_inf_nan=False)]
 
 
 class _Repeated(Model):
-    """A check by one request, made `count` times, `interval` apart. More than failureLimit failed ones fail it."""
+    """A check that sends one request `count` times, `interval` apart. It fails if more than failureLimit requests fail."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
@@ -47,29 +45,29 @@ class _Repeated(Model):
 
 
 class HttpCheck(_Repeated):
-    """GET requests. Redirects are answers, and not followed."""
+    """Sends GET requests. A redirect is an answer and is not followed."""
 
     path: CheckPath = "/"
     expect_status: Annotated[list[Annotated[int, Field(ge=100, le=599)]], unique(16, least=1)] | None = Field(
-        None, description="200 to 299 when left out."
+        None, description="Default: 200 to 299."
     )
     expect_body: Annotated[Text, StringConstraints(min_length=1, max_length=256)] | None = Field(
-        None, description="A text that the body contains."
+        None, description="A text that the body must contain."
     )
 
 
 class GrpcCheck(_Repeated):
-    """The standard gRPC health service answers SERVING."""
+    """The standard gRPC health service must answer SERVING."""
 
     service: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._/-]*$", max_length=253)] | None = None
 
 
 class TcpCheck(_Repeated):
-    """An accepted connection."""
+    """Passes if the connection is accepted."""
 
 
 class JobCheck(Model):
-    """A task of your own, in a pod of its own; exit code 0 passes. It is not tried twice."""
+    """A task of your own, in a pod of its own. Exit code 0 passes. It is not retried."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
@@ -80,13 +78,13 @@ class JobCheck(Model):
         ),
     )
 
-    image: Image | None = Field(None, description="The new revision's image when left out.")
+    image: Image | None = Field(None, description="Default: the new revision's image.")
     command: Command
     deadline: Annotated[timedelta, between("1s", "1h")] = timedelta(minutes=5)
 
 
 class LoadCheck(Model):
-    """GET requests at a fixed rate, each sent at its time whether or not the one before was answered. None answered fails it."""
+    """Sends GET requests at a fixed rate, whether or not earlier ones were answered. It fails if none is answered."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
@@ -102,17 +100,17 @@ class LoadCheck(Model):
     rate: Annotated[int, Field(ge=1, le=5000, description="Requests per second.")]
     duration: Annotated[timedelta, between("1s", "10m")] = timedelta(seconds=30)
     max_error_ratio: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = Field(
-        0.0, description="Failed requests of all; a failed one has no answer, or one outside 200 to 299."
+        0.0, description="Failed requests, as a share of all. A request fails without an answer, or with one outside 200 to 299."
     )
     max_mean: Latency | None = None
     max_p50: Latency | None = None
     max_p95: Latency | None = None
     max_p99: Latency | None = None
-    min_rate: Annotated[int, Field(ge=1, le=5000)] | None = Field(None, description="Answers per second, at least.")
+    min_rate: Annotated[int, Field(ge=1, le=5000)] | None = Field(None, description="Minimum answers per second.")
 
 
 class PrometheusCheck(Model):
-    """A query that gives one number, asked again and again. More than failureLimit numbers out of bounds fail it."""
+    """A query that returns one number, asked repeatedly. It fails if more than failureLimit numbers are out of bounds."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
@@ -136,12 +134,13 @@ class PrometheusCheck(Model):
     interval: Annotated[timedelta, between("1s", "10m")] = timedelta(seconds=10)
     failure_limit: Annotated[int, Field(ge=0, le=100)] = 0
     on_no_data: Literal["Hold", "Fail"] = Field(
-        "Hold", description="An empty or unreachable answer neither passes nor fails (Hold), or counts as out of bounds (Fail)."
+        "Hold",
+        description="No answer, or an empty one, neither passes nor fails (Hold), or counts as out of bounds (Fail).",
     )
 
 
 class Check(Model):
-    """One thing to prove, by exactly one means."""
+    """One check, of exactly one kind."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
         one_of("http", "grpc", "tcp", "job", "load", "prometheus"),
@@ -202,7 +201,7 @@ def _time_taken_cel(check: str, compare: str, limit: str) -> str:
 
 
 class AfterCutover(Model):
-    """On live traffic: the first violation switches back. Readiness and the zero-loss probe are always watched."""
+    """Checks under live traffic. The first violation switches back. Readiness and the zero-loss probe are always watched."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
@@ -215,12 +214,14 @@ class AfterCutover(Model):
     )
 
     window: Annotated[timedelta, between("1s", "1h")] = timedelta(seconds=10)
-    max_restarts: Annotated[int, Field(ge=0, le=1000)] = Field(0, description="Restarts of the new revision's containers that are borne.")
+    max_restarts: Annotated[int, Field(ge=0, le=1000)] = Field(
+        0, description="How many restarts of the new revision's containers are allowed."
+    )
     checks: Checks | None = None
 
 
 class Verify(Model):
-    """Checks on a new revision, before and after it takes over."""
+    """Checks of a new revision, before and after the cutover."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
@@ -232,7 +233,7 @@ class Verify(Model):
         ),
     )
 
-    before_cutover: Checks | None = Field(None, description="Against the new revision, before it takes over; all must pass.")
+    before_cutover: Checks | None = Field(None, description="Checks of the new revision before the cutover. All must pass.")
     after_cutover: AfterCutover = Field(default_factory=lambda: AfterCutover())
 
 

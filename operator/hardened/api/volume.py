@@ -25,14 +25,14 @@ FileName = Annotated[DataKey, StringConstraints(max_length=251)]
 
 
 class Files(Model):
-    """A folder of small text files that belongs to the revision: it rolls back with the code."""
+    """A folder of small text files that belongs to the revision and rolls back with it."""
 
     mount_path: AbsolutePath
     data: Annotated[dict[FileName, Annotated[str, StringConstraints(max_length=65536)]], at_most(32, least=1)]
 
 
 class EmptyDir(Model):
-    """Scratch space that ends with the pod."""
+    """Scratch space that is deleted with the pod."""
 
     size_limit: Quantity | None = None
     medium: Literal["Memory"] | None = None
@@ -49,7 +49,7 @@ def _modes(claim: str) -> str:
 
 
 class Claim(Model):
-    """A persistent volume: made once, never deleted by the operator, also not with the service."""
+    """A persistent volume. The operator creates it once and never deletes it, not even with the service."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
@@ -89,7 +89,7 @@ class Claim(Model):
     size: Quantity
     storage_class_name: ObjectName | None = None
     access_modes: Annotated[list[AccessMode], unique(4, least=1)] = Field(["ReadWriteOnce"])
-    shared: bool | None = Field(None, description="States that two versions of the application may write to it at the same time.")
+    shared: bool | None = Field(None, description="True if two versions of the application may write to it at the same time.")
 
 
 class KeyToPath(Model):

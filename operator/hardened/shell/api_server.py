@@ -12,9 +12,6 @@ from hardened.shell.kinds import Kind
 Body = dict[str, Any]
 Propagation = Literal["Background", "Foreground", "Orphan"]
 
-#: Reasons of a Refused with status 403 that core can tell from a lack of rights. The server says `Forbidden` for all of them.
-EXCEEDED_QUOTA: Final = "ExceededQuota"
-NAMESPACE_TERMINATING: Final = "NamespaceTerminating"
 #: The reason of a Refused for an object that is there and cannot be read. No server says so.
 UNREADABLE: Final = "Unreadable"
 

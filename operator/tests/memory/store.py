@@ -11,7 +11,7 @@ from tests.memory.ownership import Conflicts, Manager, Owners
 
 from hardened.api import names
 from hardened.errors import ApiFailure, LookAgain, Refused, Vanished
-from hardened.shell.api_server import EXCEEDED_QUOTA, NAMESPACE_TERMINATING
+from hardened.failures import EXCEEDED_QUOTA, NAMESPACE_TERMINATING
 from hardened.shell.kinds import Kind
 
 Id = tuple[str, str, str]  # kind, namespace, name

@@ -9,7 +9,7 @@ from tests.memory.api_server import MemoryApiServer
 from tests.shell.contract import ELSE, Check, Promises, World, client, hold_in_memory, hold_on_a_cluster, is_kind, raised
 
 from hardened.errors import ApiFailure, LookAgain, Refused, Vanished
-from hardened.shell.api_server import EXCEEDED_QUOTA, NAMESPACE_TERMINATING
+from hardened.failures import EXCEEDED_QUOTA, NAMESPACE_TERMINATING
 from hardened.shell.kinds import CONFIG_MAP, DEPLOYMENT, LEASE, SERVICE
 
 promise = Promises()

@@ -9,7 +9,7 @@ from tests.memory.api_server import Call, MemoryApiServer
 from tests.memory.defaults import quantity
 
 from hardened.errors import LookAgain, Refused, TryAgain, Vanished
-from hardened.shell.api_server import EXCEEDED_QUOTA
+from hardened.failures import EXCEEDED_QUOTA
 from hardened.shell.kinds import CONFIG_MAP, DEPLOYMENT, HARDENED_SERVICE, KINDS, SERVICE, Kind
 
 Scenario = Callable[[MemoryApiServer], Awaitable[None]]

@@ -1,0 +1,70 @@
+"""What the verbs of releases take: their arguments and options, and what is asked for by them."""
+
+import re
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from hardenctl.output import duration
+from hardenctl.output.outcome import usage
+from hardenctl.output.program import PROG
+
+OUTPUTS = ("json", "yaml", "name")
+#: The most characters of a reason: it ends in logs, Events and tables.
+LONGEST_REASON = 512
+_WAIT_SECONDS = 600.0
+
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The service.")]
+RevisionOption = Annotated[
+    str,
+    typer.Option("--revision", metavar="R", help="The revision that is meant; any other one is refused. The one at stake when left out."),
+]
+ReasonOption = Annotated[
+    str, typer.Option("--reason", metavar="TEXT", help="Why; stands in status, and in the cause of what is rejected by it.")
+]
+WaitOption = Annotated[bool, typer.Option("--wait/--no-wait", help="Whether to wait for what comes of it.")]
+TimeoutOption = Annotated[str, typer.Option("--timeout", metavar="TIME", help="Bound on waiting: 10m when left out.")]
+
+MORE = (
+    "Makes a HardenedServiceAction, which the operator answers; Git and the spec are not touched. Ctrl-C ends the waiting only. "
+    "Exits 0 when it is done, or was so already; 1 when it has failed, 4 when it was refused, 124 when --timeout is over. "
+    "`result` is one of ok, unchanged, requested (with --no-wait), failed, refused, timeout."
+)
+
+
+@dataclass(frozen=True)
+class ActionArguments:
+    """What is asked for at the prompt."""
+
+    action: str
+    """As the API names it."""
+    name: str
+    """Of the service."""
+    revision: str = ""
+    """The one that is meant, "" for the one at stake."""
+    reason: str = ""
+    """Why, "" where nobody said."""
+    span: float | None = None
+    """Seconds to wait, None for not at all."""
+    likely: str = ""
+    """The revision that the operator should choose, in words; "" where it has no choice."""
+    across_migration: bool = False
+    """Of a rollback: also where a migration ran since."""
+
+    @property
+    def verb(self) -> str:
+        """Its name at the prompt."""
+        return self.action.lower()
+
+
+def action_arguments(action: str, name: str, revision: str, reason: str, wait: bool, timeout: str) -> ActionArguments:
+    """From the flags of a verb. Raises CommandEnd (usage) for what the API would not take."""
+    if revision and not re.fullmatch(r"[0-9a-f]{12}", revision):
+        raise usage(f"--revision {revision!r} is not a revision", f"it has 12 hex digits, as {PROG} history {name} shows them")
+    if len(reason) > LONGEST_REASON or any(ord(c) < 32 or ord(c) == 127 for c in reason):
+        raise usage(f"--reason has to be one line of at most {LONGEST_REASON} characters")
+    if timeout and not wait:
+        raise usage("--timeout and --no-wait exclude each other")
+    span = duration.seconds(timeout, "--timeout") if timeout else _WAIT_SECONDS
+    return ActionArguments(action, name, revision, reason, span if wait else None)

@@ -1,0 +1,168 @@
+"""What an action would be about: read from the service, so that it names the revision that its caller was shown.
+
+Only what is so already, and what cannot be put into words, is answered here. Everything else is for the operator to judge.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from hardenctl.release.state import ReleaseReading, image_of, pin_of, release_of, serving_of, stable_of
+from hardenctl.release.steps import is_before_cutover, is_before_promotion, is_going_back, is_moving_traffic
+from hardenctl.release.verdict import Live, is_paused
+from hardened.api.steps import Step
+
+_FOLLOW = "status {name} -w"
+
+
+@dataclass(frozen=True)
+class ToAsk:
+    """To be asked for."""
+
+    revision: str
+    """The one that is meant, "" for none."""
+    what: str
+    """It in words, for people to see before it is sent."""
+    warning: str = ""
+    """What they may have meant instead, "" for nothing."""
+
+
+@dataclass(frozen=True)
+class Already:
+    """It is so already."""
+
+    revision: str
+    """The one that is meant, "" for none."""
+    message: str
+    """What is so."""
+    then: str = "status {name}"
+    """The verb to try next, with {name}."""
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """There is nothing that it could be about."""
+
+    message: str
+    """Why."""
+    instead: str = "status {name}"
+    """The verb to try next, with {name}."""
+
+
+Assessment = ToAsk | Already | Nothing
+
+
+def promote(live: Live, revision: str) -> Assessment:
+    """revision: the one that the caller means, "" for the one that waits."""
+    release, pin, stable = release_of(live), pin_of(live), stable_of(live)
+    if revision and revision == stable:
+        return Already(revision, f"revision {_shown(live, revision)} is promoted already")
+    if release is None or release.step == Step.KEEP:
+        if pin and revision in ("", pin.revision):
+            return Nothing(f"revision {_shown(live, pin.revision)} cannot be promoted: {_cause(pin.cause)}", "retry {name}")
+        if revision or not stable:
+            return Nothing("no release waits to be promoted")
+        return Already(stable, f"revision {_shown(live, stable)} is promoted already")
+    if revision not in ("", release.revision):
+        return _another(live, release, revision)
+    if is_going_back(release.step):
+        return Nothing(f"revision {_shown(live, release.revision)} is being taken back", "status {name} -w")
+    if release.is_approved or not is_before_promotion(release.step):
+        text = f"revision {_shown(live, release.revision)} is promoted already, and in step {release.step}"
+        return Already(release.revision, text, _FOLLOW)
+    return ToAsk(release.revision, _released(live, release))
+
+
+def abort(live: Live, revision: str) -> Assessment:
+    """revision: the one that the caller means, "" for the one that is released."""
+    release, pin = release_of(live), pin_of(live)
+    if release is None:
+        if pin and revision in ("", pin.revision):
+            return Already(pin.revision, f"revision {_shown(live, pin.revision)} is rejected already: {_cause(pin.cause)}")
+        return Nothing("no release is under way", "rollback {name}")
+    if revision not in ("", release.revision):
+        return _another(live, release, revision)
+    if is_going_back(release.step):
+        return Already(release.revision, f"revision {_shown(live, release.revision)} is being taken back already", _FOLLOW)
+    return ToAsk(release.revision, _released(live, release))
+
+
+def retry(live: Live, revision: str) -> Assessment:
+    """revision: the one that the caller means, "" for the one that was rejected."""
+    release, pin, serving = release_of(live), pin_of(live), serving_of(live)
+    if pin:
+        shown = f"revision {_shown(live, pin.revision)}"
+        if revision not in ("", pin.revision):
+            return Nothing(f"{shown} is the rejected one that the spec asks for, not {revision}", "history {name}")
+        return ToAsk(pin.revision, f"{shown}, which has failed: {_cause(pin.cause)}")
+    if release and revision in ("", release.revision) and not release.is_rollback:
+        return Already(release.revision, f"{_released(live, release)}, is being released", _FOLLOW)
+    if revision and revision not in (serving, stable_of(live)):
+        return Nothing(f"the spec does not ask for revision {revision}", "history {name}")
+    return Already(serving, "nothing is rejected" + (f": revision {_shown(live, serving)} serves" if serving else ""))
+
+
+def pause(live: Live, _: str) -> Assessment:
+    """Of whatever release is under way."""
+    release = release_of(live)
+    if release and is_paused(live):
+        return Already(release.revision, f"{_released(live, release)}, is paused already", "resume {name}")
+    return ToAsk("", _released(live, release) if release else "whatever is released")
+
+
+def resume(live: Live, _: str) -> Assessment:
+    """Of the release that was paused."""
+    release = release_of(live)
+    if not is_paused(live):
+        return (
+            Already(release.revision, f"{_released(live, release)}, is not paused", _FOLLOW)
+            if release
+            else Already("", "nothing is paused")
+        )
+    return ToAsk("", _released(live, release) if release else "whatever is paused")
+
+
+def rollback(live: Live, revision: str) -> Assessment:
+    """revision: where to, "" for the one promoted before the one that serves."""
+    release, serving = release_of(live), serving_of(live)
+    is_beside = release is not None and is_before_cutover(release.step) and not release.is_rollback
+    is_leaving = release is not None and release.revision != revision and is_moving_traffic(release.step)
+    if revision and revision == serving and not is_leaving:
+        text = f"revision {_shown(live, revision)} serves already"
+        return (
+            Already(revision, f"{text}; {_released(live, release)}, does not", "abort {name}")
+            if release and is_beside
+            else Already(revision, text)
+        )
+    what = f"to {f'revision {_shown(live, revision)}' if revision else 'the revision promoted before'}"
+    warning = (
+        f"{_released(live, release)}, does not serve yet: abort ends its release, and leaves what serves" if release and is_beside else ""
+    )
+    return ToAsk(revision, f"{what}, away from {_shown(live, serving)}" if serving else what, warning)
+
+
+#: By the name of the verb.
+ASSESSMENTS: Mapping[str, Callable[[Live, str], Assessment]] = {
+    "Promote": promote,
+    "Abort": abort,
+    "Retry": retry,
+    "Pause": pause,
+    "Resume": resume,
+    "Rollback": rollback,
+}
+
+
+def _another(live: Live, release: ReleaseReading, revision: str) -> Nothing:
+    return Nothing(f"revision {_shown(live, release.revision)} is being released, not {revision}: look at it first")
+
+
+def _released(live: Live, release: ReleaseReading) -> str:
+    return f"revision {_shown(live, release.revision)}, in step {release.step}"
+
+
+def _shown(live: Live, revision: str) -> str:
+    image = image_of(live, revision)
+    return f"{revision} ({image})" if image else revision
+
+
+def _cause(text: str) -> str:
+    return text or "the operator does not say why"

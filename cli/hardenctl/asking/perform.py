@@ -1,0 +1,127 @@
+"""What every verb of releases does: says what is at stake, asks for it, waits, and says what came of it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, assert_never
+
+from hardenctl.asking.arguments import ActionArguments
+from hardenctl.asking.assessment import ASSESSMENTS, Already, Nothing, ToAsk
+from hardenctl.asking.ending import Ended, called, tell
+from hardenctl.asking.identity import user_name
+from hardenctl.asking.request import ActionOutcome, Request, follow, make
+from hardenctl.cluster.paths import service
+from hardenctl.cluster.session import Session
+from hardenctl.output.duration import Deadline
+from hardenctl.output.formats import printable
+from hardenctl.output.outcome import CommandEnd, Exit, ResultWord
+from hardenctl.output.program import PROG
+from hardenctl.release import report
+from hardenctl.release.state import image_of, serving_of
+from hardenctl.release.verdict import status
+from hardened.core.model.manifest import Manifest
+from hardened.errors import ApiFailure
+
+#: What a verb adds to a success: lines for people, data for scripts. It is given the service as it is afterwards.
+Addition = Callable[[Manifest], tuple[Sequence[str], Mapping[str, Any]]]
+
+
+def perform(session: Session, live: Manifest, wanted: ActionArguments, add: Addition = lambda _: ((), {})) -> Exit:
+    """Asks, unless it is so already, and tells. live: the service as it was found. Raises CommandEnd for what cannot be asked."""
+    found = ASSESSMENTS[wanted.action](live, wanted.revision)
+    match found:
+        case Already():
+            ended = Ended(ResultWord.UNCHANGED, Exit.OK, found.revision, found.message, next_step=_command(session, wanted, found.then))
+        case Nothing():
+            step = _command(session, wanted, found.instead)
+            raise CommandEnd(found.message, result=ResultWord.REFUSED, code=Exit.REFUSED, next_step=step)
+        case ToAsk():
+            likely = f"; that should be {wanted.likely}" if wanted.likely else ""
+            session.console.progress(printable(f"{wanted.verb} of {called(live)}: {found.what}{likely}"))
+            if found.warning:
+                session.console.warn(found.warning)
+            ended = _asked(session, live, wanted, found, add)
+        case _ as other:
+            assert_never(other)
+    tell(session, live, wanted, ended)
+    return ended.code
+
+
+def _asked(session: Session, live: Manifest, wanted: ActionArguments, ask: ToAsk, add: Addition) -> Ended:
+    meta = live["metadata"]
+    by = user_name(session)
+    uid, across = str(meta.get("uid", "")), wanted.across_migration
+    request = Request(meta["namespace"], wanted.name, uid, wanted.action, ask.revision, wanted.reason, by, across)
+    made = make(session, request)
+    name = str(made["metadata"]["name"])
+    session.console.progress(f"    0s  asked for, as {name} by {printable(by)}")
+    if wanted.span is None:
+        lines, more = add(live)
+        message = f"{wanted.verb} was asked for"
+        # The status may be older than what was asked for: it is the request that says when it is done.
+        done = "--for=jsonpath='{.status.phase}'=Succeeded"
+        step = f"kubectl wait {report.action_name(name)} -n {meta['namespace']} {done}{session.cluster_flags}"
+        return Ended(ResultWord.REQUESTED, Exit.OK, ask.revision, message, name, step, more=more, lines=lines)
+    return _after(session, wanted, ask, follow(session, made, request, Deadline.after(wanted.span)), add)
+
+
+def _after(session: Session, wanted: ActionArguments, ask: ToAsk, outcome: ActionOutcome, add: Addition) -> Ended:
+    match outcome.phase:
+        case "Succeeded":
+            after = _now(session, wanted)
+            lines, more = add(after) if after else ((), {})
+            is_degraded = after is not None and (after.get("status") or {}).get("phase") == "Degraded"
+            step = _command(session, wanted, "status {name}" if is_degraded else _THEN[wanted.action])
+            shown = [*_state(after), *lines] if after else []
+            more = {"outcome": dict(outcome.result), **more}
+            return Ended(ResultWord.OK, Exit.OK, ask.revision, outcome.message, outcome.name, step, more=more, lines=shown)
+        case "Refused":
+            # Somebody else may have asked for the same in between.
+            after = _now(session, wanted)
+            found = ASSESSMENTS[wanted.action](after, ask.revision) if after else ask
+            if isinstance(found, Already):
+                step = _command(session, wanted, found.then)
+                return Ended(ResultWord.UNCHANGED, Exit.OK, found.revision, found.message, outcome.name, step)
+            step = _command(session, wanted, _ELSE.get(wanted.action, "status {name}"))
+            return Ended(ResultWord.REFUSED, Exit.REFUSED, ask.revision, outcome.message, outcome.name, step)
+        case "Failed":
+            return Ended(
+                ResultWord.FAILED, Exit.FAILED, ask.revision, outcome.message, outcome.name, _command(session, wanted, "status {name}")
+            )
+    text = outcome.message or outcome.phase
+    step, hint = _command(session, wanted, "status {name} -w"), "only the waiting ended"
+    if not outcome.phase:
+        text = "the operator has not looked at it"
+        step = f"{PROG} check -n {session.namespace}{session.cluster_flags}"
+        hint = "does the operator run? What it has not begun within 5 minutes, it refuses"
+    return Ended(ResultWord.TIMED_OUT, Exit.TIMED_OUT, ask.revision, text, outcome.name, step, hint)
+
+
+#: The next verb once it is done, and once it was refused.
+_THEN = {
+    "Rollback": "deploy {name} --image IMAGE",
+    "Promote": "status {name} -w",
+    "Abort": "deploy {name} --image IMAGE",
+    "Retry": "status {name} -w",
+    "Pause": "resume {name}",
+    "Resume": "status {name} -w",
+}
+_ELSE = {"Rollback": "history {name}", "Retry": "history {name}"}
+
+
+def _command(session: Session, wanted: ActionArguments, template: str) -> str:
+    verb, _, rest = template.partition(" {name}")
+    return f"{PROG} {verb} {wanted.name} -n {session.namespace}{rest}{session.cluster_flags}"
+
+
+def _now(session: Session, wanted: ActionArguments) -> Manifest | None:
+    try:
+        return session.cluster.get(service(session.namespace, wanted.name))
+    except ApiFailure as error:
+        session.console.trace(f"the service cannot be read again: {error}")
+        return None
+
+
+def _state(live: Manifest) -> list[str]:
+    serving, phase = serving_of(live), str(status(live).get("phase") or "Pending")
+    if not serving:
+        return [f"{phase}; nothing serves"]
+    return [f"{phase}; revision {serving} ({image_of(live, serving)}) serves"]

@@ -1,0 +1,185 @@
+"""The cluster as hardenctl sees it: raw objects in, raw objects out, one error tree."""
+
+import atexit
+import json
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from hardenctl.cluster import replies
+from hardenctl.cluster.paths import FIELD_MANAGER, with_query
+from hardenctl.connection.credentials import LoggedIn, source
+from hardenctl.connection.header import impersonation
+from hardenctl.connection.kubeconfig import ResolvedContext, target
+from hardenctl.connection.transport import HttpCall, HttpReply, Transport
+from hardened.core.model.manifest import Manifest
+from hardened.errors import TryAgain
+
+#: How often a call is sent again that the server asked to send later.
+ATTEMPTS = 3
+
+
+class Cluster(Protocol):
+    """What the verbs need of a cluster. Every method raises ApiFailure."""
+
+    @property
+    def context(self) -> str: ...
+
+    @property
+    def server(self) -> str: ...
+
+    @property
+    def namespace(self) -> str: ...
+
+    def get(self, path: str, within: float | None = None) -> Manifest:
+        """An object or a list. within: the seconds that there are for it, and for no second try; None for the usual bound, and some."""
+
+    def apply(self, path: str, manifest: Mapping[str, Any], *, force: bool = False, dry_run: bool = False) -> Manifest: ...
+
+    def create(self, path: str, body: Mapping[str, Any]) -> Manifest: ...
+
+    def watch(self, path: str, timeout: float) -> Iterator[Manifest]:
+        """The events of a watch, until the server ends it. timeout: seconds without any event before TryAgain."""
+
+
+class ApiCluster:
+    """A cluster behind a transport. request_timeout: seconds, None for no bound; trace: is told of each call."""
+
+    def __init__(
+        self,
+        target: ResolvedContext,
+        transport: Transport,
+        *,
+        user: str = "",
+        request_timeout: float | None = 30.0,
+        trace: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._target, self._transport, self._timeout, self._trace = target, transport, request_timeout, trace
+        self._headers = {"Accept": "application/json", "User-Agent": FIELD_MANAGER}
+        self._repeated = tuple(impersonation(target.user, user))
+
+    @property
+    def context(self) -> str:
+        """The name of the kubeconfig's context."""
+        return self._target.context
+
+    @property
+    def server(self) -> str:
+        """The API server's URL, without a user and a password."""
+        return self._target.shown_server
+
+    @property
+    def namespace(self) -> str:
+        """The namespace that was named, else the context's own, else `default`."""
+        return self._target.namespace
+
+    def get(self, path: str, within: float | None = None) -> Manifest:
+        """An object or a list."""
+        if within is None:
+            return self._call("GET", path)
+        span = within if self._timeout is None else min(within, self._timeout)
+        return _decoded(self._send(self._made("GET", path, timeout=span)).body)
+
+    def apply(self, path: str, manifest: Mapping[str, Any], *, force: bool = False, dry_run: bool = False) -> Manifest:
+        """Server-side apply as field manager `hardenctl`. Unknown fields are refused, not pruned."""
+        query = with_query(
+            path,
+            fieldManager=FIELD_MANAGER,
+            fieldValidation="Strict",
+            force=force or None,
+            dryRun="All" if dry_run else None,
+        )
+        return self._call("PATCH", query, manifest, "application/apply-patch+yaml")
+
+    def create(self, path: str, body: Mapping[str, Any]) -> Manifest:
+        """Makes an object; the reply is the object as it became."""
+        return self._call("POST", path, body, "application/json")
+
+    def watch(self, path: str, timeout: float) -> Iterator[Manifest]:
+        """The events of a watch, until the server ends it."""
+        reply = self._send(self._made("GET", path, timeout=timeout, is_stream=True))
+        for line in reply.lines:
+            if line.strip():
+                yield _decoded(line)
+
+    def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None, kind: str = "") -> Manifest:
+        content = None if body is None else json.dumps(body).encode()
+        for left in reversed(range(ATTEMPTS)):
+            try:
+                return _decoded(self._send(self._made(method, path, content, kind, timeout=self._timeout)).body)
+            except TryAgain as error:
+                # Only what the server asked for: it sends Retry-After with a call that it has not begun to serve.
+                if error.retry_after is None or left == 0:
+                    raise
+                time.sleep(error.retry_after)
+        raise AssertionError("unreachable")
+
+    def _made(
+        self, method: str, path: str, body: bytes | None = None, kind: str = "", *, timeout: float | None, is_stream: bool = False
+    ) -> HttpCall:
+        headers = self._headers | ({"Content-Type": kind} if kind else {})
+        return HttpCall(method, path, body, headers, self._repeated, timeout=timeout, is_stream=is_stream)
+
+    def _send(self, call: HttpCall) -> HttpReply:
+        began = time.monotonic()
+        reply = self._transport.send(call)
+        self._trace(f"{call.method} {call.path} {reply.status} in {(time.monotonic() - began) * 1000:.0f} ms")
+        if not 200 <= reply.status < 300:
+            raise replies.failure(reply.status, reply.headers, reply.body)
+        return reply
+
+
+def _decoded(text: bytes) -> Manifest:
+    try:
+        found = json.loads(text)
+    except RecursionError:
+        raise TryAgain("an object in the reply is nested too deep to be read: its metadata.managedFields, most likely") from None
+    except ValueError:
+        # Without its cause, which holds the whole reply.
+        raise TryAgain("the reply is not JSON: is this the URL of a Kubernetes API server?") from None
+    if not isinstance(found, dict):
+        raise TryAgain("the reply is not an object: is this the URL of a Kubernetes API server?")
+    return found
+
+
+def connect(
+    *,
+    kubeconfig: str = "",
+    context: str = "",
+    namespace: str = "",
+    user: str = "",
+    request_timeout: float | None = 30.0,
+    trace: Callable[[str], None] = lambda _: None,
+) -> Cluster:
+    """The cluster that the flags and the kubeconfig name; nothing is sent yet. user: whom to act as.
+
+    Raises CommandEnd where the kubeconfig cannot be used.
+    """
+    chosen = target(kubeconfig, context, namespace)
+    _end_in_order()
+    folder = Path(tempfile.mkdtemp(prefix="hardenctl-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    transport = LoggedIn(_transport(chosen, folder), source(chosen, folder))
+    return ApiCluster(chosen, transport, user=user, request_timeout=request_timeout, trace=trace)
+
+
+def _end_in_order() -> None:
+    """SIGTERM ends the process as an error does. By itself it would leave the folder behind, with the keys in it."""
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+
+
+def _transport(chosen: ResolvedContext, folder: Path) -> Transport:
+    if chosen.needs_official_client:
+        from hardenctl.connection.official_transport import OfficialTransport
+
+        return OfficialTransport(chosen, folder)
+    from hardenctl.connection.pykube_transport import PykubeTransport
+
+    return PykubeTransport(chosen, folder)

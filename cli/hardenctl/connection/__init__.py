@@ -1,0 +1,1 @@
+"""Which cluster, as whom, and by which client library: kubeconfig, credentials, transports."""

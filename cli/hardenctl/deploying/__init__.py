@@ -1,0 +1,1 @@
+"""What `deploy` sends, and what the operator would make of it."""

@@ -1,0 +1,213 @@
+"""What the operator would do, by its own core: nothing here writes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, assert_never
+
+from hardenctl.cluster.api_cluster import Cluster
+from hardenctl.deploying.observation import Nowhere, Observation, OnCluster
+from hardened.api.parse import parse
+from hardened.core.desired.children import at_rest
+from hardened.core.look import Ask, ListConstraints, ListPods, LookAround, Read, Tell, TellFirst, TryOut, Write, snapshot, turn_of
+from hardened.core.model.manifest import ChildKey, Manifest, key_of
+from hardened.core.needs.dependencies import named_services
+from hardened.core.observe.compare import difference
+from hardened.core.observe.observed import Observed
+from hardened.core.plan import Plan, plan
+from hardened.core.release.inputs import DEFAULT_REPLICAS
+from hardened.core.revisions.revision import render, revision_name
+from hardened.core.status.hardening import gaps
+from hardened.core.writes.writes import ENDED_SECONDS, Apply
+
+#: Stands in for the uid that only the API server can give.
+NO_UID = "00000000-0000-0000-0000-000000000000"
+#: Plans in one preview: a release at its beginning takes less than twenty, and what goes round in circles ends.
+_ROUNDS = 60
+
+
+@dataclass(frozen=True)
+class Change:
+    """One write."""
+
+    action: str
+    """create, update or delete."""
+    key: ChildKey
+    """Which child."""
+    field: str
+    """The first field that differs, "" when all of it does."""
+    manifest: Mapping[str, Any]
+    """As it is written, {} for a deletion."""
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What the operator would do."""
+
+    revision: str
+    """The one that the spec asks for."""
+    changes: tuple[Change, ...]
+    """In the order of writing."""
+    gaps: tuple[str, ...]
+    """Hardening that is left open."""
+    obstacle: str
+    """What stops it, or what it waits for; "" for nothing."""
+
+
+def wanted(body: Mapping[str, Any], namespace: str) -> list[Manifest]:
+    """Every child of a service that is made anew. namespace: where the body has none. Raises InvalidSpec."""
+    svc = parse(_complete(body, namespace))
+    replicas = DEFAULT_REPLICAS if svc.spec.replicas is None else svc.spec.replicas
+    return at_rest(svc, render(svc), replicas)
+
+
+def preview(body: Mapping[str, Any], namespace: str, cluster: Cluster | None = None, now: datetime | None = None) -> Forecast:
+    """All that is written until the operator has to wait: for pods, for checks, or for time to pass. Raises InvalidSpec, ApiFailure.
+
+    cluster: where it is looked at; None: nothing is there yet. now: the moment of the deployment, None for this one. What has to be there
+    before the first pod, such as what the service depends on, is told as the obstacle; the changes are those once it is there.
+    """
+    body = _complete(body, namespace)
+    svc = parse(body)
+    where: Observation = OnCluster(cluster, svc.namespace, svc.name) if cluster else Nowhere()
+    rehearsal = _Rehearsal(body, where, now or datetime.now(UTC))
+    rehearsal.play()
+    obstacle = _condition(rehearsal.status, "Stalled", "True")
+    before = len(rehearsal.changes)
+    rehearsal.play(is_granted=True)
+    if not obstacle and cluster and len(rehearsal.changes) > before:
+        obstacle = rehearsal.waits
+    return Forecast(revision_name(svc.spec), tuple(rehearsal.changes.values()), tuple(gaps(svc)), obstacle)
+
+
+class _Rehearsal:
+    """The operator's looks at a service, one after the other as it would take them, with a copy of the world that is written to instead."""
+
+    def __init__(self, body: Mapping[str, Any], where: Observation, now: datetime) -> None:
+        self._body, self._where, self._now = dict(body), where, now
+        self._policy = where.policy()
+        self._children = {key_of(child): child for child in where.children()}
+        self._read: dict[ChildKey, Manifest | None] = {}
+        self._services: dict[str, Manifest | None] = {}
+        self.changes: dict[ChildKey, Change] = {}
+        #: What the first of these looks said last.
+        self.waits = ""
+
+    @property
+    def status(self) -> Mapping[str, Any]:
+        """As it was written last."""
+        return self._body.get("status") or {}
+
+    def play(self, *, is_granted: bool = False) -> None:
+        """Looks until nothing is left to write. is_granted: see Observed."""
+        self.waits = _condition(self.status, "Ready", "False") if is_granted else ""
+        observed = self._seen(is_granted=is_granted)
+        for _ in range(_ROUNDS):
+            decided = plan(self._body, observed, self._policy, self._now)
+            match turn_of(decided):
+                case Read(keys):
+                    for key in sorted(keys):
+                        live = self._child(key)
+                        observed = observed.with_child(live) if live else observed.without_child(key)
+                case Ask():
+                    observed = replace(observed, samples={})  # only the operator may ask
+                case LookAround(config_maps):
+                    observed = replace(observed, surroundings=self._where.around(config_maps))
+                case ListConstraints():
+                    observed = replace(observed, constraints=self._where.constraints())
+                case TryOut():
+                    observed = observed.with_tried({})  # the operator's rights are not ours to try
+                case ListPods():
+                    pods = self._where.pods()
+                    observed = replace(observed, sees_pods=False) if pods is None else observed.with_pods(pods)
+                case Write():
+                    observed = self._write(decided, observed)
+                case TellFirst() | Tell():
+                    if decided.status in (None, self._body.get("status")):
+                        return
+                    self._body["status"] = decided.status
+                    observed = self._seen(is_granted=is_granted)
+                case other:
+                    assert_never(other)
+
+    # ---- reading
+
+    def _seen(self, *, is_granted: bool) -> Observed:
+        found = snapshot(self._body, self._children.values(), service=self._service, needs=self._needs, crd_schema="")
+        return replace(found, is_granted=is_granted)
+
+    def _child(self, key: ChildKey) -> Manifest | None:
+        if key in self.changes:
+            return self._children.get(key)
+        if key not in self._read:
+            self._read[key] = self._where.child(key)
+        return self._read[key]
+
+    def _service(self, name: str) -> Manifest | None:
+        if name not in self._services:
+            self._services[name] = self._where.service(name)
+        return self._services[name]
+
+    def _needs(self, name: str) -> frozenset[str]:
+        return named_services(self._service(name) or {})
+
+    # ---- writing
+
+    def _write(self, decided: Plan, observed: Observed) -> Observed:
+        if decided.seed_replicas is not None:
+            self._body["spec"] = {**self._body["spec"], "replicas": decided.seed_replicas}
+        for step in decided.apply:
+            observed = self._put(step.manifest, _field(step, observed), observed, is_new=step.is_new)
+        for unwanted in decided.delete:
+            self._children.pop(unwanted.key, None)
+            # What is made only to be waited for goes again once that is granted: what will be seen of it is that it is made.
+            self.changes.setdefault(unwanted.key, Change("delete", unwanted.key, "", {}))
+            observed = observed.without_child(unwanted.key)
+        for key in decided.end:
+            pod = {**observed.children[key], "spec": {**observed.children[key]["spec"], "activeDeadlineSeconds": ENDED_SECONDS}}
+            observed = self._put(pod, "spec.activeDeadlineSeconds", observed, is_new=False)
+        return observed
+
+    def _put(self, manifest: Manifest, field: str, observed: Observed, *, is_new: bool) -> Observed:
+        key = key_of(manifest)
+        live = None if is_new else observed.children.get(key)
+        after = self._children[key] = _applied(manifest, live, self._now)
+        before = self.changes.get(key)
+        # What is written twice is one change: from what was there to what is last.
+        action, first = (before.action, before.field) if before and before.action != "delete" else ("create" if is_new else "update", field)
+        self.changes[key] = Change(action, key, first, manifest)
+        return observed.with_child(after)
+
+
+def _applied(manifest: Manifest, live: Manifest | None, now: datetime) -> Manifest:
+    """What an apply makes of a live object, as far as a plan looks at it."""
+    if live is None:
+        made = {"uid": NO_UID, "resourceVersion": "1", "generation": 1, "creationTimestamp": now.isoformat(), "managedFields": []}
+        return {**manifest, "metadata": {**manifest["metadata"], **made}}
+    meta = {**live["metadata"], **manifest["metadata"]}
+    for field in ("labels", "annotations"):
+        meta[field] = {**(live["metadata"].get(field) or {}), **(manifest["metadata"].get(field) or {})}
+    found = {**live, **manifest, "metadata": meta}
+    if "spec" in manifest:
+        found["spec"] = {**(live.get("spec") or {}), **manifest["spec"]}
+        # Its controller has not seen it yet.
+        meta["generation"] = int(meta.get("generation", 1)) + (found["spec"] != live.get("spec"))
+    return found
+
+
+def _complete(body: Mapping[str, Any], namespace: str) -> dict[str, Any]:
+    meta = {"uid": NO_UID, "generation": 1, "namespace": namespace} | body["metadata"]
+    return {**body, "metadata": meta}
+
+
+def _field(step: Apply, observed: Observed) -> str:
+    live = observed.children.get(key_of(step.manifest))
+    if step.is_new or live is None:
+        return ""
+    spec = {k: v for k, v in step.wish.items() if k != "metadata"}
+    return difference(spec, live) or difference(step.wish, live) or ""
+
+
+def _condition(status: Mapping[str, Any], kind: str, value: str) -> str:
+    conditions = status.get("conditions") or ()
+    return next((str(c.get("message", "")) for c in conditions if c["type"] == kind and c["status"] == value), "")

@@ -1,0 +1,1 @@
+"""HardenedServices in files, and where in a file each thing stands."""

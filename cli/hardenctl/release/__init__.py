@@ -1,0 +1,1 @@
+"""How a service and its release are, from its status, and how that is shown."""

@@ -1,0 +1,71 @@
+"""The next command to type, for each way that something can be."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from hardenctl.output.outcome import ResultWord
+from hardenctl.output.program import PROG
+from hardenctl.release.verdict import ServiceVerdict, is_paused, is_seen, status, verdict_of
+from hardened.api import names
+from hardened.api.steps import Step
+from hardened.core.model.reasons import Reason
+
+_PODS = "kubectl get pods -n {namespace} -l {label}={name}"
+_BY_REASON = {
+    Reason.CRASH_LOOPING: "kubectl logs -n {namespace} -l {label}={name}{of_revision} --tail=50 --previous",
+    Reason.IMAGE_PULL_FAILED: "{prog} deploy {name} -n {namespace} --image IMAGE",
+    Reason.INVALID_IMAGE: "{prog} deploy {name} -n {namespace} --image IMAGE",
+    Reason.INVALID_SPEC: "kubectl edit {singular} {name} -n {namespace}",
+    Reason.QUOTA_EXCEEDED: "kubectl describe quota -n {namespace}",
+    Reason.UNSCHEDULABLE: "kubectl describe pods -n {namespace} -l {label}={name}",
+    Reason.CONFIG_MISSING: "kubectl describe pods -n {namespace} -l {label}={name}",
+    Reason.FORBIDDEN: "{prog} check -n {namespace}",
+    Reason.APPLY_REFUSED: "{prog} status {name} -n {namespace} -o yaml",
+    Reason.NOT_OWNED: "kubectl get all -n {namespace} -l {label}!={name}",
+    Reason.NAME_TAKEN: "kubectl get {plural} -n {namespace}",
+    Reason.SERVICE_FIXED: "kubectl edit {singular} {name} -n {namespace}",
+    # Nothing serves: else its result says so. Its pods are gone.
+    Reason.REJECTED: "{prog} deploy {name} -n {namespace} --image IMAGE",
+    Reason.ROLLED_BACK: "{prog} deploy {name} -n {namespace} --image IMAGE",
+    Reason.NOT_READY: "kubectl logs -n {namespace} -l {label}={name} --tail=50",
+}
+
+
+def after(verdict: ServiceVerdict, live: Mapping[str, Any], cluster_flags: str = "") -> str:
+    """What to type next, "" when nothing is to be done. cluster_flags: ` --context x` where one was given."""
+    meta = live["metadata"]
+    words = {"namespace": meta.get("namespace", ""), "name": meta["name"], "label": names.SERVICE_LABEL, "prog": PROG}
+    # What serves beside it has not crashed, and kubectl stops at the first pod without a previous container.
+    coming = (status(live).get("release") or {}).get("revision")
+    words["of_revision"] = f",{names.REVISION_LABEL}={coming}" if coming else ""
+    words |= {"singular": names.SINGULAR, "plural": names.PLURAL}
+    template = _template(verdict, live)
+    return template.format(**words) + cluster_flags if template else ""
+
+
+def _template(verdict: ServiceVerdict, live: Mapping[str, Any]) -> str:
+    match verdict.result:
+        case ResultWord.HEALTHY | ResultWord.DELETED:
+            return ""
+        case ResultWord.TIMED_OUT:
+            return _template(verdict_of(live), live) if is_seen(live) else "{prog} check -n {namespace}"
+        case ResultWord.SUPERSEDED:
+            return "{prog} history {name} -n {namespace}"
+        case ResultWord.PENDING:
+            return "{prog} check -n {namespace}" if not status(live).get("conditions") else "{prog} status {name} -n {namespace} -w"
+        case ResultWord.PROGRESSING:
+            return (
+                _BY_REASON[Reason.QUOTA_EXCEEDED] if verdict.reason == Reason.QUOTA_EXCEEDED else "{prog} status {name} -n {namespace} -w"
+            )
+        case ResultWord.PAUSED:
+            return "{prog} resume {name} -n {namespace}" if is_paused(live) else "{prog} promote {name} -n {namespace}"
+        case ResultWord.REJECTED | ResultWord.ROLLED_BACK:
+            return "{prog} deploy {name} -n {namespace} --image IMAGE"
+        case ResultWord.SUSPENDED:
+            return 'kubectl patch {singular} {name} -n {namespace} --type merge -p \'{{"spec":{{"suspend":false}}}}\''
+    if verdict.reason == Reason.CONFIG_MISSING and (status(live).get("release") or {}).get("step") == Step.PREFLIGHT:
+        return "kubectl get configmaps -n {namespace}"  # there is no pod yet
+    try:
+        return _BY_REASON.get(Reason(verdict.reason), _PODS)
+    except ValueError:
+        return _PODS

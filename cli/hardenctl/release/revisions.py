@@ -1,0 +1,124 @@
+"""The stored revisions of a service: what can be gone back to, and what became of each."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from hardenctl.cluster.session import Session
+from hardenctl.output.outcome import usage
+from hardenctl.release.children import children_of
+from hardenctl.release.state import pin_of, release_of, serving_of, stable_of
+from hardenctl.release.steps import is_taking_over
+from hardenctl.release.verdict import status
+from hardened.core.model.annotations import NO_ANNOTATIONS, RevisionAnnotations, annotations_of
+from hardened.core.model.manifest import Manifest
+from hardened.core.model.state import Rejection
+from hardened.errors import Refused
+
+#: Digits of a whole revision, and the least that are enough to mean one.
+DIGITS = 12
+_LEAST = 4
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One revision."""
+
+    revision: str
+    """Its name: twelve hex digits."""
+    image: str
+    """What its pods run, "" if unknown."""
+    created_at: str
+    """As the cluster writes it, "" if unknown."""
+    number: int = 0
+    """1 for the first, 0 if unknown."""
+    name: str = ""
+    """Of its object, "" if unknown."""
+    marks: RevisionAnnotations = NO_ANNOTATIONS
+    """What became of it."""
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    """Its part of the spec."""
+    is_missing: bool = False
+    """It was deleted."""
+    pinned_under: str = ""
+    """The key that status rejects it under, "" for none."""
+
+    @property
+    def rejection(self) -> Rejection | None:
+        """The last one that still counts: it failed, or was taken back, and nobody has retried it. None where it has passed since.
+
+        Of a revision that was promoted only those count that the operator goes by: under the checks that it was promoted with, and under
+        those that the spec asks for now.
+        """
+        promoted_key = self.marks.promoted_key
+        counted = [r for r in self.marks.rejections if not promoted_key or r.key in (promoted_key, self.pinned_under)]
+        return counted[-1] if counted else None
+
+
+def stored_of(session: Session, live: Mapping[str, Any], tell: Callable[[str], None]) -> list[Stored]:
+    """Every revision that is stored or known of, the newest first. tell: is told where they may not be read.
+
+    Who may not read them gets what status says: no numbers, and not what became of each. Raises ApiFailure.
+    """
+    try:
+        items = children_of(session, live, "ControllerRevision")
+    except Refused as error:
+        tell(f"what became of each revision is not known, for want of the right to list controllerrevisions: {error}")
+        items = []
+    found = {each.revision: each for item in items for each in [_stored(item, live)]}
+    for entry in status(live).get("history") or ():
+        if isinstance(entry, Mapping) and entry.get("revision"):
+            known = Stored(
+                str(entry["revision"]),
+                str(entry.get("image", "")),
+                str(entry.get("createdAt", "")),
+                is_missing=entry.get("missing") is True,
+            )
+            found.setdefault(known.revision, known)
+    return sorted(found.values(), key=lambda s: (s.number, s.created_at, s.revision), reverse=True)
+
+
+def named(kept: list[Stored], text: str) -> Stored:
+    """The revision that somebody means by its number, its name, or the first digits of its name. Raises CommandEnd for none, or several."""
+    found = [each for each in kept if text.isdecimal() and each.number == int(text) != 0]
+    if not found:
+        found = [each for each in kept if len(text) >= _LEAST and each.revision.startswith(text)]
+    if len(found) == 1:
+        return found[0]
+    known = ", ".join(f"{each.number or '?'} ({each.revision})" for each in kept) or "none"
+    raise usage(f"{text} is {'more than one revision' if found else 'no revision'} of this service", f"the revisions are: {known}")
+
+
+def before(kept: list[Stored], live: Mapping[str, Any]) -> Stored | None:
+    """Where a rollback goes that names no target: the last promoted, not rejected revision but the one that is left."""
+    possible = [each for each in kept if each.marks.promotion and not each.rejection and not each.is_missing]
+    left = _left(live)
+    return max((each for each in possible if each.revision != left), key=lambda each: each.marks.promotion, default=None)
+
+
+def _left(live: Mapping[str, Any]) -> str:
+    """The revision that a rollback leaves: the one that is released, as soon as clients may be led to it."""
+    release = release_of(live)
+    if release and is_taking_over(release.step) and not release.is_rollback:
+        return release.revision
+    return stable_of(live) or serving_of(live)
+
+
+def _stored(live: Manifest, owner: Mapping[str, Any]) -> Stored:
+    data = live.get("data") if isinstance(live.get("data"), Mapping) else {}
+    fields = data.get("fields") if isinstance(data, Mapping) and isinstance(data.get("fields"), Mapping) else {}
+    number = data.get("number") if isinstance(data, Mapping) else None
+    # Labels can be stripped and changed, and `revision` rewritten; a name and `data` cannot.
+    name = str(live["metadata"]["name"])
+    revision = name.rpartition("-")[2]
+    pin = pin_of(owner)
+    return Stored(
+        revision=revision,
+        name=name,
+        image=str((fields or {}).get("image", "")),
+        created_at=str(live["metadata"].get("creationTimestamp", "")),
+        number=number if isinstance(number, int) else int(live.get("revision") or 0),
+        marks=annotations_of(live, revision),
+        fields=fields or {},
+        pinned_under=pin.key if pin and pin.revision == revision else "",
+    )

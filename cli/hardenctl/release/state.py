@@ -1,0 +1,210 @@
+"""The release that a status tells of, typed.
+
+A status can hold anything: what cannot be read is left out, and the step of a newer operator is kept as it is written.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from hardenctl.output.moments import moment, remaining
+from hardenctl.release.verdict import Live, is_paused, is_seen, status
+from hardened.api.steps import Step
+from hardened.core.model.proof import Counts
+
+
+@dataclass(frozen=True)
+class CheckReading:
+    """One check on the new revision."""
+
+    name: str
+    """Its name in the spec."""
+    result: str
+    """Passed, Failed, or what the operator calls a check that has not ended; "" for one that has not begun."""
+    message: str
+    """What it says, "" for nothing."""
+
+    def __str__(self) -> str:
+        said = f"check {self.name}: {self.result or 'not begun'}"
+        return f"{said}: {self.message}" if self.message else said
+
+
+@dataclass(frozen=True)
+class ProofReading:
+    """What is known of requests that a release lost."""
+
+    revision: str
+    """The one that was released."""
+    cutover: Counts | None = None
+    """While clients were led on; None for no data."""
+    removal: Counts | None = None
+    """While the previous pods went; None for no data."""
+    is_removing: bool = False
+    """More is still counted."""
+
+    def __str__(self) -> str:
+        removal = "is watched" if self.is_removing else _counted(self.removal)
+        return f"cutover: {_counted(self.cutover)}; removal of the previous pods: {removal}"
+
+
+@dataclass(frozen=True)
+class ReleaseReading:
+    """A release at work."""
+
+    revision: str
+    """The one that is released."""
+    color: str
+    """Where it runs."""
+    step: str
+    """Where it is, as it is written: see steps."""
+    is_paused: bool = False
+    """A person holds it."""
+    is_approved: bool = False
+    """A person promoted it."""
+    is_rollback: bool = False
+    """It is gone back to, by hand or since the spec asks for it."""
+    is_back: bool = False
+    """In SwitchBack: traffic has left it."""
+    remaining: str = ""
+    """What was left of the deadline when it was paused, as the operator wrote it."""
+    deadline: datetime | None = None
+    """When the step has failed; in Approval: when it is promoted by itself."""
+    window_ends_at: datetime | None = None
+    """Of VerifyAfter."""
+    keep_until: datetime | None = None
+    """How long the previous colour is kept."""
+    checks: tuple[CheckReading, ...] = ()
+    """In the order of the status."""
+
+    def timing(self, now: datetime) -> str:
+        """What the step waits for, and how long yet. Example: "9m12s left"."""
+        if self.is_paused:
+            return f"paused, with {self.remaining} left" if self.remaining else "paused"
+        match self.step:
+            case Step.APPROVAL if self.is_approved:
+                return "waits until fewer releases are at work"
+            case Step.APPROVAL:
+                left = remaining(self.deadline, now)
+                return "waits to be promoted" + (f", promoted by itself in {left}" if left else "")
+            case Step.VERIFY_AFTER:
+                left = remaining(self.window_ends_at, now)
+                return ("waits for results" if left == "0s" else f"the window ends in {left}") if left else ""
+            case Step.KEEP:
+                left = remaining(self.keep_until, now)
+                return f"the previous colour is kept for {left} more" if left else ""
+            case Step.SWITCH_BACK:
+                return "traffic is back, its pods stay for a moment" if self.is_back else "traffic is led back"
+            case Step.PREFLIGHT:
+                return "waits for what it needs"
+            case Step.UNDO:
+                return "its migration is undone"
+        left = remaining(self.deadline, now)
+        return f"{left} left" if left else ""
+
+
+@dataclass(frozen=True)
+class PinReading:
+    """Why the revision that the spec asks for is not released."""
+
+    revision: str
+    """That revision."""
+    reason: str
+    """In one word."""
+    message: str
+    """In a sentence."""
+    after_cutover: bool = False
+    """It had served by then, and was taken back."""
+    key: str = ""
+    """What its rejection is remembered by."""
+
+    @property
+    def cause(self) -> str:
+        """Example: "CheckFailed: check smoke failed: 500"."""
+        return ": ".join(filter(None, (self.reason, self.message)))
+
+
+def release_of(live: Live) -> ReleaseReading | None:
+    """The release at work, None where there is none."""
+    found = _mapping(status(live).get("release"))
+    if not found.get("revision") or not found.get("step"):
+        return None
+    return ReleaseReading(
+        revision=str(found["revision"]),
+        color=str(found.get("color", "")),
+        step=str(found["step"]),
+        is_paused=is_paused(live),
+        is_approved=found.get("approved") is True,
+        is_rollback=found.get("rollback") is True,
+        is_back=bool(found.get("confirmedAt")),
+        remaining=str(found.get("remaining") or ""),
+        deadline=moment(found, "deadline"),
+        window_ends_at=moment(found, "windowEndsAt"),
+        keep_until=moment(found, "keepUntil"),
+        checks=tuple(_check(each) for each in found.get("checks") or () if isinstance(each, Mapping)),
+    )
+
+
+def proof_of(live: Live) -> ProofReading | None:
+    """What the zero-loss probes of the last release have counted, None where there is none, or none that can be read."""
+    found = _mapping(status(live).get("proof"))
+    if not found.get("revision"):
+        return None
+    revision = " ".join(str(found["revision"]).split())
+    return ProofReading(revision, _counts(found.get("cutover")), _counts(found.get("removal")), bool(found.get("removedBy")))
+
+
+def pin_of(live: Live) -> PinReading | None:
+    """The pin, None where what the spec asks for may be released."""
+    found = _mapping(status(live).get("pin"))
+    if not found.get("revision"):
+        return None
+    revision, reason, message = (" ".join(str(found.get(name, "")).split()) for name in ("revision", "reason", "message"))
+    return PinReading(revision, reason, message, found.get("afterCutover") is True, str(found.get("rejectedKey", "")))
+
+
+def stable_of(live: Live) -> str:
+    """The last promoted revision, "" before the first promotion."""
+    return str(_mapping(status(live).get("stable")).get("revision", ""))
+
+
+def serving_of(live: Live) -> str:
+    """The revision that takes the clients' requests, "" for none."""
+    return str(_mapping(status(live).get("serving")).get("revision", ""))
+
+
+def image_of(live: Live, revision: str) -> str:
+    """The image of a revision that a status tells of, "" if it says nothing of it."""
+    found = status(live)
+    known = [found.get("serving"), *(found.get("history") or ())]
+    image = next((str(e.get("image", "")) for e in known if isinstance(e, Mapping) and e.get("revision") == revision), "")
+    return image or (str((live.get("spec") or {}).get("image", "")) if revision == _wanted(live) else "")
+
+
+def _wanted(live: Live) -> str:
+    """The revision that the spec asks for, "" where that is not sure."""
+    release, pin = release_of(live), pin_of(live)
+    if not is_seen(live):
+        return ""
+    return pin.revision if pin else release.revision if release and not release.is_rollback else ""
+
+
+def _check(found: Mapping[str, Any]) -> CheckReading:
+    name, result, message = (" ".join(str(found.get(key, "")).split()) for key in ("name", "result", "message"))
+    return CheckReading(name, result, message)
+
+
+def _counted(counts: Counts | None) -> str:
+    return f"{counts.requests} requests, {counts.failed} failed" if counts else "no data"
+
+
+def _counts(found: Any) -> Counts | None:
+    match found:
+        case {"requests": int(requests), "failed": int(failed)}:
+            return Counts(requests, failed)
+        case _:
+            return None
+
+
+def _mapping(found: Any) -> Mapping[str, Any]:
+    return found if isinstance(found, Mapping) else {}

@@ -1,0 +1,151 @@
+"""One word for how a HardenedService is, from its raw status."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hardenctl.output.outcome import Exit, ResultWord
+from hardenctl.release.steps import is_going_back
+from hardened.api.steps import Step
+
+
+@dataclass(frozen=True)
+class ServiceVerdict:
+    """How a service is."""
+
+    result: ResultWord
+    """In one word."""
+    message: str
+    """Why, for people."""
+    reason: str = ""
+    """Of the condition that decided, "" if none did."""
+
+    @property
+    def is_final(self) -> bool:
+        """Nothing changes by waiting. Degraded is not final: the cause may pass."""
+        return self.result in (ResultWord.HEALTHY, ResultWord.FAILED, ResultWord.SUSPENDED, ResultWord.DELETED) or self.is_taken_back
+
+    @property
+    def is_taken_back(self) -> bool:
+        """The new version was rejected, or taken back, and the previous one serves."""
+        return self.result in (ResultWord.REJECTED, ResultWord.ROLLED_BACK)
+
+    @property
+    def code(self) -> Exit:
+        """Healthy, and on its way there, are no failure."""
+        if self.is_taken_back:
+            return Exit.REJECTED
+        is_good = self.result in (ResultWord.HEALTHY, ResultWord.PENDING, ResultWord.PROGRESSING, ResultWord.PAUSED)
+        return Exit.OK if is_good else Exit.FAILED
+
+
+Live = Mapping[str, Any]
+VerdictRule = Callable[[Live], ServiceVerdict | None]
+
+
+def status(live: Live) -> Mapping[str, Any]:
+    """The status, {} before there is one."""
+    found = live.get("status")
+    return found if isinstance(found, Mapping) else {}
+
+
+def condition(live: Live, kind: str) -> Mapping[str, Any]:
+    """One condition, {} if it is not set."""
+    conditions = status(live).get("conditions") or ()
+    return next((c for c in conditions if isinstance(c, Mapping) and c.get("type") == kind), {})
+
+
+def is_true(live: Live, kind: str) -> bool:
+    """True when the condition is."""
+    return condition(live, kind).get("status") == "True"
+
+
+def is_paused(live: Live) -> bool:
+    """A person holds the release."""
+    return status(live).get("phase") == "Paused" or bool(_release(live).get("pausedAt"))
+
+
+def waits_for_approval(live: Live) -> bool:
+    """The release goes on when a person promotes it, and not before: nobody has, and nobody holds it for another reason."""
+    release = _release(live)
+    return release.get("step") == Step.APPROVAL and not release.get("approved") and not is_paused(live)
+
+
+def _release(live: Live) -> Mapping[str, Any]:
+    found = status(live).get("release")
+    return found if isinstance(found, Mapping) else {}
+
+
+def is_seen(live: Live) -> bool:
+    """The operator has looked at the spec as it is now."""
+    return int(status(live).get("observedGeneration") or -1) >= int(live["metadata"].get("generation") or 0)
+
+
+def _leaving(live: Live) -> ServiceVerdict | None:
+    return ServiceVerdict(ResultWord.DELETED, "it is being deleted") if live["metadata"].get("deletionTimestamp") else None
+
+
+def _unseen(live: Live) -> ServiceVerdict | None:
+    if is_seen(live):
+        return None
+    if int(status(live).get("observedGeneration") or -1) < 0:
+        return ServiceVerdict(ResultWord.PENDING, "the operator has not looked at it yet")
+    return ServiceVerdict(ResultWord.PROGRESSING, "the operator has not seen the last change yet")
+
+
+def _suspended(live: Live) -> ServiceVerdict | None:
+    return _from_ready(live, ResultWord.SUSPENDED) if status(live).get("phase") == "Suspended" else None
+
+
+def _going_back(live: Live) -> ServiceVerdict | None:
+    # What has failed is said at once; that the previous version serves, and that its data is as it was, only afterwards.
+    is_under_way = status(live).get("phase") in _TAKEN_BACK and is_going_back(str(_release(live).get("step")))
+    return _from_ready(live, ResultWord.PROGRESSING) if is_under_way else None
+
+
+def _taken_back(live: Live) -> ServiceVerdict | None:
+    result = _TAKEN_BACK.get(str(status(live).get("phase")))
+    if result is None or not is_true(live, "Stalled") or not is_true(live, "Available"):
+        return None
+    found = condition(live, "Stalled")
+    return ServiceVerdict(result, str(found.get("message", "")), str(found.get("reason", "")))
+
+
+def _stalled(live: Live) -> ServiceVerdict | None:
+    if not is_true(live, "Stalled"):
+        return None
+    found = condition(live, "Stalled")
+    return ServiceVerdict(ResultWord.FAILED, str(found.get("message", "")), str(found.get("reason", "")))
+
+
+def _ready(live: Live) -> ServiceVerdict | None:
+    return _from_ready(live, ResultWord.HEALTHY) if is_true(live, "Ready") else None
+
+
+def _paused(live: Live) -> ServiceVerdict | None:
+    return _from_ready(live, ResultWord.PAUSED) if is_paused(live) or waits_for_approval(live) else None
+
+
+def _degraded(live: Live) -> ServiceVerdict | None:
+    return _from_ready(live, ResultWord.DEGRADED) if status(live).get("phase") == "Degraded" else None
+
+
+def _from_ready(live: Live, result: ResultWord) -> ServiceVerdict:
+    found = condition(live, "Ready")
+    return ServiceVerdict(result, str(found.get("message", "")), str(found.get("reason", "")))
+
+
+_TAKEN_BACK = {"Rejected": ResultWord.REJECTED, "RolledBack": ResultWord.ROLLED_BACK}
+
+#: The first that applies decides.
+RULES: tuple[VerdictRule, ...] = (_leaving, _unseen, _suspended, _going_back, _taken_back, _stalled, _ready, _degraded, _paused)
+
+
+def verdict_of(live: Live) -> ServiceVerdict:
+    """How a service is. What no check claims is on its way."""
+    return next((found for check in RULES if (found := check(live))), None) or _from_ready(live, ResultWord.PROGRESSING)
+
+
+def is_available(live: Live) -> bool:
+    """At least one pod takes requests, as far as the operator knows of the present spec."""
+    return is_seen(live) and is_true(live, "Available")

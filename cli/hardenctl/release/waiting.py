@@ -1,0 +1,132 @@
+"""Waits for a service, and tells of each change on the way."""
+
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hardenctl.cluster.failures import explained
+from hardenctl.cluster.follower import Follower, WaitTimedOut
+from hardenctl.cluster.session import Session
+from hardenctl.output import moments
+from hardenctl.output.duration import Deadline, shown
+from hardenctl.output.formats import printable
+from hardenctl.output.outcome import CommandEnd, Exit, ResultWord
+from hardenctl.release.state import ReleaseReading, release_of
+from hardenctl.release.verdict import ServiceVerdict, is_available, verdict_of, waits_for_approval
+from hardened.errors import Refused, TryAgain
+
+#: A progress line is cut after this many characters.
+_LINE = 240
+
+
+@dataclass(frozen=True)
+class Waited:
+    """How a wait ended."""
+
+    verdict: ServiceVerdict
+    """How the service is then."""
+    live: Mapping[str, Any]
+    """The last state that was seen."""
+    code: Exit
+    """Of the process."""
+
+
+def wait(
+    session: Session, first: dict[str, Any], goals: Collection[ResultWord], deadline: Deadline, began: float, prefix: str = ""
+) -> Waited:
+    """Until the service is as one of the goals says, or cannot become so, or time is up. No goals: until any end.
+
+    A Degraded service may recover and is waited for. Interrupting it raises CommandEnd: the release goes on.
+    """
+    meta = first["metadata"]
+    follower = Follower(session.cluster, meta["namespace"], meta["name"], deadline, session.console.trace, session.console.progress)
+    tell = _teller(session, began, prefix)
+    live: Mapping[str, Any] = first
+    try:
+        for state in follower.states(first):
+            if state is None:
+                gone = ServiceVerdict(ResultWord.DELETED, "it was deleted meanwhile")
+                tell(gone, live)
+                return Waited(gone, live, Exit.FAILED)
+            live = state
+            verdict = verdict_of(live)
+            tell(verdict, live)
+            ended = _ended(verdict, live, goals)
+            if ended:
+                return ended
+    except WaitTimedOut:
+        pass
+    except Refused as error:
+        # Whatever the verb has done before, it is reading that is not allowed.
+        raise explained(error, "get", meta["namespace"], session.cluster_flags) from error
+    except TryAgain as error:
+        # The follower tries again by itself, but for what only a new login mends.
+        stop = explained(error, "get", meta["namespace"], session.cluster_flags)
+        text = f"{meta['namespace']}/{meta['name']} cannot be followed any more, and goes on: {stop.message}"
+        raise CommandEnd(text, result=ResultWord.ERROR, hint=stop.hint, next_step=_again(session, meta)) from error
+    except KeyboardInterrupt:
+        if session.console.err.isatty():
+            session.console.progress("")  # the terminal shows ^C: go on below it
+        raise CommandEnd(
+            "stopped waiting; the release goes on",
+            result=ResultWord.INTERRUPTED,
+            code=Exit.INTERRUPTED,
+            next_step=_again(session, meta),
+        ) from None
+    last = verdict_of(live)
+    return Waited(ServiceVerdict(ResultWord.TIMED_OUT, last.message, last.reason), live, Exit.TIMED_OUT)
+
+
+#: Where these alone are waited for, a healthy service has not begun to be taken back.
+_TAKEN_BACK = frozenset({ResultWord.REJECTED, ResultWord.ROLLED_BACK})
+
+
+def _ended(verdict: ServiceVerdict, live: Mapping[str, Any], goals: Collection[ResultWord]) -> Waited | None:
+    if ResultWord.AVAILABLE in goals and is_available(live):
+        return Waited(ServiceVerdict(ResultWord.AVAILABLE, verdict.message, verdict.reason), live, Exit.OK)
+    # What is held by a person waits to be resumed, and may be another version than the one that is to be promoted.
+    if verdict.result in goals and (verdict.result is not ResultWord.PAUSED or waits_for_approval(live)):
+        return Waited(verdict, live, Exit.OK)
+    if not verdict.is_final or (verdict.result is ResultWord.HEALTHY and goals and _TAKEN_BACK.issuperset(goals)):
+        return None
+    return Waited(verdict, live, Exit.FAILED if goals and verdict.code == Exit.OK else verdict.code)
+
+
+def _teller(session: Session, began: float, prefix: str) -> Callable[[ServiceVerdict, Mapping[str, Any]], None]:
+    # A cause that comes in two wordings by turns (a pull that fails, a pull that is backed off) is told once in each.
+    last, said = ("", "", ""), set[str]()
+
+    def tell(verdict: ServiceVerdict, live: Mapping[str, Any]) -> None:
+        nonlocal last
+        release = release_of(live)
+        stage = (verdict.result, verdict.reason, release.step if release else "")
+        if stage != last:
+            last = stage
+            said.clear()
+        for line, timing in _happenings(verdict, release):
+            if line not in said:
+                said.add(line)
+                session.console.progress(printable(f"{shown(time.monotonic() - began):>6}  {prefix}{_short(line)}{timing}"))
+
+    return tell
+
+
+def _happenings(verdict: ServiceVerdict, release: ReleaseReading | None) -> Iterator[tuple[str, str]]:
+    """What there is to tell, each with what changes too often to be told by itself."""
+    timing = release.timing(moments.now()) if release and not verdict.is_final else ""
+    head = f"{verdict.result}: {verdict.message}" if verdict.message else str(verdict.result)
+    yield head, f" ({timing})" if timing else ""
+    for check in release.checks if release else ():
+        yield str(check), ""
+
+
+def _short(text: str) -> str:
+    # The whole message is in the last line, and in `status`.
+    return text if len(text) <= _LINE else text[: _LINE - 1] + "…"
+
+
+def _again(session: Session, meta: Mapping[str, Any]) -> str:
+    from hardenctl.output.program import PROG
+
+    return f"{PROG} status {meta['name']} -n {meta['namespace']} -w{session.cluster_flags}"

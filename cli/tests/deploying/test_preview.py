@@ -1,0 +1,54 @@
+"""What `deploy --dry-run=server` makes of the children that are there."""
+
+from typing import Any
+
+from hardenctl_world import FakeCluster, service
+
+from hardenctl.deploying.preview import preview, wanted
+from hardened.errors import TryAgain
+
+BODY = service()
+
+
+class Stored(FakeCluster):
+    """Holds what the operator made of BODY, as the server gives it out; without the revisions, and who set which field."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        children = [child for child in wanted(BODY, "shop") if child["kind"] != "ControllerRevision"]
+        self.children = [{**c, "metadata": {**c["metadata"], "uid": "x", "resourceVersion": "1"}} for c in children]
+        self.reads = 0
+
+    def get(self, path: str, within: float | None = None) -> dict[str, Any]:
+        self.reads += 1
+        if self.reads > 100:
+            raise TryAgain("it asks for ever")
+        plain = path.partition("?")[0]
+        for child in self.children:
+            collection = f"/{child['kind'].lower()}s"
+            if plain.endswith(f"{collection}/{child['metadata']['name']}"):
+                return dict(child)
+        found = [child for child in self.children if plain.endswith(f"/{child['kind'].lower()}s")]
+        return {"items": found} if found else super().get(path)
+
+
+def test_a_deployment_without_managed_fields_is_read_once() -> None:
+    found = preview(BODY, "shop", Stored())
+    assert "ControllerRevision" in [change.key.kind for change in found.changes if change.action == "create"]
+
+
+CONFIGURED = {**BODY, "spec": {**BODY["spec"], "envFrom": [{"configMapRef": {"name": "settings"}}]}}
+
+
+def test_without_a_cluster_what_it_would_find_there_is_taken_for_granted() -> None:
+    found = preview(CONFIGURED, "shop")
+    assert "Deployment" in [change.key.kind for change in found.changes]
+    assert found.obstacle == ""
+
+
+def test_a_config_map_that_is_missing_on_the_cluster_is_an_obstacle() -> None:
+    cluster = Stored()
+    cluster.children = []
+    assert "ConfigMap settings is not there" in preview(CONFIGURED, "shop", cluster).obstacle
+    cluster.children = [{"kind": "ConfigMap", "metadata": {"name": "settings", "labels": {}}}]
+    assert preview(CONFIGURED, "shop", cluster).obstacle == ""
