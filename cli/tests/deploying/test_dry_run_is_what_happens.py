@@ -2,25 +2,23 @@
 
 import asyncio
 import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
 
 import pytest
 import yaml
+from memory_cluster import MemoryCluster
 from tests.memory.api_server import Call, MemoryApiServer
-from tests.memory.selector import matches
 from tests.shell import virtual_time
 from tests.shell.operator_world import FLOW, RELEASED, RELEASES, Operator, World, asks, create_released, release, service, today
 from tests.shell.test_preflight_flows import configure, create_configured, limit
 
-from hardenctl.cluster.paths import ALL_DEPLOYMENTS
 from hardenctl.deploying.observation import OnCluster
 from hardenctl.deploying.preview import Change, preview
 from hardenctl.deploying.settings import policy_of
 from hardened.core.model.policy import Policy
-from hardened.shell.kinds import DEPLOYMENT, EVENT, HARDENED_SERVICE, HARDENED_SERVICE_ACTION, KINDS, SERVICE, Kind
+from hardened.shell.kinds import DEPLOYMENT, EVENT, HARDENED_SERVICE, HARDENED_SERVICE_ACTION, SERVICE
 from hardened.shell.settings import Settings
 from hardened.shell.watches import CHILDREN, OPTIONAL
 
@@ -42,39 +40,6 @@ SETTINGS = {
 _ENV = [{"name": name, "value": value} for name, value in SETTINGS.items()]
 POLICY = policy_of(SETTINGS)
 OPERATOR = {"spec": {"template": {"spec": {"containers": [{"name": "operator", "env": _ENV}]}}}}
-
-
-class MemoryCluster:
-    """hardenctl's view of the in-memory cluster. Items of lists come without apiVersion and kind, as from a real server."""
-
-    context = server = namespace = "test"
-
-    def __init__(self, server: MemoryApiServer) -> None:
-        self._store = server.store
-        self.asked: set[Kind] = set()
-
-    def get(self, path: str, within: float | None = None) -> dict[str, Any]:
-        plain, _, query = path.partition("?")
-        if plain == ALL_DEPLOYMENTS:
-            return {"items": [OPERATOR]}
-        parts = plain.split("/")
-        at = parts.index("namespaces")
-        kind = next(kind for kind in KINDS.values() if kind.plural == parts[at + 2] and "/".join(parts[2:at]) == kind.api_version)
-        self.asked.add(kind)
-        if len(parts) > at + 3:
-            return copy.deepcopy(self._store.existing(kind, parts[at + 1], parts[at + 3]).body)
-        selector = dict(parse_qsl(query)).get("labelSelector", "")
-        found = [body for body in self._store.bodies(kind, parts[at + 1]) if matches(selector, body)]
-        return {"items": [copy.deepcopy({k: v for k, v in b.items() if k not in ("apiVersion", "kind")}) for b in found]}
-
-    def apply(self, path: str, manifest: Mapping[str, Any], *, force: bool = False, dry_run: bool = False) -> dict[str, Any]:
-        raise AssertionError("nothing is written")
-
-    def create(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        raise AssertionError("nothing is written")
-
-    def watch(self, path: str, timeout: float) -> Iterator[dict[str, Any]]:
-        raise AssertionError("nothing is watched")
 
 
 Listed = dict[tuple[str, str], tuple[str, Any]]
@@ -117,7 +82,7 @@ class Writes:
 async def told_and_done(world: World, name: str = "web") -> tuple[Listed, Listed, str]:
     """What a dry run lists of a service as it is now, and what an operator then writes that starts in this moment; and the obstacle."""
     body = copy.deepcopy(world.server.store.existing(HARDENED_SERVICE, "shop", name).body)
-    seen = preview(body, "shop", MemoryCluster(world.server), now=today())
+    seen = preview(body, "shop", MemoryCluster(world.server, OPERATOR), now=today())
     writes = Writes(world.server, name)
     operator = Operator(world.server, policy=POLICY)
     working = asyncio.create_task(operator.run())
@@ -198,7 +163,7 @@ def test_each_setting_of_what_is_allowed_is_among_those() -> None:
 
 
 def test_every_kind_is_looked_at_that_the_operator_watches() -> None:
-    cluster = MemoryCluster(MemoryApiServer(["shop"]))
+    cluster = MemoryCluster(MemoryApiServer(["shop"]), OPERATOR)
     OnCluster(cluster, "shop", "web").children()
     assert cluster.asked == {*CHILDREN, *OPTIONAL}
 

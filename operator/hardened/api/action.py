@@ -26,7 +26,7 @@ class HardenedServiceActionSpec(Model):
         Rule(
             cel=f"!(self.action in {list(_OF_A_REVISION)}) || has(self.revision)",
             holds=lambda m: m.action not in _OF_A_REVISION or m.revision is not None,
-            message="Promote, Abort and Retry name the revision that they mean: nobody approves what they did not see",
+            message="Promote, Abort and Retry must name their revision: nobody approves one that they did not see",
             field=".revision",
         ),
     )

@@ -52,7 +52,7 @@ def image_rule(field: str = "image") -> Rule:
     return Rule(
         cel=f"self.{field}.contains('@sha256:') || ({last}.contains(':') && !self.{field}.endsWith(':latest'))",
         holds=lambda m: is_pinned(getattr(m, field)),
-        message="an image needs a digest, or a tag other than latest: a release must name one version",
+        message="an image needs a digest, or a tag other than latest: a release deploys one fixed version",
         field=f".{field}",
     )
 
@@ -85,7 +85,7 @@ class ResourceFieldRef(Model):
         Rule(
             cel="!has(self.divisor) || self.divisor == '1' || self.resource.endsWith('.cpu') == (self.divisor == '1m')",
             holds=lambda m: m.divisor in (None, "1") or m.resource.endswith(".cpu") == (m.divisor == "1m"),
-            message="cpu is counted in 1 or 1m, memory and storage in 1 or a unit such as 1Mi",
+            message="use 1 or 1m for cpu, and 1 or a unit such as 1Mi for memory and storage",
             field=".divisor",
         ),
     )
@@ -159,7 +159,7 @@ class Resources(Model):
             "(!has(self.requests) || self.requests.all(k, !k.contains('/') || (has(self.limits) && k in self.limits && "
             "quantity(string(self.requests[k])).compareTo(quantity(string(self.limits[k]))) == 0)))",
             holds=lambda m: _devices_are_whole(m.requests or {}, m.limits or {}),
-            message="a device such as nvidia.com/gpu is asked for in limits, in whole numbers",
+            message="request a device such as nvidia.com/gpu in limits, as a whole number",
             field=".limits",
         ),
     )
@@ -273,13 +273,13 @@ class Probe(Model):
 _ONCE = Rule(
     cel="!has(self.liveness) || !has(self.liveness.successThreshold) || self.liveness.successThreshold == 1",
     holds=lambda m: m.liveness is None or m.liveness.success_threshold in (None, 1),
-    message="a liveness probe passes at its first success: Kubernetes allows successThreshold 1 only",
+    message="a liveness probe passes at its first success: Kubernetes allows only successThreshold 1",
     field=".liveness.successThreshold",
 )
 _START_ONCE = Rule(
     cel="!has(self.startup) || !has(self.startup.successThreshold) || self.startup.successThreshold == 1",
     holds=lambda m: m.startup is None or m.startup.success_threshold in (None, 1),
-    message="a startup probe passes at its first success: Kubernetes allows successThreshold 1 only",
+    message="a startup probe passes at its first success: Kubernetes allows only successThreshold 1",
     field=".startup.successThreshold",
 )
 

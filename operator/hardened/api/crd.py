@@ -127,7 +127,7 @@ def root_schema() -> Schema:
 def action_schema() -> Schema:
     """The OpenAPI schema of a whole HardenedServiceAction; not to be changed."""
     spec = schema_of(HardenedServiceActionSpec)
-    never_changes = {"rule": "self == oldSelf", "message": "an action never changes: make another one"}
+    never_changes = {"rule": "self == oldSelf", "message": "an action cannot change: create another one"}
     return {
         "type": "object",
         "description": "One request to a HardenedService, and its result.",

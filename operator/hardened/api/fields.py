@@ -81,7 +81,7 @@ def not_reserved(field: str, prefixes: tuple[str, ...] = RESERVED_PREFIXES) -> R
     return Rule(
         cel=f"!has(self.{field}) || self.{field}.all(k, {ours})",
         holds=lambda m: not any(key.startswith(prefixes) for key in getattr(m, field) or ()),
-        message=f"{field} under {' and '.join(prefixes)} are the operator's",
+        message=f"{field} under {' and '.join(prefixes)} are reserved for the operator",
         field=f".{field}",
     )
 

@@ -63,7 +63,7 @@ BLUE = "blue"
 NAME_LIMIT = 40
 #: A Service carries the name too, and is pickier than other kinds.
 NAME_PATTERN = r"^[a-z]([a-z0-9-]*[a-z0-9])?$"
-NAME_MESSAGE = "small letters, digits and dashes, a letter first, no dash last: it becomes the name of a Service"
+NAME_MESSAGE = "lower case letters, digits and dashes, beginning with a letter and not ending with a dash: it becomes the name of a Service"
 _LABEL_LIMIT = 63
 
 

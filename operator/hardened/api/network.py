@@ -20,7 +20,7 @@ class IpBlock(Model):
             cel="!isCIDR(self.cidr) || !has(self.except) || self.except.all(e, isCIDR(e) && cidr(self.cidr).containsCIDR(e) && "
             "cidr(e).prefixLength() > cidr(self.cidr).prefixLength())",
             holds=lambda m: not _is_cidr(m.cidr) or all(_is_within(e, m.cidr) for e in m.except_ or ()),
-            message="an exception is a smaller range within cidr",
+            message="an exception must be a smaller range within cidr",
             field=".except",
         ),
     )

@@ -10,7 +10,7 @@ from hardened.api.fields import LabelKey, LabelValue, Model, ObjectName, Rule, a
 _VALUES = Rule(
     cel="self.operator in ['Exists', 'DoesNotExist'] ? !has(self.values) : has(self.values) && self.values.size() > 0",
     holds=lambda m: m.values is None if m.operator in ("Exists", "DoesNotExist") else bool(m.values),
-    message="Exists and DoesNotExist take no values, every other operator needs them",
+    message="Exists and DoesNotExist take no values; every other operator needs them",
     field=".values",
 )
 _NUMBER = Rule(
@@ -146,7 +146,7 @@ class Scheduling(Model):
         Rule(
             cel="!has(self.priorityClassName) || !self.priorityClassName.startsWith('system-')",
             holds=lambda m: not (m.priority_class_name or "").startswith("system-"),
-            message="priority classes that start with system- are for the cluster's own parts: they would evict everybody else",
+            message="priority classes that start with system- are for the cluster's own components: such pods would evict all others",
             field=".priorityClassName",
         ),
     )

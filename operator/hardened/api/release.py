@@ -44,7 +44,7 @@ class Release(Model):
         Rule(
             cel="!has(self.autoPromoteAfter) || (has(self.promotion) && self.promotion == 'Manual')",
             holds=lambda m: m.auto_promote_after is None or m.promotion == "Manual",
-            message="autoPromoteAfter needs promotion Manual: Automatic waits for nobody",
+            message="autoPromoteAfter needs promotion Manual: with Automatic there is nothing to wait for",
             field=".autoPromoteAfter",
         ),
     )
@@ -113,7 +113,7 @@ def _needs_blue_green(field: str, cel: str, is_said: Callable[[Any], bool], othe
         cel=f"!({cel}) || {_IS_BLUE_GREEN}",
         holds=lambda m: not is_said(m) or effective_strategy(m) == "BlueGreen",
         message=f"{field.rpartition('.')[2]} needs release.strategy BlueGreen (the default with ports, unless the service is Headless or "
-        f"a writable claim is not shared): with the others nothing runs beside what serves; {otherwise}",
+        f"a writable claim is not shared): with other strategies nothing runs beside the serving pods; {otherwise}",
         field=field,
     )
 
@@ -123,19 +123,19 @@ STRATEGY_RULES: tuple[Rule, ...] = (
     Rule(
         cel=f"!{_SAYS_BLUE_GREEN} || {_HAS_PORTS}",
         holds=lambda m: m.release.strategy != "BlueGreen" or bool(m.ports),
-        message="BlueGreen needs ports: without them there is no traffic to switch; use RollingUpdate",
+        message="BlueGreen needs ports: without ports there is no traffic to switch; use RollingUpdate",
         field=".release.strategy",
     ),
     Rule(
         cel=f"!{_SAYS_BLUE_GREEN} || !{_IS_HEADLESS}",
         holds=lambda m: m.release.strategy != "BlueGreen" or m.service.type != "Headless",
-        message="clients of a Headless service connect to pods themselves, so that no switch reaches them: use RollingUpdate or Recreate",
+        message="clients of a Headless service connect to pods directly, so no switch reaches them: use RollingUpdate or Recreate",
         field=".release.strategy",
     ),
     Rule(
         cel=f"!{_SAYS_STRATEGY} || self.release.strategy == 'Recreate' || !{_HAS_ONE_VERSION_CLAIM}",
         holds=lambda m: m.release.strategy in (None, "Recreate") or not _has_one_version_claim(m),
-        message="two revisions would write to one claim: use Recreate, or say `shared: true` on the claim if they may",
+        message="two revisions would write to one claim: use Recreate, or set `shared: true` on the claim if they may",
         field=".release.strategy",
     ),
     _needs_blue_green(

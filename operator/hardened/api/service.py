@@ -64,7 +64,7 @@ class Security(Model):
             cel="(has(self.profile) && self.profile == 'baseline') || !has(self.addCapabilities) || "
             "self.addCapabilities.all(c, c == 'NET_BIND_SERVICE')",
             holds=lambda m: m.profile == "baseline" or set(m.add_capabilities) <= set(_RESTRICTED_CAPABILITIES),
-            message="profile restricted allows NET_BIND_SERVICE only; profile baseline allows the others",
+            message="profile restricted allows only NET_BIND_SERVICE; profile baseline allows the others",
             field=".addCapabilities",
         ),
     )
@@ -201,29 +201,31 @@ class HardenedServiceSpec(Model):
         Rule(
             _probe_ports_cel(),
             _probe_ports_known,
-            "a probe names a port that `ports` does not have; without ports, give its number",
+            "a probe names a port that is not in `ports`; without ports, give its number",
             ".probes",
         ),
-        Rule(_MOUNTS_CEL, _mounts_known, "a volumeMount of an init container or sidecar names none of `volumes`", ".volumes"),
+        Rule(
+            _MOUNTS_CEL, _mounts_known, "a volumeMount of an init container or sidecar names a volume that is not in `volumes`", ".volumes"
+        ),
         Rule(
             _PATHS_CEL,
             lambda m: len(_paths(m)) == len(set(_paths(m))),
-            "two of files, volumes and security.writablePaths share a path",
+            "two entries of files, volumes and security.writablePaths have the same path",
             ".volumes",
         ),
         Rule(
             _same_port("x.containerPort", _PROTOCOL),
             lambda m: _are_different(m, lambda port: port.container_port),
-            "two ports have one containerPort and protocol",
+            "two ports have the same containerPort and protocol",
             ".ports",
         ),
         Rule(
             _same_port("has(x.port) ? x.port : x.containerPort", _PROTOCOL),
             lambda m: _are_different(m, lambda port: port.port or port.container_port),
-            "two ports have one port and protocol on the Service; port is containerPort when left out",
+            "two ports have the same port and protocol on the Service; port is containerPort when left out",
             ".ports",
         ),
-        Rule(_NAMES_CEL, _names_free, "init containers and sidecars need names of their own, other than app", ".sidecars"),
+        Rule(_NAMES_CEL, _names_free, "each init container and sidecar needs a name of its own, other than app", ".sidecars"),
         *STRATEGY_RULES,
         *CHECK_RULES,
     )
@@ -232,8 +234,8 @@ class HardenedServiceSpec(Model):
         ChangeRule(
             # Without ports there is no Service yet.
             cel=f"!({has_ports('oldSelf')}) || {is_headless('self')} == {is_headless('oldSelf')}",
-            message="a Service never changes to Headless, nor from it: delete this HardenedService and create it anew (claims stay, and "
-            "are taken again), or create one of another name and lead clients there",
+            message="a Service cannot change to or from Headless: delete this HardenedService and create it again (claims stay, and "
+            "are used again), or create one of another name and point clients to it",
             field=".service.type",
         ),
     )

@@ -32,7 +32,7 @@ class _Repeated(Model):
         Rule(
             cel="(has(self.failureLimit) ? self.failureLimit : 0) < (has(self.count) ? self.count : 1)",
             holds=lambda m: m.failure_limit < m.count,
-            message="failureLimit (0 when left out) must be below count (1 when left out): else the check cannot fail",
+            message="failureLimit (0 when left out) must be below count (1 when left out): otherwise the check cannot fail",
             field=".failureLimit",
         ),
     )
@@ -73,7 +73,7 @@ class JobCheck(Model):
         Rule(
             cel=f"!has(self.image) || {image_rule().cel}",
             holds=lambda m: m.image is None or is_pinned(m.image),
-            message="an image of a check needs a digest, or a tag other than latest: the same check must run each time",
+            message="the image of a check needs a digest, or a tag other than latest: the same check must run each time",
             field=".image",
         ),
     )
@@ -90,7 +90,7 @@ class LoadCheck(Model):
         Rule(
             cel="!has(self.minRate) || self.minRate <= self.rate",
             holds=lambda m: m.min_rate is None or m.min_rate <= m.rate,
-            message="minRate must not exceed rate: no more is answered than is asked",
+            message="minRate must not exceed rate: there are never more answers than requests",
             field=".minRate",
         ),
     )
@@ -116,7 +116,7 @@ class PrometheusCheck(Model):
         Rule(
             cel="has(self.max) || has(self.min)",
             holds=lambda m: m.max is not None or m.min is not None,
-            message="set max, min or both: the bounds of what the query gives",
+            message="set max, min or both: the bounds of the query's result",
         ),
         Rule(
             cel="!has(self.max) || !has(self.min) || self.min <= self.max",
@@ -147,7 +147,7 @@ class Check(Model):
         Rule(
             cel=f"self.name != '{PROBE_NAME}'",
             holds=lambda m: m.name != PROBE_NAME,
-            message=f"{PROBE_NAME} is the probe that every release has: results are told apart by name",
+            message=f"{PROBE_NAME} is the name of the probe that every release has: choose another name",
             field=".name",
         ),
     )
@@ -208,7 +208,7 @@ class AfterCutover(Model):
             cel=f"!has(self.checks) || self.checks.all(c, {_time_taken_cel('c', '<=', _WINDOW)})",
             holds=lambda m: all(_time_taken(c) <= m.window and timedelta(seconds=_seconds_asked(c)) <= m.window for c in m.checks or ()),
             message="a check's interval (10s when left out), duration (30s), deadline (5m), or count of requests and the intervals between "
-            "them must not exceed the window (10s when left out): it needs a result within it",
+            "them must not exceed the window (10s when left out): the check needs a result within the window",
             field=".checks",
         ),
     )
@@ -228,7 +228,7 @@ class Verify(Model):
             cel="!has(self.beforeCutover) || !has(self.afterCutover) || !has(self.afterCutover.checks) || "
             "self.beforeCutover.all(b, !self.afterCutover.checks.exists(a, a.name == b.name))",
             holds=lambda m: {c.name for c in m.before_cutover or ()}.isdisjoint(c.name for c in m.after_cutover.checks or ()),
-            message="a check has the name of one in beforeCutover: results are told apart by name",
+            message="a check has the same name as one in beforeCutover: each check needs its own name",
             field=".afterCutover.checks",
         ),
     )
@@ -253,7 +253,7 @@ def _ports_known_cel(checks: str) -> str:
     return f"{checks}.all(c, has(self.ports) ? {kinds} : {without})"
 
 
-_PORT_MESSAGE = "a check names a port that `ports` does not have, or not with protocol TCP; http, grpc, tcp and load checks need one"
+_PORT_MESSAGE = "a check names a port that is not in `ports` with protocol TCP; http, grpc, tcp and load checks need such a port"
 
 #: Rules on a HardenedServiceSpec that tie `verify` to its ports and to the deadline of a release.
 CHECK_RULES: tuple[Rule, ...] = (
@@ -278,7 +278,7 @@ CHECK_RULES: tuple[Rule, ...] = (
             for check in m.verify.before_cutover or ()
         ),
         message="a check's interval (10s when left out), duration (30s), deadline (5m), or count of requests and the intervals between "
-        "them must be below release.progressDeadline (10m when left out): else the release fails before the check ends",
+        "them must be below release.progressDeadline (10m when left out): otherwise the release fails before the check ends",
         field=".verify.beforeCutover",
     ),
 )

@@ -41,7 +41,7 @@ class EmptyDir(Model):
 AccessMode = Literal["ReadWriteOnce", "ReadWriteOncePod", "ReadWriteMany", "ReadOnlyMany"]
 
 
-_ANOTHER_CLAIM = "give the volume another name, which makes another claim, and copy the data there"
+_ANOTHER_CLAIM = "give the volume another name, which creates another claim, and copy the data there"
 
 
 def _modes(claim: str) -> str:
@@ -55,7 +55,7 @@ class Claim(Model):
         Rule(
             cel="!has(self.accessModes) || self.accessModes.size() == 1 || !('ReadWriteOncePod' in self.accessModes)",
             holds=lambda m: len(m.access_modes) == 1 or "ReadWriteOncePod" not in m.access_modes,
-            message="ReadWriteOncePod stands alone",
+            message="ReadWriteOncePod must be the only access mode",
             field=".accessModes",
         ),
         Rule(
@@ -70,18 +70,18 @@ class Claim(Model):
         ChangeRule(
             cel="has(self.storageClassName) == has(oldSelf.storageClassName) && "
             "(!has(self.storageClassName) || self.storageClassName == oldSelf.storageClassName)",
-            message=f"the storage class of a claim never changes: {_ANOTHER_CLAIM}",
+            message=f"the storage class of a claim cannot change: {_ANOTHER_CLAIM}",
             field=".storageClassName",
         ),
         ChangeRule(
             cel=f"{_modes('self')}.size() == {_modes('oldSelf')}.size() && "
             f"[0, 1, 2, 3].all(i, i >= {_modes('self')}.size() || {_modes('self')}[i] == {_modes('oldSelf')}[i])",
-            message=f"the access modes of a claim never change, nor does their order: {_ANOTHER_CLAIM}",
+            message=f"the access modes of a claim, and their order, cannot change: {_ANOTHER_CLAIM}",
             field=".accessModes",
         ),
         ChangeRule(
             cel="quantity(string(self.size)).compareTo(quantity(string(oldSelf.size))) >= 0",
-            message=f"a claim never becomes smaller: {_ANOTHER_CLAIM}",
+            message=f"a claim cannot become smaller: {_ANOTHER_CLAIM}",
             field=".size",
         ),
     )
@@ -123,7 +123,7 @@ class Volume(Model):
         Rule(
             cel="!self.name.startsWith('writable-') && !self.name.startsWith('files-')",
             holds=lambda m: not m.name.startswith(("writable-", "files-")),
-            message="names that start with writable- or files- are the operator's",
+            message="names that start with writable- or files- are reserved for the operator",
             field=".name",
         ),
     )

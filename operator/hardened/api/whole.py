@@ -12,7 +12,7 @@ WHOLE_RULES: tuple[Rule, ...] = (
         cel="!has(self.spec.dependsOn) || self.spec.dependsOn.all(d, !has(d.service) || d.service != self.metadata.name) || "
         f"({_IS_NO_NEWS})",
         holds=lambda svc: all(each.service != svc.name for each in svc.spec.depends_on or ()),
-        message="a service cannot depend on itself: it could never begin; leave it out of dependsOn",
+        message="a service cannot depend on itself, since it could never begin: remove it from dependsOn",
         field=".spec.dependsOn",
     ),
 )

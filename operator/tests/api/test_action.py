@@ -79,7 +79,7 @@ def test_what_is_left_out_and_what_only_the_server_says() -> None:
 
 
 def test_the_spec_never_changes() -> None:
-    assert {"rule": "self == oldSelf", "message": "an action never changes: make another one"} in action_schema()["properties"]["spec"][
+    assert {"rule": "self == oldSelf", "message": "an action cannot change: create another one"} in action_schema()["properties"]["spec"][
         "x-kubernetes-validations"
     ]
 

@@ -1,6 +1,6 @@
 """What a service is told, in order: each change of its status, each Event, each answer to an action, and what `hardenctl status` says.
 
-flows/*.txt has them as they were recorded. Regenerate: PYTHONPATH=operator:cli .venv/bin/python cli/tests/test_recorded_flows.py
+recorded/*.txt has them. Regenerate: PYTHONPATH=operator:cli:cli/tests .venv/bin/python cli/tests/flows/test_recorded_flows.py
 """
 
 import json
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_dry_run_is_what_happens import MemoryCluster
+from memory_cluster import MemoryCluster
 from tests.shell import virtual_time
 from tests.shell.operator_world import RELEASED, World, asks, create_released, release, service, today
 from tests.shell.test_action_flows import MANUAL, names_wanted
@@ -24,15 +24,11 @@ Step = Callable[[World], Any]
 #: What somebody does, by what it is.
 Acts = dict[str, Step]
 
-FOLDER = Path(__file__).parent / "flows"
+FOLDER = Path(__file__).parent / "recorded"
 #: What stands in a status where there was something before.
 GONE = "gone"
 #: How long a reconcile takes is the machine's affair.
 _UNSTEADY = ("hardened_reconcile_seconds",)
-
-
-class _Shop(MemoryCluster):
-    namespace = "shop"
 
 
 class Recording:
@@ -232,8 +228,8 @@ def recorded(name: str) -> str:
 
     async def play(patch: pytest.MonkeyPatch) -> list[str]:
         world = World()
-        patch.setattr("hardenctl.moments.now", today)
-        patch.setattr("hardenctl.cluster.connect", lambda **_: _Shop(world.server))
+        patch.setattr("hardenctl.output.moments.now", today)
+        patch.setattr("hardenctl.cluster.api_cluster.connect", lambda **_: MemoryCluster(world.server))
         recording = Recording(world)
 
         def named(title: str, act: Step) -> Step:
