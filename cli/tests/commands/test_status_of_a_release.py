@@ -24,7 +24,6 @@ from hardenctl_world import (
     taken_back,
 )
 
-from hardenctl.release.stacks import _stack
 from hardened.errors import Refused, TryAgain
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -325,30 +324,3 @@ def test_a_deployment_ends_with_its_release(
             assert json.loads(shown.stdout)["result"] == result
         else:
             assert expected in shown.output
-
-
-def test_signs_that_cannot_be_encoded_are_plain() -> None:
-    from io import StringIO
-
-    from hardenctl.output.console import Console
-
-    class Ascii(StringIO):
-        encoding = "ascii"
-
-    console = Console(Ascii(), Ascii())
-    assert [console.branch(False), console.branch(True), console.trunk(False), console.trunk(True)] == ["|-", "`-", "| ", "  "]
-
-
-@pytest.mark.parametrize(
-    ("numbers", "ready"),
-    [
-        pytest.param({"replicas": 3, "updatedReplicas": 1, "readyReplicas": 2}, 0, id="two of the old one, and one that cannot start"),
-        pytest.param({"replicas": 2, "readyReplicas": 2}, 0, id="none of the new one yet"),
-        pytest.param({"replicas": 2, "updatedReplicas": 1, "readyReplicas": 2}, 1, id="one of each"),
-        pytest.param({"replicas": 2, "updatedReplicas": 2, "readyReplicas": 2}, 2, id="all of the new one"),
-        pytest.param({"replicas": 2, "updatedReplicas": 1, "readyReplicas": 0}, 0, id="none is ready"),
-    ],
-)
-def test_pods_of_the_revision_before_it_are_not_counted_as_its_own(numbers: dict[str, int], ready: int) -> None:
-    live = deployment("blue", REVISION, 0, 2)
-    assert _stack({**live, "status": numbers}).ready == ready

@@ -11,7 +11,7 @@ import yaml
 from hardenctl_world import FakeCluster, condition, service, state
 from hypothesis import given
 from hypothesis import strategies as st
-from test_yaml_tree import FACTS
+from kubectl_scalars import FACTS
 
 from hardenctl.files.yaml_tree import documents
 from hardenctl.output.console import Console
