@@ -3,9 +3,10 @@
 import asyncio
 from collections import Counter
 
+from hardened.verifier.failures import NO_CONNECTION
 from hardened.verifier.pace import is_stopped_before
 from hardened.verifier.report import Result, described
-from hardened.verifier.requests import NO_CONNECTION, Request
+from hardened.verifier.requests import Request
 from hardened.verifier.task import CheckTask
 
 

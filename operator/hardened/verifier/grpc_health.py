@@ -10,7 +10,7 @@ from h2.connection import H2Connection
 from h2.events import ConnectionTerminated, DataReceived, ResponseReceived, StreamEnded, StreamReset, TrailersReceived
 from h2.exceptions import ProtocolError
 
-from hardened.verifier.requests import BODY_LIMIT, CUT, NOT_UNDERSTOOD
+from hardened.verifier.failures import BODY_LIMIT, CUT, NOT_UNDERSTOOD
 from hardened.verifier.task import RequestTarget
 
 NOT_SERVING = "not serving"

@@ -4,7 +4,7 @@ from asyncio import StreamReader, StreamWriter
 
 import h11
 
-from hardened.verifier.requests import BODY_LIMIT, CUT, NO_TEXT, NOT_UNDERSTOOD
+from hardened.verifier.failures import BODY_LIMIT, CUT, NO_TEXT, NOT_UNDERSTOOD
 from hardened.verifier.task import RequestTarget
 
 

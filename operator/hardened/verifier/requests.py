@@ -6,20 +6,11 @@ from asyncio import StreamReader, StreamWriter
 from collections.abc import Awaitable, Callable, Iterable
 
 from hardened.verifier.addresses import Addresses
+from hardened.verifier.failures import CUT, NO_ANSWER, NO_CONNECTION, NO_NAME
 from hardened.verifier.task import RequestTarget
 
-#: Bytes of a body that are read; the rest is left.
-BODY_LIMIT = 65536
 #: Seconds between two tries to connect, while nothing accepts.
 _RETRY = 0.1
-
-#: The kinds of failure that are no status. They are all that is ever said of an answer: it may hold what is secret.
-NO_NAME = "name not known"
-NO_CONNECTION = "no connection"
-NO_ANSWER = "no answer in time"
-CUT = "connection cut"
-NOT_UNDERSTOOD = "answer not understood"
-NO_TEXT = "expected text not in body"
 
 #: Asks on an open connection: "" for an answer that is one, else the kind of failure. Raises OSError when the connection breaks.
 Speak = Callable[[RequestTarget, str, StreamReader, StreamWriter], Awaitable[str]]

@@ -12,18 +12,9 @@ from tests.verifier.grpc_server import NOT_SERVING as SAYS_NOT_SERVING
 from tests.verifier.grpc_server import SERVING, GrpcServer
 
 from hardened.verifier.addresses import FRESH, Addresses
+from hardened.verifier.failures import BODY_LIMIT, CUT, NO_ANSWER, NO_CONNECTION, NO_NAME, NO_TEXT, NOT_UNDERSTOOD
 from hardened.verifier.grpc_health import NOT_SERVING
-from hardened.verifier.requests import (
-    BODY_LIMIT,
-    CUT,
-    NO_ANSWER,
-    NO_CONNECTION,
-    NO_NAME,
-    NO_TEXT,
-    NOT_UNDERSTOOD,
-    asking,
-    is_reachable,
-)
+from hardened.verifier.requests import asking, is_reachable
 from hardened.verifier.task import RequestTarget
 
 TARGET = RequestTarget("http", "127.0.0.1", 0, path="/health?deep=1")
