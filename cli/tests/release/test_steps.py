@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from hardenctl.release.steps import is_before_cutover, is_before_promotion, is_going_back, is_moving_traffic, is_taking_over
-from hardened.core.model.release import Step
+from hardened.api.steps import Step
 
 ALL = (is_before_cutover, is_before_promotion, is_moving_traffic, is_taking_over, is_going_back)
 
