@@ -3,14 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, assert_never
+from typing import Any
 
 from hardenctl.cluster.api_cluster import Cluster
 from hardenctl.deploying.observation import Nowhere, Observation, OnCluster
 from hardened.api.parse import parse
 from hardened.core.desired.children import at_rest
-from hardened.core.look import Ask, ListConstraints, ListPods, LookAround, Read, Tell, TellFirst, TryOut, Write, snapshot, turn_of
+from hardened.core.look import at_once, look, snapshot
 from hardened.core.model.manifest import ChildKey, Manifest, key_of
+from hardened.core.model.measurement import Query
 from hardened.core.needs.dependencies import named_services
 from hardened.core.observe.compare import difference
 from hardened.core.observe.observed import Observed
@@ -81,7 +82,10 @@ def preview(body: Mapping[str, Any], namespace: str, cluster: Cluster | None = N
 
 
 class _Rehearsal:
-    """The operator's looks at a service, one after the other as it would take them, with a copy of the world that is written to instead."""
+    """The operator's looks at a service, one after the other as it would take them, with a copy of the world that is written to instead.
+
+    A Looker and a Reader, see hardened.core.look, that never wait.
+    """
 
     def __init__(self, body: Mapping[str, Any], where: Observation, now: datetime) -> None:
         self._body, self._where, self._now = dict(body), where, now
@@ -89,6 +93,7 @@ class _Rehearsal:
         self._children = {key_of(child): child for child in where.children()}
         self._read: dict[ChildKey, Manifest | None] = {}
         self._services: dict[str, Manifest | None] = {}
+        self._is_granted = False
         self.changes: dict[ChildKey, Change] = {}
         #: What the first of these looks said last.
         self.waits = ""
@@ -101,40 +106,46 @@ class _Rehearsal:
     def play(self, *, is_granted: bool = False) -> None:
         """Looks until nothing is left to write. is_granted: see Observed."""
         self.waits = _condition(self.status, "Ready", "False") if is_granted else ""
-        observed = self._seen(is_granted=is_granted)
-        for _ in range(_ROUNDS):
-            decided = plan(self._body, observed, self._policy, self._now)
-            match turn_of(decided):
-                case Read(keys):
-                    for key in sorted(keys):
-                        live = self._child(key)
-                        observed = observed.with_child(live) if live else observed.without_child(key)
-                case Ask():
-                    observed = replace(observed, samples={})  # only the operator may ask
-                case LookAround(config_maps):
-                    observed = replace(observed, surroundings=self._where.around(config_maps))
-                case ListConstraints():
-                    observed = replace(observed, constraints=self._where.constraints())
-                case TryOut():
-                    observed = observed.with_tried({})  # the operator's rights are not ours to try
-                case ListPods():
-                    pods = self._where.pods()
-                    observed = replace(observed, sees_pods=False) if pods is None else observed.with_pods(pods)
-                case Write():
-                    observed = self._write(decided, observed)
-                case TellFirst() | Tell():
-                    if decided.status in (None, self._body.get("status")):
-                        return
-                    self._body["status"] = decided.status
-                    observed = self._seen(is_granted=is_granted)
-                case other:
-                    assert_never(other)
+        self._is_granted = is_granted
+        at_once(look(self, self, self._seen(), _ROUNDS))
+
+    def plan(self, observed: Observed) -> Plan:
+        return plan(self._body, observed, self._policy, self._now)
+
+    async def tell(self, observed: Observed, decided: Plan) -> Observed | None:
+        """The operator would be told of its status by the watch, and look anew."""
+        if decided.status in (None, self._body.get("status")):
+            return None
+        self._body["status"] = decided.status
+        return self._seen()
 
     # ---- reading
 
-    def _seen(self, *, is_granted: bool) -> Observed:
+    async def read_children(self, observed: Observed, keys: frozenset[ChildKey]) -> Observed:
+        for key in sorted(keys):
+            live = self._child(key)
+            observed = observed.with_child(live) if live else observed.without_child(key)
+        return observed
+
+    async def ask_prometheus(self, observed: Observed, queries: tuple[Query, ...]) -> Observed:
+        return replace(observed, samples={})  # only the operator may ask
+
+    async def read_namespace(self, observed: Observed, config_maps: frozenset[str]) -> Observed:
+        return replace(observed, surroundings=self._where.around(config_maps))
+
+    async def list_constraints(self, observed: Observed) -> Observed:
+        return replace(observed, constraints=self._where.constraints())
+
+    async def try_pods(self, observed: Observed, pods: tuple[Manifest, ...]) -> Observed:
+        return observed.with_tried({})  # the operator's rights are not ours to try
+
+    async def list_pods(self, observed: Observed) -> Observed:
+        pods = self._where.pods()
+        return replace(observed, sees_pods=False) if pods is None else observed.with_pods(pods)
+
+    def _seen(self) -> Observed:
         found = snapshot(self._body, self._children.values(), service=self._service, needs=self._needs, crd_schema="")
-        return replace(found, is_granted=is_granted)
+        return replace(found, is_granted=self._is_granted)
 
     def _child(self, key: ChildKey) -> Manifest | None:
         if key in self.changes:
@@ -153,7 +164,7 @@ class _Rehearsal:
 
     # ---- writing
 
-    def _write(self, decided: Plan, observed: Observed) -> Observed:
+    async def write(self, observed: Observed, decided: Plan) -> Observed:
         if decided.seed_replicas is not None:
             self._body["spec"] = {**self._body["spec"], "replicas": decided.seed_replicas}
         for step in decided.apply:

@@ -1,94 +1,109 @@
-"""How a service is looked at: what the planner is given, and what is to be done with its answer, in which order.
+"""One look at one service: it is planned, what the plan asks for is read, what it says is written, until nothing is left to do.
 
-The operator does what a plan says; `hardenctl deploy --dry-run` only notes it. Both look through this module, and each answers every kind
-of Turn, which a type checker holds them to: what one of them is asked, the other is asked as well.
+The operator does what a plan says, `hardenctl deploy --dry-run` only notes it, and tests do it to a world of their own. All look through
+`look`; what differs is who answers, a Reader, and who writes, a Looker.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from dataclasses import replace
+from typing import Any, Protocol, TypeVar, assert_never
 
 from hardened.core.model.manifest import ChildKey, Manifest
 from hardened.core.model.measurement import Query
+from hardened.core.model.question import AskPrometheus, ListConstraints, ListPods, Question, ReadChildren, ReadNamespace, TryPods
 from hardened.core.needs.dependencies import named_services
 from hardened.core.needs.services import namesakes
 from hardened.core.observe.observed import Observed
 from hardened.core.plan import Plan
 
-
-@dataclass(frozen=True)
-class Read:
-    """Read these children by name: they may be there, unlabelled, or made a moment ago."""
-
-    keys: frozenset[ChildKey]
+T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Ask:
-    """Ask Prometheus."""
+class Reader(Protocol):
+    """Answers questions, one method for each kind: see core.model.question.
 
-    queries: tuple[Query, ...]
+    Each returns the world with the answer in it; also where nobody knows one, or the same question would be asked for ever.
+    """
 
+    async def read_children(self, observed: Observed, keys: frozenset[ChildKey]) -> Observed: ...
 
-@dataclass(frozen=True)
-class LookAround:
-    """Read these ConfigMaps, and list the quotas of the namespace."""
+    async def ask_prometheus(self, observed: Observed, queries: tuple[Query, ...]) -> Observed: ...
 
-    config_maps: frozenset[str]
+    async def read_namespace(self, observed: Observed, config_maps: frozenset[str]) -> Observed: ...
 
+    async def list_constraints(self, observed: Observed) -> Observed: ...
 
-@dataclass(frozen=True)
-class ListConstraints:
-    """List the LimitRanges of the namespace, and its NetworkPolicies that the operator has not made."""
+    async def try_pods(self, observed: Observed, pods: tuple[Manifest, ...]) -> Observed: ...
 
-
-@dataclass(frozen=True)
-class TryOut:
-    """Have the server tell whether these pods could be made."""
-
-    pods: tuple[Manifest, ...]
+    async def list_pods(self, observed: Observed) -> Observed: ...
 
 
-@dataclass(frozen=True)
-class ListPods:
-    """List the application's pods."""
+class Looker(Protocol):
+    """Whoever looks at a service, and has it as it is by now."""
+
+    def plan(self, observed: Observed) -> Plan:
+        """What to do next: core.plan.plan, of the service as it is by now."""
+
+    async def write(self, observed: Observed, decided: Plan) -> Observed | None:
+        """Writes all that the plan says, but for its status and its answers. The world afterwards; None to end the look."""
+
+    async def tell(self, observed: Observed, decided: Plan) -> Observed | None:
+        """Writes the status of a plan that has nothing else to write, and its answers, unless the status is first.
+
+        None where that ends the look, as it does once all is told; else the world in which it goes on.
+        """
 
 
-@dataclass(frozen=True)
-class Write:
-    """Write all that the plan says, but for its status and its answers, and plan anew."""
+async def look(looker: Looker, reader: Reader, observed: Observed, rounds: int) -> Plan | None:
+    """The plan that ended the look; None where something was left to do after so many plans.
+
+    observed: what is known of the service at first, see snapshot.
+    """
+    for _ in range(rounds):
+        decided = looker.plan(observed)
+        if decided.question is not None:
+            after: Observed | None = await _answered(reader, observed, decided.question)
+        elif decided.has_writes:
+            after = await looker.write(observed, decided)
+        else:
+            after = await looker.tell(observed, decided)
+        if after is None:
+            return decided
+        observed = after
+    return None
 
 
-@dataclass(frozen=True)
-class TellFirst:
-    """Write the status, and look at the service anew: the rest depends on it."""
+async def _answered(reader: Reader, observed: Observed, question: Question) -> Observed:
+    match question:
+        case ReadChildren(keys):
+            return await reader.read_children(observed, keys)
+        case AskPrometheus(queries):
+            return await reader.ask_prometheus(observed, queries)
+        case ReadNamespace(config_maps):
+            return await reader.read_namespace(observed, config_maps)
+        case ListConstraints():
+            return await reader.list_constraints(observed)
+        case TryPods(pods):
+            return await reader.try_pods(observed, pods)
+        case ListPods():
+            return await reader.list_pods(observed)
+        case _:
+            assert_never(question)
 
 
-@dataclass(frozen=True)
-class Tell:
-    """Write the status and the answers: nothing else is left."""
+def at_once(looking: Coroutine[Any, Any, T]) -> T:
+    """What a look comes to whose reader and looker never wait. Raises RuntimeError where one does.
 
-
-Turn = Read | Ask | LookAround | ListConstraints | TryOut | ListPods | Write | TellFirst | Tell
-
-
-def turn_of(decided: Plan) -> Turn:
-    """What comes next of a plan. All else of it is for later: it is planned anew once this is done."""
-    if decided.look:
-        return Read(decided.look)
-    if decided.ask:
-        return Ask(decided.ask)
-    if decided.look_around is not None:
-        return LookAround(decided.look_around)
-    if decided.look_at_constraints:
-        return ListConstraints()
-    if decided.try_out:
-        return TryOut(decided.try_out)
-    if decided.look_at_pods:
-        return ListPods()
-    if decided.has_writes:
-        return Write()
-    return TellFirst() if decided.is_status_first else Tell()
+    Only what waits hands control back, to whoever would wake it later: an event loop. What never waits runs from its beginning to its end
+    when it is first resumed, and needs none.
+    """
+    try:
+        looking.send(None)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+    looking.close()
+    raise RuntimeError("the look waits for something: run it in an event loop")
 
 
 def snapshot(

@@ -3,22 +3,21 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from hardened.api import names
 from hardened.api.parse import HardenedService, parse
-from hardened.api.steps import Step
 from hardened.core.actions.log import entries_of
 from hardened.core.actions.replies import ActionReply, answers
 from hardened.core.checks.reports import unheard
-from hardened.core.desired.children import signed, stored_revision
+from hardened.core.desired.children import stored_revision
 from hardened.core.desired.metadata import action_owner
 from hardened.core.model.finding import Diagnosis
 from hardened.core.model.manifest import ChildKey, Manifest
-from hardened.core.model.measurement import Query
 from hardened.core.model.policy import Policy
+from hardened.core.model.question import ListConstraints, ListPods, Question, ReadChildren
 from hardened.core.model.reasons import Reason
-from hardened.core.model.state import Migration
 from hardened.core.model.target import COLORS
 from hardened.core.needs.dependencies import cycle_of, in_circles
 from hardened.core.observe.facts import Facts
@@ -27,6 +26,7 @@ from hardened.core.observe.observed import Observed, Ownership, owner_of
 from hardened.core.observe.rollout import Rollout, rollout_of
 from hardened.core.release.decide import decide
 from hardened.core.release.suspension import is_suspended
+from hardened.core.requeue import requeue_after
 from hardened.core.revisions import history
 from hardened.core.revisions.revision import stored
 from hardened.core.status.blockers import PATIENCE, Blockers
@@ -34,41 +34,35 @@ from hardened.core.status.status import Situation, status_of, unparsed_status
 from hardened.core.writes.writes import Apply, Delete, Writes
 from hardened.errors import InvalidSpec
 
-#: Pods that are late are looked at this often.
-LOOK_AGAIN = timedelta(seconds=15)
-GARBAGE_WAIT = timedelta(seconds=2)
-#: Nobody tells when a foreign object goes that has the name of a child.
-OBSTACLE_WAIT = timedelta(seconds=20)
-
 
 @dataclass(frozen=True)
 class Plan:
-    """What to do next. `look` comes first: when it is not empty, or `look_at_pods` is true, or `ask` or `try_out` is not empty, or
-    `look_at_constraints` is true, or `look_around` is not None, nothing else is decided.
+    """What to do next: the first of the four below that it has. Once that is done it is planned anew, and the rest may be another.
 
-    look: children to read by name, one after the other; look_around: ConfigMaps to read by name, beside the quotas; look_at_constraints: at
-    what the namespace demands of pods that are to be made; try_out: pods of which it is to be tried whether they could be made; ask:
-    Prometheus; seed_replicas: what to set spec.replicas to, by /scale, before anything is made of that size; apply, delete, end: in this
-    order; what one of them needs that failed is left out, and nothing else; apply: what keeps clients served comes first, what takes pods
-    away last; end: pods that are to end now, and to stay; status: the whole status as it should be once nothing is left to write, None to
-    leave it; is_status_first: the rest depends on that status, and is planned once it is written; answers: to actions, after all else;
-    requeue_after: when to look again if nothing happens before.
+    1. a question: nothing else is decided before it is answered;
+    2. writes: seed_replicas, apply, delete and end, in this order. Where one fails, what needs it is left out, and nothing else;
+    3. a status that is to be written first, since the rest depends on it: is_status_first;
+    4. rest: the status and the answers to actions, and when to look again.
     """
 
-    look: frozenset[ChildKey] = frozenset()
-    look_at_pods: bool = False
-    look_around: frozenset[str] | None = None
-    look_at_constraints: bool = False
-    try_out: tuple[Manifest, ...] = ()
-    ask: tuple[Query, ...] = ()
+    question: Question | None = None
+    """What has to be read."""
     seed_replicas: int | None = None
+    """What to set spec.replicas to, by /scale, before anything is made of that size."""
     apply: tuple[Apply, ...] = ()
+    """What keeps clients served comes first, what takes pods away last."""
     delete: tuple[Delete, ...] = ()
+    """What is ours and not wanted any more."""
     end: tuple[ChildKey, ...] = ()
+    """Pods that are to end now, and to stay."""
     status: Manifest | None = None
+    """The whole status as it should be once nothing is left to write, None to leave it."""
     is_status_first: bool = False
+    """Whether the rest depends on this status, and is planned once it is written."""
     answers: tuple[ActionReply, ...] = ()
+    """To actions, after all else."""
     requeue_after: timedelta | None = None
+    """When to look again if nothing happens before."""
 
     @property
     def has_writes(self) -> bool:
@@ -107,6 +101,10 @@ def _running(body: Mapping[str, Any], observed: Observed) -> Rollout | None:
     return rollout_of(live) if live and owner_of(live, meta["name"], meta["uid"]) is Ownership.OURS else None
 
 
+def _reading(keys: frozenset[ChildKey]) -> Plan | None:
+    return Plan(question=ReadChildren(keys)) if keys else None
+
+
 @dataclass(frozen=True)
 class _Invalid:
     """Why the spec as it stands cannot be used. wait: until it may have become better by itself, None for never."""
@@ -138,115 +136,129 @@ class _Planner:
         self.answers, self.answer_at = answers(observed.actions, entries_of(before), action_owner(svc), now)
 
     def plan(self) -> Plan:
-        decision = self.decision
-        if is_suspended(self.svc, self.state):
-            finding = Diagnosis(Reason.SUSPENDED, "spec.suspend is true: nothing is changed until it is false")
-            is_told = decision.actions == entries_of(self.before)
-            is_first = not is_told and self.observed.keeps_status
-            return Plan(status=self._status(finding), is_status_first=is_first, answers=self.answers, requeue_after=self._answer_wait())
-        if self.writes.doubts_the_switch():
-            return Plan(look=frozenset({ChildKey("Service", self.svc.name)}))
-        unseen = self.writes.unseen()
-        if unseen:
-            return Plan(look=unseen | self.writes.unread(self.writes.wanted()))
-        if decision.needs_pods:
-            return Plan(look_at_pods=True)
-        if decision.queries and not self._goes_back():
-            return Plan(ask=decision.queries)
-        if decision.config_maps is not None:
-            return Plan(look_around=decision.config_maps)
-        if decision.tries:
-            if self.observed.constraints is None:
-                return Plan(look_at_constraints=True)
-            return Plan(try_out=tuple(signed(self.writes.task_pods.fitted(pod)) for pod in decision.tries))
-        if decision.has_moved and not decision.marked and self.observed.keeps_status:
-            # With why the revision is pinned: told as if it were over, and anew after the next look, it would be told twice.
-            return Plan(
-                status=self._status(self.obstacles.forged() or self.obstacles.standing() or self.obstacles.pinned() or decision.config),
-                is_status_first=True,
-            )
-        wanted = [stored_revision(self.svc, each) for each in decision.marked] if decision.marked else self.writes.wanted()
-        look = self.writes.unread(wanted)
-        if look:
-            return Plan(look=look)
-        apply, blocker = self.writes.applies(wanted)
-        if decision.marked and apply:
-            return Plan(apply=tuple(apply))
-        look = self.writes.unsure(apply)
-        if look - self.observed.hidden:
-            return Plan(look=look)
-        if look:
-            apply = [step for step in apply if not self.writes.takes_pods_away(step)]
-        if not decision.marked and self.writes.task_pods.lack_constraints():
-            # What clients need waits for no list.
-            first = tuple(step for step in apply if self.writes.is_first(step))
-            return Plan(seed_replicas=self._seed(), apply=first) if first else Plan(look_at_constraints=True)
-        found = self.obstacles
-        obstacle = (
-            found.forged()
-            or found.standing()
-            or blocker
-            or found.not_undone()
-            or found.pinned()
-            or found.fixed()
-            or decision.config
-            or found.pods()
+        """What the first of these has to say. Each may rely on what those before it found in order."""
+        steps = (
+            self._stand_still,
+            self._read_what_it_goes_by,
+            self._ask,
+            self._record,
+            self._read_what_is_wanted,
+            self._annotate,
+            self._read_what_shrinks,
+            self._see_constraints,
+            self._see_late_pods,
+            self._go_on,
         )
-        if self.obstacles.wants_pods(obstacle):
-            return Plan(look_at_pods=True)
+        return next(found for step in steps if (found := step()))
+
+    def _stand_still(self) -> Plan | None:
+        if not is_suspended(self.svc, self.state):
+            return None
+        finding = Diagnosis(Reason.SUSPENDED, "spec.suspend is true: nothing is changed until it is false")
+        is_told = self.decision.actions == entries_of(self.before)
+        is_first = not is_told and self.observed.keeps_status
+        return Plan(status=self._status(finding), is_status_first=is_first, answers=self.answers, requeue_after=self._answer_wait())
+
+    def _read_what_it_goes_by(self) -> Plan | None:
+        if self.writes.doubts_the_switch():
+            return _reading(frozenset({ChildKey("Service", self.svc.name)}))
+        unseen = self.writes.unseen()
+        return _reading(unseen | self.writes.unread(self.writes.wanted())) if unseen else None
+
+    def _ask(self) -> Plan | None:
+        return Plan(question=self.decision.question) if self.decision.question else None
+
+    def _record(self) -> Plan | None:
+        """That the release has moved: nothing of it is written before status says so, but for annotations of revisions."""
+        if not self.decision.has_moved or self.decision.marked or not self.observed.keeps_status:
+            return None
+        # With why the revision is pinned: told as if it were over, and anew after the next look, it would be told twice.
+        found = self.obstacles
+        finding = found.forged() or found.standing() or found.pinned() or self.decision.config
+        return Plan(status=self._status(finding), is_status_first=True)
+
+    def _read_what_is_wanted(self) -> Plan | None:
+        return _reading(self.writes.unread(self.wanted))
+
+    def _annotate(self) -> Plan | None:
+        return Plan(apply=self.applies) if self.decision.marked and self.applies else None
+
+    def _read_what_shrinks(self) -> Plan | None:
+        return _reading(self.unsure) if self.unsure - self.observed.hidden else None
+
+    def _see_constraints(self) -> Plan | None:
+        """What pods of checks have to be like. What clients need waits for no list."""
+        if self.decision.marked or not self.writes.task_pods.lack_constraints():
+            return None
+        first = tuple(step for step in self.sure_applies if self.writes.is_first(step))
+        return Plan(seed_replicas=self._seed(), apply=first) if first else Plan(question=ListConstraints())
+
+    def _see_late_pods(self) -> Plan | None:
+        return Plan(question=ListPods()) if self.obstacles.wants_pods(self.finding) else None
+
+    def _go_on(self) -> Plan:
+        keeps_all = self.blocker or self.decision.marked
         return Plan(
             seed_replicas=self._seed(),
-            apply=tuple(apply),
-            delete=() if blocker or decision.marked else tuple(self.writes.deletes(wanted)),
+            apply=self.sure_applies,
+            delete=() if keeps_all else tuple(self.writes.deletes(self.wanted)),
             end=tuple(self.writes.ends()),
-            status=self._status(obstacle),
+            status=self._status(self.finding),
             answers=self.answers,
-            requeue_after=self._requeue(obstacle),
+            requeue_after=self._wait(),
         )
 
-    def _requeue(self, finding: Diagnosis | None) -> timedelta | None:
-        if finding and finding.reason is Reason.WAITING_FOR_GARBAGE_COLLECTION:
-            return GARBAGE_WAIT
-        if finding and finding.reason is Reason.NOT_OWNED:
-            return OBSTACLE_WAIT
-        rollout = self.obstacles.rollout
-        waits = [PATIENCE] if finding and finding.reason is Reason.NAME_TAKEN else []
-        waits += [LOOK_AGAIN if self.obstacles.is_late() else PATIENCE] if rollout and not rollout.is_complete else []
-        state = self.decision.state
-        if state and (self.decision.waits_for or (state.step.row.is_polled and state.migration is not Migration.NOT_UNDONE)):
-            waits.append(PATIENCE)
-        if self.decision.look_at:
-            waits.append(max(self.decision.look_at - self.now, timedelta()))
-        waits += [at - self.now for at in self.unheard.values() if at > self.now]
-        waits += [PATIENCE] if self._is_unserved() else []
-        waits += [wait for wait in (self._answer_wait(), self.invalid.wait if self.invalid else None) if wait is not None]
-        return min(waits, default=None)
+    # ---- what several of them go by
 
-    def _is_unserved(self) -> bool:
-        """Whether clients who were served have no pod, and something is refused that may be why: that waits for no back-off."""
-        rollout = self.facts.rollout(self.decision.serving.color) if self.decision.serving else None
-        is_down = self.decision.replicas > 0 and (rollout is None or rollout.available == 0)
-        return is_down and self.facts.stable is not None and bool(self.observed.refused)
+    @cached_property
+    def wanted(self) -> list[Manifest]:
+        """What should be there: the revisions that are to be annotated, where there are any, and all of it else."""
+        marked = self.decision.marked
+        return [stored_revision(self.svc, each) for each in marked] if marked else self.writes.wanted()
+
+    @cached_property
+    def _difference(self) -> tuple[tuple[Apply, ...], Diagnosis | None]:
+        applies, blocker = self.writes.applies(self.wanted)
+        return tuple(applies), blocker
+
+    @property
+    def applies(self) -> tuple[Apply, ...]:
+        """What differs from it."""
+        return self._difference[0]
+
+    @property
+    def blocker(self) -> Diagnosis | None:
+        """What is not ours, and stands in the way."""
+        return self._difference[1]
+
+    @cached_property
+    def unsure(self) -> frozenset[ChildKey]:
+        """What has to be read before pods are taken away."""
+        return self.writes.unsure(self.applies)
+
+    @cached_property
+    def sure_applies(self) -> tuple[Apply, ...]:
+        """What is written of it: no pods are taken away by what may not be read."""
+        return tuple(step for step in self.applies if not self.writes.takes_pods_away(step)) if self.unsure else self.applies
+
+    @cached_property
+    def finding(self) -> Diagnosis | None:
+        """What status tells of."""
+        found = self.obstacles
+        before = found.forged() or found.standing() or self.blocker
+        return before or found.not_undone() or found.pinned() or found.fixed() or self.decision.config or found.pods()
 
     def _seed(self) -> int | None:
         is_refused = ChildKey(names.KIND, self.svc.name) in self.observed.refused
         is_unsized = self.svc.spec.replicas is None and not self.svc.is_stand_in and not is_refused
         return self.decision.replicas if is_unsized else None
 
+    def _wait(self) -> timedelta | None:
+        invalid = self.invalid.wait if self.invalid else None
+        return requeue_after(self.obstacles, self.finding, self.unheard.values(), (self._answer_wait(), invalid))
+
     def _answer_wait(self) -> timedelta | None:
         return max(self.answer_at - self.now, timedelta()) if self.answer_at else None
-
-    def _goes_back(self) -> bool:
-        """Whether the revision is rejected, or traffic led back, whatever Prometheus says: that waits for nobody's answer."""
-        state = self.decision.state
-        if state is None:
-            return False
-        is_rejected = any(found.key == state.key for stack in self.decision.marked for found in stack.marks.rejections)
-        # One that is there already was written before the spec came back to this revision.
-        is_left = any(
-            each.marks.left_by == state.fencing_token != self.facts.marks(each.revision.name).left_by for each in self.decision.marked
-        )
-        return is_rejected or is_left or state.step is Step.SWITCH_BACK or state.is_rollback
 
     def _with_what_is_invalid(self, finding: Diagnosis | None) -> Diagnosis | None:
         """That the spec cannot be used, and beside it what failed: clients may be without pods for that."""

@@ -2,16 +2,15 @@
 
 import json
 import logging
-from collections import Counter, OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 
-from hardened.api import names
 from hardened.core.needs.dependencies import named_services
 from hardened.core.observe.observed import Ownership, owner_of
 from hardened.shell import reading
 from hardened.shell.api_server import Body
+from hardened.shell.entries import Child, Entries, Entry
+from hardened.shell.kept import kept_of_watched
 from hardened.shell.kinds import (
     CONFIG_MAP,
     CONTROLLER_REVISION,
@@ -20,6 +19,9 @@ from hardened.shell.kinds import (
     POD_DISRUPTION_BUDGET,
     Kind,
 )
+from hardened.shell.object_id import ODD, ObjectId, id_of, number_of, service_of, service_or_none, version_of
+from hardened.shell.tombstones import TOMBSTONES, Tombstones
+from hardened.shell.unread import Unread, UnreadObjects
 from hardened.shell.workqueue import Key
 
 logger = logging.getLogger(__name__)
@@ -28,77 +30,19 @@ logger = logging.getLogger(__name__)
 BY_METADATA: Final = frozenset({CONFIG_MAP, CONTROLLER_REVISION})
 #: The kind of an object in such a watch.
 PARTIAL: Final = "PartialObjectMetadata"
-#: How many deleted objects are remembered: at 1,000 services, all their children deleted once. About 100 bytes each.
-TOMBSTONES: Final = 10_000
-#: How many objects that cannot be read are known by name. About 500 bytes each.
-MOST_UNREAD: Final = 1000
 #: Bytes, as JSON, of the children of one service: their dictionaries have up to ten times that, for as long as it is looked at. Four of the
 #: largest revisions with their files, as many as can be at work at once, have 7 MiB.
 MOST_OF_SERVICE: Final = 8 * 1024 * 1024
 #: The same of one namespace, kept between two looks: at 1,000 usual services 20 MiB.
 MOST_OF_NAMESPACE: Final = 32 * 1024 * 1024
-#: Bytes of a field, or of an object or list, as dictionaries have them; and what each of these begins with in a text.
-BYTES_OF_ONE: Final = 100
-_BEGINS: Final = (b'":', b"{", b"[")
 #: Why a child is left out, after `it`.
 TOO_MUCH: Final = f"does not fit in the {MOST_OF_SERVICE >> 20} MiB that the children of one service may have together"
 #: Why an object is left out in which something is of another type than in each of its kind, after `it`.
 MISSHAPEN: Final = "is not shaped as its kind is"
 #: How many actions of one service are looked at at a time: a usual one has a few a day, and they go after a day.
 MOST_ACTIONS: Final = 2000
-#: What is kept of their metadata: the rest is anybody's, as large as they like.
-_OF_ACTIONS: Final = ("namespace", "name", "uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "ownerReferences")
 #: What people ask for: known whole, whatever it has.
 _ASKED: Final = frozenset({HARDENED_SERVICE, HARDENED_SERVICE_ACTION})
-#: What comes of reading such an object. One must not end the watch of all others, nor their list.
-_ODD: Final = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
-
-_Id = tuple[str, str, str]  # kind, namespace, name
-
-
-@dataclass(slots=True)
-class _Entry:
-    text: bytes | None  # the body as JSON: a sixth of the dictionaries' memory; None: known by name only
-    uid: str
-    version: str
-    key: Key | None
-    needs: frozenset[str] = frozenset()  # of a HardenedService: those that it depends on
-    is_lacking: bool = False  # whether its body is to be read before anything is decided about its service
-
-    @property
-    def size(self) -> int:
-        return len(self.text or b"")
-
-    @property
-    def body(self) -> Body | None:
-        body: Body | None = None if self.text is None else json.loads(self.text)
-        return body
-
-
-class Child(NamedTuple):
-    """Whom to read."""
-
-    kind: str
-    """Its name."""
-    name: str
-    uid: str
-
-
-@dataclass(frozen=True, slots=True)
-class Unread:
-    """An object that is there and cannot be read."""
-
-    kind: Kind
-    namespace: str
-    name: str
-    uid: str
-    version: str
-    key: Key | None
-    why: str
-    """After `it`."""
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.namespace}/{self.name} is left out: it {self.why}"
 
 
 class Cache:
@@ -121,13 +65,9 @@ class Cache:
     """
 
     def __init__(self, *, tombstones: int = TOMBSTONES) -> None:
-        self._entries: dict[_Id, _Entry] = {}
-        self._children: dict[Key, dict[_Id, _Entry]] = {}
-        self._unread: OrderedDict[_Id, Unread] = OrderedDict()
-        self._sizes: Counter[Key | str] = Counter()  # bytes of the children of a service, and of those of a namespace
-        self._limit = tombstones
-        self._tombstones: OrderedDict[str, int | None] = OrderedDict()  # uid -> resourceVersion of its end; None: we were told it is gone
-        self._floors: dict[tuple[str, str | None], int] = {}  # kind, namespace or None for all -> resourceVersion of the last complete list
+        self._entries = Entries()
+        self._unread = UnreadObjects()
+        self._tombstones = Tombstones(tombstones)
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -144,7 +84,7 @@ class Cache:
         Of its actions, those that came first: the others once those are gone.
         """
         found, actions = [], 0
-        for (kind, _, _), entry in self._children.get(Key(namespace, service), {}).items():
+        for (kind, _, _), entry in self._entries.children(Key(namespace, service)).items():
             actions += kind == HARDENED_SERVICE_ACTION.name
             if (kind != HARDENED_SERVICE_ACTION.name or actions <= MOST_ACTIONS) and (body := entry.body) is not None:
                 found.append(body)
@@ -152,24 +92,21 @@ class Cache:
 
     def lacking(self, key: Key) -> tuple[Child, ...]:
         """The children of a service whose bodies are to be read by name."""
-        children = self._children.get(key, {})
-        return tuple(Child(kind, name, entry.uid) for (kind, _, name), entry in children.items() if entry.is_lacking)
+        children = self._entries.children(key).items()
+        return tuple(Child(kind, name, entry.uid) for (kind, _, name), entry in children if entry.is_lacking)
 
     def size(self, key: Key) -> int:
         """Bytes of the bodies that are known of a service's children."""
-        return self._sizes[key]
+        return self._entries.size(key)
 
     def spread(self, key: Key) -> int:
         """About how many bytes the bodies of a service's children have as dictionaries."""
-        texts = (entry.text or b"" for entry in self._children.get(key, {}).values())
-        return sum(len(text) + BYTES_OF_ONE * sum(map(text.count, _BEGINS)) for text in texts)
+        return sum(entry.spread for entry in self._entries.children(key).values())
 
     def let_go(self, key: Key) -> None:
         """A look at the service has ended: where its namespace has too much, the bodies of its children are read anew for the next."""
-        if self._sizes[key.namespace] > MOST_OF_NAMESPACE:
-            for this, child in self._children.get(key, {}).items():
-                if this[0] != HARDENED_SERVICE_ACTION.name and child.text is not None:
-                    self._strip(key, child, is_lacking=True)
+        if self._entries.size(key.namespace) > MOST_OF_NAMESPACE:
+            self._entries.strip_children(key, are_lacking=True)
 
     def needs(self, namespace: str, name: str) -> frozenset[str]:
         """The names of the services that a HardenedService depends on, none where it is not known."""
@@ -178,15 +115,15 @@ class Cache:
 
     def services(self) -> tuple[Key, ...]:
         """The keys of all known HardenedServices."""
-        return tuple(Key(namespace, name) for kind, namespace, name in self._entries if kind == HARDENED_SERVICE.name)
+        return tuple(Key(namespace, name) for (_, namespace, name), _ in self._entries.items(HARDENED_SERVICE))
 
     def unread(self, key: Key) -> tuple[Unread, ...]:
         """What belongs to the service and cannot be read, itself included."""
-        return tuple(unread for unread in self._unread.values() if unread.key == key)
+        return self._unread.of(key)
 
     def count_unread(self, kind: str) -> int:
         """How many objects of this kind, by its name, cannot be read; at most MOST_UNREAD of all kinds are known."""
-        return sum(unread.kind.name == kind for unread in tuple(self._unread.values()))
+        return self._unread.count(kind)
 
     # ---- being told
 
@@ -199,9 +136,9 @@ class Cache:
             return self._take(kind, obj)
         try:
             meta = obj["metadata"]
-            version = _version(meta)
+            version = version_of(meta)
             return self._gone(kind, meta["namespace"], meta["name"], meta["uid"], int(version) if version.isdecimal() else None)
-        except _ODD as error:
+        except ODD as error:
             logger.warning("the end of an object of the kind %s cannot be read: %s", kind, type(error).__name__)
             return None
 
@@ -218,8 +155,8 @@ class Cache:
         """The body of this object cannot be read: see `unread`."""
         entry = self._entries.get((kind.name, namespace, name))
         if entry is not None:
-            self._drop((kind.name, namespace, name))
-            self._know_unread(Unread(kind, namespace, name, entry.uid, entry.version, entry.key, reading.UNUSABLE))
+            self._entries.drop((kind.name, namespace, name))
+            self._unread.add(Unread(kind, namespace, name, entry.uid, entry.version, entry.key, reading.UNUSABLE))
 
     def listing(self, kind: Kind, namespace: str | None, version: str) -> "Listing":
         """Begins to take a complete list of one kind in this namespace (None: in all). version: the list's own resourceVersion."""
@@ -227,20 +164,16 @@ class Cache:
 
     # ---- inside
 
-    def _drop_unlisted(self, kind: Kind, namespace: str | None, listed: set[_Id], version: int) -> set[Key]:
-        self._floors[kind.name, namespace] = max(version, self._floors.get((kind.name, namespace), 0))
+    def _drop_unlisted(self, kind: Kind, namespace: str | None, listed: set[ObjectId], version: int) -> set[Key]:
+        self._tombstones.listed(kind, namespace, version)
         missing = [
             known
-            for known, entry in self._entries.items()
-            if known[0] == kind.name
-            and known not in listed
-            and namespace in (None, known[1])
-            and _number(entry.version, version + 1) <= version
+            for known, entry in self._entries.items(kind)
+            if known not in listed and namespace in (None, known[1]) and number_of(entry.version, version + 1) <= version
         ]
-        for known in [known for known in self._unread if known[0] == kind.name and known not in listed and namespace in (None, known[1])]:
-            del self._unread[known]
+        self._unread.drop_unlisted(kind, namespace, listed)
         # No tombstone: an object that lost its label is not in the list either, and is to be seen again when it has it back.
-        return {key for key in map(self._drop, missing) if key is not None}
+        return {key for key in map(self._entries.drop, missing) if key is not None}
 
     def _take(self, kind: Kind, obj: Body, as_of: int = 0, *, is_reply: bool = False) -> Key | None:
         """_put, for what may have any shape."""
@@ -250,112 +183,74 @@ class Cache:
             if not reading.is_usable(obj):
                 return self._leave_out(kind, obj, reading.UNUSABLE)
             return self._put(kind, obj, as_of, is_reply=is_reply)
-        except _ODD:
+        except ODD:
             return self._leave_out(kind, obj, MISSHAPEN)
 
     def _leave_out(self, kind: Kind, obj: Body, why: str) -> Key | None:
         """Known by name only, as far as it has one. Said once of each object."""
         try:
-            meta, this = obj["metadata"], _id(kind, obj)
-            if self._is_buried(meta):
+            meta, this = obj["metadata"], id_of(kind, obj)
+            if self._tombstones.has_buried(meta):
                 return None
-            unread = Unread(kind, *this[1:], str(meta["uid"]), _version(meta), _key_or_none(kind, obj), why)
-        except _ODD:
+            unread = Unread(kind, *this[1:], str(meta["uid"]), version_of(meta), service_or_none(kind, obj), why)
+        except ODD:
             logger.warning("an object of the kind %s has no name, and is left out: it %s", kind, why)
             return None
-        lost = self._drop(this)
-        return unread.key if self._know_unread(unread) else lost
-
-    def _know_unread(self, unread: Unread) -> bool:
-        """Whether it is news."""
-        this = (unread.kind.name, unread.namespace, unread.name)
-        known = self._unread.pop(this, None)
-        self._unread[this] = unread
-        while len(self._unread) > MOST_UNREAD:
-            self._unread.popitem(last=False)
-        if known is not None and known.uid == unread.uid:
-            return False
-        logger.warning("%s", unread)
-        return True
+        lost = self._entries.drop(this)
+        return unread.key if self._unread.add(unread) else lost
 
     def _put(self, kind: Kind, obj: Body, as_of: int, *, is_reply: bool) -> Key | None:
         """as_of: the version of the list that the object is in: it was there until then; is_reply: somebody needs it now."""
-        meta = obj["metadata"]
-        if self._is_buried(meta):
+        if self._tombstones.has_buried(obj["metadata"]):
             return None
-        this = _id(kind, obj)
+        this = id_of(kind, obj)
         known = self._entries.get(this)
-        if known is None and self._is_old_news(kind, meta, as_of):
+        if not self._is_news(kind, obj, known, as_of):
             return None
-        is_partial = obj.get("kind") == PARTIAL
-        if is_partial:
-            unread = self._unread.get(this)
-            if unread is not None and (unread.uid, unread.version) == (meta["uid"], _version(meta)):
-                return None
-        if known is not None and not _is_newer(meta, known) and (is_partial or not _completes(meta, known)):
-            return None
-        lost = known.key if known is not None else None
-        key = _key(kind, obj)
-        if kind == POD_DISRUPTION_BUDGET:
-            # Nothing follows from its status, which changes with each pod that comes or goes.
-            obj = {name: value for name, value in obj.items() if name != "status"}
-        if kind == HARDENED_SERVICE_ACTION:
-            obj = obj | {"metadata": {name: meta[name] for name in _OF_ACTIONS if name in meta}}
+        entry, lost = self._entry(kind, obj), known.key if known is not None else None
+        self._entries.unlink(this)
+        if self._is_too_much(kind, entry, entry.key, MOST_OF_SERVICE):
+            self._entries.drop(this)
+            return _first_other(lost, entry.key, self._leave_out(kind, obj, TOO_MUCH))
+        if not is_reply and self._is_too_much(kind, entry, entry.key and entry.key.namespace, MOST_OF_NAMESPACE):
+            entry.text, entry.is_lacking = None, True
+        self._unread.drop(this)
+        self._entries.put(this, entry)
+        # A budget of which only the status has changed, which is not kept.
+        is_same = kind == POD_DISRUPTION_BUDGET and known is not None and lost == entry.key and known.is_same_as(entry)
+        return None if is_same else _first_other(lost, entry.key, entry.key)
+
+    def _is_news(self, kind: Kind, obj: Body, known: Entry | None, as_of: int) -> bool:
+        """Whether it is a later state than the one that is known, or the body of what is known by name only."""
+        meta, is_partial = obj["metadata"], obj.get("kind") == PARTIAL
+        if known is None and self._tombstones.is_old_news(kind, meta, as_of):
+            return False
+        if is_partial and self._unread.is_known(id_of(kind, obj), meta["uid"], version_of(meta)):
+            return False
+        return known is None or known.is_before(meta) or (not is_partial and known.lacks(meta))
+
+    def _entry(self, kind: Kind, obj: Body) -> Entry:
+        meta, key, text = obj["metadata"], service_of(kind, obj), None
         is_needed = self._is_needed(kind, obj, key)
-        text = json.dumps(obj, ensure_ascii=False, separators=(",", ":")).encode() if is_needed and not is_partial else None
+        if is_needed and obj.get("kind") != PARTIAL:
+            text = json.dumps(kept_of_watched(kind, obj), ensure_ascii=False, separators=(",", ":")).encode()
         needs = named_services(obj) if kind == HARDENED_SERVICE else frozenset()
-        if lost is not None and kind != HARDENED_SERVICE:
-            self._unlink(lost, this)
-        if text and key and kind not in _ASKED and self._sizes[key] + len(text) > MOST_OF_SERVICE:
-            self._entries.pop(this, None)
-            left_out = self._leave_out(kind, obj, TOO_MUCH)
-            return lost if lost is not None and lost != key else left_out
-        if text and key and kind not in _ASKED and not is_reply and self._sizes[key.namespace] + len(text) > MOST_OF_NAMESPACE:
-            text = None
-        self._unread.pop(this, None)
-        entry = self._entries[this] = _Entry(text, meta["uid"], _version(meta), key, needs, is_needed and text is None)
-        if kind == HARDENED_SERVICE:
-            if known is None and key is not None:
-                for child in self._children.get(key, {}).values():
-                    child.is_lacking = child.text is None
-        elif key is not None:
-            self._children.setdefault(key, {})[this] = entry
-            self._weigh(key, entry.size)
-        if kind == POD_DISRUPTION_BUDGET and known is not None and lost == key and text is not None and _is_same(known.body, entry.body):
-            return None
-        return lost if lost is not None and lost != key else key
+        return Entry(text, meta["uid"], version_of(meta), key, needs, is_needed and text is None)
+
+    def _is_too_much(self, kind: Kind, entry: Entry, whose: Key | str | None, most: int) -> bool:
+        return bool(entry.text) and whose is not None and kind not in _ASKED and self._entries.size(whose) + entry.size > most
 
     def _gone(self, kind: Kind, namespace: str, name: str, uid: str, version: int | None) -> Key | None:
-        self._tombstones[uid] = version
-        self._tombstones.move_to_end(uid)
-        while len(self._tombstones) > self._limit:
-            self._tombstones.popitem(last=False)
+        self._tombstones.bury(uid, version)
         this = (kind.name, namespace, name)
-        unread = self._unread.get(this)
-        if unread is not None and unread.uid == uid:
-            del self._unread[this]
+        unread = self._unread.drop_gone(this, uid)
+        if unread is not None:
             return unread.key
         known = self._entries.get(this)
         # Another uid: the object was made anew under the same name, and this is news of its predecessor.
-        if known is None or known.uid != uid or (version is not None and _number(known.version, 0) > version):
+        if known is None or known.uid != uid or (version is not None and number_of(known.version, 0) > version):
             return None
-        return self._drop(this)
-
-    def _drop(self, this: _Id) -> Key | None:
-        entry = self._entries.pop(this, None)
-        if entry is None:
-            return None
-        if this[0] == HARDENED_SERVICE.name:
-            self._forget_children(Key(*this[1:]))
-        elif entry.key is not None:
-            self._unlink(entry.key, this)
-        return entry.key
-
-    def _forget_children(self, key: Key) -> None:
-        """Their bodies, once their service is gone; not those of actions, which are answered all the same."""
-        for this, child in self._children.get(key, {}).items():
-            if this[0] != HARDENED_SERVICE_ACTION.name:
-                self._strip(key, child, is_lacking=False)
+        return self._entries.drop(this)
 
     def _is_needed(self, kind: Kind, obj: Body, key: Key | None) -> bool:
         """Whether anything is decided by the body of this object."""
@@ -367,44 +262,13 @@ class Cache:
         # Whoever may write these can make them as large as the server takes them, and they are read by name where their name is wanted.
         return kind not in BY_METADATA or owner_of(obj, key.name, service.uid) is not Ownership.FOREIGN
 
-    def _unlink(self, key: Key, this: _Id) -> None:
-        children = self._children.get(key, {})
-        child = children.pop(this, None)
-        if child is not None:
-            self._weigh(key, -child.size)
-            if not children:
-                del self._children[key]
-
-    def _strip(self, key: Key, child: _Entry, *, is_lacking: bool) -> None:
-        """Of this child of the service no more than the name is known from now on."""
-        self._weigh(key, -child.size)
-        child.text, child.is_lacking = None, is_lacking
-
-    def _weigh(self, key: Key, change: int) -> None:
-        for whose in (key, key.namespace):
-            self._sizes[whose] += change
-            if not self._sizes[whose]:
-                del self._sizes[whose]
-
-    def _is_old_news(self, kind: Kind, meta: Body, as_of: int) -> bool:
-        floor = max(self._floors.get((kind.name, scope), 0) for scope in (None, meta["namespace"]))
-        return as_of < floor and _number(_version(meta), floor + 1) <= floor
-
-    def _is_buried(self, meta: Body) -> bool:
-        if meta["uid"] not in self._tombstones:
-            return False
-        ended, version = self._tombstones[meta["uid"]], _version(meta)
-        if ended is None:
-            return "deletionTimestamp" not in meta
-        return not version.isdecimal() or int(version) <= ended
-
 
 class Listing:
     """A complete list of one kind, page by page. Made by Cache.listing."""
 
     def __init__(self, cache: Cache, kind: Kind, namespace: str | None, version: int) -> None:
         self._cache, self._kind, self._namespace, self._version = cache, kind, namespace, version
-        self._listed: set[_Id] = set()
+        self._listed: set[ObjectId] = set()
 
     def take(self, page: Iterable[Body]) -> set[Key]:
         """Takes some of the list's objects. The keys of services for which they are news."""
@@ -412,8 +276,8 @@ class Listing:
         for obj in page:
             try:
                 named = self._kind.named(obj)
-                self._listed.add(_id(self._kind, named))
-            except _ODD:
+                self._listed.add(id_of(self._kind, named))
+            except ODD:
                 logger.warning("an item of a list of %s has no name, and is left out", self._kind.plural)
                 continue
             keys.add(self._cache._take(self._kind, named, self._version))
@@ -424,58 +288,6 @@ class Listing:
         return self._cache._drop_unlisted(self._kind, self._namespace, self._listed, self._version)
 
 
-def _id(kind: Kind, obj: Body) -> _Id:
-    meta = obj["metadata"]
-    return (kind.name, meta["namespace"], meta["name"])
-
-
-def _key(kind: Kind, obj: Body) -> Key | None:
-    """The service to look at when `obj` changes: itself, the one an action names, its controller, or the one its label names."""
-    meta = obj["metadata"]
-    if kind == HARDENED_SERVICE:
-        return Key(meta["namespace"], meta["name"])
-    if kind == HARDENED_SERVICE_ACTION:
-        # Whoever owns it: it is this service that it asks something of.
-        return Key(meta["namespace"], str((obj.get("spec") or {}).get("service", "")))
-    for owner in meta.get("ownerReferences") or ():
-        if owner.get("controller") and owner.get("kind") == names.KIND and owner.get("apiVersion", "").startswith(f"{names.GROUP}/"):
-            return Key(meta["namespace"], owner["name"])
-    service = (meta.get("labels") or {}).get(names.SERVICE_LABEL)
-    return Key(meta["namespace"], service) if service else None
-
-
-def _key_or_none(kind: Kind, obj: Body) -> Key | None:
-    """_key, of what may have any shape."""
-    try:
-        return _key(kind, obj)
-    except _ODD:
-        return None
-
-
-def _completes(meta: Body, known: _Entry) -> bool:
-    """Whether it is the body of an object that is known by name only."""
-    return known.is_lacking and (meta["uid"], _version(meta)) == (known.uid, known.version)
-
-
-def _is_same(one: Body | None, other: Body | None) -> bool:
-    return one is not None and other is not None and _unversioned(one) == _unversioned(other)
-
-
-def _unversioned(body: Body) -> Body:
-    return body | {"metadata": {name: value for name, value in body["metadata"].items() if name != "resourceVersion"}}
-
-
-def _version(meta: Body) -> str:
-    return str(meta.get("resourceVersion", ""))
-
-
-def _number(version: str, otherwise: int) -> int:
-    return int(version) if version.isdecimal() else otherwise
-
-
-def _is_newer(meta: Body, known: _Entry) -> bool:
-    """Whether `meta` is later than `known`, of the same name. resourceVersions grow across all objects of a kind, whatever their uid."""
-    mine, theirs = _version(meta), known.version
-    if mine.isdecimal() and theirs.isdecimal():
-        return int(mine) > int(theirs)
-    return mine != theirs or meta["uid"] != known.uid
+def _first_other(lost: Key | None, key: Key | None, otherwise: Key | None) -> Key | None:
+    """The service to look at: the one that lost the object to another one, where there is one."""
+    return lost if lost is not None and lost != key else otherwise

@@ -1,4 +1,4 @@
-"""What is kept of objects that are listed for one look, and how much of them is read: whoever may write them makes as many as they like."""
+"""What is kept of objects, and how much of them is read in a list for one look: whoever may write them makes as many as they like."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -7,7 +7,7 @@ from typing import Any, Final
 from hardened.api import names
 from hardened.errors import Refused
 from hardened.shell.api_server import UNREADABLE, Body
-from hardened.shell.kinds import NETWORK_POLICY, POD, REPLICA_SET, Kind
+from hardened.shell.kinds import HARDENED_SERVICE_ACTION, NETWORK_POLICY, POD, POD_DISRUPTION_BUDGET, REPLICA_SET, Kind
 
 #: Bytes of a list that are read: 2,000 pods, as many as a service can have, are 20 MiB.
 MOST_READ: Final = 32 * 1024 * 1024
@@ -16,6 +16,8 @@ MOST_KEPT: Final = 8 * 1024 * 1024
 _OF_METADATA: Final = (
     "name", "namespace", "uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds",
 )  # fmt: skip
+#: Of the metadata of actions: the rest is anybody's, as large as they like.
+_OF_ACTIONS: Final = ("namespace", "name", "uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "ownerReferences")
 
 
 class Kept:
@@ -36,6 +38,16 @@ class Kept:
             why = f"{self._where}: they have more than the {MOST_READ >> 20} MiB that are read of them"
             raise Refused(why, status=200, reason=UNREADABLE)
         self.items += found
+
+
+def kept_of_watched(kind: Kind, obj: Body) -> Body:
+    """What is kept of an object that a watch has told of."""
+    if kind == POD_DISRUPTION_BUDGET:
+        # Nothing follows from its status, which changes with each pod that comes or goes.
+        return {name: value for name, value in obj.items() if name != "status"}
+    if kind == HARDENED_SERVICE_ACTION:
+        return obj | {"metadata": _some(obj["metadata"], _OF_ACTIONS)}
+    return obj
 
 
 def _kept(kind: Kind, item: Body) -> Body:

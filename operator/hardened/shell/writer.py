@@ -2,7 +2,7 @@
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -153,8 +153,15 @@ class Writer:
 
         body: the service that it was decided on; the status of a custom resource is written whatever uid it comes with, so that only the
         resourceVersion keeps what is said of a deleted service from the one that took its name. LookAgain when it has changed since, and
-        the cache has it then; Vanished when it is gone.
+        the cache has it then; Vanished when it is gone, and the cache has not got it any more.
         """
+        try:
+            return await self._apply_status(key, body, status)
+        except Vanished:
+            await self._see_whether_it_is_gone(key, body)
+            raise
+
+    async def _apply_status(self, key: Key, body: Body, status: Body) -> Told:
         meta = {"name": key.name, "namespace": key.namespace, "resourceVersion": body["metadata"]["resourceVersion"]}
         sent, whole = status, status
         while True:
@@ -177,6 +184,13 @@ class Writer:
                 self._cache.wrote(HARDENED_SERVICE, live)
                 return Told(live, whole if whole != sent else None)
 
+    async def _see_whether_it_is_gone(self, key: Key, body: Body) -> None:
+        """A service that nobody told us is gone would get its children anew as often as the garbage collector removes them."""
+        try:
+            await self._api.get(HARDENED_SERVICE, key.namespace, key.name)
+        except Vanished:
+            self._cache.deleted(HARDENED_SERVICE, key.namespace, key.name, body["metadata"]["uid"])
+
     async def _read(self, key: Key) -> Body:
         """The service as it is now, which the next look sees too."""
         fresh = await self._api.get(HARDENED_SERVICE, key.namespace, key.name)
@@ -184,6 +198,20 @@ class Writer:
         return fresh
 
     # ---- actions
+
+    async def answer_all(self, namespace: str, found: Iterable[ActionReply]) -> None:
+        """To actions, once status says the same. One that may not be answered keeps no other one waiting.
+
+        Raises the first refusal once all have had their turn.
+        """
+        refused: Refused | None = None
+        for answer in found:
+            try:
+                await self.answer(namespace, answer)
+            except Refused as error:
+                refused = refused or error
+        if refused:
+            raise refused
 
     async def answer(self, namespace: str, answer: ActionReply) -> None:
         """Writes on one action what became of it.

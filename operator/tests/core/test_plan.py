@@ -25,6 +25,7 @@ from tests.core.worlds import (
 )  # fmt: skip
 
 from hardened.core.model.manifest import ChildKey
+from hardened.core.model.question import ReadChildren
 from hardened.core.observe.observed import Observed
 from hardened.core.plan import Plan, plan
 
@@ -35,15 +36,16 @@ LATER = NOW + timedelta(minutes=1)
 def test_a_wanted_child_is_looked_for_by_name_before_it_is_made() -> None:
     cr, _ = running()
     first = plan(cr, Observed.of([]), ANY_KEY, NOW)
-    assert first == Plan(look=first.look)
-    assert {str(k) for k in first.look} >= {"Deployment shop-blue", "Service shop", "NetworkPolicy shop-blue"}
+    assert isinstance(first.question, ReadChildren)
+    assert first == Plan(question=first.question)
+    assert {str(k) for k in first.question.keys} >= {"Deployment shop-blue", "Service shop", "NetworkPolicy shop-blue"}
 
 
 def test_a_new_service_has_each_child_made_on_the_condition_that_it_is_not_there() -> None:
     cr = body()
     begun(cr, World())
     first = plan(cr, Observed.of([]), ANY_KEY, NOW)
-    assert not first.look
+    assert not first.question
     assert len(first.apply) == 6
     assert all(step.is_new for step in first.apply)
 
@@ -51,9 +53,9 @@ def test_a_new_service_has_each_child_made_on_the_condition_that_it_is_not_there
 def test_only_what_is_not_known_is_looked_for() -> None:
     cr, world = running()
     seen = world.seen().without_child(DEPLOYMENT)
-    assert not plan(cr, seen, ANY_KEY, NOW).look
+    assert not plan(cr, seen, ANY_KEY, NOW).question
     lost = Observed.of(o for k, o in world.objects.items() if k != SERVICE)
-    assert plan(cr, lost, ANY_KEY, NOW).look == {SERVICE}
+    assert plan(cr, lost, ANY_KEY, NOW).question == ReadChildren(frozenset({SERVICE}))
 
 
 @pytest.mark.parametrize(
@@ -105,7 +107,7 @@ def test_a_service_that_is_being_deleted_has_an_empty_plan() -> None:
 def test_a_settled_service_needs_nothing_and_no_further_look() -> None:
     cr, world = running()
     decided = plan(cr, world.seen(), ANY_KEY, LATER)
-    assert (decided.look, decided.look_at_pods, decided.has_writes, decided.requeue_after) == (frozenset(), False, False, None)
+    assert (decided.question, decided.has_writes, decided.requeue_after) == (None, False, None)
     assert decided.status == cr["status"]
     assert condition(decided.status, "Ready") == ("True", "Healthy")
 
@@ -115,7 +117,7 @@ def test_a_suspended_service_is_left_as_it_is_whatever_happens_to_its_children()
     world.objects.pop(SERVICE)
     world.objects[DEPLOYMENT]["spec"]["replicas"] = 7
     decided = plan(with_spec(cr, suspend=True, image="shop:9"), world.seen(), ANY_KEY, NOW)
-    assert (decided.look, decided.has_writes, decided.requeue_after) == (frozenset(), False, None)
+    assert (decided.question, decided.has_writes, decided.requeue_after) == (None, False, None)
     assert decided.status
     assert decided.status["phase"] == "Suspended"
     assert condition(decided.status, "Ready") == ("False", "Suspended")

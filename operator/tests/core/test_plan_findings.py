@@ -11,8 +11,10 @@ from hardened.api.parse import parse_spec
 from hardened.api.text import plain
 from hardened.core.model.manifest import ChildKey
 from hardened.core.model.policy import Policy
+from hardened.core.model.question import ListPods
 from hardened.core.observe.observed import NamespaceSnapshot, Observed, WriteError
-from hardened.core.plan import LOOK_AGAIN, plan
+from hardened.core.plan import plan
+from hardened.core.requeue import LOOK_AGAIN
 from hardened.core.status.blockers import PATIENCE
 from hardened.errors import Refused, TryAgain
 
@@ -112,9 +114,9 @@ def test_a_query_is_an_invalid_spec_where_it_could_ask_for_what_is_not_the_teams
 def test_pods_are_asked_only_once_they_are_late() -> None:
     cr, world = running()
     world.run_pods(ready=0, since=NOW)
-    assert not plan(cr, world.seen(), ANY_KEY, NOW + PATIENCE / 2).look_at_pods
+    assert plan(cr, world.seen(), ANY_KEY, NOW + PATIENCE / 2).question is None
     assert plan(cr, world.seen(), ANY_KEY, NOW + PATIENCE / 2).requeue_after == PATIENCE
-    assert plan(cr, world.seen(), ANY_KEY, NOW + PATIENCE).look_at_pods
+    assert plan(cr, world.seen(), ANY_KEY, NOW + PATIENCE).question == ListPods()
 
 
 def test_a_cause_is_found_in_the_pods_and_looked_at_again() -> None:

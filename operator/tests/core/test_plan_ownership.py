@@ -7,7 +7,7 @@ from tests.core.worlds import NOW, OTHER_UID, STAMP, WEB, World, begun, body, co
 
 from hardened.api import names
 from hardened.core.model.manifest import ChildKey, key_of
-from hardened.core.plan import GARBAGE_WAIT
+from hardened.core.requeue import GARBAGE_WAIT
 
 FULL = {
     **WEB,

@@ -9,6 +9,7 @@ from tests.core.worlds import ANY_KEY, NOW, WEB, World, body, condition, decide,
 
 from hardened.api import names
 from hardened.core.model.manifest import ChildKey, Manifest
+from hardened.core.model.question import ReadNamespace
 from hardened.core.plan import plan
 
 HOUR = timedelta(hours=1)
@@ -153,7 +154,7 @@ def test_traffic_is_led_back_without_a_look_around() -> None:
     now = released(cr, world, now, until="VerifyAfter")
     del cr["status"]["release"]
     found = plan_of(cr, world, now)
-    assert found.look_around is None
+    assert found.question is None
     assert found.status["release"]["step"] == "SwitchBack"
 
 
@@ -168,11 +169,11 @@ def test_the_quota_is_asked_once() -> None:
 
 def test_where_no_release_begins_nobody_looks() -> None:
     cr, world = body(SPEC), World()
-    assert plan_of(cr, world).look_around == frozenset()
+    assert plan_of(cr, world).question == ReadNamespace(frozenset())
     settle(cr, world)
-    assert plan_of(cr, world).look_around is None
+    assert not isinstance(plan_of(cr, world).question, ReadNamespace)
     released(cr, world)
-    assert plan_of(cr, world, NOW + HOUR).look_around is None
+    assert not isinstance(plan_of(cr, world, NOW + HOUR).question, ReadNamespace)
 
 
 def plan_of(cr: Manifest, world: World, now: Any = NOW) -> Any:
@@ -195,7 +196,7 @@ def test_a_rollback_by_hand_is_held_up_by_nothing() -> None:
     now = released(cr, world, now)
     world.quotas, world.config_maps = [quota(-10)], {}
     world.objects[ChildKey(names.ACTION_KIND, "back")] = rollback()
-    assert plan_of(cr, world, now).look_around is None
+    assert not isinstance(plan_of(cr, world, now).question, ReadNamespace)
     settle(cr, world, now)
     assert cr["status"]["release"]["step"] == "ScaleUp"
     assert sizes(world) == {"shop-blue": 2, "shop-green": 2}

@@ -10,6 +10,7 @@ from tests.core.worlds import ANY_KEY, WEB, World, body, condition, decide, revi
 
 from hardened.api import names
 from hardened.core.model.manifest import ChildKey, Manifest
+from hardened.core.model.question import ReadChildren
 from hardened.core.plan import plan
 
 
@@ -115,7 +116,7 @@ def test_what_is_known_of_the_switch_is_read_anew_before_a_release_is_rejected_f
     now = released(cr, world, now, until="VerifyAfter")
     new, world.objects[switch] = world.objects[switch], old
     stale = world.seen()
-    assert plan(cr, stale, ANY_KEY, now).look == {switch}
+    assert plan(cr, stale, ANY_KEY, now).question == ReadChildren(frozenset({switch}))
     decided = plan(cr, stale.with_child(new).with_pods(world.pods), ANY_KEY, now)
     assert decided.status
     assert decided.status["release"]["step"] == "VerifyAfter"

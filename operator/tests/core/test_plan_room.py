@@ -10,6 +10,7 @@ from tests.core.worlds import World, body, condition, decide, live_sample, revis
 
 from hardened.api import names
 from hardened.core.model.manifest import ChildKey, Manifest
+from hardened.core.model.question import ListPods
 
 HOMELESS: Manifest = live_sample("pods")["homeless"]
 FULL = {"type": "ReplicaFailure", "status": "True", "message": 'pods "x" is forbidden: exceeded quota: small, limited: pods=2'}
@@ -144,7 +145,7 @@ def test_what_no_list_of_this_moment_says_is_not_believed() -> None:
     cr, world, now = crowded(is_full=False)
     settle(cr, world, now + HOUR)
     assert "deadline" not in cr["status"]["release"]
-    assert plan_of(cr, world, now + HOUR).look_at_pods
+    assert plan_of(cr, world, now + HOUR).question == ListPods()
 
 
 def test_what_was_said_of_another_revision_is_not_said_of_this_one() -> None:

@@ -15,8 +15,9 @@ from tests.memory.defaults import DEFAULTS
 
 from hardened.api import names
 from hardened.api.parse import HardenedService, parse
+from hardened.core.look import at_once, look
 from hardened.core.model.manifest import ChildKey, Manifest, key_of
-from hardened.core.model.measurement import Sample
+from hardened.core.model.measurement import Query, Sample
 from hardened.core.model.policy import Policy
 from hardened.core.observe.observed import Constraints, Made, NamespaceSnapshot, Observed
 from hardened.core.plan import Plan, plan
@@ -134,6 +135,27 @@ class World:
             found = self.objects.get(key)
             observed = observed.with_child(found) if found else observed.without_child(key)
         return observed
+
+    async def read_children(self, observed: Observed, keys: frozenset[ChildKey]) -> Observed:
+        return self.read(observed, keys)
+
+    async def ask_prometheus(self, observed: Observed, queries: tuple[Query, ...]) -> Observed:
+        self.asked += [query.text for query in queries]
+        return replace(observed, samples={query.name: self.samples[query.name] for query in queries})
+
+    async def read_namespace(self, observed: Observed, config_maps: frozenset[str]) -> Observed:
+        return replace(observed, surroundings=NamespaceSnapshot(tuple(self.quotas), self.config_maps, tuple(self.limit_ranges)))
+
+    async def list_constraints(self, observed: Observed) -> Observed:
+        return replace(observed, constraints=self.constraints())
+
+    async def try_pods(self, observed: Observed, pods: tuple[Manifest, ...]) -> Observed:
+        keys = [key_of(pod) for pod in pods]
+        self.tried += [key.name for key in keys]
+        return observed.with_tried({key: failure for key in keys if (failure := self.bars(key))})
+
+    async def list_pods(self, observed: Observed) -> Observed:
+        return observed.with_pods(self.pods, self.replica_sets)
 
     def write(self, decided: Plan) -> None:
         for step in decided.apply:
@@ -259,28 +281,29 @@ SERVICE_OWNER: Manifest = {"apiVersion": "v1", "kind": "Service", "name": "shop"
 
 def decide(service: Manifest, world: World, now: datetime = NOW, policy: Policy = ANY_KEY) -> Plan:
     """The plan once everything that it asked for was looked up; nothing is written."""
-    observed = world.seen(service["metadata"]["name"])
-    while True:
-        decided = plan(service, observed, policy, now)
-        if decided.look_at_pods:
-            observed = observed.with_pods(world.pods, world.replica_sets)
-        elif decided.look_around is not None:
-            observed = replace(observed, surroundings=NamespaceSnapshot(tuple(world.quotas), world.config_maps, tuple(world.limit_ranges)))
-        elif decided.look_at_constraints:
-            observed = replace(observed, constraints=world.constraints())
-        elif decided.try_out:
-            keys = [key_of(pod) for pod in decided.try_out]
-            world.tried += [key.name for key in keys]
-            observed = observed.with_tried({key: failure for key in keys if (failure := world.bars(key))})
-        elif decided.ask:
-            observed = replace(observed, samples={query.name: world.samples[query.name] for query in decided.ask})
-            world.asked += [query.text for query in decided.ask]
-        elif decided.look:
-            observed = world.read(observed, decided.look)
-        elif taken := [key for step in decided.apply if step.is_new and (key := key_of(step.manifest)) in world.objects]:
-            observed = world.read(observed, taken)  # as after the server's refusal to make it
-        else:
-            return decided
+    decided = at_once(look(_OnPaper(service, world, now, policy), world, world.seen(service["metadata"]["name"]), rounds=100))
+    assert decided is not None, "it asks for ever"
+    return decided
+
+
+@dataclass
+class _OnPaper:
+    """A look that ends where something is to be written or told."""
+
+    service: Manifest
+    world: World
+    now: datetime
+    policy: Policy
+
+    def plan(self, observed: Observed) -> Plan:
+        return plan(self.service, observed, self.policy, self.now)
+
+    async def write(self, observed: Observed, decided: Plan) -> Observed | None:
+        taken = [key for step in decided.apply if step.is_new and (key := key_of(step.manifest)) in self.world.objects]
+        return self.world.read(observed, taken) if taken else None  # as after the server's refusal to make it
+
+    async def tell(self, observed: Observed, decided: Plan) -> Observed | None:
+        return None
 
 
 def begun(service: Manifest, world: World, now: datetime = NOW) -> Plan:

@@ -143,7 +143,7 @@ def test_a_fresh_list_drops_what_it_lacks_and_says_what_differs() -> None:
     assert listing.take(fresh[1:]) == {Key("shop", "b"), Key("shop", "e")}
     assert listing.end() == {Key("shop", "c")}
     assert [version(cache, name) for name in ("same", "changed", "gone", "new")] == ["1", "2", None, "1"]
-    assert (CONFIG_MAP.name, "shop", "other-kind") in cache._entries
+    assert (CONFIG_MAP.name, "shop", "other-kind") in cache._entries._all
 
 
 def test_a_list_does_not_drop_what_is_younger_than_itself() -> None:
@@ -259,7 +259,7 @@ def test_of_a_service_that_is_not_there_no_child_is_kept_and_all_are_lacking_onc
     child = body("web-blue") | {"spec": {"x": "y" * 100_000}}
     assert cache.see(DEPLOYMENT, "ADDED", child) == WEB
     assert known(cache) == (set(), set())
-    assert sum(len(entry.text or b"") for entry in cache._entries.values()) == 0
+    assert sum(len(entry.text or b"") for entry in cache._entries._all.values()) == 0
     cache.see(HARDENED_SERVICE, "ADDED", body("web", uid="s", service=None))
     assert known(cache) == (set(), {"web-blue"})
     cache.wrote(DEPLOYMENT, child)
@@ -333,7 +333,7 @@ def large(name: str, version: int = 1, service: str = "web") -> dict[str, Any]:
 def sizes(cache: Cache) -> Counter[Key | str]:
     """Bytes of the children of each service, and of each namespace, counted anew."""
     found: Counter[Key | str] = Counter()
-    for key, children in cache._children.items():
+    for key, children in cache._entries._children.items():
         for whose in (key, key.namespace):
             found[whose] += sum(entry.size for entry in children.values())
     return +found
@@ -354,7 +354,7 @@ def test_what_is_too_much_for_one_service_is_left_out_and_named(monkeypatch: pyt
     cache.see(DEPLOYMENT, "DELETED", large("a", 12))
     assert cache.listing(DEPLOYMENT, None, "13").take([large("c")]) == {WEB}
     assert (known(cache)[0], cache.unread(WEB)) == ({"b", "c"}, ())
-    assert (cache._sizes, cache.size(WEB)) == (sizes(cache), sizes(cache)[WEB])
+    assert (cache._entries._sizes, cache.size(WEB)) == (sizes(cache), sizes(cache)[WEB])
 
 
 def test_a_text_of_many_small_parts_is_taken_for_what_it_is_as_dictionaries() -> None:
@@ -377,7 +377,7 @@ def test_what_is_too_much_for_a_namespace_is_read_anew_for_each_look(monkeypatch
     assert known(cache, c) == (set(), {"c"})
     cache.let_go(a)
     assert known(cache, a) == ({"a"}, set()), "without it there is room"
-    assert cache._sizes == sizes(cache)
+    assert cache._entries._sizes == sizes(cache)
 
 
 def test_whatever_happens_what_the_children_have_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -401,5 +401,5 @@ def test_whatever_happens_what_the_children_have_is_counted(monkeypatch: pytest.
                 cache.see(DEPLOYMENT, "MODIFIED", metadata_only(large(name, version, service)))
             case _:
                 cache.see(DEPLOYMENT, "MODIFIED", large(name, version, service))
-        assert cache._sizes == sizes(cache)
-        assert all(size <= 1500 for whose, size in cache._sizes.items() if isinstance(whose, Key))
+        assert cache._entries._sizes == sizes(cache)
+        assert all(size <= 1500 for whose, size in cache._entries._sizes.items() if isinstance(whose, Key))

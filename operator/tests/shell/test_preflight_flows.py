@@ -190,7 +190,7 @@ def test_pods_of_checks_that_are_refused_for_long_are_logged_once_each(caplog: p
 
     async def play() -> tuple[str, str, str, str, int]:
         world = World()
-        with caplog.at_level("INFO", "hardened.shell.reconciler"):
+        with caplog.at_level("INFO", "hardened.shell.service_look"):
             await world.play(create_released, bar("-verify-", "exceeded quota: small"), release("web:2", verify={"beforeCutover": checks}))
         return seen(world)
 

@@ -10,11 +10,12 @@ from hardened.core.actions.admission import Admission
 from hardened.core.actions.log import LogEntry, entries_of
 from hardened.core.checks.pods import CheckPod, check_pods, grace_of, removal_pods
 from hardened.core.checks.proof import look_at, proven, removal
-from hardened.core.checks.queries import due, next_due, sampled
+from hardened.core.checks.queries import next_due, sampled
 from hardened.core.checks.reports import CheckResults, check_results, removal_results, watched
 from hardened.core.desired.service import is_previewed
 from hardened.core.model.input import Input
 from hardened.core.model.kit import Kit
+from hardened.core.model.question import ListPods
 from hardened.core.model.release_policy import LEAST_KEEP, ReleasePolicy
 from hardened.core.model.state import Rejection, ReleaseState
 from hardened.core.model.target import COLORS, DesiredState, Target, other
@@ -32,6 +33,7 @@ from hardened.core.release.marking import are_refused, cleared_by
 from hardened.core.release.migration_pods import migration_pods, migration_run
 from hardened.core.release.moves import to_undo
 from hardened.core.release.moving import Moved, moved
+from hardened.core.release.questions import goes_back, what_checks_measure
 from hardened.core.release.requests import admitted, is_proven, with_requests
 from hardened.core.release.slots import given_up
 from hardened.core.release.stacks import active_fencing_token, lead_to, stacks_of
@@ -128,6 +130,8 @@ def _decide(facts: Facts, state: ReleaseState | None, kit: Kit, now: datetime) -
     told = after if _is_led_back_unwritten(facts, state, after) else state
     wanted = machine.desired(told, seen)
     serving = _serving(facts, seen, wanted)
+    marked = () if look.admission.is_news else move.marked  # what was decided is written down first
+    measures = None if goes_back(facts, after, marked) else what_checks_measure(facts, state, now)
     return Decision(
         stacks=tuple(each for color in COLORS for each in stacks_of(facts, told, color, wanted.stacks.get(color), seen)),
         active_route=replace(
@@ -139,15 +143,12 @@ def _decide(facts: Facts, state: ReleaseState | None, kit: Kit, now: datetime) -
         replicas=seen.replicas,
         state=after,
         has_moved=_is_further(after, facts.state) or entries != look.before,
-        marked=() if look.admission.is_news else move.marked,  # what was decided is written down first
+        marked=marked,
         check_pods=(*look.pods, *look.others),
         actions=entries,
         rejection=_pin(facts, seen),
         is_back=_is_back(after, seen),
-        needs_pods=lists_pods,
-        queries=due(facts.svc, state, now) if facts.observed.samples is None else (),
-        config_maps=move.config_maps,
-        tries=move.tries,
+        question=ListPods() if lists_pods else measures or move.question,
         waits_for=seen.needs.waits_for if after and _waits(after) else "",
         room=look.lacks.room(state, after, is_held=is_held),
         config=look.lacks.short.config if is_held else None,

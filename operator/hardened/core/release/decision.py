@@ -7,9 +7,8 @@ from hardened.core.actions.log import LogEntry
 from hardened.core.checks.pods import CheckPod
 from hardened.core.desired.children import DesiredStack, Route
 from hardened.core.model.finding import Diagnosis
-from hardened.core.model.manifest import Manifest
-from hardened.core.model.measurement import Query
 from hardened.core.model.proof import Proof
+from hardened.core.model.question import Question
 from hardened.core.model.state import Rejection, ReleaseState
 from hardened.core.model.target import Target
 
@@ -46,14 +45,8 @@ class Decision:
     """Why the revision that the spec asks for is not released."""
     is_back: bool = False
     """Traffic has left what was not wanted any more, and what the spec asks for serves."""
-    needs_pods: bool = False
-    """Nothing can be said before the pods are listed."""
-    queries: tuple[Query, ...] = ()
-    """Nor before these are asked."""
-    config_maps: frozenset[str] | None = None
-    """Nor before these are read, and the quotas listed; None for not needed."""
-    tries: tuple[Manifest, ...] = ()
-    """Nor before it was tried whether these pods can be made."""
+    question: Question | None = None
+    """What has to be read before anything can be said."""
     waits_for: str = ""
     """What is not there that the revision depends on, and waits for."""
     room: Diagnosis | None = None

@@ -8,7 +8,7 @@ from hardened.core.checks.pods import check_pods
 from hardened.core.desired.children import DesiredStack
 from hardened.core.model.input import NOT_ASKED, Input
 from hardened.core.model.kit import Kit
-from hardened.core.model.manifest import Manifest
+from hardened.core.model.question import Question, ReadNamespace
 from hardened.core.model.state import Migration, ReleaseState
 from hardened.core.model.transition import Transition
 from hardened.core.needs import preflight, unmade_checks
@@ -17,6 +17,7 @@ from hardened.core.observe.facts import Facts
 from hardened.core.release.machine import step
 from hardened.core.release.marking import are_refused, is_stored, marked_by, unmarked
 from hardened.core.release.moves import back
+from hardened.core.release.questions import whether_pods_can_be_made
 from hardened.core.release.slots import slotted
 from hardened.core.release.suspension import is_suspended
 
@@ -32,10 +33,8 @@ class Moved:
     """See Transition."""
     look_at: datetime | None = None
     """See Transition."""
-    config_maps: frozenset[str] | None = None
-    """What is to be read first, see Decision."""
-    tries: tuple[Manifest, ...] = ()
-    """What is to be tried first, see Decision."""
+    question: Question | None = None
+    """What has to be read before the next move."""
 
 
 def moved(facts: Facts, state: ReleaseState | None, seen: Input, kit: Kit) -> Moved:
@@ -47,11 +46,11 @@ def moved(facts: Facts, state: ReleaseState | None, seen: Input, kit: Kit) -> Mo
         following = slotted(found.state, step(found.state, seen), seen)
         if preflight.is_due(found.state, following.state):
             if facts.observed.surroundings is None:
-                return replace(found, config_maps=preflight.config_maps(facts))
+                return replace(found, question=ReadNamespace(preflight.config_maps(facts)))
             seen, following = _begun(facts, found.state, following, seen, kit)
         following = replace(following, state=_entered(found.state, following.state, seen.now))
         if facts.observed.tried is None and (tries := unmade_checks.to_try(facts, found.state, following.state, seen, kit)):
-            return replace(found, tries=tries)
+            return replace(found, question=whether_pods_can_be_made(facts, tries))
         marked, following = _marked(facts, found.state, following)
         if marked:
             return replace(found, marked=marked, look_at=following.look_at)

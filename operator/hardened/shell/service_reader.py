@@ -1,0 +1,81 @@
+"""What a look at one service reads, beside what the caches know."""
+
+import asyncio
+from dataclasses import replace
+
+from hardened.api import names
+from hardened.core.model.manifest import ChildKey
+from hardened.core.model.measurement import Query
+from hardened.core.observe.observed import Constraints, Observed
+from hardened.errors import Refused, TryAgain, Vanished
+from hardened.shell.api_server import ApiServer, Body
+from hardened.shell.kinds import KINDS, POD, REPLICA_SET
+from hardened.shell.namespace_reader import NamespaceReader
+from hardened.shell.questions import Questions
+from hardened.shell.refusals import Refusals
+from hardened.shell.workqueue import Key
+
+
+class ServiceReader:
+    """A core.look.Reader: answers what one look at one service asks. What may not be read is done without, see Refusals."""
+
+    def __init__(self, key: Key, api: ApiServer, namespaces: NamespaceReader, questions: Questions, refusals: Refusals) -> None:
+        self._key, self._api, self._namespaces = key, api, namespaces
+        self._questions, self._refusals = questions, refusals
+
+    async def read_children(self, observed: Observed, keys: frozenset[ChildKey]) -> Observed:
+        replies = await asyncio.gather(*(self._get(child) for child in sorted(keys)))
+        for child, live in replies:
+            if isinstance(live, Refused):
+                observed = self._refusals.read(observed, child, live)
+            else:
+                observed = observed.with_child(live) if live else observed.without_child(child)
+        return observed
+
+    async def ask_prometheus(self, observed: Observed, queries: tuple[Query, ...]) -> Observed:
+        samples, unanswered = await self._questions.ask(self._key, queries)
+        return replace(observed, samples=samples, unanswered=unanswered)
+
+    async def read_namespace(self, observed: Observed, config_maps: frozenset[str]) -> Observed:
+        return replace(observed, surroundings=await self._namespaces.look(self._key.namespace, config_maps))
+
+    async def list_constraints(self, observed: Observed) -> Observed:
+        try:
+            return replace(observed, constraints=await self._namespaces.constraints(self._key.namespace))
+        except (Refused, TryAgain) as failure:
+            # All else goes on without the pods that are to be made: traffic may have to be led back.
+            return self._refusals.constraints(replace(observed, constraints=Constraints(is_known=False)), failure)
+
+    async def try_pods(self, observed: Observed, pods: tuple[Body, ...]) -> Observed:
+        return observed.with_tried(await self._namespaces.refused(pods))
+
+    async def list_pods(self, observed: Observed) -> Observed:
+        try:
+            pods = await self._pods()
+            return observed.with_pods(pods, await self._replica_sets())
+        except (Refused, TryAgain) as failure:
+            return self._refusals.pods(observed, failure)
+
+    async def _get(self, child: ChildKey) -> tuple[ChildKey, Body | Refused | None]:
+        try:
+            live = await self._api.get(KINDS[child.kind], self._key.namespace, child.name)
+        except Vanished:
+            return child, None
+        except Refused as refusal:
+            return child, refusal
+        live["metadata"].setdefault("managedFields", [])
+        return child, KINDS[child.kind].named(live)
+
+    async def _pods(self) -> list[Body]:
+        # The application's: a verifier pod that has ended says nothing about why the service is not there.
+        selector = f"{names.SERVICE_LABEL}={self._key.name},{names.COMPONENT_LABEL}=app"
+        return (await self._api.list(POD, self._key.namespace, selector)).items
+
+    async def _replica_sets(self) -> list[Body] | None:
+        """Those of the pods, listed after them: none of these is younger than its owner. None under the rights of an older chart."""
+        try:
+            return (await self._api.list(REPLICA_SET, self._key.namespace, f"{names.SERVICE_LABEL}={self._key.name}")).items
+        except Refused as refusal:
+            if refusal.status != 403:
+                raise
+            return None
