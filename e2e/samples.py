@@ -16,9 +16,14 @@ T = TypeVar("T")
 
 
 def sample(cases: Iterable[T], count: int, *, by: Callable[[T], str]) -> list[T]:
-    """So many of them. by: the name of a case; $HARDENED_SAMPLE stands for another commit."""
-    seed = os.environ.get("HARDENED_SAMPLE") or _commit()
-    return sorted(cases, key=lambda case: number_of(f"{seed}{by(case)}"))[:count]
+    """So many of them. by: the name of a case."""
+    chosen_by = seed()
+    return sorted(cases, key=lambda case: number_of(f"{chosen_by}{by(case)}"))[:count]
+
+
+def seed() -> str:
+    """What chooses: the commit, see figures.commit, or another one that $HARDENED_SAMPLE stands for."""
+    return os.environ.get("HARDENED_SAMPLE") or _commit()
 
 
 def number_of(text: str) -> int:

@@ -11,7 +11,7 @@ import yaml
 from memory_cluster import MemoryCluster
 from tests.memory.api_server import Call, MemoryApiServer
 from tests.shell import virtual_time
-from tests.shell.operator_world import FLOW, RELEASED, RELEASES, Operator, World, asks, create_released, release, service, today
+from tests.shell.operator_world import FLOW, RELEASED, RELEASES, Operator, OperatorWorld, asks, create_released, release, service, today
 from tests.shell.test_preflight_flows import configure, create_configured, limit
 
 from hardenctl.deploying.observation import OnCluster
@@ -79,7 +79,7 @@ class Writes:
             self.found[key] = ("update" if key in self._there else "create", _essence(body))
 
 
-async def told_and_done(world: World, name: str = "web") -> tuple[Listed, Listed, str]:
+async def told_and_done(world: OperatorWorld, name: str = "web") -> tuple[Listed, Listed, str]:
     """What a dry run lists of a service as it is now, and what an operator then writes that starts in this moment; and the obstacle."""
     body = copy.deepcopy(world.server.store.existing(HARDENED_SERVICE, "shop", name).body)
     seen = preview(body, "shop", MemoryCluster(world.server, OPERATOR), now=today())
@@ -98,8 +98,8 @@ def _sample(path: Path) -> dict[str, Any]:
     return {**body, "metadata": {"name": body["metadata"]["name"], "namespace": "shop"}}
 
 
-def creates(body: dict[str, Any]) -> Callable[[World], Any]:
-    async def make(world: World) -> None:
+def creates(body: dict[str, Any]) -> Callable[[OperatorWorld], Any]:
+    async def make(world: OperatorWorld) -> None:
         await world.people.create(HARDENED_SERVICE, body)
 
     return make
@@ -110,7 +110,7 @@ def test_of_a_new_service_all_is_listed_that_is_written(path: Path) -> None:
     body = _sample(path)
 
     async def play() -> tuple[Listed, Listed, str]:
-        world = World()
+        world = OperatorWorld()
         await world.people.create(HARDENED_SERVICE, body)
         return await told_and_done(world, body["metadata"]["name"])
 
@@ -124,7 +124,7 @@ def test_of_a_settled_service_nothing_is_listed(path: Path) -> None:
     body = _sample(path)
 
     async def play() -> tuple[str, Listed, Listed, str]:
-        world = World()
+        world = OperatorWorld()
         world.policy = POLICY
         await world.play(creates(body))
         told, done, obstacle = await told_and_done(world, body["metadata"]["name"])
@@ -168,7 +168,7 @@ def test_every_kind_is_looked_at_that_the_operator_watches() -> None:
     assert cluster.asked == {*CHILDREN, *OPTIONAL}
 
 
-async def _told_all_along(world: World, *steps: Callable[[World], Any], name: str = "web") -> list[tuple[Listed, Listed]]:
+async def _told_all_along(world: OperatorWorld, *steps: Callable[[OperatorWorld], Any], name: str = "web") -> list[tuple[Listed, Listed]]:
     """At each moment of these steps, until the cluster has come to rest after each, what is told and what is done."""
     found = []
     for step in steps:
@@ -189,30 +189,30 @@ def _blue_green(**more: Any) -> dict[str, Any]:
     return {**RELEASED, "release": {**RELEASED["release"], **more}}
 
 
-def _version(image: str, spec: dict[str, Any], **more: Any) -> Callable[[World], Any]:
+def _version(image: str, spec: dict[str, Any], **more: Any) -> Callable[[OperatorWorld], Any]:
     return release(image, **{**spec, **more})
 
 
-async def _with_db(world: World) -> None:
+async def _with_db(world: OperatorWorld) -> None:
     """A service that depends on one which serves already."""
     await world.play(creates({**service(**RELEASED), "metadata": {"name": "db", "namespace": "shop"}}))
     await creates(service(**RELEASED, dependsOn=[{"service": "db"}]))(world)
 
 
-async def _db_goes(world: World) -> None:
+async def _db_goes(world: OperatorWorld) -> None:
     live = await world.people.get(HARDENED_SERVICE, "shop", "db")
     await world.people.delete(HARDENED_SERVICE, "shop", "db", uid=live["metadata"]["uid"])
 
 
-async def _is_left_alone(world: World) -> None:
+async def _is_left_alone(world: OperatorWorld) -> None:
     """Nobody does anything; another operator takes over."""
 
 
-async def _somebody_scales(world: World) -> None:
+async def _somebody_scales(world: OperatorWorld) -> None:
     await world.people.merge_patch(DEPLOYMENT, "shop", "web-blue", {"spec": {"replicas": 7}})
 
 
-async def _somebody_deletes(world: World) -> None:
+async def _somebody_deletes(world: OperatorWorld) -> None:
     live = await world.people.get(SERVICE, "shop", "web")
     await world.people.delete(SERVICE, "shop", "web", uid=live["metadata"]["uid"])
 
@@ -221,7 +221,7 @@ CHECKS = [{"name": "smoke", "http": {"path": "/", "port": "http"}}, {"name": "co
 CHECKED = {**RELEASED, "verify": {"beforeCutover": CHECKS, "afterCutover": {"window": "2s"}}}
 IN_PLACE, RECREATED = _blue_green(strategy="RollingUpdate"), _blue_green(strategy="Recreate")
 MIGRATED = _blue_green(migrate={"command": ["true"], "deadline": "10s", "undo": {"command": ["true"]}})
-FLOWS: dict[str, tuple[Callable[[World], Any], ...]] = {
+FLOWS: dict[str, tuple[Callable[[OperatorWorld], Any], ...]] = {
     "releases": RELEASES,
     "another spec at each time": FLOW,
     "a rollback": (create_released, release("web:2"), asks("Rollback")),
@@ -239,7 +239,7 @@ FLOWS: dict[str, tuple[Callable[[World], Any], ...]] = {
 
 @pytest.mark.parametrize("flow", FLOWS)
 def test_at_each_moment_of_a_flow_what_is_listed_is_what_is_written(flow: str) -> None:
-    moments = virtual_time.run(_told_all_along(World(), *FLOWS[flow]))
+    moments = virtual_time.run(_told_all_along(OperatorWorld(), *FLOWS[flow]))
     for told, done in moments:
         # What the release waits for is listed as well.
         assert {key: told.get(key) for key in done} == done
@@ -262,7 +262,7 @@ def test_what_is_waited_for_is_said_and_what_comes_after_it_is_listed(missing: s
     depends, expected = WAITING[missing]
 
     async def play() -> tuple[Listed, Listed, str]:
-        world = World()
+        world = OperatorWorld()
         await world.people.create(HARDENED_SERVICE, service(**RELEASED, dependsOn=depends))
         return await told_and_done(world)
 
@@ -276,7 +276,7 @@ def test_a_quota_without_room_and_a_missing_config_map_are_said_and_what_comes_a
     async def play() -> list[tuple[Listed, Listed, str]]:
         found = []
         for prepare in (limit(1), _is_left_alone):
-            world = World()
+            world = OperatorWorld()
             await prepare(world)
             await create_configured(world)
             if prepare is not _is_left_alone:

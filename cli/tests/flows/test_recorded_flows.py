@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from memory_cluster import MemoryCluster
 from tests.shell import virtual_time
-from tests.shell.operator_world import RELEASED, World, asks, create_released, release, service, today
+from tests.shell.operator_world import RELEASED, OperatorWorld, asks, create_released, release, service, today
 from tests.shell.test_action_flows import MANUAL, names_wanted
 from tests.shell.test_rollback_flows import LONG, create_long
 from typer.testing import CliRunner
@@ -20,7 +20,7 @@ from hardenctl.app import app
 from hardened.shell.kinds import EVENT, HARDENED_SERVICE, HARDENED_SERVICE_ACTION, Kind
 
 Body = dict[str, Any]
-Step = Callable[[World], Any]
+Step = Callable[[OperatorWorld], Any]
 #: What somebody does, by what it is.
 Acts = dict[str, Step]
 
@@ -34,7 +34,7 @@ _UNSTEADY = ("hardened_reconcile_seconds",)
 class Recording:
     """Writes down what people are told of the service `web`. Silent until an act begins."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: OperatorWorld) -> None:
         self._world = world
         self._known: dict[str, dict[str, str]] = {}
         self._steps: set[str] = set()
@@ -227,13 +227,13 @@ def recorded(name: str) -> str:
     acts = FLOWS[name]
 
     async def play(patch: pytest.MonkeyPatch) -> list[str]:
-        world = World()
+        world = OperatorWorld()
         patch.setattr("hardenctl.output.moments.now", today)
         patch.setattr("hardenctl.cluster.api_cluster.connect", lambda **_: MemoryCluster(world.server))
         recording = Recording(world)
 
         def named(title: str, act: Step) -> Step:
-            async def do(world: World) -> None:
+            async def do(world: OperatorWorld) -> None:
                 if act is not _first(acts) or len(acts) == 1:
                     recording.begin(title)
                 await act(world)

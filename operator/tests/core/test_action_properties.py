@@ -9,7 +9,7 @@ from functools import cache
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from tests.core.machines import desired, step
-from tests.core.test_release_properties import EVENTS, REVISIONS, START, TERMS, World, happen
+from tests.core.test_release_properties import EVENTS, REVISIONS, START, TERMS, TwoStacks, happen
 
 from hardened.api.action import HardenedServiceActionSpec
 from hardened.api.parse import HardenedServiceAction
@@ -25,7 +25,7 @@ VERBS = ("Rollback", "Promote", "Abort", "Retry", "Pause", "Resume")
 
 
 @dataclass
-class AskedWorld(World):
+class AskedStacks(TwoStacks):
     """asked: the actions that are there; answered: the names of those whose own status says how they ended."""
 
     is_manual: bool = False
@@ -160,10 +160,10 @@ ASKED = st.tuples(
 
 
 @cache
-def begun(how: str) -> AskedWorld:
+def begun(how: str) -> AskedStacks:
     """new: nothing was released yet; released: two revisions were; kept: one more just was, and the previous stack is up; watched: it is
     about to be."""
-    world = AskedWorld()
+    world = AskedStacks()
     for revision in () if how == "new" else ("one", "two"):
         world.wanted = revision
         world.calm()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.core.machines import desired, step
-from tests.core.test_migration_properties import ALL, MIGRATING, MigratingWorld, release_of
+from tests.core.test_migration_properties import ALL, MIGRATING, MigratingStacks, release_of
 from tests.core.test_release_properties import EVENTS, happen
 
 from hardened.api.strategy import Strategy
@@ -21,7 +21,7 @@ from hardened.core.release.in_place.pods import running_target
 
 
 @dataclass
-class InPlaceWorld(MigratingWorld):
+class InPlaceStacks(MigratingStacks):
     """stacks: what each Deployment asks for; living: places of which a pod is left; up: those whose pods are available; first: releases
     before which none was promoted."""
 
@@ -127,6 +127,9 @@ class InPlaceWorld(MigratingWorld):
             self.follow()
             self.now += timedelta(seconds=1)
 
+    def moving(self) -> tuple[object, ...]:
+        return *super().moving(), set(self.living), set(self.up)
+
     def kill_pods(self) -> None:
         self.up.clear()
 
@@ -144,7 +147,7 @@ HAPPENINGS = st.one_of(
 @given(events=st.lists(HAPPENINGS, max_size=20))
 @settings(max_examples=60, deadline=None)
 def test_in_place_no_migration_is_left_half_done(strategy: Strategy, is_late: bool, events: list[tuple[str, object]]) -> None:
-    world = InPlaceWorld(strategy=strategy, is_late=is_late)
+    world = InPlaceStacks(strategy=strategy, is_late=is_late)
     for what, how in events:
         if what == "goes on":
             world.go_on(how)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.core.machines import desired, policy, step
-from tests.core.test_release_properties import EVENTS, REVISIONS, TERMS, World, happen
+from tests.core.test_release_properties import EVENTS, REVISIONS, TERMS, TwoStacks, happen
 
 from hardened.api.steps import Step
 from hardened.core.model.input import Input, MigrationRun, Verdict
@@ -31,7 +31,7 @@ def release_of(state: ReleaseState) -> _Release:
 
 
 @dataclass
-class MigratingWorld(World):
+class MigratingStacks(TwoStacks):
     """marked, running, ended: releases whose migration is marked, runs, or has ended; undone: those whose migration was; served: those
     that traffic was led to, as far as anybody can tell: from the record of the cutover on; is_late: they are undone then, too."""
 
@@ -118,6 +118,9 @@ class MigratingWorld(World):
             assert self.state.migration is Migration.DONE, "pods before their migration has ended"
         super()._change(color, live, after)
 
+    def moving(self) -> tuple[object, ...]:
+        return *super().moving(), len(self.marked), len(self.running), len(self.ended), len(self.undone)
+
     def pods(self) -> None:
         super().pods()
         self.ended |= self.running
@@ -127,7 +130,7 @@ class MigratingWorld(World):
 @given(st.lists(st.one_of(EVENTS.filter(lambda e: e[0] != "led by hand"), st.tuples(st.just("spec"), st.sampled_from(ALL))), max_size=40))
 @settings(max_examples=150, deadline=None)
 def test_whatever_happens_no_migration_is_left_half_done(events: list[tuple[str, object]]) -> None:
-    world = MigratingWorld()
+    world = MigratingStacks()
     for what, how in events:
         happen(world, what, how)
         assert len(world.running) <= 1

@@ -24,7 +24,7 @@ TERMS = policy(progress_deadline=timedelta(minutes=2), keep_previous=timedelta(m
 
 
 @dataclass
-class World:
+class TwoStacks:
     """stacks: colour -> as it is; selector: what the switch leads to, "strange" for none of ours; followed: whether endpoints have.
 
     back: the rollback by hand that is under way; spared: what one that failed was to go back to, and when it failed.
@@ -227,9 +227,20 @@ class World:
                 return
 
     def calm(self) -> None:
-        """Nothing more happens but what the cluster does by itself. Sooner or later there is room, and somebody can look."""
+        """Nothing more happens but what the cluster does by itself, for 20 minutes, or until nothing has changed for longer than any
+        deadline. Sooner or later there is room, and somebody can look."""
         self.has_room = self.can_look = True
-        self.let_pass(400)
+        quiet, before = 0, self.moving()
+        for _ in range(400):
+            self.let_pass(1)
+            after = self.moving()
+            quiet, before = quiet + 1 if after == before else 0, after
+            if quiet == 60:
+                return
+
+    def moving(self) -> tuple[object, ...]:
+        """All that may change by itself, but the time."""
+        return self.state, self.selector, dict(self.stacks), len(self.promoted), len(self.rejected), self.back, self.has_followed
 
     def let_pass(self, times: int) -> None:
         """Nothing happens but what the cluster does by itself."""
@@ -290,7 +301,7 @@ SINGLE_PODS = st.one_of(
 )
 
 
-def happen(world: World, what: str, how: object) -> None:
+def happen(world: TwoStacks, what: str, how: object) -> None:
     match what:
         case "spec":
             world.wanted = str(how)
@@ -345,7 +356,7 @@ def happen(world: World, what: str, how: object) -> None:
 @example([("look", None), ("spec", "two"), ("killed", 1), ("led by hand", "blue")])  # to pods that the newer spec replaces
 @settings(max_examples=300, deadline=None)
 def test_whatever_happens_it_ends_where_the_spec_leads_or_where_it_was(events: list[tuple[str, object]]) -> None:
-    world = World()
+    world = TwoStacks()
     for what, how in events:
         happen(world, what, how)
     world.calm()
@@ -381,9 +392,9 @@ def test_however_often_the_spec_goes_there_and_back_it_ends_where_it_leads(step:
         assert world.stable.revision == world.wanted
 
 
-def come_to(step: Step, replicas: int = 2) -> World:
+def come_to(step: Step, replicas: int = 2) -> TwoStacks:
     """Revision `two` is released, and has come to this step."""
-    world = World(replicas=replicas)
+    world = TwoStacks(replicas=replicas)
     world.let_pass(40)
     world.wanted = "two"
     while world.state is None or world.state.step is not step:

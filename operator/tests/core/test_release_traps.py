@@ -23,7 +23,7 @@ STRIPPED = ("service", "color", "revision", "all")
 
 
 @dataclass
-class World(worlds.World):
+class TracedWorld(worlds.World):
     """led: where clients were led to after each write, whatever came next."""
 
     led: list[dict[str, str]] = field(default_factory=list)
@@ -34,7 +34,7 @@ class World(worlds.World):
             self.led.append(lead(self))
 
 
-def strip(world: World, key: str) -> None:
+def strip(world: TracedWorld, key: str) -> None:
     """As a server-side apply of a manager leaves it who takes the selector over and gives this key up."""
     spec = world.objects[SERVICE]["spec"]
     spec["selector"] = {k: v for k, v in spec["selector"].items() if key != "all" and not k.endswith(f"/{key}")}
@@ -47,7 +47,7 @@ def strip(world: World, key: str) -> None:
 @pytest.mark.parametrize("step", STEPS[1:])
 def test_a_stack_that_lost_its_labels_holds_no_release_up(step: str, color: str) -> None:
     def after(*, is_stripped: bool) -> tuple[dict[str, str], dict[str, int], Any]:
-        cr, world = body(GATED), World()
+        cr, world = body(GATED), TracedWorld()
         now = released(cr, world)
         cr = with_spec(cr, image="shop:2")
         now = released_until(cr, world, now, step)
@@ -68,7 +68,7 @@ def test_a_stack_that_lost_its_labels_holds_no_release_up(step: str, color: str)
 @pytest.mark.parametrize("key", STRIPPED)
 @pytest.mark.parametrize("step", STEPS)
 def test_a_stripped_selector_is_led_to_stable_whatever_the_step(step: str, key: str) -> None:
-    cr, world = body(GATED), World()
+    cr, world = body(GATED), TracedWorld()
     now, stable = released(cr, world), target(cr, "blue")
     cr = with_spec(cr, image="shop:2")
     if step:
@@ -87,7 +87,7 @@ def test_a_stripped_selector_is_led_to_stable_whatever_the_step(step: str, key: 
 
 @pytest.mark.parametrize("is_first", [True, False], ids=["first release", "beside what serves"])
 def test_clients_led_by_hand_to_a_version_are_led_away_before_its_pods_make_way_for_a_newer_one(is_first: bool) -> None:
-    cr, world = body(GATED), World()
+    cr, world = body(GATED), TracedWorld()
     now = NOW if is_first else released(cr, world)
     cr = cr if is_first else with_spec(cr, image="shop:2")
     now = released_until(cr, world, now, "Approval")
@@ -102,7 +102,7 @@ def test_clients_led_by_hand_to_a_version_are_led_away_before_its_pods_make_way_
 
 @pytest.mark.parametrize("key", STRIPPED)
 def test_a_selector_that_is_stripped_again_and_again_opens_no_gate(key: str) -> None:
-    cr, world = body(GATED), World()
+    cr, world = body(GATED), TracedWorld()
     now, stable = released(cr, world), target(cr, "blue")
     cr = with_spec(cr, image="shop:2")
     world.failing.add("smoke")
@@ -122,7 +122,7 @@ def test_a_selector_that_is_stripped_again_and_again_opens_no_gate(key: str) -> 
 
 
 def test_a_size_that_changes_at_every_look_neither_holds_a_release_up_nor_stops_the_stack_that_serves() -> None:
-    cr, world = body(GATED), World()
+    cr, world = body(GATED), TracedWorld()
     now = released(cr, world)
     asked = itertools.cycle((2, 5, 3, 7, 4))
     cr = with_spec(cr, image="shop:2")
@@ -144,7 +144,7 @@ def test_a_size_that_changes_at_every_look_neither_holds_a_release_up_nor_stops_
 
 
 def test_the_preview_leads_to_ready_pods_of_the_new_version_alone_and_to_nobody_once_it_is_none() -> None:
-    cr, world = body(GATED), World()
+    cr, world = body(GATED), TracedWorld()
     now = released(cr, world)
     for image, steps in (("shop:2", ("Preview", "VerifyBefore")), ("shop:3", ("Preview", "VerifyBefore", "Approval", "ScaleUp"))):
         cr = with_spec(cr, image=image)  # the second one while the first one is checked
@@ -162,7 +162,7 @@ def test_the_preview_leads_to_ready_pods_of_the_new_version_alone_and_to_nobody_
 
 
 def test_a_preview_whose_pods_are_not_ready_is_not_judged() -> None:
-    cr, world = body(GATED), World()
+    cr, world = body(GATED), TracedWorld()
     now = released(cr, world)
     cr = with_spec(cr, image="shop:2")
     world.dead.add("shop-green")
@@ -195,7 +195,7 @@ def judged(check: Manifest, status: Manifest) -> tuple[Manifest, set[str]]:
     """A service whose second version is checked once before its cutover, a quarter of an hour later, where every pod that checks ended like
     this; and the colours that clients were led to.
     """
-    cr, world, colors = body(SPEC), World(), set()
+    cr, world, colors = body(SPEC), TracedWorld(), set()
     now = released(cr, world)
     cr = with_spec(cr, image="shop:2", verify={"beforeCutover": [check]})
     for seconds in (0, 1, 2, 3, 4, 900, 901):
@@ -230,7 +230,7 @@ def test_a_load_that_proves_nothing_passes_nothing(status: Manifest, says: str) 
 
 
 def test_a_pod_that_ends_without_a_word_is_not_made_anew_at_once() -> None:
-    cr, world = body(SPEC), World()
+    cr, world = body(SPEC), TracedWorld()
     now = released(cr, world)
     cr = with_spec(cr, image="shop:2", verify={"beforeCutover": [LOAD]})
     now = released_until(cr, world, now, "VerifyBefore")
@@ -265,7 +265,7 @@ def test_a_command_that_ends_with_0_passes() -> None:
 # ---- a cluster that was restored, or built anew
 
 
-def watch(cr: Manifest, world: World, now: Any) -> None:
+def watch(cr: Manifest, world: TracedWorld, now: Any) -> None:
     """Lets 40 seconds pass. Where clients were led to by then stands in the world."""
     world.led.clear()
     for _ in range(40):
@@ -275,7 +275,7 @@ def watch(cr: Manifest, world: World, now: Any) -> None:
 
 
 def test_in_a_cluster_that_is_built_anew_nobody_is_led_to_a_version_that_was_not_checked() -> None:
-    cr, world = body(CHECKED), World()
+    cr, world = body(CHECKED), TracedWorld()
     world.failing.add("smoke")
     watch(cr, world, NOW)
     assert all(led == NOBODY for led in world.led)
@@ -285,7 +285,7 @@ def test_in_a_cluster_that_is_built_anew_nobody_is_led_to_a_version_that_was_not
 
 @pytest.mark.parametrize("is_stored", [True, False], ids=["revisions are kept", "revisions are lost"])
 def test_without_its_status_a_service_is_never_led_to_what_was_not_checked(is_stored: bool) -> None:
-    cr, world = body(CHECKED), World()
+    cr, world = body(CHECKED), TracedWorld()
     now, stable = released(cr, world), target(cr, "blue")
     cr = with_spec(cr, image="shop:2")
     world.failing.add("smoke")

@@ -5,6 +5,7 @@ A path is a tuple of steps: a string is a field of a map; an Item, an element of
 
 import json
 from collections.abc import Iterator, Set
+from functools import cache
 from typing import Any, NamedTuple
 
 Body = dict[str, Any]
@@ -193,8 +194,14 @@ def without_nulls(value: Any) -> Any:
     return [without_nulls(part) for part in value] if isinstance(value, list) else value
 
 
-def fields_v1(paths: set[Path]) -> Body:
+def fields_v1(paths: Set[Path]) -> Body:
     """The paths as metadata.managedFields[].fieldsV1 spells them."""
+    found: Body = copy(_fields_v1(frozenset(paths)))
+    return found
+
+
+@cache
+def _fields_v1(paths: frozenset[Path]) -> Body:
     root: Body = {}
     for path in sorted(paths, key=lambda p: tuple(map(_spelt, p))):
         node = root

@@ -94,7 +94,7 @@ def _entry(manager: Manager, owned: frozenset[Path], api_version: str, now: str)
         "apiVersion": api_version,
         "time": now,
         "fieldsType": "FieldsV1",
-        "fieldsV1": fields.fields_v1(set(owned)),
+        "fieldsV1": fields.fields_v1(owned),
     }
     return entry | {"subresource": manager.subresource} if manager.subresource else entry
 

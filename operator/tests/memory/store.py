@@ -1,8 +1,11 @@
 """The state of the in-memory cluster, and what a write does to it."""
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from operator import itemgetter
+from typing import Any
 
 from tests.memory import fields, rules
 from tests.memory.defaults import Defaulter
@@ -59,6 +62,16 @@ class Store:
     version: int = 1000
     born: int = 0
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Store":
+        """Another cluster that goes on from here. A body is never changed, only replaced: the two share those that they have in common."""
+        other = memo[id(self)] = copy.copy(self)
+        for name, value in vars(self).items():
+            if isinstance(value, dict | set):
+                setattr(other, name, value.copy())
+        other.objects = {this: replace(stored) for this, stored in self.objects.items()}
+        other.on_event = copy.deepcopy(self.on_event, memo)
+        return other
+
     def now(self) -> str:
         return self.today().strftime("%Y-%m-%dT%H:%M:%SZ")
 
@@ -80,7 +93,9 @@ class Store:
         return stored
 
     def bodies(self, kind: Kind, namespace: str | None) -> list[Body]:
-        return [stored.body for (name, ns, _), stored in sorted(self.objects.items()) if name == kind.name and namespace in (None, ns)]
+        """Those of a kind, by namespace and name."""
+        found = [(this, stored.body) for this, stored in self.objects.items() if this[0] == kind.name and namespace in (None, this[1])]
+        return [body for _, body in sorted(found, key=itemgetter(0))]
 
     # ---- writes
 

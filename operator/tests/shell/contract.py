@@ -22,7 +22,7 @@ ELSE = "00000000-0000-4000-8000-999999999999"
 
 
 @dataclass
-class World:
+class Scratch:
     """One server, a namespace in it, and a name that no other test uses."""
 
     api: ApiServer
@@ -58,7 +58,7 @@ class World:
         return await self.api.get(kind, self.namespace, self.name)
 
 
-Check = Callable[[World], Awaitable[None]]
+Check = Callable[[Scratch], Awaitable[None]]
 
 
 class Promises:
@@ -82,13 +82,13 @@ def sentence(check: Check) -> str:
 
 
 def hold_in_memory(check: Check) -> None:
-    asyncio.run(check(World(MemoryApiServer(["shop"]), "shop", "thing")))  # type: ignore[arg-type]
+    asyncio.run(check(Scratch(MemoryApiServer(["shop"]), "shop", "thing")))  # type: ignore[arg-type]
 
 
 def hold_on_a_cluster(check: Check, namespace: str) -> None:
     async def run() -> None:
         async with client() as api:
-            await check(World(api, namespace, f"t-{uuid.uuid4().hex[:12]}"))
+            await check(Scratch(api, namespace, f"t-{uuid.uuid4().hex[:12]}"))
 
     asyncio.run(run())
 

@@ -1,26 +1,46 @@
-"""Every case of an enumeration for `make test` or `make e2e`, and a few of them for `make check`, for which people wait."""
+"""Every case of an enumeration for `make test` or `make e2e`, and a few of them for `make check`, for which people wait.
 
-from collections.abc import Iterable
-from typing import Any
+Which few is chosen by the commit, see e2e.samples: over time all of them are.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import pytest
 from _pytest.mark import ParameterSet
 
-#: The sample of a slice: so many cases that a broken flow is seen at once, so few that nobody waits for them.
-_FIRST, _STRIDE = 3, 24
+from e2e.samples import number_of, seed
+
+T = TypeVar("T")
+
+#: One case of so many is in the sample of an enumeration: a broken flow is seen at once, and nobody waits for it.
+STRIDE = 24
 #: The same of cases that are tests of their own.
 _ONE_OF = 7
 
 
-def turns(parts: int, *, at: pytest.MarkDecorator = pytest.mark.exhaustive) -> list[ParameterSet]:
-    """Values for `parametrize`: slices that share out all cases among parts, marked with `at`, and one that samples them.
+class Turn(NamedTuple):
+    """Each stride-th case, from the first-th on, both counted from 0."""
 
-    Example: turns(2) -> slice(3, None, 24), slice(0, None, 2), slice(1, None, 2)
+    first: int
+    stride: int
+
+    def of(self, cases: Sequence[T], *, least: int = 0) -> Sequence[T]:
+        """Those of the cases whose turn it is, one at least. least: where the last ones need not be there, how many are for sure."""
+        return cases[self.first % min(self.stride, least or len(cases)) :: self.stride]
+
+
+def turns(parts: int, *, at: pytest.MarkDecorator = pytest.mark.exhaustive, one_of: int = STRIDE) -> list[ParameterSet]:
+    """Values for `parametrize`: parts that share out all cases, marked with `at`, and one that samples them, one of so many.
+
+    Example: turns(2) -> Turn(17, 24) at some commit, Turn(0, 2), Turn(1, 2)
     """
-    whole = [pytest.param(slice(n, None, parts), id=f"part {n + 1}", marks=at) for n in range(parts)]
-    return [pytest.param(slice(_FIRST, None, _STRIDE), id="sample"), *whole]
+    whole = [pytest.param(Turn(n, parts), id=f"part {n + 1}", marks=at) for n in range(parts)]
+    return [pytest.param(Turn(number_of(seed()) % one_of, one_of), id="sample"), *whole]
 
 
 def one_of_seven(cases: Iterable[tuple[Any, ...]]) -> list[ParameterSet]:
     """The cases as values for `parametrize`, of which all but each seventh are marked `exhaustive`."""
-    return [pytest.param(*case, marks=[] if n % _ONE_OF == 0 else pytest.mark.exhaustive) for n, case in enumerate(cases)]
+    known = list(cases)
+    chosen = number_of(seed()) % min(_ONE_OF, len(known))
+    return [pytest.param(*case, marks=[] if n % _ONE_OF == chosen else pytest.mark.exhaustive) for n, case in enumerate(known)]

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import copy
 import random
 from collections import Counter
 from collections.abc import Callable
@@ -116,7 +117,7 @@ def today() -> datetime:
     return EPOCH + timedelta(seconds=virtual_time.now())
 
 
-class World:
+class OperatorWorld:
     """A cluster, the operator on it (restarted at once when it is killed), and the people who use it."""
 
     def __init__(self) -> None:
@@ -130,7 +131,14 @@ class World:
         self.policy = POLICY
         self.operators: list[Operator] = []
 
-    async def play(self, *steps: Callable[["World"], Any], is_enough: Callable[[], bool] = lambda: False) -> int:
+    def __deepcopy__(self, memo: dict[int, Any]) -> "OperatorWorld":
+        """Another world that goes on from here, with all who look at it. No operator has run in it yet."""
+        other = memo[id(self)] = copy.copy(self)
+        other.operators = []
+        vars(other).update({name: copy.deepcopy(value, memo) for name, value in vars(self).items() if name != "operators"})
+        return other
+
+    async def play(self, *steps: Callable[["OperatorWorld"], Any], is_enough: Callable[[], bool] = lambda: False) -> int:
         """Does the steps one after the other, each until the world is quiet, until `is_enough`. How many were done."""
         supervisor = asyncio.create_task(self._supervise())
         done = 0
@@ -236,23 +244,23 @@ def service(**spec: Any) -> Body:
     }
 
 
-async def create(world: World) -> None:
+async def create(world: OperatorWorld) -> None:
     """A team makes a service, without saying how many replicas."""
     await world.people.create(HARDENED_SERVICE, service())
 
 
-async def edit(world: World) -> None:
+async def edit(world: OperatorWorld) -> None:
     """A new version with other files, and more pods."""
     spec = service(image="web:2", files=[{"mountPath": "/etc/web", "data": {"a.toml": "x = 2"}}], replicas=3)["spec"]
     await world.people.merge_patch(HARDENED_SERVICE, "shop", "web", {"spec": spec})
 
 
-async def retire_ports(world: World) -> None:
+async def retire_ports(world: OperatorWorld) -> None:
     """The service becomes a worker."""
     await world.people.merge_patch(HARDENED_SERVICE, "shop", "web", {"spec": {"ports": None}})
 
 
-async def recreate(world: World) -> None:
+async def recreate(world: OperatorWorld) -> None:
     """Deleted, and at once made again under the same name."""
     live = await world.people.get(HARDENED_SERVICE, "shop", "web")
     await world.people.delete(HARDENED_SERVICE, "shop", "web", uid=live["metadata"]["uid"])
@@ -268,15 +276,15 @@ RELEASED = {
 }
 
 
-async def create_released(world: World) -> None:
+async def create_released(world: OperatorWorld) -> None:
     """A team makes a service that is released blue-green."""
     await world.people.create(HARDENED_SERVICE, service(**RELEASED))
 
 
-def release(image: str, **more: Any) -> Callable[[World], Any]:
+def release(image: str, **more: Any) -> Callable[[OperatorWorld], Any]:
     """A new version."""
 
-    async def edit(world: World) -> None:
+    async def edit(world: OperatorWorld) -> None:
         spec = {**service(**RELEASED)["spec"], "image": image, "files": [{"mountPath": "/etc/web", "data": {"a": image}}], **more}
         await world.people.merge_patch(HARDENED_SERVICE, "shop", "web", {"spec": spec})
 
@@ -288,10 +296,10 @@ RELEASES = (create_released, release("web:2"), release("dead:1"), release("doome
 FLOW = (create, edit, retire_ports, recreate)
 
 
-def asks(action: str, name: str = "a", **spec: Any) -> Callable[[World], Any]:
+def asks(action: str, name: str = "a", **spec: Any) -> Callable[[OperatorWorld], Any]:
     """Somebody makes an action."""
 
-    async def make(world: World) -> None:
+    async def make(world: OperatorWorld) -> None:
         manifest = {
             "apiVersion": "hardened.dev/v1alpha1",
             "kind": "HardenedServiceAction",

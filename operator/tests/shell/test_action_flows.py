@@ -7,19 +7,19 @@ from typing import Any
 import pytest
 from tests.memory.api_server import Call
 from tests.shell import virtual_time
-from tests.shell.enumerations import turns
-from tests.shell.operator_world import RELEASED, World, asks, create_released, release, service
+from tests.shell.enumerations import Turn, turns
+from tests.shell.operator_world import RELEASED, OperatorWorld, asks, create_released, release, service
 from tests.shell.test_release_flows import Watchman
 from tests.shell.test_rollback_flows import end_the_same
 
 from hardened.errors import ApiFailure, LookAgain, Refused, Vanished
 from hardened.shell.kinds import HARDENED_SERVICE, HARDENED_SERVICE_ACTION
 
-Step = Callable[[World], Any]
+Step = Callable[[OperatorWorld], Any]
 MANUAL = {"release": {**RELEASED["release"], "promotion": "Manual"}}
 
 
-async def create_manual(world: World) -> None:
+async def create_manual(world: OperatorWorld) -> None:
     """A team makes a service whose releases a person promotes."""
     await world.people.create(HARDENED_SERVICE, service(**{**RELEASED, **MANUAL}))
 
@@ -27,18 +27,18 @@ async def create_manual(world: World) -> None:
 def names_wanted(action: str, name: str, **spec: Any) -> Step:
     """Somebody makes an action on the revision of the release at work, else on the one that is pinned."""
 
-    async def make(world: World) -> None:
+    async def make(world: OperatorWorld) -> None:
         status = world.server.all(HARDENED_SERVICE)[0]["status"]
         await asks(action, name, revision=(status.get("release") or status["pin"])["revision"], **spec)(world)
 
     return make
 
 
-def played(*steps: Step) -> tuple[World, list[str]]:
+def played(*steps: Step) -> tuple[OperatorWorld, list[str]]:
     """The world after these steps, and the phases of the service after each."""
 
-    async def play() -> tuple[World, list[str]]:
-        world, phases = World(), []
+    async def play() -> tuple[OperatorWorld, list[str]]:
+        world, phases = OperatorWorld(), []
         watchman = Watchman(world)
         for step in steps:
             await world.play(step)
@@ -49,12 +49,12 @@ def played(*steps: Step) -> tuple[World, list[str]]:
     return virtual_time.run(play())
 
 
-def phases_of(world: World) -> dict[str, str]:
+def phases_of(world: OperatorWorld) -> dict[str, str]:
     """What each action says of itself."""
     return {a["metadata"]["name"]: (a.get("status") or {}).get("phase", "") for a in world.server.all(HARDENED_SERVICE_ACTION)}
 
 
-def serving(world: World) -> str:
+def serving(world: OperatorWorld) -> str:
     """The image that clients are led to."""
     return str(world.server.all(HARDENED_SERVICE)[0]["status"]["serving"]["image"])
 
@@ -78,7 +78,7 @@ def test_a_release_waits_for_its_promotion_and_an_abort_rejects_it_until_it_is_r
     ],
 )
 @pytest.mark.parametrize("turn", turns(1))
-def test_killed_at_any_write_of_it_it_ends_the_same(steps: tuple[Step, ...], turn: slice) -> None:
+def test_killed_at_any_write_of_it_it_ends_the_same(steps: tuple[Step, ...], turn: Turn) -> None:
     end_the_same(steps, turn)
 
 
@@ -94,7 +94,7 @@ def test_a_wrong_reply_to_what_an_action_is_told_is_made_up_for(nth: int, error:
             if left == 0:
                 raise error
 
-    def rolls_back(world: World) -> Any:
+    def rolls_back(world: OperatorWorld) -> Any:
         world.server.before = strike
         return asks("Rollback")(world)
 
@@ -109,7 +109,7 @@ def test_one_that_may_not_be_answered_keeps_no_other_one_waiting() -> None:
         if call.kind == HARDENED_SERVICE_ACTION and call.name == "a" and call.is_write and call.verb != "create":
             raise Refused("denied by a policy", status=403, reason="Forbidden")
 
-    def pauses(world: World) -> Any:
+    def pauses(world: OperatorWorld) -> Any:
         world.server.before = deny
         return asks("Pause", "a")(world)
 
@@ -137,7 +137,7 @@ def test_a_rollback_under_live_traffic_leads_back_at_once() -> None:
 
 
 def test_an_action_that_is_kept_in_git_runs_once_and_goes_after_its_time() -> None:
-    async def an_hour(world: World) -> None:
+    async def an_hour(world: OperatorWorld) -> None:
         await asyncio.sleep(3600)
 
     world, _ = played(create_released, release("web:2"), asks("Rollback", ttl="1m"), an_hour)
@@ -151,7 +151,7 @@ def test_an_action_that_is_kept_in_git_runs_once_and_goes_after_its_time() -> No
 
 
 def test_an_action_without_its_service_is_refused_after_a_while_and_one_that_cannot_be_read_at_once() -> None:
-    async def minutes(world: World) -> None:
+    async def minutes(world: OperatorWorld) -> None:
         await asyncio.sleep(400)
 
     world, _ = played(create_released, asks("Rollback", "a", service="other"), asks("Restore", "b"), minutes)
@@ -159,13 +159,13 @@ def test_an_action_without_its_service_is_refused_after_a_while_and_one_that_can
 
 
 def test_an_action_goes_with_its_service() -> None:
-    async def delete(world: World) -> None:
+    async def delete(world: OperatorWorld) -> None:
         live = await world.people.get(HARDENED_SERVICE, "shop", "web")
         await world.people.delete(HARDENED_SERVICE, "shop", "web", uid=live["metadata"]["uid"])
         world.server.collect_garbage()
 
-    async def play() -> World:
-        world = World()
+    async def play() -> OperatorWorld:
+        world = OperatorWorld()
         await world.play(create_released, asks("Pause"), delete)
         return world
 

@@ -1,7 +1,7 @@
 """What the code relies on from an API server: server-side apply, and what it does to the smaller kinds."""
 
 import pytest
-from tests.shell.contract import ELSE, Check, Promises, World, hold_in_memory, hold_on_a_cluster, is_kind, raised
+from tests.shell.contract import ELSE, Check, Promises, Scratch, hold_in_memory, hold_on_a_cluster, is_kind, raised
 
 from hardened.errors import LookAgain, Refused, Vanished
 from hardened.shell.api_server import Body
@@ -14,7 +14,7 @@ promise = Promises()
 
 
 @promise
-async def an_apply_makes_and_then_updates(w: World) -> None:
+async def an_apply_makes_and_then_updates(w: Scratch) -> None:
     made = await w.api.apply(CONFIG_MAP, w.config_map({"a": "1"}), force=False)
     updated = await w.api.apply(CONFIG_MAP, w.config_map({"a": "2"}), force=False)
     assert updated["metadata"]["uid"] == made["metadata"]["uid"]
@@ -23,14 +23,14 @@ async def an_apply_makes_and_then_updates(w: World) -> None:
 
 
 @promise
-async def an_apply_that_changes_nothing_keeps_the_resource_version(w: World) -> None:
+async def an_apply_that_changes_nothing_keeps_the_resource_version(w: Scratch) -> None:
     made = await w.api.apply(CONFIG_MAP, w.config_map({"a": "1"}, labels={"x": "y"}), force=True)
     again = await w.api.apply(CONFIG_MAP, w.config_map({"a": "1"}, labels={"x": "y"}), force=True)
     assert again == made
 
 
 @promise
-async def an_apply_gives_up_what_it_no_longer_names(w: World) -> None:
+async def an_apply_gives_up_what_it_no_longer_names(w: Scratch) -> None:
     await w.api.apply(CONFIG_MAP, w.config_map({"a": "1", "b": "2"}, labels={"x": "y"}, annotations={"n": "1"}), force=True)
     left = await w.api.apply(CONFIG_MAP, w.config_map({"a": "1"}, annotations={"m": "1"}), force=True)
     assert left["data"] == {"a": "1"}
@@ -39,7 +39,7 @@ async def an_apply_gives_up_what_it_no_longer_names(w: World) -> None:
 
 
 @promise
-async def an_apply_leaves_what_others_added(w: World) -> None:
+async def an_apply_leaves_what_others_added(w: Scratch) -> None:
     await w.api.apply(CONFIG_MAP, w.config_map({"a": "1"}), force=True)
     await w.api.merge_patch(CONFIG_MAP, w.namespace, w.name, {"data": {"theirs": "1"}, "metadata": {"annotations": {"note": "hi"}}})
     kept = await w.api.apply(CONFIG_MAP, w.config_map({"a": "2"}), force=True)
@@ -48,7 +48,7 @@ async def an_apply_leaves_what_others_added(w: World) -> None:
 
 
 @promise
-async def an_apply_conflicts_with_another_owner_unless_forced(w: World) -> None:
+async def an_apply_conflicts_with_another_owner_unless_forced(w: Scratch) -> None:
     # Who creates or patches is another manager than who applies, even under one name.
     await w.api.create(CONFIG_MAP, w.config_map({"a": "theirs"}))
     assert is_kind(await raised(w.api.apply(CONFIG_MAP, w.config_map({"a": "ours"}), force=False)), LookAgain, 409, "Conflict")
@@ -57,7 +57,7 @@ async def an_apply_conflicts_with_another_owner_unless_forced(w: World) -> None:
 
 
 @promise
-async def an_apply_of_an_equal_value_shares_it(w: World) -> None:
+async def an_apply_of_an_equal_value_shares_it(w: Scratch) -> None:
     await w.api.create(CONFIG_MAP, w.config_map({"a": "1"}))
     await w.api.apply(CONFIG_MAP, w.config_map({"a": "1", "b": "1"}), force=False)
     # What two own stays when one of them gives it up.
@@ -65,7 +65,7 @@ async def an_apply_of_an_equal_value_shares_it(w: World) -> None:
 
 
 @promise
-async def an_apply_with_the_uid_of_another_object_is_not_taken(w: World) -> None:
+async def an_apply_with_the_uid_of_another_object_is_not_taken(w: Scratch) -> None:
     made = await w.api.apply(CONFIG_MAP, w.config_map({"a": "1"}), force=True)
     error = await raised(w.api.apply(CONFIG_MAP, w.config_map({"a": "2"}, uid=ELSE), force=True))
     assert isinstance(error, LookAgain)
@@ -73,13 +73,13 @@ async def an_apply_with_the_uid_of_another_object_is_not_taken(w: World) -> None
 
 
 @promise
-async def an_apply_with_a_uid_never_makes_an_object(w: World) -> None:
+async def an_apply_with_a_uid_never_makes_an_object(w: Scratch) -> None:
     assert is_kind(await raised(w.api.apply(CONFIG_MAP, w.config_map({}, uid=ELSE), force=True)), LookAgain, 409, "Conflict")
     assert is_kind(await raised(w.now(CONFIG_MAP)), Vanished, 404, "NotFound")
 
 
 @promise
-async def an_apply_with_a_resource_version_is_a_compare_and_swap(w: World) -> None:
+async def an_apply_with_a_resource_version_is_a_compare_and_swap(w: Scratch) -> None:
     made = await w.api.apply(CONFIG_MAP, w.config_map({"a": "1"}), force=True)
     version = made["metadata"]["resourceVersion"]
     await w.api.apply(CONFIG_MAP, w.config_map({"a": "2"}, resourceVersion=version), force=True)
@@ -88,18 +88,18 @@ async def an_apply_with_a_resource_version_is_a_compare_and_swap(w: World) -> No
 
 
 @promise
-async def an_apply_with_a_resource_version_alone_makes_what_is_gone(w: World) -> None:
+async def an_apply_with_a_resource_version_alone_makes_what_is_gone(w: Scratch) -> None:
     assert (await w.api.apply(CONFIG_MAP, w.config_map({"a": "1"}, resourceVersion="1"), force=True))["data"] == {"a": "1"}
 
 
 @promise
-async def text_beyond_ascii_survives_an_apply(w: World) -> None:
+async def text_beyond_ascii_survives_an_apply(w: Scratch) -> None:
     text = '\U0001f680 é \x85 \u2028 \x7f \ufeff \x01 \\ud83d " \t\n end'
     assert (await w.api.apply(CONFIG_MAP, w.config_map({"a": text}), force=True))["data"] == {"a": text}
 
 
 @promise
-async def a_malformed_apply_is_refused(w: World) -> None:
+async def a_malformed_apply_is_refused(w: Scratch) -> None:
     assert is_kind(await raised(w.api.apply(CONFIG_MAP, {"metadata": w.meta()}, force=True)), Refused, 400, "BadRequest")
     body = w.config_map({}, managedFields=[{"manager": "someone"}])
     assert is_kind(await raised(w.api.apply(CONFIG_MAP, body, force=True)), Refused, 400, "BadRequest")
@@ -107,7 +107,7 @@ async def a_malformed_apply_is_refused(w: World) -> None:
 
 
 @promise
-async def what_does_not_fit_the_schema_is_refused(w: World) -> None:
+async def what_does_not_fit_the_schema_is_refused(w: Scratch) -> None:
     assert isinstance(await raised(w.api.apply(CONFIG_MAP, w.config_map({"a": 1}), force=True)), Refused)  # type: ignore[dict-item]
     assert isinstance(await raised(w.api.apply(CONFIG_MAP, w.config_map({}) | {"dat": {}}, force=True)), Refused)
 
@@ -116,7 +116,7 @@ async def what_does_not_fit_the_schema_is_refused(w: World) -> None:
 
 
 @promise
-async def a_service_gets_its_address_and_keeps_it(w: World) -> None:
+async def a_service_gets_its_address_and_keeps_it(w: Scratch) -> None:
     made = await w.api.apply(SERVICE, w.service({"name": "http", "port": 80}), force=True)
     spec = made["spec"]
     assert spec["ports"] == [{"name": "http", "port": 80, "protocol": "TCP", "targetPort": 80}]
@@ -130,7 +130,7 @@ async def a_service_gets_its_address_and_keeps_it(w: World) -> None:
 
 
 @promise
-async def a_service_changes_its_type(w: World) -> None:
+async def a_service_changes_its_type(w: Scratch) -> None:
     async def typed(**spec: str) -> Body:
         body = w.service({"name": "http", "port": 80})
         body["spec"] |= spec
@@ -146,7 +146,7 @@ async def a_service_changes_its_type(w: World) -> None:
 
 
 @promise
-async def a_service_never_becomes_headless_nor_ceases_to_be(w: World) -> None:
+async def a_service_never_becomes_headless_nor_ceases_to_be(w: Scratch) -> None:
     plain = w.service({"name": "http", "port": 80})
     headless = plain | {"spec": plain["spec"] | {"clusterIP": "None"}}
     await w.api.apply(SERVICE, headless, force=True)
@@ -157,7 +157,7 @@ async def a_service_never_becomes_headless_nor_ceases_to_be(w: World) -> None:
 
 
 @promise
-async def a_services_selector_is_replaced_as_a_whole(w: World) -> None:
+async def a_services_selector_is_replaced_as_a_whole(w: Scratch) -> None:
     await w.api.apply(SERVICE, w.service({"port": 80}), force=True)
     body = w.service({"port": 80})
     body["spec"]["selector"] = {"color": "green"}
@@ -165,7 +165,7 @@ async def a_services_selector_is_replaced_as_a_whole(w: World) -> None:
 
 
 @promise
-async def a_controller_revisions_data_is_kept_and_never_changes(w: World) -> None:
+async def a_controller_revisions_data_is_kept_and_never_changes(w: Scratch) -> None:
     data = {"template": {"list": [1, {"a": None}], "float": 0.5}}
     await w.api.apply(CONTROLLER_REVISION, w.controller_revision(data), force=True)
     assert (await w.now(CONTROLLER_REVISION))["data"]["template"]["float"] == 0.5
@@ -174,7 +174,7 @@ async def a_controller_revisions_data_is_kept_and_never_changes(w: World) -> Non
 
 
 @promise
-async def an_immutable_config_map_does_not_change(w: World) -> None:
+async def an_immutable_config_map_does_not_change(w: Scratch) -> None:
     await w.api.apply(CONFIG_MAP, w.config_map({"a": "1"}) | {"immutable": True}, force=True)
     assert is_kind(
         await raised(w.api.apply(CONFIG_MAP, w.config_map({"a": "2"}) | {"immutable": True}, force=True)), Refused, 422, "Invalid"
@@ -182,7 +182,7 @@ async def an_immutable_config_map_does_not_change(w: World) -> None:
 
 
 @promise
-async def what_is_tried_is_not_made_and_is_refused_as_it_would_be(w: World) -> None:
+async def what_is_tried_is_not_made_and_is_refused_as_it_would_be(w: Scratch) -> None:
     await w.api.try_out(CONFIG_MAP, w.config_map({"a": "1"}))
     assert is_kind(await raised(w.now(CONFIG_MAP)), Vanished, 404, "NotFound")
     wrong = w.service({"port": 80})

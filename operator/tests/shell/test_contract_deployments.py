@@ -1,7 +1,7 @@
 """What the code relies on from an API server: Deployments are defaulted and merged; scale and status are written apart from the rest."""
 
 import pytest
-from tests.shell.contract import ELSE, Check, Promises, World, hold_in_memory, hold_on_a_cluster, is_kind, raised
+from tests.shell.contract import ELSE, Check, Promises, Scratch, hold_in_memory, hold_on_a_cluster, is_kind, raised
 
 from hardened.errors import LookAgain, Refused, Vanished
 from hardened.shell.api_server import Body
@@ -14,7 +14,7 @@ promise = Promises()
 
 
 @promise
-async def a_deployment_gets_its_defaults_and_they_belong_to_nobody(w: World) -> None:
+async def a_deployment_gets_its_defaults_and_they_belong_to_nobody(w: Scratch) -> None:
     container = {
         "name": "web",
         "image": "web:1",
@@ -69,7 +69,7 @@ async def a_deployment_gets_its_defaults_and_they_belong_to_nobody(w: World) -> 
 
 
 @promise
-async def probes_and_volumes_get_their_defaults(w: World) -> None:
+async def probes_and_volumes_get_their_defaults(w: Scratch) -> None:
     container = {
         "name": "web",
         "image": "web@sha256:" + "0" * 64,
@@ -101,7 +101,7 @@ async def probes_and_volumes_get_their_defaults(w: World) -> None:
 
 
 @promise
-async def containers_merge_by_name_and_their_fields_are_given_up_one_by_one(w: World) -> None:
+async def containers_merge_by_name_and_their_fields_are_given_up_one_by_one(w: Scratch) -> None:
     env = [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}]
     first = w.deployment({"name": "web", "image": "web:1", "env": env, "command": ["a", "b"]}, {"name": "side", "image": "side:1"})
     await w.api.apply(DEPLOYMENT, first, force=True)
@@ -111,7 +111,7 @@ async def containers_merge_by_name_and_their_fields_are_given_up_one_by_one(w: W
 
 
 @promise
-async def generation_moves_with_the_spec_and_the_annotations_of_a_deployment(w: World) -> None:
+async def generation_moves_with_the_spec_and_the_annotations_of_a_deployment(w: Scratch) -> None:
     async def generation(body: Body) -> int:
         return int((await w.api.apply(DEPLOYMENT, body, force=True))["metadata"]["generation"])
 
@@ -123,7 +123,7 @@ async def generation_moves_with_the_spec_and_the_annotations_of_a_deployment(w: 
 
 
 @promise
-async def a_defaulted_field_is_left_when_it_comes_to_be_forbidden(w: World) -> None:
+async def a_defaulted_field_is_left_when_it_comes_to_be_forbidden(w: Scratch) -> None:
     await w.api.apply(DEPLOYMENT, w.deployment(), force=True)
     body = w.deployment()
     body["spec"]["strategy"] = {"type": "Recreate"}
@@ -131,7 +131,7 @@ async def a_defaulted_field_is_left_when_it_comes_to_be_forbidden(w: World) -> N
 
 
 @promise
-async def an_invalid_deployment_is_refused(w: World) -> None:
+async def an_invalid_deployment_is_refused(w: Scratch) -> None:
     body = w.deployment()
     body["spec"]["selector"] = {"matchLabels": {"app": "another"}}
     assert is_kind(await raised(w.api.apply(DEPLOYMENT, body, force=True)), Refused, 422, "Invalid")
@@ -140,7 +140,7 @@ async def an_invalid_deployment_is_refused(w: World) -> None:
 
 
 @promise
-async def a_struct_that_nobody_holds_any_more_goes_with_its_defaults(w: World) -> None:
+async def a_struct_that_nobody_holds_any_more_goes_with_its_defaults(w: Scratch) -> None:
     probe = {"httpGet": {"path": "/ready", "port": 80}, "periodSeconds": 3, "timeoutSeconds": 2}
     limits = {"limits": {"cpu": "1"}}
     hook = {"preStop": {"sleep": {"seconds": 3}}}
@@ -156,7 +156,7 @@ async def a_struct_that_nobody_holds_any_more_goes_with_its_defaults(w: World) -
 
 
 @promise
-async def an_element_of_a_list_goes_even_if_another_holds_a_field_of_it(w: World) -> None:
+async def an_element_of_a_list_goes_even_if_another_holds_a_field_of_it(w: Scratch) -> None:
     web, side = {"name": "web", "image": "web:1"}, {"name": "side", "image": "side:1"}
     await w.api.apply(DEPLOYMENT, w.deployment(web, side), force=True)
     theirs = {"spec": {"template": {"spec": {"containers": [web, side | {"workingDir": "/x"}]}}}}
@@ -166,7 +166,7 @@ async def an_element_of_a_list_goes_even_if_another_holds_a_field_of_it(w: World
 
 
 @promise
-async def a_volume_changes_its_source(w: World) -> None:
+async def a_volume_changes_its_source(w: Scratch) -> None:
     async def volumes(source: Body) -> Body:
         body = w.deployment({"name": "web", "image": "web:1", "volumeMounts": [{"name": "v", "mountPath": "/v"}]})
         body["spec"]["template"]["spec"]["volumes"] = [{"name": "v", **source}]
@@ -179,7 +179,7 @@ async def a_volume_changes_its_source(w: World) -> None:
 
 
 @promise
-async def a_strategy_that_we_applied_can_be_changed(w: World) -> None:
+async def a_strategy_that_we_applied_can_be_changed(w: Scratch) -> None:
     async def strategy(value: Body) -> Body:
         body = w.deployment()
         body["spec"]["strategy"] = value
@@ -195,7 +195,7 @@ async def a_strategy_that_we_applied_can_be_changed(w: World) -> None:
 
 
 @promise
-async def a_scale_takes_the_replicas_and_nothing_else(w: World) -> None:
+async def a_scale_takes_the_replicas_and_nothing_else(w: Scratch) -> None:
     def paused(image: str, replicas: int | None) -> Body:
         body = w.deployment({"name": "web", "image": image}, replicas=replicas)
         body["spec"]["paused"] = True  # no pods on the real cluster
@@ -213,7 +213,7 @@ async def a_scale_takes_the_replicas_and_nothing_else(w: World) -> None:
 
 
 @promise
-async def a_scale_of_what_has_changed_since_is_a_conflict(w: World) -> None:
+async def a_scale_of_what_has_changed_since_is_a_conflict(w: Scratch) -> None:
     made = await w.api.apply(DEPLOYMENT, w.deployment(replicas=0), force=True)
     await w.api.merge_patch(DEPLOYMENT, w.namespace, w.name, {"metadata": {"annotations": {"touched": "yes"}}})
     stale = w.api.set_scale(DEPLOYMENT, w.namespace, w.name, 1, resource_version=made["metadata"]["resourceVersion"])
@@ -222,7 +222,7 @@ async def a_scale_of_what_has_changed_since_is_a_conflict(w: World) -> None:
 
 
 @promise
-async def a_scale_to_zero_leaves_the_replicas_to_nobody(w: World) -> None:
+async def a_scale_to_zero_leaves_the_replicas_to_nobody(w: Scratch) -> None:
     await w.api.apply(DEPLOYMENT, w.deployment(replicas=1), force=True)
     await w.api.set_scale(DEPLOYMENT, w.namespace, w.name, 0)
     assert (await w.now(DEPLOYMENT))["spec"]["replicas"] == 0
@@ -231,13 +231,13 @@ async def a_scale_to_zero_leaves_the_replicas_to_nobody(w: World) -> None:
 
 
 @promise
-async def replicas_that_only_we_applied_fall_to_the_default_when_given_up(w: World) -> None:
+async def replicas_that_only_we_applied_fall_to_the_default_when_given_up(w: Scratch) -> None:
     await w.api.apply(DEPLOYMENT, w.deployment(replicas=0), force=True)
     assert (await w.api.apply(DEPLOYMENT, w.deployment(replicas=None), force=True))["spec"]["replicas"] == 1
 
 
 @promise
-async def a_status_is_written_by_its_subresource_alone(w: World) -> None:
+async def a_status_is_written_by_its_subresource_alone(w: Scratch) -> None:
     body = w.deployment(replicas=0) | {"status": {"collisionCount": 7}}
     made = await w.api.apply(DEPLOYMENT, body, force=True)
     assert "collisionCount" not in made.get("status", {})
@@ -250,7 +250,7 @@ async def a_status_is_written_by_its_subresource_alone(w: World) -> None:
 
 
 @promise
-async def the_status_of_a_custom_resource_is_held_to_its_version_and_not_to_its_uid(w: World) -> None:
+async def the_status_of_a_custom_resource_is_held_to_its_version_and_not_to_its_uid(w: Scratch) -> None:
     head = {"apiVersion": HARDENED_SERVICE.api_version, "kind": HARDENED_SERVICE.name}
     made = await w.api.create(HARDENED_SERVICE, {**head, "metadata": w.meta(), "spec": {"image": "web:1", "suspend": True}})
     said = {"status": {"phase": "Suspended"}}
@@ -266,7 +266,7 @@ async def the_status_of_a_custom_resource_is_held_to_its_version_and_not_to_its_
 
 
 @promise
-async def a_kind_without_the_subresource_has_none(w: World) -> None:
+async def a_kind_without_the_subresource_has_none(w: Scratch) -> None:
     await w.api.apply(CONFIG_MAP, w.config_map({}), force=True)
     assert is_kind(await raised(w.api.apply_status(CONFIG_MAP, w.config_map({}))), Vanished, 404, "NotFound")
     assert is_kind(await raised(w.api.set_scale(CONFIG_MAP, w.namespace, w.name, 1)), Vanished, 404, "NotFound")

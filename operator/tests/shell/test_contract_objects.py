@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from tests.memory.api_server import MemoryApiServer
-from tests.shell.contract import ELSE, Check, Promises, World, client, hold_in_memory, hold_on_a_cluster, is_kind, raised
+from tests.shell.contract import ELSE, Check, Promises, Scratch, client, hold_in_memory, hold_on_a_cluster, is_kind, raised
 
 from hardened.errors import ApiFailure, LookAgain, Refused, Vanished
 from hardened.failures import EXCEEDED_QUOTA, NAMESPACE_TERMINATING
@@ -19,7 +19,7 @@ promise = Promises()
 
 
 @promise
-async def create_makes_an_object_once(w: World) -> None:
+async def create_makes_an_object_once(w: Scratch) -> None:
     made = await w.api.create(CONFIG_MAP, w.config_map({"a": "1"}))
     assert made["metadata"]["uid"]
     assert made["metadata"]["resourceVersion"].isdecimal()
@@ -28,7 +28,7 @@ async def create_makes_an_object_once(w: World) -> None:
 
 
 @promise
-async def what_is_not_there_has_vanished(w: World) -> None:
+async def what_is_not_there_has_vanished(w: Scratch) -> None:
     assert is_kind(await raised(w.now(CONFIG_MAP)), Vanished, 404, "NotFound")
     assert is_kind(await raised(w.api.update(CONFIG_MAP, w.config_map({}))), Vanished, 404, "NotFound")
     assert is_kind(await raised(w.api.merge_patch(CONFIG_MAP, w.namespace, w.name, {})), Vanished, 404, "NotFound")
@@ -39,14 +39,14 @@ async def what_is_not_there_has_vanished(w: World) -> None:
 
 
 @promise
-async def a_namespace_that_is_not_there_has_vanished(w: World) -> None:
+async def a_namespace_that_is_not_there_has_vanished(w: Scratch) -> None:
     body = w.config_map({})
     body["metadata"]["namespace"] = f"{w.name}-nowhere"
     assert is_kind(await raised(w.api.apply(CONFIG_MAP, body, force=True)), Vanished, 404, "NotFound")
 
 
 @promise
-async def a_put_is_a_compare_and_swap(w: World) -> None:
+async def a_put_is_a_compare_and_swap(w: Scratch) -> None:
     first = await w.api.create(LEASE, w.lease("a"))
     second = await w.api.update(LEASE, first | {"spec": first["spec"] | {"holderIdentity": "b"}})
     assert second["metadata"]["resourceVersion"] != first["metadata"]["resourceVersion"]
@@ -55,7 +55,7 @@ async def a_put_is_a_compare_and_swap(w: World) -> None:
 
 
 @promise
-async def a_put_of_a_lease_names_its_version_or_makes_it(w: World) -> None:
+async def a_put_of_a_lease_names_its_version_or_makes_it(w: Scratch) -> None:
     made = await w.api.update(LEASE, w.lease("a"))
     assert is_kind(await raised(w.api.update(LEASE, w.lease("b"))), Refused, 422, "Invalid")
     await w.api.delete(LEASE, w.namespace, w.name, uid=made["metadata"]["uid"])
@@ -63,14 +63,14 @@ async def a_put_of_a_lease_names_its_version_or_makes_it(w: World) -> None:
 
 
 @promise
-async def a_merge_patch_lays_over_and_null_removes(w: World) -> None:
+async def a_merge_patch_lays_over_and_null_removes(w: Scratch) -> None:
     await w.api.create(CONFIG_MAP, w.config_map({"a": "1", "b": "2"}))
     patched = await w.api.merge_patch(CONFIG_MAP, w.namespace, w.name, {"data": {"a": None, "c": "3"}})
     assert patched["data"] == {"b": "2", "c": "3"}
 
 
 @promise
-async def a_lists_selector_is_honoured_and_items_say_what_they_are(w: World) -> None:
+async def a_lists_selector_is_honoured_and_items_say_what_they_are(w: Scratch) -> None:
     for number in range(5):
         body = w.config_map({}, labels={"of": w.name, "number": str(number)})
         body["metadata"]["name"] += f"-{number}"
@@ -89,7 +89,7 @@ async def a_lists_selector_is_honoured_and_items_say_what_they_are(w: World) -> 
 
 
 @promise
-async def a_delete_names_the_very_object(w: World) -> None:
+async def a_delete_names_the_very_object(w: Scratch) -> None:
     meta = (await w.api.apply(CONFIG_MAP, w.config_map({}), force=True))["metadata"]
     assert is_kind(await raised(w.api.delete(CONFIG_MAP, w.namespace, w.name, uid=ELSE)), LookAgain, 409, "Conflict")
     error = await raised(w.api.delete(CONFIG_MAP, w.namespace, w.name, uid=meta["uid"], resource_version="1"))
@@ -101,7 +101,7 @@ async def a_delete_names_the_very_object(w: World) -> None:
 
 
 @promise
-async def a_finalizer_keeps_a_deleted_object_until_it_is_gone(w: World) -> None:
+async def a_finalizer_keeps_a_deleted_object_until_it_is_gone(w: Scratch) -> None:
     meta = (await w.api.apply(CONFIG_MAP, w.config_map({}, finalizers=["example.com/wait"]), force=True))["metadata"]
     await w.api.delete(CONFIG_MAP, w.namespace, w.name, uid=meta["uid"])
     assert "deletionTimestamp" in (await w.now(CONFIG_MAP))["metadata"]
@@ -129,7 +129,7 @@ def test_on_a_cluster(check: Check, real_namespace: str) -> None:
 def test_in_memory_an_ending_namespace_takes_nothing_new() -> None:
     server = MemoryApiServer(["shop"])
     server.terminate_namespace("shop")
-    error = asyncio.run(raised(server.apply(CONFIG_MAP, World(server, "shop", "thing").config_map({}), force=True)))
+    error = asyncio.run(raised(server.apply(CONFIG_MAP, Scratch(server, "shop", "thing").config_map({}), force=True)))
     assert is_kind(error, Refused, 403, NAMESPACE_TERMINATING)
 
 
@@ -139,11 +139,11 @@ def test_on_a_cluster_an_ending_namespace_takes_nothing_new(real_namespaces: Cal
 
     async def run() -> ApiFailure:
         async with client() as api:
-            world = World(api, namespace, "thing")
+            world = Scratch(api, namespace, "thing")
             # The finalizer keeps the namespace in its end for as long as the test needs.
             made = await api.create(CONFIG_MAP, world.config_map({}, finalizers=["example.com/wait"]))
             typed.CoreV1Api().delete_namespace(namespace)
-            other = World(api, namespace, "other")
+            other = Scratch(api, namespace, "other")
             error = await raised(api.apply(CONFIG_MAP, other.config_map({}), force=True))
             await api.merge_patch(CONFIG_MAP, namespace, made["metadata"]["name"], {"metadata": {"finalizers": None}})
             return error
@@ -164,7 +164,7 @@ def test_on_a_cluster_a_quota_is_told_from_a_lack_of_rights(real_namespaces: Cal
         async with client() as api, asyncio.timeout(30):
             for number in itertools.count():
                 try:
-                    await api.apply(SERVICE, World(api, namespace, f"thing-{number}").service({"port": 80}), force=True)
+                    await api.apply(SERVICE, Scratch(api, namespace, f"thing-{number}").service({"port": 80}), force=True)
                 except ApiFailure as failure:
                     return failure
                 await asyncio.sleep(0.1)  # nothing tells when the server has heard of the quota

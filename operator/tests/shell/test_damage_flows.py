@@ -6,9 +6,9 @@ from itertools import combinations, product
 from typing import Any
 
 import pytest
-from tests.shell import virtual_time
-from tests.shell.enumerations import turns
-from tests.shell.operator_world import RELEASED, World, service
+from tests.shell.enumerations import Turn, turns
+from tests.shell.moments import Moment, after
+from tests.shell.operator_world import RELEASED, OperatorWorld, service
 
 from hardened.core.observe.observed import Ownership, owner_of
 from hardened.shell.kinds import HARDENED_SERVICE, Kind
@@ -19,15 +19,18 @@ Damage = tuple[str, str, str]  # what is done, to an object of which kind, of wh
 STRATEGIES = ("BlueGreen", "RollingUpdate", "Recreate")
 
 
-def create(strategy: str) -> Callable[[World], Any]:
-    async def made(world: World) -> None:
+@cache
+def settled(strategy: str) -> Moment[OperatorWorld]:
+    """A service that is released by this strategy, and rests."""
+
+    async def made(world: OperatorWorld) -> None:
         spec = {**RELEASED, "release": {"strategy": strategy, "progressDeadline": "10s"}}
         await world.people.create(HARDENED_SERVICE, service(**spec))
 
-    return made
+    return after(made)
 
 
-def children(world: World) -> list[tuple[Kind, Body]]:
+def children(world: OperatorWorld) -> list[tuple[Kind, Body]]:
     (svc,) = world.server.all(HARDENED_SERVICE)
     found = [(kind, child) for kind in CHILDREN for child in world.server.all(kind)]
     return [
@@ -35,10 +38,10 @@ def children(world: World) -> list[tuple[Kind, Body]]:
     ]
 
 
-def damaged(*damages: Damage) -> Callable[[World], Any]:
+def damaged(*damages: Damage) -> Callable[[OperatorWorld], Any]:
     """One after the other, with no time in between in which anybody could look."""
 
-    async def do(world: World) -> None:
+    async def do(world: OperatorWorld) -> None:
         found = {(kind.name, child["metadata"]["name"]): (kind, child) for kind, child in children(world)}
         for what, kind_name, name in damages:
             kind, child = found[kind_name, name]
@@ -54,12 +57,10 @@ def damaged(*damages: Damage) -> Callable[[World], Any]:
 def clean(strategy: str) -> tuple[dict[str, Any], tuple[tuple[str, str], ...]]:
     """What there is without damage, and the children."""
 
-    async def play() -> tuple[dict[str, Any], tuple[tuple[str, str], ...]]:
-        world = World()
-        await world.play(create(strategy))
+    async def look(world: OperatorWorld) -> tuple[dict[str, Any], tuple[tuple[str, str], ...]]:
         return world.state(), tuple((kind.name, child["metadata"]["name"]) for kind, child in children(world))
 
-    return virtual_time.run(play())
+    return settled(strategy).run(look)
 
 
 def pairs(strategy: str) -> list[tuple[Damage, Damage]]:
@@ -69,13 +70,15 @@ def pairs(strategy: str) -> list[tuple[Damage, Damage]]:
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("turn", turns(1, at=pytest.mark.full))
-def test_two_children_that_are_damaged_at_once_come_back_and_nothing_is_rejected(strategy: str, turn: slice) -> None:
-    async def play(*damages: Damage) -> dict[str, Any]:
-        world = World()
-        await world.play(create(strategy), damaged(*damages))
-        return world.state()
+def test_two_children_that_are_damaged_at_once_come_back_and_nothing_is_rejected(strategy: str, turn: Turn) -> None:
+    def after_damage(*damages: Damage) -> dict[str, Any]:
+        async def play(world: OperatorWorld) -> dict[str, Any]:
+            await world.play(damaged(*damages))
+            return world.state()
 
-    wrong = [found for pair in pairs(strategy)[turn] if (found := _difference(pair, virtual_time.run(play(*pair)), clean(strategy)[0]))]
+        return settled(strategy).run(play)
+
+    wrong = [found for pair in turn.of(pairs(strategy)) if (found := _difference(pair, after_damage(*pair), clean(strategy)[0]))]
     assert not wrong, "\n".join(wrong)
 
 

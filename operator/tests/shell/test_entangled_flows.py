@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from tests.shell import virtual_time
-from tests.shell.operator_world import RELEASED, Operator, World, service
+from tests.shell.operator_world import RELEASED, Operator, OperatorWorld, service
 
 from hardened.shell.kinds import DEPLOYMENT, HARDENED_SERVICE, SERVICE
 
@@ -17,23 +17,23 @@ def needs(*names: str) -> Body:
     return {"dependsOn": [{"service": name} for name in names] or None}
 
 
-async def create(world: World, name: str, **spec: Any) -> None:
+async def create(world: OperatorWorld, name: str, **spec: Any) -> None:
     body = service(**{**RELEASED, **spec})
     await world.people.create(HARDENED_SERVICE, body | {"metadata": {"name": name, "namespace": "shop"}})
 
 
-async def edit(world: World, name: str, **spec: Any) -> None:
+async def edit(world: OperatorWorld, name: str, **spec: Any) -> None:
     await world.people.merge_patch(HARDENED_SERVICE, "shop", name, {"spec": spec})
 
 
-async def passes(world: World, seconds: int) -> None:
+async def passes(world: OperatorWorld, seconds: int) -> None:
     """So much time, in which the cluster follows."""
     for _ in range(2 * seconds):
         await asyncio.sleep(0.5)
         world.server.settle()
 
 
-def told(world: World) -> dict[str, str]:
+def told(world: OperatorWorld) -> dict[str, str]:
     """Ready's reason, of each service."""
     found = {}
     for live in world.server.all(HARDENED_SERVICE):
@@ -42,12 +42,12 @@ def told(world: World) -> dict[str, str]:
     return found
 
 
-def message(world: World, name: str) -> str:
+def message(world: OperatorWorld, name: str) -> str:
     (live,) = [live for live in world.server.all(HARDENED_SERVICE) if live["metadata"]["name"] == name]
     return str(next(c["message"] for c in live["status"]["conditions"] if c["type"] == "Ready"))
 
 
-async def with_operator(world: World, play: Any) -> None:
+async def with_operator(world: OperatorWorld, play: Any) -> None:
     working = asyncio.create_task(Operator(world.server).run())
     try:
         await play
@@ -56,11 +56,11 @@ async def with_operator(world: World, play: Any) -> None:
         await asyncio.gather(working, return_exceptions=True)
 
 
-def played(play: Any) -> World:
+def played(play: Any) -> OperatorWorld:
     """The world after it, with an operator at work."""
 
-    async def run() -> World:
-        world = World()
+    async def run() -> OperatorWorld:
+        world = OperatorWorld()
         await with_operator(world, play(world))
         return world
 
@@ -68,7 +68,7 @@ def played(play: Any) -> World:
 
 
 def test_a_cycle_is_told_on_each_of_its_services_at_once_and_is_over_within_seconds() -> None:
-    async def play(world: World) -> None:
+    async def play(world: OperatorWorld) -> None:
         for name in "abc":
             await create(world, name)
         await create(world, "beside", **needs("a"))
@@ -98,7 +98,7 @@ def test_a_cycle_is_told_on_each_of_its_services_at_once_and_is_over_within_seco
 
 
 def test_what_serves_on_a_cycle_goes_on_and_a_version_that_fails_is_taken_back_meanwhile() -> None:
-    async def play(world: World) -> None:
+    async def play(world: OperatorWorld) -> None:
         for name in "ab":
             await create(world, name)
         await passes(world, 60)
@@ -125,7 +125,7 @@ def test_what_serves_on_a_cycle_goes_on_and_a_version_that_fails_is_taken_back_m
 
 
 def test_a_cycle_ends_with_one_of_its_services() -> None:
-    async def play(world: World) -> None:
+    async def play(world: OperatorWorld) -> None:
         await create(world, "a", **needs("b"))
         await create(world, "b", **needs("a"))
         await create(world, "c", **needs("b"))
@@ -147,7 +147,7 @@ def test_a_service_called_like_the_preview_of_another_is_told_so_on_both_at_once
     specs = {"web": CHECKED, "web-preview": RELEASED}
     (second,) = specs.keys() - {first}
 
-    async def play(world: World) -> None:
+    async def play(world: OperatorWorld) -> None:
         await create(world, first, **specs[first])
         await passes(world, 60)
         assert told(world) == {first: "Healthy"}
@@ -173,7 +173,7 @@ def test_a_service_called_like_the_preview_of_another_is_told_so_on_both_at_once
 
 
 def test_names_that_become_wanted_twice_by_a_change_of_the_spec_are_told_on_both() -> None:
-    async def play(world: World) -> None:
+    async def play(world: OperatorWorld) -> None:
         await create(world, "web")
         await create(world, "web-preview")
         await passes(world, 60)
@@ -189,7 +189,7 @@ def test_names_that_become_wanted_twice_by_a_change_of_the_spec_are_told_on_both
 
 
 def test_a_headless_service_that_is_to_have_an_address_is_told_and_served_on() -> None:
-    async def play(world: World) -> None:
+    async def play(world: OperatorWorld) -> None:
         await create(world, "web", service={"type": "Headless"}, release={"progressDeadline": "10s"})
         await passes(world, 60)
         await edit(world, "web", service={"type": "ClusterIP"})

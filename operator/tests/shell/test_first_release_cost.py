@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from tests.shell import virtual_time
-from tests.shell.operator_world import Killed, Strike, World, service
+from tests.shell.enumerations import Turn, turns
+from tests.shell.operator_world import Killed, OperatorWorld, Strike, service
 
 from hardened.errors import LookAgain, Refused, TryAgain, Vanished
 from hardened.shell.kinds import HARDENED_SERVICE, PERSISTENT_VOLUME_CLAIM, SERVICE, SERVICE_ACCOUNT, Kind
@@ -22,21 +23,21 @@ PLAIN = {"files": None, "volumes": None, "replicas": 1}
 STRATEGIES = ("BlueGreen", "RollingUpdate", "Recreate")
 
 
-def makes(**spec: Any) -> Callable[[World], Any]:
-    async def make(world: World) -> None:
+def makes(**spec: Any) -> Callable[[OperatorWorld], Any]:
+    async def make(world: OperatorWorld) -> None:
         await world.people.create(HARDENED_SERVICE, service(**{**PLAIN, **spec}))
 
     return make
 
 
-def calls_of(world: World) -> Calls:
+def calls_of(world: OperatorWorld) -> Calls:
     """What the operator asked for, by verb and kind, but for what it lists at its start; and its Events."""
     calls = [call for call in world.server.calls if call.namespace] + world.events.calls
     return Counter((call.verb, call.kind.name) for call in calls)
 
 
-async def _played(*steps: Callable[[World], Any]) -> World:
-    world = World()
+async def _played(*steps: Callable[[OperatorWorld], Any]) -> OperatorWorld:
+    world = OperatorWorld()
     await world.play(*steps)
     return world
 
@@ -85,7 +86,7 @@ def test_more_pods_cost_nothing_more() -> None:
     assert three == one
 
 
-async def _settles(world: World, times: int) -> None:
+async def _settles(world: OperatorWorld, times: int) -> None:
     for _ in range(times):
         await asyncio.sleep(0.2)
         world.server.settle()
@@ -93,12 +94,12 @@ async def _settles(world: World, times: int) -> None:
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_pods_that_come_one_by_one_cost_no_status_of_their_own(strategy: str) -> None:
-    async def one_by_one(world: World) -> None:
+    async def one_by_one(world: OperatorWorld) -> None:
         world.server.store.pace = 1
         await makes(replicas=5, release={"strategy": strategy})(world)
         await _settles(world, 10)
 
-    async def at_once(world: World) -> None:
+    async def at_once(world: OperatorWorld) -> None:
         await makes(replicas=5, release={"strategy": strategy})(world)
         await _settles(world, 10)
 
@@ -107,18 +108,18 @@ def test_pods_that_come_one_by_one_cost_no_status_of_their_own(strategy: str) ->
 
 
 def test_pods_that_stand_still_are_told_and_so_are_their_numbers_at_the_end() -> None:
-    async def stands_still(world: World) -> None:
+    async def stands_still(world: OperatorWorld) -> None:
         world.server.store.pace = 1
         await makes(replicas=4, release={"strategy": "RollingUpdate"})(world)
         await _settles(world, 3)
         world.server.store.stuck.add(("shop", "web-blue"))
 
-    async def goes_on(world: World) -> None:
+    async def goes_on(world: OperatorWorld) -> None:
         world.server.store.stuck.clear()
         await _settles(world, 10)
 
     async def main() -> list[Body]:
-        world, found = World(), []
+        world, found = OperatorWorld(), []
         for step in (stands_still, goes_on):
             await world.play(step)
             found.append(world.server.all(HARDENED_SERVICE)[0]["status"])
@@ -132,7 +133,7 @@ def test_pods_that_stand_still_are_told_and_so_are_their_numbers_at_the_end() ->
 
 def test_what_pods_need_is_made_at_once_and_before_them() -> None:
     async def main() -> list[str]:
-        world, at_work, found = World(), [0], []
+        world, at_work, found = OperatorWorld(), [0], []
         apply = world.server.apply
 
         async def slow(kind: Kind, manifest: Body, *, force: bool) -> Body:
@@ -157,7 +158,7 @@ def test_what_pods_need_is_made_at_once_and_before_them() -> None:
 # ---- what is there already
 
 
-async def _nothing(_: World) -> None:
+async def _nothing(_: OperatorWorld) -> None:
     pass
 
 
@@ -167,7 +168,7 @@ def test_an_object_of_somebody_else_that_has_the_name_of_a_child_is_found_and_le
     theirs |= {"spec": {"selector": {"app": "theirs"}, "ports": [{"port": 1}]}} if kind == SERVICE else {}
 
     async def main() -> None:
-        world = World()
+        world = OperatorWorld()
         before = await world.people.create(kind, theirs)
         await world.play(makes())
         ready = world.server.all(HARDENED_SERVICE)[0]["status"]["conditions"][0]
@@ -184,12 +185,12 @@ def test_an_object_of_somebody_else_that_has_the_name_of_a_child_is_found_and_le
 
 
 def test_a_claim_of_an_earlier_service_is_taken_again() -> None:
-    async def deletes(world: World) -> None:
+    async def deletes(world: OperatorWorld) -> None:
         (live,) = world.server.all(HARDENED_SERVICE)
         await world.people.delete(HARDENED_SERVICE, "shop", "web", uid=live["metadata"]["uid"])
 
     async def main() -> None:
-        world, volumes = World(), [{"name": "data", "mountPath": "/data", "claim": {"size": "1Gi"}}]
+        world, volumes = OperatorWorld(), [{"name": "data", "mountPath": "/data", "claim": {"size": "1Gi"}}]
         await world.play(makes(volumes=volumes), deletes)
         (claim,) = world.server.all(PERSISTENT_VOLUME_CLAIM)
         await world.play(makes(volumes=volumes))
@@ -210,8 +211,8 @@ def clean(strategy: str) -> tuple[int, Body, Calls]:
 
 
 def _ends_the_same(strategy: str, nth: int, error: Callable[[], BaseException], *, is_after: bool) -> None:
-    async def main() -> World:
-        world, strike = World(), Strike(nth, error)
+    async def main() -> OperatorWorld:
+        world, strike = OperatorWorld(), Strike(nth, error)
         world.server.before, world.server.after = (None, strike) if is_after else (strike, None)
         await world.play(makes(replicas=2, release={"strategy": strategy}))
         assert strike.has_struck
@@ -235,6 +236,9 @@ ERRORS: dict[str, Callable[[], BaseException]] = {
 @pytest.mark.parametrize("is_after", [False, True], ids=["before it took effect", "after it took effect"])
 @pytest.mark.parametrize("answer", ERRORS)
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_whatever_happens_at_any_single_write_of_a_first_release_it_ends_the_same(strategy: str, answer: str, is_after: bool) -> None:
-    for nth in range(1, clean(strategy)[0] + 1):
+@pytest.mark.parametrize("turn", turns(1))
+def test_whatever_happens_at_any_single_write_of_a_first_release_it_ends_the_same(
+    turn: Turn, strategy: str, answer: str, is_after: bool
+) -> None:
+    for nth in turn.of(range(1, clean(strategy)[0] + 1)):
         _ends_the_same(strategy, nth, ERRORS[answer], is_after=is_after)

@@ -2,17 +2,19 @@
 
 import asyncio
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import pytest
 from tests.shell import virtual_time
-from tests.shell.operator_world import RELEASED, World, asks, release, service
+from tests.shell.enumerations import one_of_seven
+from tests.shell.operator_world import RELEASED, OperatorWorld, asks, release, service
 from tests.shell.test_action_flows import names_wanted, phases_of
 from tests.shell.test_in_place_flows import STRATEGIES, Watchman
 
 from hardened.shell.kinds import DEPLOYMENT, HARDENED_SERVICE
 
-Step = Callable[[World], Any]
+Step = Callable[[OperatorWorld], Any]
 
 
 def spec(strategy: str) -> dict[str, Any]:
@@ -22,7 +24,7 @@ def spec(strategy: str) -> dict[str, Any]:
 def create(strategy: str) -> Step:
     """A team makes a service that is released in place."""
 
-    async def make(world: World) -> None:
+    async def make(world: OperatorWorld) -> None:
         await world.people.create(HARDENED_SERVICE, service(**{**RELEASED, **spec(strategy)}))
 
     return make
@@ -31,7 +33,7 @@ def create(strategy: str) -> Step:
 def within(step: str, edit: Step, act: Step) -> Step:
     """An edit, and once its release is in this step something else."""
 
-    async def both(world: World) -> None:
+    async def both(world: OperatorWorld) -> None:
         await edit(world)
         for _ in range(60):
             await asyncio.sleep(0.2)
@@ -43,15 +45,15 @@ def within(step: str, edit: Step, act: Step) -> Step:
     return both
 
 
-def step_of(world: World) -> str:
+def step_of(world: OperatorWorld) -> str:
     return str(world.server.all(HARDENED_SERVICE)[0].get("status", {}).get("release", {}).get("step"))
 
 
-def played(strategy: str, *steps: Step) -> tuple[World, list[tuple[str, str]]]:
+def played(strategy: str, *steps: Step) -> tuple[OperatorWorld, list[tuple[str, str]]]:
     """The world after these steps, and after each the phase of the service and the image that serves."""
 
-    async def play() -> tuple[World, list[tuple[str, str]]]:
-        world, found = World(), []
+    async def play() -> tuple[OperatorWorld, list[tuple[str, str]]]:
+        world, found = OperatorWorld(), []
         watchman = Watchman(world, strategy)
         for step in (create(strategy), *steps):
             await world.play(step)
@@ -98,7 +100,7 @@ def test_a_pause_holds_what_waits_and_a_newer_spec_with_it(strategy: str) -> Non
 def goes_to(number: int) -> Step:
     """A rollback to the revision that was released as the number-th."""
 
-    async def ask(world: World) -> None:
+    async def ask(world: OperatorWorld) -> None:
         history = world.server.all(HARDENED_SERVICE)[0]["status"]["history"]
         images = {entry["image"]: entry["revision"] for entry in history}
         await asks("Rollback", "a", revision=images[f"web:{number}"])(world)
@@ -113,9 +115,7 @@ def test_a_rollback_goes_to_a_revision_older_than_the_previous(strategy: str) ->
     assert phases_of(world) == {"a": "Succeeded"}
 
 
-@pytest.mark.parametrize("step", ["Cutover", "VerifyAfter"])
-@pytest.mark.parametrize("number", [1, 2])
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize(("strategy", "number", "step"), one_of_seven(product(STRATEGIES, (1, 2), ("Cutover", "VerifyAfter"))))
 def test_a_rollback_in_the_middle_of_a_release_ends_where_it_was_asked_for(strategy: str, number: int, step: str) -> None:
     """To an older one, too: stable comes back first."""
     world, found = played(strategy, release("web:2", **spec(strategy)), within(step, release("web:3", **spec(strategy)), goes_to(number)))
@@ -125,7 +125,7 @@ def test_a_rollback_in_the_middle_of_a_release_ends_where_it_was_asked_for(strat
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_a_rollback_to_what_does_not_come_up_fails_and_what_served_serves(strategy: str) -> None:
-    async def die(world: World) -> None:
+    async def die(world: OperatorWorld) -> None:
         world.server.store.dead.add("web:1")
         await goes_to(1)(world)
 

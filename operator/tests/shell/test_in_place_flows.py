@@ -6,14 +6,15 @@ from typing import Any
 
 import pytest
 from tests.shell import virtual_time
-from tests.shell.enumerations import turns
-from tests.shell.operator_world import RELEASED, Killed, Strike, World, asks, release, service
+from tests.shell.enumerations import Turn, turns
+from tests.shell.moments import Moment, step_of_write
+from tests.shell.operator_world import RELEASED, Killed, OperatorWorld, Strike, asks, release, service
 from tests.shell.test_rollback_flows import state
 
 from hardened.shell.kinds import DEPLOYMENT, HARDENED_SERVICE, POD, Kind
 
 Body = dict[str, Any]
-Step = Callable[[World], Any]
+Step = Callable[[OperatorWorld], Any]
 STRATEGIES = ("RollingUpdate", "Recreate")
 
 
@@ -21,7 +22,7 @@ def flow(strategy: str) -> tuple[Step, ...]:
     """A first version, a good one, one that fails once it is led to, and the first one again by hand."""
     spec = {"release": {"strategy": strategy, "progressDeadline": "10s"}}
 
-    async def create(world: World) -> None:
+    async def create(world: OperatorWorld) -> None:
         await world.people.create(HARDENED_SERVICE, service(**{**RELEASED, **spec}))
 
     return create, release("web:2", **spec), release("doomed:1", **spec), release("web:2", **spec), asks("Rollback")
@@ -30,9 +31,9 @@ def flow(strategy: str) -> tuple[Step, ...]:
 class Watchman:
     """Looks at every change of Deployments and pods. wrongs: what should never have been."""
 
-    def __init__(self, world: World, strategy: str) -> None:
+    def __init__(self, world: OperatorWorld, strategy: str) -> None:
         self._world, self._strategy = world, strategy
-        self._has_served = False
+        self._has_served = _is_any_available(world)
         self.wrongs: list[str] = []
         world.server.on_event.append(self._saw)
 
@@ -46,9 +47,13 @@ class Watchman:
             if len(running) > 1:
                 self.wrongs.append(f"{running} run at once")
         else:
-            self._has_served = self._has_served or any(d.get("status", {}).get("availableReplicas") for d in deployments)
+            self._has_served = self._has_served or _is_any_available(self._world)
             if self._has_served and sum(d["spec"]["replicas"] for d in deployments) < 2:
                 self.wrongs.append("less runs than is wanted")
+
+
+def _is_any_available(world: OperatorWorld) -> bool:
+    return any(d.get("status", {}).get("availableReplicas") for d in world.server.all(DEPLOYMENT))
 
 
 def _place(labelled: Body) -> tuple[str, str]:
@@ -57,26 +62,27 @@ def _place(labelled: Body) -> tuple[str, str]:
 
 
 @cache
-def clean(strategy: str) -> tuple[list[int], list[Body]]:
-    """Played once: the writes until the end of each step, and the state then."""
+def clean(strategy: str) -> tuple[list[Moment[tuple[OperatorWorld, Watchman]]], list[int], list[Body]]:
+    """Played once: the moment before each step, the writes until the end of each, and the state then."""
 
-    async def play() -> tuple[list[int], list[Body]]:
-        world = World()
+    async def play() -> tuple[list[Moment[tuple[OperatorWorld, Watchman]]], list[int], list[Body]]:
+        world = OperatorWorld()
         watchman = Watchman(world, strategy)
-        writes, states = [], []
+        moments, writes, states = [], [], []
         for step in flow(strategy):
+            moments.append(Moment((world, watchman)))
             await world.play(step)
             writes.append(len(world.server.writes))
             states.append(state(world))
         assert watchman.wrongs == []
-        return writes, states
+        return moments, writes, states
 
     return virtual_time.run(play())
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_the_flow_is_what_it_says(strategy: str) -> None:
-    _, states = clean(strategy)
+    _, _, states = clean(strategy)
     found = [each["HardenedService web"]["status"] for each in states]
     assert [status["phase"] for status in found] == ["Healthy", "Healthy", "RolledBack", "Healthy", "RolledBack"]
     assert [status["serving"]["image"] for status in found] == ["web:1", "web:2", "web:2", "web:2", "web:1"]
@@ -87,34 +93,34 @@ def test_the_flow_is_what_it_says(strategy: str) -> None:
 
 @pytest.mark.parametrize("turn", turns(4))
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_killed_at_any_single_write_it_ends_the_same(strategy: str, turn: slice) -> None:
+def test_killed_at_any_single_write_it_ends_the_same(strategy: str, turn: Turn) -> None:
     """Killed after a write was taken is killed before the next."""
-    writes, states = clean(strategy)
-    for nth in range(1, writes[-1] + 1)[turn]:
-        strike = Strike(nth, Killed)
+    moments, writes, states = clean(strategy)
+    for nth in turn.of(range(1, writes[-1] + 1)):
+        step, nth_of_step = step_of_write(nth, writes)
+        strike = Strike(nth_of_step, Killed)
 
-        async def play(strike: Strike = strike) -> tuple[int, Body, list[str]]:
-            world = World()
-            watchman = Watchman(world, strategy)
+        async def play(kept: tuple[OperatorWorld, Watchman], step: int = step, strike: Strike = strike) -> tuple[Body, list[str]]:
+            world, watchman = kept
             world.server.before = strike
-            done = await world.play(*flow(strategy), is_enough=lambda: strike.has_struck)
-            return done, state(world), watchman.wrongs
+            await world.play(flow(strategy)[step])
+            return state(world), watchman.wrongs
 
-        done, found, wrongs = virtual_time.run(play())
+        found, wrongs = moments[step].run(play)
         assert strike.has_struck
         assert wrongs == [], f"write {nth}"
-        assert found == states[done - 1], f"write {nth}"
+        assert found == states[step], f"write {nth}"
 
 
 def test_while_a_pod_of_the_other_revision_hangs_nothing_comes_up_beside_it() -> None:
     create, edit, *_ = flow("Recreate")
 
-    async def linger(world: World) -> None:
+    async def linger(world: OperatorWorld) -> None:
         world.server.store.lingering |= {_place(p)[1] for p in world.server.all(POD)}
         await edit(world)
 
     async def play() -> tuple[Body, list[str]]:
-        world = World()
+        world = OperatorWorld()
         watchman = Watchman(world, "Recreate")
         await world.play(create, linger)
         return world.state(), watchman.wrongs

@@ -7,8 +7,8 @@ from itertools import product
 from typing import Any
 
 import pytest
-from tests.shell import virtual_time
-from tests.shell.enumerations import one_of_seven, turns
+from tests.shell.enumerations import Turn, one_of_seven, turns
+from tests.shell.moments import Moment, after
 from tests.shell.operator_world import RELEASED, Killed, Strike, asks, release, service
 from tests.shell.test_in_place_flows import STRATEGIES, Watchman
 from tests.shell.test_migration_flows import FAILS, OK, Counted
@@ -84,6 +84,7 @@ ENDS: dict[str, tuple[str, str, list[str]]] = {
 }
 
 
+@cache
 def create(strategy: str) -> Any:
     """A team makes a service that is released in place."""
 
@@ -94,25 +95,27 @@ def create(strategy: str) -> Any:
     return make
 
 
-@cache
-def clean(strategy: str, case: str) -> tuple[int, int, Body, Counter[str]]:
-    """Played once: the writes before the release, those with it, the state then, and what was made."""
+def begun(strategy: str) -> Moment[Counted]:
+    """Before the release."""
+    return after(create(strategy), world=Counted)
 
-    async def play() -> tuple[int, int, Body, Counter[str]]:
-        world = Counted()
-        order = Order(world, strategy)
-        await world.play(create(strategy))
-        before = len(world.server.writes)
+
+@cache
+def clean(strategy: str, case: str) -> tuple[int, Body, Counter[str]]:
+    """Played once: the writes of the release, the state then, and what was made."""
+
+    async def play(world: Counted) -> tuple[int, Body, Counter[str]]:
+        order, before = Order(world, strategy), len(world.server.writes)
         await world.play(CASES[case](strategy))
         assert order.wrongs == []
-        return before, len(world.server.writes), world.end(), world.made
+        return len(world.server.writes) - before, world.end(), world.made
 
-    return virtual_time.run(play())
+    return begun(strategy).run(play)
 
 
 @pytest.mark.parametrize(("strategy", "case"), one_of_seven(product(STRATEGIES, CASES)))
 def test_it_runs_once_before_its_revision_and_is_undone_once_that_is_gone(strategy: str, case: str) -> None:
-    _, _, state, made = clean(strategy, case)
+    _, state, made = clean(strategy, case)
     status = state["HardenedService web"]["status"]
     assert (status["phase"], status["serving"]["image"], [pod.split("-")[2] for pod in made]) == ENDS[case]
     assert set(made.values()) == {1}
@@ -120,19 +123,18 @@ def test_it_runs_once_before_its_revision_and_is_undone_once_that_is_gone(strate
 
 @pytest.mark.parametrize("turn", turns(1, at=pytest.mark.full))
 @pytest.mark.parametrize(("strategy", "case"), one_of_seven(product(STRATEGIES, CASES)))
-def test_killed_at_any_write_of_it_it_ends_the_same(strategy: str, case: str, turn: slice) -> None:
-    before, writes, expected, made = clean(strategy, case)
-    for nth in range(before + 1, writes + 1)[turn]:
+def test_killed_at_any_write_of_it_it_ends_the_same(strategy: str, case: str, turn: Turn) -> None:
+    writes, expected, made = clean(strategy, case)
+    for nth in turn.of(range(1, writes + 1)):
         strike = Strike(nth, Killed)
 
-        async def play(strike: Strike = strike) -> tuple[Body, Counter[str], list[str]]:
-            world = Counted()
+        async def play(world: Counted, strike: Strike = strike) -> tuple[Body, Counter[str], list[str]]:
             order = Order(world, strategy)
             world.server.before = strike
-            await world.play(create(strategy), CASES[case](strategy))
+            await world.play(CASES[case](strategy))
             return world.end(), world.made, order.wrongs
 
-        found, again, wrongs = virtual_time.run(play())
+        found, again, wrongs = begun(strategy).run(play)
         assert strike.has_struck
         assert wrongs == [], f"write {nth}"
         assert found == expected, f"write {nth}"
@@ -149,13 +151,12 @@ def test_by_hand_it_is_left_before_its_revision_and_undone(strategy: str) -> Non
         revision = world.server.all(HARDENED_SERVICE)[0]["status"]["release"]["revision"]
         await asks("Abort", revision=revision)(world)
 
-    async def play() -> tuple[Body, Counter[str], list[str]]:
-        world = Counted()
+    async def play(world: Counted) -> tuple[Body, Counter[str], list[str]]:
         order = Order(world, strategy)
-        await world.play(create(strategy), begin)
+        await world.play(begin)
         return world.end(), world.made, order.wrongs
 
-    found, made, wrongs = virtual_time.run(play())
+    found, made, wrongs = begun(strategy).run(play)
     status = found["HardenedService web"]["status"]
     assert (status["phase"], status["serving"]["image"], [pod.split("-")[2] for pod in made]) == ("Rejected", "web:1", ["migrate", "undo"])
     assert wrongs == []

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 from tests.shell import virtual_time
-from tests.shell.enumerations import turns
-from tests.shell.operator_world import RELEASED, Killed, Strike, World, create_released, release, service
+from tests.shell.enumerations import Turn, turns
+from tests.shell.moments import Moment, after
+from tests.shell.operator_world import RELEASED, Killed, OperatorWorld, Strike, create_released, release, service
 from tests.shell.test_release_flows import Watchman
 
 from hardened.api.names import ONCE_ANNOTATION
@@ -33,7 +34,7 @@ MADE = {"it ends well": ["migrate"], "it fails": ["migrate"], "its revision fail
 PHASE = {"it ends well": "Healthy", "it fails": "Rejected", "its revision fails": "Rejected"}
 
 
-class Counted(World):
+class Counted(OperatorWorld):
     """made: the pods that run once, as often as they were made, by their names."""
 
     def __init__(self) -> None:
@@ -51,42 +52,44 @@ class Counted(World):
         return {**{name: body for name, body in self.state().items() if not name.startswith("Pod ")}, "pin": pin.get("reason")}
 
 
-@cache
-def clean(name: str) -> tuple[int, int, Body, Counter[str]]:
-    """Played once: the writes before the release, those with it, the state then, and what was made."""
+def begun() -> Moment[Counted]:
+    """Before the release."""
+    return after(create_released, world=Counted)
 
-    async def play() -> tuple[int, int, Body, Counter[str]]:
-        world = Counted()
-        await world.play(create_released)
+
+@cache
+def clean(name: str) -> tuple[int, Body, Counter[str]]:
+    """Played once: the writes of the release, the state then, and what was made."""
+
+    async def play(world: Counted) -> tuple[int, Body, Counter[str]]:
         before = len(world.server.writes)
         await world.play(STEPS[name])
-        return before, len(world.server.writes), world.end(), world.made
+        return len(world.server.writes) - before, world.end(), world.made
 
-    return virtual_time.run(play())
+    return begun().run(play)
 
 
 @pytest.mark.parametrize("name", list(STEPS))
 def test_it_runs_once_and_is_undone_where_its_revision_fails(name: str) -> None:
-    _, _, state, made = clean(name)
+    _, state, made = clean(name)
     assert [pod.split("-")[2] for pod in made] == MADE[name]
     assert state["HardenedService web"]["status"]["phase"] == PHASE[name]
 
 
 @pytest.mark.parametrize("name", list(STEPS))
 @pytest.mark.parametrize("turn", turns(1))
-def test_killed_at_any_write_of_it_it_ends_the_same(name: str, turn: slice) -> None:
-    before, writes, expected, made = clean(name)
-    for nth in range(before + 1, writes + 1)[turn]:
+def test_killed_at_any_write_of_it_it_ends_the_same(name: str, turn: Turn) -> None:
+    writes, expected, made = clean(name)
+    for nth in turn.of(range(1, writes + 1)):
         strike = Strike(nth, Killed)
 
-        async def play(strike: Strike = strike) -> tuple[Body, Counter[str], list[str]]:
-            world = Counted()
+        async def play(world: Counted, strike: Strike = strike) -> tuple[Body, Counter[str], list[str]]:
             watchman = Watchman(world)
             world.server.before = strike
-            await world.play(create_released, STEPS[name])
+            await world.play(STEPS[name])
             return world.end(), world.made, watchman.wrongs
 
-        found, again, wrongs = virtual_time.run(play())
+        found, again, wrongs = begun().run(play)
         assert strike.has_struck
         assert wrongs == [], f"write {nth}"
         assert found == expected, f"write {nth}"
@@ -94,15 +97,15 @@ def test_killed_at_any_write_of_it_it_ends_the_same(name: str, turn: slice) -> N
 
 
 def test_what_it_depends_on_may_come_at_any_time() -> None:
-    async def create_dependent(world: World) -> None:
+    async def create_dependent(world: OperatorWorld) -> None:
         await world.people.create(HARDENED_SERVICE, service(**RELEASED, dependsOn=[{"service": "db"}]))
 
-    async def create_database(world: World) -> None:
+    async def create_database(world: OperatorWorld) -> None:
         database = service(image="db:1", replicas=1, volumes=None)
         await world.people.create(HARDENED_SERVICE, database | {"metadata": {"name": "db", "namespace": "shop"}})
 
     async def play() -> list[str]:
-        world, phases = World(), []
+        world, phases = OperatorWorld(), []
         for step in (create_dependent, create_database):
             await world.play(step)
             phases.append({s["metadata"]["name"]: s["status"]["phase"] for s in world.server.all(HARDENED_SERVICE)}["web"])

@@ -1,20 +1,22 @@
 """An operator whose CRD on the cluster is older than itself, over the in-memory cluster in virtual time."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import pytest
 from tests.memory.api_server import Call
 from tests.shell import virtual_time
-from tests.shell.enumerations import turns
-from tests.shell.operator_world import RELEASED, Killed, Strike, World, asks, create_released, release
+from tests.shell.enumerations import Turn, turns
+from tests.shell.moments import Moment, step_of_write
+from tests.shell.operator_world import RELEASED, Killed, OperatorWorld, Strike, asks, create_released, release
 
 from hardened.errors import Refused
 from hardened.shell.kinds import HARDENED_SERVICE
 from hardened.shell.undeclared import undeclared, without
 
-Step = Callable[[World], Any]
+Step = Callable[[OperatorWorld], Any]
 STATUS = {
     "release": {"step": "Keep", "enteredAt": "x"},
     "actions": [{"name": "a", "x": 1, "y": 2}, {"name": "b", "x": 3}],
@@ -83,7 +85,7 @@ NESTED = (("release", "enteredAt"), ("release", "available"), ("release", "repli
 FLOW: tuple[Step, ...] = (create_released, release("web:2"), release("doomed:1"), release("web:3"), asks("Rollback"))
 
 
-async def _played(world: World, *steps: Step) -> list[tuple[str, str]]:
+async def _played(world: OperatorWorld, *steps: Step) -> list[tuple[str, str]]:
     found = []
     for step in steps:
         await world.play(step)
@@ -92,53 +94,69 @@ async def _played(world: World, *steps: Step) -> list[tuple[str, str]]:
     return found
 
 
-def _end(world: World) -> dict[str, Any]:
+def _end(world: OperatorWorld) -> dict[str, Any]:
     """The state, less what is named after its time."""
     return {name: body for name, body in world.state().items() if not name.startswith("Pod ")}
 
 
+@dataclass(frozen=True)
+class Clean:
+    """The flow without a kill. moments: before each step; phases, writes: after each; end: the state at the end."""
+
+    moments: list[Moment[OperatorWorld]]
+    phases: list[tuple[str, str]]
+    writes: list[int]
+    end: dict[str, Any]
+
+
 @cache
-def _without(*lacks: tuple[str, ...]) -> tuple[list[tuple[str, str]], dict[str, Any], int]:
-    async def play() -> tuple[list[tuple[str, str]], dict[str, Any], int]:
-        world = World()
+def _without(*lacks: tuple[str, ...]) -> Clean:
+    async def play() -> Clean:
+        world = OperatorWorld()
         world.crd_schema = "6"
-        world.server.before = older(*lacks)
-        return await _played(world, *FLOW), _end(world), len(world.server.writes)
+        moments, phases, writes = [], [], []
+        for step in FLOW:
+            moments.append(Moment(world))
+            world.server.before = older(*lacks)
+            phases += await _played(world, step)
+            writes.append(len(world.server.writes))
+        return Clean(moments, phases, writes, _end(world))
 
     return virtual_time.run(play())
 
 
 def test_under_a_crd_that_lacks_some_fields_of_a_release_everything_goes_on() -> None:
-    phases, state, _ = _without(*NESTED)
-    assert (phases, state) == _without()[:2]
-    assert phases == [
+    found = _without(*NESTED)
+    assert (found.phases, found.end) == (_without().phases, _without().end)
+    assert found.phases == [
         ("Healthy", "web:1"), ("Healthy", "web:2"), ("RolledBack", "web:2"), ("Healthy", "web:3"), ("RolledBack", "web:2"),
     ]  # fmt: skip
 
 
 @pytest.mark.parametrize("turn", turns(1))
-def test_killed_at_any_write_under_such_a_crd_it_ends_the_same(turn: slice) -> None:
-    phases, state, writes = _without(*NESTED)
-    for nth in range(1, writes + 1)[turn]:
-        strike, refuse = Strike(nth, Killed), older(*NESTED)
+def test_killed_at_any_write_under_such_a_crd_it_ends_the_same(turn: Turn) -> None:
+    flow = _without(*NESTED)
+    for nth in turn.of(range(1, flow.writes[-1] + 1)):
+        step, nth_of_step = step_of_write(nth, flow.writes)
+        strike, refuse = Strike(nth_of_step, Killed), older(*NESTED)
 
         def hook(call: Call, strike: Strike = strike, refuse: Callable[[Call], None] = refuse) -> None:
             refuse(call)
             strike(call)
 
-        async def play(hook: Callable[[Call], None] = hook) -> tuple[list[tuple[str, str]], dict[str, Any]]:
-            world = World()
-            world.crd_schema = "6"
+        async def play(
+            world: OperatorWorld, step: int = step, hook: Callable[[Call], None] = hook
+        ) -> tuple[list[tuple[str, str]], dict[str, Any]]:
             world.server.before = hook
-            return await _played(world, *FLOW), _end(world)
+            return await _played(world, *FLOW[step:]), _end(world)
 
-        assert virtual_time.run(play()) == (phases, state), f"write {nth}"
+        assert flow.moments[step].run(play) == (flow.phases[step:], flow.end), f"write {nth}"
         assert strike.has_struck
 
 
 def test_what_a_crd_lacks_is_told_and_the_rest_of_the_status_is_kept() -> None:
     async def play() -> dict[str, Any]:
-        world = World()
+        world = OperatorWorld()
         world.crd_schema = "6"
         world.server.before = older(*NESTED)
         await world.play(create_released, release("web:2", verify={"afterCutover": {"window": "10m"}}))
@@ -154,7 +172,7 @@ def test_what_a_crd_lacks_is_told_and_the_rest_of_the_status_is_kept() -> None:
 @pytest.mark.parametrize(("schema", "phase"), [("", "RolledBack"), ("5", "RolledBack"), ("6", "RolledBack"), ("4", "Healthy")])
 def test_who_asks_for_a_rollback_gets_it_under_every_crd_that_can_remember_it(schema: str, phase: str) -> None:
     async def play() -> str:
-        world = World()
+        world = OperatorWorld()
         world.crd_schema = schema
         await world.play(create_released, release("web:2", **{"release": RELEASED["release"]}), asks("Rollback"))
         return str(world.server.all(HARDENED_SERVICE)[0]["status"]["phase"])
@@ -164,7 +182,7 @@ def test_who_asks_for_a_rollback_gets_it_under_every_crd_that_can_remember_it(sc
 
 def test_a_crd_that_does_not_know_releases_at_all_is_not_flooded() -> None:
     async def play() -> int:
-        world = World()
+        world = OperatorWorld()
         world.server.before = older(("release",))
         await world.play(create_released)
         before = len(world.server.calls)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.memory.api_server import MemoryApiServer
 from tests.shell import virtual_time
-from tests.shell.operator_world import RELEASED, Operator, World, asks, create_released, release, service
+from tests.shell.operator_world import RELEASED, Operator, OperatorWorld, asks, create_released, release, service
 from tests.shell.test_release_flows import Watchman
 
 from hardened.api import names
@@ -19,7 +19,7 @@ Body = dict[str, Any]
 class Stopping(MemoryApiServer):
     """Stops its caller before the first apply that `is_it` picks, until it is woken."""
 
-    def __init__(self, world: World, is_it: Callable[[Body], bool]) -> None:
+    def __init__(self, world: OperatorWorld, is_it: Callable[[Body], bool]) -> None:
         super().__init__(store=world.server.store)
         self.is_it, self.stopped, self.woken = is_it, asyncio.Event(), asyncio.Event()
 
@@ -46,23 +46,23 @@ def leads_on(manifest: Body) -> bool:
     return manifest["metadata"]["name"] == "web" and selects.get(names.COLOR_LABEL) == "green"
 
 
-async def outlasts_the_deadline(_: World) -> None:
+async def outlasts_the_deadline(_: OperatorWorld) -> None:
     """Nobody leads for longer than a step may take."""
     await asyncio.sleep(11)
 
 
-async def takes_back(world: World) -> None:
+async def takes_back(world: OperatorWorld) -> None:
     """The spec is what serves again."""
     await world.people.merge_patch(HARDENED_SERVICE, "shop", "web", {"spec": service(**RELEASED)["spec"]})
 
 
-async def kills_its_pods(world: World) -> None:
+async def kills_its_pods(world: OperatorWorld) -> None:
     """No pod of the second version is ever ready again."""
     world.server.store.dead.add("web:2")
     world.server.settle()
 
 
-async def aborts(world: World) -> None:
+async def aborts(world: OperatorWorld) -> None:
     """Somebody aborts the release at work."""
     await asks("Abort", revision=world.server.all(HARDENED_SERVICE)[0]["status"]["release"]["revision"])(world)
 
@@ -82,7 +82,7 @@ def test_what_a_leader_meant_to_write_before_it_was_paused_is_not_taken(
     is_it: Callable[[Body], bool], before: tuple[Any, ...], meanwhile: tuple[Any, ...], image: str
 ) -> None:
     async def main() -> None:
-        world = World()
+        world = OperatorWorld()
         watchman = Watchman(world)
         await world.play(create_released, *before, *([release("web:1")] if before else []))
         server = Stopping(world, is_it)
@@ -108,11 +108,11 @@ def test_what_a_leader_meant_to_write_before_it_was_paused_is_not_taken(
     virtual_time.run(main())
 
 
-async def _nothing(_: World) -> None:
+async def _nothing(_: OperatorWorld) -> None:
     pass
 
 
-async def _controllers(world: World) -> None:
+async def _controllers(world: OperatorWorld) -> None:
     while True:
         world.server.settle()
         await asyncio.sleep(0.5)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from tests.shell import virtual_time
-from tests.shell.operator_world import RELEASED, Operator, World, asks, service
+from tests.shell.operator_world import RELEASED, Operator, OperatorWorld, asks, service
 
 from hardened.core.model.written import state_of
 from hardened.shell.kinds import HARDENED_SERVICE, Kind
@@ -20,7 +20,7 @@ MANUAL: Body = {"release": {**RELEASED["release"], "promotion": "Manual"}}
 class Busy:
     """most: how many releases were at work at a time."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: OperatorWorld) -> None:
         self._world, self.most = world, 0
         world.server.on_event.append(self._saw)
 
@@ -31,9 +31,9 @@ class Busy:
 
 
 @contextlib.asynccontextmanager
-async def operated(*namespaces: tuple[str, ...], releases: int = 1) -> AsyncIterator[World]:
+async def operated(*namespaces: tuple[str, ...], releases: int = 1) -> AsyncIterator[OperatorWorld]:
     """A world with an operator for each of these, which releases so many services at a time."""
-    world = World()
+    world = OperatorWorld()
     world.server.add_namespace("mall")
     working = [asyncio.create_task(Operator(world.server, namespaces=each, releases=releases).run()) for each in namespaces]
     try:
@@ -44,34 +44,34 @@ async def operated(*namespaces: tuple[str, ...], releases: int = 1) -> AsyncIter
         await asyncio.gather(*working, return_exceptions=True)
 
 
-async def passes(world: World, seconds: int) -> None:
+async def passes(world: OperatorWorld, seconds: int) -> None:
     """So much time, in which the cluster follows."""
     for _ in range(2 * seconds):
         await asyncio.sleep(0.5)
         world.server.settle()
 
 
-async def create(world: World, name: str, namespace: str = "shop", **spec: Any) -> None:
+async def create(world: OperatorWorld, name: str, namespace: str = "shop", **spec: Any) -> None:
     body = service(**{**RELEASED, **spec})
     await world.people.create(HARDENED_SERVICE, body | {"metadata": {"name": name, "namespace": namespace}})
 
 
-async def release(world: World, name: str, namespace: str = "shop", **spec: Any) -> None:
+async def release(world: OperatorWorld, name: str, namespace: str = "shop", **spec: Any) -> None:
     await world.people.merge_patch(HARDENED_SERVICE, namespace, name, {"spec": {"image": "web:2", **spec}})
 
 
-async def promote(world: World, name: str, action: str) -> None:
+async def promote(world: OperatorWorld, name: str, action: str) -> None:
     live = await world.people.get(HARDENED_SERVICE, "shop", name)
     await asks("Promote", action, service=name, revision=live["status"]["release"]["revision"])(world)
 
 
-def steps(world: World) -> dict[str, str]:
+def steps(world: OperatorWorld) -> dict[str, str]:
     """The step that each release is in."""
     found = {s["metadata"]["name"]: s.get("status", {}).get("release", {}).get("step") for s in world.server.all(HARDENED_SERVICE)}
     return {name: step for name, step in found.items() if step}
 
 
-def images(world: World) -> dict[str, str]:
+def images(world: OperatorWorld) -> dict[str, str]:
     return {s["metadata"]["name"]: s["status"]["serving"]["image"] for s in world.server.all(HARDENED_SERVICE) if "serving" in s["status"]}
 
 

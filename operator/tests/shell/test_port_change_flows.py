@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from tests.shell import virtual_time
-from tests.shell.operator_world import RELEASED, World, service
+from tests.shell.operator_world import RELEASED, OperatorWorld, service
 
 from hardened.api.names import REVISION_LABEL
 from hardened.core.desired.service import NOBODY
@@ -20,7 +20,7 @@ SPEC = {**RELEASED, "release": {"progressDeadline": "10s", "keepPrevious": "30s"
 class Clients:
     """Looks at every change of the switch Service. led: the images that it has led to, "" for nobody; gone: it is not there."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: OperatorWorld) -> None:
         self._world = world
         self.led: list[str] = []
         world.server.on_event.append(self._saw)
@@ -44,24 +44,24 @@ class Clients:
 
 
 def edited(**spec: Any) -> Any:
-    async def edit(world: World) -> None:
+    async def edit(world: OperatorWorld) -> None:
         await world.people.merge_patch(HARDENED_SERVICE, "shop", "web", {"spec": spec})
 
     return edit
 
 
 def created(**spec: Any) -> Any:
-    async def create(world: World) -> None:
+    async def create(world: OperatorWorld) -> None:
         await world.people.create(HARDENED_SERVICE, service(**{**SPEC, **spec}))
 
     return create
 
 
-def played(*steps: Any) -> tuple[World, list[Body], list[str]]:
+def played(*steps: Any) -> tuple[OperatorWorld, list[Body], list[str]]:
     """The world after these steps, the status of the service after each, and where clients were led."""
 
-    async def play() -> tuple[World, list[Body], list[str]]:
-        world, found = World(), []
+    async def play() -> tuple[OperatorWorld, list[Body], list[str]]:
+        world, found = OperatorWorld(), []
         clients = Clients(world)
         for step in steps:
             await world.play(step)
@@ -71,7 +71,7 @@ def played(*steps: Any) -> tuple[World, list[Body], list[str]]:
     return virtual_time.run(play())
 
 
-def running(world: World) -> list[tuple[str, str]]:
+def running(world: OperatorWorld) -> list[tuple[str, str]]:
     return [
         (d["metadata"]["name"], d["spec"]["template"]["spec"]["containers"][0]["image"])
         for d in world.server.all(DEPLOYMENT)
@@ -79,7 +79,7 @@ def running(world: World) -> list[tuple[str, str]]:
     ]
 
 
-def services(world: World) -> set[str]:
+def services(world: OperatorWorld) -> set[str]:
     return {s["metadata"]["name"] for s in world.server.all(SERVICE)}
 
 
@@ -104,7 +104,7 @@ def test_first_ports_that_fail_lead_to_nobody_and_the_worker_works_on() -> None:
 
 @pytest.mark.parametrize("step", ["Cutover", "VerifyAfter", "SwitchBack"])
 def test_first_ports_that_the_spec_loses_again_in_mid_release_go_and_the_release_ends(step: str) -> None:
-    async def changes_its_mind(world: World) -> None:
+    async def changes_its_mind(world: OperatorWorld) -> None:
         await edited(ports=PORTS, image="doomed:1" if step == "SwitchBack" else "web:2")(world)
         while (world.server.all(HARDENED_SERVICE)[0]["status"].get("release") or {}).get("step") != step:
             await asyncio.sleep(0.1)

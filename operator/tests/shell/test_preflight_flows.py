@@ -2,28 +2,30 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import pytest
 from tests.memory.api_server import Call
 from tests.shell import virtual_time
-from tests.shell.enumerations import turns
-from tests.shell.operator_world import RELEASED, Killed, Strike, World, create_released, release, service
+from tests.shell.enumerations import Turn, turns
+from tests.shell.moments import Moment, step_of_write
+from tests.shell.operator_world import RELEASED, Killed, OperatorWorld, Strike, create_released, release, service
 from tests.shell.test_release_flows import Watchman
 
 from hardened.errors import ApiFailure, Refused, TryAgain
 from hardened.shell.kinds import CONFIG_MAP, DEPLOYMENT, HARDENED_SERVICE, LIMIT_RANGE, NETWORK_POLICY, POD, RESOURCE_QUOTA, Kind
 
 Body = dict[str, Any]
-Step = Callable[[World], Any]
+Step = Callable[[OperatorWorld], Any]
 SETTINGS = [{"name": "LEVEL", "valueFrom": {"configMapKeyRef": {"name": "settings", "key": "level"}}}]
 
 
 def limit(pods: int) -> Step:
     """Somebody makes a quota, or changes it."""
 
-    async def make(world: World) -> None:
+    async def make(world: OperatorWorld) -> None:
         spec = {"hard": {"pods": str(pods)}}
         if world.server.all(RESOURCE_QUOTA):
             await world.people.merge_patch(RESOURCE_QUOTA, "shop", "small", {"spec": spec})
@@ -35,7 +37,7 @@ def limit(pods: int) -> Step:
     return make
 
 
-async def create_configured(world: World) -> None:
+async def create_configured(world: OperatorWorld) -> None:
     """A service that needs a ConfigMap, from its first release on."""
     await world.people.create(HARDENED_SERVICE, service(**RELEASED, env=SETTINGS))
 
@@ -43,7 +45,7 @@ async def create_configured(world: World) -> None:
 def configure(**data: str) -> Step:
     """Somebody makes that ConfigMap, or changes it."""
 
-    async def make(world: World) -> None:
+    async def make(world: OperatorWorld) -> None:
         if any(live["metadata"]["name"] == "settings" for live in world.server.all(CONFIG_MAP)):
             await world.people.merge_patch(CONFIG_MAP, "shop", "settings", {"data": data})
             return
@@ -53,13 +55,13 @@ def configure(**data: str) -> Step:
     return make
 
 
-async def crowd(world: World) -> None:
+async def crowd(world: OperatorWorld) -> None:
     """A version for which there is no node."""
     world.server.store.homeless.add("large:1")
     await release("large:1")(world)
 
 
-async def add_nodes(world: World) -> None:
+async def add_nodes(world: OperatorWorld) -> None:
     world.server.store.homeless.clear()
     world.server.settle()
 
@@ -67,7 +69,7 @@ async def add_nodes(world: World) -> None:
 def bar(part: str, words: str) -> Step:
     """From now on something on the cluster refuses pods with such a name; "" for none."""
 
-    async def make(world: World) -> None:
+    async def make(world: OperatorWorld) -> None:
         world.server.store.barred.clear()
         if part:
             world.server.store.barred[part] = words
@@ -75,7 +77,7 @@ def bar(part: str, words: str) -> Step:
     return make
 
 
-async def deny(world: World) -> None:
+async def deny(world: OperatorWorld) -> None:
     """Somebody closes every way in the namespace."""
     meta, spec = {"name": "default-deny", "namespace": "shop"}, {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
     await world.people.create(
@@ -99,7 +101,7 @@ FLOWS: dict[str, tuple[Step, ...]] = {
 }
 
 
-def seen(world: World) -> tuple[str, str, str, str, int]:
+def seen(world: OperatorWorld) -> tuple[str, str, str, str, int]:
     """The step of the release, Ready's reason, whether it stalls, the phase, and how many pods are wanted."""
     found = world.server.all(HARDENED_SERVICE)
     status = found[0].get("status") or {} if found else {}
@@ -109,21 +111,35 @@ def seen(world: World) -> tuple[str, str, str, str, int]:
     return (status.get("release", {}).get("step", ""), words[0], words[1], status.get("phase", ""), pods)
 
 
-def end(world: World) -> Body:
+def end(world: OperatorWorld) -> Body:
     """The state, less what is named after its time."""
     return {name: body for name, body in world.state().items() if not name.startswith("Pod ")}
 
 
-@cache
-def clean(name: str) -> tuple[list[tuple[str, str, str, str, int]], int, Body]:
-    """Played once: what was seen after each step, the writes, and the state at the end."""
+@dataclass(frozen=True)
+class Clean:
+    """A flow without a kill. moments: before each step; seen, writes: after each; end: the state at the end."""
 
-    async def play() -> tuple[list[tuple[str, str, str, str, int]], int, Body]:
-        world, found = World(), []
+    moments: list[Moment[tuple[OperatorWorld, Watchman]]]
+    seen: list[tuple[str, str, str, str, int]]
+    writes: list[int]
+    end: Body
+
+
+@cache
+def clean(name: str) -> Clean:
+    """Played once."""
+
+    async def play() -> Clean:
+        world = OperatorWorld()
+        watchman = Watchman(world)
+        moments, found, writes = [], [], []
         for step in FLOWS[name]:
+            moments.append(Moment((world, watchman)))
             await world.play(step)
             found.append(seen(world))
-        return found, len(world.server.writes), end(world)
+            writes.append(len(world.server.writes))
+        return Clean(moments, found, writes, end(world))
 
     return virtual_time.run(play())
 
@@ -146,27 +162,27 @@ NOTHING, HEALTHY = ("", "", "", "", 0), ("", "Healthy", "False", "Healthy", 2)
     ],
 )
 def test_it_waits_and_goes_on_by_itself(name: str, expected: list[tuple[str, str, str, str, int]]) -> None:
-    assert clean(name)[0] == expected
+    assert clean(name).seen == expected
 
 
 @pytest.mark.parametrize("turn", turns(1))
 @pytest.mark.parametrize("name", list(FLOWS))
-def test_killed_at_any_write_of_it_it_ends_the_same(name: str, turn: slice) -> None:
-    _, writes, expected = clean(name)
-    for nth in range(1, writes + 1)[turn]:
-        strike = Strike(nth, Killed)
+def test_killed_at_any_write_of_it_it_ends_the_same(name: str, turn: Turn) -> None:
+    flow = clean(name)
+    for nth in turn.of(range(1, flow.writes[-1] + 1)):
+        step, nth_of_step = step_of_write(nth, flow.writes)
+        strike = Strike(nth_of_step, Killed)
 
-        async def play(strike: Strike = strike) -> tuple[Body, list[str]]:
-            world = World()
-            watchman = Watchman(world)
+        async def play(kept: tuple[OperatorWorld, Watchman], step: int = step, strike: Strike = strike) -> tuple[Body, list[str]]:
+            world, watchman = kept
             world.server.before = strike
-            await world.play(*FLOWS[name])
+            await world.play(*FLOWS[name][step:])
             return end(world), watchman.wrongs
 
-        found, wrongs = virtual_time.run(play())
+        found, wrongs = flow.moments[step].run(play)
         assert strike.has_struck
         assert wrongs == [], f"write {nth}"
-        assert found == expected, f"write {nth}"
+        assert found == flow.end, f"write {nth}"
 
 
 def test_where_the_quotas_may_not_be_listed_releases_go_on_without(caplog: pytest.LogCaptureFixture) -> None:
@@ -175,7 +191,7 @@ def test_where_the_quotas_may_not_be_listed_releases_go_on_without(caplog: pytes
             raise Refused("resourcequotas is forbidden", status=403)
 
     async def play() -> str:
-        world = World()
+        world = OperatorWorld()
         world.server.before = refuse
         with caplog.at_level("INFO", "hardened.shell.namespace_reader"):
             await world.play(limit(1), create_released, release("web:2"))
@@ -189,7 +205,7 @@ def test_pods_of_checks_that_are_refused_for_long_are_logged_once_each(caplog: p
     checks = [{"name": "smoke", "tcp": {}}, {"name": "task", "job": {"command": ["true"], "deadline": "5s"}}]
 
     async def play() -> tuple[str, str, str, str, int]:
-        world = World()
+        world = OperatorWorld()
         with caplog.at_level("INFO", "hardened.shell.service_look"):
             await world.play(create_released, bar("-verify-", "exceeded quota: small"), release("web:2", verify={"beforeCutover": checks}))
         return seen(world)
@@ -199,14 +215,14 @@ def test_pods_of_checks_that_are_refused_for_long_are_logged_once_each(caplog: p
 
 
 def test_the_quotas_are_listed_for_a_release_and_at_no_other_time() -> None:
-    def lists(world: World) -> int:
+    def lists(world: OperatorWorld) -> int:
         return sum((call.verb, call.kind) == ("list", RESOURCE_QUOTA) for call in world.server.calls)
 
-    async def later(world: World) -> None:
+    async def later(world: OperatorWorld) -> None:
         await asyncio.sleep(3600)
 
     async def play() -> list[int]:
-        world, found = World(), []
+        world, found = OperatorWorld(), []
         for step in (create_released, later, release("web:2", replicas=3), later):
             await world.play(step)
             found.append(lists(world))
@@ -221,7 +237,7 @@ def test_where_config_maps_may_not_be_read_the_pods_tell_what_is_missing() -> No
             raise Refused("configmaps is forbidden", status=403)
 
     async def play() -> str:
-        world = World()
+        world = OperatorWorld()
         world.server.before = refuse
         await world.play(create_configured)
         return str(world.server.all(HARDENED_SERVICE)[0]["status"]["phase"])
@@ -229,7 +245,7 @@ def test_where_config_maps_may_not_be_read_the_pods_tell_what_is_missing() -> No
     assert virtual_time.run(play()) == "Healthy"
 
 
-def told_of(world: World, kind: str = "Ready") -> str:
+def told_of(world: OperatorWorld, kind: str = "Ready") -> str:
     (live,) = world.server.all(HARDENED_SERVICE)
     return next(str(each["message"]) for each in live["status"]["conditions"] if each["type"] == kind)
 
@@ -241,13 +257,13 @@ def fails(failure: ApiFailure, verb: str, kind: Kind, name: str | None = None) -
         if (call.verb, call.kind, call.name) == (verb, kind, name):
             raise failure
 
-    async def strike(world: World) -> None:
+    async def strike(world: OperatorWorld) -> None:
         world.server.before = fail
 
     return strike
 
 
-async def mend(world: World) -> None:
+async def mend(world: OperatorWorld) -> None:
     """No call fails any more."""
     world.server.before = None
 
@@ -267,7 +283,7 @@ async def mend(world: World) -> None:
 )  # fmt: skip
 def test_pods_whose_way_may_be_closed_are_not_made_and_the_version_waits(strike: Step, says: str) -> None:
     async def play() -> None:
-        world = World()
+        world = OperatorWorld()
         await world.play(deny, create_released, strike, release("web:2"))
         step, _, stalls, _, pods = seen(world)
         assert (step, stalls, pods) == ("ScaleUp", "False", 4)

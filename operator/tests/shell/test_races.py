@@ -9,7 +9,7 @@ import pytest
 from tests.memory.api_server import Call, MemoryApiServer
 from tests.memory.ownership import Manager
 from tests.shell import virtual_time
-from tests.shell.operator_world import Operator, World, create, retire_ports, service, today
+from tests.shell.operator_world import Operator, OperatorWorld, create, retire_ports, service, today
 
 from hardened.errors import ApiFailure, Refused, TryAgain, Vanished
 from hardened.shell import reconciler
@@ -29,7 +29,7 @@ class Lagging(Operator):
         asyncio.get_running_loop().call_later(LAG, super()._seen, event, kind, obj)
 
 
-def play(world: World, scenario: Callable[[World], Awaitable[Any]], operator: type[Operator] = Lagging) -> None:
+def play(world: OperatorWorld, scenario: Callable[[OperatorWorld], Awaitable[Any]], operator: type[Operator] = Lagging) -> None:
     """Runs the scenario beside one operator."""
 
     async def main() -> None:
@@ -41,7 +41,7 @@ def play(world: World, scenario: Callable[[World], Awaitable[Any]], operator: ty
     virtual_time.run(main())
 
 
-def once_before(world: World, verb: str, spec: Body) -> None:
+def once_before(world: OperatorWorld, verb: str, spec: Body) -> None:
     """Right before the operator's next call of this verb takes effect, somebody else patches the service."""
     person, done = world.server.outsider("kubectl"), []
 
@@ -53,13 +53,13 @@ def once_before(world: World, verb: str, spec: Body) -> None:
     world.server.before = before
 
 
-def image_of(world: World) -> str:
+def image_of(world: OperatorWorld) -> str:
     (live,) = (found for found in world.server.all(DEPLOYMENT) if found["spec"]["replicas"])
     return str(live["spec"]["template"]["spec"]["containers"][0]["image"])
 
 
 def test_an_edit_right_before_our_own_status_write_is_not_swallowed() -> None:
-    async def scenario(world: World) -> None:
+    async def scenario(world: OperatorWorld) -> None:
         await create(world)
         await world.until_quiet()
         once_before(world, "status", {"image": "web:3"})
@@ -68,11 +68,11 @@ def test_an_edit_right_before_our_own_status_write_is_not_swallowed() -> None:
         await world.until_quiet()
         assert image_of(world) == "web:3"
 
-    play(World(), scenario)
+    play(OperatorWorld(), scenario)
 
 
 def test_what_is_said_of_a_deleted_service_is_not_said_of_the_one_that_took_its_name() -> None:
-    async def scenario(world: World) -> None:
+    async def scenario(world: OperatorWorld) -> None:
         await create(world)
         await world.until_quiet()
         (old,) = world.server.all(HARDENED_SERVICE)
@@ -93,21 +93,21 @@ def test_what_is_said_of_a_deleted_service_is_not_said_of_the_one_that_took_its_
         assert new["metadata"]["uid"] != old["metadata"]["uid"]
         assert [entry["image"] for entry in new["status"]["history"]] == ["web:9"]
 
-    play(World(), scenario)
+    play(OperatorWorld(), scenario)
 
 
 def test_replicas_that_somebody_sets_right_before_they_are_seeded_stay() -> None:
-    async def scenario(world: World) -> None:
+    async def scenario(world: OperatorWorld) -> None:
         once_before(world, "scale", {"replicas": 7})
         await create(world)
         await asyncio.sleep(30)
         assert world.server.all(HARDENED_SERVICE)[0]["spec"]["replicas"] == 7
 
-    play(World(), scenario)
+    play(OperatorWorld(), scenario)
 
 
 def test_what_an_admission_webhook_changes_is_told_and_not_written_again_and_again() -> None:
-    world = World()
+    world = OperatorWorld()
     given = world.server.store.defaults["Deployment"]
 
     def mirrored(body: Body) -> None:
@@ -115,7 +115,7 @@ def test_what_an_admission_webhook_changes_is_told_and_not_written_again_and_aga
         for container in body["spec"]["template"]["spec"]["containers"]:
             container["image"] = f"mirror.example/{container['image'].removeprefix('mirror.example/')}"
 
-    async def scenario(world: World) -> None:
+    async def scenario(world: OperatorWorld) -> None:
         world.server.store.defaults = {**world.server.store.defaults, "Deployment": mirrored}
         await world.people.create(HARDENED_SERVICE, service(replicas=2))
         await world.until_quiet()
@@ -133,7 +133,7 @@ def test_what_an_admission_webhook_changes_is_told_and_not_written_again_and_aga
 def test_a_child_is_made_soon_after_a_foreign_object_of_its_name_is_gone() -> None:
     foreign = {"apiVersion": "v1", "kind": "Service", "metadata": {"namespace": "shop", "name": "web"}, "spec": {"ports": [{"port": 1}]}}
 
-    async def scenario(world: World) -> None:
+    async def scenario(world: OperatorWorld) -> None:
         made = await world.people.create(SERVICE, foreign)
         await create(world)
         await world.until_quiet()
@@ -141,7 +141,7 @@ def test_a_child_is_made_soon_after_a_foreign_object_of_its_name_is_gone() -> No
         await asyncio.sleep(25)
         assert [live["spec"]["ports"][0]["port"] for live in world.server.all(SERVICE)] == [80]
 
-    play(World(), scenario)
+    play(OperatorWorld(), scenario)
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_a_namespace_that_cannot_be_listed_does_not_hold_up_the_others_and_is_wo
 
 @pytest.mark.parametrize("failure", [Vanished("no such kind", status=404), Refused("forbidden", status=403)], ids=["no CRD", "no right"])
 def test_without_the_kind_of_actions_everything_else_is_worked_on(failure: ApiFailure) -> None:
-    async def scenario(world: World) -> None:
+    async def scenario(world: OperatorWorld) -> None:
         def lack(call: Call) -> None:
             if call.kind == HARDENED_SERVICE_ACTION:
                 raise failure
@@ -190,18 +190,18 @@ def test_without_the_kind_of_actions_everything_else_is_worked_on(failure: ApiFa
         await world.until_quiet()
         assert image_of(world) == "web:1"
 
-    play(World(), scenario)
+    play(OperatorWorld(), scenario)
 
 
 def test_a_deletion_that_was_wrongly_said_to_be_done_is_made_up_for() -> None:
-    world, struck = World(), []
+    world, struck = OperatorWorld(), []
 
     def lie(call: Call) -> None:
         if call.verb == "delete" and call.kind == SERVICE and not struck:
             struck.append(call)
             raise Vanished("not found", status=404, reason="NotFound")
 
-    async def scenario(world: World) -> None:
+    async def scenario(world: OperatorWorld) -> None:
         await create(world)
         await world.until_quiet()
         world.server.before = lie
@@ -237,14 +237,14 @@ def test_a_namespace_that_cannot_be_listed_as_a_leader_begins_is_worked_on_soon_
 
 
 def test_a_revision_that_somebody_touches_while_it_is_read_is_read_again() -> None:
-    world, seen, touched = World(), [], []
+    world, seen, touched = OperatorWorld(), [], []
 
     def touch(call: Call) -> None:
         if call.verb == "get" and call.kind == CONTROLLER_REVISION and len(touched) < 2:
             touched.append(call)
             world.people.patch_now(CONTROLLER_REVISION, "shop", str(call.name), {"metadata": {"annotations": {"x": str(len(touched))}}})
 
-    async def scenario(world: World) -> None:
+    async def scenario(world: OperatorWorld) -> None:
         await create(world)
         await world.until_quiet()
         cache, (live,) = world.operators[-1].cache, world.server.all(CONTROLLER_REVISION)
@@ -281,7 +281,7 @@ def test_services_with_much_are_looked_at_one_after_the_other(monkeypatch: pytes
 
     monkeypatch.setattr(reconciler.Reconciler, "_look", counted)
 
-    async def scenario(world: World) -> None:
+    async def scenario(world: OperatorWorld) -> None:
         for name in "abcdef":
             await world.people.create(HARDENED_SERVICE, service() | {"metadata": {"name": name, "namespace": "shop"}})
         await world.until_quiet()
@@ -295,4 +295,4 @@ def test_services_with_much_are_looked_at_one_after_the_other(monkeypatch: pytes
         assert {*together} == {1}
         assert {live["spec"]["replicas"] for live in world.server.all(DEPLOYMENT)} == {3}
 
-    virtual_time.run(World().play(scenario))
+    virtual_time.run(OperatorWorld().play(scenario))

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from tests.memory.api_server import Call
 from tests.shell import virtual_time
-from tests.shell.enumerations import turns
-from tests.shell.operator_world import FLOW, Killed, Operator, Strike, World, create
+from tests.shell.enumerations import Turn, turns
+from tests.shell.moments import Moment, step_of_write
+from tests.shell.operator_world import FLOW, Killed, Operator, OperatorWorld, Strike, create
 
 from hardened.errors import LookAgain, Refused, TryAgain, Vanished
 from hardened.shell.kinds import HARDENED_SERVICE, KINDS
@@ -19,19 +20,21 @@ from hardened.shell.workqueue import Key
 
 @dataclass(frozen=True)
 class Clean:
-    """The flow without a fault: how many writes each step had taken at its end, and how the world was then."""
+    """The flow without a fault: the world before each step; how many writes had been made at its end, and how the world was then."""
 
+    moments: tuple[Moment[OperatorWorld], ...]
     writes: tuple[int, ...]
     states: tuple[dict[str, Any], ...]
 
 
 async def _clean() -> Clean:
-    world, writes, states = World(), [], []
+    world, moments, writes, states = OperatorWorld(), [], [], []
     for step in FLOW:
+        moments.append(Moment(world))
         await world.play(step)
         writes.append(len(world.server.writes))
         states.append(world.state())
-    return Clean(tuple(writes), tuple(states))
+    return Clean(tuple(moments), tuple(writes), tuple(states))
 
 
 @cache
@@ -40,28 +43,28 @@ def clean() -> Clean:
     return virtual_time.run(_clean())
 
 
-async def _struck(strike: Strike, *, is_after: bool) -> tuple[int, dict[str, Any]]:
-    world = World()
-    if is_after:
-        world.server.after = strike
-    else:
-        world.server.before = strike
-    done = await world.play(*FLOW, is_enough=lambda: strike.has_struck)
-    return done, world.state()
-
-
 def _ends_the_same(nth: int, error: Callable[[], BaseException], *, is_after: bool) -> None:
-    strike = Strike(nth, error)
-    done, state = virtual_time.run(_struck(strike, is_after=is_after))
+    step, nth_of_step = step_of_write(nth, clean().writes)
+    strike = Strike(nth_of_step, error)
+
+    async def play(world: OperatorWorld) -> dict[str, Any]:
+        if is_after:
+            world.server.after = strike
+        else:
+            world.server.before = strike
+        await world.play(FLOW[step])
+        return world.state()
+
+    state = clean().moments[step].run(play)
     assert strike.has_struck
-    assert state == clean().states[done - 1], f"write {nth} of {clean().writes[-1]}"
+    assert state == clean().states[step], f"write {nth} of {clean().writes[-1]}"
 
 
 @pytest.mark.parametrize("is_after", [False, True], ids=["before it took effect", "after it took effect"])
 @pytest.mark.parametrize("turn", turns(2))
-def test_killed_at_any_single_write_it_ends_the_same(turn: slice, is_after: bool) -> None:
+def test_killed_at_any_single_write_it_ends_the_same(turn: Turn, is_after: bool) -> None:
     assert clean().writes[-1] >= 30
-    for nth in range(1, clean().writes[-1] + 1)[turn]:
+    for nth in turn.of(range(1, clean().writes[-1] + 1)):
         _ends_the_same(nth, Killed, is_after=is_after)
 
 
@@ -79,14 +82,14 @@ ERRORS: dict[str, Callable[[], BaseException]] = {
 @pytest.mark.parametrize("is_after", [False, True], ids=["before it took effect", "after it took effect"])
 @pytest.mark.parametrize(("start", "answer"), list(enumerate(ERRORS, 1)))
 @pytest.mark.parametrize("turn", turns(1))
-def test_answered_wrongly_at_a_write_it_ends_the_same(turn: slice, start: int, answer: str, is_after: bool) -> None:
+def test_answered_wrongly_at_a_write_it_ends_the_same(turn: Turn, start: int, answer: str, is_after: bool) -> None:
     # Every seventh write for each answer, each answer from another one on: together all of them.
-    for nth in range(start, clean().writes[-1] + 1, len(ERRORS))[turn]:
+    for nth in turn.of(range(start, clean().writes[-1] + 1, len(ERRORS))):
         _ends_the_same(nth, ERRORS[answer], is_after=is_after)
 
 
-async def _at_rest() -> tuple[World, int, int]:
-    world = World()
+async def _at_rest() -> tuple[OperatorWorld, int, int]:
+    world = OperatorWorld()
     await world.play(create)
     writes, calls = len(world.server.writes), len(world.server.calls)
     await world.play()
@@ -100,9 +103,9 @@ def test_a_settled_service_is_not_written_to() -> None:
     assert world.server.all(HARDENED_SERVICE)[0]["status"]["phase"] == "Healthy"
 
 
-async def _deleted_unheard_of() -> World:
+async def _deleted_unheard_of() -> OperatorWorld:
     """The service goes while nobody listens, and its children twice after it."""
-    world = World()
+    world = OperatorWorld()
     await world.play(create)
     operator = Operator(world.server)
     working = asyncio.create_task(operator.run())
@@ -126,9 +129,9 @@ def test_a_service_that_is_gone_unheard_of_is_made_children_only_once_more() -> 
     assert {kind.name for kind in KINDS.values() if world.server.all(kind, "shop")} == {"PersistentVolumeClaim"}
 
 
-async def _refused_the_scale() -> World:
+async def _refused_the_scale() -> OperatorWorld:
     """The operator may not write /scale of a service that leaves its replicas open."""
-    world = World()
+    world = OperatorWorld()
 
     def refuse(call: Call) -> None:
         if call.verb == "scale":

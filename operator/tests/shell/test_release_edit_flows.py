@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 from tests.memory.api_server import Call
-from tests.shell import virtual_time
-from tests.shell.enumerations import turns
-from tests.shell.operator_world import World, create_released, release
+from tests.shell.enumerations import Turn, turns
+from tests.shell.moments import after
+from tests.shell.operator_world import OperatorWorld, create_released, release
 from tests.shell.test_release_flows import Watchman
 
 from hardened.errors import Vanished
@@ -25,7 +25,7 @@ FEW = 12
 class Stripping:
     """A hook that takes all labels off an object once a write was taken, the n-th."""
 
-    def __init__(self, world: World, nth: int, kind: Kind, name: str) -> None:
+    def __init__(self, world: OperatorWorld, nth: int, kind: Kind, name: str) -> None:
         self._world, self._left, self._kind, self._name = world, nth, kind, name
         self.doing: asyncio.Task[None] | None = None
 
@@ -42,22 +42,21 @@ class Stripping:
 
 @cache
 def clean() -> tuple[list[int], int, Body]:
-    """Played once: which writes leave the release at work, how many there are in all, and the state then."""
+    """Played once: which writes leave the second release at work, how many it has in all, and the state then."""
 
-    async def play() -> tuple[list[int], int, Body]:
-        world, found = World(), []
+    async def play(world: OperatorWorld) -> tuple[list[int], int, Body]:
+        found, before = [], len(world.server.writes)
 
         def look(call: Call) -> None:
             status = world.server.all(HARDENED_SERVICE)[0].get("status") or {}
             if call.is_write and status.get("release"):
-                found.append(len(world.server.writes))
+                found.append(len(world.server.writes) - before)
 
-        await world.play(create_released)
         world.server.after = look
         await world.play(release("web:2"))
-        return found, len(world.server.writes), world.state()
+        return found, len(world.server.writes) - before, world.state()
 
-    return virtual_time.run(play())
+    return after(create_released).run(play)
 
 
 # A release that goes back and forth for ever takes no virtual time.
@@ -65,20 +64,19 @@ def clean() -> tuple[list[int], int, Body]:
 @pytest.mark.parametrize("turn", turns(1))
 @pytest.mark.parametrize(("kind", "name"), OBJECTS, ids=[name for _, name in OBJECTS])
 def test_an_object_that_loses_its_labels_after_any_write_of_a_release_gets_them_back_and_it_ends_the_same(
-    kind: Kind, name: str, turn: slice
+    kind: Kind, name: str, turn: Turn
 ) -> None:
     """When it is over nobody looks for what was kept any more: without its labels it stays as it is until the next release."""
     at_work, writes, expected = clean()
-    for nth in at_work[turn]:
+    for nth in turn.of(at_work):
 
-        async def play(nth: int = nth) -> tuple[Body, list[str], int]:
-            world = World()
-            watchman = Watchman(world)
+        async def play(world: OperatorWorld, nth: int = nth) -> tuple[Body, list[str], int]:
+            watchman, before = Watchman(world), len(world.server.writes)
             world.server.after = Stripping(world, nth, kind, name)
-            await world.play(create_released, release("web:2"))
-            return world.state(), watchman.wrongs, len(world.server.writes)
+            await world.play(release("web:2"))
+            return world.state(), watchman.wrongs, len(world.server.writes) - before
 
-        found, wrongs, made = virtual_time.run(play())
+        found, wrongs, made = after(create_released).run(play)
         assert wrongs == [], f"write {nth}"
         assert found == expected, f"write {nth}"
         assert made <= writes + FEW, f"write {nth}"

@@ -2,13 +2,15 @@
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import pytest
 from tests.shell import virtual_time
-from tests.shell.enumerations import turns
-from tests.shell.operator_world import RELEASES, Killed, Strike, World
+from tests.shell.enumerations import Turn, turns
+from tests.shell.moments import Moment, step_of_write
+from tests.shell.operator_world import RELEASES, Killed, OperatorWorld, Strike
 
 from hardened.core.desired.service import NOBODY
 from hardened.errors import LookAgain, Refused, TryAgain, Vanished
@@ -22,7 +24,7 @@ TOLD_ONCE = frozenset({"ReleaseStarted", "SwitchedOver", "SwitchingBack", "Promo
 class Watchman:
     """Looks at every change of a Deployment and of the switch Service. wrongs: what should never have been."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: OperatorWorld) -> None:
         self._world = world
         self.wrongs: list[str] = []
         self.selected: list[str] = []
@@ -45,61 +47,74 @@ class Watchman:
             self.wrongs.append(f"{serving[0]['metadata']['name']} serves with {serving[0]['spec']['replicas']} replicas")
 
 
-@cache
-def clean() -> tuple[list[int], list[Body], list[str], list[Counter[str]]]:
-    """Played once: the writes until the end of each step, the state then, what the switch Service has led to, and what was told by then."""
+@dataclass(frozen=True)
+class Clean:
+    """The flow without a fault. moments: before each step; writes: until the end of each; states, told: at the end of each; selected: what
+    the switch Service has led to."""
 
-    async def play() -> tuple[list[int], list[Body], list[str], list[Counter[str]]]:
-        world = World()
+    moments: list[Moment[tuple[OperatorWorld, Watchman]]]
+    writes: list[int]
+    states: list[Body]
+    told: list[Counter[str]]
+    selected: list[str]
+
+
+@cache
+def clean() -> Clean:
+    """Played once."""
+
+    async def play() -> Clean:
+        world = OperatorWorld()
         watchman = Watchman(world)
-        writes, states, told = [], [], []
+        found = Clean([], [], [], [], watchman.selected)
         for step in RELEASES:
+            found.moments.append(Moment((world, watchman)))
             await world.play(step)
-            writes.append(len(world.server.writes))
-            states.append(world.state())
-            told.append(world.told())
+            found.writes.append(len(world.server.writes))
+            found.states.append(world.state())
+            found.told.append(world.told())
         assert watchman.wrongs == []
-        return writes, states, watchman.selected, told
+        return found
 
     return virtual_time.run(play())
 
 
 def test_the_flow_is_what_it_says() -> None:
-    writes, states, selected, _ = clean()
-    phases = [state["HardenedService web"]["status"]["phase"] for state in states]
+    selected = clean().selected
+    phases = [state["HardenedService web"]["status"]["phase"] for state in clean().states]
     assert phases == ["Healthy", "Healthy", "Rejected", "RolledBack", "Healthy"]
     # Nobody, the first, the second; the dead one never; the doomed one and back.
     assert len(selected) == 5
     assert selected[2] == selected[4]
-    assert writes[-1] < 150
+    assert clean().writes[-1] < 150
 
 
 def test_each_turn_of_a_release_is_told_once_and_nothing_that_is_not_so() -> None:
     # A first release, a good one, one that is rejected, one that is taken back, and a change of nothing but the size.
-    assert clean()[3][-1] == {
+    assert clean().told[-1] == {
         "RollingOut": 4, "ReleaseStarted": 3, "SwitchedOver": 2, "Promoted": 1, "Healthy": 3, "Rejected": 1, "SwitchingBack": 1,
         "RolledBack": 1,
     }  # fmt: skip
 
 
 def _ends_the_same(nth: int, error: Callable[[], BaseException], *, is_after: bool) -> None:
-    strike = Strike(nth, error)
+    step, nth_of_step = step_of_write(nth, clean().writes)
+    strike = Strike(nth_of_step, error)
 
-    async def play() -> tuple[int, Body, list[str], Counter[str]]:
-        world = World()
-        watchman = Watchman(world)
+    async def play(kept: tuple[OperatorWorld, Watchman]) -> tuple[Body, list[str], Counter[str]]:
+        world, watchman = kept
         if is_after:
             world.server.after = strike
         else:
             world.server.before = strike
-        done = await world.play(*RELEASES, is_enough=lambda: strike.has_struck)
-        return done, world.state(), watchman.wrongs, world.told()
+        await world.play(RELEASES[step])
+        return world.state(), watchman.wrongs, world.told()
 
-    done, state, wrongs, told = virtual_time.run(play())
+    state, wrongs, told = clean().moments[step].run(play)
     assert strike.has_struck
     assert wrongs == [], f"write {nth}"
-    assert state == clean()[1][done - 1], f"write {nth}"
-    again = {reason: count for reason, count in told.items() if reason in TOLD_ONCE and count > clean()[3][done - 1][reason]}
+    assert state == clean().states[step], f"write {nth}"
+    again = {reason: count for reason, count in told.items() if reason in TOLD_ONCE and count > clean().told[step][reason]}
     assert again == {}, f"write {nth}"
 
 
@@ -109,8 +124,8 @@ MOMENTS = pytest.mark.parametrize("is_after", [False, True], ids=["before it too
 
 @MOMENTS
 @pytest.mark.parametrize("turn", turns(4))
-def test_killed_at_any_single_write_of_a_release_it_ends_the_same(turn: slice, is_after: bool) -> None:
-    for nth in range(1, clean()[0][-1] + 1)[turn]:
+def test_killed_at_any_single_write_of_a_release_it_ends_the_same(turn: Turn, is_after: bool) -> None:
+    for nth in turn.of(range(1, clean().writes[-1] + 1)):
         _ends_the_same(nth, Killed, is_after=is_after)
 
 
@@ -126,6 +141,6 @@ ERRORS: dict[str, Callable[[], BaseException]] = {
 @MOMENTS
 @pytest.mark.parametrize("answer", ERRORS)
 @pytest.mark.parametrize("turn", turns(1))
-def test_answered_wrongly_at_a_write_of_a_release_it_ends_the_same(turn: slice, answer: str, is_after: bool) -> None:
-    for nth in range(1 + list(ERRORS).index(answer), clean()[0][-1] + 1, len(ERRORS))[turn]:
+def test_answered_wrongly_at_a_write_of_a_release_it_ends_the_same(turn: Turn, answer: str, is_after: bool) -> None:
+    for nth in turn.of(range(1 + list(ERRORS).index(answer), clean().writes[-1] + 1, len(ERRORS))):
         _ends_the_same(nth, ERRORS[answer], is_after=is_after)

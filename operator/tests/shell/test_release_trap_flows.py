@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from tests.memory.api_server import Call
 from tests.shell import virtual_time
-from tests.shell.enumerations import turns
-from tests.shell.operator_world import RELEASED, Killed, World, create_released, release
+from tests.shell.enumerations import Turn, turns
+from tests.shell.moments import Moment
+from tests.shell.operator_world import RELEASED, Killed, OperatorWorld, create_released, release
 from tests.shell.test_release_flows import Watchman
 
 from hardened.errors import Refused, TryAgain
@@ -27,7 +28,7 @@ LASTS = 60
 class Clockwork:
     """When the switch Service was led to green, and when blue was to have no pods."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: OperatorWorld) -> None:
         self.switched = self.removed = 0.0
         world.server.on_event.append(self._saw)
 
@@ -39,29 +40,40 @@ class Clockwork:
             self.removed = virtual_time.now()
 
 
-def kill(world: World) -> None:
+def kill(world: OperatorWorld) -> None:
     """SIGKILL to the operator, in whatever it does."""
     death = world.operators[-1].death
     if not death.done():
         death.set_exception(Killed())
 
 
-def played(*kills: float) -> tuple[World, Clockwork]:
+@cache
+def first_released() -> Moment[tuple[OperatorWorld, Watchman]]:
+    """The first version serves."""
+
+    async def play() -> Moment[tuple[OperatorWorld, Watchman]]:
+        world = OperatorWorld()
+        watchman = Watchman(world)
+        await world.play(create_released)
+        return Moment((world, watchman))
+
+    return virtual_time.run(play())
+
+
+def played(*kills: float) -> tuple[OperatorWorld, Clockwork]:
     """A second version is released, and the operator is killed so many seconds after its begin."""
 
-    async def killer(world: World) -> None:
+    async def killer(world: OperatorWorld) -> None:
         begun = virtual_time.now()
         for at in kills:
             await asyncio.sleep(begun + at - virtual_time.now())
             kill(world)
 
-    async def play() -> tuple[World, Clockwork]:
-        world = World()
-        watchman = Watchman(world)
-        await world.play(create_released)
+    async def play(kept: tuple[OperatorWorld, Watchman]) -> tuple[OperatorWorld, Clockwork]:
+        world, watchman = kept
         clockwork, killing = Clockwork(world), []
 
-        async def edit(world: World) -> None:
+        async def edit(world: OperatorWorld) -> None:
             await release("web:2")(world)
             killing.append(asyncio.create_task(killer(world)))
 
@@ -70,7 +82,7 @@ def played(*kills: float) -> tuple[World, Clockwork]:
         assert watchman.wrongs == []
         return world, clockwork
 
-    return virtual_time.run(play())
+    return first_released().run(play)
 
 
 @cache
@@ -85,8 +97,8 @@ def test_the_previous_stack_is_kept_for_its_time() -> None:
 
 
 @pytest.mark.parametrize("turn", turns(1, at=pytest.mark.full))
-def test_restarted_at_any_second_of_a_release_it_removes_the_previous_stack_neither_early_nor_never(turn: slice) -> None:
-    for second in range(LASTS)[turn]:
+def test_restarted_at_any_second_of_a_release_it_removes_the_previous_stack_neither_early_nor_never(turn: Turn) -> None:
+    for second in turn.of(range(LASTS)):
         world, clockwork = played(second + 0.5)
         assert world.kills == 1
         assert KEPT <= clockwork.removed - clockwork.switched <= undisturbed() + SLACK, f"killed after {second} s"
@@ -125,12 +137,12 @@ def degraded_for_an_hour(image: str, hook: Callable[[Call], None] | None) -> tup
     """The service after an hour in which it could not be brought to this version; the writes of that hour, and the Events made in it."""
 
     async def play() -> tuple[Body, list[Call], list[Body]]:
-        world = World()
+        world = OperatorWorld()
         await world.play(create_released)
         known = {event["metadata"]["name"] for event in world.events.all(EVENT)}
         before, world.server.before = len(world.server.writes), hook
 
-        async def edit(world: World) -> None:
+        async def edit(world: OperatorWorld) -> None:
             await release(image, release={**RELEASED["release"], "progressDeadline": "2h"})(world)
             await asyncio.sleep(HOUR)
 

@@ -2,27 +2,30 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
+from itertools import product
 from typing import Any
 
 import pytest
 from tests.memory.api_server import Call
 from tests.shell import virtual_time
-from tests.shell.enumerations import turns
-from tests.shell.operator_world import RELEASED, Killed, Operator, Strike, World, asks, create_released, release, service, today
+from tests.shell.enumerations import Turn, one_of_seven, turns
+from tests.shell.moments import Moment
+from tests.shell.operator_world import RELEASED, Killed, Operator, OperatorWorld, Strike, asks, create_released, release, service, today
 from tests.shell.test_release_flows import Watchman
 from tests.shell.test_rollback_flows import LONG, create_long, state
 
 from hardened.shell.kinds import DEPLOYMENT, ENDPOINT_SLICE, HARDENED_SERVICE, POD, SERVICE
 
 Body = dict[str, Any]
-Step = Callable[[World], Any]
+Step = Callable[[OperatorWorld], Any]
 
 
 def whole(**spec: Any) -> Step:
     """The team applies the first version's spec, with these differences."""
 
-    async def apply(world: World) -> None:
+    async def apply(world: OperatorWorld) -> None:
         wanted = service(**{**RELEASED, **LONG, **spec})["spec"]
         await world.people.merge_patch(HARDENED_SERVICE, "shop", "web", {"spec": wanted})
 
@@ -32,7 +35,7 @@ def whole(**spec: Any) -> Step:
 def soon(*steps: Step, seconds: float) -> Step:
     """Several steps, with so long between them, whatever comes of each."""
 
-    async def do(world: World) -> None:
+    async def do(world: OperatorWorld) -> None:
         for number, step in enumerate(steps):
             await asyncio.sleep(seconds if number else 0)
             await step(world)
@@ -48,7 +51,7 @@ def checked(window: str, **release: Any) -> Body:
     return {"verify": {"afterCutover": {"window": window}}, "release": {**LONG["release"], **release}}
 
 
-async def drained(world: World) -> None:
+async def drained(world: OperatorWorld) -> None:
     """Both pods of what is watched have to leave their node. Others come in their place when the cluster's controllers work next."""
     (live,) = world.server.all(HARDENED_SERVICE)
     color = live["status"]["release"]["color"]
@@ -82,28 +85,39 @@ FLOWS: dict[str, tuple[tuple[Step, ...], int]] = {
 }  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Clean:
+    """A flow without a kill. moment: from which on kills may come; writes: those after it; states: after each step."""
+
+    moment: Moment[tuple[OperatorWorld, Watchman]]
+    writes: list[Call]
+    states: list[Body]
+
+
 @cache
-def clean(name: str) -> tuple[int, list[Call], list[Body]]:
-    """Played once: the writes until the kills may begin, all of them, and the state after each step."""
+def clean(name: str) -> Clean:
+    """Played once."""
     steps, spared = FLOWS[name]
 
-    async def play() -> tuple[int, list[Call], list[Body]]:
-        world, states, before = World(), [], 0
+    async def play() -> Clean:
+        world, states = OperatorWorld(), []
         watchman = Watchman(world)
-        for number, step in enumerate(steps):
-            if number == spared:
-                before = len(world.server.writes)
+        for step in steps[:spared]:
+            await world.play(step)
+            states.append(state(world))
+        moment, before = Moment((world, watchman)), len(world.server.writes)
+        for step in steps[spared:]:
             await world.play(step)
             states.append(state(world))
         assert watchman.wrongs == []
-        return before, world.server.writes, states
+        return Clean(moment, world.server.writes[before:], states)
 
     return virtual_time.run(play())
 
 
 def told(name: str) -> tuple[str, str, str | None]:
     """How a flow ends: the phase, the image that serves, and the step of its release."""
-    found = clean(name)[2][-1]
+    found = clean(name).states[-1]
     status = found["HardenedService web"]["status"]
     return status["phase"], status["serving"]["image"], found["release"]
 
@@ -117,28 +131,27 @@ def test_the_flows_end_as_they_say() -> None:
         "autoPromoteAfter is removed, and added": ("Healthy", "web:2", None),
         "drained under live traffic": ("Progressing", "web:2", "VerifyAfter"),
     }
-    approval = [found["release"] for found in clean("autoPromoteAfter is removed, and added")[2]]
+    approval = [found["release"] for found in clean("autoPromoteAfter is removed, and added").states]
     assert approval == [None, "Approval", "Approval", None]
-    before, writes, states = clean("drained under live traffic")
-    assert all(found["pin"] is None for found in states), "it is released anew, and was never rejected"
-    assert len([w for w in writes[before:] if (w.kind, w.name) == (SERVICE, "web")]) == 2, "traffic goes back, and on again"
+    drain = clean("drained under live traffic")
+    assert all(found["pin"] is None for found in drain.states), "it is released anew, and was never rejected"
+    assert len([w for w in drain.writes if (w.kind, w.name) == (SERVICE, "web")]) == 2, "traffic goes back, and on again"
 
 
 def test_what_is_kept_is_gone_back_to_with_three_writes_and_no_pod_is_made_or_taken_down() -> None:
-    before, writes, states = clean("back to what is kept")
-    first = [(w.verb, w.kind.name, w.name) for w in writes[before : before + 3]]
+    found = clean("back to what is kept")
+    first = [(w.verb, w.kind.name, w.name) for w in found.writes[:3]]
     assert first == [("status", "HardenedService", "web"), ("apply", "Deployment", "web-blue"), ("apply", "Service", "web")]
-    assert {w.kind for w in writes[before:]} & {POD} == set()
-    assert states[-1]["Deployment web-blue"]["spec"]["replicas"] == states[-1]["Deployment web-green"]["spec"]["replicas"] == 2
+    assert {w.kind for w in found.writes} & {POD} == set()
+    assert [found.states[-1][f"Deployment web-{color}"]["spec"]["replicas"] for color in ("blue", "green")] == [2, 2]
 
 
 @pytest.mark.parametrize(("second", "image"), [(whole(), "web:1"), (WATCHED, "web:1")], ids=["kept", "stable"])
 def test_it_is_ready_within_a_second(second: Step, image: str) -> None:
-    steps = (create_long, WATCHED) if second is WATCHED else (create_long, release("web:2", **LONG))
+    flow = "back to what is stable, under live traffic" if second is WATCHED else "back to what is kept"
 
-    async def play() -> tuple[float, Body]:
-        world = World()
-        await world.play(*steps)
+    async def play(kept: tuple[OperatorWorld, Watchman]) -> tuple[float, Body]:
+        world, _ = kept
         working = asyncio.create_task(Operator(world.server).run())
         await asyncio.sleep(1)
         await whole()(world)
@@ -155,32 +168,30 @@ def test_it_is_ready_within_a_second(second: Step, image: str) -> None:
         await asyncio.gather(working, return_exceptions=True)
         return virtual_time.now() - began, live["status"]["serving"]
 
-    took, serving = virtual_time.run(play())
+    took, serving = clean(flow).moment.run(play)
     assert serving["image"] == image
     assert took < 1
 
 
 def _ends_the_same(name: str, nth: int) -> None:
-    steps, strike = FLOWS[name][0], Strike(nth, Killed)
+    (steps, spared), strike = FLOWS[name], Strike(nth, Killed)
 
-    async def play() -> tuple[Body, list[str]]:
-        world = World()
-        watchman = Watchman(world)
+    async def play(kept: tuple[OperatorWorld, Watchman]) -> tuple[Body, list[str]]:
+        world, watchman = kept
         world.server.before = strike
-        await world.play(*steps)
+        await world.play(*steps[spared:])
         return state(world), watchman.wrongs
 
-    found, wrongs = virtual_time.run(play())
+    found, wrongs = clean(name).moment.run(play)
     assert strike.has_struck
     assert wrongs == [], f"write {nth}"
-    assert found == clean(name)[2][-1], f"write {nth}"
+    assert found == clean(name).states[-1], f"write {nth}"
 
 
 @pytest.mark.parametrize("name", FLOWS)
 @pytest.mark.parametrize("turn", turns(1))
-def test_killed_at_any_write_it_ends_the_same(turn: slice, name: str) -> None:
-    before, writes, _ = clean(name)
-    for nth in range(before + 1, len(writes) + 1)[turn]:
+def test_killed_at_any_write_it_ends_the_same(turn: Turn, name: str) -> None:
+    for nth in turn.of(range(1, len(clean(name).writes) + 1)):
         _ends_the_same(name, nth)
 
 
@@ -193,34 +204,32 @@ AFTER = {
 }
 
 
-def _goes_on(steps: tuple[Step, ...], nth: int) -> tuple[str, str, Any, int, list[str]]:
-    """How it ends where the operator is killed before this write. 0: it is not."""
+def _goes_on(step: Step, nth: int) -> tuple[str, str, Any, int, list[str]]:
+    """How this step ends after a release whose previous stack is up, where the operator is killed before this write. 0: it is not."""
     strike = Strike(nth, Killed)
 
-    async def play() -> tuple[str, str, Any, int, list[str]]:
-        world = World()
-        watchman = Watchman(world)
+    async def play(kept: tuple[OperatorWorld, Watchman]) -> tuple[str, str, Any, int, list[str]]:
+        world, watchman = kept
+        before = len(world.server.writes)
         if nth:
             world.server.before = strike
-        await world.play(*steps)
+        await world.play(step)
         found, status = state(world), world.server.all(HARDENED_SERVICE)[0]["status"]
         switch = next(s for s in world.server.all(SERVICE) if s["metadata"]["name"] == "web")["spec"]["selector"]
         assert switch["hardened.dev/revision"] == status["stable"]["revision"] == status["serving"]["revision"]
-        return status["phase"], status["serving"]["image"], found["pin"], len(world.server.writes), watchman.wrongs
+        return status["phase"], status["serving"]["image"], found["pin"], len(world.server.writes) - before, watchman.wrongs
 
-    return virtual_time.run(play())
+    return clean("back to what is kept").moment.run(play)
 
 
-@pytest.mark.parametrize("seconds", MOMENTS)
-@pytest.mark.parametrize("what", AFTER)
+@pytest.mark.parametrize(("what", "seconds"), one_of_seven(product(AFTER, MOMENTS)))
 @pytest.mark.parametrize("turn", turns(1))
-def test_the_spec_goes_on_while_it_goes_back(turn: slice, what: str, seconds: float) -> None:
+def test_the_spec_goes_on_while_it_goes_back(turn: Turn, what: str, seconds: float) -> None:
     then, image = AFTER[what]
-    steps = (create_long, release("web:2", **LONG), soon(whole(), then, seconds=seconds))
-    before, _, _ = clean("back to what is kept")
-    phase, serving, _, writes, wrongs = _goes_on(steps, 0)
-    for nth in (0, *range(before + 1, writes + 1)[turn]):
-        phase, serving, pin, _, wrongs = _goes_on(steps, nth)
+    step = soon(whole(), then, seconds=seconds)
+    _, _, _, writes, _ = _goes_on(step, 0)
+    for nth in (0, *turn.of(range(1, writes + 1))):
+        phase, serving, pin, _, wrongs = _goes_on(step, nth)
         assert wrongs == [], f"write {nth}"
         if image:
             assert (phase, serving, pin) == ("Healthy", image, None), f"write {nth}"

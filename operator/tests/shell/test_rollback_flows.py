@@ -8,19 +8,20 @@ from typing import Any
 import pytest
 from tests.memory.api_server import Call
 from tests.shell import virtual_time
-from tests.shell.enumerations import turns
-from tests.shell.operator_world import RELEASED, Killed, Operator, Strike, World, asks, create_released, release, service
+from tests.shell.enumerations import Turn, turns
+from tests.shell.moments import Moment
+from tests.shell.operator_world import RELEASED, Killed, Operator, OperatorWorld, Strike, asks, create_released, release, service
 from tests.shell.test_release_flows import Watchman
 
 from hardened.shell.kinds import DEPLOYMENT, HARDENED_SERVICE, HARDENED_SERVICE_ACTION, SERVICE
 
 Body = dict[str, Any]
-Step = Callable[[World], Any]
+Step = Callable[[OperatorWorld], Any]
 #: Long enough for the previous stack to be up when the world is quiet.
 LONG = {"release": {**RELEASED["release"], "keepPrevious": "10m"}}
 
 
-async def create_long(world: World) -> None:
+async def create_long(world: OperatorWorld) -> None:
     """A team makes a service whose previous stack is kept for long."""
     await world.people.create(HARDENED_SERVICE, service(**{**RELEASED, **LONG}))
 
@@ -30,7 +31,7 @@ UP = (create_long, release("web:2", **LONG), asks("Rollback"))
 DOWN = (create_released, release("web:2"), asks("Rollback"))
 
 
-async def ask_for_what_never_comes_up(world: World) -> None:
+async def ask_for_what_never_comes_up(world: OperatorWorld) -> None:
     """Somebody asks for a version whose image is gone by now."""
     world.server.store.dead.add("web:1")
     await asks("Rollback")(world)
@@ -39,7 +40,7 @@ async def ask_for_what_never_comes_up(world: World) -> None:
 NEVER_UP = (create_released, release("web:2"), ask_for_what_never_comes_up)
 
 
-def state(world: World) -> Body:
+def state(world: OperatorWorld) -> Body:
     """The state of the world, with what became of actions."""
     (live,) = world.server.all(HARDENED_SERVICE)
     found = world.state()
@@ -53,17 +54,17 @@ def state(world: World) -> Body:
 
 
 @cache
-def clean(steps: tuple[Step, ...]) -> tuple[int, list[Call], Body]:
-    """Played once: the writes before the last step, those in it, and the state then."""
+def clean(steps: tuple[Step, ...]) -> tuple[Moment[tuple[OperatorWorld, Watchman]], list[Call], Body]:
+    """Played once: the moment before the last step, the writes in it, and the state then."""
 
-    async def play() -> tuple[int, list[Call], Body]:
-        world = World()
+    async def play() -> tuple[Moment[tuple[OperatorWorld, Watchman]], list[Call], Body]:
+        world = OperatorWorld()
         watchman = Watchman(world)
         await world.play(*steps[:-1])
-        before = len(world.server.writes)
+        before, moment = len(world.server.writes), Moment((world, watchman))
         await world.play(steps[-1])
         assert watchman.wrongs == []
-        return before, world.server.writes[before:], state(world)
+        return moment, world.server.writes[before:], state(world)
 
     return virtual_time.run(play())
 
@@ -87,7 +88,7 @@ def test_with_the_previous_stack_up_the_flip_waits_for_the_record_alone() -> Non
 )
 def test_nothing_is_asked_of_the_api_server_before_the_flip(steps: tuple[Step, ...]) -> None:
     async def play() -> list[Call]:
-        world = World()
+        world = OperatorWorld()
         await world.play(*steps[:-1])
         working = asyncio.create_task(Operator(world.server).run())
         await asyncio.sleep(1)
@@ -121,21 +122,20 @@ def test_a_rollback_that_fails_takes_nothing_down_until_it_was_kept_as_long_as_a
     assert found["Deployment web-blue"]["spec"]["replicas"] == 0
 
 
-def end_the_same(steps: tuple[Step, ...], turn: slice) -> None:
+def end_the_same(steps: tuple[Step, ...], turn: Turn) -> None:
     """Whichever write of the last step the operator is killed before: killed after one was taken is killed before the next."""
-    before, writes, expected = clean(steps)
+    moment, writes, expected = clean(steps)
     assert (writes[0].verb, writes[0].kind) == ("status", HARDENED_SERVICE), "what was decided is written down first"
-    for nth in range(before + 1, before + len(writes) + 1)[turn]:
+    for nth in turn.of(range(1, len(writes) + 1)):
         strike = Strike(nth, Killed)
 
-        async def play(strike: Strike = strike) -> tuple[Body, list[str]]:
-            world = World()
-            watchman = Watchman(world)
+        async def play(kept: tuple[OperatorWorld, Watchman], strike: Strike = strike) -> tuple[Body, list[str]]:
+            world, watchman = kept
             world.server.before = strike
-            await world.play(*steps)
+            await world.play(steps[-1])
             return state(world), watchman.wrongs
 
-        found, wrongs = virtual_time.run(play())
+        found, wrongs = moment.run(play)
         assert strike.has_struck
         assert wrongs == [], f"write {nth}"
         assert found == expected, f"write {nth}"
@@ -143,5 +143,5 @@ def end_the_same(steps: tuple[Step, ...], turn: slice) -> None:
 
 @pytest.mark.parametrize("steps", [UP, DOWN, NEVER_UP], ids=["the previous stack is up", "it is down", "it never comes up"])
 @pytest.mark.parametrize("turn", turns(1))
-def test_killed_at_any_write_a_rollback_by_hand_ends_the_same(steps: tuple[Step, ...], turn: slice) -> None:
+def test_killed_at_any_write_a_rollback_by_hand_ends_the_same(steps: tuple[Step, ...], turn: Turn) -> None:
     end_the_same(steps, turn)

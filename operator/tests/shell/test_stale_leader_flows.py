@@ -2,26 +2,28 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import cache
+from itertools import product
 from typing import Any
 
 import pytest
 from tests.memory.api_server import Call, MemoryApiServer
-from tests.shell import virtual_time
-from tests.shell.enumerations import turns
-from tests.shell.operator_world import RELEASED, Operator, World, asks, release, service
+from tests.shell.enumerations import Turn, one_of_seven, turns
+from tests.shell.moments import after
+from tests.shell.operator_world import RELEASED, Operator, OperatorWorld, asks, release, service
 
 from hardened.api.names import MANAGER, PROMOTION_ANNOTATION
 from hardened.shell.kinds import CONTROLLER_REVISION, DEPLOYMENT, HARDENED_SERVICE, SERVICE
 
 Body = dict[str, Any]
-#: More writes than any of the edits takes.
-MOST = 40
+#: Fewer writes than any of the edits takes, and more.
+LEAST, MOST = 4, 40
 
 
 class Pausing(MemoryApiServer):
     """The cluster as a leader calls it that is paused right before its n-th write, and ends after it."""
 
-    def __init__(self, world: World, nth: int) -> None:
+    def __init__(self, world: OperatorWorld, nth: int) -> None:
         super().__init__(manager=MANAGER, store=world.server.store)
         self._left = nth
         self.paused: Call | None = None
@@ -37,10 +39,11 @@ class Pausing(MemoryApiServer):
         return await super()._call(call, do)
 
 
+@cache
 def create(strategy: str) -> Any:
     """A team makes a service that is released by this strategy."""
 
-    async def make(world: World) -> None:
+    async def make(world: OperatorWorld) -> None:
         await world.people.create(HARDENED_SERVICE, service(**{**RELEASED, **_spec(strategy)}))
 
     return make
@@ -53,13 +56,13 @@ def _spec(strategy: str) -> Body:
 def scaled(replicas: int) -> Any:
     """Somebody scales it."""
 
-    async def scale(world: World) -> None:
+    async def scale(world: OperatorWorld) -> None:
         await world.people.merge_patch(HARDENED_SERVICE, "shop", "web", {"spec": {"replicas": replicas}})
 
     return scale
 
 
-def runs(world: World) -> Body:
+def runs(world: OperatorWorld) -> Body:
     """What every Deployment runs, and where clients are led to."""
     found: Body = {
         d["metadata"]["name"]: (d["spec"]["replicas"], d["spec"]["template"]) for d in world.server.all(DEPLOYMENT) if d["spec"]["replicas"]
@@ -68,7 +71,7 @@ def runs(world: World) -> Body:
     return found | {"switch": switch["spec"]}
 
 
-def serves(world: World) -> Body:
+def serves(world: OperatorWorld) -> Body:
     """Of that only what clients are led to; and the last promotion."""
     found = runs(world)
     chosen = found["switch"]["selector"]
@@ -79,10 +82,8 @@ def serves(world: World) -> Body:
     }
 
 
-async def woken(strategy: str, edit: Any, nth: int, *later: Any, found: Callable[[World], Body] = runs) -> Call | None:
+async def woken(world: OperatorWorld, edit: Any, nth: int, *later: Any, found: Callable[[OperatorWorld], Body] = runs) -> Call | None:
     """The write before which the old leader was paused; None where it made fewer. Raises AssertionError where it changed what is served."""
-    world = World()
-    await world.play(create(strategy))
     api = Pausing(world, nth)
     old = asyncio.create_task(Operator(api).run())
     await asyncio.sleep(1)
@@ -103,6 +104,7 @@ async def woken(strategy: str, edit: Any, nth: int, *later: Any, found: Callable
     return api.paused
 
 
+STRATEGIES = ("BlueGreen", "RollingUpdate", "Recreate")
 EDITS: dict[str, Callable[[str], Any]] = {
     "a release": lambda strategy: release("web:2", **_spec(strategy)),
     "one that fails": lambda strategy: release("doomed:1", **_spec(strategy)),
@@ -112,21 +114,21 @@ EDITS: dict[str, Callable[[str], Any]] = {
 
 
 @pytest.mark.parametrize("turn", turns(1, at=pytest.mark.full))
-@pytest.mark.parametrize("edit", list(EDITS))
-@pytest.mark.parametrize("strategy", ["BlueGreen", "RollingUpdate", "Recreate"])
-def test_what_its_successor_serves_is_neither_scaled_nor_overwritten(strategy: str, edit: str, turn: slice) -> None:
+@pytest.mark.parametrize(("strategy", "edit"), one_of_seven(product(STRATEGIES, EDITS)))
+def test_what_its_successor_serves_is_neither_scaled_nor_overwritten(strategy: str, edit: str, turn: Turn) -> None:
     def again(image: str) -> Any:
         return release(image, replicas=3, **_spec(strategy))
 
-    for nth in range(1, MOST)[turn]:
-        if virtual_time.run(woken(strategy, EDITS[edit](strategy), nth, again("web:3"), again("web:4"))) is None:
+    edited = EDITS[edit](strategy)
+    for nth in turn.of(range(1, MOST), least=LEAST):
+        if after(create(strategy)).run(lambda world, nth=nth: woken(world, edited, nth, again("web:3"), again("web:4"))) is None:
             break
 
 
 def goes_back(strategy: str) -> Any:
     """The spec is what served before."""
 
-    async def go(world: World) -> None:
+    async def go(world: OperatorWorld) -> None:
         await world.people.merge_patch(HARDENED_SERVICE, "shop", "web", {"spec": service(**{**RELEASED, **_spec(strategy)})["spec"]})
 
     return go
@@ -135,7 +137,7 @@ def goes_back(strategy: str) -> Any:
 def aborts(_: str) -> Any:
     """Somebody ends the release at work, if there is one by then."""
 
-    async def abort(world: World) -> None:
+    async def abort(world: OperatorWorld) -> None:
         (service,) = world.server.all(HARDENED_SERVICE)
         if at_work := service["status"].get("release"):
             await asks("Abort", revision=at_work["revision"])(world)
@@ -144,9 +146,9 @@ def aborts(_: str) -> Any:
 
 
 @pytest.mark.parametrize("turn", turns(1, at=pytest.mark.full))
-@pytest.mark.parametrize("ends", [goes_back, aborts])
-@pytest.mark.parametrize("strategy", ["BlueGreen", "RollingUpdate", "Recreate"])
-def test_what_its_successor_has_given_up_is_neither_served_nor_promoted(strategy: str, ends: Callable[[str], Any], turn: slice) -> None:
-    for nth in range(1, MOST)[turn]:
-        if virtual_time.run(woken(strategy, release("web:2", **_spec(strategy)), nth, ends(strategy), found=serves)) is None:
+@pytest.mark.parametrize(("strategy", "ends"), one_of_seven(product(STRATEGIES, (goes_back, aborts))))
+def test_what_its_successor_has_given_up_is_neither_served_nor_promoted(strategy: str, ends: Callable[[str], Any], turn: Turn) -> None:
+    released = release("web:2", **_spec(strategy))
+    for nth in turn.of(range(1, MOST), least=LEAST):
+        if after(create(strategy)).run(lambda world, nth=nth: woken(world, released, nth, ends(strategy), found=serves)) is None:
             break

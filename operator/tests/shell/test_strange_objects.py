@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.shell import virtual_time
 from tests.shell.discovery import Discovery
 from tests.shell.http_server import Server, reply
-from tests.shell.operator_world import World, service
+from tests.shell.operator_world import OperatorWorld, service
 from tests.shell.strange import OF_EVERY_KIND, OF_REVISIONS, PLACES, VALUES, news, strange
 
 from hardened.errors import Refused
@@ -164,7 +164,7 @@ def test_each_reconcile_ends_and_the_service_is_changed_all_the_same(where: tupl
     kind, target = where
     live = kind.named(asyncio.run(reading.read(strange(value, target))))
 
-    async def scenario(world: World) -> None:
+    async def scenario(world: OperatorWorld) -> None:
         await world.people.create(HARDENED_SERVICE, service())
         await asyncio.sleep(1)
         operator = world.operators[-1]
@@ -179,7 +179,7 @@ def test_each_reconcile_ends_and_the_service_is_changed_all_the_same(where: tupl
         await world.people.merge_patch(HARDENED_SERVICE, "shop", "web", {"spec": {"replicas": 3}})
         await asyncio.sleep(60)
 
-    world = World()
+    world = OperatorWorld()
     virtual_time.run(world.play(scenario))
     assert {body["spec"]["replicas"] for body in world.server.all(DEPLOYMENT)} >= {3}
 
@@ -188,7 +188,7 @@ def test_each_reconcile_ends_and_the_service_is_changed_all_the_same(where: tupl
 def test_it_is_named_in_the_log_the_metric_and_an_event_and_no_more_once_it_is_gone(value: str, caplog: pytest.LogCaptureFixture) -> None:
     live = CONTROLLER_REVISION.named(asyncio.run(reading.read(strange(value, "data", version=10_000))))
 
-    async def scenario(world: World) -> None:
+    async def scenario(world: OperatorWorld) -> None:
         await world.people.create(HARDENED_SERVICE, service())
         await asyncio.sleep(60)
         operator = world.operators[-1]
@@ -201,7 +201,7 @@ def test_it_is_named_in_the_log_the_metric_and_an_event_and_no_more_once_it_is_g
         assert operator.cache.see(CONTROLLER_REVISION, "DELETED", live) == Key("shop", "web")
         assert operator.cache.count_unread("ControllerRevision") == 0
 
-    world = World()
+    world = OperatorWorld()
     with caplog.at_level(logging.WARNING):
         virtual_time.run(world.play(scenario))
     assert caplog.text.count("ControllerRevision shop/strange is left out") == 1

@@ -1,12 +1,13 @@
 """The strategy of a service changed in the middle of a release, over the in-memory cluster in virtual time."""
 
 import asyncio
+from functools import cache
 from typing import Any
 
 import pytest
-from tests.shell import virtual_time
-from tests.shell.enumerations import one_of_seven, turns
-from tests.shell.operator_world import RELEASED, Killed, Strike, World, release, service
+from tests.shell.enumerations import Turn, one_of_seven, turns
+from tests.shell.moments import after
+from tests.shell.operator_world import RELEASED, Killed, OperatorWorld, Strike, release, service
 from tests.shell.test_in_place_flows import STRATEGIES
 
 from hardened.api.names import REVISION_LABEL
@@ -45,22 +46,16 @@ class Outages:
     Pods follow their Deployment at once in this cluster: what matters is that the selector matches a template whose pods are available.
     """
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: OperatorWorld) -> None:
         self._world, self.wrongs = world, list[str]()
-        self._has_served = False
+        self._has_served = bool(self._answering()[1])
         world.server.on_event.append(self._saw)
 
     def _saw(self, event: str, kind: Kind, obj: Body) -> None:
         if kind not in (DEPLOYMENT, SERVICE) or event == "DELETED":
             return
         (live,) = self._world.server.all(HARDENED_SERVICE)
-        switches = [s["spec"].get("selector") or {} for s in self._world.server.all(SERVICE) if s["metadata"]["name"] == "web"]
-        stacks = self._world.server.all(DEPLOYMENT)
-        answers = [
-            d["metadata"]["name"] for d in stacks
-            if switches and switches[0].items() <= d["spec"]["template"]["metadata"]["labels"].items()
-            and min(d["spec"]["replicas"], d.get("status", {}).get("availableReplicas", 0))
-        ]  # fmt: skip
+        switches, answers = self._answering()
         found = live.get("status", {}).get("release", {})
         # What fails under traffic has none to answer, and until the pods of another revision are there nobody has.
         if found.get("strategy") == "Recreate" or live["spec"]["image"] == "doomed:1":
@@ -69,11 +64,21 @@ class Outages:
         if self._has_served and not answers:
             self.wrongs.append(f"{switches} leads to nobody in {found.get('step')} of {found.get('strategy')}")
 
+    def _answering(self) -> tuple[list[Body], list[str]]:
+        """The selectors of the switch Service, and the Deployments that it leads to which have pods."""
+        switches = [s["spec"].get("selector") or {} for s in self._world.server.all(SERVICE) if s["metadata"]["name"] == "web"]
+        return switches, [
+            d["metadata"]["name"] for d in self._world.server.all(DEPLOYMENT)
+            if switches and switches[0].items() <= d["spec"]["template"]["metadata"]["labels"].items()
+            and min(d["spec"]["replicas"], d.get("status", {}).get("availableReplicas", 0))
+        ]  # fmt: skip
 
+
+@cache
 def create(strategy: str) -> Any:
     """A team makes a service that is released by this strategy."""
 
-    async def make(world: World) -> None:
+    async def make(world: OperatorWorld) -> None:
         spec = {**RELEASED, "release": {**RELEASED["release"], "strategy": strategy}}
         await world.people.create(HARDENED_SERVICE, service(**spec))
 
@@ -86,7 +91,7 @@ def changed(of: str, to: str, step: str, image: str | None) -> Any:
     spec = {"strategy": of, **more.get("release", {})}
     change = {**less, "release": {"strategy": to, **less.get("release", {})}, **({"image": image} if image else {})}
 
-    async def edit(world: World) -> None:
+    async def edit(world: OperatorWorld) -> None:
         loop, seen = asyncio.get_running_loop(), list[str]()
 
         def saw(_: str, kind: Kind, obj: Body) -> None:
@@ -102,7 +107,7 @@ def changed(of: str, to: str, step: str, image: str | None) -> Any:
     return edit
 
 
-def check(world: World, to: str, image: str, *, is_released: bool) -> None:
+def check(world: OperatorWorld, to: str, image: str, *, is_released: bool) -> None:
     """What serves, alone, and as this strategy leads to it, where that has released anything."""
     (live,) = world.server.all(HARDENED_SERVICE)
     assert live["status"]["phase"] == ("RolledBack" if live["spec"]["image"] == "doomed:1" else "Healthy")
@@ -116,25 +121,22 @@ def check(world: World, to: str, image: str, *, is_released: bool) -> None:
         assert (REVISION_LABEL in switch) == (to != "RollingUpdate")
 
 
-def played(of: str, to: str, step: str, image: str | None, strike: Strike | None = None) -> tuple[int, int]:
-    """The change, its effect, and a release after it. The writes before the change, and those until its end."""
+def played(of: str, to: str, step: str, image: str | None, strike: Strike | None = None) -> int:
+    """The change, its effect, and a release after it. The writes of the change."""
 
-    async def run() -> tuple[int, int]:
-        world = World()
-        outages = Outages(world)
+    async def run(world: OperatorWorld) -> int:
+        outages, before = Outages(world), len(world.server.writes)
         world.server.before = strike
-        await world.play(create(of))
-        before = len(world.server.writes)
         await world.play(changed(of, to, step, image))
         check(world, to, image or ("web:1" if step == "SwitchBack" else "web:2"), is_released=image is not None)
-        until = len(world.server.writes)
+        made = len(world.server.writes) - before
         if strike is None:
             await world.play(release("web:4", release={"strategy": to}))
             check(world, to, "web:4", is_released=True)
         assert outages.wrongs == []
-        return before, until
+        return made
 
-    return virtual_time.run(run())
+    return after(create(of)).run(run)
 
 
 @pytest.mark.parametrize("image", [None, "web:3"], ids=["alone", "with another version"])
@@ -157,9 +159,8 @@ def test_a_changed_strategy_takes_effect_with_the_next_release_and_nobody_is_lef
         ]
     ),
 )
-def test_killed_at_any_write_of_it_it_ends_the_same(of: str, to: str, step: str, turn: slice) -> None:
-    before, until = played(of, to, step, "web:3")
-    for nth in range(before + 1, until + 1)[turn]:
+def test_killed_at_any_write_of_it_it_ends_the_same(of: str, to: str, step: str, turn: Turn) -> None:
+    for nth in turn.of(range(1, played(of, to, step, "web:3") + 1)):
         strike = Strike(nth, Killed)
         played(of, to, step, "web:3", strike)
         assert strike.has_struck

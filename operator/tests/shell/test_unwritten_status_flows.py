@@ -3,13 +3,14 @@ Over the in-memory cluster, in virtual time."""
 
 import asyncio
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import pytest
 from tests.memory.api_server import Call
-from tests.shell import virtual_time
-from tests.shell.operator_world import World, asks
-from tests.shell.test_refusal_flows import FIRST, SECOND, SLACK, Clients, dies, served, step_of, undisturbed
+from tests.shell.enumerations import one_of_seven
+from tests.shell.operator_world import OperatorWorld, asks
+from tests.shell.test_refusal_flows import FIRST, SECOND, SLACK, Clients, dies, first_released, served, step_of, undisturbed
 from tests.shell.test_release_flows import Watchman
 
 from hardened.errors import ApiFailure, Refused, TryAgain
@@ -22,7 +23,7 @@ FAILURES: dict[str, Callable[[], ApiFailure]] = {
 }
 
 
-async def spec_goes_back(world: World) -> None:
+async def spec_goes_back(world: OperatorWorld) -> None:
     await world.people.merge_patch(HARDENED_SERVICE, "shop", "web", {"spec": {k: FIRST["spec"][k] for k in ("image", "files")}})
 
 
@@ -33,7 +34,11 @@ WHY = {
     ("the spec goes back", "no status is taken"): "Healthy", ("the spec goes back", "nobody may list pods"): "Healthy",
 }  # fmt: skip
 WHAT = {"no status is taken": ("status", "HardenedService"), "nobody may list pods": ("list", "Pod")}
-EVENTS: dict[str, Callable[[World], Any]] = {"it dies": dies, "a rollback by hand": asks("Rollback"), "the spec goes back": spec_goes_back}
+EVENTS: dict[str, Callable[[OperatorWorld], Any]] = {
+    "it dies": dies,
+    "a rollback by hand": asks("Rollback"),
+    "the spec goes back": spec_goes_back,
+}
 
 
 def _played(what: str, step: str, failure: Callable[[], ApiFailure], event: str) -> tuple[str, float, dict[str, Any], list[str]]:
@@ -43,19 +48,15 @@ def _played(what: str, step: str, failure: Callable[[], ApiFailure], event: str)
         if (call.verb, call.kind.name) == WHAT[what]:
             raise failure()
 
-    async def play() -> tuple[str, float, dict[str, Any], list[str]]:
-        world = World()
-        watchman = Watchman(world)
+    async def play(kept: tuple[OperatorWorld, Watchman]) -> tuple[str, float, dict[str, Any], list[str]]:
+        world, watchman = kept
         seen: list[tuple[str, float]] = []
 
-        async def make(world: World) -> None:
-            await world.people.create(HARDENED_SERVICE, FIRST)
-
-        async def edit(world: World) -> None:
+        async def edit(world: OperatorWorld) -> None:
             await world.people.merge_patch(HARDENED_SERVICE, "shop", "web", {"spec": SECOND["spec"]})
             task.append(asyncio.create_task(disturb(world)))
 
-        async def disturb(world: World) -> None:
+        async def disturb(world: OperatorWorld) -> None:
             for _ in range(4000):
                 if step_of(world) == step:
                     break
@@ -67,7 +68,6 @@ def _played(what: str, step: str, failure: Callable[[], ApiFailure], event: str)
             world.server.before = lambda call: None
 
         task: list[asyncio.Task[None]] = []
-        await world.play(make)
         clients = Clients(world)
         await world.play(edit)
         await asyncio.gather(*task)
@@ -75,14 +75,11 @@ def _played(what: str, step: str, failure: Callable[[], ApiFailure], event: str)
         (live,) = world.server.all(HARDENED_SERVICE)
         return *seen[0], live, watchman.wrongs
 
-    return virtual_time.run(play())
+    return first_released().run(play)
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("failure", FAILURES)
-@pytest.mark.parametrize("event", EVENTS)
-@pytest.mark.parametrize("step", ["Cutover", "VerifyAfter"])
-@pytest.mark.parametrize("what", WHAT)
+@pytest.mark.parametrize(("what", "step", "event", "failure"), one_of_seven(product(WHAT, ("Cutover", "VerifyAfter"), EVENTS, FAILURES)))
 def test_clients_are_led_back_whatever_the_operator_may_not_do(what: str, step: str, event: str, failure: str) -> None:
     serves, unserved, live, wrongs = _played(what, step, FAILURES[failure], event)
     assert serves == "web:1"

@@ -11,9 +11,9 @@ T = TypeVar("T")
 class _Selector(selectors.DefaultSelector):  # type: ignore[misc,valid-type]
     """Jumps instead of waiting. What becomes ready by threads or sockets is still seen."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: float) -> None:
         super().__init__()
-        self.now = 1000.0
+        self.now = now
 
     def select(self, timeout: float | None = None) -> Any:
         ready = super().select(0)
@@ -25,17 +25,17 @@ class _Selector(selectors.DefaultSelector):  # type: ignore[misc,valid-type]
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    def __init__(self) -> None:
-        self._virtual = _Selector()
+    def __init__(self, begins: float) -> None:
+        self._virtual = _Selector(begins)
         super().__init__(self._virtual)
 
     def time(self) -> float:
         return self._virtual.now
 
 
-def run(main: Coroutine[Any, Any, T]) -> T:
-    """asyncio.run in virtual time."""
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+def run(main: Coroutine[Any, Any, T], *, begins: float = 1000.0) -> T:
+    """asyncio.run in virtual time. begins: the loop's time as it starts."""
+    with asyncio.Runner(loop_factory=lambda: VirtualLoop(begins)) as runner:
         return runner.run(main)
 
 
