@@ -19,7 +19,7 @@ from hardened.core.plan import Plan, plan
 from hardened.core.release.inputs import DEFAULT_REPLICAS
 from hardened.core.revisions.revision import render, revision_name
 from hardened.core.status.hardening import gaps
-from hardened.core.writes.writes import ENDED_SECONDS, Apply
+from hardened.core.writes.differences import ENDED_SECONDS, Apply
 
 #: Stands in for the uid that only the API server can give.
 NO_UID = "00000000-0000-0000-0000-000000000000"
@@ -131,7 +131,7 @@ class _Rehearsal:
         return replace(observed, samples={})  # only the operator may ask
 
     async def read_namespace(self, observed: Observed, config_maps: frozenset[str]) -> Observed:
-        return replace(observed, surroundings=self._where.around(config_maps))
+        return replace(observed, namespace_snapshot=self._where.around(config_maps))
 
     async def list_constraints(self, observed: Observed) -> Observed:
         return replace(observed, constraints=self._where.constraints())

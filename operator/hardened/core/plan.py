@@ -31,7 +31,7 @@ from hardened.core.revisions import history
 from hardened.core.revisions.revision import stored
 from hardened.core.status.blockers import PATIENCE, Blockers
 from hardened.core.status.status import Situation, status_of, unparsed_status
-from hardened.core.writes.writes import Apply, Delete, Writes
+from hardened.core.writes.differences import Apply, Delete, Writes
 from hardened.errors import InvalidSpec
 
 
@@ -132,7 +132,7 @@ class _Planner:
         self.decision = decide(self.facts, policy.kit, now)
         self.unheard = unheard(self.facts, self.decision.check_pods)
         lost = frozenset(key for key, at in self.unheard.items() if at <= now)
-        self.writes, self.obstacles = Writes(self.facts, self.state, self.decision, lost), Blockers(self.facts, self.decision, now)
+        self.writes, self.blockers = Writes(self.facts, self.state, self.decision, lost), Blockers(self.facts, self.decision, now)
         self.answers, self.answer_at = answers(observed.actions, entries_of(before), action_owner(svc), now)
 
     def plan(self) -> Plan:
@@ -160,7 +160,7 @@ class _Planner:
         return Plan(status=self._status(finding), is_status_first=is_first, answers=self.answers, requeue_after=self._answer_wait())
 
     def _read_what_it_goes_by(self) -> Plan | None:
-        if self.writes.doubts_the_switch():
+        if self.writes.doubts_active_service():
             return _reading(frozenset({ChildKey("Service", self.svc.name)}))
         unseen = self.writes.unseen()
         return _reading(unseen | self.writes.unread(self.writes.wanted())) if unseen else None
@@ -173,7 +173,7 @@ class _Planner:
         if not self.decision.has_moved or self.decision.marked or not self.observed.keeps_status:
             return None
         # With why the revision is pinned: told as if it were over, and anew after the next look, it would be told twice.
-        found = self.obstacles
+        found = self.blockers
         finding = found.forged() or found.standing() or found.pinned() or self.decision.config
         return Plan(status=self._status(finding), is_status_first=True)
 
@@ -194,7 +194,7 @@ class _Planner:
         return Plan(seed_replicas=self._seed(), apply=first) if first else Plan(question=ListConstraints())
 
     def _see_late_pods(self) -> Plan | None:
-        return Plan(question=ListPods()) if self.obstacles.wants_pods(self.finding) else None
+        return Plan(question=ListPods()) if self.blockers.wants_pods(self.finding) else None
 
     def _go_on(self) -> Plan:
         keeps_all = self.blocker or self.decision.marked
@@ -244,7 +244,7 @@ class _Planner:
     @cached_property
     def finding(self) -> Diagnosis | None:
         """What status tells of."""
-        found = self.obstacles
+        found = self.blockers
         before = found.forged() or found.standing() or self.blocker
         return before or found.not_undone() or found.pinned() or found.fixed() or self.decision.config or found.pods()
 
@@ -255,7 +255,7 @@ class _Planner:
 
     def _wait(self) -> timedelta | None:
         invalid = self.invalid.wait if self.invalid else None
-        return requeue_after(self.obstacles, self.finding, self.unheard.values(), (self._answer_wait(), invalid))
+        return requeue_after(self.blockers, self.finding, self.unheard.values(), (self._answer_wait(), invalid))
 
     def _answer_wait(self) -> timedelta | None:
         return max(self.answer_at - self.now, timedelta()) if self.answer_at else None
@@ -264,7 +264,7 @@ class _Planner:
         """That the spec cannot be used, and beside it what failed: clients may be without pods for that."""
         if self.invalid is None:
             return finding
-        invalid, trouble = self.invalid.finding, self.obstacles.trouble()
+        invalid, trouble = self.invalid.finding, self.blockers.trouble()
         return replace(invalid, message=f"{invalid.message}; and {trouble.message}") if trouble else invalid
 
     def _status(self, finding: Diagnosis | None) -> Manifest:
@@ -290,7 +290,7 @@ class _Planner:
             stable=self.facts.stable,
             rejection=decision.rejection,
             finding=self._with_what_is_invalid(finding),
-            drift=self.obstacles.drift(entries),
+            drift=self.blockers.drift(entries),
             history=entries,
             crd_schema=self.observed.crd_schema,
             actions=decision.actions,

@@ -58,4 +58,4 @@ class Refusals:
     def _noted(self, observed: Observed, doing: str, failure: ApiFailure) -> Observed:
         self._first = self._first or failure
         self.seen |= {doing}
-        return observed.with_trouble(WriteError(doing, failure)) if doing in self._before else observed
+        return observed.with_write_error(WriteError(doing, failure)) if doing in self._before else observed

@@ -37,7 +37,7 @@ class ServiceReader:
         return replace(observed, samples=samples, unanswered=unanswered)
 
     async def read_namespace(self, observed: Observed, config_maps: frozenset[str]) -> Observed:
-        return replace(observed, surroundings=await self._namespaces.look(self._key.namespace, config_maps))
+        return replace(observed, namespace_snapshot=await self._namespaces.look(self._key.namespace, config_maps))
 
     async def list_constraints(self, observed: Observed) -> Observed:
         try:

@@ -10,7 +10,7 @@ from hardened.api import names
 from hardened.core.actions.replies import ActionReply
 from hardened.core.model.manifest import ChildKey, key_of
 from hardened.core.observe.ownership import taken_over
-from hardened.core.writes.writes import ENDED_SECONDS, Apply, Delete
+from hardened.core.writes.differences import ENDED_SECONDS, Apply, Delete
 from hardened.errors import ApiFailure, LookAgain, Refused, Vanished
 from hardened.shell.api_server import ApiServer, Body
 from hardened.shell.cache import Cache

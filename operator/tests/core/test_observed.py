@@ -86,7 +86,7 @@ def test_a_snapshot_changes_only_by_making_another() -> None:
     assert without.with_child(child).absent == frozenset()
     assert within.without_child(key).children == {}
     trouble = WriteError("apply Service shop", TryAgain("no reply"))
-    assert within.with_trouble(trouble).troubles == (trouble,)
+    assert within.with_write_error(trouble).write_errors == (trouble,)
     assert within.with_pods([child]).pods == (child,)
 
 

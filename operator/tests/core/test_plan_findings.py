@@ -60,7 +60,7 @@ ODD = "\x07\x1b[2J\x7f\x9b31m\u202e\u2066\u200b\u2028"
 
 def test_what_others_say_is_told_without_what_drives_a_terminal() -> None:
     cr, world = running()
-    observed = world.seen().with_trouble(WriteError(f"apply {ODD}", Refused(f"a webhook said {ODD}", status=403)))
+    observed = world.seen().with_write_error(WriteError(f"apply {ODD}", Refused(f"a webhook said {ODD}", status=403)))
     decided = plan(cr, observed, ANY_KEY, NOW)
     assert decided.status
     assert "a webhook said" in decided.status["conditions"][0]["message"]
@@ -186,13 +186,13 @@ def test_a_refused_write_is_in_status_while_the_previous_version_serves() -> Non
     cr, world = running()
     cr = with_spec(cr, image="shop:2")
     seen = decide(cr, world)
-    observed = replace(world.seen(), surroundings=NamespaceSnapshot())
+    observed = replace(world.seen(), namespace_snapshot=NamespaceSnapshot())
     for step in seen.apply:
         observed = observed.without_child(ChildKey(step.manifest["kind"], step.manifest["metadata"]["name"])) if step.is_new else observed
     for key in (ChildKey("Deployment", "shop-blue"), ChildKey("Service", "shop")):
         observed = observed.with_child(world.objects[key])
     trouble = WriteError("apply Deployment shop-blue", Refused("spec.x: Invalid value", status=422, reason="Invalid"))
-    decided = plan(cr, observed.with_tried({}).with_trouble(trouble), ANY_KEY, NOW)
+    decided = plan(cr, observed.with_tried({}).with_write_error(trouble), ANY_KEY, NOW)
     assert decided.status
     assert condition(decided.status, "Stalled") == ("True", "ApplyRefused")
     assert condition(decided.status, "Available") == ("True", "PodsAvailable")
@@ -202,7 +202,7 @@ def test_a_refused_write_is_in_status_while_the_previous_version_serves() -> Non
 def test_a_spec_that_cannot_be_used_hides_no_refused_write() -> None:
     cr, world = running()
     trouble = WriteError("apply Service shop", TryAgain('failed calling webhook "policy.example"', status=500))
-    decided = plan(with_spec(cr, image="no tag"), world.seen().with_trouble(trouble), ANY_KEY, NOW)
+    decided = plan(with_spec(cr, image="no tag"), world.seen().with_write_error(trouble), ANY_KEY, NOW)
     assert decided.status
     assert condition(decided.status, "Ready") == ("False", "InvalidSpec")
     (said,) = [c["message"] for c in decided.status["conditions"] if c["type"] == "Ready"]

@@ -110,13 +110,13 @@ def test_the_preview_service_is_made_once_somebody_is_to_look_at_a_new_revision_
 
 def test_what_is_known_of_the_switch_is_read_anew_before_a_release_is_rejected_for_it(first: tuple[Manifest, World, Any]) -> None:
     cr, world, now = first
-    switch = ChildKey("Service", "shop")
-    old = world.objects[switch]
+    active_service = ChildKey("Service", "shop")
+    old = world.objects[active_service]
     cr = with_spec(cr, image="shop:2")
     now = released(cr, world, now, until="VerifyAfter")
-    new, world.objects[switch] = world.objects[switch], old
+    new, world.objects[active_service] = world.objects[active_service], old
     stale = world.seen()
-    assert plan(cr, stale, ANY_KEY, now).question == ReadChildren(frozenset({switch}))
+    assert plan(cr, stale, ANY_KEY, now).question == ReadChildren(frozenset({active_service}))
     decided = plan(cr, stale.with_child(new).with_pods(world.pods), ANY_KEY, now)
     assert decided.status
     assert decided.status["release"]["step"] == "VerifyAfter"

@@ -26,7 +26,7 @@ from hardened.core.desired.check_pod import START_SECONDS, job_pod, verifier_lab
 from hardened.core.desired.deployment import deployment
 from hardened.core.desired.disruption_budget import disruption_budget
 from hardened.core.desired.network_policy import network_policy
-from hardened.core.desired.service import selector, switch_service
+from hardened.core.desired.service import active_service_of, selector
 from hardened.core.model.kit import Kit
 from hardened.core.model.target import Target
 from hardened.core.release.inputs import release_policy
@@ -205,7 +205,7 @@ def test_nobody_takes_a_verifier_pod_for_the_application(color: str) -> None:
     assert carried[names.SERVICE_LABEL] == "shop"
     assert carried[names.COMPONENT_LABEL] == "verifier"
     for target in (Target(color, revision.name), None):
-        leads = switch_service(SHOP, revision, selector(SHOP, target))
+        leads = active_service_of(SHOP, revision, selector(SHOP, target))
         assert leads
         assert not matches({"matchLabels": leads["spec"]["selector"]}, carried)
     assert not matches(deployment(SHOP, revision, color, 1)["spec"]["selector"], carried)

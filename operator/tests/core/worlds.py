@@ -22,7 +22,7 @@ from hardened.core.model.policy import Policy
 from hardened.core.observe.observed import Constraints, Made, NamespaceSnapshot, Observed
 from hardened.core.plan import Plan, plan
 from hardened.core.revisions.revision import revision_name
-from hardened.core.writes.writes import ENDED_SECONDS
+from hardened.core.writes.differences import ENDED_SECONDS
 from hardened.errors import ApiFailure, Refused
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -144,7 +144,7 @@ class World:
         return replace(observed, samples={query.name: self.samples[query.name] for query in queries})
 
     async def read_namespace(self, observed: Observed, config_maps: frozenset[str]) -> Observed:
-        return replace(observed, surroundings=NamespaceSnapshot(tuple(self.quotas), self.config_maps, tuple(self.limit_ranges)))
+        return replace(observed, namespace_snapshot=NamespaceSnapshot(tuple(self.quotas), self.config_maps, tuple(self.limit_ranges)))
 
     async def list_constraints(self, observed: Observed) -> Observed:
         return replace(observed, constraints=self.constraints())

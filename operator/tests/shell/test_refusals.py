@@ -15,8 +15,8 @@ KEY = ChildKey("Service", "web")
 )
 def test_what_fails_twice_in_a_row_is_told(failure: ApiFailure) -> None:
     first = Refusals(frozenset())
-    assert first.wrote(Observed(), KEY, failure).troubles == ()
-    assert Refusals(first.seen).wrote(Observed(), KEY, failure).troubles == (WriteError("write Service web", failure),)
+    assert first.wrote(Observed(), KEY, failure).write_errors == ()
+    assert Refusals(first.seen).wrote(Observed(), KEY, failure).write_errors == (WriteError("write Service web", failure),)
 
 
 def test_a_server_that_is_busy_is_waited_for() -> None:

@@ -188,7 +188,7 @@ def pending_retry(entries: Iterable[LogEntry]) -> str:
 def settled(
     entries: Iterable[LogEntry], state: ReleaseState | None, seen: Input, marked: Collection[str], failed: str, now: datetime
 ) -> tuple[LogEntry, ...]:
-    """The entries once the state is as given. marked: the keys that marks reject; failed: why a rollback ended without success."""
+    """The entries once the state is as given. marked: the keys that annotations reject; failed: why a rollback ended without success."""
     return tuple(_settled(e, state, seen, marked, failed, now) if e.phase == "Running" else e for e in entries)
 
 

@@ -12,7 +12,7 @@ from hardened.core.desired.disruption_budget import disruption_budget
 from hardened.core.desired.files import files
 from hardened.core.desired.metadata import stack_selector
 from hardened.core.desired.network_policy import network_policy
-from hardened.core.desired.service import is_previewed, preview_service, selector, switch_service
+from hardened.core.desired.service import active_service_of, is_previewed, preview_service, selector
 from hardened.core.desired.service_account import service_account
 from hardened.core.model.annotations import NO_ANNOTATIONS, RevisionAnnotations
 from hardened.core.model.manifest import Manifest, digest
@@ -29,7 +29,7 @@ class DesiredStack:
     number: int
     """The revision's place in the history."""
     replicas: int
-    marks: RevisionAnnotations = NO_ANNOTATIONS
+    annotations: RevisionAnnotations = NO_ANNOTATIONS
     fencing_token: str = ""
     """See `deployment`."""
     has_clients: bool = True
@@ -43,10 +43,10 @@ class Route:
     revision: Revision
     selector: Mapping[str, str]
     fencing_token: str = ""
-    """See `switch_service`."""
+    """See `active_service_of`."""
 
 
-def desired_children(svc: HardenedService, stacks: Sequence[DesiredStack], switch: Route, preview: Route | None) -> list[Manifest]:
+def desired_children(svc: HardenedService, stacks: Sequence[DesiredStack], active_service: Route, preview: Route | None) -> list[Manifest]:
     """The children of a service, in the order in which they are written.
 
     The order is a promise: a revision is stored before anything runs it, the policy, the account and the files stand before the pods that
@@ -55,12 +55,16 @@ def desired_children(svc: HardenedService, stacks: Sequence[DesiredStack], switc
     """
     known = [stack for stack in stacks if stack.revision.fields]
     wanted = [
-        *(each for s in known for each in (controller_revision(svc, s.revision, s.number, s.marks.annotations()), files(svc, s.revision))),
+        *(
+            each
+            for s in known
+            for each in (controller_revision(svc, s.revision, s.number, s.annotations.written()), files(svc, s.revision))
+        ),
         service_account(svc),
         *(each for s in known for each in (network_policy(svc, s.revision, s.color), _budget(svc, s))),
         *claims(svc),
         *(deployment(svc, s.revision, s.color, s.replicas, s.fencing_token) for s in stacks),
-        switch_service(svc, switch.revision, switch.selector, switch.fencing_token),
+        active_service_of(svc, active_service.revision, active_service.selector, active_service.fencing_token),
         preview_service(svc, preview.revision, preview.selector) if preview else None,
     ]
     return [signed(manifest) for manifest in wanted if manifest]
@@ -83,7 +87,7 @@ def at_rest(svc: HardenedService, revision: Revision, replicas: int) -> list[Man
 
 def stored_revision(svc: HardenedService, stack: DesiredStack) -> Manifest:
     """The ControllerRevision of a stack's revision."""
-    return signed(controller_revision(svc, stack.revision, stack.number, stack.marks.annotations()))
+    return signed(controller_revision(svc, stack.revision, stack.number, stack.annotations.written()))
 
 
 def signed(manifest: Manifest) -> Manifest:

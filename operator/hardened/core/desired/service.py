@@ -46,7 +46,7 @@ def is_strange(live: Mapping[str, Any], svc: HardenedService) -> bool:
     return found not in (selector(svc, active_target(live, svc)), selector(svc, None))
 
 
-def switch_service(svc: HardenedService, revision: Revision, selects: Mapping[str, str], fencing_token: str = "") -> Manifest | None:
+def active_service_of(svc: HardenedService, revision: Revision, selects: Mapping[str, str], fencing_token: str = "") -> Manifest | None:
     """The Service that clients use. Its ports are those of the revision that it leads to. None for a worker without ports.
 
     fencing_token: see ReleaseState.recall.

@@ -1,4 +1,4 @@
-"""What is remembered on a stored revision: that it was promoted, and that it was rejected. Status is made anew from these marks."""
+"""What is remembered on a stored revision: that it was promoted, and that it was rejected. Status is made anew from these annotations."""
 
 import json
 from collections.abc import Mapping
@@ -61,7 +61,7 @@ class RevisionAnnotations:
         """Without the rejection under this key."""
         return replace(self, rejections=tuple(known for known in self.rejections if known.key != key))
 
-    def annotations(self) -> dict[str, str]:
+    def written(self) -> dict[str, str]:
         """As they are written on the ControllerRevision."""
         found = {names.PROMOTION_ANNOTATION: str(self.promotion)} if self.promotion else {}
         if self.promoted_key:
@@ -81,7 +81,7 @@ NO_ANNOTATIONS = RevisionAnnotations()
 
 
 def annotations_of(live: Mapping[str, Any], revision: str) -> RevisionAnnotations:
-    """The marks on a ControllerRevision of this revision. What cannot be read is no mark."""
+    """The annotations on a ControllerRevision of this revision. What cannot be read is no mark."""
     annotations = live["metadata"].get("annotations") or {}
     promotion = str(annotations.get(names.PROMOTION_ANNOTATION, "0"))
     return RevisionAnnotations(

@@ -74,7 +74,7 @@ def shortfall(facts: Facts, seen: Input, kit: Kit, leaving: Iterable[CheckPod]) 
 
     leaving: verifiers of the release that makes way for this one.
     """
-    namespace = facts.observed.surroundings
+    namespace = facts.observed.namespace_snapshot
     if namespace is None or facts.observed.is_granted:
         return NOTHING
     living = [live for each in leaving if (live := facts.observed.children.get(each.key)) and may_run(live)]
@@ -108,7 +108,7 @@ def _growth(facts: Facts, seen: Input) -> Growth:
 
 def _checked(facts: Facts, seen: Input, kit: Kit) -> tuple[tuple[int, tuple[Manifest, ...]], ...]:
     """The pods of checks that run at the same time, beside how many pods of the revision."""
-    target, namespace = Target(COLORS[0], facts.wanted.name), facts.observed.surroundings
+    target, namespace = Target(COLORS[0], facts.wanted.name), facts.observed.namespace_snapshot
     limit_ranges = namespace.limit_ranges if namespace else ()
     if seen.in_place:
         begun, sizes = ReleaseState(target, "", Step.CUTOVER, seen.now, strategy=seen.strategy), {Step.VERIFY_AFTER: seen.replicas}

@@ -37,7 +37,7 @@ def taken(facts: Facts) -> Diagnosis | None:
 
 def fixed(facts: Facts) -> Diagnosis | None:
     """That the Service is headless and is not to be, or the other way round."""
-    live, name = facts.switch, facts.svc.name
+    live, name = facts.active_service, facts.svc.name
     if live is None or not facts.asked.spec.ports or not is_otherwise(facts.asked, live):
         return None
     kind = "Headless" if is_headless(live) else live["spec"].get("type", "ClusterIP")
@@ -56,7 +56,7 @@ def is_stopped(facts: Facts) -> bool:
 
 def _needs_another(facts: Facts) -> bool:
     """Whether the spec asks for switched traffic, and the Service is headless."""
-    return facts.switch is not None and is_headless(facts.switch) and facts.asked.spec.effective_strategy == "BlueGreen"
+    return facts.active_service is not None and is_headless(facts.active_service) and facts.asked.spec.effective_strategy == "BlueGreen"
 
 
 def _contested(facts: Facts) -> tuple[str, str] | None:

@@ -32,10 +32,10 @@ class Facts:
     def __init__(self, svc: HardenedService, before: Mapping[str, Any], observed: Observed) -> None:
         self.asked, self.before, self.observed = svc, before, observed
         self.ours = tuple(c for c in observed.children.values() if owner_of(c, svc.name, svc.uid) is Ownership.OURS)
-        self.switch = self.mine("Service", svc.name)
+        self.active_service = self.mine("Service", svc.name)
         # One that leads to nobody is made anew as the spec says.
-        is_free = self.switch is not None and self.switch["spec"].get("selector") == selector(svc, None)
-        self.svc = svc if is_free else as_it_can_be(svc, self.switch)
+        is_free = self.active_service is not None and self.active_service["spec"].get("selector") == selector(svc, None)
+        self.svc = svc if is_free else as_it_can_be(svc, self.active_service)
         self.kept = History.of(self.ours, lambda live: problem(svc.name, live))
         self.wanted = self._wanted()
         self._revisions: dict[tuple[str, str], Revision | None] = {}  # reading a stored one takes a third of a millisecond
@@ -64,8 +64,8 @@ class Facts:
         """The service's own child of this kind and name."""
         return next((c for c in self.ours if c["kind"] == kind and c["metadata"]["name"] == name), None)
 
-    def marks(self, revision: str) -> RevisionAnnotations:
-        """The marks of a stored revision; those that status remembers, where what stored it was deleted."""
+    def annotations(self, revision: str) -> RevisionAnnotations:
+        """The annotations of a stored revision; those that status remembers, where what stored it was deleted."""
         if revision not in self._marks:
             self._marks[revision] = self._marks_of(revision)
         return self._marks[revision]
@@ -87,7 +87,7 @@ class Facts:
         return known + ([pin] if pin and pin.key not in {r.key for r in known} and not self.kept.named(pin.revision) else [])
 
     def rejected_keys(self) -> frozenset[str]:
-        """The keys that marks reject. A pin in status goes with the status that is written without it."""
+        """The keys that annotations reject. A pin in status goes with the status that is written without it."""
         return frozenset(r.key for live in self.kept.usable for r in annotations_of(live, revision_of(live)).rejections)
 
     def fencing_token(self, color: str) -> str:
@@ -98,7 +98,7 @@ class Facts:
     @property
     def active_fencing_token(self) -> str | None:
         """What the active Service is marked with, see ReleaseState.recall; None where no Service is there."""
-        return _epoch(self.switch) if self.switch else None
+        return _epoch(self.active_service) if self.active_service else None
 
     def revision(self, name: str, color: str) -> Revision | None:
         """A revision by its name: as it is stored, as the spec asks for it, or as the Deployment of this colour runs it."""
@@ -205,7 +205,7 @@ class Facts:
         return None if template_problem(self.svc.name, name, self.svc.spec if name == self.wanted.name else None, found) else found
 
     def _stable(self) -> Stable | None:
-        """The last promoted revision, by the marks on what is stored; by status, where somebody deleted what was stored."""
+        """The last promoted revision, by the annotations on what is stored; by status, where somebody deleted what was stored."""
         remembered = stable_of(self.before)
         promotion, revision = max(((annotations_of(r, "").promotion, revision_of(r)) for r in self.kept.usable), default=(0, ""))
         # In place its pods may serve on beside what is being rolled out, and nobody asked for the one before it.
@@ -215,7 +215,7 @@ class Facts:
         if not promotion:
             return None
         # In which colour: where traffic goes, where status says, where it runs; in none of them it is to be brought up again.
-        told = [active_target(self.switch, self.svc) if self.switch else None, remembered.target if remembered else None]
+        told = [active_target(self.active_service, self.svc) if self.active_service else None, remembered.target if remembered else None]
         named = [target for target in told if target and target.revision == revision]
         running = [target for target in (*named, *(Target(color, revision) for color in COLORS)) if self._runs(target)]
         return Stable((*running, *named, Target(COLORS[0], revision))[0], promotion)

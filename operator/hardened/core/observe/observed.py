@@ -75,7 +75,7 @@ class Observed:
     """Those that carry the service's labels, or None if nobody has listed them."""
     replica_sets: tuple[Manifest, ...] | None = None
     """Those of the service, or None if nobody has listed them, or may."""
-    troubles: tuple[WriteError, ...] = ()
+    write_errors: tuple[WriteError, ...] = ()
     """What is refused again and again."""
     refused: Mapping[ChildKey, ApiFailure] = field(default_factory=lambda: MappingProxyType({}))
     """What could not be written in this pass, and why, and is done without."""
@@ -99,7 +99,7 @@ class Observed:
     """Those that it depends on, and those that may want one of its names, by name, as far as they are there."""
     needs: Mapping[str, frozenset[str]] = field(default_factory=lambda: MappingProxyType({}))
     """Which services each one depends on, of all that this one depends on by way of others."""
-    surroundings: NamespaceSnapshot | None = None
+    namespace_snapshot: NamespaceSnapshot | None = None
     """None if nobody has looked at it."""
     constraints: Constraints | None = None
     """None if nobody has looked at them."""
@@ -151,9 +151,9 @@ class Observed:
         """The same world, in which this field of a child is not as it was just written."""
         return replace(self, contested=MappingProxyType({**self.contested, key: path}))
 
-    def with_trouble(self, trouble: WriteError) -> "Observed":
+    def with_write_error(self, trouble: WriteError) -> "Observed":
         """The same world, in which one more write failed."""
-        return replace(self, troubles=(*self.troubles, trouble))
+        return replace(self, write_errors=(*self.write_errors, trouble))
 
 
 def owner_of(live: Mapping[str, Any], service: str, uid: str) -> Ownership:

@@ -27,11 +27,11 @@ def _stack(facts: Facts, color: str, rollout: Rollout) -> Stack:
 
 def traffic(facts: Facts) -> Traffic:
     """The active Service as it is."""
-    if facts.switch is None:
+    if facts.active_service is None:
         return Traffic()
-    target = active_target(facts.switch, facts.svc)
+    target = active_target(facts.active_service, facts.svc)
     ready, has_followed = followed(facts, target)
-    is_other = is_strange(facts.switch, facts.svc)
+    is_other = is_strange(facts.active_service, facts.svc)
     return Traffic(
         target,
         is_other,

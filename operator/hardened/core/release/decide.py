@@ -27,16 +27,16 @@ from hardened.core.needs.room import cause_of, needs_pods
 from hardened.core.observe.disruptions import are_taken_away
 from hardened.core.observe.facts import Facts
 from hardened.core.release import machine
+from hardened.core.release.annotating import are_refused, cleared_by
 from hardened.core.release.decision import Decision
 from hardened.core.release.inputs import input_of, release_policy
-from hardened.core.release.marking import are_refused, cleared_by
 from hardened.core.release.migration_pods import migration_pods, migration_run
 from hardened.core.release.moves import to_undo
 from hardened.core.release.moving import Moved, moved
 from hardened.core.release.questions import goes_back, what_checks_measure
 from hardened.core.release.requests import admitted, is_proven, with_requests
 from hardened.core.release.slots import given_up
-from hardened.core.release.stacks import active_fencing_token, lead_to, stacks_of
+from hardened.core.release.stacks import active_fencing_token, route_to, stacks_of
 from hardened.core.release.suspension import asleep, stands_still, woken
 
 
@@ -135,9 +135,9 @@ def _decide(facts: Facts, state: ReleaseState | None, kit: Kit, now: datetime) -
     return Decision(
         stacks=tuple(each for color in COLORS for each in stacks_of(facts, told, color, wanted.stacks.get(color), seen)),
         active_route=replace(
-            lead_to(facts, wanted.active_target, seen.stable, seen.strategy_at_work), fencing_token=active_fencing_token(facts, told)
+            route_to(facts, wanted.active_target, seen.stable, seen.strategy_at_work), fencing_token=active_fencing_token(facts, told)
         ),
-        preview_route=lead_to(facts, wanted.preview_target, seen.stable) if _has_preview(facts, state, seen) else None,
+        preview_route=route_to(facts, wanted.preview_target, seen.stable) if _has_preview(facts, state, seen) else None,
         serving=serving,
         focus=_focus(after, serving),
         replicas=seen.replicas,
@@ -242,7 +242,7 @@ def _serving(facts: Facts, seen: Input, wanted: DesiredState) -> Target | None:
     """Where clients' traffic goes; what works, where it has no clients."""
     led, here = wanted.active_target, seen.in_place
     rollout = facts.rollout(led.color) if led else None
-    if here is None or led is None or rollout is None or (here.has_clients and facts.switch):
+    if here is None or led is None or rollout is None or (here.has_clients and facts.active_service):
         return seen.traffic.active_target
     return Target(led.color, rollout.revision)
 

@@ -104,7 +104,7 @@ def _release(state: ReleaseState) -> str:
 
 def _marked(facts: Facts, state: ReleaseState) -> BegunMigration | None:
     """The mark of this very release."""
-    found = facts.marks(state.target.revision).migrated
+    found = facts.annotations(state.target.revision).migrated
     return found if found and found.release == _release(state) else None
 
 

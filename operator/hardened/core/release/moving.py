@@ -14,8 +14,8 @@ from hardened.core.model.transition import Transition
 from hardened.core.needs import preflight, unmade_checks
 from hardened.core.needs.dependencies import waits_for
 from hardened.core.observe.facts import Facts
+from hardened.core.release.annotating import are_refused, is_stored, marked_by, unmarked
 from hardened.core.release.machine import step
-from hardened.core.release.marking import are_refused, is_stored, marked_by, unmarked
 from hardened.core.release.moves import back
 from hardened.core.release.questions import whether_pods_can_be_made
 from hardened.core.release.slots import slotted
@@ -45,7 +45,7 @@ def moved(facts: Facts, state: ReleaseState | None, seen: Input, kit: Kit) -> Mo
             break
         following = slotted(found.state, step(found.state, seen), seen)
         if preflight.is_due(found.state, following.state):
-            if facts.observed.surroundings is None:
+            if facts.observed.namespace_snapshot is None:
                 return replace(found, question=ReadNamespace(preflight.config_maps(facts)))
             seen, following = _begun(facts, found.state, following, seen, kit)
         following = replace(following, state=_entered(found.state, following.state, seen.now))

@@ -34,7 +34,7 @@ def goes_back(facts: Facts, state: ReleaseState | None, marked: Sequence[Desired
     """
     if state is None:
         return False
-    is_rejected = any(found.key == state.key for stack in marked for found in stack.marks.rejections)
+    is_rejected = any(found.key == state.key for stack in marked for found in stack.annotations.rejections)
     # One that is there already was written before the spec came back to this revision.
-    is_left = any(each.marks.left_by == state.fencing_token != facts.marks(each.revision.name).left_by for each in marked)
+    is_left = any(each.annotations.left_by == state.fencing_token != facts.annotations(each.revision.name).left_by for each in marked)
     return is_rejected or is_left or state.step is Step.SWITCH_BACK or state.is_rollback

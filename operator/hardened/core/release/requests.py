@@ -72,7 +72,7 @@ def _key(facts: Facts, state: ReleaseState | None, revision: str) -> str:
     if revision != facts.wanted.name:
         if state and state.key and state.target.revision == revision:
             return state.key
-        if known := facts.marks(revision).promoted_key:
+        if known := facts.annotations(revision).promoted_key:
             return known
     return key_of(revision, facts.svc.spec)
 
@@ -85,28 +85,28 @@ def is_proven(facts: Facts, state: ReleaseState | None, seen: Input) -> bool:
     """
     if seen.stable is None or seen.wanted in ("", seen.stable.revision) or facts.svc.spec.effective_strategy != "BlueGreen":
         return False
-    marks = facts.marks(seen.wanted)
+    annotations = facts.annotations(seen.wanted)
     is_left = state is not None and state.left is not None and state.left.revision == seen.wanted
-    if not marks.promotion or is_left or {marks.promoted_key, seen.key} & seen.rejected:
+    if not annotations.promotion or is_left or {annotations.promoted_key, seen.key} & seen.rejected:
         return False
-    passed = {marks.promoted_key or seen.key, state.key if state else ""}
+    passed = {annotations.promoted_key or seen.key, state.key if state else ""}
     return not passed.isdisjoint({seen.key, key_of(seen.stable.revision, facts.svc.spec)}) and not _crossed(facts, seen.wanted)
 
 
 def _crossed(facts: Facts, revision: str) -> str:
     """A revision whose migration ran since another one was promoted, and was not undone; "" for none."""
     kept = [(revision_of(live), annotations_of(live, revision_of(live))) for live in facts.kept.usable]
-    promoted = next((marks.promotion for name, marks in kept if name == revision), 0)
-    return next((name for name, marks in kept if _ran_since(marks, promoted)), "")
+    promoted = next((annotations.promotion for name, annotations in kept if name == revision), 0)
+    return next((name for name, annotations in kept if _ran_since(annotations, promoted)), "")
 
 
-def _ran_since(marks: RevisionAnnotations, promotion: int) -> bool:
-    """Whether a migration of a revision with these marks ran since that promotion, as far as is known, and was not undone."""
-    if marks.migrated is None or marks.promotion:
-        return marks.migrated is not None and marks.promotion > promotion
-    has_served = any(r.after_cutover for r in marks.rejections) or _is_epoch_of(marks.migrated.release, marks.left_by)
-    was_undone = marks.migrated.undo and (marks.migrated.undoes_late or not has_served)
-    return marks.migrated.since > promotion and not was_undone
+def _ran_since(annotations: RevisionAnnotations, promotion: int) -> bool:
+    """Whether a migration of a revision with these annotations ran since that promotion, as far as is known, and was not undone."""
+    if annotations.migrated is None or annotations.promotion:
+        return annotations.migrated is not None and annotations.promotion > promotion
+    has_served = any(r.after_cutover for r in annotations.rejections) or _is_epoch_of(annotations.migrated.release, annotations.left_by)
+    was_undone = annotations.migrated.undo and (annotations.migrated.undoes_late or not has_served)
+    return annotations.migrated.since > promotion and not was_undone
 
 
 def _is_epoch_of(release: str, fencing_token: str) -> bool:

@@ -44,7 +44,7 @@ def _idle(facts: Facts, color: str, fencing_token: str) -> list[DesiredStack]:
 def stack_of(facts: Facts, color: str, revision: Revision, replicas: int, fencing_token: str = "") -> DesiredStack:
     """A revision in a colour, of this size. fencing_token: as it is, unless it is given."""
     number = facts.kept.number_for(revision.name)
-    return DesiredStack(color, revision, number, replicas, facts.marks(revision.name), fencing_token or facts.fencing_token(color))
+    return DesiredStack(color, revision, number, replicas, facts.annotations(revision.name), fencing_token or facts.fencing_token(color))
 
 
 def _epoch(facts: Facts, state: ReleaseState | None, color: str) -> str:
@@ -66,7 +66,7 @@ def active_fencing_token(facts: Facts, state: ReleaseState | None) -> str:
     return token or facts.active_fencing_token or ""
 
 
-def lead_to(facts: Facts, target: Target | None, stable: Target | None, strategy: Strategy = "BlueGreen") -> Route:
+def route_to(facts: Facts, target: Target | None, stable: Target | None, strategy: Strategy = "BlueGreen") -> Route:
     """To a place; to nobody with the ports of what serves, or of what will. As long as one of them has ports, a Service is there."""
     known = [facts.revision(each.revision, each.color) for each in (target, stable) if each]
     ports = next((revision for revision in known if revision and revision.fields.get("ports")), facts.wanted)

@@ -35,8 +35,8 @@ class Blockers:
 
     def trouble(self) -> Diagnosis | None:
         """What failed at the last try."""
-        troubles = self.observed.troubles
-        return diagnosis.of_failure(troubles[0].doing, troubles[0].failure, self.facts.svc.namespace) if troubles else None
+        write_errors = self.observed.write_errors
+        return diagnosis.of_failure(write_errors[0].doing, write_errors[0].failure, self.facts.svc.namespace) if write_errors else None
 
     def standing(self) -> Diagnosis | None:
         """What failed at the last try; else another service that wants a Service of the same name."""

@@ -36,7 +36,7 @@ def in_place_input(facts: Facts, state: ReleaseState | None, seen: Input, replic
 
 def _color_in_use(facts: Facts) -> str:
     """Where traffic goes, whatever the selector says beside the colour; else what runs; else where stable is, or was."""
-    found = ((facts.switch or {}).get("spec", {}).get("selector") or {}).get(names.COLOR_LABEL)
+    found = ((facts.active_service or {}).get("spec", {}).get("selector") or {}).get(names.COLOR_LABEL)
     if found in COLORS:
         return str(found)
     running = [color for color in facts.deployments if (rollout := facts.rollout(color)) and rollout.wanted]
@@ -47,18 +47,18 @@ def _color_in_use(facts: Facts) -> str:
 
 def _rolling_traffic(facts: Facts, color: str) -> Traffic:
     """Strange is a selector that the pods of the next revision do not match."""
-    found = (facts.switch or {}).get("spec", {}).get("selector") or {}
+    found = (facts.active_service or {}).get("spec", {}).get("selector") or {}
     rollout = facts.rollout(color)
     if rollout and found == stack_selector(facts.svc, color):
         return Traffic(Target(color, rollout.revision))
-    return Traffic(is_strange=facts.switch is not None and found.get(names.REVISION_LABEL) != NOBODY)
+    return Traffic(is_strange=facts.active_service is not None and found.get(names.REVISION_LABEL) != NOBODY)
 
 
 def _has_followed(facts: Facts, color: str) -> bool:
     rollout = facts.rollout(color)
-    if rollout is None or facts.switch is None:
+    if rollout is None or facts.active_service is None:
         return rollout is not None and serves_nobody(facts, Target(color, rollout.revision))
-    is_led = facts.switch["spec"].get("selector") == stack_selector(facts.svc, color)
+    is_led = facts.active_service["spec"].get("selector") == stack_selector(facts.svc, color)
     ready, has_followed = followed(facts, Target(color, rollout.revision))
     return is_led and has_followed and ready > 0
 

@@ -89,12 +89,12 @@ class Writes:
 
     # ---- what has to be read first
 
-    def doubts_the_switch(self) -> bool:
+    def doubts_active_service(self) -> bool:
         """Whether the active Service, as far as is known, leads where nobody led it. A list can be older than the state of the flip."""
-        state, key = self.state, self._switch
+        state, key = self.state, self._active_service
         if state is None or state.strategy != "BlueGreen" or state.step not in (Step.CUTOVER, Step.VERIFY_AFTER):
             return False
-        live, stable = self.facts.switch, self.facts.stable
+        live, stable = self.facts.active_service, self.facts.stable
         known = {state.target, stable.target if stable else None} if state.step is Step.CUTOVER else {state.target}
         is_as_recorded = live is not None and active_target(live, self.svc) in known and not is_strange(live, self.svc)
         return not is_as_recorded and key not in self.observed.fresh | self.observed.absent | self.observed.hidden
@@ -125,8 +125,8 @@ class Writes:
         shrinking = frozenset(key_of(step.manifest) for step in apply if self.takes_pods_away(step))
         if shrinking - self.observed.fresh:
             return shrinking - self.observed.fresh
-        switch = frozenset({self._switch}) & self.observed.children.keys()
-        return switch - self.observed.fresh if shrinking else frozenset()
+        active_service = frozenset({self._active_service}) & self.observed.children.keys()
+        return active_service - self.observed.fresh if shrinking else frozenset()
 
     def _is_new(self) -> bool:
         return not (self.facts.ours or self.facts.stable or self.facts.before.get("history") or self.observed.absent)
@@ -190,12 +190,12 @@ class Writes:
         """What has to be as it is wanted before this is written. Clients are led on to a stack once that is marked."""
         if manifest["kind"] == "Deployment":
             needed = self._needed_by_pods(manifest)
-            return needed | {self._switch} if live and self._takes_away(manifest, live) else needed
+            return needed | {self._active_service} if live and self._takes_away(manifest, live) else needed
         if manifest["kind"] == "Pod":
             return self.task_pods.needs(manifest)
         state = self.state
         leads_on = state is not None and state.strategy == "BlueGreen" and state.step is Step.CUTOVER and not state.is_rollback
-        if state and leads_on and key_of(manifest) == self._switch:
+        if state and leads_on and key_of(manifest) == self._active_service:
             return frozenset({self.facts.deployment_key(state.target.color)})
         return frozenset()
 
@@ -208,10 +208,10 @@ class Writes:
             return frozenset()
         stored_as = ChildKey("ControllerRevision", object_name(self.svc, revision))
         needed = {*needed_by(spec["template"]["spec"]), stored_as, ChildKey("NetworkPolicy", self.facts.stack_name(color))}
-        return frozenset(needed - self.observed.children.keys() if self.facts.marks(revision).promotion else needed)
+        return frozenset(needed - self.observed.children.keys() if self.facts.annotations(revision).promotion else needed)
 
     @property
-    def _switch(self) -> ChildKey:
+    def _active_service(self) -> ChildKey:
         return ChildKey("Service", self.svc.name)
 
     @property
@@ -239,7 +239,7 @@ class Writes:
     def _serves(self, manifest: Manifest) -> bool:
         """Whether it is the Service that clients use, or belongs to the stack that it is to lead to."""
         color, labels = self.decision.active_route.selector.get(names.COLOR_LABEL), manifest["metadata"]["labels"]
-        return color is not None and (key_of(manifest) == self._switch or labels.get(names.COLOR_LABEL) == color)
+        return color is not None and (key_of(manifest) == self._active_service or labels.get(names.COLOR_LABEL) == color)
 
     def deletes(self, wanted: Iterable[Manifest]) -> Iterable[Delete]:
         """What is ours and no longer wanted: never a claim, never a revision within the history."""
@@ -284,7 +284,7 @@ class Writes:
     def _pinned_to(self, manifest: Manifest, live: Manifest) -> Manifest:
         """The manifest for this very object; where traffic or pods depend on it, for the state that it was decided on.
 
-        Each apply of a Deployment is one of its template and size, whatever it is about, and each one of a revision one of all its marks.
+        Each apply of a Deployment is one of its template and size, whatever it is about, and one of a revision is of all its annotations.
         """
         seen = {"uid": live["metadata"]["uid"]}
         if manifest["kind"] in _DECISIVE:

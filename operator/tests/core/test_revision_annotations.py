@@ -20,24 +20,24 @@ def stored(annotations: Any) -> dict[str, Any]:
 
 
 def test_what_was_written_is_read() -> None:
-    marks = RevisionAnnotations().promoted(7, "key").rejected(failed()).rejected(failed("other", "ein Prüfschritt: „nein“"))
-    assert annotations_of(stored(marks.annotations()), "rev") == marks
-    assert RevisionAnnotations().annotations() == {}
+    annotations = RevisionAnnotations().promoted(7, "key").rejected(failed()).rejected(failed("other", "ein Prüfschritt: „nein“"))
+    assert annotations_of(stored(annotations.written()), "rev") == annotations
+    assert RevisionAnnotations().written() == {}
 
 
 def test_what_a_revision_has_passed_is_remembered_also_once_it_is_gone_back_to_without_checks() -> None:
-    marks = RevisionAnnotations().promoted(1, "key").promoted(3)
-    assert (marks.promotion, marks.promoted_key) == (3, "key")
-    assert marks.promoted(4, "other").promoted_key == "other"
+    annotations = RevisionAnnotations().promoted(1, "key").promoted(3)
+    assert (annotations.promotion, annotations.promoted_key) == (3, "key")
+    assert annotations.promoted(4, "other").promoted_key == "other"
 
 
 def test_a_key_is_rejected_once_and_the_newest_are_kept() -> None:
-    marks = RevisionAnnotations()
+    annotations = RevisionAnnotations()
     for number in range(LIMIT + 3):
-        marks = marks.rejected(failed(str(number), "x" * 1000))
-    marks = marks.rejected(failed("5", "again"))
-    assert [r.key for r in marks.rejections] == ["3", "4", "6", "7", "8", "9", "10", "5"]
-    assert {len(r.message) for r in marks.rejections} == {MESSAGE_LIMIT, len("again")}
+        annotations = annotations.rejected(failed(str(number), "x" * 1000))
+    annotations = annotations.rejected(failed("5", "again"))
+    assert [r.key for r in annotations.rejections] == ["3", "4", "6", "7", "8", "9", "10", "5"]
+    assert {len(r.message) for r in annotations.rejections} == {MESSAGE_LIMIT, len("again")}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The revisions that a move marks: as promoted, as rejected, as forgiven, as given up, or with what its migration is undone by."""
+"""The revisions that a move annotates: as promoted, as rejected, as cleared, as given up, or with what its migration is undone by."""
 
 from dataclasses import replace
 
@@ -24,7 +24,7 @@ def marked_by(facts: Facts, state: ReleaseState, following: Transition) -> tuple
 
 
 def are_refused(facts: Facts, marked: tuple[DesiredStack, ...]) -> bool:
-    """Whether one of these marks cannot be written now: it was refused in this pass, or what has the revision's name is not ours."""
+    """Whether one of these annotations cannot be written now: it was refused in this pass, or what has the revision's name is not ours."""
     keys = {ChildKey("ControllerRevision", object_name(facts.svc, stack.revision.name)) for stack in marked}
     mine = {key_of(live) for live in facts.ours if live["metadata"]["name"] not in facts.kept.unusable}
     return bool(keys & facts.observed.refused.keys() or (keys & facts.observed.children.keys()) - mine)
@@ -54,15 +54,15 @@ def _migration(facts: Facts, state: ReleaseState) -> tuple[DesiredStack, ...]:
     if revision is None or not revision.fields:
         return ()
     stack = stack_of(facts, state.target.color, revision, 0)
-    return (replace(stack, marks=replace(stack.marks, migrated=mark_of(facts, state))),)
+    return (replace(stack, annotations=replace(stack.annotations, migrated=mark_of(facts, state))),)
 
 
 def _leaving(facts: Facts, state: ReleaseState) -> tuple[DesiredStack, ...]:
     revision = facts.revision(state.target.revision, state.target.color)
-    if revision is None or not revision.fields or facts.marks(revision.name).left_by == state.fencing_token:
+    if revision is None or not revision.fields or facts.annotations(revision.name).left_by == state.fencing_token:
         return ()
     stack = stack_of(facts, state.target.color, revision, 0)
-    return (replace(stack, marks=replace(stack.marks, left_by=state.fencing_token)),)
+    return (replace(stack, annotations=replace(stack.annotations, left_by=state.fencing_token)),)
 
 
 def _promotion(facts: Facts, state: ReleaseState) -> tuple[DesiredStack, ...]:
@@ -72,7 +72,7 @@ def _promotion(facts: Facts, state: ReleaseState) -> tuple[DesiredStack, ...]:
         return ()
     stack = stack_of(facts, target.color, revision, 0)
     number = 1 + (facts.stable.promotion if facts.stable else 0)
-    return (replace(stack, marks=stack.marks.promoted(number, state.key)),)
+    return (replace(stack, annotations=stack.annotations.promoted(number, state.key)),)
 
 
 def _rejection(facts: Facts, target: Target, rejection: Rejection) -> tuple[DesiredStack, ...]:
@@ -81,7 +81,7 @@ def _rejection(facts: Facts, target: Target, rejection: Rejection) -> tuple[Desi
     if revision is None or not revision.fields:
         return ()
     stack = stack_of(facts, color, revision, 0)
-    return (replace(stack, marks=stack.marks.rejected(rejection)),)
+    return (replace(stack, annotations=stack.annotations.rejected(rejection)),)
 
 
 def cleared_by(facts: Facts, key: str) -> tuple[DesiredStack, ...]:
@@ -89,4 +89,4 @@ def cleared_by(facts: Facts, key: str) -> tuple[DesiredStack, ...]:
     names = [r.revision for r in facts.rejections() if r.key == key and facts.kept.named(r.revision)]
     found = [revision for name in names if (revision := facts.revision(name, COLORS[0]))]
     stacks = [stack_of(facts, COLORS[0], revision, 0) for revision in found]
-    return tuple(replace(stack, marks=stack.marks.cleared(key)) for stack in stacks)
+    return tuple(replace(stack, annotations=stack.annotations.cleared(key)) for stack in stacks)
