@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from hardenctl.release.state import ReleaseReading, image_of, pin_of, release_of, serving_of, stable_of
-from hardenctl.release.steps import is_before_cutover, is_before_promotion, is_going_back, is_moving_traffic
+from hardenctl.release.steps import is_before_promotion, row_of
 from hardenctl.release.verdict import Live, is_paused
 from hardened.api.steps import Step
 
@@ -64,7 +64,7 @@ def promote(live: Live, revision: str) -> Assessment:
         return Already(stable, f"revision {_shown(live, stable)} is promoted already")
     if revision not in ("", release.revision):
         return _another(live, release, revision)
-    if is_going_back(release.step):
+    if row_of(release.step).is_going_back:
         return Nothing(f"revision {_shown(live, release.revision)} is being taken back", "status {name} -w")
     if release.is_approved or not is_before_promotion(release.step):
         text = f"revision {_shown(live, release.revision)} is promoted already, and in step {release.step}"
@@ -81,7 +81,7 @@ def abort(live: Live, revision: str) -> Assessment:
         return Nothing("no release is under way", "rollback {name}")
     if revision not in ("", release.revision):
         return _another(live, release, revision)
-    if is_going_back(release.step):
+    if row_of(release.step).is_going_back:
         return Already(release.revision, f"revision {_shown(live, release.revision)} is being taken back already", _FOLLOW)
     return ToAsk(release.revision, _released(live, release))
 
@@ -124,8 +124,8 @@ def resume(live: Live, _: str) -> Assessment:
 def rollback(live: Live, revision: str) -> Assessment:
     """revision: where to, "" for the one promoted before the one that serves."""
     release, serving = release_of(live), serving_of(live)
-    is_beside = release is not None and is_before_cutover(release.step) and not release.is_rollback
-    is_leaving = release is not None and release.revision != revision and is_moving_traffic(release.step)
+    is_beside = release is not None and row_of(release.step).before_cutover and not release.is_rollback
+    is_leaving = release is not None and release.revision != revision and row_of(release.step).is_unproven
     if revision and revision == serving and not is_leaving:
         text = f"revision {_shown(live, revision)} serves already"
         return (

@@ -7,7 +7,7 @@ from hardenctl.asking.arguments import ActionArguments
 from hardenctl.asking.assessment import ASSESSMENTS, Already, Nothing, ToAsk
 from hardenctl.asking.ending import Ended, called, tell
 from hardenctl.asking.identity import user_name
-from hardenctl.asking.request import ActionOutcome, Request, follow, make
+from hardenctl.asking.request import ActionOutcome, ActionRequest, follow, make
 from hardenctl.cluster.paths import service
 from hardenctl.cluster.session import Session
 from hardenctl.output.duration import Deadline
@@ -49,7 +49,7 @@ def _asked(session: Session, live: Manifest, wanted: ActionArguments, ask: ToAsk
     meta = live["metadata"]
     by = user_name(session)
     uid, across = str(meta.get("uid", "")), wanted.across_migration
-    request = Request(meta["namespace"], wanted.name, uid, wanted.action, ask.revision, wanted.reason, by, across)
+    request = ActionRequest(meta["namespace"], wanted.name, uid, wanted.action, ask.revision, wanted.reason, by, across)
     made = make(session, request)
     name = str(made["metadata"]["name"])
     session.console.progress(f"    0s  asked for, as {name} by {printable(by)}")

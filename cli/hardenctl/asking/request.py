@@ -27,7 +27,7 @@ FINAL = frozenset({"Succeeded", "Failed", "Refused"})
 
 
 @dataclass(frozen=True)
-class Request:
+class ActionRequest:
     """One request to a service."""
 
     namespace: str
@@ -67,7 +67,7 @@ class ActionOutcome:
     """As the operator wrote it."""
 
 
-def make(session: Session, request: Request) -> Manifest:
+def make(session: Session, request: ActionRequest) -> Manifest:
     """Makes the action, once: a request whose reply was lost is sent again under the same name. Raises CommandEnd where it is not taken."""
     body = manifest(request, secrets.token_hex(4))
     collection, flags = actions(request.namespace), session.cluster_flags
@@ -94,7 +94,7 @@ def make(session: Session, request: Request) -> Manifest:
     raise AssertionError("unreachable")
 
 
-def manifest(request: Request, suffix: str) -> Manifest:
+def manifest(request: ActionRequest, suffix: str) -> Manifest:
     """The action. suffix: makes its name unlike that of every other one, since a name is acted on only once."""
     meta = {
         "name": f"{request.service}-{request.verb}-{suffix}",
@@ -107,7 +107,7 @@ def manifest(request: Request, suffix: str) -> Manifest:
     return {"apiVersion": names.API_VERSION, "kind": names.ACTION_KIND, "metadata": meta, "spec": spec}
 
 
-def follow(session: Session, made: Manifest, request: Request, deadline: Deadline) -> ActionOutcome:
+def follow(session: Session, made: Manifest, request: ActionRequest, deadline: Deadline) -> ActionOutcome:
     """Until the action has ended, or time is up: then the phase is the last one seen. A progress line for each change.
 
     Raises CommandEnd where it is interrupted, which ends the waiting only, or where the action can or may not be read.
@@ -158,7 +158,7 @@ def outcome_of(live: Mapping[str, Any]) -> ActionOutcome:
     )
 
 
-def _not_taken(error: ApiFailure, request: Request, flags: str) -> CommandEnd:
+def _not_taken(error: ApiFailure, request: ActionRequest, flags: str) -> CommandEnd:
     what = f"{names.ACTION_PLURAL}.{names.GROUP}"
     if isinstance(error, Vanished) and is_kind_missing(error):
         text = f"this cluster does not know {names.ACTION_KIND}: its operator is older than this program"
@@ -174,18 +174,18 @@ def _not_taken(error: ApiFailure, request: Request, flags: str) -> CommandEnd:
     return explained(error, "create", request.namespace, flags)
 
 
-def _unanswered(stop: CommandEnd, body: Manifest, request: Request, flags: str) -> CommandEnd:
+def _unanswered(stop: CommandEnd, body: Manifest, request: ActionRequest, flags: str) -> CommandEnd:
     """The same end, for a request that may have got through."""
     step = _look_at(body["metadata"]["name"], request, flags)
     text = f"{stop.message}; whether the {request.verb} was asked for is not known"
     return CommandEnd(text, result=stop.result, code=stop.code, hint=stop.hint, next_step=step)
 
 
-def _look_at(name: str, request: Request, flags: str) -> str:
+def _look_at(name: str, request: ActionRequest, flags: str) -> str:
     return f"kubectl get {names.ACTION_SINGULAR} {name} -n {request.namespace}{flags}"
 
 
-def _unreadable(error: Refused, name: str, request: Request, flags: str) -> CommandEnd:
+def _unreadable(error: Refused, name: str, request: ActionRequest, flags: str) -> CommandEnd:
     what = f"{names.ACTION_PLURAL}.{names.GROUP}"
     hint = f"ask for the right to follow it: kubectl auth can-i get {what} -n {request.namespace}{flags}"
     text = f"the {request.verb} was asked for as {name}, but what comes of it may not be read: {error.message}"

@@ -86,7 +86,7 @@ class ReleaseReading:
                 return "waits until fewer releases are at work"
             case Step.APPROVAL:
                 left = remaining(self.deadline, now)
-                return "waits to be promoted" + (f", promoted by itself in {left}" if left else "")
+                return Step.APPROVAL.row.doing + (f", promoted by itself in {left}" if left else "")
             case Step.VERIFY_AFTER:
                 left = remaining(self.window_ends_at, now)
                 return ("waits for results" if left == "0s" else f"the window ends in {left}") if left else ""
@@ -96,7 +96,7 @@ class ReleaseReading:
             case Step.SWITCH_BACK:
                 return "traffic is back, its pods stay for a moment" if self.is_back else "traffic is led back"
             case Step.PREFLIGHT:
-                return "waits for what it needs"
+                return Step.PREFLIGHT.row.doing
             case Step.UNDO:
                 return "its migration is undone"
         left = remaining(self.deadline, now)

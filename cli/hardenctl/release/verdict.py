@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hardenctl.output.outcome import Exit, ResultWord
-from hardenctl.release.steps import is_going_back
+from hardenctl.release.steps import row_of
 from hardened.api.steps import Step
 
 
@@ -99,7 +99,7 @@ def _suspended(live: Live) -> ServiceVerdict | None:
 
 def _going_back(live: Live) -> ServiceVerdict | None:
     # What has failed is said at once; that the previous version serves, and that its data is as it was, only afterwards.
-    is_under_way = status(live).get("phase") in _TAKEN_BACK and is_going_back(str(_release(live).get("step")))
+    is_under_way = status(live).get("phase") in _TAKEN_BACK and row_of(str(_release(live).get("step"))).is_going_back
     return _from_ready(live, ResultWord.PROGRESSING) if is_under_way else None
 
 

@@ -53,6 +53,8 @@ class Row:
     """A verdict is waited for, and so are the pods that are to give it."""
     is_unproven: bool = False
     """Traffic is led to a revision that has not passed yet: it comes to its end also where the service is suspended."""
+    is_going_back: bool = False
+    """What the release did is taken back."""
     checks: Literal["", "before", "after"] = ""
     """Which checks of the spec are asked, or are about to be: those before the cutover, or those after it."""
     is_probed: bool = False
@@ -84,7 +86,7 @@ TABLE: dict[Step, Row] = {
         checks="after",
         is_probed=True,
     ),
-    Step.SWITCH_BACK: Row(doing="is taken back", holds_slot=True, is_polled=True, is_unproven=True),
-    Step.UNDO: Row(doing="is over, and its migration is undone", has_pods=False, is_polled=True),
+    Step.SWITCH_BACK: Row(doing="is taken back", holds_slot=True, is_polled=True, is_unproven=True, is_going_back=True),
+    Step.UNDO: Row(doing="is over, and its migration is undone", has_pods=False, is_polled=True, is_going_back=True),
     Step.KEEP: Row(doing="serves; the previous colour is kept for a while"),
 }
