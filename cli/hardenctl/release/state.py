@@ -1,6 +1,7 @@
-"""The release that a status tells of, typed.
+"""The release that a status tells of, typed, for people to see.
 
-A status can hold anything: what cannot be read is left out, and the step of a newer operator is kept as it is written.
+A status can hold anything: what cannot be read is left out, and the step and the reasons of a newer operator are kept as they are written.
+The operator reads the same (core/model/written.py), but takes the whole or nothing: it acts on it.
 """
 
 from collections.abc import Mapping
