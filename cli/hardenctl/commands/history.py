@@ -61,7 +61,9 @@ def _text(kept: list[Stored], live: Mapping[str, Any], now: datetime, *, is_wide
         return "no revision is stored yet"
     if is_wide:
         all_columns = ("NUMBER", "REVISION", "IMAGE", "CREATED", "PROMOTION", "STATE", "CAUSE")
-        return table(all_columns, [(*_cells(e), e.created_at, str(e.marks.promotion or "-"), _state(e, live), _cause(e)) for e in kept])
+        return table(
+            all_columns, [(*_cells(e), e.created_at, str(e.annotations.promotion or "-"), _state(e, live), _cause(e)) for e in kept]
+        )
     head = ("NUMBER", "REVISION", "IMAGE", "AGE", "STATE", "CAUSE")
     return table(head, ((*_cells(e), _age(e, now), _state(e, live), _cut(_cause(e))) for e in kept))
 
@@ -86,7 +88,7 @@ def states(each: Stored, live: Mapping[str, Any]) -> list[str]:
         "serves": each.revision == serving_of(live),
         "stable": is_stable,
         f"in {release.step}" if release else "": release is not None and release.revision == each.revision and release.step != Step.KEEP,
-        "promoted": each.marks.promotion > 0 and not is_stable,
+        "promoted": each.annotations.promotion > 0 and not is_stable,
         "taken back": last is not None and last.after_cutover,
         "rejected": last is not None and not last.after_cutover,
         "deleted": each.is_missing,
@@ -105,14 +107,14 @@ def _cut(text: str) -> str:
 
 def _data(each: Stored, live: Mapping[str, Any]) -> dict[str, Any]:
     rejected = [
-        {"key": r.key, "reason": str(r.reason), "message": r.message, "afterCutover": r.after_cutover} for r in each.marks.rejections
+        {"key": r.key, "reason": str(r.reason), "message": r.message, "afterCutover": r.after_cutover} for r in each.annotations.rejections
     ]
     return {
         "number": each.number,
         "revision": each.revision,
         "image": each.image,
         "createdAt": each.created_at,
-        "promotion": each.marks.promotion,
+        "promotion": each.annotations.promotion,
         "states": states(each, live),
         "serves": each.revision == serving_of(live),
         "stable": each.revision == stable_of(live),

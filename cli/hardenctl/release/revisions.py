@@ -34,7 +34,7 @@ class Stored:
     """1 for the first, 0 if unknown."""
     name: str = ""
     """Of its object, "" if unknown."""
-    marks: RevisionAnnotations = NO_ANNOTATIONS
+    annotations: RevisionAnnotations = NO_ANNOTATIONS
     """What became of it."""
     fields: Mapping[str, Any] = field(default_factory=dict)
     """Its part of the spec."""
@@ -50,8 +50,8 @@ class Stored:
         Of a revision that was promoted only those count that the operator goes by: under the checks that it was promoted with, and under
         those that the spec asks for now.
         """
-        promoted_key = self.marks.promoted_key
-        counted = [r for r in self.marks.rejections if not promoted_key or r.key in (promoted_key, self.pinned_under)]
+        promoted_key = self.annotations.promoted_key
+        counted = [r for r in self.annotations.rejections if not promoted_key or r.key in (promoted_key, self.pinned_under)]
         return counted[-1] if counted else None
 
 
@@ -91,9 +91,9 @@ def named(kept: list[Stored], text: str) -> Stored:
 
 def before(kept: list[Stored], live: Mapping[str, Any]) -> Stored | None:
     """Where a rollback goes that names no target: the last promoted, not rejected revision but the one that is left."""
-    possible = [each for each in kept if each.marks.promotion and not each.rejection and not each.is_missing]
+    possible = [each for each in kept if each.annotations.promotion and not each.rejection and not each.is_missing]
     left = _left(live)
-    return max((each for each in possible if each.revision != left), key=lambda each: each.marks.promotion, default=None)
+    return max((each for each in possible if each.revision != left), key=lambda each: each.annotations.promotion, default=None)
 
 
 def _left(live: Mapping[str, Any]) -> str:
@@ -118,7 +118,7 @@ def _stored(live: Manifest, owner: Mapping[str, Any]) -> Stored:
         image=str((fields or {}).get("image", "")),
         created_at=str(live["metadata"].get("creationTimestamp", "")),
         number=number if isinstance(number, int) else int(live.get("revision") or 0),
-        marks=annotations_of(live, revision),
+        annotations=annotations_of(live, revision),
         fields=fields or {},
         pinned_under=pin.key if pin and pin.revision == revision else "",
     )
