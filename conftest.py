@@ -6,6 +6,7 @@ import os
 from collections.abc import Generator, Iterator
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -39,13 +40,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     yield
     if hasattr(config, "workerinput"):
         seconds = order.known()
-        items[:] = order.longest_first(items, unit=_unit, seconds=lambda item: seconds.get(order.function_of(item.nodeid), 0))
+        items[:] = order.longest_first(
+            items, unit=lambda item: order.unit_of(item.nodeid), seconds=lambda item: seconds.get(order.function_of(item.nodeid), 0)
+        )
 
 
-def _unit(item: pytest.Item) -> str:
-    """What pytest-xdist hands out as one: a group, or else the test."""
-    mark = item.get_closest_marker("xdist_group")
-    return str(mark.args[0]) if mark else item.nodeid
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Hands out one test at a time, or all of a file that are to stay together. pytest-xdist's own groups do not: they are told to this
+    process as a part of a test's id, which pytest does not pass on since 9.2."""
+    if config.getoption("dist") != "loadgroup":
+        return None
+    from xdist.scheduler import LoadGroupScheduling
+
+    class ByUnit(LoadGroupScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return order.unit_of(nodeid)
+
+    return ByUnit(config, log)
 
 
 def _mark_all_but_samples(items: list[pytest.Item]) -> None:

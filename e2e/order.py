@@ -17,6 +17,8 @@ from xml.etree import ElementTree
 
 T = TypeVar("T")
 
+#: Files whose tests go to one process together, since what they share takes long to make: a run without faults, or a program.
+TOGETHER = frozenset({"e2e/tests/test_kill_anywhere.py", "e2e/tests/test_prometheus_queries.py", "e2e/tests/test_release_faults.py"})
 FILE = Path(__file__).resolve().parent / "long_tests.toml"
 #: Seconds from which on a test is long. The others stay in the order of their files, whose fixtures they share.
 LONG_S = 10
@@ -38,9 +40,15 @@ def longest_first(cases: Iterable[T], *, unit: Callable[[T], str], seconds: Call
     return [case for found in sorted(units.values(), key=lambda found: -sum(map(seconds, found))) for case in found]
 
 
+def unit_of(node: str) -> str:
+    """What is handed out as one: the file where its tests stay together, else the node itself."""
+    file = node.partition("::")[0]
+    return file if file in TOGETHER else node
+
+
 def function_of(node: str) -> str:
-    """The test that a node is a case of. Example: "e2e/tests/test_waits.py::test_it[1]@group" -> "e2e/tests/test_waits.py::test_it"."""
-    return node.partition("[")[0].partition("@")[0]
+    """The test that a node is a case of. Example: "e2e/tests/test_waits.py::test_it[1]" -> "e2e/tests/test_waits.py::test_it"."""
+    return node.partition("[")[0]
 
 
 def known(file: Path = FILE) -> dict[str, float]:

@@ -36,8 +36,6 @@ UNSURE_READS = frozenset({("get", "serviceaccounts"), ("get", "networkpolicies")
 
 #: What the flow comes to without a fault: it is run once by a process, whatever it is compared with.
 CLEAN: list[Outcome] = []
-#: The samples go to one process, which has run the flow without a fault then.
-TOGETHER = pytest.mark.xdist_group("a flow with faults")
 
 pytestmark = pytest.mark.usefixtures("rights")
 
@@ -58,13 +56,11 @@ def _check(name: str, kubeconfig: Path, folder: Path, enumerate_plans: Enumerate
     tell_and_check(name, clean.seconds, results, differences(clean, results))
 
 
-@TOGETHER
 @pytest.mark.cluster
 def test_killed_around_sampled_writes_it_ends_the_same(kubeconfig: Path, tmp_path: Path) -> None:
     _check("killed around sampled writes", kubeconfig, tmp_path, kill_plans, choose_sample(4))
 
 
-@TOGETHER
 @pytest.mark.cluster
 def test_sampled_calls_answered_wrongly_once_it_ends_the_same(kubeconfig: Path, tmp_path: Path) -> None:
     _check("sampled calls answered wrongly", kubeconfig, tmp_path, answer_plans, choose_sample(4))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.order import LONG_S, function_of, known, longest_first, measured, table
+from e2e.order import LONG_S, TOGETHER, function_of, known, longest_first, measured, table, unit_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -14,7 +14,7 @@ REPORT = """<?xml version="1.0" encoding="utf-8"?>
 <testsuites><testsuite name="pytest">
 <testcase classname="e2e.tests.test_waits" name="test_it[1]" time="20.4"/>
 <testcase classname="e2e.tests.test_waits" name="test_it[a::b[c]]" time="31.6"/>
-<testcase classname="e2e.tests.test_tenant" name="test_worst@tenant" time="90.0"/>
+<testcase classname="e2e.tests.test_tenant" name="test_worst" time="90.0"/>
 <testcase classname="e2e.tests.test_tenant" name="test_mild" time="0.4"/>
 <testcase classname="e2e.tests.test_outages" name="test_gone" time="99.0"><failure message="late"/></testcase>
 <testcase classname="e2e.tests.test_outages" name="test_skipped" time="99.0"><skipped/></testcase>
@@ -38,7 +38,14 @@ def test_the_longest_start_first(seconds: dict[str, float], groups: dict[str, st
 
 
 def test_a_case_is_one_of_its_test() -> None:
-    assert {function_of(f"{WAITS}{case}") for case in ("", "[1]", "[a@b]", "[1]@group", "@group", "[a[b]]")} == {WAITS}
+    assert {function_of(f"{WAITS}{case}") for case in ("", "[1]", "[a::b]", "[a[b]]")} == {WAITS}
+
+
+def test_only_of_some_files_all_tests_go_to_one_process() -> None:
+    assert all((ROOT / file).exists() for file in TOGETHER)
+    for file in TOGETHER:
+        assert unit_of(f"{file}::test_it[1]") == file
+    assert unit_of(f"{WAITS}[1]") == f"{WAITS}[1]"
 
 
 def test_of_a_report_the_longest_case_of_what_passed_counts() -> None:

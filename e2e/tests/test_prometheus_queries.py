@@ -32,8 +32,7 @@ METRICS = b"# TYPE errors_ratio gauge\nerrors_ratio 0.25\n# TYPE latency_seconds
 #: Millions of points: more than can be read within the server's own bound of 200 ms.
 SLOW = "sum(sum_over_time(vector(1)[8h:1ms]))"
 
-# In one process: where the program is still to be built, the other one goes on with other tests.
-pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("prometheus")]
+pytestmark = pytest.mark.cluster
 
 
 class Target(http.server.BaseHTTPRequestHandler):

@@ -31,7 +31,7 @@ def commands() -> str:
 
 def tours(said: str) -> list[str]:
     """What each tour of all that was said has said, from its first step on."""
-    return said.split(f"1/{len(STEPS)}  ")[1:]
+    return re.split(rf"^1/{len(STEPS)}  ", said, flags=re.MULTILINE)[1:]
 
 
 def answer(said: str) -> dict[str, str]:
@@ -92,7 +92,7 @@ def test_its_commands_work_from_the_first_to_the_last_and_the_tour_again_in_unde
         assert answer(said)["version"] == "v1"
         assert "\n     0 requests failed\n" in said
         assert re.search(r"traffic was switched to v2 in \d+ ms, to v3 in \d+ ms, back from v3 in \d+ ms", said)
-        assert all(f"{number}/{len(STEPS)}  " in said for number in range(2, len(STEPS) + 1))
+        assert all(f"\n{number}/{len(STEPS)}  " in said for number in range(2, len(STEPS) + 1))
         assert "export KUBECONFIG=" in said
         assert f"make down CLUSTER={CLUSTER}" in said
     assert seconds(second) < PROMISED_S * MERCY

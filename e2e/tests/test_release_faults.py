@@ -41,8 +41,6 @@ KILL_PARTS, ANSWER_PARTS = 6, 24
 PAUSES = (5.0, 20.0, 60.0)
 #: What flows come to without a fault: each is run once by a process, whatever it is compared with.
 CLEAN: dict[str, Outcome] = {}
-#: The samples go to one process, which has run the flows without a fault then.
-TOGETHER = pytest.mark.xdist_group("releases with faults")
 #: What the other leader must not undo: these writes carry the version that they were decided on.
 FENCED = frozenset({"services", "deployments"})
 
@@ -86,14 +84,12 @@ def _check(name: str, local: LocalCluster, folder: Path, flows: Sequence[Flow], 
     tell_and_check(name, *asyncio.run(all_of_it()))
 
 
-@TOGETHER
 @pytest.mark.cluster
 @pytest.mark.usefixtures("rights")
 def test_killed_around_sampled_writes_of_releases_they_end_the_same(local: LocalCluster, tmp_path: Path) -> None:
     _check("releases killed around sampled writes", local, tmp_path, KILLED, kill_plans, choose_sample(4))
 
 
-@TOGETHER
 @pytest.mark.cluster
 @pytest.mark.usefixtures("rights")
 def test_sampled_calls_of_releases_answered_wrongly_once_they_end_the_same(local: LocalCluster, tmp_path: Path) -> None:
@@ -200,7 +196,6 @@ def _check_paused(local: LocalCluster, folder: Path, paused: Paused, choose: Cho
     tell_and_check(f"a release, its leader paused for {paused}", *asyncio.run(all_of_it()))
 
 
-@TOGETHER
 @pytest.mark.cluster
 @pytest.mark.usefixtures("rights")
 def test_a_leader_paused_at_a_sampled_write_of_a_release_does_no_harm(local: LocalCluster, tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ LOOK_S = 0.5
 #: Labels by which the operator finds what is its own.
 OURS = {"app.kubernetes.io/managed-by": "hardened"}
 
-pytestmark = [pytest.mark.usefixtures("rights"), pytest.mark.xdist_group("tenant")]
+pytestmark = pytest.mark.usefixtures("rights")
 
 
 @dataclass
