@@ -1,6 +1,5 @@
 """Worlds for the tests of decisions: services as the API server holds them, and children as it keeps them once they were applied."""
 
-import copy
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -44,7 +43,7 @@ WORKER: Manifest = {"image": "registry.example/shop:1", "replicas": 1}
 
 def live_sample(name: str) -> Any:
     """Objects as a real API server of Kubernetes 1.36 returned them."""
-    return copy.deepcopy(_loaded(name))
+    return fields.copy(_loaded(name))
 
 
 @cache
@@ -55,7 +54,7 @@ def _loaded(name: str) -> Any:
 def body(spec: Mapping[str, Any] = WEB, *, status: Manifest | None = None, **meta: Any) -> Manifest:
     """A HardenedService as the API server has it."""
     meta = {"name": "shop", "namespace": "market", "uid": UID, "generation": 1, **meta}
-    found: Manifest = {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": meta, "spec": copy.deepcopy(dict(spec))}
+    found: Manifest = {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": meta, "spec": fields.copy(dict(spec))}
     return found | ({"status": status} if status else {})
 
 
@@ -66,7 +65,7 @@ def service(spec: Mapping[str, Any] = WEB, **more: Any) -> HardenedService:
 
 def live(manifest: Manifest, *, number: int = 1, manager: str = names.MANAGER) -> Manifest:
     """What the API server makes of an applied manifest: defaults, identity, managed fields."""
-    found = copy.deepcopy(manifest)
+    found = fields.copy(manifest)
     owned = fields.fields_v1(set(fields.leaves(found, found["kind"])))
     DEFAULTS.get(found["kind"], lambda _: None)(found)
     found["metadata"] |= {
