@@ -21,8 +21,14 @@ def settle(store: Store) -> int:
 
     Then each Service gets its endpoints, and each quota is counted. The number of objects that changed.
     """
+    if store.rests and store.rests == store.moved_by():
+        return 0
     changed = _deployments(store)
-    return changed + _replica_sets(store) + _pods(store) + _endpoints(store) + _verifiers(store) + _quotas(store)
+    changed += _replica_sets(store) + _pods(store) + _endpoints(store) + _verifiers(store) + _quotas(store)
+    # A verifier ends by itself.
+    is_at_rest = not changed and not any(_is_verifier(pod) and not _has_ended(pod) for pod in store.bodies(POD, None))
+    store.rests = store.moved_by() if is_at_rest else None
+    return changed
 
 
 def _deployments(store: Store) -> int:
@@ -150,6 +156,10 @@ def _is_verifier(body: Body) -> bool:
     return body["metadata"].get("labels", {}).get("app.kubernetes.io/component") == "verifier"
 
 
+def _has_ended(pod: Body) -> bool:
+    return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+
+
 def _is_foreign(body: Body) -> bool:
     """Whether no controller of these made it: a slice of another manager, or a pod of nobody."""
     managed_by = (body["metadata"].get("labels") or {}).get("endpointslice.kubernetes.io/managed-by")
@@ -162,7 +172,7 @@ def _verifiers(store: Store) -> int:
     """Checks pass with their last request, commands but `false` at once; the probe ends after its time, or when it is told to."""
     changed = 0
     for pod in store.bodies(POD, None):
-        if not _is_verifier(pod) or (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
+        if not _is_verifier(pod) or _has_ended(pod):
             continue
         if (pod.get("status") or {}).get("phase") != "Running":
             began = {"name": pod["spec"]["containers"][0]["name"], "state": {"running": {"startedAt": store.now()}}}

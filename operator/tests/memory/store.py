@@ -42,7 +42,8 @@ class Store:
     quota: (namespace, kind) -> how many objects may be; creations beyond are refused. stuck: Deployments (namespace, name) that never
     become available; pace: how many pods of others become ready at a time. dead: images whose containers are never ready; doomed:
     images that fail as soon as a Service leads to them. homeless: images whose pods no node takes; lingering: revisions whose pods stay.
-    barred: a part of the names of pods that an admission plugin refuses -> its words.
+    barred: a part of the names of pods that an admission plugin refuses -> its words. rests: with what the controllers had nothing to do,
+    see moved_by; None while they may have.
     defaults: kind -> what fills in its defaults, such as those of the CRD's schema.
     """
 
@@ -59,6 +60,7 @@ class Store:
     homeless: set[str] = field(default_factory=set)
     lingering: set[str] = field(default_factory=set)
     barred: dict[str, str] = field(default_factory=dict)
+    rests: tuple[object, ...] | None = None
     version: int = 1000
     born: int = 0
 
@@ -71,6 +73,11 @@ class Store:
         other.objects = {this: replace(stored) for this, stored in self.objects.items()}
         other.on_event = copy.deepcopy(self.on_event, memo)
         return other
+
+    def moved_by(self) -> tuple[object, ...]:
+        """What the controllers look at, but the time: equal where nothing has changed for them."""
+        moods = (self.stuck, self.dead, self.doomed, self.homeless, self.lingering)
+        return self.version, self.pace, *map(frozenset, moods)
 
     def now(self) -> str:
         return self.today().strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -47,7 +47,8 @@ KINDS = st.sampled_from(WATCHED)
 OBJECTS = st.tuples(st.sampled_from(sorted(VALUES)), st.sampled_from(sorted(PLACES)))
 Strange = tuple[str, str]
 STORABLE = [(kind, target) for kind in WATCHED for target in (OF_REVISIONS if kind == CONTROLLER_REVISION else OF_EVERY_KIND)]
-WHOLE = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+#: Other ones each time: so few that nobody waits for them.
+FEW = settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def canary(version: int = 3) -> bytes:
@@ -88,7 +89,7 @@ class Listening:
 
 
 @given(KINDS, OBJECTS, OBJECTS, st.sampled_from(["ADDED", "MODIFIED"]))
-@WHOLE
+@FEW
 def test_a_watch_takes_or_names_each_object_and_goes_on(kind: Kind, first: Strange, second: Strange, event: str) -> None:
     lines = [news(kind, strange(*first), event), news(kind, strange(*second, name="another"), event), news(kind, canary()), b""]
     text = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + b"\n".join(lines)
@@ -116,7 +117,7 @@ def test_who_writes_what_is_slow_to_read_again_and_again_holds_up_nobody_else(mo
 
 
 @given(KINDS, OBJECTS)
-@WHOLE
+@FEW
 def test_kopfs_list_and_ours_take_or_name_each_object_and_have_all_others(kind: Kind, chosen: Strange) -> None:
     obj = strange(*chosen)
 
@@ -138,7 +139,7 @@ def test_kopfs_list_and_ours_take_or_name_each_object_and_have_all_others(kind: 
 
 
 @given(KINDS, OBJECTS)
-@WHOLE
+@FEW
 def test_one_that_is_got_by_name_is_read_or_refused_and_can_be_written_down(kind: Kind, chosen: Strange) -> None:
     obj = strange(*chosen)
 
@@ -159,7 +160,7 @@ def test_one_that_is_got_by_name_is_read_or_refused_and_can_be_written_down(kind
 
 
 @given(st.sampled_from(STORABLE), st.sampled_from(sorted(VALUES)), st.booleans())
-@settings(WHOLE, max_examples=40)
+@settings(FEW, max_examples=12)
 def test_each_reconcile_ends_and_the_service_is_changed_all_the_same(where: tuple[Kind, str], value: str, is_its_own: bool) -> None:
     kind, target = where
     live = kind.named(asyncio.run(reading.read(strange(value, target))))
