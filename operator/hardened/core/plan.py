@@ -28,9 +28,9 @@ from hardened.core.release.decide import decide
 from hardened.core.release.suspension import is_suspended
 from hardened.core.requeue import requeue_after
 from hardened.core.revisions import history
-from hardened.core.revisions.revision import stored
 from hardened.core.status.blockers import PATIENCE, Blockers
-from hardened.core.status.status import Situation, status_of, unparsed_status
+from hardened.core.status.situation import situation_of
+from hardened.core.status.status import status_of, unparsed_status
 from hardened.core.writes.differences import Apply, Delete, Writes
 from hardened.errors import InvalidSpec
 
@@ -136,8 +136,8 @@ class _Planner:
         self.answers, self.answer_at = answers(observed.actions, entries_of(before), action_owner(svc), now)
 
     def plan(self) -> Plan:
-        """What the first of these has to say. Each may rely on what those before it found in order."""
-        steps = (
+        """What the first of these has to say. Each may rely on what those before it found in order; the last always has something."""
+        parts = (
             self._stand_still,
             self._read_what_it_goes_by,
             self._ask,
@@ -149,9 +149,10 @@ class _Planner:
             self._see_late_pods,
             self._go_on,
         )
-        return next(found for step in steps if (found := step()))
+        return next(found for part in parts if (found := part()))
 
     def _stand_still(self) -> Plan | None:
+        """Nothing but a status, where the service is suspended."""
         if not is_suspended(self.svc, self.state):
             return None
         finding = Diagnosis(Reason.SUSPENDED, "spec.suspend is true: nothing is changed until it is false")
@@ -160,12 +161,14 @@ class _Planner:
         return Plan(status=self._status(finding), is_status_first=is_first, answers=self.answers, requeue_after=self._answer_wait())
 
     def _read_what_it_goes_by(self) -> Plan | None:
+        """The active Service where it seems to lead where nobody led it, and what a release at work goes by."""
         if self.writes.doubts_active_service():
             return _reading(frozenset({ChildKey("Service", self.svc.name)}))
         unseen = self.writes.unseen()
         return _reading(unseen | self.writes.unread(self.writes.wanted())) if unseen else None
 
     def _ask(self) -> Plan | None:
+        """What the release has to know."""
         return Plan(question=self.decision.question) if self.decision.question else None
 
     def _record(self) -> Plan | None:
@@ -178,12 +181,15 @@ class _Planner:
         return Plan(status=self._status(finding), is_status_first=True)
 
     def _read_what_is_wanted(self) -> Plan | None:
+        """What is to be there, and is not known: it may be there all the same."""
         return _reading(self.writes.unread(self.wanted))
 
     def _annotate(self) -> Plan | None:
+        """The annotations of revisions come before all else that is written."""
         return Plan(apply=self.applies) if self.decision.marked and self.applies else None
 
     def _read_what_shrinks(self) -> Plan | None:
+        """What pods are to be taken from, unless it may not be read."""
         return _reading(self.unsure) if self.unsure - self.observed.hidden else None
 
     def _see_constraints(self) -> Plan | None:
@@ -194,10 +200,12 @@ class _Planner:
         return Plan(seed_replicas=self._seed(), apply=first) if first else Plan(question=ListConstraints())
 
     def _see_late_pods(self) -> Plan | None:
+        """The pods that are late, where nothing else says why."""
         return Plan(question=ListPods()) if self.blockers.wants_pods(self.finding) else None
 
     def _go_on(self) -> Plan:
-        keeps_all = self.blocker or self.decision.marked
+        """All that differs, and the status as it is after that."""
+        keeps_all = self.not_ours or self.decision.marked
         return Plan(
             seed_replicas=self._seed(),
             apply=self.sure_applies,
@@ -227,7 +235,7 @@ class _Planner:
         return self._difference[0]
 
     @property
-    def blocker(self) -> Diagnosis | None:
+    def not_ours(self) -> Diagnosis | None:
         """What is not ours, and stands in the way."""
         return self._difference[1]
 
@@ -245,7 +253,7 @@ class _Planner:
     def finding(self) -> Diagnosis | None:
         """What status tells of."""
         found = self.blockers
-        before = found.forged() or found.standing() or self.blocker
+        before = found.forged() or found.standing() or self.not_ours
         return before or found.not_undone() or found.pinned() or found.fixed() or self.decision.config or found.pods()
 
     def _seed(self) -> int | None:
@@ -269,32 +277,6 @@ class _Planner:
 
     def _status(self, finding: Diagnosis | None) -> Manifest:
         entries = history.entries(self.facts.kept, self.before.get("history") or (), self.svc.spec.release.history_limit)
-        decision = self.decision
-        serving = decision.serving and self.facts.kept.named(decision.serving.revision)
-        running = serving and stored(serving)
-        released = decision.state and self.facts.kept.named(decision.state.target.revision)
-        brought = released and stored(released)
-        situation = Situation(
-            revision=self.facts.wanted.name,
-            image=self.facts.wanted.image,
-            serving=decision.serving,
-            serving_image=running.image if running else self.facts.wanted.image,
-            selector=decision.active_route.selector,
-            replicas=decision.replicas,
-            rollout=self.facts.rollout(decision.serving.color) if decision.serving else None,
-            is_gated=True,
-            state=decision.state,
-            released_image=brought.image if brought else "",
-            waits_for=decision.waits_for,
-            room=decision.room,
-            stable=self.facts.stable,
-            rejection=decision.rejection,
-            finding=self._with_what_is_invalid(finding),
-            drift=self.blockers.drift(entries),
-            history=entries,
-            crd_schema=self.observed.crd_schema,
-            actions=decision.actions,
-            proof=decision.proof,
-            is_back=decision.is_back,
-        )
+        found = self._with_what_is_invalid(finding)
+        situation = situation_of(self.facts, self.decision, found, self.blockers.drift(entries), entries)
         return status_of(self.svc, situation, self.before, self.now)
