@@ -6,9 +6,10 @@ import functools
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import pytest
+from hypothesis import settings
 
 from e2e.figures import commit
 
@@ -41,5 +42,17 @@ def sampled(cases: Sequence[tuple[Any, ...]], count: int) -> list[Any]:
     return [pytest.param(*case, id=name(case), marks=[] if case in chosen else pytest.mark.full) for case in cases]
 
 
+def drawn(examples: int) -> Callable[[T], T]:
+    """Marks a test of hypothesis, which draws other examples each time: so many where $HARDENED_WHOLE is set, else one of so many."""
+    count = examples if os.environ.get("HARDENED_WHOLE") else max(examples // _ONE_OF, 1)
+
+    def decorate(test: T) -> T:
+        return cast(T, pytest.mark.drawn(settings(max_examples=count, deadline=None)(test)))
+
+    return decorate
+
+
+#: See drawn.
+_ONE_OF = 4
 #: Asked for once: every module with a sample needs it while pytest collects.
 _commit = functools.cache(commit)

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cache
 
-from hypothesis import event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 from tests.core.machines import desired, step
 from tests.core.test_release_properties import EVENTS, REVISIONS, START, TERMS, TwoStacks, happen
 
+from e2e.samples import drawn
 from hardened.api.action import HardenedServiceActionSpec
 from hardened.api.parse import HardenedServiceAction
 from hardened.api.steps import Step
@@ -178,7 +179,7 @@ def begun(how: str) -> AskedStacks:
 
 
 @given(st.booleans(), st.sampled_from(["new", "released", "kept", "watched"]), st.lists(st.one_of(OTHERS, ASKED), max_size=30))
-@settings(max_examples=300, deadline=None)
+@drawn(300)
 def test_whatever_is_asked_for_it_ends_where_the_spec_leads_or_where_it_was(
     is_manual: bool, how_far: str, events: list[tuple[str, object]]
 ) -> None:

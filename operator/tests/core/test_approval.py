@@ -4,12 +4,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.core.releases import GATED, SECOND, SPEC, released, released_until
 from tests.core.test_plan_hooks import act
 from tests.core.worlds import NOW, World, body, decide, settle, with_spec
 
+from e2e.samples import drawn
 from hardened.core.model.manifest import Manifest
 
 HOUR = timedelta(hours=1)
@@ -127,7 +128,7 @@ CHANGES = st.lists(st.tuples(st.integers(0, 30), st.sampled_from([None, "5s", "2
 
 
 @given(CHANGES, st.booleans())
-@settings(max_examples=60, deadline=None)
+@drawn(60)
 def test_however_it_is_changed_it_is_promoted_once_the_present_value_has_passed_and_never_before(
     changes: list[tuple[int, str | None]], is_old: bool
 ) -> None:

@@ -14,8 +14,8 @@ STRATEGIES = pytest.mark.parametrize("strategy", ["BlueGreen", "RollingUpdate", 
 EMPTY = pytest.mark.parametrize("verify", [None, {}, {"afterCutover": {}}, {"beforeCutover": [], "afterCutover": {"checks": []}}])
 
 
-def spec_of(strategy: str, verify: Manifest | None = None) -> Manifest:
-    return {**WEB, "release": {"strategy": strategy}, **({} if verify is None else {"verify": verify})}
+def spec_of(strategy: str, verify: Manifest | None = None, *, deadline: str = "10m") -> Manifest:
+    return {**WEB, "release": {"strategy": strategy, "progressDeadline": deadline}, **({} if verify is None else {"verify": verify})}
 
 
 def played(cr: Manifest, world: World, now: Any = NOW, *, until: str = "Healthy", seconds: int = 60) -> Any:
@@ -114,16 +114,16 @@ def test_it_waits_until_every_endpoint_has_followed(strategy: str) -> None:
 
 @STRATEGIES
 def test_one_whose_pods_never_come_is_rejected_at_its_deadline_and_leaves_nothing(strategy: str) -> None:
-    cr, world = body(spec_of(strategy)), World()
+    cr, world = body(spec_of(strategy, deadline="1m")), World()
     world.dead.add("shop-blue")
-    played(cr, world, until="Rejected", seconds=620)
+    assert timedelta(minutes=1) <= played(cr, world, until="Rejected", seconds=80) - NOW
     assert (lead(world), sizes(world)) == ({"revision": "none"}, {"shop-blue": 0})
 
 
 def test_a_rejected_first_revision_is_followed_by_a_first_release_of_the_next_one() -> None:
-    cr, world = body(spec_of("BlueGreen")), World()
+    cr, world = body(spec_of("BlueGreen", deadline="1m")), World()
     world.dead.add("shop-blue")
-    now = played(cr, world, until="Rejected", seconds=620)
+    now = played(cr, world, until="Rejected", seconds=80)
     world.dead.clear()
     cr = with_spec(cr, image="shop:2")
     settle(cr, world, now)

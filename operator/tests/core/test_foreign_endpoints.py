@@ -1,10 +1,12 @@
 """EndpointSlices that others add to a Service hold no release up, and are named."""
 
+from itertools import product
 from typing import Any
 
 import pytest
 from tests.core.releases import CHECKED, SECOND, SPEC, lead, passes, released, target
 from tests.core.worlds import NOW, OTHER_UID, SERVICE_OWNER, WEB, World, body, condition, settle, with_spec
+from tests.enumerations import one_of_seven
 
 from hardened.core.model.manifest import ChildKey, Manifest
 
@@ -39,8 +41,7 @@ def adds(world: World, live: Manifest) -> None:
     world.objects[ChildKey("EndpointSlice", live["metadata"]["name"])] = live
 
 
-@pytest.mark.parametrize("kind", SLICES)
-@pytest.mark.parametrize("strategy", ["BlueGreen", "RollingUpdate", "Recreate"])
+@pytest.mark.parametrize(("strategy", "kind"), one_of_seven(product(("BlueGreen", "RollingUpdate", "Recreate"), SLICES)))
 def test_a_release_comes_to_its_end_beside_what_others_have_added(kind: str, strategy: str) -> None:
     cr, world = body({**WEB, "release": {"strategy": strategy, "keepPrevious": "30s", "progressDeadline": "1m"}}), World()
     now = passes(cr, world, NOW, 60)

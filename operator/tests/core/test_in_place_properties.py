@@ -6,12 +6,13 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.core.machines import desired, step
 from tests.core.test_migration_properties import ALL, MIGRATING, MigratingStacks, release_of
 from tests.core.test_release_properties import EVENTS, happen
 
+from e2e.samples import drawn
 from hardened.api.strategy import Strategy
 from hardened.core.model.input import InPlace, Input, Verdict
 from hardened.core.model.state import Migration
@@ -145,7 +146,7 @@ HAPPENINGS = st.one_of(
 @pytest.mark.parametrize("is_late", [False, True], ids=["undone before the cutover", "undone after it, too"])
 @pytest.mark.parametrize("strategy", ["RollingUpdate", "Recreate"])
 @given(events=st.lists(HAPPENINGS, max_size=20))
-@settings(max_examples=60, deadline=None)
+@drawn(60)
 def test_in_place_no_migration_is_left_half_done(strategy: Strategy, is_late: bool, events: list[tuple[str, object]]) -> None:
     world = InPlaceStacks(strategy=strategy, is_late=is_late)
     for what, how in events:

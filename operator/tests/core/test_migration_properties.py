@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.core.machines import desired, policy, step
 from tests.core.test_release_properties import EVENTS, REVISIONS, TERMS, TwoStacks, happen
 
+from e2e.samples import drawn
 from hardened.api.steps import Step
 from hardened.core.model.input import Input, MigrationRun, Verdict
 from hardened.core.model.state import Migration, ReleaseState
@@ -128,7 +129,7 @@ class MigratingStacks(TwoStacks):
 
 
 @given(st.lists(st.one_of(EVENTS.filter(lambda e: e[0] != "led by hand"), st.tuples(st.just("spec"), st.sampled_from(ALL))), max_size=40))
-@settings(max_examples=150, deadline=None)
+@drawn(150)
 def test_whatever_happens_no_migration_is_left_half_done(events: list[tuple[str, object]]) -> None:
     world = MigratingStacks()
     for what, how in events:

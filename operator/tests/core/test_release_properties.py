@@ -5,10 +5,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.core.machines import desired, policy, step
 
+from e2e.samples import drawn
 from hardened.api.steps import Step
 from hardened.core.model.input import Input, Needs, RollbackRequest, Verdict
 from hardened.core.model.reasons import Reason
@@ -354,7 +355,7 @@ def happen(world: TwoStacks, what: str, how: object) -> None:
 
 @given(st.lists(st.one_of(EVENTS, BY_HAND), max_size=40))
 @example([("look", None), ("spec", "two"), ("killed", 1), ("led by hand", "blue")])  # to pods that the newer spec replaces
-@settings(max_examples=300, deadline=None)
+@drawn(300)
 def test_whatever_happens_it_ends_where_the_spec_leads_or_where_it_was(events: list[tuple[str, object]]) -> None:
     world = TwoStacks()
     for what, how in events:
@@ -380,7 +381,7 @@ THERE_AND_BACK = st.one_of(
 
 @pytest.mark.parametrize("step", [Step.VERIFY_AFTER, Step.KEEP], ids=str)
 @given(st.lists(st.one_of(THERE_AND_BACK, BY_HAND), max_size=30))
-@settings(max_examples=250, deadline=None)
+@drawn(250)
 def test_however_often_the_spec_goes_there_and_back_it_ends_where_it_leads(step: Step, events: list[tuple[str, object]]) -> None:
     world = come_to(step)
     for what, how in [("spec", "one"), *events]:
@@ -414,7 +415,7 @@ BLIND = st.one_of(
 
 @pytest.mark.parametrize("step", [Step.VERIFY_BEFORE, Step.SCALE_UP, Step.VERIFY_AFTER], ids=str)
 @given(st.lists(BLIND, max_size=12))
-@settings(max_examples=60, deadline=None)
+@drawn(60)
 def test_while_nobody_can_look_a_good_version_waits_and_takes_over_once_somebody_can(step: Step, events: list[tuple[str, object]]) -> None:
     world = come_to(step)
     world.can_look = False
@@ -430,7 +431,7 @@ def test_while_nobody_can_look_a_good_version_waits_and_takes_over_once_somebody
 
 @pytest.mark.parametrize("step", [Step.SCALE_UP, Step.KEEP], ids=str)
 @given(replicas=st.integers(1, 5), events=st.lists(SINGLE_PODS, max_size=30))
-@settings(max_examples=250, deadline=None)
+@drawn(250)
 def test_wherever_pods_come_and_go_traffic_is_led_to_no_fewer_than_serve_unless_somebody_goes_back(
     step: Step, replicas: int, events: list[tuple[str, object]]
 ) -> None:

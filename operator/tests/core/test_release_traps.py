@@ -10,6 +10,7 @@ import pytest
 from tests.core import worlds
 from tests.core.releases import CHECKED, GATED, SECOND, SPEC, lead, released, released_until, sizes, target
 from tests.core.worlds import NOW, begun, body, condition, decide, settle, with_spec
+from tests.enumerations import one_of_seven
 
 from hardened.core.model.manifest import ChildKey, Manifest
 from hardened.core.model.target import COLORS
@@ -43,8 +44,7 @@ def strip(world: TracedWorld, key: str) -> None:
 # ---- what cannot be seen is not gone
 
 
-@pytest.mark.parametrize("color", COLORS)
-@pytest.mark.parametrize("step", STEPS[1:])
+@pytest.mark.parametrize(("step", "color"), one_of_seven(itertools.product(STEPS[1:], COLORS)))
 def test_a_stack_that_lost_its_labels_holds_no_release_up(step: str, color: str) -> None:
     def after(*, is_stripped: bool) -> tuple[dict[str, str], dict[str, int], Any]:
         cr, world = body(GATED), TracedWorld()
@@ -65,8 +65,7 @@ def test_a_stack_that_lost_its_labels_holds_no_release_up(step: str, color: str)
 # ---- a missing key of the selector is no first deploy
 
 
-@pytest.mark.parametrize("key", STRIPPED)
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize(("step", "key"), one_of_seven(itertools.product(STEPS, STRIPPED)))
 def test_a_stripped_selector_is_led_to_stable_whatever_the_step(step: str, key: str) -> None:
     cr, world = body(GATED), TracedWorld()
     now, stable = released(cr, world), target(cr, "blue")

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tests.enumerations import Turn, turns
 from tests.memory.api_server import Call
 from tests.shell import virtual_time
-from tests.shell.enumerations import Turn, turns
 from tests.shell.operator_world import RELEASED, OperatorWorld, asks, create_released, release, service
 from tests.shell.test_release_flows import Watchman
 from tests.shell.test_rollback_flows import end_the_same

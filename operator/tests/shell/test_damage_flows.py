@@ -6,7 +6,7 @@ from itertools import combinations, product
 from typing import Any
 
 import pytest
-from tests.shell.enumerations import Turn, turns
+from tests.enumerations import Turn, turns
 from tests.shell.moments import Moment, after
 from tests.shell.operator_world import RELEASED, OperatorWorld, service
 

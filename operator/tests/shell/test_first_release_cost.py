@@ -7,8 +7,8 @@ from functools import cache
 from typing import Any
 
 import pytest
+from tests.enumerations import Turn, turns
 from tests.shell import virtual_time
-from tests.shell.enumerations import Turn, turns
 from tests.shell.operator_world import Killed, OperatorWorld, Strike, service
 
 from hardened.errors import LookAgain, Refused, TryAgain, Vanished

@@ -6,8 +6,8 @@ from itertools import product
 from typing import Any
 
 import pytest
+from tests.enumerations import one_of_seven
 from tests.shell import virtual_time
-from tests.shell.enumerations import one_of_seven
 from tests.shell.operator_world import RELEASED, OperatorWorld, asks, release, service
 from tests.shell.test_action_flows import names_wanted, phases_of
 from tests.shell.test_in_place_flows import STRATEGIES, Watchman

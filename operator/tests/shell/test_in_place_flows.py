@@ -5,8 +5,8 @@ from functools import cache
 from typing import Any
 
 import pytest
+from tests.enumerations import Turn, turns
 from tests.shell import virtual_time
-from tests.shell.enumerations import Turn, turns
 from tests.shell.moments import Moment, step_of_write
 from tests.shell.operator_world import RELEASED, Killed, OperatorWorld, Strike, asks, release, service
 from tests.shell.test_rollback_flows import state

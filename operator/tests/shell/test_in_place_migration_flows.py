@@ -7,7 +7,7 @@ from itertools import product
 from typing import Any
 
 import pytest
-from tests.shell.enumerations import Turn, one_of_seven, turns
+from tests.enumerations import Turn, one_of_seven, turns
 from tests.shell.moments import Moment, after
 from tests.shell.operator_world import RELEASED, Killed, Strike, asks, release, service
 from tests.shell.test_in_place_flows import STRATEGIES, Watchman

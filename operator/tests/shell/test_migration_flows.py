@@ -5,8 +5,8 @@ from functools import cache
 from typing import Any
 
 import pytest
+from tests.enumerations import Turn, turns
 from tests.shell import virtual_time
-from tests.shell.enumerations import Turn, turns
 from tests.shell.moments import Moment, after
 from tests.shell.operator_world import RELEASED, Killed, OperatorWorld, Strike, create_released, release, service
 from tests.shell.test_release_flows import Watchman

@@ -7,9 +7,9 @@ from functools import cache
 from typing import Any
 
 import pytest
+from tests.enumerations import Turn, turns
 from tests.memory.api_server import Call
 from tests.shell import virtual_time
-from tests.shell.enumerations import Turn, turns
 from tests.shell.moments import Moment, step_of_write
 from tests.shell.operator_world import RELEASED, Killed, OperatorWorld, Strike, create_released, release, service
 from tests.shell.test_release_flows import Watchman

@@ -5,9 +5,9 @@ from functools import cache
 from typing import Any
 
 import pytest
+from tests.enumerations import Turn, turns
 from tests.memory.api_server import Call
 from tests.shell import virtual_time
-from tests.shell.enumerations import Turn, turns
 from tests.shell.moments import after
 from tests.shell.operator_world import Killed, OperatorWorld, Strike, create_released, release
 from tests.shell.test_release_flows import Watchman

@@ -6,8 +6,8 @@ from functools import cache
 from typing import Any
 
 import pytest
+from tests.enumerations import Turn, turns
 from tests.memory.api_server import Call
-from tests.shell.enumerations import Turn, turns
 from tests.shell.moments import after
 from tests.shell.operator_world import OperatorWorld, create_released, release
 from tests.shell.test_release_flows import Watchman

@@ -8,9 +8,9 @@ from itertools import product
 from typing import Any
 
 import pytest
+from tests.enumerations import Turn, one_of_seven, turns
 from tests.memory.api_server import Call
 from tests.shell import virtual_time
-from tests.shell.enumerations import Turn, one_of_seven, turns
 from tests.shell.moments import Moment
 from tests.shell.operator_world import RELEASED, Killed, Operator, OperatorWorld, Strike, asks, create_released, release, service, today
 from tests.shell.test_release_flows import Watchman

@@ -7,8 +7,8 @@ from itertools import product
 from typing import Any
 
 import pytest
+from tests.enumerations import Turn, one_of_seven, turns
 from tests.memory.api_server import Call, MemoryApiServer
-from tests.shell.enumerations import Turn, one_of_seven, turns
 from tests.shell.moments import after
 from tests.shell.operator_world import RELEASED, Operator, OperatorWorld, asks, release, service
 

@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any
 
 import pytest
-from tests.shell.enumerations import Turn, one_of_seven, turns
+from tests.enumerations import Turn, one_of_seven, turns
 from tests.shell.moments import after
 from tests.shell.operator_world import RELEASED, Killed, OperatorWorld, Strike, release, service
 from tests.shell.test_in_place_flows import STRATEGIES

@@ -7,8 +7,8 @@ from itertools import product
 from typing import Any
 
 import pytest
+from tests.enumerations import one_of_seven
 from tests.memory.api_server import Call
-from tests.shell.enumerations import one_of_seven
 from tests.shell.operator_world import OperatorWorld, asks
 from tests.shell.test_refusal_flows import FIRST, SECOND, SLACK, Clients, dies, first_released, served, step_of, undisturbed
 from tests.shell.test_release_flows import Watchman
