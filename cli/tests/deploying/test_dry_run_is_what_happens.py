@@ -23,7 +23,7 @@ from hardened.shell.settings import Settings
 from hardened.shell.watches import CHILDREN, OPTIONAL
 
 ROOT = Path(__file__).parents[3]
-_FILES = [*sorted(ROOT.glob("manifests/samples/*.yaml")), *sorted(ROOT.glob("operator/tests/core/golden/*.yaml"))]
+_FILES = [*sorted(ROOT.glob("manifests/samples/*.yaml")), *sorted(ROOT.glob("operator/tests/core/desired/golden/*.yaml"))]
 SAMPLES = [pytest.param(path, id=f"{path.parent.name}-{path.stem}") for path in _FILES if not path.stem.endswith(".children")]
 #: Virtual seconds in which the operator writes all that it can, while nothing of the cluster moves.
 MOMENT = 0.2

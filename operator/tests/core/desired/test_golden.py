@@ -1,4 +1,4 @@
-"""Every child of three samples, whole. Regenerate: PYTHONPATH=operator .venv/bin/python operator/tests/core/test_golden.py"""
+"""Every child of three samples, whole. Regenerate: PYTHONPATH=operator .venv/bin/python operator/tests/core/desired/test_golden.py"""
 
 from pathlib import Path
 from typing import Any

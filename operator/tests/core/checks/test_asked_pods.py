@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tests.core.release.test_plan_hooks import UNDO, runs, second
 from tests.core.releases import CHECKED, SECOND, released
-from tests.core.test_plan_hooks import UNDO, runs, second
 from tests.core.worlds import World, body, condition, live, service, settle, with_spec
 
 from hardened.core.checks.asked import strangeness

@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
+from tests.core.release.test_plan_hooks import act
 from tests.core.releases import GATED, SECOND, SPEC, lead, released, released_until, sizes, target
-from tests.core.test_plan_hooks import act
 from tests.core.worlds import World, body, condition, revision, settle, with_spec
 
 from hardened.api import names

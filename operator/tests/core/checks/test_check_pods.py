@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from tests.core.needs.test_plan_preflight import ready, rollback
 from tests.core.releases import CHECKED, SECOND, SPEC, lead, released, sizes
-from tests.core.test_plan_preflight import ready, rollback
 from tests.core.worlds import WEB, World, body, condition, settle, with_spec
 
 from hardened.core.model.manifest import ChildKey, Manifest

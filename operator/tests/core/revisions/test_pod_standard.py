@@ -12,7 +12,7 @@ from hardened.api.parse import parse
 from hardened.core.revisions.pod_standard import BASELINE, RESTRICTED, Control, violations
 from hardened.core.revisions.revision import render
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "desired" / "golden"
 
 
 def template(spec: dict[str, Any]) -> dict[str, Any]:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.core.machines import desired, step
-from tests.core.test_migration_properties import ALL, MIGRATING, MigratingStacks, release_of
-from tests.core.test_release_properties import EVENTS, happen
+from tests.core.release.test_migration_properties import ALL, MIGRATING, MigratingStacks, release_of
+from tests.core.release.test_release_properties import EVENTS, happen
 
 from e2e.samples import drawn
 from hardened.api.strategy import Strategy

@@ -4,8 +4,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from tests.core.release.test_plan_hooks import UNDO, act, migrating
 from tests.core.releases import CHECKED, SECOND, SPEC, lead, pods, released, sizes
-from tests.core.test_plan_hooks import UNDO, act, migrating
 from tests.core.worlds import World, body, condition, revision, settle, with_spec
 
 from hardened.core.model.manifest import Manifest

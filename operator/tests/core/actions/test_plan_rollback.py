@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
+from tests.core.release.test_plan_hooks import UNDO, act, migrating, runs, second
 from tests.core.releases import SECOND, SPEC, lead, released
-from tests.core.test_plan_hooks import UNDO, act, migrating, runs, second
 from tests.core.worlds import World, body, condition, decide, settle, with_spec
 
 from hardened.core.model.manifest import Manifest

@@ -7,7 +7,7 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.core.machines import desired, policy, step
-from tests.core.test_release_properties import EVENTS, REVISIONS, TERMS, TwoStacks, happen
+from tests.core.release.test_release_properties import EVENTS, REVISIONS, TERMS, TwoStacks, happen
 
 from e2e.samples import drawn
 from hardened.api.steps import Step

@@ -9,7 +9,7 @@ from functools import cache
 from hypothesis import event, given
 from hypothesis import strategies as st
 from tests.core.machines import desired, step
-from tests.core.test_release_properties import EVENTS, REVISIONS, START, TERMS, TwoStacks, happen
+from tests.core.release.test_release_properties import EVENTS, REVISIONS, START, TERMS, TwoStacks, happen
 
 from e2e.samples import drawn
 from hardened.api.action import HardenedServiceActionSpec

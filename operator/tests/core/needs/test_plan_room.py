@@ -4,8 +4,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from tests.core.needs.test_plan_preflight import CHECKED, HOUR, plan_of, ready, rollback
 from tests.core.releases import SECOND, SPEC, released, sizes
-from tests.core.test_plan_preflight import CHECKED, HOUR, plan_of, ready, rollback
 from tests.core.worlds import World, body, condition, decide, live_sample, revision, settle, with_spec
 
 from hardened.api import names

@@ -4,10 +4,10 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from tests.core.needs.test_limits import limit_range
 from tests.core.reach import End, may_reach
 from tests.core.releases import CHECKED, SECOND, SPEC, released
 from tests.core.strategies import generated
-from tests.core.test_limits import limit_range
 from tests.core.worlds import World, body, condition, service, settle, with_spec
 
 from hardened.api import names

@@ -5,8 +5,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from tests.core.release.test_plan_hooks import UNDO, migrating, runs, second
 from tests.core.releases import CHECKED, SECOND, SPEC, lead, passes, pods, released
-from tests.core.test_plan_hooks import UNDO, migrating, runs, second
 from tests.core.worlds import NOW, WEB, World, body, condition, settle, with_spec
 
 from hardened.core.model.manifest import ChildKey, Manifest

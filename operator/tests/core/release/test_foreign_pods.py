@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
+from tests.core.release.test_plan_hooks import UNDO, migrating, runs
 from tests.core.releases import CHECKED, SECOND, SPEC, lead, released, sizes, target
-from tests.core.test_plan_hooks import UNDO, migrating, runs
 from tests.core.worlds import NOW, WEB, World, body, condition, revision, settle, with_spec
 
 from hardened.api import names

@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from tests.core.observe.test_diagnosis import CLAIMS
 from tests.core.releases import CHECKED, SPEC, released
-from tests.core.test_diagnosis import CLAIMS
 from tests.core.worlds import WEB, World, body, condition, decide, live_sample, revision, settle, with_spec
 
 from hardened.api import names

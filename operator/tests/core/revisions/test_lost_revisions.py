@@ -1,8 +1,8 @@
 """What is stored of a revision is deleted by hand while it, or another one, is being released."""
 
 import pytest
+from tests.core.release.test_plan_hooks import act
 from tests.core.releases import CHECKED, SPEC, lead, passes, released, sizes, target
-from tests.core.test_plan_hooks import act
 from tests.core.worlds import NOW, WEB, World, body, condition, revision, settle, with_spec
 
 from hardened.core.model.manifest import Manifest
