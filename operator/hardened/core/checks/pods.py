@@ -46,7 +46,7 @@ DEFAULT_GRACE_SECONDS = 30
 _TO_BE_TOLD = timedelta(seconds=2)
 
 
-Reader = Callable[[HardenedService, Manifest], Results]
+ReportReader = Callable[[HardenedService, Manifest], Results]
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class CheckPod:
     manifest: Manifest
     names: tuple[str, ...]
     """What it is to report on."""
-    reads: Reader
+    reads: ReportReader
     """What it says, from the live pod."""
     has_enough: bool = False
     """It is to end now, and to report what it has."""
