@@ -4,10 +4,11 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from functools import cache
+from itertools import product
 from typing import Any
 
 import pytest
-from tests.enumerations import Turn, turns
+from tests.enumerations import Turn, one_of_seven, turns
 from tests.shell import virtual_time
 from tests.shell.operator_world import Killed, OperatorWorld, Strike, service
 
@@ -234,8 +235,7 @@ ERRORS: dict[str, Callable[[], BaseException]] = {
 
 
 @pytest.mark.parametrize("is_after", [False, True], ids=["before it took effect", "after it took effect"])
-@pytest.mark.parametrize("answer", ERRORS)
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize(("strategy", "answer"), one_of_seven(product(STRATEGIES, ERRORS)))
 @pytest.mark.parametrize("turn", turns(1))
 def test_whatever_happens_at_any_single_write_of_a_first_release_it_ends_the_same(
     turn: Turn, strategy: str, answer: str, is_after: bool

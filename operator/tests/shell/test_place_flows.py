@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from tests.enumerations import one_of_seven
 from tests.shell import virtual_time
 from tests.shell.operator_world import RELEASED, Operator, OperatorWorld, asks, service
 
@@ -241,7 +242,7 @@ def test_first_releases_that_never_get_ready_hold_nobody_up() -> None:
 NEVER: Body = {"image": "dead:1", "release": {"progressDeadline": "24h", "keepPrevious": "30s"}}
 
 
-@pytest.mark.parametrize("strategy", ["BlueGreen", "RollingUpdate", "Recreate"])
+@pytest.mark.parametrize("strategy", one_of_seven((strategy,) for strategy in ("BlueGreen", "RollingUpdate", "Recreate")))
 def test_releases_that_do_not_get_further_give_their_places_up_and_go_on_once_there_is_one(strategy: str) -> None:
     never: Body = {"image": "dead:1", "release": {"strategy": strategy, "progressDeadline": "24h"}}
 

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 import pytest
-from tests.enumerations import Turn, turns
+from tests.enumerations import Turn, one_of_seven, turns
 from tests.memory.api_server import Call
 from tests.shell import virtual_time
 from tests.shell.moments import Moment, step_of_write
@@ -166,7 +166,7 @@ def test_it_waits_and_goes_on_by_itself(name: str, expected: list[tuple[str, str
 
 
 @pytest.mark.parametrize("turn", turns(1))
-@pytest.mark.parametrize("name", list(FLOWS))
+@pytest.mark.parametrize("name", one_of_seven((name,) for name in FLOWS))
 def test_killed_at_any_write_of_it_it_ends_the_same(name: str, turn: Turn) -> None:
     flow = clean(name)
     for nth in turn.of(range(1, flow.writes[-1] + 1)):

@@ -16,8 +16,8 @@ from hardened.api.names import MANAGER, PROMOTION_ANNOTATION
 from hardened.shell.kinds import CONTROLLER_REVISION, DEPLOYMENT, HARDENED_SERVICE, SERVICE
 
 Body = dict[str, Any]
-#: Fewer writes than any of the edits takes, and more.
-LEAST, MOST = 4, 40
+#: As many writes as each of the edits takes at least, and more than any does.
+LEAST, MOST = 3, 40
 
 
 class Pausing(MemoryApiServer):
