@@ -60,7 +60,7 @@ def promote(live: Live, revision: str) -> Assessment:
         if pin and revision in ("", pin.revision):
             return Nothing(f"revision {_shown(live, pin.revision)} cannot be promoted: {_cause(pin.cause)}", "retry {name}")
         if revision or not stable:
-            return Nothing("no release waits to be promoted")
+            return Nothing("no release awaits promotion")
         return Already(stable, f"revision {_shown(live, stable)} is promoted already")
     if revision not in ("", release.revision):
         return _another(live, release, revision)
