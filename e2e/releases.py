@@ -74,7 +74,7 @@ async def until_step(run: Run, *steps: str, within: float = 60) -> str:
 
 
 async def until_no_release(run: Run, *, within: float = 60) -> None:
-    """Waits until no release is at work, and no previous colour is kept."""
+    """Waits until no release is in progress, and no previous colour is kept."""
     await until_step(run, "", within=within)
 
 

@@ -14,16 +14,16 @@ from hardenctl.plain_values import plain
 #: The verbs, in the order of the help, each with its summary. The module `hardenctl.commands.<verb>` does the work.
 VERBS = {
     "deploy": "Deploy an image, or a file's services, and wait for them.",
-    "status": "Show how a service is, or wait for it.",
-    "history": "List the revisions of a service, and what became of each.",
-    "rollback": "Go back to a revision that was promoted before.",
-    "promote": "Let a release that waits for a person take over.",
-    "abort": "End a release before it is promoted.",
-    "retry": "Release a revision again that was rejected or taken back.",
-    "pause": "Hold a release before its next step.",
-    "resume": "Let a paused release go on.",
-    "render": "Print what the operator would make of a file, without a cluster.",
-    "check": "Check cluster, rights, CRD, operator and metrics API.",
+    "status": "Show the status of a service, or wait for it.",
+    "history": "List the revisions of a service and the state of each.",
+    "rollback": "Roll back to a revision that was promoted before.",
+    "promote": "Approve a release that awaits promotion.",
+    "abort": "Abort a release before it is promoted.",
+    "retry": "Release a rejected or rolled back revision again.",
+    "pause": "Pause a release before its next step.",
+    "resume": "Resume a paused release.",
+    "render": "Print what the operator would create from a file, without a cluster.",
+    "check": "Check the cluster, your rights, the CRD, the operator and the metrics API.",
     "version": "Show the versions of hardenctl, operator, CRD and cluster.",
 }
 
@@ -51,7 +51,7 @@ class LazyGroup(TyperGroup):
 
 app = typer.Typer(
     cls=LazyGroup,
-    help=f"""Deploys and watches hardened services.
+    help=f"""Deploy and watch hardened services.
 
     \b
     Examples:
@@ -60,8 +60,8 @@ app = typer.Typer(
       {PROG} status shop
       {PROG} rollback shop
     """,
-    epilog="Exit codes: 0 ok, 1 failed or degraded, 2 usage or an invalid file, 3 the new version was rejected, the previous one serves, "
-    "4 refused, 124 timed out, 130 interrupted.",
+    epilog="Exit codes: 0 ok, 1 failed or degraded, 2 usage or an invalid file, 3 the new version was rejected and the previous one "
+    "serves, 4 refused, 124 timed out, 130 interrupted.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,

@@ -47,7 +47,7 @@ def _callback(name: str, work: Work, outputs: Sequence[str]) -> Callable[..., No
     own = list(inspect.signature(work).parameters.values())[1:]
     hints = get_type_hints(work, include_extras=True)
     kind = inspect.Parameter.KEYWORD_ONLY
-    output = Annotated[str, typer.Option("--output", "-o", metavar="|".join(outputs), help="Output format; text when left out.")]
+    output = Annotated[str, typer.Option("--output", "-o", metavar="|".join(outputs), help="Output format (default: text).")]
     signature = [
         *(p.replace(kind=kind, annotation=hints[p.name]) for p in own),
         inspect.Parameter("output", kind, default="", annotation=output),
@@ -73,7 +73,7 @@ def _ended(name: str, work: Work, outputs: Sequence[str], session: Session, give
     console = session.console
     try:
         if console.output not in ("", *outputs):
-            raise usage(f"-o {console.output} is not known to {name}", f"it takes {', '.join(outputs)}")
+            raise usage(f"-o {console.output} is not an output of {name}", f"it takes {', '.join(outputs)}")
         return work(session, **given)
     except CommandEnd as stop:
         return _told(console, stop)

@@ -91,7 +91,7 @@ def kept() -> dict[str, Any]:
 
 def taken_back(*, after_cutover: bool = True, is_available: bool = True) -> dict[str, Any]:
     """NEW has failed; REVISION serves."""
-    word, phase, did = ("RolledBack", "RolledBack", "was taken back") if after_cutover else ("Rejected", "Rejected", "was rejected")
+    word, phase, did = ("RolledBack", "RolledBack", "was rolled back") if after_cutover else ("Rejected", "Rejected", "was rejected")
     text = f"revision {NEW} {did}: CheckFailed: check smoke failed: 500"
     found = state(
         phase,

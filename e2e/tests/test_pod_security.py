@@ -32,7 +32,7 @@ BROKEN: dict[str, tuple[Body, str, bool, str]] = {
         {"volumes": [{"name": "keys", "mountPath": "/keys", "secret": {"secretName": "absent"}}]}, "PodsNotReady", False, "missing",
     ),
     "crashes": ({"args": ["--no-such-flag"]}, "CrashLooping", False, "; see kubectl logs -n "),
-    "too-large": ({"resources": {"requests": {"cpu": "900"}, "limits": {"memory": "1Gi"}}}, "Unschedulable", False, "ask for less"),
+    "too-large": ({"resources": {"requests": {"cpu": "900"}, "limits": {"memory": "1Gi"}}}, "Unschedulable", False, "request less"),
 }  # fmt: skip
 
 pytestmark = pytest.mark.usefixtures("rights")

@@ -117,7 +117,7 @@ def test_not_a_number_is_no_data(server: Server) -> None:
 
 
 def test_no_series_is_no_data(server: Server) -> None:
-    assert server.asked("no_such_metric") == Sample(None, "the query gave no series")
+    assert server.asked("no_such_metric") == Sample(None, "the query returned no series")
 
 
 @pytest.mark.parametrize(

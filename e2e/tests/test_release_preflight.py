@@ -88,7 +88,7 @@ def test_a_release_stalls_until_the_config_map_and_the_key_that_it_names_are_the
         async with running(local.kubeconfig, tmp_path, name="config") as run:
             manifest = released(run.namespace, "v1", env=[{"name": "LINGER", "value": "0"}, LEVEL])
             await run.kube.apply(manifest)
-            live = await until_reason(run, "ConfigMissing", "ConfigMap settings is not there")
+            live = await until_reason(run, "ConfigMissing", "ConfigMap settings does not exist")
             assert condition(live, "Stalled")["status"] == "True"
             assert step_of(live) == "Preflight"
             assert await run.kube.get("Deployment", "web-blue", run.namespace) is None

@@ -18,17 +18,15 @@ _WAIT_SECONDS = 600.0
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The service.")]
 RevisionOption = Annotated[
     str,
-    typer.Option("--revision", metavar="R", help="The revision that is meant; any other one is refused. The one at stake when left out."),
+    typer.Option("--revision", metavar="R", help="Act only on this revision (default: the current one)."),
 ]
-ReasonOption = Annotated[
-    str, typer.Option("--reason", metavar="TEXT", help="Why; stands in status, and in the cause of what is rejected by it.")
-]
-WaitOption = Annotated[bool, typer.Option("--wait/--no-wait", help="Whether to wait for what comes of it.")]
-TimeoutOption = Annotated[str, typer.Option("--timeout", metavar="TIME", help="Bound on waiting: 10m when left out.")]
+ReasonOption = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Reason, recorded in status and history.")]
+WaitOption = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the result.")]
+TimeoutOption = Annotated[str, typer.Option("--timeout", metavar="TIME", help="How long to wait (default: 10m).")]
 
 MORE = (
-    "Makes a HardenedServiceAction, which the operator answers; Git and the spec are not touched. Ctrl-C ends the waiting only. "
-    "Exits 0 when it is done, or was so already; 1 when it has failed, 4 when it was refused, 124 when --timeout is over. "
+    "Creates a HardenedServiceAction, which the operator answers; Git and the spec are not changed. Ctrl-C only ends the waiting. "
+    "Exits 0 when it is done, or was already; 1 when it failed, 4 when it was refused, 124 when --timeout has passed. "
     "`result` is one of ok, unchanged, requested (with --no-wait), failed, refused, timeout."
 )
 
@@ -63,7 +61,7 @@ def action_arguments(action: str, name: str, revision: str, reason: str, wait: b
     if revision and not re.fullmatch(r"[0-9a-f]{12}", revision):
         raise usage(f"--revision {revision!r} is not a revision", f"it has 12 hex digits, as {PROG} history {name} shows them")
     if len(reason) > LONGEST_REASON or any(ord(c) < 32 or ord(c) == 127 for c in reason):
-        raise usage(f"--reason has to be one line of at most {LONGEST_REASON} characters")
+        raise usage(f"--reason must be one line of at most {LONGEST_REASON} characters")
     if timeout and not wait:
         raise usage("--timeout and --no-wait exclude each other")
     span = duration.seconds(timeout, "--timeout") if timeout else _WAIT_SECONDS

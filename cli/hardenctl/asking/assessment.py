@@ -55,19 +55,19 @@ def promote(live: Live, revision: str) -> Assessment:
     """revision: the one that the caller means, "" for the one that waits."""
     release, pin, stable = release_of(live), pin_of(live), stable_of(live)
     if revision and revision == stable:
-        return Already(revision, f"revision {_shown(live, revision)} is promoted already")
+        return Already(revision, f"revision {_shown(live, revision)} is already promoted")
     if release is None or release.step == Step.KEEP:
         if pin and revision in ("", pin.revision):
             return Nothing(f"revision {_shown(live, pin.revision)} cannot be promoted: {_cause(pin.cause)}", "retry {name}")
         if revision or not stable:
-            return Nothing("no release waits to be promoted")
-        return Already(stable, f"revision {_shown(live, stable)} is promoted already")
+            return Nothing("no release awaits promotion")
+        return Already(stable, f"revision {_shown(live, stable)} is already promoted")
     if revision not in ("", release.revision):
         return _another(live, release, revision)
     if row_of(release.step).is_going_back:
-        return Nothing(f"revision {_shown(live, release.revision)} is being taken back", "status {name} -w")
+        return Nothing(f"revision {_shown(live, release.revision)} is being rolled back", "status {name} -w")
     if release.is_approved or not is_before_promotion(release.step):
-        text = f"revision {_shown(live, release.revision)} is promoted already, and in step {release.step}"
+        text = f"revision {_shown(live, release.revision)} is already promoted, and in step {release.step}"
         return Already(release.revision, text, _FOLLOW)
     return ToAsk(release.revision, _released(live, release))
 
@@ -77,12 +77,12 @@ def abort(live: Live, revision: str) -> Assessment:
     release, pin = release_of(live), pin_of(live)
     if release is None:
         if pin and revision in ("", pin.revision):
-            return Already(pin.revision, f"revision {_shown(live, pin.revision)} is rejected already: {_cause(pin.cause)}")
-        return Nothing("no release is under way", "rollback {name}")
+            return Already(pin.revision, f"revision {_shown(live, pin.revision)} is already rejected: {_cause(pin.cause)}")
+        return Nothing("no release is in progress", "rollback {name}")
     if revision not in ("", release.revision):
         return _another(live, release, revision)
     if row_of(release.step).is_going_back:
-        return Already(release.revision, f"revision {_shown(live, release.revision)} is being taken back already", _FOLLOW)
+        return Already(release.revision, f"revision {_shown(live, release.revision)} is already being rolled back", _FOLLOW)
     return ToAsk(release.revision, _released(live, release))
 
 
@@ -92,8 +92,8 @@ def retry(live: Live, revision: str) -> Assessment:
     if pin:
         shown = f"revision {_shown(live, pin.revision)}"
         if revision not in ("", pin.revision):
-            return Nothing(f"{shown} is the rejected one that the spec asks for, not {revision}", "history {name}")
-        return ToAsk(pin.revision, f"{shown}, which has failed: {_cause(pin.cause)}")
+            return Nothing(f"the spec asks for {shown}, which is rejected, not for {revision}", "history {name}")
+        return ToAsk(pin.revision, f"{shown}, which failed: {_cause(pin.cause)}")
     if release and revision in ("", release.revision) and not release.is_rollback:
         return Already(release.revision, f"{_released(live, release)}, is being released", _FOLLOW)
     if revision and revision not in (serving, stable_of(live)):
@@ -105,7 +105,7 @@ def pause(live: Live, _: str) -> Assessment:
     """Of whatever release is under way."""
     release = release_of(live)
     if release and is_paused(live):
-        return Already(release.revision, f"{_released(live, release)}, is paused already", "resume {name}")
+        return Already(release.revision, f"{_released(live, release)}, is already paused", "resume {name}")
     return ToAsk("", _released(live, release) if release else "whatever is released")
 
 
@@ -127,7 +127,7 @@ def rollback(live: Live, revision: str) -> Assessment:
     is_beside = release is not None and row_of(release.step).before_cutover and not release.is_rollback
     is_leaving = release is not None and release.revision != revision and row_of(release.step).is_unproven
     if revision and revision == serving and not is_leaving:
-        text = f"revision {_shown(live, revision)} serves already"
+        text = f"revision {_shown(live, revision)} already serves"
         return (
             Already(revision, f"{text}; {_released(live, release)}, does not", "abort {name}")
             if release and is_beside
@@ -135,9 +135,9 @@ def rollback(live: Live, revision: str) -> Assessment:
         )
     what = f"to {f'revision {_shown(live, revision)}' if revision else 'the revision promoted before'}"
     warning = (
-        f"{_released(live, release)}, does not serve yet: abort ends its release, and leaves what serves" if release and is_beside else ""
+        f"{_released(live, release)}, does not serve yet: `abort` ends its release and keeps what serves" if release and is_beside else ""
     )
-    return ToAsk(revision, f"{what}, away from {_shown(live, serving)}" if serving else what, warning)
+    return ToAsk(revision, f"{what}, from {_shown(live, serving)}" if serving else what, warning)
 
 
 #: By the name of the verb.
@@ -152,7 +152,7 @@ ASSESSMENTS: Mapping[str, Callable[[Live, str], Assessment]] = {
 
 
 def _another(live: Live, release: ReleaseReading, revision: str) -> Nothing:
-    return Nothing(f"revision {_shown(live, release.revision)} is being released, not {revision}: look at it first")
+    return Nothing(f"revision {_shown(live, release.revision)} is being released, not {revision}: check it first")
 
 
 def _released(live: Live, release: ReleaseReading) -> str:

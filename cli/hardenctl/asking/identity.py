@@ -21,7 +21,7 @@ def user_name(session: Session) -> str:
         claimed = session.flags.as_user or _account()
         why = "does not serve SelfSubjectReview of authentication.k8s.io/v1" if isinstance(error, Vanished) else f"does not say: {error}"
         session.console.warn(
-            f"who you are is not known, the API server {why}; asking as {claimed}, which a policy of the cluster may refuse"
+            f"your user name is unknown, the API server {why}; the request names {claimed}, which a policy of the cluster may refuse"
         )
         return claimed
     found = ((reply.get("status") or {}).get("userInfo") or {}).get("username")

@@ -34,7 +34,7 @@ def perform(session: Session, live: Manifest, wanted: ActionArguments, add: Addi
             step = _command(session, wanted, found.instead)
             raise CommandEnd(found.message, result=ResultWord.REFUSED, code=Exit.REFUSED, next_step=step)
         case ToAsk():
-            likely = f"; that should be {wanted.likely}" if wanted.likely else ""
+            likely = f"; probably {wanted.likely}" if wanted.likely else ""
             session.console.progress(printable(f"{wanted.verb} of {called(live)}: {found.what}{likely}"))
             if found.warning:
                 session.console.warn(found.warning)
@@ -52,10 +52,10 @@ def _asked(session: Session, live: Manifest, wanted: ActionArguments, ask: ToAsk
     request = ActionRequest(meta["namespace"], wanted.name, uid, wanted.action, ask.revision, wanted.reason, by, across)
     made = make(session, request)
     name = str(made["metadata"]["name"])
-    session.console.progress(f"    0s  asked for, as {name} by {printable(by)}")
+    session.console.progress(f"    0s  requested as {name} by {printable(by)}")
     if wanted.span is None:
         lines, more = add(live)
-        message = f"{wanted.verb} was asked for"
+        message = f"{wanted.verb} was requested"
         # The status may be older than what was asked for: it is the request that says when it is done.
         done = "--for=jsonpath='{.status.phase}'=Succeeded"
         step = f"kubectl wait {report.action_name(name)} -n {meta['namespace']} {done}{session.cluster_flags}"
@@ -87,11 +87,11 @@ def _after(session: Session, wanted: ActionArguments, ask: ToAsk, outcome: Actio
                 ResultWord.FAILED, Exit.FAILED, ask.revision, outcome.message, outcome.name, _command(session, wanted, "status {name}")
             )
     text = outcome.message or outcome.phase
-    step, hint = _command(session, wanted, "status {name} -w"), "only the waiting ended"
+    step, hint = _command(session, wanted, "status {name} -w"), "only the waiting has ended"
     if not outcome.phase:
-        text = "the operator has not looked at it"
+        text = "the operator has not answered it"
         step = f"{PROG} check -n {session.namespace}{session.cluster_flags}"
-        hint = "does the operator run? What it has not begun within 5 minutes, it refuses"
+        hint = "is the operator running? It refuses requests that it sees after more than 5 minutes"
     return Ended(ResultWord.TIMED_OUT, Exit.TIMED_OUT, ask.revision, text, outcome.name, step, hint)
 
 
@@ -116,7 +116,7 @@ def _now(session: Session, wanted: ActionArguments) -> Manifest | None:
     try:
         return session.cluster.get(service(session.namespace, wanted.name))
     except ApiFailure as error:
-        session.console.trace(f"the service cannot be read again: {error}")
+        session.console.trace(f"cannot read the service again: {error}")
         return None
 
 

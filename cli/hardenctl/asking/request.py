@@ -119,7 +119,7 @@ def follow(session: Session, made: Manifest, request: ActionRequest, deadline: D
     try:
         for state in follower.states(made):
             if state is None:
-                return ActionOutcome(name, "Failed", "the request was deleted before it had ended")
+                return ActionOutcome(name, "Failed", "the request was deleted before it ended")
             outcome = outcome_of(state)
             line = ": ".join(filter(None, (outcome.phase or "waiting for the operator", outcome.message)))
             if line != told:
@@ -134,13 +134,13 @@ def follow(session: Session, made: Manifest, request: ActionRequest, deadline: D
     except TryAgain as error:
         # The follower tries again by itself, but for what only a new login mends.
         stop = explained(error, "get", request.namespace, session.cluster_flags)
-        text = f"the {request.verb} was asked for as {name}, and goes on, but cannot be followed any more: {stop.message}"
+        text = f"the {request.verb} was requested as {name} and continues, but can no longer be followed: {stop.message}"
         raise CommandEnd(text, result=ResultWord.ERROR, hint=stop.hint, next_step=_look_at(name, request, session.cluster_flags)) from error
     except KeyboardInterrupt:
         if session.console.err.isatty():
             session.console.progress("")  # the terminal shows ^C: go on below it
         step = f"{PROG} status {request.service} -n {request.namespace} -w{session.cluster_flags}"
-        text = f"stopped waiting; the {request.verb} was asked for, and is not taken back"
+        text = f"stopped waiting; the {request.verb} was requested, and still stands"
         raise CommandEnd(text, result=ResultWord.INTERRUPTED, code=Exit.INTERRUPTED, next_step=step) from None
     return outcome
 
@@ -161,13 +161,13 @@ def outcome_of(live: Mapping[str, Any]) -> ActionOutcome:
 def _not_taken(error: ApiFailure, request: ActionRequest, flags: str) -> CommandEnd:
     what = f"{names.ACTION_PLURAL}.{names.GROUP}"
     if isinstance(error, Vanished) and is_kind_missing(error):
-        text = f"this cluster does not know {names.ACTION_KIND}: its operator is older than this program"
+        text = f"this cluster does not know {names.ACTION_KIND}: its operator is older than hardenctl"
         return CommandEnd(
             text, result=ResultWord.NOT_FOUND, hint="upgrade the operator's chart, with its CRDs", next_step=f"{PROG} check{flags}"
         )
     if error.status == 403:
         hint = (
-            f"it takes two rights in namespace {request.namespace}: create on {what}, and create on {names.PLURAL}/{request.verb}; "
+            f"you need two rights in namespace {request.namespace}: create on {what}, and create on {names.PLURAL}/{request.verb}; "
             f"kubectl auth can-i create {what} -n {request.namespace}{flags}"
         )
         return CommandEnd(error.message, result=ResultWord.REFUSED, code=Exit.REFUSED, hint=hint)
@@ -177,7 +177,7 @@ def _not_taken(error: ApiFailure, request: ActionRequest, flags: str) -> Command
 def _unanswered(stop: CommandEnd, body: Manifest, request: ActionRequest, flags: str) -> CommandEnd:
     """The same end, for a request that may have got through."""
     step = _look_at(body["metadata"]["name"], request, flags)
-    text = f"{stop.message}; whether the {request.verb} was asked for is not known"
+    text = f"{stop.message}; it is unknown whether the {request.verb} was requested"
     return CommandEnd(text, result=stop.result, code=stop.code, hint=stop.hint, next_step=step)
 
 
@@ -188,5 +188,5 @@ def _look_at(name: str, request: ActionRequest, flags: str) -> str:
 def _unreadable(error: Refused, name: str, request: ActionRequest, flags: str) -> CommandEnd:
     what = f"{names.ACTION_PLURAL}.{names.GROUP}"
     hint = f"ask for the right to follow it: kubectl auth can-i get {what} -n {request.namespace}{flags}"
-    text = f"the {request.verb} was asked for as {name}, but what comes of it may not be read: {error.message}"
+    text = f"the {request.verb} was requested as {name}, but you may not read its result: {error.message}"
     return CommandEnd(text, result=ResultWord.REFUSED, code=Exit.REFUSED, hint=hint)

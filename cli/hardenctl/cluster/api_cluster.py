@@ -139,7 +139,7 @@ def _decoded(text: bytes) -> Manifest:
     try:
         found = json.loads(text)
     except RecursionError:
-        raise TryAgain("an object in the reply is nested too deep to be read: its metadata.managedFields, most likely") from None
+        raise TryAgain("an object in the reply is nested too deep to be read, most likely its metadata.managedFields") from None
     except ValueError:
         # Without its cause, which holds the whole reply.
         raise TryAgain("the reply is not JSON: is this the URL of a Kubernetes API server?") from None

@@ -16,7 +16,7 @@ def explained(error: HardenedError, verb: str, namespace: str, flags: str = "") 
     match error:
         case InvalidSpec():
             # Files are checked before: what comes here is on the cluster, where a newer CRD may have let it in.
-            hint = f"if the cluster's CRD is newer than this program, bring both to one release: see {PROG} check{flags}"
+            hint = f"if the cluster's CRD is newer than hardenctl, bring both to the same version: see {PROG} check{flags}"
             return CommandEnd("\n".join(map(str, error.errors)), result=ResultWord.INVALID, hint=hint)
         case ApiFailure(status=status) if status >= 500:
             return _server_failed(error)
@@ -32,7 +32,7 @@ def explained(error: HardenedError, verb: str, namespace: str, flags: str = "") 
         case Refused() | LookAgain():
             return CommandEnd(error.message, result=ResultWord.REFUSED, code=Exit.REFUSED, hint=_hint(error.message, flags))
         case TryAgain(status=401):
-            hint = "the token or certificate is unknown or has expired: log in anew, or choose another --context"
+            hint = "the token or certificate is unknown or has expired: log in again, or choose another --context"
             return CommandEnd("the API server does not accept your credentials", result=ResultWord.REFUSED, code=Exit.REFUSED, hint=hint)
         case TryAgain(status=0):
             untrusted = "the kubeconfig's certificate-authority is not this server's"
@@ -46,12 +46,12 @@ def explained(error: HardenedError, verb: str, namespace: str, flags: str = "") 
 
 
 def _server_failed(error: ApiFailure) -> CommandEnd:
-    return CommandEnd(f"the API server failed: {error.message}", hint="try again; it may be starting, or overloaded")
+    return CommandEnd(f"the API server failed: {error.message}", hint="try again; it may be starting or overloaded")
 
 
 def _vanished(error: Vanished, namespace: str, flags: str) -> CommandEnd:
     if is_kind_missing(error):
-        text = "this cluster does not know HardenedService: its CRD is not installed"
+        text = "the CRD of HardenedService is not installed in this cluster"
         return CommandEnd(text, result=ResultWord.NOT_FOUND, next_step=f"{PROG} check{flags}")
     if error.message.startswith("namespaces "):
         text = f"there is no namespace {namespace}"
@@ -64,7 +64,7 @@ def _conflict(conflicts: Iterable[FieldConflict]) -> CommandEnd:
     owners = sorted({conflict.manager for conflict in conflicts})
     lines = [f"{conflict.field} is managed by {conflict.manager}, which set another value" for conflict in conflicts]
     if any(owner.lower().startswith(_GITOPS) for owner in owners):
-        hint = "change it where it comes from (Git or the chart): a forced value would be set back"
+        hint = "change it at its source (Git or the chart): a forced value would be reverted"
     else:
         hint = f"change it with {' and '.join(owners)}, or take it over with --force-conflicts"
     return CommandEnd("\n".join(lines), result=ResultWord.REFUSED, code=Exit.REFUSED, hint=hint)
@@ -72,5 +72,5 @@ def _conflict(conflicts: Iterable[FieldConflict]) -> CommandEnd:
 
 def _hint(message: str, flags: str) -> str:
     if "unknown field" in message or "not declared in schema" in message:
-        return f"the CRD on the cluster is older than this program: see {PROG} check{flags}"
+        return f"the CRD in the cluster is older than hardenctl: see {PROG} check{flags}"
     return ""

@@ -169,7 +169,7 @@ class Follower:
     def _hold(self, error: TryAgain, failures: int) -> None:
         if self.deadline.has_passed:
             return
-        self.trace(f"following it was cut short ({error}); trying again")
+        self.trace(f"the watch was cut off ({error}); trying again")
         if failures == TOLD_AFTER:
             self.tell(f"        the cluster does not answer: {error}; trying again")
         wanted = error.retry_after or min(_LONGEST_PAUSE, 0.25 * 2 ** min(failures, 10)) * random.uniform(0.5, 1.0)

@@ -8,7 +8,7 @@ from hardenctl.cluster.paths import ALL_DEPLOYMENTS, CRD, GROUP, OPERATOR_LABEL,
 from hardened.errors import Refused, Vanished
 
 NOT_INSTALLED = "not installed"
-NOT_ALLOWED = "not known: you have no right to look"
+NOT_ALLOWED = "unknown: you have no right to read it"
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def _discovered(cluster: Cluster) -> Crd:
         return Crd(NOT_INSTALLED, is_installed=False)
     except Refused:
         return Crd(NOT_ALLOWED, is_known=False)
-    return Crd("installed; its schema revision is not known: you have no right to read it", is_known=False)
+    return Crd("installed; its schema revision is unknown: you have no right to read it", is_known=False)
 
 
 def _tag(deployment: dict[str, Any]) -> str:

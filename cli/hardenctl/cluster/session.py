@@ -17,14 +17,14 @@ from hardenctl.output.console import Console
 class Flags:
     """The flags that every verb takes, as kubectl spells them."""
 
-    namespace: Annotated[str, typer.Option("--namespace", "-n", help="Namespace; the context's own when left out.")] = ""
+    namespace: Annotated[str, typer.Option("--namespace", "-n", help="Namespace (default: the context's).")] = ""
     context: Annotated[str, typer.Option("--context", help="Context of the kubeconfig.")] = ""
     kubeconfig: Annotated[str, typer.Option("--kubeconfig", metavar="FILE", help="Kubeconfig to use instead of KUBECONFIG.")] = ""
     as_user: Annotated[str, typer.Option("--as", metavar="USER", help="User to act as.")] = ""
-    request_timeout: Annotated[str, typer.Option("--request-timeout", metavar="TIME", help="Bound on one request; 0 for none.")] = "30s"
-    no_color: Annotated[bool, typer.Option("--no-color", help="No colour, also on a terminal.")] = False
+    request_timeout: Annotated[str, typer.Option("--request-timeout", metavar="TIME", help="Timeout of one request; 0 for none.")] = "30s"
+    no_color: Annotated[bool, typer.Option("--no-color", help="No colour, even on a terminal.")] = False
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show the requests to the API server.")] = False
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no advice.")] = False
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress and no hints.")] = False
 
 
 @dataclass(frozen=True)

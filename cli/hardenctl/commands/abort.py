@@ -10,11 +10,11 @@ from hardenctl.release.lookup import find
 __all__ = ["EXAMPLES", "MORE", "OUTPUTS", "run"]
 
 EXAMPLES = (
-    "abort shop                                 # the release under way",
+    "abort shop                                 # the current release",
     'abort shop --reason "wrong flag"',
 )
 MORE = (
-    "The revision is rejected: the same spec is not released again until `retry`. What was promoted is rolled back instead. "
+    "The revision is rejected: the same spec is not released again until `retry`. A promoted revision needs `rollback` instead. "
     + arguments.MORE
 )
 

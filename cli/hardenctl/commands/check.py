@@ -15,7 +15,7 @@ from hardened.errors import ApiFailure, Refused, Vanished
 
 OUTPUTS = ("json", "yaml")
 EXAMPLES = ("check", "check --context staging -n shop   # another cluster, rights in namespace shop", "check -o json")
-MORE = "Exits 1 when anything is marked ×. ‼ is worth a look, and stops no deployment."  # noqa: RUF001 - the sign, not a letter
+MORE = "Exits 1 if anything is marked ×. ‼ is a warning, and stops no deployment."  # noqa: RUF001 - the sign, not a letter
 
 OLDEST = (1, 30)
 _VERBS = ("get", "list", "watch", "create", "patch")
@@ -91,11 +91,11 @@ def rights_are_given(session: Session) -> ClusterFinding:
     """The caller may read and write hardened services in the namespace."""
     missing = [verb for verb in _VERBS if not _may(session, verb)]
     where = f"hardened services in namespace {session.namespace}"
-    hint = f"ask for a Role with {', '.join(missing)} on {names.PLURAL}.{names.GROUP}"
+    hint = f"ask for a Role that allows {', '.join(missing)} on {names.PLURAL}.{names.GROUP}"
     if not missing:
         return ClusterFinding("rights", "ok", f"you may deploy and watch {where}")
     if set(missing) <= set(_TO_DEPLOY):
-        return ClusterFinding("rights", "warning", f"you may look at {where}, not deploy them", hint)
+        return ClusterFinding("rights", "warning", f"you may read {where}, but not deploy them", hint)
     return ClusterFinding("rights", "failed", f"you may not {', '.join(missing)} {where}", hint)
 
 
@@ -125,7 +125,7 @@ def crd_is_there(session: Session) -> ClusterFinding:
         return ClusterFinding("crd", "failed", "the API server has not accepted the CRD", step)
     if found.revision != SCHEMA_REVISION:
         text = f"{found.version}; this program was built with {SCHEMA_REVISION}"
-        return ClusterFinding("crd", "warning", text, "bring CRD, operator and hardenctl to one release")
+        return ClusterFinding("crd", "warning", text, "bring the CRD, the operator and hardenctl to the same version")
     return ClusterFinding("crd", "ok", found.version)
 
 
@@ -135,7 +135,7 @@ def operator_runs(session: Session) -> ClusterFinding:
     if not found.is_known:
         return ClusterFinding("operator", "warning", found.version)
     if not found.is_installed:
-        return ClusterFinding("operator", "failed", "the operator is not installed", "install its chart: until then nothing happens")
+        return ClusterFinding("operator", "failed", "the operator is not installed", "install its chart: nothing happens without it")
     text = f"{found.version} in {found.where}, {found.available} of {found.wanted} pods available"
     if not found.available:
         namespace, name = found.where.split("/")
@@ -152,5 +152,5 @@ def metrics_are_served(session: Session) -> ClusterFinding:
             "metrics", "warning", "no resource metrics API", "install metrics-server: autoscaling and kubectl top need it"
         )
     except ApiFailure as error:
-        return ClusterFinding("metrics", "warning", f"the resource metrics API does not work: {error}", "see the metrics-server's pods")
+        return ClusterFinding("metrics", "warning", f"the resource metrics API does not work: {error}", "check the metrics-server's pods")
     return ClusterFinding("metrics", "ok", "the resource metrics API is served")

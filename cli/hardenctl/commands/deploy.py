@@ -24,31 +24,31 @@ from hardened.errors import ApiFailure, Refused
 
 OUTPUTS = ("json", "yaml", "name")
 EXAMPLES = (
-    "deploy shop --image registry.example/shop:1.4              # a new version; all else stays",
+    "deploy shop --image registry.example/shop:1.4              # a new version; the rest stays",
     "deploy shop --image registry.example/shop:1.4 --port 8080  # a new service",
     "deploy -f shop.yaml                                        # all of a file; - reads stdin",
     "deploy -f shop.yaml --dry-run=server                       # what it would change",
-    "deploy shop --image registry.example/shop:1.4 --wait=paused # until somebody has to promote it",
+    "deploy shop --image registry.example/shop:1.4 --wait=paused # until it awaits promotion",
 )
 MORE = (
     "Files are checked first, and every wrong field is named with its line and column; unknown fields are errors. "
-    "Writes by server-side apply as field manager hardenctl. Ctrl-C ends the waiting, never the release. "
-    "Exits 0 once healthy (with --wait=paused: or waiting to be promoted), 1 when the release has failed or another took its place, "
-    "2 for a wrong file or flag, 3 when the new version was rejected or taken back and the previous one serves, "
-    "4 when the server refuses it, 124 when --timeout is over."
+    "It writes by server-side apply, as field manager hardenctl. Ctrl-C only ends the waiting, never the release. "
+    "Exits 0 once healthy (with --wait=paused: or awaiting promotion), 1 when the release failed or was superseded, "
+    "2 for a wrong file or flag, 3 when the new version was rejected or rolled back and the previous one serves, "
+    "4 when the server refuses it, 124 when --timeout has passed."
 )
 
 
 def run(
     session: Session,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The service; of a file, only this one.", show_default=False)] = "",
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The service; with a file, only this one.", show_default=False)] = "",
     image: Annotated[str, typer.Option("--image", metavar="IMAGE", help="Image to release, with a tag or a digest.")] = "",
     files: Annotated[list[str] | None, typer.Option("--filename", "-f", metavar="FILE", help="File with services; - for stdin.")] = None,
-    port: Annotated[int | None, typer.Option("--port", help="Port of a new service; none makes a worker.")] = None,
+    port: Annotated[int | None, typer.Option("--port", help="Port of a new service; without one it is a worker.")] = None,
     replicas: Annotated[int | None, typer.Option("--replicas", help="Number of pods.")] = None,
     wait_for: Annotated[str, typer.Option("--wait", metavar="healthy|paused|none", help="What to wait for.")] = "healthy",
-    timeout: Annotated[str, typer.Option("--timeout", metavar="TIME", help="Bound on waiting.")] = "10m",
-    dry_run: Annotated[str, typer.Option("--dry-run", metavar="client|server", help="Change nothing; show what would be done.")] = "",
+    timeout: Annotated[str, typer.Option("--timeout", metavar="TIME", help="How long to wait.")] = "10m",
+    dry_run: Annotated[str, typer.Option("--dry-run", metavar="client|server", help="Change nothing; show what would change.")] = "",
     force_conflicts: Annotated[bool, typer.Option("--force-conflicts", help="Take over fields that others manage.")] = False,
 ) -> Exit:
     """Applies, then waits."""
@@ -86,7 +86,7 @@ def _submissions(
             raise usage("--image needs the NAME of the service", f"{PROG} deploy NAME --image {image}")
         return [submission.of_image(session.namespace, name, image, read_live(session, name), port, replicas)]
     if port is not None or replicas is not None:
-        raise usage("--port and --replicas go with --image: a file says them itself")
+        raise usage("--port and --replicas need --image: a file sets them itself")
     from hardenctl.files.manifest_file import read
 
     documents = [document for document in read(files) if name in ("", document.name)]
@@ -182,7 +182,7 @@ def _if_ours(applied: Applied, waited: Waited) -> Waited:
     ours, theirs = applied.live["spec"], waited.live["spec"]
     if waited.verdict.result is ResultWord.DELETED or all(ours.get(field) == theirs.get(field) for field in REVISION_FIELDS):
         return waited
-    text = f"its spec was changed while this one was waited for, and asks for {theirs.get('image')} now"
+    text = f"its spec was changed meanwhile and now asks for {theirs.get('image')}"
     return Waited(ServiceVerdict(ResultWord.SUPERSEDED, text), waited.live, Exit.FAILED)
 
 
@@ -202,11 +202,15 @@ def _say(session: Session, waited: Waited, span: float) -> None:
         return
     if verdict.result is ResultWord.TIMED_OUT:
         found = verdict_of(waited.live)
-        hint = "only the waiting ended; the release goes on" if is_seen(waited.live) else "only the waiting ended: does the operator run?"
+        hint = (
+            "only the waiting has ended; the release continues"
+            if is_seen(waited.live)
+            else "only the waiting has ended: is the operator running?"
+        )
         console.complain(f"{name} is {found.result} after {duration.shown(span)}: {found.message}", hint)
     else:
         again = f"{PROG} retry {meta['name']} -n {meta['namespace']}{session.cluster_flags}"
-        hint = f"where the version was not to blame: {again}" if verdict.is_taken_back else ""
+        hint = f"if the version was not the cause: {again}" if verdict.is_taken_back else ""
         console.complain(f"{name} {_ENDS.get(verdict.result, 'has failed')}: {verdict.message}", hint)
     console.advise(next_step.after(verdict, waited.live, session.cluster_flags))
 
@@ -216,5 +220,5 @@ _ENDS = {
     ResultWord.DELETED: "is gone",
     ResultWord.SUPERSEDED: "runs another version",
     ResultWord.REJECTED: "runs its previous version, the new one was rejected",
-    ResultWord.ROLLED_BACK: "runs its previous version, the new one was taken back",
+    ResultWord.ROLLED_BACK: "runs its previous version, the new one was rolled back",
 }

@@ -19,13 +19,13 @@ from hardened.api.steps import Step
 OUTPUTS = ("wide", "json", "yaml", "name")
 EXAMPLES = (
     "history shop                           # the newest first",
-    "history shop -o wide                   # with the whole cause of each rejection",
-    "rollback shop --to-revision 3          # back to one of them",
+    "history shop -o wide                   # with the full cause of each rejection",
+    "rollback shop --to-revision 3          # roll back to one of them",
 )
 MORE = (
-    "NUMBER and REVISION are what `rollback --to-revision` takes. STATE: `serves` takes the clients' requests, `stable` was promoted last, "
-    "`promoted` served before, `rejected` failed before its cutover, `taken back` failed after it, or was rolled back by hand; "
-    "`deleted` is gone for good. How many are kept is spec.release.historyLimit; rejected ones are kept beside them."
+    "`rollback --to-revision` takes NUMBER or REVISION. STATE: `serves` receives the clients' requests, `stable` was promoted last, "
+    "`promoted` served before, `rejected` failed before its cutover, `rolled back` failed after it, or was rolled back by hand; "
+    "`deleted` is gone for good. spec.release.historyLimit says how many are kept; rejected ones are kept in addition."
 )
 
 #: The most characters of a cause in the table: the whole of it is in -o wide.
@@ -89,7 +89,7 @@ def states(each: Stored, live: Mapping[str, Any]) -> list[str]:
         "stable": is_stable,
         f"in {release.step}" if release else "": release is not None and release.revision == each.revision and release.step != Step.KEEP,
         "promoted": each.annotations.promotion > 0 and not is_stable,
-        "taken back": last is not None and last.after_cutover,
+        "rolled back": last is not None and last.after_cutover,
         "rejected": last is not None and not last.after_cutover,
         "deleted": each.is_missing,
     }

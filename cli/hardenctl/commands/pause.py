@@ -13,7 +13,7 @@ EXAMPLES = (
     "pause shop",
     'pause shop --reason "waiting for the migration"',
 )
-MORE = "Up to the cutover: from then on a release has to come to an end. The time that was left is kept. " + arguments.MORE
+MORE = "Possible up to the cutover; from then on a release has to finish. The time left until its deadline is kept. " + arguments.MORE
 
 
 def run(

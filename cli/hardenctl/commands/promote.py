@@ -10,14 +10,11 @@ from hardenctl.release.lookup import find
 __all__ = ["EXAMPLES", "MORE", "OUTPUTS", "run"]
 
 EXAMPLES = (
-    "promote shop                                 # the revision that waits",
-    "promote shop --revision 9c2d1b0a7e55         # that one, and no other",
+    "promote shop                                 # the one that awaits promotion",
+    "promote shop --revision 9c2d1b0a7e55         # only that one",
     'promote shop --reason "looked at it" --no-wait',
 )
-MORE = (
-    "The revision that waits is shown, and named in the request: where another one has come meanwhile, the request is refused. "
-    + arguments.MORE
-)
+MORE = "The request names the revision that is shown: if a newer one has superseded it, the request is refused. " + arguments.MORE
 
 
 def run(

@@ -13,13 +13,13 @@ from hardenctl.output.outcome import Exit, usage
 from hardenctl.output.program import PROG
 
 OUTPUTS = ("yaml", "json", "name")
-EXAMPLES = ("render -f shop.yaml", "render -f shop.yaml -o name", "render -f shop.yaml > children.yaml   # to review, or to scan")
+EXAMPLES = ("render -f shop.yaml", "render -f shop.yaml -o name", "render -f shop.yaml > children.yaml   # to review or scan")
 MORE = (
-    "For reading, scanning and comparing: ownerReferences carry a placeholder for the uid that only the API server gives, "
+    "For reading, scanning and comparing: ownerReferences have a placeholder for the uid that only the API server assigns, "
     "so the garbage collector would remove these objects if they were applied. Namespace: the file's, else -n, else default."
 )
 
-_NOTE = "# What the operator makes of {names}; to read, not to apply: the owner's uid is a placeholder."
+_NOTE = "# What the operator creates from {names}; to read, not to apply: the owner's uid is a placeholder."
 
 
 def run(

@@ -13,7 +13,7 @@ EXAMPLES = (
     "resume shop",
     "resume shop --no-wait -o json",
 )
-MORE = "With the time that was left when it was paused. " + arguments.MORE
+MORE = "It continues with the time that was left when it was paused. " + arguments.MORE
 
 
 def run(

@@ -13,7 +13,7 @@ EXAMPLES = (
     "retry shop                                 # the revision that the spec asks for",
     'retry shop --reason "the database is back"',
 )
-MORE = "For where the version was not to blame. A changed spec needs no retry. " + arguments.MORE
+MORE = "For a failure that the version did not cause. A changed spec needs no retry. " + arguments.MORE
 
 
 def run(

@@ -27,9 +27,9 @@ EXAMPLES = (
     'rollback shop --reason "p99 doubled" --no-wait',
 )
 MORE = (
-    "At once while the previous colour is still up; else the revision is brought up first. It was checked when it was promoted, and is not "
-    "checked again. Its `files` come back with it; secrets, referenced ConfigMaps and the data in claims do not, as the output says. "
-    "The revision that is left is rejected until `retry`, or until the spec changes. "
+    "Traffic switches at once while the previous colour is still up; otherwise the revision is started first. It was checked when it was "
+    "promoted, and is not checked again. Its `files` are rolled back with it; Secrets, referenced ConfigMaps and the data in claims are "
+    "not, as the output says. The revision that it replaces is rejected until `retry`, or until the spec changes. "
 ) + arguments.MORE
 
 
@@ -37,10 +37,10 @@ def run(
     session: Session,
     name: NameArgument,
     to_revision: Annotated[
-        str, typer.Option("--to-revision", metavar="R", help="Where to: its number, its name, or the first digits of its name.")
+        str, typer.Option("--to-revision", metavar="R", help="The target: its number, its name, or the first digits of its name.")
     ] = "",
     across_migration: Annotated[
-        bool, typer.Option("--across-migration", help="Also where a migration ran since; what it changed stays changed.")
+        bool, typer.Option("--across-migration", help="Roll back even across a migration; its changes stay.")
     ] = False,
     reason: ReasonOption = "",
     wait: WaitOption = True,
@@ -77,12 +77,12 @@ def _kept(session: Session, live: Manifest) -> list[Stored]:
     try:
         return stored_of(session, live, session.console.trace)
     except ApiFailure as error:
-        session.console.trace(f"the revisions cannot be read: {error}")
+        session.console.trace(f"cannot read the revisions: {error}")
         return []
 
 
 def _leftovers(found: References | None) -> tuple[Sequence[str], Mapping[str, Any]]:
     if found is None:
-        return ["not rolled back: what secrets, referenced ConfigMaps and claims hold"], {"notRolledBack": None}
+        return ["not rolled back: the content of Secrets, referenced ConfigMaps and claims"], {"notRolledBack": None}
     names = {"secrets": list(found.secrets), "configMaps": list(found.config_maps), "claims": list(found.claims)}
     return [f"not rolled back: {found}"] if str(found) else [], {"notRolledBack": names}

@@ -19,17 +19,17 @@ from hardened.core.model.manifest import Manifest
 
 OUTPUTS = ("json", "yaml", "wide", "name")
 EXAMPLES = (
-    "status shop                            # how it is now",
-    "status shop -w                         # follow it to its end",
+    "status shop                            # its current status",
+    "status shop -w                         # follow the release to its end",
     "status shop --for=healthy --timeout 5m # wait, for scripts",
-    "status shop --for=paused               # wait until somebody has to promote it",
+    "status shop --for=paused               # wait until it awaits promotion",
     "status shop -o json                    # with a `result`",
 )
 MORE = (
-    "Shows a release as a tree: revisions, their colours with the pods that are ready, the step with the time that is left, checks. "
-    "Exits 0 when the service is healthy or on its way there, 1 when it is degraded, suspended or has failed, or is not there, 3 when "
-    "its new version was rejected or taken back and the previous one serves. "
-    "With -w or --for: 0 once it is as wanted, 1 or 3 once it cannot become so, 124 when --timeout is over. "
+    "Shows a release as a tree: revisions, their colours with ready pods, the step with the time left, and checks. "
+    "Exits 0 when the service is healthy or progressing, 1 when it is degraded, suspended, failed or does not exist, 3 when "
+    "its new version was rejected or rolled back and the previous one serves. "
+    "With -w or --for: 0 once it is as wanted, 1 or 3 once it cannot be any more, 124 when --timeout has passed. "
     "`result` is one of healthy, available, pending, progressing, paused, suspended, degraded, rejected, rolledback, failed, deleted, "
     "timeout."
 )
@@ -41,16 +41,18 @@ _GOALS = {
     "rolledback": (ResultWord.REJECTED, ResultWord.ROLLED_BACK),
 }
 #: In words, where the goal itself is none: who paused a release by hand does not wait to promote it.
-_WANTED = {"paused": "waiting to be promoted", "rolledback": "rejected or taken back"}
+_WANTED = {"paused": "awaiting promotion", "rolledback": "rejected or rolled back"}
 _FOR_SECONDS = 600.0
 
 
 def run(
     session: Session,
     name: Annotated[str, typer.Argument(metavar="NAME", help="The service.")],
-    watch: Annotated[bool, typer.Option("--watch", "-w", help="Follow it, a line for each change, until its end.")] = False,
-    goal: Annotated[str, typer.Option("--for", metavar="healthy|available|paused|rolledback", help="Wait for this.")] = "",
-    timeout: Annotated[str, typer.Option("--timeout", metavar="TIME", help="Bound on waiting: 10m with --for, none with -w.")] = "",
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Follow the release to its end, one line per change.")] = False,
+    goal: Annotated[str, typer.Option("--for", metavar="healthy|available|paused|rolledback", help="The state to wait for.")] = "",
+    timeout: Annotated[
+        str, typer.Option("--timeout", metavar="TIME", help="How long to wait (default: 10m with --for, no limit with -w).")
+    ] = "",
 ) -> Exit:
     """Shows, and waits where that was asked for."""
     if goal and goal not in _GOALS:
@@ -93,4 +95,4 @@ def _say_how_it_ended(session: Session, waited: Waited, span: float, goal: str) 
         session.console.complain(f"{what} after {duration.shown(span)}: {last.message}")
         session.console.advise(next_step.after(last, waited.live, session.cluster_flags))
     elif goal and waited.code != Exit.OK:
-        session.console.complain(f"not {wanted}, and will not be: it is {verdict.result}")
+        session.console.complain(f"not {wanted}, and never will be: it is {verdict.result}")

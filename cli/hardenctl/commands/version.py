@@ -14,12 +14,12 @@ from hardened.errors import ApiFailure
 
 OUTPUTS = ("json", "yaml")
 EXAMPLES = ("version", "version --client          # without a cluster", "version -o json")
-MORE = "Exits 1 when the cluster does not answer; the version of this program is printed all the same."
+MORE = "Exits 1 if the cluster does not answer; the version of hardenctl is printed anyway."
 
 
 def run(
     session: Session,
-    client: Annotated[bool, typer.Option("--client", help="This program only; asks no cluster.")] = False,
+    client: Annotated[bool, typer.Option("--client", help="Print only the version of hardenctl; ask no cluster.")] = False,
 ) -> Exit:
     """What is not installed, or may not be looked at, says so in its place."""
     found: dict[str, Any] = {"result": str(ResultWord.OK), "client": __version__}

@@ -198,7 +198,7 @@ class Plugin:
     def _failed(self, why: str, *, is_missing: bool = False) -> CommandEnd:
         # Not the plugin's own words, nor its command line: they may hold a token.
         hint = str(self._conf.get("installHint") or "") if is_missing else ""
-        return CommandEnd(f"the credential plugin {self._name} gave no credentials: {why}", hint=hint or "run it by hand, or log in anew")
+        return CommandEnd(f"the credential plugin {self._name} gave no credentials: {why}", hint=hint or "run it by hand, or log in again")
 
 
 def _described(target: ResolvedContext) -> dict[str, Any]:

@@ -38,7 +38,7 @@ class OfficialTransport:
             raise
         except Exception as error:
             text = f"the kubeconfig's context {target.context} gives no credentials: {_why(error)}"
-            raise CommandEnd(text, hint="log in anew") from error
+            raise CommandEnd(text, hint="log in again") from error
         finally:
             logging.disable(logging.NOTSET)
 

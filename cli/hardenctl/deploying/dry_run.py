@@ -41,7 +41,7 @@ def _preview(session: Session, each: Submission, is_server: bool, force: bool) -
     try:
         return preview(live, each.namespace, session.cluster)
     except Refused as error:
-        session.console.warn(f"compared with an empty namespace, for want of rights: {error}")
+        session.console.warn(f"compared with an empty namespace, because you lack rights: {error}")
         return preview(live, each.namespace)
 
 

@@ -47,7 +47,7 @@ def of_image(
     if wrong and live is None:
         raise usage(f"NAME {name}: {wrong}")
     if live is not None and port is not None:
-        raise usage(f"--port is for a new service, and {namespace}/{name} is there", "change its ports in a file: deploy -f")
+        raise usage(f"--port is only for a new service, and {namespace}/{name} exists", "change its ports in a file: deploy -f")
     spec: dict[str, Any] = {"image": image}
     if port is not None:
         spec["ports"] = [{"name": "http", "containerPort": port}]

@@ -38,11 +38,11 @@ class Console:
     output: str = ""
     """What -o says, "" for text."""
     is_quiet: bool = False
-    """No progress and no advice."""
+    """Print no progress and no hints."""
     is_verbose: bool = False
     """Also the calls to the API server."""
     no_color: bool = False
-    """No colour, also on a terminal."""
+    """No colour, even on a terminal."""
 
     @classmethod
     def standard(cls, output: str = "", *, is_quiet: bool = False, is_verbose: bool = False, no_color: bool = False) -> "Console":

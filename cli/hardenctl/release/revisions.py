@@ -63,7 +63,7 @@ def stored_of(session: Session, live: Mapping[str, Any], tell: Callable[[str], N
     try:
         items = children_of(session, live, "ControllerRevision")
     except Refused as error:
-        tell(f"what became of each revision is not known, for want of the right to list controllerrevisions: {error}")
+        tell(f"the state of each revision is unknown, because you may not list controllerrevisions: {error}")
         items = []
     found = {each.revision: each for item in items for each in [_stored(item, live)]}
     for entry in status(live).get("history") or ():

@@ -84,10 +84,10 @@ class ReleaseReading:
             return f"paused, with {self.remaining} left" if self.remaining else "paused"
         match self.step:
             case Step.APPROVAL if self.is_approved:
-                return "waits until fewer releases are at work"
+                return "waits for a free slot"
             case Step.APPROVAL:
                 left = remaining(self.deadline, now)
-                return Step.APPROVAL.row.doing + (f", promoted by itself in {left}" if left else "")
+                return Step.APPROVAL.row.doing + (f", promoted automatically in {left}" if left else "")
             case Step.VERIFY_AFTER:
                 left = remaining(self.window_ends_at, now)
                 return ("waits for results" if left == "0s" else f"the window ends in {left}") if left else ""
@@ -95,11 +95,11 @@ class ReleaseReading:
                 left = remaining(self.keep_until, now)
                 return f"the previous colour is kept for {left} more" if left else ""
             case Step.SWITCH_BACK:
-                return "traffic is back, its pods stay for a moment" if self.is_back else "traffic is led back"
+                return "traffic has been switched back; its pods stay for a moment" if self.is_back else "traffic is being switched back"
             case Step.PREFLIGHT:
                 return Step.PREFLIGHT.row.doing
             case Step.UNDO:
-                return "its migration is undone"
+                return "its migration is being undone"
         left = remaining(self.deadline, now)
         return f"{left} left" if left else ""
 

@@ -49,8 +49,8 @@ def roles(live: Mapping[str, Any], revision: str) -> list[str]:
         "serves": revision == serving_of(live),
         "stable": revision == stable_of(live),
         "new": is_released and not is_rollback,
-        "gone back to": is_released and is_rollback,
-        "taken back": is_pinned and pin is not None and pin.after_cutover,
+        "rollback target": is_released and is_rollback,
+        "rolled back": is_pinned and pin is not None and pin.after_cutover,
         "rejected": is_pinned and pin is not None and not pin.after_cutover,
     }
     return [word for word, holds in words.items() if holds]

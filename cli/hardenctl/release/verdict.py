@@ -89,7 +89,7 @@ def _unseen(live: Live) -> ServiceVerdict | None:
     if is_seen(live):
         return None
     if int(status(live).get("observedGeneration") or -1) < 0:
-        return ServiceVerdict(ResultWord.PENDING, "the operator has not looked at it yet")
+        return ServiceVerdict(ResultWord.PENDING, "the operator has not seen it yet")
     return ServiceVerdict(ResultWord.PROGRESSING, "the operator has not seen the last change yet")
 
 

@@ -63,13 +63,13 @@ def wait(
     except TryAgain as error:
         # The follower tries again by itself, but for what only a new login mends.
         stop = explained(error, "get", meta["namespace"], session.cluster_flags)
-        text = f"{meta['namespace']}/{meta['name']} cannot be followed any more, and goes on: {stop.message}"
+        text = f"{meta['namespace']}/{meta['name']} can no longer be followed, and continues: {stop.message}"
         raise CommandEnd(text, result=ResultWord.ERROR, hint=stop.hint, next_step=_again(session, meta)) from error
     except KeyboardInterrupt:
         if session.console.err.isatty():
             session.console.progress("")  # the terminal shows ^C: go on below it
         raise CommandEnd(
-            "stopped waiting; the release goes on",
+            "stopped waiting; the release continues",
             result=ResultWord.INTERRUPTED,
             code=Exit.INTERRUPTED,
             next_step=_again(session, meta),

@@ -38,7 +38,7 @@ NO_KIND = Vanished("the server could not find the requested resource", status=40
             id="an older schema",
         ),
         pytest.param(Vanished('namespaces "shop" not found', status=404), 4, "there is no namespace shop", id="no namespace"),
-        pytest.param(TryAgain("Unauthorized", status=401), 4, "log in anew", id="no credentials"),
+        pytest.param(TryAgain("Unauthorized", status=401), 4, "log in again", id="no credentials"),
     ],
 )
 def test_a_request_that_is_not_taken_says_what_to_do(run: Any, verb: str, refusal: Exception, code: int, expected: str) -> None:
@@ -57,7 +57,7 @@ def test_where_nobody_says_who_asks_a_name_is_claimed_with_a_warning(run: Any, u
     shown = run(cluster, "promote", "api", "--as", "carol")
     assert shown.exit_code == 0
     assert cluster.asked[0]["spec"]["requestedBy"] == "carol"
-    assert "asking as carol, which a policy of the cluster may refuse" in shown.stderr
+    assert "the request names carol, which a policy of the cluster may refuse" in shown.stderr
 
 
 def test_a_request_whose_reply_was_lost_is_made_once(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,7 +74,7 @@ def test_a_server_that_is_away_is_told(run: Any, monkeypatch: pytest.MonkeyPatch
     cluster.refusal = TryAgain("https://x: Connection refused")
     shown = run(cluster, "rollback", "api")
     assert shown.exit_code == 1
-    assert "cannot reach the cluster: https://x: Connection refused; whether the rollback was asked for is not known" in shown.stderr
+    assert "cannot reach the cluster: https://x: Connection refused; it is unknown whether the rollback was requested" in shown.stderr
     assert "Next: kubectl get hardenedserviceaction api-rollback-" in shown.stderr
 
 
@@ -85,7 +85,7 @@ def test_ctrl_c_before_the_reply_says_that_nobody_knows(run: Any) -> None:
 
     shown = run(Interrupted(service(status=kept())), "rollback", "api")
     assert shown.exit_code == 130
-    assert "interrupted; whether the rollback was asked for is not known" in shown.stderr
+    assert "interrupted; it is unknown whether the rollback was requested" in shown.stderr
 
 
 def test_ctrl_c_ends_the_waiting_only(run: Any) -> None:
@@ -98,7 +98,7 @@ def test_ctrl_c_ends_the_waiting_only(run: Any) -> None:
     shown = run(cluster, "rollback", "api", "-o", "json")
     answer = json.loads(shown.stdout)
     assert (shown.exit_code, answer["result"]) == (130, "interrupted")
-    assert answer["message"] == "stopped waiting; the rollback was asked for, and is not taken back"
+    assert answer["message"] == "stopped waiting; the rollback was requested, and still stands"
     assert answer["next"] == "hardenctl status api -n shop -w"
     assert len(cluster.asked) == 1
 
@@ -113,7 +113,7 @@ def test_who_is_logged_out_meanwhile_learns_that_it_was_asked_for(run: Any) -> N
     answer = json.loads(run(cluster, "rollback", "api", "-o", "json").stdout)
     name = cluster.asked[0]["metadata"]["name"]
     assert answer["result"] == "error"
-    assert f"the rollback was asked for as {name}, and goes on, but cannot be followed" in answer["message"]
+    assert f"the rollback was requested as {name} and continues, but can no longer be followed" in answer["message"]
     assert answer["next"] == f"kubectl get hardenedserviceaction {name} -n shop"
 
 
@@ -127,7 +127,7 @@ def test_who_may_ask_but_not_follow_is_told_which_right_is_missing(run: Any) -> 
     cluster = Unreadable(service(status=kept()))
     shown = run(cluster, "rollback", "api")
     assert shown.exit_code == 4
-    assert f"asked for as {cluster.asked[0]['metadata']['name']}, but what comes of it may not be read" in shown.stderr
+    assert f"requested as {cluster.asked[0]['metadata']['name']}, but you may not read its result" in shown.stderr
     assert "kubectl auth can-i get hardenedserviceactions.hardened.dev -n shop" in shown.stderr
 
 
@@ -138,4 +138,4 @@ def test_a_request_that_is_deleted_has_failed(run: Any) -> None:
 
     shown = run(Deleted(service(status=kept())), "rollback", "api")
     assert shown.exit_code == 1
-    assert "the request was deleted before it had ended" in shown.stderr
+    assert "the request was deleted before it ended" in shown.stderr

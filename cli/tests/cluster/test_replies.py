@@ -51,7 +51,7 @@ def test_a_fault_of_the_server_is_told_as_one(code: int, body: bytes, said: str)
     assert (end.message, end.code, end.hint) == (
         f"the API server failed: {said}",
         Exit.FAILED,
-        "try again; it may be starting, or overloaded",
+        "try again; it may be starting or overloaded",
     )
 
 

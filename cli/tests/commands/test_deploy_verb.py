@@ -60,7 +60,7 @@ def test_an_image_keeps_what_was_applied_before_and_pins_the_object(run: Any) ->
         pytest.param([releasing("SwitchBack"), gone_back()], "healthy", 0, "shop/api is healthy", id="back to what served"),
         pytest.param([degraded(), healthy()], "healthy", 0, "shop/api is healthy", id="a passing fault"),
         pytest.param([degraded(stalled=True)], "failed", 1, "error: shop/api has failed: pod api-1", id="a final fault"),
-        pytest.param([progressing()], "timeout", 124, "hint: only the waiting ended; the release goes on", id="time is up"),
+        pytest.param([progressing()], "timeout", 124, "hint: only the waiting has ended; the release continues", id="time is up"),
     ],
 )
 def test_a_deployment_ends(run: Any, states: list[dict[str, Any]], result: str, code: int, expected: str) -> None:
@@ -116,7 +116,7 @@ def test_a_version_that_somebody_else_replaced_did_not_succeed(run: Any, theirs:
             assert (said["result"], said["services"][0]["next"]) == ("superseded", "hardenctl history api -n shop")
         else:
             assert "error: shop/api runs another version: its spec was changed" in shown.stderr
-            assert "asks for registry.example/api:3.0 now" in shown.stderr
+            assert "now asks for registry.example/api:3.0" in shown.stderr
 
 
 def test_a_size_that_an_autoscaler_chose_meanwhile_is_no_other_version(run: Any) -> None:
@@ -133,7 +133,7 @@ def test_an_operator_that_does_not_look_is_asked_for(run: Any) -> None:
         if output:
             assert json.loads(shown.stdout)["services"][0]["next"] == "hardenctl check -n shop"
         else:
-            assert "hint: only the waiting ended: does the operator run?" in shown.stderr
+            assert "hint: only the waiting has ended: is the operator running?" in shown.stderr
             assert "hardenctl check" in shown.stderr
 
 
@@ -166,15 +166,13 @@ def test_a_service_that_was_healthy_already_needs_no_wait(run: Any, file: str) -
             "hint: change it with kubectl-edit, or take it over with --force-conflicts",
             id="another manager",
         ),
-        pytest.param(
-            Conflict("conflict", (FieldConflict("spec.image", "argocd-controller"),)), "change it where it comes from", id="GitOps"
-        ),
+        pytest.param(Conflict("conflict", (FieldConflict("spec.image", "argocd-controller"),)), "change it at its source", id="GitOps"),
         pytest.param(
             InvalidFields("invalid", (FieldError("spec.image", "no"),), status=422, reason="Invalid"),
             "api.yaml:5:3: spec.image: no",
             id="a wrong field",
         ),
-        pytest.param(Refused("unknown field spec.x", status=400), "the CRD on the cluster is older", id="an old CRD"),
+        pytest.param(Refused("unknown field spec.x", status=400), "the CRD in the cluster is older", id="an old CRD"),
     ],
 )
 def test_a_refusal_exits_4_and_says_how_to_go_on(run: Any, file: str, refusal: Refused, expected: str) -> None:

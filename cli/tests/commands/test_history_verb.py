@@ -54,11 +54,11 @@ def test_the_next_command_goes_to_the_same_cluster(run: Any) -> None:
     [
         pytest.param(kept(), {"promotion": 2}, ["serves", "stable"], id="it serves"),
         pytest.param(releasing("VerifyBefore"), {}, ["in VerifyBefore"], id="it is being released"),
-        pytest.param(taken_back(), {"rejected": mark("CheckFailed", "no", late=True)}, ["taken back"], id="it was taken back"),
+        pytest.param(taken_back(), {"rejected": mark("CheckFailed", "no", late=True)}, ["rolled back"], id="it was taken back"),
         pytest.param(
             taken_back(),
             {"promotion": 2, "rejected": mark("CheckFailed", "no", late=True)},
-            ["promoted", "taken back"],
+            ["promoted", "rolled back"],
             id="after it had served",
         ),
         pytest.param(
@@ -133,7 +133,7 @@ def test_who_may_not_read_revisions_sees_what_status_remembers(run: Any) -> None
     shown = run(cluster, "history", "api")
     assert shown.exit_code == 0
     assert BAD in shown.stdout
-    assert "warning: what became of each revision is not known, for want of the right to list controllerrevisions" in shown.stderr
+    assert "warning: the state of each revision is unknown, because you may not list controllerrevisions" in shown.stderr
 
 
 def test_a_stranger_of_the_same_label_is_not_listed(run: Any) -> None:

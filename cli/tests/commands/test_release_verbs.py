@@ -50,9 +50,11 @@ def test_what_is_asked_for_passes_the_schema(run: Any, verb: str) -> None:
     [
         pytest.param([said("Refused")], "refused", 4, "was refused: because", id="refused"),
         pytest.param([RUNNING, said("Failed")], "failed", 1, "has failed: because", id="failed"),
-        pytest.param([RUNNING], "timeout", 124, "has not ended in time: on its way\nhint: only the waiting ended", id="too slow"),
-        pytest.param([said("Pending", "")], "timeout", 124, "has not ended in time: Pending\nhint: only the waiting ended", id="queued"),
-        pytest.param([], "timeout", 124, "the operator has not looked at it\nhint: does the operator run?", id="nobody answers"),
+        pytest.param([RUNNING], "timeout", 124, "has not ended in time: on its way\nhint: only the waiting has ended", id="too slow"),
+        pytest.param(
+            [said("Pending", "")], "timeout", 124, "has not ended in time: Pending\nhint: only the waiting has ended", id="queued"
+        ),
+        pytest.param([], "timeout", 124, "the operator has not answered it\nhint: is the operator running?", id="nobody answers"),
     ],
 )
 def test_what_is_not_done_is_told_with_a_next_command(
@@ -78,8 +80,8 @@ def test_the_text_says_what_came_of_it_and_what_is_next(run: Any) -> None:
     )
     name = cluster.asked[0]["metadata"]["name"]
     assert shown.stderr.splitlines() == [
-        f"rollback of shop/api: to the revision promoted before, away from {NEW} ({NEW_IMAGE}); that should be {REVISION} ({OLD_IMAGE})",
-        f"    0s  asked for, as {name} by bob@example",
+        f"rollback of shop/api: to the revision promoted before, from {NEW} ({NEW_IMAGE}); probably {REVISION} ({OLD_IMAGE})",
+        f"    0s  requested as {name} by bob@example",
         "    0s  waiting for the operator",
         "    0s  Running: on its way",
         f"    0s  Succeeded: revision {REVISION} serves again",
@@ -101,13 +103,13 @@ def test_the_name_alone_is_the_actions(run: Any) -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "expected"),
     [
-        (["promote", "api"], kept(), f"revision {NEW} ({NEW_IMAGE}) is promoted already"),
-        (["promote", "api", "--revision", NEW], releasing("ScaleUp"), "is promoted already, and in step ScaleUp"),
-        (["abort", "api"], taken_back(), "is rejected already: CheckFailed: check smoke failed: 500"),
+        (["promote", "api"], kept(), f"revision {NEW} ({NEW_IMAGE}) is already promoted"),
+        (["promote", "api", "--revision", NEW], releasing("ScaleUp"), "is already promoted, and in step ScaleUp"),
+        (["abort", "api"], taken_back(), "is already rejected: CheckFailed: check smoke failed: 500"),
         (["retry", "api"], healthy(), f"nothing is rejected: revision {REVISION} ({OLD_IMAGE}) serves"),
-        (["pause", "api"], BEFORE["resume"], "is paused already"),
+        (["pause", "api"], BEFORE["resume"], "is already paused"),
         (["resume", "api"], healthy(), "nothing is paused"),
-        (["rollback", "api", "--to-revision", "2"], kept(), f"revision {NEW} ({NEW_IMAGE}) serves already"),
+        (["rollback", "api", "--to-revision", "2"], kept(), f"revision {NEW} ({NEW_IMAGE}) already serves"),
     ],
 )
 def test_what_is_so_already_is_not_asked_for(run: Any, arguments: list[str], status: dict[str, Any], expected: str) -> None:
@@ -126,7 +128,7 @@ def test_what_somebody_else_did_meanwhile_is_done(run: Any) -> None:
             yield from super()._answered()
 
     cluster = Raced(service(status=releasing("Approval")))
-    cluster.answers = [said("Refused", "it is promoted already")]
+    cluster.answers = [said("Refused", "it is already promoted")]
     shown = run(cluster, "promote", "api", "-o", "json")
     assert (shown.exit_code, json.loads(shown.stdout)["result"]) == (0, "unchanged")
 
@@ -135,12 +137,12 @@ def test_what_somebody_else_did_meanwhile_is_done(run: Any) -> None:
     ("arguments", "status", "expected", "advice"),
     [
         (["promote", "api"], taken_back(), "cannot be promoted: CheckFailed: check smoke failed: 500", "hardenctl retry api -n shop"),
-        (["promote", "api", "--revision", "0123456789ab"], BEFORE["promote"], "look at it first", "hardenctl status api -n shop"),
-        (["abort", "api"], healthy(), "no release is under way", "hardenctl rollback api -n shop"),
+        (["promote", "api", "--revision", "0123456789ab"], BEFORE["promote"], "check it first", "hardenctl status api -n shop"),
+        (["abort", "api"], healthy(), "no release is in progress", "hardenctl rollback api -n shop"),
         (
             ["retry", "api", "--revision", REVISION],
             taken_back(),
-            "is the rejected one that the spec asks for",
+            "which is rejected",
             "hardenctl history api -n shop",
         ),
     ],
@@ -162,11 +164,11 @@ def test_what_can_not_be_meant_is_not_asked_for(run: Any, arguments: list[str], 
         (["rollback", "api", "--revision", NEW], "No such option"),
         (["promote", "api", "--revision", "2"], "it has 12 hex digits, as hardenctl history api shows them"),
         (["pause", "api", "--revision", NEW], "No such option"),
-        (["abort", "api", "--reason", "a\nb"], "--reason has to be one line"),
+        (["abort", "api", "--reason", "a\nb"], "--reason must be one line"),
         (["abort", "api", "--reason", "x" * 513], "of at most 512 characters"),
         (["retry", "api", "--no-wait", "--timeout=1m"], "--timeout and --no-wait exclude each other"),
         (["retry", "api", "--timeout=soon"], "--timeout 'soon' is not a duration"),
-        (["resume", "api", "-o", "wide"], "-o wide is not known to resume"),
+        (["resume", "api", "-o", "wide"], "-o wide is not an output of resume"),
     ],
 )
 def test_usage_errors_ask_for_nothing(run: Any, arguments: list[str], expected: str) -> None:

@@ -35,7 +35,7 @@ def test_a_rollback_goes_where_it_is_told(run: Any, to: str, revision: str) -> N
         pytest.param(["--to-revision", "1"], "not rolled back: Secret cert, Secret db, ConfigMap flags, data of claim data", id="named"),
         pytest.param(["--no-wait"], "not rolled back: Secret cert, Secret db, ConfigMap flags, data of claim data", id="the one before"),
         pytest.param(
-            ["--to-revision", "0123456789ab"], "not rolled back: what secrets, referenced ConfigMaps and claims hold", id="unknown"
+            ["--to-revision", "0123456789ab"], "not rolled back: the content of Secrets, referenced ConfigMaps and claims", id="unknown"
         ),
     ],
 )
@@ -61,7 +61,7 @@ def test_a_revision_that_refers_to_nothing_comes_back_whole(run: Any) -> None:
     ("found", "code", "expected"),
     [
         pytest.param(TryAgain("overloaded", status=503), 1, "error: the API server failed: overloaded", id="the server fails"),
-        pytest.param(Refused("forbidden", status=403), 2, "for want of the right to list controllerrevisions", id="no right"),
+        pytest.param(Refused("forbidden", status=403), 2, "because you may not list controllerrevisions", id="no right"),
     ],
 )
 def test_where_numbers_cannot_be_read_that_is_what_is_told(run: Any, found: Exception, code: int, expected: str) -> None:
@@ -86,13 +86,13 @@ def test_who_may_not_read_revisions_can_go_back_all_the_same(run: Any) -> None:
     cluster.objects[f"{CHILDREN}/controllerrevisions"] = Refused("forbidden", status=403)
     shown = run(cluster, "rollback", "api")
     assert shown.exit_code == 0
-    assert "not rolled back: what secrets, referenced ConfigMaps and claims hold" in shown.stdout
+    assert "not rolled back: the content of Secrets, referenced ConfigMaps and claims" in shown.stdout
 
 
 def test_a_rollback_beside_a_release_that_does_not_serve_yet_says_what_would_end_it(run: Any) -> None:
     cluster = world(releasing("VerifyBefore"), DONE)
     shown = run(cluster, "rollback", "api")
-    assert f"warning: revision {NEW} ({NEW_IMAGE}), in step VerifyBefore, does not serve yet: abort ends its release" in shown.stderr
+    assert f"warning: revision {NEW} ({NEW_IMAGE}), in step VerifyBefore, does not serve yet: `abort` ends its release" in shown.stderr
     assert len(cluster.asked) == 1
     already = json.loads(run(world(releasing("VerifyBefore")), "rollback", "api", "--to-revision", "1", "-o", "json").stdout)
     assert (already["result"], already["next"]) == ("unchanged", "hardenctl abort api -n shop")
@@ -107,7 +107,7 @@ def test_a_rollback_beside_a_release_that_does_not_serve_yet_says_what_would_end
     ],
 )
 def test_where_it_will_go_is_told_as_the_operator_chooses(run: Any, status: dict[str, Any], expected: str) -> None:
-    assert f"; that should be {expected} (" in run(world(status, DONE), "rollback", "api").stderr
+    assert f"; probably {expected} (" in run(world(status, DONE), "rollback", "api").stderr
 
 
 def test_a_rollback_across_a_migration_says_so(run: Any) -> None:

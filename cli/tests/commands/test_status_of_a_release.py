@@ -60,16 +60,18 @@ OLD_BRANCH = [f"└─ {REVISION}   registry.example/api:1.0   serves, stable", 
         pytest.param(releasing("ScaleUp", deadline=after(seconds=-1)), "step ScaleUp: 0s left", id="a deadline that has passed"),
         pytest.param(releasing("ScaleUp"), "step ScaleUp", id="without a deadline"),
         pytest.param(releasing("Preview", deadline="soon"), "step Preview", id="a time that cannot be read"),
-        pytest.param(releasing("Approval"), "step Approval: waits to be promoted", id="for a person"),
+        pytest.param(releasing("Approval"), "step Approval: awaits promotion", id="for a person"),
         pytest.param(
             releasing("Approval", deadline=after(minutes=30)),
-            "step Approval: waits to be promoted, promoted by itself in 30m",
+            "step Approval: awaits promotion, promoted automatically in 30m",
             id="for a person, not for ever",
         ),
         pytest.param(releasing("VerifyAfter", windowEndsAt=after(seconds=65)), "step VerifyAfter: the window ends in 1m5s", id="a window"),
         pytest.param(releasing("VerifyAfter", windowEndsAt=after(seconds=-5)), "step VerifyAfter: waits for results", id="and its end"),
-        pytest.param(releasing("SwitchBack"), "step SwitchBack: traffic is led back", id="the way back"),
-        pytest.param(gone_back(), "step SwitchBack: traffic is back, its pods stay for a moment", id="the end of the way back"),
+        pytest.param(releasing("SwitchBack"), "step SwitchBack: traffic is being switched back", id="the way back"),
+        pytest.param(
+            gone_back(), "step SwitchBack: traffic has been switched back; its pods stay for a moment", id="the end of the way back"
+        ),
         pytest.param(releasing("Preview", pausedAt=after(seconds=-9)), "step Preview: paused", id="a pause"),
         pytest.param(
             releasing("Preview", pausedAt=after(seconds=-9), remaining="5m"), "step Preview: paused, with 5m left", id="and what it left"
@@ -88,7 +90,7 @@ def test_a_release_is_a_tree(run: Any, status: dict[str, Any], leaf: str) -> Non
 
 def test_a_rollback_under_way_is_told_from_a_release(run: Any) -> None:
     status = releasing("ScaleUp", rollback=True) | {"history": [{"revision": NEW, "image": NEW_IMAGE}]}
-    assert tree(run(world(status, *STACKS), "status", "api"))[0] == f"├─ {NEW}   {NEW_IMAGE}   gone back to"
+    assert tree(run(world(status, *STACKS), "status", "api"))[0] == f"├─ {NEW}   {NEW_IMAGE}   rollback target"
 
 
 def test_checks_are_leaves(run: Any) -> None:
@@ -145,7 +147,7 @@ def test_what_is_kept_is_told_for_how_long(run: Any) -> None:
 
 @pytest.mark.parametrize(
     ("late", "word", "result"),
-    [pytest.param(True, "taken back", "rolledback", id="taken back"), pytest.param(False, "rejected", "rejected", id="rejected")],
+    [pytest.param(True, "rolled back", "rolledback", id="taken back"), pytest.param(False, "rejected", "rejected", id="rejected")],
 )
 def test_a_version_that_failed_is_shown_with_its_cause(run: Any, late: bool, word: str, result: str) -> None:
     cluster = world(taken_back(after_cutover=late), deployment("green", NEW, 0, 0), deployment("blue", REVISION, 2, 2))
@@ -233,9 +235,9 @@ def test_a_wait_for_a_release_ends(run: Any, flags: list[str], states: list[dict
 @pytest.mark.parametrize(
     ("goal", "states", "expected"),
     [
-        pytest.param("paused", [kept()], "error: not waiting to be promoted, and will not be: it is healthy", id="healthy"),
-        pytest.param("healthy", [taken_back()], "error: not healthy, and will not be: it is rolledback", id="taken back"),
-        pytest.param("paused", [releasing("Preview", pausedAt=after(seconds=-9))], "error: not waiting to be promoted after", id="by hand"),
+        pytest.param("paused", [kept()], "error: not awaiting promotion, and never will be: it is healthy", id="healthy"),
+        pytest.param("healthy", [taken_back()], "error: not healthy, and never will be: it is rolledback", id="taken back"),
+        pytest.param("paused", [releasing("Preview", pausedAt=after(seconds=-9))], "error: not awaiting promotion after", id="by hand"),
     ],
 )
 def test_a_goal_that_is_not_reached_is_told(run: Any, goal: str, states: list[dict[str, Any]], expected: str) -> None:
@@ -247,7 +249,7 @@ def test_a_goal_that_is_not_reached_is_told(run: Any, goal: str, states: list[di
 def test_what_was_promoted_and_waits_for_a_place_asks_nobody(run: Any) -> None:
     said = json.loads(run(world(releasing("Approval", approved=True)), "status", "api", "-o", "json").stdout)
     assert (said["result"], said["next"]) == ("progressing", "hardenctl status api -n shop -w")
-    assert "waits until fewer releases are at work" in run(world(releasing("Approval", approved=True)), "status", "api").stdout
+    assert "waits for a free slot" in run(world(releasing("Approval", approved=True)), "status", "api").stdout
 
 
 @pytest.mark.parametrize("verb", [["deploy", "api", "--image", NEW_IMAGE], ["status", "api", "-w"]])
@@ -256,8 +258,8 @@ def test_who_is_logged_out_meanwhile_learns_that_it_goes_on(run: Any, verb: list
     cluster.watches = [TryAgain("Unauthorized", status=401)]
     answer = json.loads(run(cluster, *verb, "-o", "json").stdout)
     assert (answer["result"], answer["next"]) == ("error", "hardenctl status api -n shop -w")
-    assert answer["message"] == "shop/api cannot be followed any more, and goes on: the API server does not accept your credentials"
-    assert "log in anew" in answer["hint"]
+    assert answer["message"] == "shop/api can no longer be followed, and continues: the API server does not accept your credentials"
+    assert "log in again" in answer["hint"]
 
 
 def test_each_step_and_each_result_is_a_line(run: Any) -> None:
@@ -288,9 +290,9 @@ def test_each_step_and_each_result_is_a_line(run: Any) -> None:
             [releasing(), taken_back()],
             "rolledback",
             3,
-            "runs its previous version, the new one was taken back: "
-            f"revision {NEW} was taken back: CheckFailed: check smoke failed: 500\n"
-            "hint: where the version was not to blame: hardenctl retry api -n shop\nNext: hardenctl deploy api -n shop --image IMAGE",
+            "runs its previous version, the new one was rolled back: "
+            f"revision {NEW} was rolled back: CheckFailed: check smoke failed: 500\n"
+            "hint: if the version was not the cause: hardenctl retry api -n shop\nNext: hardenctl deploy api -n shop --image IMAGE",
             id="taken back",
         ),
         pytest.param(
@@ -309,7 +311,7 @@ def test_each_step_and_each_result_is_a_line(run: Any) -> None:
         ),
         pytest.param("healthy", [going_back("SwitchBack")], "timeout", 124, "is progressing", id="not taken back yet"),
         pytest.param("paused", [releasing(), kept()], "healthy", 0, "is healthy", id="healthy is further than paused"),
-        pytest.param("paused", [releasing(), taken_back()], "rolledback", 3, "was taken back", id="taken back before it paused"),
+        pytest.param("paused", [releasing(), taken_back()], "rolledback", 3, "was rolled back", id="taken back before it paused"),
     ],
 )
 def test_a_deployment_ends_with_its_release(

@@ -90,7 +90,7 @@ def test_the_text_shows_what_runs_and_each_condition(run: Any) -> None:
             "Healthy",
             condition("Ready", "True", message="revision 4e7bb635c5c3 serves with 2 of 2 pods"),
             condition("Progressing", "False", message="nothing is being rolled out"),
-            condition("Stalled", "False", "InStep", "the operator can go on by itself"),
+            condition("Stalled", "False", "InStep", "the operator can continue by itself"),
             condition("Hardened", "False", "Gaps", "no liveness probe"),
             condition("Drifted", "True", "ClaimDeleting", "claim x is being deleted"),
         )
@@ -105,7 +105,7 @@ def test_the_text_shows_what_runs_and_each_condition(run: Any) -> None:
         "\n"
         "√ Ready         True    revision 4e7bb635c5c3 serves with 2 of 2 pods\n"
         "· Progressing   False   nothing is being rolled out\n"
-        "√ Stalled       False   the operator can go on by itself\n"
+        "√ Stalled       False   the operator can continue by itself\n"
         "‼ Hardened      False   no liveness probe\n"
         "‼ Drifted       True    claim x is being deleted\n"
     )

@@ -249,10 +249,10 @@ def test_at_each_moment_of_a_flow_what_is_listed_is_what_is_written(flow: str) -
 
 WAITING = {
     "a service": ([{"service": "db"}], "there is no HardenedService db in this namespace"),
-    "an address": ([{"tcp": "redis:6379"}], "no connection could be made yet to redis:6379"),
+    "an address": ([{"tcp": "redis:6379"}], "no connection could be made so far to redis:6379"),
     "both": (
         [{"service": "db"}, {"tcp": "redis:6379"}],
-        "there is no HardenedService db in this namespace; no connection could be made yet",
+        "there is no HardenedService db in this namespace; no connection could be made so far",
     ),
 }
 
@@ -285,7 +285,7 @@ def test_a_quota_without_room_and_a_missing_config_map_are_said_and_what_comes_a
         return found
 
     for (told, done, obstacle), expected in zip(
-        virtual_time.run(play()), ("waits for room", "ConfigMap settings is not there"), strict=True
+        virtual_time.run(play()), ("waits for room", "ConfigMap settings does not exist"), strict=True
     ):
         assert {key: told.get(key) for key in done} == done
         assert ("Deployment", "web-blue") in told.keys() - done.keys()

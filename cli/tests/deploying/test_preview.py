@@ -49,6 +49,6 @@ def test_without_a_cluster_what_it_would_find_there_is_taken_for_granted() -> No
 def test_a_config_map_that_is_missing_on_the_cluster_is_an_obstacle() -> None:
     cluster = Stored()
     cluster.children = []
-    assert "ConfigMap settings is not there" in preview(CONFIGURED, "shop", cluster).obstacle
+    assert "ConfigMap settings does not exist" in preview(CONFIGURED, "shop", cluster).obstacle
     cluster.children = [{"kind": "ConfigMap", "metadata": {"name": "settings", "labels": {}}}]
     assert preview(CONFIGURED, "shop", cluster).obstacle == ""

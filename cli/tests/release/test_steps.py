@@ -14,7 +14,7 @@ from hardenctl.release.steps import is_before_promotion, is_taking_over, row_of
         pytest.param("Cutover", {"takes over"}, id="clients are led on"),
         pytest.param("VerifyAfter", {"takes over"}, id="it serves, and is watched"),
         pytest.param("SwitchBack", {"goes back"}, id="clients are led back"),
-        pytest.param("Undo", {"goes back"}, id="its migration is undone"),
+        pytest.param("Undo", {"goes back"}, id="its migration is being undone"),
         pytest.param("Keep", set(), id="it is over"),
         pytest.param("Tomorrow", {"before the cutover", "can be promoted"}, id="a step of a newer operator"),
         pytest.param("", {"before the cutover", "can be promoted"}, id="nothing that can be read"),

@@ -63,18 +63,18 @@ class Row:
 
 #: By the step. A step that is added needs a row here, its file, and its place in a sequence.
 TABLE: dict[Step, Row] = {
-    Step.PREFLIGHT: Row(doing="waits for what it needs", before_cutover=True, has_pods=False),
+    Step.PREFLIGHT: Row(doing="waits for its requirements", before_cutover=True, has_pods=False),
     Step.QUEUED: Row(
-        doing="waits until fewer releases are at work (maxConcurrentReleases and namespaceShare of the operator's chart)",
+        doing="waits for a free slot (maxConcurrentReleases and namespaceShare of the operator's chart)",
         before_cutover=True,
         has_pods=False,
     ),
     Step.MIGRATE: Row(doing="waits for its migration", before_cutover=True, has_pods=False, holds_slot=True, is_polled=True),
-    Step.PREVIEW: Row(doing="comes up", before_cutover=True, holds_slot=True, is_timed=True, is_growing=True, checks="before"),
+    Step.PREVIEW: Row(doing="starts", before_cutover=True, holds_slot=True, is_timed=True, is_growing=True, checks="before"),
     Step.VERIFY_BEFORE: Row(doing="is being checked", before_cutover=True, holds_slot=True, is_timed=True, is_judged=True, checks="before"),
-    Step.APPROVAL: Row(doing="waits to be promoted", before_cutover=True),
+    Step.APPROVAL: Row(doing="awaits promotion", before_cutover=True),
     Step.SCALE_UP: Row(
-        doing="grows to full size", before_cutover=True, holds_slot=True, is_timed=True, is_growing=True, is_judged=True, is_probed=True
+        doing="scales up to full size", before_cutover=True, holds_slot=True, is_timed=True, is_growing=True, is_judged=True, is_probed=True
     ),
     Step.CUTOVER: Row(doing="takes over", holds_slot=True, is_timed=True, is_polled=True, is_unproven=True, is_probed=True),
     Step.VERIFY_AFTER: Row(
@@ -86,7 +86,7 @@ TABLE: dict[Step, Row] = {
         checks="after",
         is_probed=True,
     ),
-    Step.SWITCH_BACK: Row(doing="is taken back", holds_slot=True, is_polled=True, is_unproven=True, is_going_back=True),
-    Step.UNDO: Row(doing="is over, and its migration is undone", has_pods=False, is_polled=True, is_going_back=True),
+    Step.SWITCH_BACK: Row(doing="is being rolled back", holds_slot=True, is_polled=True, is_unproven=True, is_going_back=True),
+    Step.UNDO: Row(doing="has ended, and its migration is being undone", has_pods=False, is_polled=True, is_going_back=True),
     Step.KEEP: Row(doing="serves; the previous colour is kept for a while"),
 }

@@ -155,7 +155,7 @@ class _Planner:
         """Nothing but a status, where the service is suspended."""
         if not is_suspended(self.svc, self.state):
             return None
-        finding = Diagnosis(Reason.SUSPENDED, "spec.suspend is true: nothing is changed until it is false")
+        finding = Diagnosis(Reason.SUSPENDED, "spec.suspend is true: the operator changes nothing until it is false")
         is_told = self.decision.actions == entries_of(self.before)
         is_first = not is_told and self.observed.keeps_status
         return Plan(status=self._status(finding), is_status_first=is_first, answers=self.answers, requeue_after=self._answer_wait())

@@ -97,8 +97,8 @@ LoadRule = Callable[[Figures, Thresholds], str | None]
 
 def nothing_came_to_an_end(figures: Figures, _: Thresholds) -> str | None:
     if not figures.requests:
-        return "no request was made"
-    return f"none of {figures.requests} requests came to an end" if figures.requests == figures.unfinished else None
+        return "no request was sent"
+    return f"none of {figures.requests} requests was completed" if figures.requests == figures.unfinished else None
 
 
 def it_ran_out_of_something(figures: Figures, _: Thresholds) -> str | None:
@@ -110,13 +110,13 @@ def it_lagged(figures: Figures, limits: Thresholds) -> str | None:
     """By the 99th percentile: what is rarer moves no percentile that has a limit, and on a shared machine it always happens."""
     if figures.lag is None or figures.lag.p99 <= limits.lag_limit:
         return None
-    return f"requests were sent up to {_ms(figures.lag.p99)} late (p99), and may be {_ms(limits.lag_limit)} at most"
+    return f"requests were sent up to {_ms(figures.lag.p99)} late (p99; at most {_ms(limits.lag_limit)} allowed)"
 
 
 def it_was_bound_by_its_cpu(figures: Figures, _: Thresholds) -> str | None:
     if figures.cpu_ratio < MAX_CPU_RATIO:
         return None
-    return f"the generator was busy for {figures.cpu_ratio:.0%} of the time: what it measured is itself"
+    return f"the generator was busy for {figures.cpu_ratio:.0%} of the time: it measured itself"
 
 
 def it_was_shed(figures: Figures, limits: Thresholds) -> str | None:
@@ -140,19 +140,19 @@ def _violations(figures: Figures, limits: Thresholds) -> Iterator[str]:
     if limits.max_error_ratio is not None and not figures.replies:
         yield "no request was answered"
     elif limits.max_error_ratio is not None and errors / ended > limits.max_error_ratio:
-        yield f"{errors} of {ended} requests failed ({errors / ended:.3%}), and at most {limits.max_error_ratio:.3%} may"
+        yield f"{errors} of {ended} requests failed ({errors / ended:.3%}; at most {limits.max_error_ratio:.3%} allowed)"
     for name, limit in limits.latencies:
         if limit is not None:
             yield from _too_slow(name, limit, figures.latency)
     if limits.min_rate is not None and figures.rate < limits.min_rate:
-        yield f"{figures.rate:.1f} replies came per second, and at least {limits.min_rate:g} should"
+        yield f"{figures.rate:.1f} replies came per second (at least {limits.min_rate:g} required)"
 
 
 def _too_slow(name: str, limit: float, latency: Distribution | None) -> Iterator[str]:
     if latency is None:
-        yield f"no reply came, so that the {name} is not known (limit {_ms(limit)})"
+        yield f"no reply came, so the {name} is unknown (limit {_ms(limit)})"
     elif (value := float(getattr(latency, name))) > limit:
-        yield f"the {name} was {_ms(value)}, and may be {_ms(limit)} at most"
+        yield f"the {name} was {_ms(value)} (at most {_ms(limit)} allowed)"
 
 
 def _ms(seconds: float) -> str:

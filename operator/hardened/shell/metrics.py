@@ -25,13 +25,15 @@ class Metrics:
         registry = self.registry
         self.reconcile_seconds = Histogram("hardened_reconcile_seconds", "Seconds of one reconcile.", buckets=_SECONDS, registry=registry)
         self.reconcile_errors = Counter("hardened_reconcile_errors", "Reconciles that failed, by reason.", ["reason"], registry=registry)
-        self.queue_depth = Gauge("hardened_queue_depth", "Services that wait for a reconcile.", registry=registry)
+        self.queue_depth = Gauge("hardened_queue_depth", "Services that wait to be reconciled.", registry=registry)
         self.queue_oldest_seconds = Gauge("hardened_queue_oldest_seconds", "Seconds that the first in line has waited.", registry=registry)
         self.api_requests = Counter(
             "hardened_api_requests", "Calls to the API server; code 0: no reply.", ["verb", "resource", "code"], registry=registry
         )
         self.writes = Counter("hardened_writes", "Writes that the API server took.", ["verb", "resource"], registry=registry)
-        self.repairs = Counter("hardened_repairs", "Children put right that somebody else changed or removed.", ["kind"], registry=registry)
+        self.repairs = Counter(
+            "hardened_repairs", "Children that somebody else changed or removed, and that were repaired.", ["kind"], registry=registry
+        )
         self.unreadable = Gauge(
             "hardened_unreadable_objects", "Objects that cannot be read and are left out; the log names them.", ["kind"], registry=registry
         )

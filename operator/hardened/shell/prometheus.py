@@ -119,11 +119,11 @@ class Prometheus:
         except _Partial as error:
             return Sample(None, f"the answer is incomplete: {error}")
         except _TooLarge:
-            return Sample(None, "the query gave far more than one number: use sum() or max()", is_final=True)
+            return Sample(None, "the query returned far more than one number: use sum() or max()", is_final=True)
         except (OSError, ValueError, KeyError, TypeError) as error:
             # Neither the address nor the answer goes on: both may hold what is secret.
             logger.warning("the query of check %s: %s", query.name, type(error).__name__)
-            return Sample(None, f"Prometheus gave no answer that can be read ({type(error).__name__})")
+            return Sample(None, f"Prometheus gave no readable answer ({type(error).__name__})")
 
 
 def _client(url: str, access: Access) -> PrometheusConnect:
@@ -151,11 +151,11 @@ def _sample(result: Any) -> Sample:
     if isinstance(result, list) and len(result) == 2 and not isinstance(result[0], dict):
         return Sample(float(result[1]))  # a scalar: [time, "value"]
     if not result:
-        return Sample(None, "the query gave no series")
+        return Sample(None, "the query returned no series")
     if "values" in result[0]:
-        return Sample(None, "the query gave a range of values, and should give one: use rate() or max_over_time()", is_final=True)
+        return Sample(None, "the query returned a range of values and must return one: use rate() or max_over_time()", is_final=True)
     if len(result) > 1:
-        return Sample(None, f"the query gave {len(result)} series, and should give one: use sum() or max()", is_final=True)
+        return Sample(None, f"the query returned {len(result)} series and must return one: use sum() or max()", is_final=True)
     return Sample(float(result[0]["value"][1]))
 
 
@@ -167,5 +167,5 @@ def _refused(text: str) -> Sample:
     try:
         said = json.loads(matched[2].removeprefix("b")[1:-1].encode().decode("unicode_escape"))["error"] if matched else ""
     except (ValueError, KeyError, TypeError):
-        said = "the query cannot be answered"
+        said = "Prometheus cannot answer it"
     return Sample(None, f"the query does not work: {str(said)[:300]}", is_final=True)

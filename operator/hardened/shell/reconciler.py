@@ -158,7 +158,7 @@ class Reconciler:
             itself = HARDENED_SERVICE.named({"metadata": {"namespace": one.namespace, "name": one.name, "uid": one.uid}})
             whose = itself if one.kind == HARDENED_SERVICE else body
             if one.uid not in known and whose:
-                self._recorder.record(whose, "Warning", "Unreadable", f"{one}; delete it, or write it anew")
+                self._recorder.record(whose, "Warning", "Unreadable", f"{one}; delete it or recreate it")
         if unread:
             self._unread[key] = frozenset(one.uid for one in unread)
 

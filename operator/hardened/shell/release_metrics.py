@@ -37,14 +37,14 @@ class ReleaseMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.releases = Counter("hardened_releases", "Releases that have ended, by how.", ["result"], registry=registry)
         self.release_seconds = Histogram(
-            "hardened_release_seconds", "Seconds from the begin of a release to its end.", buckets=_RELEASE_SECONDS, registry=registry
+            "hardened_release_seconds", "Seconds from the start of a release to its end.", buckets=_RELEASE_SECONDS, registry=registry
         )
         self.cutover_seconds = Histogram(
             "hardened_cutover_seconds", "Seconds until all endpoints followed a switch.", buckets=_CUTOVER_SECONDS, registry=registry
         )
         self.probe_requests = Counter("hardened_probe_requests", "Requests of zero-loss probes.", ["probe"], registry=registry)
         self.probe_failures = Counter("hardened_probe_failures", "Requests of zero-loss probes that failed.", ["probe"], registry=registry)
-        self.at_work = Gauge("hardened_releases_at_work", "Releases that hold a place among those at work.", registry=registry)
+        self.at_work = Gauge("hardened_releases_at_work", "Releases that hold a slot.", registry=registry)
         self._seen: dict[Key, _Seen] = {}
         self._counted: dict[Key, datetime] = {}  # the begin of the last release that was counted
         self._switching: dict[Key, datetime] = {}  # since when

@@ -122,7 +122,7 @@ class ServiceLook:
         if step.repairs:
             kind, name = key_of(step.manifest)
             self._shared.metrics.repairs.labels(kind).inc()
-            text = f"{kind} {name}: {step.repairs} was changed by somebody else and is set back"
+            text = f"{kind} {name}: somebody else changed {step.repairs}; the operator set it back"
             self._shared.recorder.record(self._body, "Warning", "Repaired", text)
         return observed
 

@@ -45,14 +45,16 @@ def _release(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[St
     old, new = before.get("release") or {}, after.get("release") or {}
     stable = after.get("stable") or {}
     if new and new.get("startedAt") != old.get("startedAt") and new.get("rollback"):
-        yield StatusEvent("Warning", "RollingBack", f"revision {new['revision']} is gone back to, in {new['color']}")
+        yield StatusEvent("Warning", "RollingBack", f"rolling back to revision {new['revision']} ({new['color']})")
     elif new and new.get("startedAt") != old.get("startedAt") and before.get("conditions"):
-        yield StatusEvent("Normal", "ReleaseStarted", f"revision {new['revision']} comes up in {new['color']}")
+        yield StatusEvent("Normal", "ReleaseStarted", f"revision {new['revision']} starts in {new['color']}")
     if new.get("cutoverAt") and new.get("cutoverAt") != old.get("cutoverAt") and not new.get("rollback"):
-        yield StatusEvent("Normal", "SwitchedOver", f"revision {new['revision']} in {new['color']} takes the requests, and is watched")
+        yield StatusEvent("Normal", "SwitchedOver", f"revision {new['revision']} in {new['color']} takes the requests and is watched")
     if new.get("step") == "SwitchBack" != old.get("step"):
-        yield StatusEvent("Warning", "SwitchingBack", f"requests are led away from revision {new['revision']} in {new['color']}")
+        yield StatusEvent("Warning", "SwitchingBack", f"traffic is being switched back from revision {new['revision']} in {new['color']}")
     if stable.get("promotion", 0) > (before.get("stable") or {}).get("promotion", 0) > 0:
         yield StatusEvent(
-            "Normal", "Promoted", f"revision {stable['revision']} in {stable['color']} is stable: what fails from now on goes back to it"
+            "Normal",
+            "Promoted",
+            f"revision {stable['revision']} in {stable['color']} is stable: later releases that fail roll back to it",
         )

@@ -145,7 +145,7 @@ class Writer:
         # The reply is a Scale; the object itself has a new generation, which the status must carry.
         fresh = await self._read(key)
         if fresh["metadata"]["uid"] != body["metadata"]["uid"]:
-            raise LookAgain(f"{key} was made anew")
+            raise LookAgain(f"{key} was recreated")
         return fresh
 
     async def apply_status(self, key: Key, body: Body, status: Body) -> Told:

@@ -29,5 +29,5 @@ async def run_check(check: CheckTask, ask: Request, stop: asyncio.Event) -> Resu
     has_passed = failed <= check.failure_limit
     message = f"{asked - failed} of {asked} requests passed, the slowest took {slowest * 1000:.0f} ms"
     if failed:
-        message = f"{failed} of {asked} requests failed, {check.failure_limit} may: {described(failures)}"
+        message = f"{failed} of {asked} requests failed ({check.failure_limit} allowed): {described(failures)}"
     return Result(check.name, has_passed, message, asked, failed)

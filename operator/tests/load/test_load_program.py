@@ -95,7 +95,7 @@ def test_it_waits_for_the_first_connection_where_it_is_told_to() -> None:
 def test_thresholds_that_are_not_kept() -> None:
     ended = against(reply(status=500), *RUN, "--max-error-ratio", "0.5", "--brief")
     assert (ended.status, ended.report["verdict"]) == (99, "Failed")
-    assert ended.report["reasons"] == ["10 of 10 requests failed (100.000%), and at most 50.000% may"]
+    assert ended.report["reasons"] == ["10 of 10 requests failed (100.000%; at most 50.000% allowed)"]
     assert "slowest" not in ended.report["figures"]
 
 

@@ -44,44 +44,44 @@ def test_what_passes(seen: Figures, limits: Thresholds) -> None:
         pytest.param(
             refused(2),
             Thresholds(max_error_ratio=0.001),
-            "2 of 1000 requests failed (0.200%), and at most 0.100% may",
+            "2 of 1000 requests failed (0.200%; at most 0.100% allowed)",
             id="too many errors",
         ),
         pytest.param(refused(1000), Thresholds(max_error_ratio=1), "no request was answered", id="none was answered"),
         pytest.param(
             figures(shed=10),
             Thresholds(max_error_ratio=0),
-            "10 of 1000 requests failed (1.000%), and at most 0.000% may",
+            "10 of 1000 requests failed (1.000%; at most 0.000% allowed)",
             id="few were shed",
         ),
         pytest.param(
             figures(unfinished=900, failed=1, stopped=Stop.ASKED),
             Thresholds(max_error_ratio=0.005),
-            "1 of 100 requests failed (1.000%), and at most 0.500% may",
+            "1 of 100 requests failed (1.000%; at most 0.500% allowed)",
             id="what did not end is not counted",
         ),
         pytest.param(
             figures(latency=distribution(mean=0.2)),
             Thresholds(max_mean=0.1),
-            "the mean was 200.0 ms, and may be 100.0 ms at most",
+            "the mean was 200.0 ms (at most 100.0 ms allowed)",
             id="mean",
         ),
         pytest.param(
-            figures(latency=distribution(p50=0.2)), Thresholds(max_p50=0.1), "the p50 was 200.0 ms, and may be 100.0 ms at most", id="p50"
+            figures(latency=distribution(p50=0.2)), Thresholds(max_p50=0.1), "the p50 was 200.0 ms (at most 100.0 ms allowed)", id="p50"
         ),
         pytest.param(
-            figures(latency=distribution(p95=0.2)), Thresholds(max_p95=0.1), "the p95 was 200.0 ms, and may be 100.0 ms at most", id="p95"
+            figures(latency=distribution(p95=0.2)), Thresholds(max_p95=0.1), "the p95 was 200.0 ms (at most 100.0 ms allowed)", id="p95"
         ),
         pytest.param(
-            figures(latency=distribution(p99=0.2)), Thresholds(max_p99=0.1), "the p99 was 200.0 ms, and may be 100.0 ms at most", id="p99"
+            figures(latency=distribution(p99=0.2)), Thresholds(max_p99=0.1), "the p99 was 200.0 ms (at most 100.0 ms allowed)", id="p99"
         ),
         pytest.param(
             figures(latency=None),
             Thresholds(max_p95=0.1),
-            "no reply came, so that the p95 is not known (limit 100.0 ms)",
+            "no reply came, so the p95 is unknown (limit 100.0 ms)",
             id="no reply at all",
         ),
-        pytest.param(figures(), Thresholds(min_rate=101), "100.0 replies came per second, and at least 101 should", id="too few replies"),
+        pytest.param(figures(), Thresholds(min_rate=101), "100.0 replies came per second (at least 101 required)", id="too few replies"),
         pytest.param(
             figures(stopped=Stop.BURST, seconds=2.0),
             Thresholds(),
@@ -91,7 +91,7 @@ def test_what_passes(seen: Figures, limits: Thresholds) -> None:
         pytest.param(
             replace(refused(500), stopped=Stop.TERMINATED),
             Thresholds(max_error_ratio=0),
-            "500 of 1000 requests failed (50.000%), and at most 0.000% may",
+            "500 of 1000 requests failed (50.000%; at most 0.000% allowed)",
             id="violated before a signal came",
         ),
     ],
@@ -110,13 +110,13 @@ def test_each_violation_has_its_sentence() -> None:
 @pytest.mark.parametrize(
     ("seen", "limits", "says"),
     [
-        pytest.param(figures(requests=0, latency=None), Thresholds(), "no request was made", id="nothing was sent"),
-        pytest.param(figures(requests=5, unfinished=5), Thresholds(), "none of 5 requests came to an end", id="nothing came to an end"),
+        pytest.param(figures(requests=0, latency=None), Thresholds(), "no request was sent", id="nothing was sent"),
+        pytest.param(figures(requests=5, unfinished=5), Thresholds(), "none of 5 requests was completed", id="nothing came to an end"),
         pytest.param(figures(failures={Failure.LOCAL: 1}), Thresholds(), "1 requests could not be sent", id="no more ports"),
         pytest.param(
             figures(lag=distribution(0.0101)),
             Thresholds(max_p95=0.1),
-            "sent up to 10.1 ms late (p99), and may be 10.0 ms at most",
+            "sent up to 10.1 ms late (p99; at most 10.0 ms allowed)",
             id="lag",
         ),
         pytest.param(figures(lag=distribution(1.1)), Thresholds(max_error_ratio=0), "may be 1000.0 ms at most", id="lag without a limit"),

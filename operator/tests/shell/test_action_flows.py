@@ -146,7 +146,7 @@ def test_an_action_that_is_kept_in_git_runs_once_and_goes_after_its_time() -> No
     assert phases[-1] == "Healthy", "the same name again"
     (again,) = world.server.all(HARDENED_SERVICE_ACTION)
     assert again["status"]["phase"] == "Refused"
-    assert "never runs again" in again["status"]["message"]
+    assert "no action runs twice" in again["status"]["message"]
     assert serving(world) == "web:3"
 
 

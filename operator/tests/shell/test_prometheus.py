@@ -48,7 +48,7 @@ def series(value: str) -> dict[str, Any]:
         pytest.param(answer([series("0.25")]), Sample(0.25), id="one series"),
         pytest.param(answer([1767323045.0, "7"]), Sample(7.0), id="a scalar"),
         pytest.param(answer([series("+Inf")]), Sample(float("inf")), id="infinite"),
-        pytest.param(answer([]), Sample(None, "the query gave no series"), id="no series"),
+        pytest.param(answer([]), Sample(None, "the query returned no series"), id="no series"),
     ],
 )
 def test_a_query_gives_one_number_or_none(answered: bytes, sample: Sample) -> None:
@@ -67,12 +67,12 @@ def test_not_a_number_is_what_it_says() -> None:
         pytest.param(answer([series("1")], warnings=["one store is gone"]), "incomplete: one store is gone", False, id="partial"),
         pytest.param(reply(400, {"status": "error", "error": "parse error: unexpected"}), "parse error: unexpected", True, id="no PromQL"),
         pytest.param(reply(503, {"status": "error", "error": "x"}), "answered 503", False, id="unavailable"),
-        pytest.param(reply(200, {"data": 1}), "that can be read", False, id="no result"),
-        pytest.param(reply(200, [1]), "that can be read", False, id="no object"),
+        pytest.param(reply(200, {"data": 1}), "readable answer", False, id="no result"),
+        pytest.param(reply(200, [1]), "readable answer", False, id="no object"),
         pytest.param(
-            b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n", "that can be read", False, id="a redirect"
+            b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n", "readable answer", False, id="a redirect"
         ),
-        pytest.param(b"nonsense", "that can be read", False, id="no HTTP"),
+        pytest.param(b"nonsense", "readable answer", False, id="no HTTP"),
     ],
 )
 def test_what_is_no_number_is_no_data(answered: bytes, says: str, is_final: bool) -> None:

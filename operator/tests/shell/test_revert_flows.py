@@ -134,7 +134,7 @@ def test_the_flows_end_as_they_say() -> None:
     approval = [found["release"] for found in clean("autoPromoteAfter is removed, and added").states]
     assert approval == [None, "Approval", "Approval", None]
     drain = clean("drained under live traffic")
-    assert all(found["pin"] is None for found in drain.states), "it is released anew, and was never rejected"
+    assert all(found["pin"] is None for found in drain.states), "it is released again, and was never rejected"
     assert len([w for w in drain.writes if (w.kind, w.name) == (SERVICE, "web")]) == 2, "traffic goes back, and on again"
 
 

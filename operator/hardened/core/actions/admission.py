@@ -162,7 +162,7 @@ def judged(
 def _overtaken(entry: LogEntry, now: datetime) -> LogEntry:
     """What a rollback takes the place of: it rejects what a retry forgives."""
     is_retry = entry.action == "Retry" and entry.phase == "Running"
-    return entry.ended("Failed", "a rollback took its place: retry once that is over", now) if is_retry else entry
+    return entry.ended("Failed", "a rollback superseded it: retry after the rollback", now) if is_retry else entry
 
 
 def pending_rollback(entries: Iterable[LogEntry]) -> RollbackRequest | None:
@@ -198,15 +198,15 @@ def _settled(entry: LogEntry, state: ReleaseState | None, seen: Input, marked: C
     is_quiet = state is None or state.step in (Step.KEEP, Step.UNDO) or is_back
     match entry.action:
         case "Retry" if entry.key not in marked:
-            return entry.ended("Succeeded", f"revision {entry.revision} is released anew", now)
+            return entry.ended("Succeeded", f"revision {entry.revision} is released again", now)
         case "Rollback" if failed:
             return entry.ended("Failed", f"revision {entry.revision} does not serve: {failed}", now)
         case "Rollback" if is_quiet and stable == entry.revision:
             return entry.ended("Succeeded", f"revision {entry.revision} serves again; {entry.left} is rejected until it is retried", now)
         case "Abort" if state and state.target.revision == entry.revision and state.step is Step.KEEP:
-            return entry.ended("Failed", f"revision {entry.revision} was promoted before: roll back instead", now)
+            return entry.ended("Failed", f"revision {entry.revision} was promoted first: roll back instead", now)
         case "Abort" if is_quiet or (state and state.target.revision != entry.revision):
-            return entry.ended("Succeeded", f"the release of revision {entry.revision} is over", now)
+            return entry.ended("Succeeded", f"the release of revision {entry.revision} has ended", now)
         case _:
             return entry
 
@@ -241,11 +241,11 @@ def _running(entries: Iterable[LogEntry], action: str) -> LogEntry | None:
 
 def _ruled(action: HardenedServiceAction, context: AdmissionContext, under_way: str, now: datetime) -> _Ruled:
     if action.created_at is not None and now - action.created_at > MOST_AGE:
-        return _Refused("it was more than 5 minutes old when it was first seen: make it anew if it still holds")
+        return _Refused("it was more than 5 minutes old when the operator first saw it: create it again if you still want it")
     if context.obstacle:
         return _Refused(context.obstacle)
     if context.seen.is_held and action.spec.action not in _ORDER:
-        return _Refused("the spec cannot be used as it is, and nothing new is released until it is put right: see the Ready condition")
+        return _Refused("the spec cannot be used, and nothing new is released until it is fixed: see the Ready condition")
     if under_way == "Rollback" and action.spec.action != "Abort":
         return _Refused("a rollback is under way: wait for its end, or abort it before its cutover")
     ruled = _VERBS[action.spec.action](action.spec.revision or "", context, now)
@@ -253,38 +253,38 @@ def _ruled(action: HardenedServiceAction, context: AdmissionContext, under_way: 
         crossed = context.crosses(ruled.revision)
         if crossed:
             return _Refused(
-                f"the migration of revision {crossed} ran since revision {ruled.revision} was promoted, and is not undone by a rollback: "
-                f"where {ruled.revision} can work with what it left, ask with acrossMigration"
+                f"the migration of revision {crossed} has run since revision {ruled.revision} was promoted, and a rollback does not undo "
+                f"it: if revision {ruled.revision} works with the migrated data, set acrossMigration"
             )
     return ruled
 
 
 def _rollback(revision: str, s: AdmissionContext, _: datetime) -> _Ruled:
     if s.seen.replicas == 0:
-        return _Refused("0 replicas are wanted: nothing serves, and nothing can be gone back to")
+        return _Refused("the spec asks for 0 replicas: nothing serves, so there is nothing to roll back")
     possible = [t for t in s.targets() if t.revision != s.serving]
-    choice = f"possible are {', '.join(t.revision for t in possible)}" if possible else "there is none to go back to"
+    choice = f"possible targets are {', '.join(t.revision for t in possible)}" if possible else "there is none to roll back to"
     if revision == s.serving != "":
         is_early = s.is_before_cutover
-        return _Refused(f"revision {revision} serves already; {'Abort ends the release; ' if is_early else ''}{choice}")
+        return _Refused(f"revision {revision} already serves; {'Abort ends the release; ' if is_early else ''}{choice}")
     if s.step is Step.SWITCH_BACK and s.seen.stable and revision in ("", s.seen.stable.revision):
-        return _Refused(f"traffic is being led back to revision {s.seen.stable.revision} already")
+        return _Refused(f"traffic is already being switched back to revision {s.seen.stable.revision}")
     if revision and revision not in {t.revision for t in possible}:
-        return _Refused(f"revision {revision} was never promoted, is not kept any more, or is rejected: {choice}")
+        return _Refused(f"revision {revision} was never promoted, is no longer kept, or is rejected: {choice}")
     if not possible:
-        return _Refused(f"no other revision is kept that was promoted and is not rejected: {choice}; Retry releases a rejected one again")
+        return _Refused(f"no other revision is kept that was promoted and not rejected: {choice}; Retry releases a rejected one again")
     to = revision or possible[0].revision
-    return _Begun(f"going back to revision {to}", to, s.key(s.serving), s.serving)
+    return _Begun(f"rolling back to revision {to}", to, s.key(s.serving), s.serving)
 
 
 def _promote(revision: str, s: AdmissionContext, _: datetime) -> _Ruled:
     state = s.state
     if state is None or state.is_rollback or not s.is_before_cutover or not s.seen.policy.is_manual:
-        return _Refused("no release waits to be promoted")
+        return _Refused("no release awaits promotion")
     if state.target.revision != revision:
-        return _Refused(f"revision {state.target.revision} is the one to be promoted, not {revision}: see what changed")
+        return _Refused(f"the revision to promote is {state.target.revision}, not {revision}: check what changed")
     if state.is_approved or s.step is Step.SCALE_UP:
-        return _Refused(f"revision {revision} is promoted already")
+        return _Refused(f"revision {revision} is already promoted")
     then = "" if s.step is Step.APPROVAL else " once its checks have passed"
     return _Done(
         f"revision {revision} takes over{then}{', when it is resumed' if state.paused_at else ''}", replace(state, is_approved=True)
@@ -294,34 +294,32 @@ def _promote(revision: str, s: AdmissionContext, _: datetime) -> _Ruled:
 def _abort(revision: str, s: AdmissionContext, _: datetime) -> _Ruled:
     state = s.state
     if state is None or s.step in (Step.KEEP, Step.SWITCH_BACK, Step.UNDO):
-        return _Refused("no release is at work" if s.step is not Step.KEEP else "the release was promoted: roll back instead")
+        return _Refused("no release is in progress" if s.step is not Step.KEEP else "the release was promoted: roll back instead")
     if state.target.revision != revision:
         return _Refused(f"revision {state.target.revision} is being released, not {revision}")
     if state.is_rollback and not s.is_before_cutover:
         return _Refused("the rollback is in its cutover: it ends within its deadline")
-    return _Begun(f"the release of revision {revision} is ended", revision, state.key)
+    return _Begun(f"aborting the release of revision {revision}", revision, state.key)
 
 
 def _retry(revision: str, s: AdmissionContext, _: datetime) -> _Ruled:
     if s.seen.wanted != revision:
-        return _Refused(f"the spec asks for revision {s.seen.wanted}, not for {revision}")
+        return _Refused(f"the spec asks for revision {s.seen.wanted}, not {revision}")
     if s.seen.key not in s.seen.rejected:
         return _Refused(f"revision {revision} is not rejected")
-    return _Begun(f"revision {revision} is released anew", revision, s.seen.key)
+    return _Begun(f"revision {revision} is released again", revision, s.seen.key)
 
 
 def _pause(revision: str, s: AdmissionContext, now: datetime) -> _Ruled:
     state = s.state
     if state is None or s.step is Step.KEEP:
-        return _Refused("no release is at work")
+        return _Refused("no release is in progress")
     if not s.is_before_cutover or state.is_rollback:
-        return _Refused(
-            f"a release cannot be paused in {s.step}: it has to come to an end" if not state.is_rollback else "a rollback is under way"
-        )
+        return _Refused(f"a release cannot be paused in {s.step}: it has to finish" if not state.is_rollback else "a rollback is under way")
     if revision not in ("", state.target.revision):
         return _Refused(f"revision {state.target.revision} is being released, not {revision}")
     if state.paused_at:
-        return _Refused("the release is paused already")
+        return _Refused("the release is already paused")
     return _Done(f"the release of revision {state.target.revision} is paused in {s.step}", paused(state, now))
 
 
@@ -331,7 +329,7 @@ def _resume(revision: str, s: AdmissionContext, now: datetime) -> _Ruled:
         return _Refused("no release is paused")
     if revision not in ("", state.target.revision):
         return _Refused(f"the release of revision {state.target.revision} is paused, not {revision}")
-    return _Done(f"the release of revision {state.target.revision} goes on in {s.step}", resumed(state, now))
+    return _Done(f"the release of revision {state.target.revision} continues in {s.step}", resumed(state, now))
 
 
 _VERBS: Mapping[str, Callable[[str, AdmissionContext, datetime], _Ruled]] = {

@@ -24,7 +24,7 @@ MOST_WAITING = LIMIT
 MOST_TOLD = 100
 #: How many are answered in one look.
 MOST_ANSWERS = 100
-_CROWDED = f"{MOST_WAITING} actions of this service wait already: make it again once they are answered, or delete some of them"
+_CROWDED = f"{MOST_WAITING} actions of this service are already waiting: create it again once they are answered, or delete some of them"
 _URGENT = ("Rollback", "Abort")
 
 
@@ -118,7 +118,7 @@ def _status(body: Mapping[str, Any], entries: Sequence[LogEntry], now: datetime)
             return _refused(str(error)[:4096], now)
         return None
     if entry.uid != meta["uid"]:
-        return _refused("an action of this name was there before, and an action never runs again: give it another name", now)
+        return _refused("an action of this name existed before, and no action runs twice: use another name", now)
     result = without_none(revision=entry.revision or None, left=entry.left or None)
     return without_none(
         phase=entry.phase,

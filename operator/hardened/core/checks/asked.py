@@ -26,7 +26,7 @@ _TIMES = ("waitSeconds", "durationSeconds")
 
 
 def strangeness(asked: Manifest, live: Mapping[str, Any], made: Made | None) -> str:
-    """Why a live pod is not the one that was asked for, as in `its command is not as it was asked for`; "" where it is.
+    """Why a live pod is not the one that was asked for, as in `its command differs from what the operator asked for`; "" where it is.
 
     asked: as it would be made now; made: what is known of the one that was made, None where nobody knows. Of a pod that is known only what
     can be changed of it is compared: what an admission webhook has made of it stands.
@@ -46,7 +46,7 @@ def purpose_strangeness(asked: Manifest, live: Mapping[str, Any], made: Made | N
     others += [name for name in ("command", "args") if (wanted.get(name) or None) != (own.get(name) or None)]
     account = (live.get("spec") or {}).get("serviceAccountName", _DEFAULTS["serviceAccountName"])
     others += ["serviceAccountName"] if account != asked["spec"].get("serviceAccountName", _DEFAULTS["serviceAccountName"]) else []
-    return f"its {others[0]} is not as it was asked for" if others else ""
+    return f"its {others[0]} differs from what the operator asked for" if others else ""
 
 
 def _may_be_image(asked: str, live: str) -> bool:
@@ -59,7 +59,7 @@ def _may_be_image(asked: str, live: str) -> bool:
 def _strange(asked: Manifest, live: Mapping[str, Any], made: Made | None) -> Iterator[str]:
     pod, own = live.get("spec") or {}, own_container(live)
     if pod.get("ephemeralContainers"):
-        yield "somebody has added an ephemeral container"
+        yield "somebody added an ephemeral container"
     yield from _strange_to(asked, pod, own) if made is None else _replaced(live, own, made)
 
 
@@ -76,13 +76,13 @@ def _strange_to(asked: Manifest, pod: Manifest, own: Manifest) -> Iterator[str]:
     wanted = asked["spec"]
     for name in sorted({*pod, *wanted} - _FREE - {"ephemeralContainers"}):
         if not _is_harmless(name, pod.get(name)) and pod.get(name) != wanted.get(name, _DEFAULTS.get(name)):
-            yield f"its {name} is not as it was asked for"
+            yield f"its {name} differs from what the operator asked for"
     for name in ("securityContext", "volumes"):
         if wanted.get(name) and difference({name: wanted[name]}, {name: pod.get(name)}):
-            yield f"its {name} is not as it was asked for"
+            yield f"its {name} differs from what the operator asked for"
     for name, ours, theirs in _of_container(own_container(asked), own):
         if ours != theirs:
-            yield f"its container's {name} is not as it was asked for"
+            yield f"its container's {name} differs from what the operator asked for"
 
 
 def _is_harmless(name: str, value: Any) -> bool:

@@ -73,7 +73,7 @@ def _counted(before: CheckOutcome, check: PrometheusCheck, sample: Sample, now: 
     if sample.is_final:
         return replace(asked, has_passed=False, requests=before.requests + 1, failed=check.failure_limit + 1, message=sample.problem)
     if sample.value is None or math.isnan(sample.value):
-        problem = sample.problem or "the query gave no number"
+        problem = sample.problem or "the query returned no number"
         is_failure = check.on_no_data == "Fail"
         return _with(asked, check, problem, is_failure) if is_failure else replace(asked, message=f"no data: {problem}")
     is_low = check.min is not None and sample.value < check.min

@@ -31,7 +31,7 @@ class CheckResults:
     """Of its checks and its probe, as far as they have ended."""
 
 
-#: Where no release is at work.
+#: Where no release is in progress.
 NOTHING_HEARD = CheckResults((Verdict.UNKNOWN, ""), (Verdict.UNKNOWN, ""), ())
 
 
@@ -49,7 +49,7 @@ def check_results(facts: Facts, state: ReleaseState | None, wanted: Sequence[Che
         and is_wanted
         and not all(check.prometheus for check in (*(spec.before_cutover or ()), *(spec.after_cutover.checks or ())))
     )
-    nobody = (Verdict.UNKNOWN, "the operator's settings name no image for verifiers: set verifier.image") if needs_image else None
+    nobody = (Verdict.UNKNOWN, "the operator's settings name no image for check pods: set verifier.image") if needs_image else None
     measured = queries.verdicts(facts.svc, state)
     asked = [said for (verifier, _), said in zip(reports, verdicts, strict=True) if not verifier.is_probe]
     before, after = [*asked, *measured], [_health(facts, state), *verdicts, *measured]
@@ -82,9 +82,9 @@ def removal_results(facts: Facts, wanted: Sequence[CheckPod]) -> Results | None:
 def _report(facts: Facts, verifier: CheckPod) -> Results:
     live = facts.observed.children.get(verifier.key)
     if live is None:
-        return Pending("the verifier pod is not there yet")
+        return Pending("the check pod does not exist yet")
     if why := strangeness(verifier.manifest, live, facts.observed.made.get(verifier.key)):
-        return NoData(f"pod {verifier.key.name} is not the one that was asked for: {why}")
+        return NoData(f"pod {verifier.key.name} is not the one that the operator asked for: {why}")
     said = verifier.reads(facts.svc, live)
     if not isinstance(said, Reported):
         return said
@@ -95,7 +95,7 @@ def _report(facts: Facts, verifier: CheckPod) -> Results:
 
 def _health(facts: Facts, state: ReleaseState) -> tuple[Verdict, str]:
     if state.cutover_at is None or facts.pods is None:
-        return Verdict.UNKNOWN, "the pods of the new revision were not seen"
+        return Verdict.UNKNOWN, "the pods of the new revision could not be listed"
     # The kubelet's times are whole seconds.
     since = state.cutover_at.replace(microsecond=0)
     return health(facts.pods_at(state.target), 0, facts.svc.spec.verify.after_cutover.max_restarts, since)

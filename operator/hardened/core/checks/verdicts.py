@@ -42,7 +42,7 @@ class CheckResult:
 class Pending:
     """The verifier has not ended."""
 
-    message: str = "the verifier pod has not ended yet"
+    message: str = "the check pod has not ended yet"
     """What it waits for."""
     is_final: bool = False
     """Which will not come, unless somebody changes something."""
@@ -79,7 +79,7 @@ def _results(svc: HardenedService, pod: Mapping[str, Any], ended: Mapping[str, A
     if not isinstance(ended, Mapping):
         return ended
     found = read(str(ended.get("message") or ""))
-    return found or NoData(f"verifier pod {pod['metadata']['name']} left no report that can be read")
+    return found or NoData(f"check pod {pod['metadata']['name']} left no readable report")
 
 
 def probe_result(svc: HardenedService, pod: Mapping[str, Any]) -> Results:
@@ -89,7 +89,7 @@ def probe_result(svc: HardenedService, pod: Mapping[str, Any]) -> Results:
     """
     found = _results(svc, pod, _ended(svc, pod, is_whole=True))
     is_empty = isinstance(found, Reported) and not found.results
-    return NoData(f"verifier pod {pod['metadata']['name']} has made no request") if is_empty else found
+    return NoData(f"check pod {pod['metadata']['name']} has sent no request") if is_empty else found
 
 
 def _ended(
@@ -98,20 +98,20 @@ def _ended(
     """How the pod's own container ended by itself; else why nothing is known. is_whole: what it says is worth nothing if it was told to."""
     name, status = pod["metadata"]["name"], pod.get("status") or {}
     if owner_of(pod, svc.name, svc.uid) is not Ownership.OURS:
-        return NoData(f"pod {name} is not the operator's; delete it")
+        return NoData(f"pod {name} does not belong to the operator; delete it")
     ended = own_state(pod).get("terminated")
     # The deadline is also how a verifier is told that it has asked for long enough: what it reports then is what it has. What it says of a
     # check is certain, whoever told it to end; how a command ends then is not, nor what a probe would have seen.
     why = interruption(pod)
     if why and (ended is None or takes_failures or is_whole or not is_deleting(pod) or _is_disrupted(pod)):
         is_leaving = is_deleting(pod) and not ended and not _is_disrupted(pod)
-        said = "ended without a word" if is_leaving else "was lost"
-        return NoData(f"verifier pod {name} {said} ({why})")
+        said = "ended without a report" if is_leaving else "was lost"
+        return NoData(f"check pod {name} {said} ({why})")
     if ended is None:
         is_over = status.get("phase") in ("Succeeded", "Failed", "Unknown") or is_deleting(pod)
-        return NoData(f"verifier pod {name} ended without a word") if is_over else _pending(pod)
+        return NoData(f"check pod {name} ended without a report") if is_over else _pending(pod)
     if ended.get("exitCode") != 0 and not takes_failures:
-        return NoData(f"verifier pod {name} ended with exit code {ended.get('exitCode', '?')} ({ended.get('reason', 'Error')})")
+        return NoData(f"check pod {name} ended with exit code {ended.get('exitCode', '?')} ({ended.get('reason', 'Error')})")
     return dict(ended)
 
 
@@ -129,12 +129,12 @@ def load_result(svc: HardenedService, pod: Mapping[str, Any], name: str) -> Resu
         word, reasons, figures = report["verdict"], [str(reason) for reason in report["reasons"]], report["figures"]
         requests, failed = (_count(figures["requests"]), _count(figures["failed"])) if figures else (0, 0)
     except (ValueError, TypeError, KeyError, RecursionError):
-        return NoData(f"load pod {pod['metadata']['name']} left no report that can be read: {exited}")
+        return NoData(f"load pod {pod['metadata']['name']} left no readable report: {exited}")
     message = _printable("; ".join(reasons))
     if word == "Passed" and ended.get("exitCode") != 0:
-        return NoData(f"the load proves nothing: it says that it passed, and ended with {exited}")
+        return NoData(f"the load check proves nothing: it reported a pass, but ended with {exited}")
     if word not in ("Passed", "Failed") or not requests:
-        return NoData(f"the load proves nothing: {message or 'no request was made'}")
+        return NoData(f"the load check proves nothing: {message or 'no request was sent'}")
     return Reported((CheckResult(name, word == "Passed", message or f"{requests} requests", requests, failed),))
 
 
@@ -163,7 +163,7 @@ def once_result(svc: HardenedService, pod: Mapping[str, Any], now: datetime) -> 
     """How a pod ended that is not made again: what is not known to have ended well has failed. Until it has ended, nothing is known."""
     phase, name = (pod.get("status") or {}).get("phase"), pod["metadata"]["name"]
     if is_over(pod) and (why := interruption(pod)):
-        return Verdict.FAILED, f"pod {name} was lost ({why}), and nobody knows how far it came"
+        return Verdict.FAILED, f"pod {name} was lost ({why}), and it is unknown how far it came"
     if phase == "Succeeded":
         return Verdict.PASSED, ""
     if is_over(pod):
@@ -193,8 +193,8 @@ def _too_late(pod: Mapping[str, Any]) -> str:
         return "ran longer than its deadline"
     if found and not found.get("imageID"):
         image = own_container(pod).get("image", "")
-        return f"did not begin by its deadline: image {image} was not pulled; check its name, and imagePullSecrets"
-    return f"did not begin by its deadline: kubectl describe pod {pod['metadata']['name']}"
+        return f"did not start by its deadline: image {image} was not pulled; check its name and imagePullSecrets"
+    return f"did not start by its deadline: see kubectl describe pod {pod['metadata']['name']}"
 
 
 def read(message: str) -> Reported | None:
@@ -219,7 +219,7 @@ def verdict(results: Results, expected: Sequence[str]) -> tuple[Verdict, str]:
         return Verdict.FAILED, f"check {failed.name} failed: {failed.message}"
     missing = [name for name, result in found.items() if result is None]
     if missing:
-        return Verdict.UNKNOWN, f"nothing is known of {', '.join(missing)}"
+        return Verdict.UNKNOWN, f"there is no result for {', '.join(missing)}"
     return Verdict.PASSED, f"{len(found)} checks passed"
 
 
@@ -234,7 +234,7 @@ def health(pods: Iterable[Manifest], least: int, max_restarts: int, since: datet
     ends = [(sum(_ends(container, since) for container in _containers(pod)), diagnosis.logs_command(pod)) for pod in staying]
     total = sum(count for count, _ in ends)
     if total > max_restarts:
-        return Verdict.FAILED, f"containers ended {total} times, {max_restarts} may be; see {max(ends)[1]} --previous"
+        return Verdict.FAILED, f"containers ended {total} times ({max_restarts} allowed); see {max(ends)[1]} --previous"
     ready = sum(_has_condition(pod, "Ready") for pod in staying)
     if ready < least:
         return Verdict.UNKNOWN, f"{ready} of {least} pods are ready"

@@ -73,13 +73,13 @@ class Policy:
 
 def _baseline(spec: HardenedServiceSpec) -> Iterator[FieldError]:
     if spec.security.profile == "baseline":
-        text = "the operator's settings allow restricted alone: leave it out, or have allowBaseline set to true in the operator's chart"
+        text = "the operator's settings allow only restricted: leave it out, or have allowBaseline set to true in the operator's chart"
         yield FieldError("spec.security.profile", text)
 
 
 def _queries(spec: HardenedServiceSpec) -> Iterator[FieldError]:
     text = (
-        "the operator looks after more than one namespace, and a query could ask for the figures of any; ask the platform team to set "
+        "the operator watches more than one namespace, and a query could read the figures of any; ask the platform team to set "
         "prometheus.shared if teams may see each other's, or use an http, grpc, tcp, load or job check"
     )
     lists = {"beforeCutover": spec.verify.before_cutover, "afterCutover.checks": spec.verify.after_cutover.checks}

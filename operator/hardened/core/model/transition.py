@@ -12,7 +12,7 @@ class Transition:
     """What follows. What is to be marked is marked before the state is written, so that a lost status can be made again."""
 
     state: ReleaseState | None
-    """None where no release is at work."""
+    """None where no release is in progress."""
     promotes: str = ""
     """The revision to mark as promoted."""
     rejects: Rejection | None = None

@@ -53,6 +53,6 @@ def _of_volume(volume: Manifest) -> Iterator[Reference]:
 def _problem(wanted: Reference, live: Mapping[str, Any] | None) -> str:
     name, key, is_text = wanted
     if live is None:
-        return f"ConfigMap {name} is not there: make it in this namespace, {_REMEDY}"
+        return f"ConfigMap {name} does not exist: create it in this namespace, {_REMEDY}"
     keys = {*(live.get("data") or ()), *(() if is_text else live.get("binaryData") or ())}
     return f"ConfigMap {name} has no key {key}: add it, {_REMEDY}" if key and key not in keys else ""

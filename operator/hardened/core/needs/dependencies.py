@@ -82,9 +82,9 @@ def waits_for(facts: Facts, pods: list[CheckPod], kit: Kit) -> str:
     found = [_lacks(facts, name) for name in unavailable(facts)]
     addresses = _addresses(facts)
     if addresses and not kit.image:
-        found.append("the operator's settings name no image for verifiers, which connect to addresses: set verifier.image")
+        found.append("the operator's settings name no image for check pods, which connect to addresses: set verifier.image")
     elif addresses and not any(isinstance(_said(facts, pod), Reported) for pod in pods):
-        found.append(f"no connection could be made yet to {'one of ' if addresses[1:] else ''}{', '.join(addresses)}")
+        found.append(f"no connection could be made so far to {'one of ' if addresses[1:] else ''}{', '.join(addresses)}")
     return "; ".join(found)
 
 
@@ -123,7 +123,7 @@ def _connected(svc: HardenedService, pod: Manifest) -> Results:
     """A report that everything can be connected to. Any other one is none: it is asked again."""
     found = results_of(svc, pod)
     is_all = isinstance(found, Reported) and all(result.has_passed for result in found.results)
-    return found if is_all or not isinstance(found, Reported) else NoData("not everything can be connected to")
+    return found if is_all or not isinstance(found, Reported) else NoData("not all addresses accept a connection")
 
 
 def _said(facts: Facts, pod: CheckPod) -> Results | None:

@@ -99,7 +99,7 @@ def _shortages(quota: Manifest, growth: Growth) -> Iterator[str]:
             continue
         if needed - held > left:
             said = f"ResourceQuota {quota['metadata']['name']} has {quantity(left)} {resource} left"
-            yield f"{said}, and the release needs {quantity(needed - held)}{', with the pods of its checks' if needed > alone else ''}"
+            yield f"{said}, and the release needs {quantity(needed - held)}{', check pods included' if needed > alone else ''}"
 
 
 def _counted(quota: Manifest, pod: Manifest | None) -> Quantities:

@@ -31,8 +31,8 @@ def taken(facts: Facts) -> Diagnosis | None:
         return None
     name, other = found
     base = min(facts.svc.name, other, key=len)
-    text = f"HardenedService {other} wants Service {name} too, through which revisions of {base} are previewed"
-    return Diagnosis(Reason.NAME_TAKEN, f"{text}: delete one of the two, and create it under another name", is_final=True)
+    text = f"HardenedService {other} also needs Service {name}, which previews revisions of {base}"
+    return Diagnosis(Reason.NAME_TAKEN, f"{text}: delete one of the two and create it under another name", is_final=True)
 
 
 def fixed(facts: Facts) -> Diagnosis | None:
@@ -41,10 +41,11 @@ def fixed(facts: Facts) -> Diagnosis | None:
     if live is None or not facts.asked.spec.ports or not is_otherwise(facts.asked, live):
         return None
     kind = "Headless" if is_headless(live) else live["spec"].get("type", "ClusterIP")
-    said = f"Service {name} is {'' if is_headless(live) else 'not '}headless, and the API server never changes that of a Service"
+    said = f"Service {name} is {'' if is_headless(live) else 'not '}headless, which the API server never changes"
     held = "; until then no other revision is released" if _needs_another(facts) else ""
     command = f"kubectl delete service {name} -n {facts.svc.namespace}"
-    remedy = f"set spec.service.type back to {kind}, or: {command}; it is made anew as the spec says, and has no clients meanwhile"
+    again = "the operator then creates it again as in the spec, and clients cannot reach it meanwhile"
+    remedy = f"set spec.service.type back to {kind}, or run: {command}; {again}"
     return Diagnosis(Reason.SERVICE_FIXED, f"{said}: {remedy}{held}", is_final=True)
 
 

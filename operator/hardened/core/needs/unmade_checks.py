@@ -38,7 +38,7 @@ def unable(facts: Facts, state: ReleaseState | None, kit: Kit) -> Diagnosis | No
     is_wanted = state is None or facts.wanted.name == state.target.revision
     if kit.image or not is_wanted or all(check.prometheus for check in asked):
         return None
-    return Diagnosis(Reason.NO_DATA, "the operator's settings name no image for the pods of its checks: set verifier.image")
+    return Diagnosis(Reason.NO_DATA, "the operator's settings name no image for its check pods: set verifier.image")
 
 
 def lacks(facts: Facts, state: ReleaseState | None, pods: Iterable[CheckPod]) -> bool:
@@ -92,6 +92,4 @@ def _hindrance(facts: Facts, pod: CheckPod, *, is_late: bool) -> Diagnosis | Non
     # What keeps a command of the team's from running may be its own image.
     if pod.is_teams or not is_late:
         return None
-    return cause or Diagnosis(
-        Reason.NOT_READY, f"pod {pod.key.name} of its checks does not run yet; see kubectl describe pod {pod.key.name}"
-    )
+    return cause or Diagnosis(Reason.NOT_READY, f"check pod {pod.key.name} does not run yet; see kubectl describe pod {pod.key.name}")

@@ -21,44 +21,45 @@ def of_failure(doing: str, failure: ApiFailure, namespace: str = "") -> Diagnosi
     """What a refused write means for the team. `doing` reads like `apply Deployment shop-blue`; namespace: of the service."""
     text = failure.message
     if failure.reason == "NamespaceTerminating" or "is being terminated" in text:
-        return Diagnosis(Reason.NAMESPACE_TERMINATING, "the namespace is being deleted; nothing new can be made in it")
+        return Diagnosis(Reason.NAMESPACE_TERMINATING, "the namespace is being deleted; nothing new can be created in it")
     if failure.reason == "ExceededQuota" or "exceeded quota" in text:
         return Diagnosis(Reason.QUOTA_EXCEEDED, f"{doing}: {text}; raise the ResourceQuota or free some of it")
     if failure.status == 403:
         return Diagnosis(Reason.FORBIDDEN, f"{doing}: {text}; give the operator this right, or adapt the admission policy that refused it")
     if isinstance(failure, TryAgain):
-        return Diagnosis(Reason.APPLY_REFUSED, f"{doing}: {text}; look after the webhook that it names, or the API server")
+        return Diagnosis(Reason.APPLY_REFUSED, f"{doing}: {text}; check the webhook that it names, or the API server")
     if _POLICY.search(text):
         return Diagnosis(Reason.APPLY_REFUSED, f"{doing}: {text}; change what it names, or adapt the admission policy that refused it")
     if "field is immutable" in text and (deployment := _OF_DEPLOYMENT.fullmatch(doing)):
         command = f"kubectl delete deployment {deployment[1]} -n {namespace} --cascade=orphan"
-        remedy = f"somebody made it anew with what never changes of it: {command}; it is made anew, and takes over the pods that it selects"
+        remedy = f"somebody recreated it with other immutable fields: {command}; the operator recreates it, and it adopts its pods"
         return Diagnosis(Reason.APPLY_REFUSED, f"{doing}: {text}; {remedy}", is_final=True)
     if claim := _OF_CLAIM.fullmatch(doing):
-        remedy = f"set spec.volumes back to what the claim has; or copy its data, which goes with it, and: kubectl delete pvc {claim[1]}"
+        command = f"kubectl delete pvc {claim[1]}"
+        remedy = f"set spec.volumes back to what the claim has; or copy its data, which is deleted with it, and run: {command}"
         return Diagnosis(Reason.APPLY_REFUSED, f"{doing}: {text}; {remedy} -n {namespace}", is_final=True)
     return Diagnosis(Reason.APPLY_REFUSED, f"{doing}: {text}; change the field that it names", is_final=True)
 
 
 def of_refused_check(pod: str, failure: ApiFailure) -> Diagnosis:
     """Why a pod of a check cannot be made, by the API server. None of that is final: it is tried again."""
-    text = f"pod {pod} of its checks cannot be made: {_CALL.sub('', failure.message)}"
+    text = f"check pod {pod} cannot be created: {_CALL.sub('', failure.message)}"
     known = of_failure("", failure)
     if known.reason is Reason.NAMESPACE_TERMINATING:
         return known
     if known.reason is Reason.QUOTA_EXCEEDED:
         return Diagnosis(Reason.QUOTA_EXCEEDED, f"{text}; raise the ResourceQuota or free some of it")
     if "violates PodSecurity" in failure.message:
-        return Diagnosis(Reason.POD_SECURITY, f"{text}; let the namespace's pod security level take such pods")
+        return Diagnosis(Reason.POD_SECURITY, f"{text}; let the namespace's pod security level allow such pods")
     if _LIMIT_RANGE.search(failure.message):
-        return Diagnosis(Reason.PODS_REFUSED, f"{text}; this is a LimitRange of the namespace: let it take what the pod declares")
+        return Diagnosis(Reason.PODS_REFUSED, f"{text}; this is a LimitRange of the namespace: let it allow what the pod declares")
     return Diagnosis(Reason.PODS_REFUSED, f"{text}; change what it names, such as a policy or an admission webhook")
 
 
 def forged_revision(namespace: str, name: str, why: str) -> Diagnosis:
     """That a stored revision is not to be used. why: see revisions.usable."""
     text = f"ControllerRevision {name} is not as the operator stores it: {why}; nothing of it is used"
-    text = f"{text}; find out who changed it, then: kubectl delete controllerrevision {name} -n {namespace}"
+    text = f"{text}; find out who changed it, then run: kubectl delete controllerrevision {name} -n {namespace}"
     return Diagnosis(Reason.REVISION_FORGED, text, is_final=True)
 
 
@@ -136,10 +137,10 @@ _RANK = (
 OF_PODS = frozenset({*_RANK, Reason.PODS_REFUSED, Reason.POD_SECURITY})
 _WAITING: dict[str, tuple[Reason, str, bool]] = {
     "InvalidImageName": (Reason.INVALID_IMAGE, "write the image as registry/name:tag", True),
-    "ErrImagePull": (Reason.IMAGE_PULL_FAILED, "check the image's name, and imagePullSecrets", False),
-    "ImagePullBackOff": (Reason.IMAGE_PULL_FAILED, "check the image's name, and imagePullSecrets", False),
-    "ErrImageNeverPull": (Reason.IMAGE_PULL_FAILED, "put the image on the nodes", False),
-    "CreateContainerConfigError": (Reason.CONFIG_MISSING, "make what it names in this namespace", False),
+    "ErrImagePull": (Reason.IMAGE_PULL_FAILED, "check the image's name and imagePullSecrets", False),
+    "ImagePullBackOff": (Reason.IMAGE_PULL_FAILED, "check the image's name and imagePullSecrets", False),
+    "ErrImageNeverPull": (Reason.IMAGE_PULL_FAILED, "load the image onto the nodes", False),
+    "CreateContainerConfigError": (Reason.CONFIG_MISSING, "create what it names in this namespace", False),
     "CreateContainerError": (Reason.CRASH_LOOPING, "check command and volumes", False),
     "RunContainerError": (Reason.CRASH_LOOPING, "check command and volumes", False),
     "CrashLoopBackOff": (Reason.CRASH_LOOPING, "see kubectl logs --previous", False),
@@ -189,8 +190,8 @@ def _of_pod(pod: Manifest) -> list[Diagnosis]:
 def _room_for(text: str) -> str:
     """What to do about this reply of the scheduler."""
     if _CLAIM.search(text):
-        return "make the claim, or a volume for it: kubectl describe pvc"
-    return "add such nodes, or change spec.scheduling" if _PLACE.search(text) else "add nodes, or ask for less"
+        return "create the claim, or a volume for it: kubectl describe pvc"
+    return "add such nodes, or change spec.scheduling" if _PLACE.search(text) else "add nodes, or request less"
 
 
 def _last_end(container: Manifest) -> Manifest | None:
@@ -246,7 +247,7 @@ def _mounts(pod: str, status: Manifest, made_at: datetime | None) -> list[Diagno
         return [
             Diagnosis(
                 Reason.NOT_READY,
-                f"pod {pod}: its volumes are not mounted yet: one of them is slow to be attached or mounted, or a Secret, ConfigMap or "
+                f"pod {pod}: its volumes are not mounted yet: attaching or mounting one of them is slow, or a Secret, ConfigMap or "
                 f"claim that it names is missing; see the Events of kubectl describe pod {pod}",
                 believed_after=timedelta(seconds=15),
                 since=made_at,

@@ -8,7 +8,7 @@ from hardened.core.model.transition import Begin, Transition
 
 
 def begin(_: ReleaseState | None, seen: Input) -> Begin | Transition:
-    """Where no release is at work."""
+    """Where no release is in progress."""
     return Begin(fresh(seen)) if wants_release(seen) else Transition(None)
 
 

@@ -133,14 +133,14 @@ def _pod(facts: Facts, state: ReleaseState, purpose: Purpose, command: tuple[str
 def _result(facts: Facts, state: ReleaseState, purpose: Purpose, now: datetime) -> tuple[Verdict, str]:
     live = _live(facts, state, purpose)
     if live and (why := _strangeness(facts, state, purpose, live)):
-        return Verdict.FAILED, f"pod {live['metadata']['name']} is not the one that was asked for: {why}"
+        return Verdict.FAILED, f"pod {live['metadata']['name']} is not the one that the operator asked for: {why}"
     if live and interruption(live) and not is_over(live) and not _may_end_yet(live, now):
-        return Verdict.FAILED, f"pod {_name(facts, state, purpose)} was lost ({interruption(live)}), and nobody knows how far it came"
+        return Verdict.FAILED, f"pod {_name(facts, state, purpose)} was lost ({interruption(live)}), and it is unknown how far it came"
     if live:
         return once_result(facts.svc, live, now)
     if state.migration is None:
         return Verdict.UNKNOWN, ""  # none was made
-    return Verdict.FAILED, f"pod {_name(facts, state, purpose)} was lost, and nobody knows how far it came"
+    return Verdict.FAILED, f"pod {_name(facts, state, purpose)} was lost, and it is unknown how far it came"
 
 
 def _lost(facts: Facts, state: ReleaseState, made: Manifest) -> str:

@@ -14,8 +14,8 @@ def left_to_do(seen: Input) -> str:
     """What becomes of the data. Nothing undoes a migration that gave up by itself."""
     has_undo = seen.migration.undo_within is not None
     if half_done(seen):
-        return "its undo is run after it" if has_undo else "nothing undoes it: put the data right by hand first"
+        return "its undo runs next" if has_undo else "nothing undoes it: repair the data by hand first"
     if seen.migration.is_running:
-        return "it may yet end, and is undone if it ends well" if has_undo else "it may yet end, and nothing undoes it"
+        return "it may still end, and is undone if it succeeds" if has_undo else "it may still end, and nothing undoes it"
     undo = "its undo does not run" if has_undo else "nothing undoes it"
-    return f"nobody knows how far it came, and {undo}: put the data right by hand first"
+    return f"it is unknown how far it came, and {undo}: repair the data by hand first"

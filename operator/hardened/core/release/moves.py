@@ -11,7 +11,7 @@ from hardened.core.model.target import other
 from hardened.core.model.transition import Failed, Stay, Transition
 
 #: Why a rollback ends where nothing is to serve.
-NO_REPLICAS = "0 replicas are wanted"
+NO_REPLICAS = "the spec asks for 0 replicas"
 
 
 def kept(state: ReleaseState, seen: Input) -> ReleaseState | None:

@@ -75,7 +75,7 @@ def _marked(facts: Facts, state: ReleaseState | None, following: Transition) -> 
     if state is None:
         return (), following
     if following.promotes and not is_stored(facts, state.target):
-        following = back(state, message="what is stored of it was deleted")  # nothing could remember that it was promoted
+        following = back(state, message="its stored revision was deleted")  # nothing could remember that it was promoted
     marked = marked_by(facts, state, following)
     if marked and are_refused(facts, marked):
         return (), unmarked(state, following)

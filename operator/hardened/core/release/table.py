@@ -69,11 +69,11 @@ class Sequence:
     guards: tuple[Guard, ...]
     """What comes before all that a step says; the first that says something is what follows."""
     begin: Callable[[None, Input], Begin | Stay | Transition]
-    """What follows where no release is at work."""
+    """What follows where no release is in progress."""
     fail: Callable[[Failed, Input], Transition]
     """What follows a failure."""
     rest: Callable[[None, Input], DesiredState]
-    """What everything should be like where no release is at work."""
+    """What everything should be like where no release is in progress."""
     rests_by_pods: Callable[[None, Input], bool]
     """Whether nothing can be said then before the pods are listed."""
 

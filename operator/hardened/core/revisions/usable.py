@@ -61,13 +61,13 @@ def problem(service: str, live: Mapping[str, Any]) -> str:
 def _problem(service: str, live: Mapping[str, Any]) -> str:
     found = stored(live)
     if found is None:
-        return "its data is none of a revision of this name"
+        return "its data is not that of a revision of this name"
     if live["metadata"]["name"] != names.child_name(service, found.name):
-        return "its name is none that the operator gives"
+        return "its name is not one that the operator gives"
     try:
         spec = parse_spec(found.fields)
     except InvalidSpec as error:
-        return f"its fields are none that this version takes: {error}"
+        return f"this version does not accept its fields: {error}"
     return template_problem(service, found.name, spec, found.template)
 
 
@@ -87,7 +87,7 @@ def _escapes(service: str, template: Manifest, controls: tuple[Control, ...]) ->
     try:
         yield from _found_escapes(service, template, controls)
     except (AttributeError, KeyError, TypeError, IndexError):
-        yield "its template is none of a pod"
+        yield "its template is not a pod's"
 
 
 def _found_escapes(service: str, template: Manifest, controls: tuple[Control, ...]) -> Iterator[str]:
@@ -115,7 +115,7 @@ def _foreign(made: Manifest, template: Manifest) -> Iterator[str]:
     try:
         yield from _found_foreign(made, template)
     except (AttributeError, KeyError, TypeError):
-        yield "its template is none of a pod"
+        yield "its template is not a pod's"
 
 
 def _found_foreign(made: Manifest, template: Manifest) -> Iterator[str]:
@@ -135,7 +135,7 @@ def _found_foreign(made: Manifest, template: Manifest) -> Iterator[str]:
     volumes = {volume["name"]: volume for volume in mine.get("volumes") or ()}
     for volume in pod.get("volumes") or ():
         if "emptyDir" not in volume and _differ(volume, volumes.get(volume["name"])):
-            yield f"volume {volume['name']} is none of its fields"
+            yield f"volume {volume['name']} is not in its fields"
     for kind in ("initContainers", "containers"):
         yield from _foreign_containers(kind, mine.get(kind) or (), pod.get(kind) or ())
 

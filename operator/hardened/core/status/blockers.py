@@ -57,8 +57,8 @@ class Blockers:
         state = self.decision.state
         if state is None or state.migration is not Migration.NOT_UNDONE:
             return None
-        text = f"the migration of revision {state.target.revision} was not undone, and is not tried again: {state.undo_problem}"
-        return Diagnosis(Reason.MIGRATION_NOT_UNDONE, f"{text}; put the data right by hand, then change the spec, or retry", is_final=True)
+        text = f"the migration of revision {state.target.revision} was not undone, and the undo is not retried: {state.undo_problem}"
+        return Diagnosis(Reason.MIGRATION_NOT_UNDONE, f"{text}; repair the data by hand, then change the spec or retry", is_final=True)
 
     def pinned(self) -> Diagnosis | None:
         """Why what the spec asks for is not released."""
@@ -66,11 +66,11 @@ class Blockers:
         if rejection is None:
             return None
         reason = Reason.ROLLED_BACK if rejection.after_cutover else Reason.REJECTED
-        what = "was taken back" if rejection.after_cutover else "was rejected"
+        what = "was rolled back" if rejection.after_cutover else "was rejected"
         # By hand the message says who did it, and why; no cause stands before it.
         why = f" by {rejection.message}" if rejection.reason == Reason.ROLLED_BACK else f": {rejection.reason}: {rejection.message}"
         svc = self.facts.svc
-        text = f"revision {rejection.revision} {what}{why}; change the spec, or: hardenctl retry {svc.name} -n {svc.namespace}"
+        text = f"revision {rejection.revision} {what}{why}; change the spec, or run: hardenctl retry {svc.name} -n {svc.namespace}"
         return Diagnosis(reason, text, is_final=True)
 
     def pods(self) -> Diagnosis | None:
@@ -81,7 +81,7 @@ class Blockers:
         if finding and not self._has_stood_still(finding.believed_after, finding.since):
             finding = None
         if diagnosis.has_passed_its_deadline(self.deployment):
-            text = finding.message if finding else "the rollout has made no progress for ten minutes; see its pods"
+            text = finding.message if finding else "the rollout has made no progress for ten minutes; check its pods"
             # A release has a deadline of its own, which may be longer, and runs anew once there is room: it is rejected then, or goes on.
             is_final = self.decision.state is None or self.decision.state.step is Step.KEEP or bool(finding and finding.is_final)
             return Diagnosis(finding.reason if finding else Reason.PROGRESS_DEADLINE_EXCEEDED, text, is_final)
@@ -98,13 +98,13 @@ class Blockers:
         for child in self.ours:
             if child["kind"] == "PersistentVolumeClaim" and is_deleting(child):
                 name = child["metadata"]["name"]
-                text = f"claim {name} is being deleted while pods mount it; its data goes when the last of them ends: copy it now"
+                text = f"claim {name} is being deleted while pods mount it; its data is lost when the last of them ends: copy it now"
                 return Diagnosis(Reason.CLAIM_DELETING, text)
         if fixed := self.fixed():
             return fixed
         if self.observed.contested:
             key, path = next(iter(self.observed.contested.items()))
-            text = f"{key}: {path} is changed by something else as it is written; see the admission webhooks and policies of the cluster"
+            text = f"{key}: something else changes {path} as it is written; check the admission webhooks and policies of the cluster"
             return Diagnosis(Reason.CONTESTED, text)
         if forged := next(iter(self.facts.kept.unusable.items()), None):
             return diagnosis.forged_revision(self.facts.svc.namespace, *forged)
@@ -120,17 +120,17 @@ class Blockers:
         if not self.facts.foreign_pods:
             return None
         named = _named(str(pod["metadata"]["name"]) for pod in self.facts.foreign_pods)
-        text = f"pod {named}: it has the labels of this service's pods, and no Deployment of the service made it; clients may be led there"
-        remedy = f"see where it comes from: kubectl describe pod -n {self.facts.svc.namespace}; then delete it, or take its labels away"
-        return Diagnosis(Reason.FOREIGN_PODS, f"{text}, and nothing that it does counts; {remedy}")
+        text = f"pod {named} has the labels of this service's pods, but no Deployment of the service created it; clients may reach it"
+        remedy = f"find out where it comes from: kubectl describe pod -n {self.facts.svc.namespace}; then delete it or remove its labels"
+        return Diagnosis(Reason.FOREIGN_PODS, f"{text}, and the operator ignores it; {remedy}")
 
     def _foreign_endpoints(self) -> Diagnosis | None:
         name, foreign = self.facts.svc.name, endpoint_slices(self.observed, self.facts.svc.name).foreign
         if not foreign:
             return None
         named = _named(f"{each} ({by})" if by else each for each, by in foreign.items())
-        text = f"Service {name} has endpoints that do not come from its selector: EndpointSlice {named}; clients may be led there"
-        remedy = f"delete what is not meant to be there: kubectl get endpointslices -n {self.facts.svc.namespace} -l {SLICE_OF}={name}"
+        text = f"Service {name} has endpoints that do not come from its selector: EndpointSlice {named}; clients may reach them"
+        remedy = f"delete those that do not belong there: kubectl get endpointslices -n {self.facts.svc.namespace} -l {SLICE_OF}={name}"
         return Diagnosis(Reason.FOREIGN_ENDPOINTS, f"{text} whichever revision serves; {remedy}")
 
     def is_late(self) -> bool:

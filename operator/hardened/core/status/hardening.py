@@ -14,7 +14,7 @@ def probe_is_own(svc: HardenedService) -> str | None:
     if not svc.spec.ports or (svc.spec.probes and svc.spec.probes.readiness):
         return None
     if svc.spec.ports[0].protocol == "TCP":
-        return "no readiness probe (a TCP check stands in: set probes.readiness)"
+        return "no readiness probe (a TCP check is used instead: set probes.readiness)"
     return "no readiness probe (set probes.readiness)"
 
 
@@ -25,7 +25,7 @@ def is_watched_for_hangs(svc: HardenedService) -> str | None:
 
 def image_is_immutable(svc: HardenedService) -> str | None:
     """A tag can be moved to other bytes."""
-    return None if "@sha256:" in svc.spec.image else "image by tag (name its digest)"
+    return None if "@sha256:" in svc.spec.image else "image by tag (use its digest)"
 
 
 def secrets_are_files(svc: HardenedService) -> str | None:
@@ -52,7 +52,7 @@ def survives_a_node(svc: HardenedService) -> str | None:
 def resources_are_chosen(svc: HardenedService) -> str | None:
     """The defaults bound a pod, but nobody measured them for this application."""
     given = svc.spec.resources
-    return None if given and given.limits and "memory" in given.limits else "resources by default (set resources.limits.memory)"
+    return None if given and given.limits and "memory" in given.limits else "default resources (set resources.limits.memory)"
 
 
 CHECKS: tuple[HardeningCheck, ...] = (

@@ -132,10 +132,10 @@ def _ready(s: Situation) -> Condition:
     if s.finding:
         return Condition("Ready", False, s.finding.reason, s.finding.message)
     if s.state and s.state.paused_at:
-        text = f"the release of revision {s.state.target.revision} is paused in {s.state.step}: resume, or abort it"
+        text = f"the release of revision {s.state.target.revision} is paused in {s.state.step}: resume or abort it"
         return Condition("Ready", False, Reason.PAUSED, text)
     if s.state and s.waits_for:
-        text = f"{s.state.step}: revision {s.state.target.revision} waits for what it depends on: {s.waits_for}"
+        text = f"{s.state.step}: revision {s.state.target.revision} waits for its dependencies: {s.waits_for}"
         return Condition("Ready", False, Reason.WAITING_FOR_DEPENDENCIES, text)
     if s.state and s.room:
         for_room = " for room" if s.room.reason in (Reason.QUOTA_EXCEEDED, Reason.UNSCHEDULABLE) else ""
@@ -144,21 +144,21 @@ def _ready(s: Situation) -> Condition:
     if s.state and s.state.step is not Step.KEEP and not s.is_back:
         return Condition("Ready", False, Reason.ROLLING_OUT, _released(s.state, s))
     if s.is_gated and s.replicas == 0 and (not s.rollout or s.rollout.total == 0):
-        return Condition("Ready", True, Reason.SCALED_TO_ZERO, f"0 replicas are wanted; with more, revision {s.revision} is released")
+        return Condition("Ready", True, Reason.SCALED_TO_ZERO, f"the spec asks for 0 replicas; scale up to release revision {s.revision}")
     if not s.rollout or s.rollout.revision != s.revision or s.rollout.wanted != s.replicas or not s.rollout.is_complete:
         return Condition("Ready", False, Reason.ROLLING_OUT, _progress(s))
     if s.replicas == 0:
-        return Condition("Ready", True, Reason.SCALED_TO_ZERO, f"revision {s.revision} is in place; 0 replicas are wanted")
+        return Condition("Ready", True, Reason.SCALED_TO_ZERO, f"revision {s.revision} is in place; the spec asks for 0 replicas")
     return Condition("Ready", True, Reason.HEALTHY, f"revision {s.revision} serves with {s.rollout.available} of {s.replicas} pods")
 
 
 def _released(state: ReleaseState, s: Situation) -> str:
     if state.step is Step.SWITCH_BACK:
-        return f"revision {state.target.revision} is taken back"
+        return f"rolling back revision {state.target.revision}"
     if state.step is Step.UNDO:
-        return f"Undo: the migration of revision {state.target.revision} is waited for, and undone"
+        return f"Undo: undoing the migration of revision {state.target.revision}, once it has ended"
     if state.is_rollback:
-        return f"{state.step}: revision {state.target.revision} is gone back to, in {state.target.color}"
+        return f"{state.step}: rolling back to revision {state.target.revision} ({state.target.color})"
     is_promoted = state.step is Step.APPROVAL and state.is_approved
     is_in_line = state.has_released_slot and state.deadline is None and state.is_before_cutover
     step = Step.QUEUED if is_in_line or is_promoted else state.step
@@ -173,7 +173,7 @@ def _progress(s: Situation) -> str:
         return f"revision {s.revision} ({s.image}) is about to be rolled out"
     done = min(s.rollout.updated, s.rollout.available)
     old = max(0, s.rollout.total - s.rollout.updated)
-    leaving = f"; {old} of another revision still to leave" if old else ""
+    leaving = f"; {old} of another revision still to be removed" if old else ""
     return f"revision {s.revision}: {done} of {s.replicas} pods available{leaving}"
 
 
@@ -181,7 +181,7 @@ def _available(available: int, replicas: int) -> Condition:
     if available:
         return Condition("Available", True, Reason.PODS_AVAILABLE, f"{available} of {replicas} pods can take requests")
     if replicas == 0:
-        return Condition("Available", False, Reason.SCALED_TO_ZERO, "0 replicas are wanted; scale up to serve")
+        return Condition("Available", False, Reason.SCALED_TO_ZERO, "the spec asks for 0 replicas; scale up to serve")
     return Condition("Available", False, Reason.NO_PODS_AVAILABLE, f"0 of {replicas} pods can take requests")
 
 
@@ -211,12 +211,12 @@ def _reconciling(s: Situation, ready: Condition) -> Condition:
 def _stalled(finding: Diagnosis | None) -> Condition:
     if finding and finding.is_final:
         return Condition("Stalled", True, finding.reason, finding.message)
-    return Condition("Stalled", False, finding.reason if finding else Reason.IN_STEP, "the operator can go on by itself")
+    return Condition("Stalled", False, finding.reason if finding else Reason.IN_STEP, "the operator can continue by itself")
 
 
 def _hardened(svc: HardenedService, crd_schema: str) -> Condition:
     if crd_schema and crd_schema != names.SCHEMA_REVISION:
-        text = f"the CRD is of schema revision {crd_schema}, this operator of {names.SCHEMA_REVISION}: upgrade both together"
+        text = f"the CRD has schema revision {crd_schema}, this operator {names.SCHEMA_REVISION}: upgrade both together"
         return Condition("Hardened", False, Reason.CRD_MISMATCH, text)
     open_gaps = gaps(svc)
     if open_gaps:
@@ -227,7 +227,7 @@ def _hardened(svc: HardenedService, crd_schema: str) -> Condition:
 def _drifted(drift: Diagnosis | None) -> Condition:
     if drift:
         return Condition("Drifted", True, drift.reason, drift.message)
-    return Condition("Drifted", False, Reason.IN_STEP, "everything is as it was made")
+    return Condition("Drifted", False, Reason.IN_STEP, "everything is as the operator wrote it")
 
 
 def _phase(s: Situation, ready: Condition, available: int) -> str:
@@ -258,7 +258,7 @@ def unparsed_status(body: Mapping[str, Any], finding: Diagnosis, rollout: Rollou
         Condition("Progressing", False, finding.reason, finding.message),
         Condition("Reconciling", False, finding.reason, "nothing is left for the operator to do"),
         _stalled(finding),
-        Condition("Hardened", False, finding.reason, "not known while the spec is invalid"),
+        Condition("Hardened", False, finding.reason, "unknown while the spec is invalid"),
         _drifted(None),
     ]
     generation = int(body["metadata"].get("generation", 0))

@@ -303,9 +303,11 @@ class Writes:
             case Ownership.FOREIGN:
                 owners = [ref for ref in live["metadata"].get("ownerReferences") or () if ref.get("controller")]
                 if owners and owners[0].get("kind") == names.KIND:
-                    text = f"{key} is HardenedService {owners[0].get('name')}'s; delete one of the two, and create it under another name"
+                    text = (
+                        f"{key} belongs to HardenedService {owners[0].get('name')}; delete one of the two and create it under another name"
+                    )
                     return Diagnosis(Reason.NAME_TAKEN, text, is_final=True)
-                text = f"{key} is there already and is not this service's; delete or rename it, or rename the service"
+                text = f"{key} already exists and does not belong to this service; delete or rename it, or rename the service"
                 return Diagnosis(Reason.NOT_OWNED, text, is_final=True)
 
     def _in_use(self) -> frozenset[str]:

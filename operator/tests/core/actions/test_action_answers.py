@@ -80,7 +80,7 @@ def test_however_many_wait_so_many_stay(count: int) -> None:
     told = [body for body in bodies if "status" in body]
     assert [body["metadata"]["name"] for body in waiting] == [f"a-{number}" for number in range(MOST_WAITING)]
     assert len(told) == min(count - MOST_WAITING, MOST_TOLD)
-    assert all(body["status"]["phase"] == "Refused" and "wait already" in body["status"]["message"] for body in told)
+    assert all(body["status"]["phase"] == "Refused" and "already waiting" in body["status"]["message"] for body in told)
     assert most <= MOST_ANSWERS
 
 

@@ -214,7 +214,7 @@ def test_a_pod_in_the_place_of_a_migration_does_not_pass_for_it(how: str) -> Non
         settle(cr, world, now)
         now += 5 * SECOND
     assert cr["status"]["pin"]["reason"] == "MigrationFailed"
-    assert "is not the one that was asked for" in cr["status"]["pin"]["message"]
+    assert "is not the one that the operator asked for" in cr["status"]["pin"]["message"]
     assert runs(world) == ["migrate", "undo"]
 
 

@@ -24,7 +24,7 @@ WEBHOOK = 'admission webhook "policy.example" denied the request: no pods on Fri
     ("failure", "reason", "says"),
     [
         (Refused(QUOTA, status=403), Reason.QUOTA_EXCEEDED, "raise the ResourceQuota"),
-        (Refused(f"apply pods market/x-1: {QUOTA}", status=403), Reason.QUOTA_EXCEEDED, f"cannot be made: {QUOTA}"),
+        (Refused(f"apply pods market/x-1: {QUOTA}", status=403), Reason.QUOTA_EXCEEDED, f"cannot be created: {QUOTA}"),
         (Refused(LIMITS, status=403), Reason.PODS_REFUSED, "maximum cpu usage per Container is 200m, but limit is 500m"),
         (Refused(LIMITS, status=403), Reason.PODS_REFUSED, "a LimitRange of the namespace"),
         (

@@ -90,15 +90,15 @@ def live(status: dict[str, Any], **meta: Any) -> dict[str, Any]:
         pytest.param(live({"phase": "Failed"} | DISRUPTED | ended(report(FINE))), NoData, "had to leave its node", id="drained"),
         pytest.param(live({"phase": "Failed"} | ended(report(FINE), 137, "OOMKilled")), NoData, "code 137 (OOMKilled)", id="out of memory"),
         pytest.param(live({"phase": "Failed"} | ended("", 1, "Error")), NoData, "exit code 1 (Error)", id="a task that it cannot use"),
-        pytest.param(live({"phase": "Succeeded"} | ended()), NoData, "no report that can be read", id="no message"),
-        pytest.param(live({"phase": "Succeeded"} | ended(report(FINE)[:-9])), NoData, "no report that can be read", id="half a message"),
-        pytest.param(live({"phase": "Failed"}), NoData, "without a word", id="no container"),
-        pytest.param(live({"phase": "Unknown"}), NoData, "without a word", id="its node is gone"),
-        pytest.param(live(RUNNING, **DELETED), NoData, "without a word", id="it was deleted, and has not ended"),
-        pytest.param(live(ended(report(FINE)), ownerReferences=[]), NoData, "not the operator's", id="somebody else's"),
+        pytest.param(live({"phase": "Succeeded"} | ended()), NoData, "no readable report", id="no message"),
+        pytest.param(live({"phase": "Succeeded"} | ended(report(FINE)[:-9])), NoData, "no readable report", id="half a message"),
+        pytest.param(live({"phase": "Failed"}), NoData, "without a report", id="no container"),
+        pytest.param(live({"phase": "Unknown"}), NoData, "without a report", id="its node is gone"),
+        pytest.param(live(RUNNING, **DELETED), NoData, "without a report", id="it was deleted, and has not ended"),
+        pytest.param(live(ended(report(FINE)), ownerReferences=[]), NoData, "does not belong to the operator", id="somebody else's"),
         pytest.param(
             live(ended(report(FINE)), ownerReferences=[{"controller": True, "kind": "HardenedService", "name": "shop", "uid": OTHER_UID}]),
-            NoData, "not the operator's", id="of a service that is gone",
+            NoData, "does not belong to the operator", id="of a service that is gone",
         ),
     ],
 )  # fmt: skip
@@ -140,9 +140,9 @@ def seen(*results: Result) -> Results:
         pytest.param(seen(LATE, FINE, BAD), ["smoke", "load", "last"], Verdict.FAILED, "check load failed: 2 of 5 requests failed",
                      id="the first failure in the order of the checks"),
         pytest.param(seen(BAD), ["smoke", "load"], Verdict.FAILED, "check load failed", id="a failure is one, whatever is missing"),
-        pytest.param(seen(FINE), ["smoke", "load"], Verdict.UNKNOWN, "nothing is known of load", id="one is missing"),
+        pytest.param(seen(FINE), ["smoke", "load"], Verdict.UNKNOWN, "there is no result for load", id="one is missing"),
         pytest.param(seen(FINE, BAD), ["smoke"], Verdict.PASSED, "1 checks passed", id="nobody asked for the other"),
-        pytest.param(seen(), ["smoke"], Verdict.UNKNOWN, "nothing is known of smoke", id="an empty report"),
+        pytest.param(seen(), ["smoke"], Verdict.UNKNOWN, "there is no result for smoke", id="an empty report"),
         pytest.param(Pending(), ["smoke"], Verdict.UNKNOWN, "has not ended", id="not yet"),
         pytest.param(NoData("lost"), ["smoke"], Verdict.UNKNOWN, "lost", id="never"),
     ],
@@ -234,7 +234,7 @@ ONCE = app(container(1, UP, end(AFTER)))
         pytest.param([app(), app()], 2, 0, Verdict.PASSED, "2 pods are ready", id="all is well"),
         pytest.param([app(), app(conditions=())], 2, 0, Verdict.UNKNOWN, "1 of 2 pods are ready", id="one is not ready"),
         pytest.param([], 1, 0, Verdict.UNKNOWN, "0 of 1 pods are ready", id="nobody is there"),
-        pytest.param([app(), ONCE], 2, 0, Verdict.FAILED, "ended 1 times, 0 may be; see kubectl logs", id="a restart"),
+        pytest.param([app(), ONCE], 2, 0, Verdict.FAILED, "ended 1 times (0 allowed); see kubectl logs", id="a restart"),
         pytest.param([app(), ONCE], 2, 1, Verdict.PASSED, "2 pods are ready", id="a restart that may be"),
         pytest.param([ONCE, ONCE], 2, 1, Verdict.FAILED, "ended 2 times", id="restarts of two pods add up"),
         pytest.param([app(container(3, UP, end(BEFORE)))], 1, 0, Verdict.PASSED, "ready", id="restarts at its start have passed"),
@@ -287,10 +287,10 @@ FAILED_LOAD, INVALID_LOAD = exit_status(LoadFailed(())), exit_status(Invalid("")
         pytest.param(load_report(), 0, Verdict.PASSED, "1 checks passed", id="passed"),
         pytest.param(load_report("Failed", "p95 is 2 s"), FAILED_LOAD, Verdict.FAILED, "check load failed: p95 is 2 s", id="failed"),
         pytest.param(load_report("Invalid", "it was late"), INVALID_LOAD, Verdict.UNKNOWN, "proves nothing: it was late", id="invalid"),
-        pytest.param(load_report(requests=0), 0, Verdict.UNKNOWN, "no request was made", id="nobody was asked"),
+        pytest.param(load_report(requests=0), 0, Verdict.UNKNOWN, "no request was sent", id="nobody was asked"),
         pytest.param(load_report(), 137, Verdict.UNKNOWN, "proves nothing", id="killed"),
-        pytest.param("{}", 0, Verdict.UNKNOWN, "no report", id="no report"),
-        pytest.param("[" * 9000, 0, Verdict.UNKNOWN, "no report", id="no JSON"),
+        pytest.param("{}", 0, Verdict.UNKNOWN, "no readable report", id="no report"),
+        pytest.param("[" * 9000, 0, Verdict.UNKNOWN, "no readable report", id="no JSON"),
     ],
 )
 def test_load_passes_fails_or_proves_nothing(message: str, code: int, outcome: Verdict, says: str) -> None:
@@ -323,15 +323,17 @@ def test_load_passes_fails_or_proves_nothing(message: str, code: int, outcome: V
             live(RUNNING | {"phase": "Failed", "reason": "DeadlineExceeded"}), Verdict.FAILED, "ran longer than", id="endless, and told so"
         ),
         pytest.param(live(never_begun(imageID="")), Verdict.FAILED, "image hardened:1 was not pulled; check", id="its image never came"),
-        pytest.param(live(never_begun(imageID="sha256:0")), Verdict.FAILED, "did not begin by its deadline: kubectl", id="it never began"),
         pytest.param(
-            live({"phase": "Failed", "reason": "DeadlineExceeded"}), Verdict.FAILED, "did not begin by its deadline", id="no container"
+            live(never_begun(imageID="sha256:0")), Verdict.FAILED, "did not start by its deadline: see kubectl", id="it never began"
+        ),
+        pytest.param(
+            live({"phase": "Failed", "reason": "DeadlineExceeded"}), Verdict.FAILED, "did not start by its deadline", id="no container"
         ),
         pytest.param(live(AS_ROOT), Verdict.FAILED, "image will run as root; set security.runAsUser", id="its image runs as root"),
         pytest.param(live({"phase": "Failed", "reason": "Evicted"}), Verdict.UNKNOWN, "was lost", id="evicted"),
         pytest.param(live(PULLING), Verdict.UNKNOWN, "no such image", id="its image does not come"),
         pytest.param(
-            live({"phase": "Failed", "reason": "DeadlineExceeded"}, ownerReferences=[]), Verdict.UNKNOWN, "not the op", id="forged"
+            live({"phase": "Failed", "reason": "DeadlineExceeded"}, ownerReferences=[]), Verdict.UNKNOWN, "does not belong", id="forged"
         ),
     ],
 )

@@ -77,7 +77,7 @@ LIVE = {"data": {"level": "info"}, "binaryData": {"logo": "aGk="}}
         (Reference("log", "logo"), ""),
         (Reference("log", "logo", is_text=True), "ConfigMap log has no key logo: add it, or mark the reference as optional"),
         (Reference("log", "colour"), "ConfigMap log has no key colour: add it, or mark the reference as optional"),
-        (Reference("other"), "ConfigMap other is not there: make it in this namespace, or mark the reference as optional"),
+        (Reference("other"), "ConfigMap other does not exist: create it in this namespace, or mark the reference as optional"),
         (Reference("empty"), ""),
         (Reference("empty", "a"), "ConfigMap empty has no key a: add it, or mark the reference as optional"),
     ],

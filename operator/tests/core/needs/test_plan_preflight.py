@@ -73,7 +73,7 @@ def test_requests_share_one_pod_and_each_load_and_job_has_its_own(spec: Manifest
     cr, world = body({**spec, "verify": WATCHED}), World()
     world.quotas = [quota(6)]
     settle(cr, world)
-    assert "has 6 pods left, and the release needs 7, with the pods of its checks" in ready(cr)
+    assert "has 6 pods left, and the release needs 7, check pods included" in ready(cr)
     world.quotas = [quota(7)]
     settle(cr, world)
     assert cr["status"]["release"]["step"] == ("Preview" if spec == blue_green() else "Cutover")
@@ -85,14 +85,14 @@ def test_larger_pods_of_a_recreated_service_need_the_difference() -> None:
     cr = with_spec(cr, resources={"requests": {"cpu": "150m"}})  # 50m by default
     world.quotas = [quota(0, "requests.cpu")]
     settle(cr, world, now)
-    assert "has 0 requests.cpu left, and the release needs 420m, with the pods of its checks; raise" in ready(cr)
+    assert "has 0 requests.cpu left, and the release needs 420m, check pods included; raise" in ready(cr)
 
 
 def test_a_quota_for_pods_that_end_counts_those_of_checks_alone() -> None:
     cr, world = body({**SPEC, "verify": CHECKED}), World()
     world.quotas = [{**quota(0), "spec": {"scopes": ["Terminating"]}}]
     settle(cr, world)
-    assert "has 0 pods left, and the release needs 1, with the pods of its checks" in ready(cr)
+    assert "has 0 pods left, and the release needs 1, check pods included" in ready(cr)
     world.quotas = [{**quota(1), "spec": {"scopes": ["Terminating"]}}]
     released(cr, world)
     assert condition(cr["status"], "Ready") == ("True", "Healthy")
@@ -211,7 +211,7 @@ def test_a_config_map_that_is_missing_stalls_the_release_until_it_is_there(spec:
     decided = settle(cr, world)
     assert condition(cr["status"], "Ready") == ("False", "ConfigMissing")
     assert condition(cr["status"], "Stalled") == ("True", "ConfigMissing")
-    assert "ConfigMap settings is not there: make it" in ready(cr)
+    assert "ConfigMap settings does not exist: create it" in ready(cr)
     assert (sizes(world), decided.requeue_after) == ({}, timedelta(seconds=5))
     world.config_maps = {"settings": {"data": {}}}
     settle(cr, world, NOW + HOUR)

@@ -22,7 +22,11 @@ DEPLOYMENTS: dict[str, Any] = live_sample("deployments")
         pytest.param("badname", Reason.INVALID_IMAGE, "must be lowercase", True, id="a name that is no image never will"),
         pytest.param("noconfig", Reason.CONFIG_MISSING, 'secret "missing" not found', False, id="a variable's Secret is missing"),
         pytest.param(
-            "unmounted", Reason.NOT_READY, "slow to be attached or mounted, or a Secret", False, id="a volume is slow, or missing"
+            "unmounted",
+            Reason.NOT_READY,
+            "attaching or mounting one of them is slow, or a Secret",
+            False,
+            id="a volume is slow, or missing",
         ),
         pytest.param("root", Reason.INVALID_IMAGE, "set security.runAsUser", True, id="an image that runs as root is refused"),
         pytest.param("crash", Reason.CRASH_LOOPING, "exit code 3 (Error)", False, id="a process that ends, between two restarts"),
@@ -104,7 +108,7 @@ def test_a_claim_without_a_volume_is_no_lack_of_room_and_says_what_helps(words: 
     found = diagnosis.of_pods([pod])
     assert found
     assert found.reason is Reason.UNSCHEDULABLE
-    assert found.message.endswith("; make the claim, or a volume for it: kubectl describe pvc")
+    assert found.message.endswith("; create the claim, or a volume for it: kubectl describe pvc")
 
 
 @pytest.mark.parametrize(
@@ -194,7 +198,7 @@ def test_the_most_telling_cause_wins_in_any_order(pods: list[str], reason: Reaso
         ),
         pytest.param(
             TryAgain('failed calling webhook "policy.example"', status=500),
-            Reason.APPLY_REFUSED, "look after the webhook", False, id="a webhook that is down",
+            Reason.APPLY_REFUSED, "check the webhook", False, id="a webhook that is down",
         ),
     ],
 )  # fmt: skip
@@ -284,4 +288,4 @@ def test_what_never_changes_of_a_claim_is_said_with_the_command_and_what_it_cost
     assert found.is_final
     assert "set spec.volumes back" in found.message
     assert "kubectl delete pvc shop-data -n market" in found.message
-    assert "its data, which goes with it" in found.message
+    assert "its data, which is deleted with it" in found.message

@@ -71,9 +71,7 @@ def test_a_migration_that_was_interrupted_has_failed_and_is_undone(how: str, und
     passes(cr, world, now, 120)
     assert (lead(world)["color"], cr["status"]["pin"]["reason"]) == ("blue", "MigrationFailed")
     assert "was lost (" in cr["status"]["pin"]["message"]
-    assert cr["status"]["pin"]["message"].endswith(
-        "; its undo is run after it" if undo else "; nothing undoes it: put the data right by hand first"
-    )
+    assert cr["status"]["pin"]["message"].endswith("; its undo runs next" if undo else "; nothing undoes it: repair the data by hand first")
     assert runs(world) == (["migrate", "undo"] if undo else ["migrate"])
     assert "shop-green" not in {key.name for key in world.objects if key.kind == "Deployment"}
 

@@ -50,10 +50,10 @@ def test_a_migration_that_a_node_took_late_is_waited_for_and_undone() -> None:
 @pytest.mark.parametrize(
     ("migrate", "phase", "says"),
     [
-        ({}, "Failed", "nobody knows how far it came, and nothing undoes it: put the data right by hand first"),
-        (UNDO, "Failed", "nobody knows how far it came, and its undo does not run: put the data right by hand first"),
-        ({}, "Running", "it may yet end, and nothing undoes it"),
-        (UNDO, "Running", "it may yet end, and is undone if it ends well"),
+        ({}, "Failed", "it is unknown how far it came, and nothing undoes it: repair the data by hand first"),
+        (UNDO, "Failed", "it is unknown how far it came, and its undo does not run: repair the data by hand first"),
+        ({}, "Running", "it may still end, and nothing undoes it"),
+        (UNDO, "Running", "it may still end, and is undone if it succeeds"),
     ],
 )
 def test_a_migration_that_failed_or_is_late_says_what_becomes_of_the_data(migrate: Manifest, phase: str, says: str) -> None:

@@ -212,12 +212,12 @@ def judged(check: Manifest, status: Manifest) -> tuple[Manifest, set[str]]:
 @pytest.mark.parametrize(
     ("status", "says"),
     [
-        pytest.param(ended(0, load("Passed")), "no request was made", id="it passed without a request"),
+        pytest.param(ended(0, load("Passed")), "no request was sent", id="it passed without a request"),
         pytest.param(ended(0, load("Invalid", "99 of 100 replies were 429 or shed", requests=100)), "429", id="it was turned away"),
         pytest.param(ended(2, load("Passed", requests=100)), "exit code 2", id="it says that it passed, and failed itself"),
         pytest.param(ended(128, reason="StartError"), "exit code 128 (StartError)", id="it did not start"),
         pytest.param(ended(127, "sh: load: not found"), "exit code 127", id="it is not there"),
-        pytest.param(ended(0), "no report", id="it says nothing"),
+        pytest.param(ended(0), "no readable report", id="it says nothing"),
     ],
 )
 def test_a_load_that_proves_nothing_passes_nothing(status: Manifest, says: str) -> None:

@@ -137,7 +137,7 @@ def test_what_would_be_undone_once_the_pods_of_a_failed_version_are_gone_is_told
     delete_stored(world, first)
     now = passes(cr, world, now, 300)
     assert condition(cr["status"], "Ready") == ("False", "MigrationNotUndone")
-    assert "this one's pods run on" in cr["status"]["conditions"][0]["message"]
+    assert "this version's pods keep running" in cr["status"]["conditions"][0]["message"]
     world.dead.clear()
     cr = with_spec(cr, image="shop:3", release=rolling)
     passes(cr, world, now, 60)

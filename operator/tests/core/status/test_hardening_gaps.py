@@ -48,7 +48,7 @@ EXEC = {"exec": {"command": ["true"]}}
         ),
         pytest.param({"security": {"profile": "baseline"}}, "security.profile is baseline", id="the baseline profile"),
         pytest.param({"replicas": 1}, "one replica", id="one replica"),
-        pytest.param({"resources": {"limits": {"cpu": "1"}}}, "resources by default", id="memory that nobody measured"),
+        pytest.param({"resources": {"limits": {"cpu": "1"}}}, "default resources", id="memory that nobody measured"),
     ],
 )  # fmt: skip
 def test_one_gap_is_named(change: dict[str, Any], gap: str) -> None:

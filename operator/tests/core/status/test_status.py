@@ -96,8 +96,8 @@ def test_conditions(situation: Situation, ready: tuple[str, str], reconciling: s
 @pytest.mark.parametrize(
     ("is_approved", "text"),
     [
-        (False, "waits to be promoted in green"),
-        (True, "waits until fewer releases are at work (maxConcurrentReleases and namespaceShare of the operator's chart)"),
+        (False, "awaits promotion in green"),
+        (True, "waits for a free slot (maxConcurrentReleases and namespaceShare of the operator's chart)"),
     ],
 )
 def test_what_was_promoted_is_not_said_to_wait_for_it(is_approved: bool, text: str) -> None:

@@ -55,7 +55,7 @@ def _over(state: ReleaseState, seen: Input) -> Advance | None:
     if state.key in seen.rejected:
         return rejected_before(state)
     if seen.traffic.is_strange or seen.traffic.active_target not in (seen.stable, state.target):
-        return Failed(state, Reason.SELECTOR_CHANGED, "somebody else changed the selector of the switch Service in the cutover")
+        return Failed(state, Reason.SELECTOR_CHANGED, "somebody else changed the selector of the active Service in the cutover")
     if seen.wanted == seen.stable_revision and not state.is_by_hand:
         return Failed(state, None)
     if seen.replicas == 0:
@@ -93,5 +93,5 @@ def _done(state: ReleaseState, seen: Input) -> Advance:
 
 
 def lost(failed: Failed, seen: Input) -> Failed:
-    """Back from a target without enough pods. Where they were taken away it is not rejected, and is released anew behind it."""
+    """Back from a target without enough pods. Where they were taken away it is not rejected, and is released again behind it."""
     return replace(failed, reason=None) if seen.is_taken_away else failed

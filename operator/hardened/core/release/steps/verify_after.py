@@ -47,7 +47,7 @@ def _over(state: ReleaseState, seen: Input) -> Advance | None:
     if seen.wanted == seen.stable_revision or seen.replicas == 0:
         return Failed(state, None)  # of no pods nothing is ever known
     if traffic.is_strange or traffic.active_target != state.target:
-        return Failed(state, Reason.SELECTOR_CHANGED, "somebody else changed the selector of the switch Service")
+        return Failed(state, Reason.SELECTOR_CHANGED, "somebody else changed the selector of the active Service")
     if traffic.ready == 0 and traffic.is_told:
         reason = None if seen.is_taken_away else Reason.NO_PODS_AVAILABLE
         return Failed(state, reason, none_ready(seen, "no pod of the new revision is ready"))
@@ -70,5 +70,5 @@ def judged(state: ReleaseState, seen: Input) -> Advance:
         return Transition(kept(state, seen), promotes=state.target.revision)
     gives_up_at = ends + seen.policy.progress_deadline
     if seen.now >= gives_up_at:
-        return Failed(state, Reason.NO_DATA, said or "nobody could say how the new revision does")
+        return Failed(state, Reason.NO_DATA, said or "the checks gave no result for the new revision")
     return Stay(state, gives_up_at)

@@ -32,6 +32,6 @@ def advance(state: ReleaseState, seen: Input) -> Advance:
     left = over(state, seen)
     if left and here(seen).is_lost:
         # Its pods stay, and while one is there nothing is undone.
-        problem = "what is stored of the version before was deleted, so that this one's pods run on"
+        problem = "the stored revision of the previous version was deleted, so this version's pods keep running"
         left = replace(left, migration=Migration.NOT_UNDONE, undo_problem=problem, deadline=None)
     return Transition(left)

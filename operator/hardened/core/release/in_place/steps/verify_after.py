@@ -49,7 +49,7 @@ def _judged(state: ReleaseState, seen: Input) -> Advance:
         return Transition(state, promotes=state.target.revision)
     gives_up_at = ends + seen.policy.progress_deadline
     if seen.now >= gives_up_at:
-        return Failed(state, Reason.NO_DATA, said or "nobody could say how the new revision does")
+        return Failed(state, Reason.NO_DATA, said or "the checks gave no result for the new revision")
     return Stay(state, gives_up_at)
 
 
