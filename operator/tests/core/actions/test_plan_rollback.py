@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tests.core.release.test_plan_hooks import UNDO, act, migrating, runs, second
+from tests.core.release.test_plan_migrations import UNDO, act, migrating, runs, second
 from tests.core.releases import SECOND, SPEC, lead, released
 from tests.core.worlds import World, body, condition, decide, settle, with_spec
 

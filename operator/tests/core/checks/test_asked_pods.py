@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.core.release.test_plan_hooks import UNDO, runs, second
+from tests.core.release.test_plan_migrations import UNDO, runs, second
 from tests.core.releases import CHECKED, SECOND, released
 from tests.core.worlds import World, body, condition, live, service, settle, with_spec
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.core.release.test_plan_hooks import UNDO, second
+from tests.core.release.test_plan_migrations import UNDO, second
 from tests.core.releases import CHECKED, SECOND, SPEC, lead, released
 from tests.core.worlds import World, body, condition, live_sample, service, settle, with_spec
 

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.core.release.test_plan_hooks import UNDO, runs, second
+from tests.core.release.test_plan_migrations import UNDO, runs, second
 from tests.core.releases import CHECKED, SECOND, SPEC, lead, passes, pods, released, released_until
 from tests.core.worlds import NOW, World, body, condition, service, settle, with_spec
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.core.release.test_plan_hooks import act
+from tests.core.release.test_plan_migrations import act
 from tests.core.releases import GATED, SECOND, SPEC, released, released_until
 from tests.core.worlds import NOW, World, body, decide, settle, with_spec
 

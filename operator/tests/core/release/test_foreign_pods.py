@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tests.core.release.test_plan_hooks import UNDO, migrating, runs
+from tests.core.release.test_plan_migrations import UNDO, migrating, runs
 from tests.core.releases import CHECKED, SECOND, SPEC, lead, released, sizes, target
 from tests.core.worlds import NOW, WEB, World, body, condition, revision, settle, with_spec
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.core.release.test_plan_hooks import UNDO, migrating, runs, second
+from tests.core.release.test_plan_migrations import UNDO, migrating, runs, second
 from tests.core.releases import CHECKED, SECOND, SPEC, lead, passes, pods, released
 from tests.core.worlds import NOW, WEB, World, body, condition, settle, with_spec
 

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.core.release.test_plan_hooks import UNDO, act, migrating, runs, second
+from tests.core.release.test_plan_migrations import UNDO, act, migrating, runs, second
 from tests.core.releases import SECOND, SPEC, pods, released
 from tests.core.worlds import World, condition, decide, settle, with_spec
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.core.release.test_plan_hooks import UNDO, act, migrating
+from tests.core.release.test_plan_migrations import UNDO, act, migrating
 from tests.core.releases import CHECKED, SECOND, SPEC, lead, pods, released, sizes
 from tests.core.worlds import World, body, condition, revision, settle, with_spec
 

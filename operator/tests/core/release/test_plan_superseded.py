@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tests.core.release.test_plan_hooks import act
+from tests.core.release.test_plan_migrations import act
 from tests.core.releases import GATED, SECOND, SPEC, lead, released, released_until, sizes, target
 from tests.core.worlds import World, body, condition, revision, settle, with_spec
 

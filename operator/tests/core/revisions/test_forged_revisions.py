@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.core.release.test_plan_hooks import act
+from tests.core.release.test_plan_migrations import act
 from tests.core.releases import CHECKED, SPEC, lead, passes, released, sizes, target
 from tests.core.strategies import generated
 from tests.core.worlds import NOW, WEB, World, body, condition, live, revision, settle, with_spec

@@ -1,7 +1,7 @@
 """What is stored of a revision is deleted by hand while it, or another one, is being released."""
 
 import pytest
-from tests.core.release.test_plan_hooks import act
+from tests.core.release.test_plan_migrations import act
 from tests.core.releases import CHECKED, SPEC, lead, passes, released, sizes, target
 from tests.core.worlds import NOW, WEB, World, body, condition, revision, settle, with_spec
 

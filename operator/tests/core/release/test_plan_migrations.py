@@ -1,4 +1,4 @@
-"""What a release runs once and what it waits for, as it is planned: what is written, in which order, and what status says meanwhile."""
+"""Migrations, and what a release waits for, as they are planned: what is written, in which order, and what status says meanwhile."""
 
 from datetime import timedelta
 from typing import Any
