@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.memory import controllers, fields
+from tests.memory import controllers, fields, garbage
 from tests.memory.defaults import DEFAULTS
 from tests.memory.fields import Body
 from tests.memory.ownership import Manager
@@ -96,7 +96,7 @@ class MemoryApiServer(ApiServer):
 
     def collect_garbage(self) -> int:
         """Removes what has lost its owners, and ends namespaces; the number of objects removed."""
-        return controllers.collect_garbage(self.store)
+        return garbage.collect_garbage(self.store)
 
     def all(self, kind: Kind, namespace: str | None = None) -> list[Body]:
         """The objects of a kind, for assertions: no call, no hook."""
@@ -166,7 +166,7 @@ class MemoryApiServer(ApiServer):
             if resource_version not in (None, meta["resourceVersion"]):
                 said = f"the ResourceVersion in the precondition ({resource_version}) does not match the ResourceVersion in record"
                 raise conflict(kind, name, said)
-            return controllers.delete(self.store, kind, namespace, name, propagation)
+            return garbage.delete(self.store, kind, namespace, name, propagation)
 
         await self._call(Call("delete", kind, namespace, name, {"propagationPolicy": propagation}), write)
 

@@ -1,4 +1,4 @@
-"""What the cluster's own controllers do: Deployments get their pods, Services their endpoints, orphans go, namespaces end."""
+"""What the cluster's own controllers do: Deployments get their pods, Services their endpoints, and quotas are counted."""
 
 import json
 from datetime import datetime, timedelta
@@ -9,10 +9,9 @@ from tests.memory.fields import Body
 from tests.memory.ownership import Manager
 from tests.memory.store import Store
 
-from hardened.shell.kinds import DEPLOYMENT, ENDPOINT_SLICE, KINDS, POD, REPLICA_SET, RESOURCE_QUOTA, SERVICE, Kind
+from hardened.shell.kinds import DEPLOYMENT, ENDPOINT_SLICE, POD, REPLICA_SET, RESOURCE_QUOTA, SERVICE, Kind
 
 CONTROLLER = Manager("kube-controller-manager", "Update", "status")
-_FOREGROUND = "foregroundDeletion"
 _HOMELESS = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/2 nodes are available"}
 
 
@@ -43,7 +42,7 @@ def _deployments(store: Store) -> int:
         if status != before:
             new = fields.copy(stored.body) | {"status": status}
             new["metadata"].setdefault("annotations", {}).setdefault("deployment.kubernetes.io/revision", "1")
-            _store(store, DEPLOYMENT, new)
+            write(store, DEPLOYMENT, new)
             changed += 1
     return changed
 
@@ -120,7 +119,7 @@ def _quotas(store: Store) -> int:
         pods = str(len(store.bodies(POD, quota["metadata"]["namespace"])))
         status = {"hard": hard, "used": {name: pods if name == "pods" else "0" for name in hard}}
         if quota.get("status") != status:
-            _store(store, RESOURCE_QUOTA, fields.copy(quota) | {"status": status})
+            write(store, RESOURCE_QUOTA, fields.copy(quota) | {"status": status})
             changed += 1
     return changed
 
@@ -177,14 +176,14 @@ def _verifiers(store: Store) -> int:
         if (pod.get("status") or {}).get("phase") != "Running":
             began = {"name": pod["spec"]["containers"][0]["name"], "state": {"running": {"startedAt": store.now()}}}
             pod = fields.copy(pod) | {"status": {"phase": "Running", "containerStatuses": [began]}}
-            _store(store, POD, pod)
+            write(store, POD, pod)
             changed += 1
         container = pod["spec"]["containers"][0]
         if container["command"] in (["true"], ["false"]):
             code = int(container["command"] == ["false"])
             ended = {"name": container["name"], "state": {"terminated": {"exitCode": code}}}
             phase = "Failed" if code else "Succeeded"
-            _store(store, POD, fields.copy(pod) | {"status": {"phase": phase, "containerStatuses": [ended]}})
+            write(store, POD, fields.copy(pod) | {"status": {"phase": phase, "containerStatuses": [ended]}})
             changed += 1
             continue
         task = json.loads(container["env"][0]["value"])
@@ -196,7 +195,7 @@ def _verifiers(store: Store) -> int:
         results = [{"name": item["name"], "result": "Passed", "requests": 5} for item in (*task.get("checks", ()), *task.get("probes", ()))]
         message = json.dumps({"results": results, "finishedAt": store.now()})
         ended = {"name": "verifier", "state": {"terminated": {"exitCode": 0, "message": message}}}
-        _store(store, POD, fields.copy(pod) | {"status": {"phase": "Succeeded", "containerStatuses": [ended]}})
+        write(store, POD, fields.copy(pod) | {"status": {"phase": "Succeeded", "containerStatuses": [ended]}})
         changed += 1
     return changed
 
@@ -222,11 +221,11 @@ def _bring(store: Store, kind: Kind, wanted: dict[tuple[str, str], Body], compar
             # Orphaned, and taken over again by who made one of the same name.
             adopted = fields.copy(known.body)
             adopted["metadata"]["ownerReferences"] = body["metadata"]["ownerReferences"]
-            _store(store, kind, adopted)
+            write(store, kind, adopted)
             known = store.existing(kind, *target)
             changed += 1
         if known.body.get(compared) != body.get(compared):
-            _store(store, kind, fields.copy(known.body) | {compared: body[compared]})
+            write(store, kind, fields.copy(known.body) | {compared: body[compared]})
             changed += 1
     return changed
 
@@ -240,75 +239,8 @@ def _condition(before: Body, now: str, type_: str, status: str, reason: str) -> 
     return condition | {"lastTransitionTime": since, "lastUpdateTime": now}
 
 
-def delete(store: Store, kind: Kind, namespace: str, name: str, propagation: str) -> Body:
-    """Removes the object, or marks it when a finalizer holds it: its own or that of a Foreground deletion. The object as it was last."""
-    stored = store.objects[kind.name, namespace, name]
-    uid = stored.body["metadata"]["uid"]
-    if propagation == "Orphan":
-        for dependent in list(store.objects.values()):
-            _disown(store, dependent.body, uid)
-    finalizers = list(stored.body["metadata"].get("finalizers") or ())
-    if (
-        propagation == "Foreground"
-        and _FOREGROUND not in finalizers
-        and any(_is_owned(other.body, uid) for other in store.objects.values())
-    ):
-        finalizers.append(_FOREGROUND)
-    if not finalizers:
-        return store.remove(kind, namespace, name)
-    if "deletionTimestamp" in stored.body["metadata"]:
-        return stored.body
-    new = fields.copy(stored.body)
-    new["metadata"] |= {"finalizers": finalizers, "deletionTimestamp": store.now(), "deletionGracePeriodSeconds": 0}
-    return _store(store, kind, new)
-
-
-def collect_garbage(store: Store) -> int:
-    """Removes objects all of whose owners are gone, ends foreground deletions, empties and ends namespaces that terminate."""
-    removed = 0
-    while True:
-        metas = [stored.body["metadata"] for stored in store.objects.values()]
-        # Who waits for its dependents to go does not keep them.
-        uids = {meta["uid"] for meta in metas if _FOREGROUND not in (meta.get("finalizers") or ())}
-        goners = [this for this, stored in store.objects.items() if _must_go(store, stored.body, uids)]
-        for kind, namespace, name in goners:
-            store.remove(KINDS[kind], namespace, name)
-        removed += len(goners)
-        if not goners:
-            break
-    for namespace in [name for name, phase in store.namespaces.items() if phase == "Terminating"]:
-        del store.namespaces[namespace]
-    return removed
-
-
-def _must_go(store: Store, body: Body, uids: set[str]) -> bool:
-    meta = body["metadata"]
-    if store.namespaces.get(meta["namespace"]) == "Terminating":
-        return True
-    owners = {owner["uid"] for owner in meta.get("ownerReferences") or ()}
-    if "deletionTimestamp" in meta and meta.get("finalizers") == [_FOREGROUND]:
-        return not any(_is_owned(other.body, meta["uid"]) for other in store.objects.values())
-    deleting = {
-        stored.body["metadata"]["uid"]
-        for stored in store.objects.values()
-        if _FOREGROUND in (stored.body["metadata"].get("finalizers") or ())
-    }
-    return bool(owners) and not owners & (uids - deleting) and not meta.get("finalizers")
-
-
-def _is_owned(body: Body, uid: str) -> bool:
-    return any(owner["uid"] == uid for owner in body["metadata"].get("ownerReferences") or ())
-
-
-def _disown(store: Store, body: Body, uid: str) -> None:
-    if not _is_owned(body, uid):
-        return
-    new = fields.copy(body)
-    new["metadata"]["ownerReferences"] = [owner for owner in new["metadata"]["ownerReferences"] if owner["uid"] != uid]
-    _store(store, KINDS[body["kind"]], new)
-
-
-def _store(store: Store, kind: Kind, new: Body) -> Body:
+def write(store: Store, kind: Kind, new: Body) -> Body:
+    """Stores what a controller made of an object, as it is."""
     meta = new["metadata"]
     stored = store.objects[kind.name, meta["namespace"], meta["name"]]
     owners = stored.owners.updated(stored.body, new, CONTROLLER, kind.name)
