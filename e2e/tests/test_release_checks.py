@@ -76,7 +76,5 @@ async def passes_and_is_rejected(run: Run, kind: str) -> None:
     assert leads_to("green")(await run.kube.get("Service", "web", run.namespace))
 
 
-# A load that comes late proves nothing, and is sent again: no other kind is asked beside it.
-@pytest.mark.parametrize("kinds", [[kind for kind in KINDS if kind != "load"], ["load"]], ids="-".join)
-def test_what_is_well_passes_it_and_what_is_not_is_rejected(local: LocalCluster, tmp_path: Path, kinds: list[str]) -> None:
-    asyncio.run(side_by_side(local.kubeconfig, tmp_path, kinds, passes_and_is_rejected))
+def test_what_is_well_passes_it_and_what_is_not_is_rejected(local: LocalCluster, tmp_path: Path) -> None:
+    asyncio.run(side_by_side(local.kubeconfig, tmp_path, KINDS, passes_and_is_rejected))
