@@ -23,7 +23,7 @@ from hardened.load.figures import Figures, Stop
 from hardened.load.reply import ServerReply
 from hardened.load.report import reasons, report
 from hardened.load.target import LoadTarget
-from hardened.load.verdict import Invalid, LoadFailed, LoadPassed, Verdict, judge
+from hardened.load.verdict import Invalid, LoadFailed, LoadPassed, LoadVerdict, judge
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     _allow_files(load.max_in_flight + load.connections)
     gc.freeze()  # what is loaded by now stays: going through it again and again would make requests late
-    verdict: Verdict
+    verdict: LoadVerdict
     figures: Figures | None = None
     try:
         rng = None if args.poisson is None else Random(args.poisson)
@@ -49,11 +49,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(text)
     if args.report:
         Path(args.report).write_text(text)
-    print("; ".join([type(verdict).__name__, *reasons(verdict)]), file=sys.stderr)
+    print("; ".join([verdict.word, *reasons(verdict)]), file=sys.stderr)
     return exit_status(verdict)
 
 
-def exit_status(verdict: Verdict) -> int:
+def exit_status(verdict: LoadVerdict) -> int:
     """As k6's, so that pipelines can stay as they are."""
     match verdict:
         case LoadPassed():

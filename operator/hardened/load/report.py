@@ -5,19 +5,19 @@ from dataclasses import fields, is_dataclass
 from typing import Any, assert_never
 
 from hardened.load.figures import Figures
-from hardened.load.verdict import Invalid, LoadFailed, LoadPassed, Verdict
+from hardened.load.verdict import Invalid, LoadFailed, LoadPassed, LoadVerdict
 
 #: What a brief report leaves out; the rest fits into the 4 KiB of a pod's termination message.
 _LONG = frozenset({"slowest", "due_by_second", "failed_by_second"})
 
 
-def report(verdict: Verdict, figures: Figures | None, *, is_brief: bool = False) -> dict[str, Any]:
+def report(verdict: LoadVerdict, figures: Figures | None, *, is_brief: bool = False) -> dict[str, Any]:
     """{verdict: Passed | Failed | Invalid, reasons: [sentence], figures: {…} or null}. figures: None where nothing was begun."""
     measured = None if figures is None else {name: value for name, value in _plain(figures).items() if not is_brief or name not in _BRIEF}
-    return {"verdict": type(verdict).__name__, "reasons": reasons(verdict), "figures": measured}
+    return {"verdict": verdict.word, "reasons": reasons(verdict), "figures": measured}
 
 
-def reasons(verdict: Verdict) -> list[str]:
+def reasons(verdict: LoadVerdict) -> list[str]:
     """Why it is no pass, as sentences; empty when it is one."""
     match verdict:
         case LoadPassed():

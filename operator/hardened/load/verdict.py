@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
-from typing import Final, TypeAlias
+from typing import ClassVar, Final, TypeAlias
 
 from hardened.load.errors import check_bounds
 from hardened.load.figures import Distribution, Failure, Figures, Stop
@@ -54,27 +54,36 @@ class Thresholds:
 
 @dataclass(frozen=True)
 class LoadPassed:
-    pass
+    """Every limit was kept."""
+
+    word: ClassVar[str] = "Passed"
+    """What a report calls it."""
 
 
 @dataclass(frozen=True)
 class LoadFailed:
-    """violations: a sentence for each limit that was not kept."""
+    """A limit was not kept."""
 
+    word: ClassVar[str] = "Failed"
+    """What a report calls it."""
     violations: tuple[str, ...]
+    """A sentence for each."""
 
 
 @dataclass(frozen=True)
 class Invalid:
-    """The run says nothing about the target. reason: a sentence."""
+    """The run says nothing about the target."""
 
+    word: ClassVar[str] = "Invalid"
+    """What a report calls it."""
     reason: str
+    """A sentence."""
 
 
-Verdict: TypeAlias = LoadPassed | LoadFailed | Invalid
+LoadVerdict: TypeAlias = LoadPassed | LoadFailed | Invalid
 
 
-def judge(figures: Figures, limits: Thresholds) -> Verdict:
+def judge(figures: Figures, limits: Thresholds) -> LoadVerdict:
     """Invalid by the first rule that holds; else Failed by whatever is violated; else Passed.
 
     A run that a signal cut short can fail, since what it saw is true, and cannot pass, since it has not seen the rest.
