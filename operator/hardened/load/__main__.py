@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(text)
     if args.report:
         Path(args.report).write_text(text)
-    print("; ".join([type(verdict).__name__, *reasons(verdict)]), file=sys.stderr)
+    print("; ".join([verdict.word, *reasons(verdict)]), file=sys.stderr)
     return exit_status(verdict)
 
 

@@ -14,7 +14,7 @@ _LONG = frozenset({"slowest", "due_by_second", "failed_by_second"})
 def report(verdict: Verdict, figures: Figures | None, *, is_brief: bool = False) -> dict[str, Any]:
     """{verdict: Passed | Failed | Invalid, reasons: [sentence], figures: {…} or null}. figures: None where nothing was begun."""
     measured = None if figures is None else {name: value for name, value in _plain(figures).items() if not is_brief or name not in _BRIEF}
-    return {"verdict": type(verdict).__name__, "reasons": reasons(verdict), "figures": measured}
+    return {"verdict": verdict.word, "reasons": reasons(verdict), "figures": measured}
 
 
 def reasons(verdict: Verdict) -> list[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
-from typing import Final, TypeAlias
+from typing import ClassVar, Final, TypeAlias
 
 from hardened.load.errors import check_bounds
 from hardened.load.figures import Distribution, Failure, Figures, Stop
@@ -54,13 +54,16 @@ class Thresholds:
 
 @dataclass(frozen=True)
 class LoadPassed:
-    pass
+    """The run kept its limits."""
+
+    word: ClassVar[str] = "Passed"
 
 
 @dataclass(frozen=True)
 class LoadFailed:
     """violations: a sentence for each limit that was not kept."""
 
+    word: ClassVar[str] = "Failed"
     violations: tuple[str, ...]
 
 
@@ -68,9 +71,11 @@ class LoadFailed:
 class Invalid:
     """The run says nothing about the target. reason: a sentence."""
 
+    word: ClassVar[str] = "Invalid"
     reason: str
 
 
+#: `word`: what a report calls it.
 Verdict: TypeAlias = LoadPassed | LoadFailed | Invalid
 
 
