@@ -125,7 +125,7 @@ def test_no_series_is_no_data(server: Server) -> None:
     [
         pytest.param("errors_ratio{", "parse error", id="no PromQL"),
         pytest.param("errors_ratio[1m]", "a range of values", id="a range"),
-        pytest.param('{__name__=~"errors_ratio|latency_seconds"}', "gave 2 series", id="two series"),
+        pytest.param('{__name__=~"errors_ratio|latency_seconds"}', "returned 2 series", id="two series"),
     ],
 )
 def test_a_query_that_can_never_work_is_final(server: Server, query: str, says: str) -> None:

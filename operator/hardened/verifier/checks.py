@@ -7,7 +7,10 @@ from hardened.verifier.failures import NO_CONNECTION
 from hardened.verifier.pace import is_stopped_before
 from hardened.verifier.report import Result, described
 from hardened.verifier.requests import Request
-from hardened.verifier.task import CheckTask
+from hardened.verifier.task import CheckTask, RequestTarget
+
+#: Characters of a path that a message shows: the cause has to fit as well.
+_PATH_LIMIT = 100
 
 
 async def run_check(check: CheckTask, ask: Request, stop: asyncio.Event) -> Result | None:
@@ -29,5 +32,10 @@ async def run_check(check: CheckTask, ask: Request, stop: asyncio.Event) -> Resu
     has_passed = failed <= check.failure_limit
     message = f"{asked - failed} of {asked} requests passed, the slowest took {slowest * 1000:.0f} ms"
     if failed:
-        message = f"{failed} of {asked} requests failed ({check.failure_limit} allowed): {described(failures)}"
+        message = f"{_called(check.target)}{failed} of {asked} requests failed ({check.failure_limit} allowed): {described(failures)}"
     return Result(check.name, has_passed, message, asked, failed)
+
+
+def _called(target: RequestTarget) -> str:
+    """What was asked for, before what came of it. Example: "GET /healthz: "."""
+    return f"GET {target.path[:_PATH_LIMIT]}: " if target.kind == "http" else ""

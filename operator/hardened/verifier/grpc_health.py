@@ -76,7 +76,7 @@ def _varint(number: int) -> bytes:
 def _judged(headers: dict[bytes, bytes], body: bytes) -> str:
     status, grpc_status = headers.get(b":status", b""), headers.get(b"grpc-status", b"")
     if status != b"200":
-        return f"status {int(status)}" if _is_code(status) else NOT_UNDERSTOOD
+        return f"HTTP {int(status)}" if _is_code(status) else NOT_UNDERSTOOD
     if grpc_status != b"0":
         return f"gRPC status {int(grpc_status)}" if _is_code(grpc_status) else NOT_UNDERSTOOD
     return "" if body == _SERVING else NOT_SERVING

@@ -23,7 +23,7 @@ async def get(target: RequestTarget, authority: str, reader: StreamReader, write
                     has_ended = not data
                     connection.receive_data(data)
                 case h11.Response(status_code=status) if not is_served(target, status):
-                    return f"status {status}"
+                    return f"HTTP {status}"
                 case h11.Data():
                     body += event.data
                 case h11.EndOfMessage():

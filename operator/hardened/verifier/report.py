@@ -45,7 +45,9 @@ def rendered(results: Sequence[Result], started_at: datetime, finished_at: datet
 
 
 def described(failures: Counter[str]) -> str:
-    """The kinds of failure, the most frequent first. Example: "2 x status 503, 1 x no connection"."""
+    """The kinds of failure, the most frequent first. Examples: "2 x HTTP 503, 1 x no connection"; "HTTP 404" for a single failure."""
+    if failures.total() == 1:
+        return next(iter(failures.elements()))
     return ", ".join(f"{count} x {kind}" for kind, count in bounded(failures).items())
 
 

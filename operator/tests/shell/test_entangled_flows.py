@@ -154,7 +154,7 @@ def test_a_service_called_like_the_preview_of_another_is_told_so_on_both_at_once
         await create(world, second, **specs[second])
         await passes(world, 1)
         assert told(world) == {first: "NameTaken", second: "NameTaken"}
-        assert f"HardenedService {second} wants Service web-preview too" in message(world, first)
+        assert f"HardenedService {second} also needs Service web-preview" in message(world, first)
         await passes(world, 60)
         (contested,) = [live for live in world.server.all(SERVICE) if live["metadata"]["name"] == "web-preview"]
         assert contested["metadata"]["ownerReferences"][0]["name"] == first

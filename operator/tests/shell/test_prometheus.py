@@ -62,7 +62,7 @@ def test_not_a_number_is_what_it_says() -> None:
 @pytest.mark.parametrize(
     ("answered", "says", "is_final"),
     [
-        pytest.param(answer([series("1"), series("2")]), "gave 2 series", True, id="two series"),
+        pytest.param(answer([series("1"), series("2")]), "returned 2 series", True, id="two series"),
         pytest.param(answer([series("1")] * 40_000), "far more than one number", True, id="endless"),
         pytest.param(answer([series("1")], warnings=["one store is gone"]), "incomplete: one store is gone", False, id="partial"),
         pytest.param(reply(400, {"status": "error", "error": "parse error: unexpected"}), "parse error: unexpected", True, id="no PromQL"),

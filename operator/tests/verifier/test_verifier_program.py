@@ -63,7 +63,7 @@ def test_checks_and_probes_of_a_task_are_reported_together(tmp_path: Path) -> No
         assert {name: entry["result"] for name, entry in found.items()} == {
             "smoke": "Passed", "errors": "Failed", "health": "Passed", "open": "Passed", "zero-loss": "Passed",
         }  # fmt: skip
-        assert found["errors"]["message"] == "1 of 1 requests failed, 0 may: 1 x status 500"
+        assert found["errors"]["message"] == "GET /: 1 of 1 requests failed (0 allowed): HTTP 500"
         assert (found["zero-loss"]["requests"] + found["zero-loss"]["missed"], found["zero-loss"]["failed"]) == (20, 0)
         assert secret not in text
 

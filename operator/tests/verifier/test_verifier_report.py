@@ -56,8 +56,8 @@ def test_messages_are_kept_where_there_is_room() -> None:
 
 
 def test_the_kinds_of_failure_are_bounded() -> None:
-    kinds = Counter({f"status {code}": code for code in range(500, 510)})
-    assert bounded(kinds) == {f"status {code}": code for code in range(509, 504, -1)} | {"other": sum(range(500, 505))}
+    kinds = Counter({f"HTTP {code}": code for code in range(500, 510)})
+    assert bounded(kinds) == {f"HTTP {code}": code for code in range(509, 504, -1)} | {"other": sum(range(500, 505))}
     assert described(Counter(a=1, b=2)) == "2 x b, 1 x a"
 
 

@@ -61,9 +61,9 @@ def short(body: bytes, said: int) -> bytes:
     [
         pytest.param(OK, {}, "", id="an answer"),
         pytest.param(reply(404, b""), {}, "", id="a request that was served, if nothing else is expected"),
-        pytest.param(reply(429, b""), {}, "status 429", id="one that was turned away"),
-        pytest.param(reply(503, b""), {}, "status 503", id="one that was not served"),
-        pytest.param(OK, {"expect_status": frozenset({204})}, "status 200", id="another status than the expected one"),
+        pytest.param(reply(429, b""), {}, "HTTP 429", id="one that was turned away"),
+        pytest.param(reply(503, b""), {}, "HTTP 503", id="one that was not served"),
+        pytest.param(OK, {"expect_status": frozenset({204})}, "HTTP 200", id="another status than the expected one"),
         pytest.param(reply(503, b""), {"expect_status": frozenset({503})}, "", id="the expected one, whatever it is"),
         pytest.param(OK, {"expect_body": b"is well"}, "", id="the expected text"),
         pytest.param(OK, {"expect_body": b"is bad"}, NO_TEXT, id="another text"),
@@ -105,7 +105,7 @@ def test_nothing_in_an_answer_leads_anywhere_else(code: int) -> None:
             links = (f"Location: {canary.url}/", f"Refresh: 0; url={canary.url}/", f"Alt-Svc: h2={canary.url}", f"Link: <{canary.url}>")
             async with Server(reply(code, b"", *links)) as server:
                 target = replace(TARGET, port=port_of(server), expect_status=frozenset({200}))
-                assert await asked(target) == f"status {code}"
+                assert await asked(target) == f"HTTP {code}"
                 assert len(server.requests) == 1
             assert canary.requests == []
 
@@ -133,7 +133,7 @@ def test_an_accepted_connection_is_all_that_tcp_asks_for() -> None:
         pytest.param(GrpcServer(trailers=[("grpc-status", "14")]), "gRPC status 14", id="a call that failed after its message"),
         pytest.param(GrpcServer(trailers=[("grpc-status", "all is well")]), NOT_UNDERSTOOD, id="a status that is none"),
         pytest.param(GrpcServer(trailers=[("other", "0")]), NOT_UNDERSTOOD, id="no status"),
-        pytest.param(GrpcServer(status="503"), "status 503", id="a proxy that says no"),
+        pytest.param(GrpcServer(status="503"), "HTTP 503", id="a proxy that says no"),
         pytest.param(GrpcServer(reset=True), CUT, id="a stream that is reset"),
     ],
 )

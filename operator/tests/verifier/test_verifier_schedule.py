@@ -62,7 +62,7 @@ def slow(seconds: float) -> tuple[float, float, str]:
 
 
 FINE = (100.0, 0.01, "")
-BAD = (100.0, 0.0, "status 503")
+BAD = (100.0, 0.0, "HTTP 503")
 REFUSED = "nobody accepts connections on port 80"
 
 
@@ -70,10 +70,10 @@ REFUSED = "nobody accepts connections on port 80"
     ("what", "spans", "has_passed", "message", "asked_at"),
     [
         pytest.param(check(), [FINE], True, "5 of 5 requests passed, the slowest took 10 ms", [0, 1, 2, 3, 4], id="all pass"),
-        pytest.param(check(), [BAD], False, "1 of 1 requests failed, 0 may: 1 x status 503", [0], id="sure at the first failure"),
-        pytest.param(check(failure_limit=1), [(1.5, 0, "no connection"), FINE], False, f"2 of 2 requests failed, 1 may: 2 x {REFUSED}",
+        pytest.param(check(), [BAD], False, "1 of 1 requests failed (0 allowed): HTTP 503", [0], id="sure at the first failure"),
+        pytest.param(check(failure_limit=1), [(1.5, 0, "no connection"), FINE], False, f"2 of 2 requests failed (1 allowed): 2 x {REFUSED}",
                      [0, 1], id="sure at the second"),
-        pytest.param(check(failure_limit=2), [(1.5, 0, "no connection"), FINE], True, f"2 of 5 requests failed, 2 may: 2 x {REFUSED}",
+        pytest.param(check(failure_limit=2), [(1.5, 0, "no connection"), FINE], True, f"2 of 5 requests failed (2 allowed): 2 x {REFUSED}",
                      [0, 1, 2, 3, 4], id="as many failures as may be"),
         pytest.param(check(count=3), [slow(1.5)], True, "3 of 3 requests passed, the slowest took 1500 ms", [0, 1.5, 3],
                      id="never two at a time"),
@@ -106,11 +106,11 @@ def test_a_probe_asks_at_its_rate_however_slow_the_answers_are(takes: float, vir
 
 
 def test_a_probe_counts_every_loss(virtually: Virtually) -> None:
-    result, asked, took = virtually(run(probe(), (3.99, 0, ""), (0.2, 0, "connection cut"), (2.0, 0, ""), (0.1, 0, "status 502"), FINE))
+    result, asked, took = virtually(run(probe(), (3.99, 0, ""), (0.2, 0, "connection cut"), (2.0, 0, ""), (0.1, 0, "HTTP 502"), FINE))
     assert (len(asked), took) == (200, 9.96)
     assert (result.has_passed, result.requests, result.failed) == (True, 200, 6)
-    assert result.message == "6 of 200 requests failed: 4 x connection cut, 2 x status 502"
-    assert result.details["failures"] == {"connection cut": 4, "status 502": 2}
+    assert result.message == "6 of 200 requests failed: 4 x connection cut, 2 x HTTP 502"
+    assert result.details["failures"] == {"connection cut": 4, "HTTP 502": 2}
     first, last = result.details["firstFailureAt"], result.details["lastFailureAt"]
     assert float(last[17:-1]) - float(first[17:-1]) == pytest.approx(2.25) or last[:16] != first[:16]
 
@@ -125,7 +125,7 @@ def test_a_burst_of_failures_ends_a_probe_at_once(failure: tuple[float, float, s
 
 
 def test_failures_far_from_each_other_are_no_burst(virtually: Virtually) -> None:
-    spans = [span for _ in range(10) for span in ((0.95, 0.0, ""), (0.05, 0.0, "status 500"))]
+    spans = [span for _ in range(10) for span in ((0.95, 0.0, ""), (0.05, 0.0, "HTTP 500"))]
     result, _, _ = virtually(run(probe(duration=11.0), (0.02, 0.0, ""), *spans, FINE))
     assert (result.has_passed, result.failed, result.requests) == (True, 10, 220)
 

@@ -87,7 +87,7 @@ def test_two_services_that_want_one_name_are_told_so_at_once(name: str, spec: Sp
     assert (condition(cr["status"], "Ready")[1] == "NameTaken") == is_told
     assert (condition(cr["status"], "Stalled")[0] == "True") == is_told
     if is_told:
-        assert f"HardenedService {other} wants Service a-preview too" in said(cr)
+        assert f"HardenedService {other} also needs Service a-preview" in said(cr)
         assert "delete one of the two" in said(cr)
         assert decided.requeue_after == PATIENCE
 
@@ -173,7 +173,7 @@ def test_a_service_that_stays_headless_is_told_and_released_only_where_that_does
     assert condition(cr["status"], "Ready") == ("False", "ServiceFixed")
     assert condition(cr["status"], "Drifted") == ("True", "ServiceFixed")
     assert condition(cr["status"], "Available")[0] == "True"
-    assert "set spec.service.type back to Headless, or: kubectl delete service shop -n market;" in said(cr)
+    assert "set spec.service.type back to Headless, or run: kubectl delete service shop -n market;" in said(cr)
     assert ("no other revision is released" in said(cr)) == is_held
     cr = {**with_spec(cr, image="shop:2", replicas=3), "status": cr["status"]}
     settle(cr, world, now)
