@@ -10,13 +10,13 @@ REPORT  := --junitxml=build/cluster.xml -o junit_duration_report=call
 .DEFAULT_GOAL := help
 .PHONY: help demo test check lint unit e2e bench gen cluster install load down lock .venv
 
-help: ## this list
+help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(READY) ## a cluster, the operator, a service that is released and taken back: the tour
+demo: $(READY) ## the tour: a cluster, the operator, and a service that is released and rolled back
 	$(PY) -m e2e.demo
 
-check: $(READY) ## everything that needs no cluster: style, types, layers, generated files, unit tests; about two minutes
+check: $(READY) ## run everything that needs no cluster: style, types, layers, generated files, unit tests; about two minutes
 	$(MAKE) --no-print-directory --jobs=2 lint unit
 
 lint: $(READY)
@@ -31,29 +31,29 @@ unit: $(READY)
 
 # loadgroup hands out one test at a time to whoever is free, in the order of conftest.py: the longest first, as e2e/long_tests.toml knows
 # them from the report of an earlier run.
-test: check ## check, the whole of what it samples, and one case of every promise on a real cluster
+test: check ## run check, the whole of what it samples, and one case of every promise on a real cluster
 	HARDENED_WHOLE=1 $(BIN)/pytest -n 2 -m "(exhaustive or drawn) and not full"
 	$(BIN)/pytest -n auto --dist loadgroup --no-loadscope-reorder -m "cluster and not full" $(REPORT)
 
-e2e: $(READY) ## the promises at full size, on a cluster of their own
+e2e: $(READY) ## run the promises at full size, on a cluster of their own
 	$(PY) -m e2e.run
 
-bench: $(READY) ## the figures that the documentation quotes
+bench: $(READY) ## measure the figures that the documentation quotes
 	$(PY) -m e2e.bench
 
-gen: $(READY) ## the files under charts/ and manifests/ that come from code
+gen: $(READY) ## generate the files under charts/ and manifests/ that come from code
 	$(PY) manifests/generate.py
 
-cluster: $(READY) ## a local cluster: kind where Docker is, else built from source. CLUSTER=demo
+cluster: $(READY) ## bring up a local cluster: kind with Docker, otherwise built from source. CLUSTER=demo
 	$(PY) -m e2e.cluster up --name $(CLUSTER)
 
-install: $(READY) ## the operator onto the cluster of KUBECONFIG, else onto CLUSTER. IMAGE=… takes that image as it is
+install: $(READY) ## install the operator on the cluster of KUBECONFIG, otherwise on CLUSTER. IMAGE=… uses that image as it is
 	$(PY) -m e2e.install --name $(CLUSTER) $(if $(IMAGE),--image $(IMAGE))
 
-load: $(READY) ## an image onto the nodes of CLUSTER. IMAGE=name:tag
+load: $(READY) ## load an image onto the nodes of CLUSTER. IMAGE=name:tag
 	$(PY) -m e2e.cluster load --name $(CLUSTER) $(or $(IMAGE),$(error say which image: make load IMAGE=name:tag))
 
-down: $(READY) ## takes CLUSTER down, and leaves nothing behind
+down: $(READY) ## remove CLUSTER; nothing is left behind
 	$(PY) -m e2e.cluster down --name $(CLUSTER)
 
 # Versions at least a week old, so that a stolen release has been noticed. The image needs nothing that only the CLI imports.

@@ -21,17 +21,17 @@ from e2e.kube import KubeError, TooLate
 
 STEPS: tuple[tuple[str, TourStep], ...] = (
     ("a cluster: {cluster}", bring_up),
-    ("the images, built and on its nodes", load_images),
+    ("the images, built and loaded onto its nodes", load_images),
     ("the operator, by its chart", install_operator),
     (f"a service, {SERVICE}, by helm: one object in, a hardened deployment out", apply_service),
     (f"hardenctl status {SERVICE}", show_status),
     ("a request to it", ask),
-    ("its Service is deleted by hand", repair),
-    ("requests come in from now on", start_load),
+    ("its Service, deleted by hand, comes back", repair),
+    ("requests begin to come in", start_load),
     ("a good version: it goes live", release_good),
-    ("a bad version, ready, but it answers with errors: refused by its check, and never seen by a client", release_bad),
-    ("a worse version, good at first sight, but slow: it goes live, and is taken back", release_worse),
-    ("what became of the requests", end_load),
+    ("a bad version: it is ready but answers with errors; its check rejects it, and no client ever sees it", release_bad),
+    ("a worse version: it passes its check but is slow; it goes live and is rolled back", release_worse),
+    ("the outcome of the requests", end_load),
 )
 
 
@@ -75,7 +75,7 @@ def main() -> None:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
-        print(f"\ninterrupted; `make demo` goes on from here, `make down CLUSTER={name}` takes it all away", file=sys.stderr)
+        print(f"\ninterrupted; `make demo` continues from here, `make down CLUSTER={name}` removes everything", file=sys.stderr)
         sys.exit(130)
 
 

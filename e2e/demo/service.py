@@ -85,7 +85,7 @@ def ask(tour: Tour) -> str:
 def repair(tour: Tour) -> str:
     """The Service deleted by hand, and made again by the operator."""
     seconds = asyncio.run(delete_and_await(tour.cluster.kubeconfig))
-    return f"deleted by hand, and there again after {seconds * 1000:.0f} ms"
+    return f"deleted by hand, and back after {seconds * 1000:.0f} ms"
 
 
 async def delete_and_await(kubeconfig: Path) -> float:
