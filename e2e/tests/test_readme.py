@@ -49,7 +49,7 @@ def seconds(said: str) -> float:
 
 def repaired_ms(said: str) -> int:
     """How long what was deleted by hand was away."""
-    found = re.search(r"there again after (\d+) ms", said)
+    found = re.search(r"back after (\d+) ms", said)
     assert found, said
     return int(found[1])
 
