@@ -120,9 +120,10 @@ class Blockers:
         if not self.facts.foreign_pods:
             return None
         named = _named(str(pod["metadata"]["name"]) for pod in self.facts.foreign_pods)
-        text = f"pod {named} has the labels of this service's pods, but no Deployment of the service created it; clients may reach it"
-        remedy = f"find out where it comes from: kubectl describe pod -n {self.facts.svc.namespace}; then delete it or remove its labels"
-        return Diagnosis(Reason.FOREIGN_PODS, f"{text}, and the operator ignores it; {remedy}")
+        text = f"pods with this service's labels that none of its Deployments created: {named}"
+        harm = "clients may reach them, and the operator ignores them"
+        remedy = f"see where they come from: kubectl describe pod -n {self.facts.svc.namespace}; then delete them or remove their labels"
+        return Diagnosis(Reason.FOREIGN_PODS, f"{text}; {harm}; {remedy}")
 
     def _foreign_endpoints(self) -> Diagnosis | None:
         name, foreign = self.facts.svc.name, endpoint_slices(self.observed, self.facts.svc.name).foreign

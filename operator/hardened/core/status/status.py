@@ -170,7 +170,9 @@ def _released(state: ReleaseState, s: Situation) -> str:
 
 def _progress(s: Situation) -> str:
     if not s.rollout or not s.rollout.is_current or s.rollout.revision != s.revision:
-        return f"revision {s.revision} ({s.image}) is about to be rolled out"
+        is_next = s.state is not None and s.state.step is Step.KEEP and s.state.target.revision != s.revision
+        doing = "waits: the previous pods must stay up first" if is_next else "is about to be rolled out"
+        return f"revision {s.revision} ({s.image}) {doing}"
     done = min(s.rollout.updated, s.rollout.available)
     old = max(0, s.rollout.total - s.rollout.updated)
     leaving = f"; {old} of another revision still to be removed" if old else ""
