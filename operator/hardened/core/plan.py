@@ -31,7 +31,7 @@ from hardened.core.revisions import history
 from hardened.core.status.blockers import PATIENCE, Blockers
 from hardened.core.status.situation import situation_of
 from hardened.core.status.status import status_of, unparsed_status
-from hardened.core.writes.differences import Apply, Delete, Writes
+from hardened.core.writes.differences import Apply, Delete, Writes, in_turn
 from hardened.errors import InvalidSpec
 
 
@@ -186,7 +186,7 @@ class _Planner:
 
     def _annotate(self) -> Plan | None:
         """The annotations of revisions come before all else that is written."""
-        return Plan(apply=self.applies) if self.decision.marked and self.applies else None
+        return Plan(apply=in_turn(self.applies)) if self.decision.marked and self.applies else None
 
     def _read_what_shrinks(self) -> Plan | None:
         """What pods are to be taken from, unless it may not be read."""

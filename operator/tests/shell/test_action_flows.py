@@ -79,7 +79,7 @@ def test_a_release_waits_for_its_promotion_and_an_abort_rejects_it_until_it_is_r
 )
 @pytest.mark.parametrize("turn", turns(1))
 def test_killed_at_any_write_of_it_it_ends_the_same(steps: tuple[Step, ...], turn: Turn) -> None:
-    end_the_same(steps, turn)
+    end_the_same(steps, turn.of)
 
 
 @pytest.mark.parametrize("error", [Vanished("not found", status=404), LookAgain("conflict", status=409)], ids=["404", "409"])

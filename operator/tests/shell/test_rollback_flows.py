@@ -1,7 +1,7 @@
 """Actions over the in-memory cluster in virtual time: a rollback by hand, killed at any write, ends the same."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
 
@@ -13,7 +13,8 @@ from tests.shell.moments import Moment
 from tests.shell.operator_world import RELEASED, Killed, Operator, OperatorWorld, Strike, asks, create_released, release, service
 from tests.shell.test_release_flows import Watchman
 
-from hardened.shell.kinds import DEPLOYMENT, HARDENED_SERVICE, HARDENED_SERVICE_ACTION, SERVICE
+from hardened.errors import Refused, TryAgain
+from hardened.shell.kinds import CONTROLLER_REVISION, DEPLOYMENT, HARDENED_SERVICE, HARDENED_SERVICE_ACTION, SERVICE
 
 Body = dict[str, Any]
 Step = Callable[[OperatorWorld], Any]
@@ -122,12 +123,15 @@ def test_a_rollback_that_fails_takes_nothing_down_until_it_was_kept_as_long_as_a
     assert found["Deployment web-blue"]["spec"]["replicas"] == 0
 
 
-def end_the_same(steps: tuple[Step, ...], turn: Turn) -> None:
-    """Whichever write of the last step the operator is killed before: killed after one was taken is killed before the next."""
+def end_the_same(steps: tuple[Step, ...], nths: Callable[[range], Iterable[int]], error: Callable[[], BaseException] = Killed) -> None:
+    """Whichever write of the last step the operator is killed before: killed after one was taken is killed before the next.
+
+    error: what it is answered instead.
+    """
     moment, writes, expected = clean(steps)
     assert (writes[0].verb, writes[0].kind) == ("status", HARDENED_SERVICE), "what was decided is written down first"
-    for nth in turn.of(range(1, len(writes) + 1)):
-        strike = Strike(nth, Killed)
+    for nth in nths(range(1, len(writes) + 1)):
+        strike = Strike(nth, error)
 
         async def play(kept: tuple[OperatorWorld, Watchman], strike: Strike = strike) -> tuple[Body, list[str]]:
             world, watchman = kept
@@ -144,4 +148,16 @@ def end_the_same(steps: tuple[Step, ...], turn: Turn) -> None:
 @pytest.mark.parametrize("steps", [UP, DOWN, NEVER_UP], ids=["the previous stack is up", "it is down", "it never comes up"])
 @pytest.mark.parametrize("turn", turns(1))
 def test_killed_at_any_write_a_rollback_by_hand_ends_the_same(steps: tuple[Step, ...], turn: Turn) -> None:
-    end_the_same(steps, turn)
+    end_the_same(steps, turn.of)
+
+
+@pytest.mark.parametrize("error", [lambda: TryAgain("timeout", status=504), lambda: Refused("no", status=422)], ids=["late", "refused"])
+@pytest.mark.parametrize("steps", [UP, DOWN], ids=["the previous stack is up", "it is down"])
+def test_what_a_rollback_left_stays_rejected_where_that_could_not_be_written_at_first(
+    steps: tuple[Step, ...], error: Callable[[], BaseException]
+) -> None:
+    """It is what the spec asks for: it would be released again."""
+    _, writes, _ = clean(steps)
+    annotated = [number for number, write in enumerate(writes, start=1) if write.kind == CONTROLLER_REVISION]
+    assert len(annotated) == 2, "the one that was left, and the one that serves again"
+    end_the_same(steps, lambda _: annotated, error)

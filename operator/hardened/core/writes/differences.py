@@ -1,7 +1,7 @@
 """What of the cluster is to be changed, and what has to be read before that is certain."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hardened.api import names
@@ -74,6 +74,13 @@ class Delete:
     key: ChildKey
     uid: str
     resource_version: str
+
+
+def in_turn(steps: Sequence[Apply]) -> tuple[Apply, ...]:
+    """Each of them needs all those before it. Once a revision is promoted, nothing else tells that the one that traffic left for it is
+    rejected: where that could not be written, the other is not, either."""
+    keys = [key_of(step.manifest) for step in steps]
+    return tuple(replace(step, needs=step.needs | set(keys[:number])) for number, step in enumerate(steps))
 
 
 class Writes:
