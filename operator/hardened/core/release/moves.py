@@ -8,7 +8,7 @@ from hardened.core.model.reasons import Reason
 from hardened.core.model.release_policy import LEAST_KEEP, LEAST_KEEP_REJECTED
 from hardened.core.model.state import Migration, Rejection, ReleaseState
 from hardened.core.model.target import other
-from hardened.core.model.transition import Failed, Stay, Transition
+from hardened.core.model.transition import Failed, Transition
 
 #: Why a rollback ends where nothing is to serve.
 NO_REPLICAS = "the spec asks for 0 replicas"
@@ -98,12 +98,3 @@ def none_ready(seen: Input, text: str) -> str:
 def unwatched(state: ReleaseState, seen: Input) -> ReleaseState:
     """The state of a release that waits for the pods of its checks, and for nothing else: no deadline runs while they cannot be made."""
     return replace(state, deadline=None) if seen.needs.is_blind else state
-
-
-def unwatched_window(state: ReleaseState, seen: Input) -> Stay | None:
-    """In VerifyAfter, where nobody can say how the revision does by the end of its window: it begins anew once somebody can."""
-    if state.window_ends_at is not None and (seen.now < state.window_ends_at or not seen.needs.is_unwatched):
-        return None
-    if seen.needs.is_unwatched:
-        return Stay(replace(state, window_ends_at=None) if seen.needs.is_blind else state)
-    return Stay(replace(state, window_ends_at=seen.now + seen.policy.window))

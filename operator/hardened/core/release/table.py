@@ -51,21 +51,26 @@ class StepRules(Protocol):
 
     @property
     def STEP(self) -> Step: ...
-    def applies(self, seen: Input, /) -> bool: ...
-    def enter(self, state: ReleaseState, seen: Input, /) -> ReleaseState: ...
     def advance(self, state: ReleaseState, seen: Input, /) -> Advance: ...
     def goes_by_pods(self, state: ReleaseState, seen: Input, /) -> bool: ...
     def desired(self, state: ReleaseState, seen: Input, /) -> DesiredState: ...
+
+
+class Gate(StepRules, Protocol):
+    """A step that another one is followed by."""
+
+    def applies(self, seen: Input, /) -> bool: ...
+    def enter(self, state: ReleaseState, seen: Input, /) -> ReleaseState: ...
 
 
 @dataclass(frozen=True)
 class Sequence:
     """How a release gets from its first step to its last."""
 
-    forward: tuple[StepRules, ...]
+    forward: tuple[Gate, ...]
     """In their order."""
     aside: tuple[StepRules, ...]
-    """Those that a release comes to once it is over. In a step that is nowhere in the sequence it goes on as in the first of them."""
+    """Those that it comes to once it was promoted, or has failed. In a step that is nowhere it goes on as in the first of them."""
     guards: tuple[Guard, ...]
     """What comes before all that a step says; the first that says something is what follows."""
     begin: Callable[[None, Input], Begin | Stay | Transition]
@@ -81,19 +86,19 @@ class Sequence:
         """What the file of a step says."""
         return next((rules for rules in (*self.forward, *self.aside) if rules.STEP is step), self.aside[0])
 
-    def first(self, seen: Input) -> StepRules:
+    def first(self, seen: Input) -> Gate:
         """The first step that applies."""
         return next(rules for rules in self.forward if rules.applies(seen))
 
-    def after(self, step: Step, seen: Input) -> StepRules:
+    def after(self, step: Step, seen: Input) -> Gate:
         """The next step that applies."""
         steps = [rules.STEP for rules in self.forward]
         return next(rules for rules in self.forward[steps.index(step) + 1 :] if rules.applies(seen))
 
 
 BLUE_GREEN = Sequence(
-    forward=(preflight, queued, migrate, preview, verify_before, approval, scale_up, cutover, verify_after, keep),
-    aside=(switch_back, undo),
+    forward=(preflight, queued, migrate, preview, verify_before, approval, scale_up, cutover, verify_after),
+    aside=(switch_back, undo, keep),
     guards=(guards.migrating, guards.recalled, guards.aborted, guards.rolled_back, guards.lost_status, guards.superseded),
     begin=beginning.begin,
     fail=moves.failed,

@@ -8,20 +8,11 @@ from hardened.core.model.target import DesiredState, Stack, Target, other
 from hardened.core.model.transition import Advance, Begin, Stay, Transition
 from hardened.core.release import sizes
 from hardened.core.release.beginning import fresh, wants_release
-from hardened.core.release.moves import kept
 from hardened.core.release.pods import are_there, asked_for_room, needed
 from hardened.core.release.steps import cutover, scale_up
 
 STEP = Step.KEEP
 goes_by_pods = asked_for_room
-
-
-def applies(_: Input) -> bool:
-    return True
-
-
-def enter(state: ReleaseState, seen: Input) -> ReleaseState:
-    return kept(state, seen) or state
 
 
 def advance(state: ReleaseState, seen: Input) -> Advance:

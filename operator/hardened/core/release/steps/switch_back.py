@@ -9,18 +9,9 @@ from hardened.core.model.state import ReleaseState
 from hardened.core.model.target import DesiredState
 from hardened.core.model.transition import Advance, Stay, Transition
 from hardened.core.release import sizes
-from hardened.core.release.entering import enter as enter_step
 from hardened.core.release.moves import to_undo
 
 STEP = Step.SWITCH_BACK
-
-
-def applies(_: Input) -> bool:
-    return True
-
-
-def enter(state: ReleaseState, seen: Input) -> ReleaseState:
-    return enter_step(state, STEP, seen)
 
 
 def advance(state: ReleaseState, seen: Input) -> Advance:

@@ -8,19 +8,10 @@ from hardened.core.model.state import Migration, ReleaseState
 from hardened.core.model.timing import has_passed
 from hardened.core.model.transition import Advance, Anew, Stay, Transition
 from hardened.core.release import sizes
-from hardened.core.release.entering import enter as enter_step
 from hardened.core.release.migrations import half_done
 
 STEP = Step.UNDO
 desired = sizes.stable_alone
-
-
-def applies(_: Input) -> bool:
-    return True
-
-
-def enter(state: ReleaseState, seen: Input) -> ReleaseState:
-    return enter_step(state, STEP, seen)
 
 
 def advance(state: ReleaseState, seen: Input) -> Advance:

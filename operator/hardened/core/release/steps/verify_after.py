@@ -3,14 +3,15 @@
 from dataclasses import replace
 
 from hardened.api.steps import Step
-from hardened.core.model.input import Input, Verdict
+from hardened.core.model.input import Input
 from hardened.core.model.reasons import Reason
 from hardened.core.model.state import ReleaseState
 from hardened.core.model.target import DesiredState
-from hardened.core.model.transition import Advance, Failed, Stay, Transition
+from hardened.core.model.transition import Advance, Failed, Transition
 from hardened.core.release import sizes
 from hardened.core.release.entering import enter as enter_step
-from hardened.core.release.moves import kept, none_ready, rejected_before, unwatched_window
+from hardened.core.release.moves import kept, none_ready, rejected_before
+from hardened.core.release.window import judged
 
 STEP = Step.VERIFY_AFTER
 
@@ -24,7 +25,7 @@ def enter(state: ReleaseState, seen: Input) -> ReleaseState:
 
 
 def advance(state: ReleaseState, seen: Input) -> Advance:
-    return _over(state, seen) or judged(state, seen)
+    return _over(state, seen) or judged(state, seen, Transition(kept(state, seen), promotes=state.target.revision))
 
 
 def goes_by_pods(_: ReleaseState, seen: Input) -> bool:
@@ -52,23 +53,3 @@ def _over(state: ReleaseState, seen: Input) -> Advance | None:
         reason = None if seen.is_taken_away else Reason.NO_PODS_AVAILABLE
         return Failed(state, reason, none_ready(seen, "no pod of the new revision is ready"))
     return None
-
-
-def judged(state: ReleaseState, seen: Input) -> Advance:
-    """What follows from what is said of the revision: a failure at once, all else at the end of the window."""
-    verdict, said = seen.after
-    if verdict is Verdict.FAILED:
-        return Failed(state, Reason.CHECK_FAILED, said)
-    if unwatched := unwatched_window(state, seen):
-        return unwatched
-    ends = state.window_ends_at or seen.now
-    if seen.now < ends:
-        return Stay(state, ends)
-    if seen.is_blind:
-        return Stay(state)
-    if verdict is Verdict.PASSED:
-        return Transition(kept(state, seen), promotes=state.target.revision)
-    gives_up_at = ends + seen.policy.progress_deadline
-    if seen.now >= gives_up_at:
-        return Failed(state, Reason.NO_DATA, said or "the checks gave no result for the new revision")
-    return Stay(state, gives_up_at)

@@ -15,14 +15,6 @@ desired = sizes.desired
 goes_by_pods = pods.goes_by_pods
 
 
-def applies(_: Input) -> bool:
-    return True
-
-
-def enter(state: ReleaseState, _: Input) -> ReleaseState:
-    return replace(state, step=STEP)
-
-
 def advance(state: ReleaseState, seen: Input) -> Advance:
     is_back = seen.stable is None or here(seen).is_lost or is_up(seen.stable, seen.replicas, seen)
     if not is_back or seen.traffic.fencing_token not in (None, state.recall_token):

@@ -4,13 +4,14 @@ from dataclasses import replace
 from datetime import timedelta
 
 from hardened.api.steps import Step
-from hardened.core.model.input import Input, Verdict
+from hardened.core.model.input import Input
 from hardened.core.model.reasons import Reason
 from hardened.core.model.state import ReleaseState
 from hardened.core.model.transition import Advance, Failed, Stay, Transition
 from hardened.core.release.in_place import pods, sizes
 from hardened.core.release.in_place.pods import here, is_down
-from hardened.core.release.moves import none_ready, unwatched_window
+from hardened.core.release.moves import none_ready
+from hardened.core.release.window import judged
 
 STEP = Step.VERIFY_AFTER
 desired = sizes.desired
@@ -31,26 +32,8 @@ def advance(state: ReleaseState, seen: Input) -> Advance:
         if seen.is_taken_away:
             return Stay(_up_again(state, seen))
         return Failed(state, Reason.NO_PODS_AVAILABLE, none_ready(seen, "no pod of the new revision is ready"))
-    return _judged(state, seen)
-
-
-def _judged(state: ReleaseState, seen: Input) -> Advance:
-    verdict, said = seen.after
-    if verdict is Verdict.FAILED:
-        return Failed(state, Reason.CHECK_FAILED, said)
-    if unwatched := unwatched_window(state, seen):
-        return unwatched
-    ends = state.window_ends_at or seen.now
-    if seen.now < ends:
-        return Stay(state, ends)
-    if seen.is_blind:
-        return Stay(state)
-    if verdict is Verdict.PASSED and (here(seen).has_followed or seen.policy.is_watched_after(seen.stable)):
-        return Transition(state, promotes=state.target.revision)
-    gives_up_at = ends + seen.policy.progress_deadline
-    if seen.now >= gives_up_at:
-        return Failed(state, Reason.NO_DATA, said or "the checks gave no result for the new revision")
-    return Stay(state, gives_up_at)
+    has_come = here(seen).has_followed or seen.policy.is_watched_after(seen.stable)
+    return judged(state, seen, Transition(state, promotes=state.target.revision) if has_come else None)
 
 
 def _up_again(state: ReleaseState, seen: Input) -> ReleaseState:
