@@ -1,6 +1,7 @@
 """Programs of the operating system that the local cluster calls: installed with apt-get where they are missing."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from .command import attempt, has, run
@@ -23,6 +24,7 @@ _BY_PROGRAM = {
     "nsenter": "util-linux",
 }
 _BY_FILE = {Path("/usr/lib/cni/ptp"): "containernetworking-plugins"}
+_POLICY = Path("/usr/sbin/policy-rc.d")
 
 
 def missing() -> list[str]:
@@ -36,6 +38,34 @@ def ensure() -> None:
     if missing():
         with locked(cache_root() / "locks/packages", waiting_for="another process that installs packages"):
             _install(missing())
+
+
+def ensure_files(by_file: Mapping[Path, str]) -> None:
+    """Installs the package of each file that is not there, and starts none of their services. Raises ClusterError as `ensure` does.
+
+    Example: {Path("/usr/bin/redis-cli"): "redis-tools"}.
+    """
+    if _packages_of(by_file):
+        with locked(cache_root() / "locks/packages", waiting_for="another process that installs packages"), _services_at_rest():
+            _install(_packages_of(by_file))
+
+
+def _packages_of(by_file: Mapping[Path, str]) -> list[str]:
+    return list(dict.fromkeys(package for path, package in by_file.items() if not path.exists()))
+
+
+@contextmanager
+def _services_at_rest() -> Iterator[None]:
+    """Debian's own way to install a server without starting it, for as long as this lasts."""
+    if _POLICY.exists() or not _POLICY.parent.is_dir():
+        yield
+        return
+    _POLICY.write_text("#!/bin/sh\nexit 101\n")
+    _POLICY.chmod(0o755)
+    try:
+        yield
+    finally:
+        _POLICY.unlink()
 
 
 def _install(wanted: Sequence[str]) -> None:
