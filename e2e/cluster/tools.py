@@ -42,6 +42,8 @@ KWOK = Program(
         )
     ),
 )
+RESTIC = Program(name="restic", version="v0.18.1", packages=("github.com/restic/restic/cmd/restic",))
+S3 = Program(name="versitygw", version="v1.8.0", packages=("github.com/versity/versitygw/cmd/versitygw",))
 HELM = Program(name="helm", version="v4.3.1", packages=("helm.sh/helm/v4/cmd/helm",))
 
 
@@ -53,6 +55,16 @@ def kubectl() -> Path:
 def helm() -> Path:
     """Helm 4. About 2 minutes the first time on two cores."""
     return golang.ensure(HELM) / "helm"
+
+
+def restic() -> Path:
+    """restic, the engine of backups. About a minute the first time on two cores."""
+    return golang.ensure(RESTIC) / "restic"
+
+
+def s3_server() -> Path:
+    """An S3 server that keeps buckets in a folder, for tests. About a minute the first time on two cores."""
+    return golang.ensure(S3) / "versitygw"
 
 
 def kwok_dir() -> Path:

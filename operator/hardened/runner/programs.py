@@ -1,0 +1,160 @@
+"""Programs that the runner calls: one at a time, never through a shell, ended with it, and what they say has no secrets."""
+
+import signal
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import IO
+
+from hardened.runner.failures import Failed, Reason
+from hardened.runner.redaction import redacted, secrets_of
+
+#: What is kept of an output: its last lines, each cut.
+_LINES = 40
+_LINE = 2000
+#: Seconds that a program has after SIGTERM, where it ran out of time; a runner that gets SIGTERM leaves the end to the kubelet.
+_GRACE = 20.0
+_INTERRUPTED = "the run was ended before it was done"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a program ended. code: its exit status, negative for a signal; err: the last lines of its standard error, without secrets."""
+
+    code: int
+    out: str
+    err: str
+
+
+class OutOfTime(Exception):
+    """The program was ended after the seconds that it had. err: its last lines."""
+
+    def __init__(self, err: str) -> None:
+        super().__init__(err)
+        self.err = err
+
+
+class Programs:
+    """Runs programs with this environment, all of whose files are in `scratch`.
+
+    After SIGTERM the one that runs gets it, too, and no other is begun: `run` raises Failed with Interrupted.
+    """
+
+    def __init__(self, env: Mapping[str, str], scratch: Path) -> None:
+        self.scratch = scratch
+        self._secrets = secrets_of(env)
+        self._env = {**env, "HOME": str(scratch / "home"), "TMPDIR": str(scratch / "tmp"), "LC_ALL": "C.UTF-8"}
+        self._env.pop("HARDENED_TASK", None)
+        self._running: subprocess.Popen[bytes] | None = None
+        self._is_stopped = False
+
+    @property
+    def env(self) -> Mapping[str, str]:
+        return self._env
+
+    def heed_sigterm(self) -> None:
+        signal.signal(signal.SIGTERM, self._stop)
+        signal.signal(signal.SIGINT, self._stop)
+
+    def redacted(self, text: str) -> str:
+        return redacted(text, self._secrets)
+
+    def say(self, text: str) -> None:
+        """A line for the pod's log."""
+        print(self.redacted(text), file=sys.stderr, flush=True)
+
+    def run(
+        self,
+        argv: Sequence[str | Path],
+        *,
+        within: float | None = None,
+        on_line: Callable[[str], None] | None = None,
+        on_error: Callable[[str], None] | None = None,
+        env: Mapping[str, str] | None = None,
+        stdin: str | None = None,
+    ) -> Ended:
+        """Runs it to its end; a program that is not there ends with 127, as in a shell.
+
+        on_line: gets each line of its output, which then is not kept; on_error: gets each line of its standard error, too; within: seconds,
+        or OutOfTime is raised; env: added to that of all.
+        """
+        self._check()
+        for folder in ("home", "tmp"):
+            (self.scratch / folder).mkdir(parents=True, exist_ok=True)
+        out: deque[str] = deque(maxlen=None if on_line is None else 0)
+        err: deque[str] = deque(maxlen=_LINES)
+
+        def complain(line: str) -> None:
+            err.append(self.redacted(line)[:_LINE])
+            if on_error:
+                on_error(err[-1])
+
+        try:
+            process = self._begun(argv, env or {}, subprocess.DEVNULL if stdin is None else subprocess.PIPE)
+        except FileNotFoundError:
+            return Ended(127, "", f"{argv[0]}: not found in this image")
+        readers = [_reading(process.stdout, on_line or out.append), _reading(process.stderr, complain)]
+        if stdin is not None:
+            _written(process.stdin, stdin)
+        try:
+            code = process.wait(within)
+        except subprocess.TimeoutExpired:
+            _end(process)
+            raise OutOfTime("\n".join(err)) from None
+        finally:
+            self._running = None
+        for reader in readers:
+            reader.join()
+        self._check()
+        return Ended(code, "\n".join(out), "\n".join(err))
+
+    def _begun(self, argv: Sequence[str | Path], env: Mapping[str, str], stdin: int) -> subprocess.Popen[bytes]:
+        words = [str(word) for word in argv]
+        process = subprocess.Popen(words, env={**self._env, **env}, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self._running = process
+        if self._is_stopped:  # between the check and here
+            process.terminate()
+        return process
+
+    def _stop(self, _number: int, _frame: FrameType | None) -> None:
+        self._is_stopped = True
+        if self._running:
+            self._running.terminate()
+
+    def _check(self) -> None:
+        if self._is_stopped:
+            raise Failed(Reason.INTERRUPTED, _INTERRUPTED)
+
+
+def _reading(stream: IO[bytes] | None, take: Callable[[str], None]) -> threading.Thread:
+    def read() -> None:
+        assert stream
+        for line in stream:
+            take(line.decode(errors="replace").rstrip("\r\n"))
+
+    thread = threading.Thread(target=read, daemon=True)
+    thread.start()
+    return thread
+
+
+def _written(stream: IO[bytes] | None, text: str) -> None:
+    assert stream
+    try:
+        stream.write(text.encode())
+        stream.close()
+    except BrokenPipeError:
+        pass  # it did not want to read; its exit status says why
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(_GRACE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -1,0 +1,224 @@
+"""The restic repository that the environment names: each call of restic that a run makes, and what it means when it fails.
+
+No call takes away another's live lock. A dead one goes once restic itself calls it dead: half an hour after its last sign of life.
+"""
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from hardened.runner.failures import Failed, Reason
+from hardened.runner.programs import Ended, OutOfTime, Programs
+from hardened.runner.task import BackupTask
+from hardened.runner.wording import LOCKED, UNREADABLE, failure_of, last_words
+
+#: Seconds to reach a repository. restic itself tries for 15 minutes, and says "unreachable" only then.
+REACH = 120.0
+#: Seconds that a run waits for others that hold the repository. A run that was killed holds it for 30 minutes.
+PATIENCE = 40 * 60.0
+#: The same, of what the next run does as well.
+LESS_PATIENCE = 10 * 60.0
+#: Seconds after which a wait looks again for locks that have died meanwhile.
+_LOOK_AGAIN = 120.0
+#: A snapshot that lacks files: it never counts, and is never restored by default.
+PENDING = "pending"
+#: Unreadable files that are named.
+_MOST_NAMED = 5
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A snapshot that was made. missing: what could not be read, "" where it is whole."""
+
+    snapshot: str
+    bytes: int
+    files: int
+    missing: str = ""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One of the repository. root: the folder that it holds, as it was named when it was made."""
+
+    id: str
+    tags: frozenset[str]
+    time: str
+    root: str
+
+    @property
+    def is_pending(self) -> bool:
+        return PENDING in self.tags
+
+
+class Repository:
+    """patience: see PATIENCE and LESS_PATIENCE; reach: see REACH."""
+
+    def __init__(
+        self, programs: Programs, *, reach: float = REACH, patience: float = PATIENCE, less_patience: float = LESS_PATIENCE
+    ) -> None:
+        self._programs = programs
+        self._reach = reach
+        self._patience = patience
+        self._less_patience = less_patience
+
+    def open(self, *, init: bool) -> None:
+        """Raises Failed where it is not there, not ours, or out of reach. init: a repository that is not there is made."""
+        failed = self._closed()
+        if failed and failed.reason == Reason.REPOSITORY_MISSING and init:
+            self._programs.say("the repository is not there yet, and is made")
+            failed = self._made()
+        if failed:
+            raise failed
+
+    def store(self, task: BackupTask) -> Stored:
+        """A new snapshot of the task's folder. What could not be read is told, and then the snapshot is tagged as pending."""
+        said = _Said()
+        tags = [f"--tag={tag}" for tag in (task.tag, *task.extra_tags)]
+        ended = self._locking(
+            ["backup", "--json", "--no-scan", f"--host={task.host}", *tags, f"--exclude={task.path}/lost+found", "--", str(task.path)],
+            self._patience,
+            said,
+        )
+        if ended.code not in (0, UNREADABLE) or not said.summary:
+            raise self._failure(ended)
+        stored = Stored(
+            str(said.summary["snapshot_id"]), int(said.summary["total_bytes_processed"]), int(said.summary["total_files_processed"])
+        )
+        return stored if ended.code == 0 else self._pending(stored, said.missing())
+
+    def snapshots(self, tag: str) -> list[Snapshot]:
+        """All with this tag, the oldest first."""
+        ended = self._restic("snapshots", "--json", "--no-lock", f"--tag={tag}")
+        if ended.code:
+            raise self._failure(ended)
+        found: list[dict[str, Any]] = json.loads(ended.out or "null") or []
+        # By the moment: a zone may differ from one to the next.
+        found.sort(key=lambda one: datetime.fromisoformat(_to_microseconds(one["time"])))
+        return [Snapshot(one["id"], frozenset(one.get("tags") or ()), one["time"], one["paths"][0]) for one in found]
+
+    def forget(self, task: BackupTask) -> str:
+        """Applies the task's retention to snapshots with its tag, and says what it did.
+
+        What is pending would be counted as one to keep, in place of a good one: it goes first, as there is a newer one that is whole.
+        """
+        assert task.retention
+        pending = [snapshot.id for snapshot in self.snapshots(task.tag) if snapshot.is_pending]
+        if pending:
+            self._forgotten([*pending])
+        policy = [f"--keep-{period}={count}" for period, count in task.retention.items()]
+        keep = [f"--keep-tag={tag}" for tag in task.keep_tags]
+        ended = self._forgotten([f"--tag={task.tag}", "--group-by=", *policy, *keep])
+        groups: list[dict[str, Any]] = json.loads(ended.out or "null") or []
+        removed = sum(len(group.get("remove") or ()) for group in groups)
+        return f"{removed + len(pending)} removed"
+
+    def prune(self) -> None:
+        """Frees what no snapshot needs any more."""
+        ended = self._locking(["prune"], self._less_patience)
+        if ended.code:
+            raise self._failure(ended)
+
+    def _closed(self) -> Failed | None:
+        """Why the repository cannot be opened, or None. Takes no lock: others may work on it."""
+        try:
+            ended = self._restic("cat", "config", "--no-lock", within=self._reach)
+        except OutOfTime as late:
+            return Failed(Reason.REPOSITORY_UNREACHABLE, f"no answer within {self._reach:.0f} s: {last_words(late.err)}")
+        return self._failure(ended, Reason.REPOSITORY_UNREACHABLE) if ended.code else None
+
+    def _made(self) -> Failed | None:
+        try:
+            made = self._restic("init", within=self._reach)
+        except OutOfTime as late:
+            return Failed(Reason.REPOSITORY_UNREACHABLE, f"no answer within {self._reach:.0f} s: {last_words(late.err)}")
+        # Somebody else's first run may have made it meanwhile.
+        return self._closed() if made.code == 0 or "already" in made.err else self._failure(made, Reason.REPOSITORY_UNREACHABLE)
+
+    def _pending(self, stored: Stored, missing: str) -> Stored:
+        tagged = self._locking(["tag", "--json", f"--add={PENDING}", stored.snapshot], self._patience)
+        changed = [line for line in map(_message, tagged.out.splitlines()) if line.get("message_type") == "changed"]
+        if tagged.code or not changed:
+            missing += f"; the snapshot could not be tagged as {PENDING}: {last_words(tagged.err)}"
+            return Stored(stored.snapshot, stored.bytes, stored.files, missing)
+        return Stored(str(changed[0]["new_snapshot_id"]), stored.bytes, stored.files, missing)
+
+    def _forgotten(self, words: Sequence[str]) -> Ended:
+        ended = self._locking(["forget", "--json", *words], self._less_patience)
+        if ended.code:
+            raise self._failure(ended)
+        if "unable to remove" in ended.err:  # restic tells it, and ends with 0
+            raise self._failure(Ended(1, "", ended.err))
+        return ended
+
+    def _locking(self, words: Sequence[str], patience: float, said: "_Said | None" = None) -> Ended:
+        """A call that needs a lock: waits for others, and looks meanwhile whether they have died."""
+        until = time.monotonic() + patience
+        while True:
+            self._restic("unlock")
+            left = max(until - time.monotonic(), 0.0)
+            ended = self._restic(f"--retry-lock={min(left, _LOOK_AGAIN):.0f}s", *words, said=said)
+            if ended.code != LOCKED or time.monotonic() >= until:
+                return ended
+            self._programs.say(f"waiting for the repository: {last_words(ended.err)}")
+
+    def _restic(self, *words: str, within: float | None = None, said: "_Said | None" = None) -> Ended:
+        cache = f"--cache-dir={self._programs.scratch / 'cache'}"
+        # A line of progress every five minutes is enough of a sign of life, for a log that somebody reads.
+        quiet = {"RESTIC_PROGRESS_FPS": "0.00333"}
+        if said:
+            return self._programs.run(["restic", cache, *words], within=within, env=quiet, on_line=said.line, on_error=said.error)
+        return self._programs.run(["restic", cache, *words], within=within, env=quiet)
+
+    def _failure(self, ended: Ended, otherwise: Reason = Reason.REPOSITORY_FAILED) -> Failed:
+        return failure_of(ended.code, ended.err, scratch=str(self._programs.scratch), otherwise=otherwise)
+
+
+class _Said:
+    """What restic says of a backup, line by line: a large one says a lot."""
+
+    def __init__(self) -> None:
+        self.summary: dict[str, Any] = {}
+        self._unread: list[str] = []
+        self._count = 0
+
+    def line(self, text: str) -> None:
+        found = _message(text)
+        if found.get("message_type") == "summary":
+            self.summary = found
+
+    def error(self, text: str) -> None:
+        found = _message(text)
+        if found.get("message_type") == "error":
+            self._count += 1
+            if len(self._unread) < _MOST_NAMED:
+                self._unread.append(f"{found.get('item', '')} ({_cause(found)})")
+
+    def missing(self) -> str:
+        """Example: "3 files could not be read: /data/a (permission denied), …"."""
+        more = [f"{self._count - _MOST_NAMED} more"] if self._count > _MOST_NAMED else []
+        return f"{self._count} files could not be read: {', '.join(self._unread + more)}"
+
+
+def _message(line: str) -> dict[str, Any]:
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _cause(error: dict[str, Any]) -> str:
+    """Example: "open /data/a: permission denied" -> "permission denied"."""
+    return str((error.get("error") or {}).get("message", "")).rpartition(": ")[2]
+
+
+def _to_microseconds(moment: str) -> str:
+    """RFC 3339 with at most six digits of a second. Example: "2026-01-02T03:04:05.123456789Z" -> "2026-01-02T03:04:05.123456Z"."""
+    head, dot, tail = moment.partition(".")
+    if not dot:
+        return moment
+    digits = tail[: next((i for i, c in enumerate(tail) if not c.isdigit()), len(tail))]
+    return f"{head}.{digits[:6]:0<6}{tail[len(digits) :]}"

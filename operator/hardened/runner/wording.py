@@ -1,0 +1,89 @@
+"""What restic's exit status and last words mean. They are those of restic 0.18."""
+
+import json
+
+from hardened.runner.failures import Failed, Reason
+
+#: Exit statuses of their own.
+UNREADABLE = 3
+LOCKED = 11
+_BY_CODE = {
+    10: Reason.REPOSITORY_MISSING,
+    LOCKED: Reason.REPOSITORY_LOCKED,
+    12: Reason.WRONG_PASSWORD,
+    130: Reason.INTERRUPTED,
+}
+_FULL = ("no space left on device", "disk quota exceeded", "quotaexceeded", "storagefull", "insufficient storage", "insufficientstorage")
+_DAMAGED = (
+    "ciphertext verification failed",
+    "does not match",
+    "unexpected pack size",
+    "not found in repository",
+    "not found in index",
+    "invalid data returned",
+    "unable to load index",
+)
+_UNREACHABLE = (
+    "connection refused",
+    "no such host",
+    "i/o timeout",
+    "connection reset",
+    "network is unreachable",
+    "no route to host",
+    "x509:",
+    "access denied",
+    "accessdenied",
+    "invalidaccesskeyid",
+    "signaturedoesnotmatch",
+    "unable to open repository",
+)
+
+
+def failure_of(code: int, err: str, *, scratch: str, otherwise: Reason = Reason.REPOSITORY_FAILED) -> Failed:
+    """Why a call failed.
+
+    err: the last lines of its standard error; scratch: the folder of its temporary files; otherwise: where nothing else fits.
+    """
+    message = last_words(err) or f"restic ended with {code} and said nothing"
+    if reason := _BY_CODE.get(code):
+        return Failed(reason, message)
+    said = err.lower()
+    if any(word in said for word in _FULL):
+        own = any(scratch in line for line in err.splitlines() if any(word in line.lower() for word in _FULL))
+        return Failed(Reason.SCRATCH_FULL if own else Reason.REPOSITORY_FULL, message)
+    if "empty password" in said:
+        return Failed(Reason.WRONG_PASSWORD, message)
+    if any(word in said for word in _UNREACHABLE):
+        return Failed(Reason.REPOSITORY_UNREACHABLE, message)
+    return Failed(otherwise, message)
+
+
+def is_damage(err: str) -> bool:
+    """Whether what restic read from the repository was not what it wrote there."""
+    said = err.lower()
+    return any(word in said for word in _DAMAGED)
+
+
+def last_words(err: str) -> str:
+    """What restic died of: its `exit_error` where it said one, else its last lines; on one line.
+
+    Example: '{"message_type":"exit_error","code":12,"message":"Fatal: wrong password"}' -> "wrong password".
+    """
+    lines = [line for line in err.splitlines() if line.strip()]
+    for line in reversed(lines):
+        if message := _exit_error(line):
+            return _on_one_line(message)
+    return _on_one_line(" ".join(lines[-4:]))
+
+
+def _exit_error(line: str) -> str:
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return ""
+    is_last = isinstance(found, dict) and found.get("message_type") == "exit_error"
+    return str(found.get("message", "")) if is_last else ""
+
+
+def _on_one_line(text: str) -> str:
+    return " ".join(text.removeprefix("Fatal: ").split())
