@@ -1,4 +1,4 @@
-"""Builds the two workload images, and the Prometheus that measures them.
+"""Builds the workload images: the two web services, those of the example stacks, and the Prometheus that measures them.
 
 `build("python", "v2")` returns the name to give to a cluster's `load` and to write into a pod.
 """
@@ -17,6 +17,9 @@ from e2e.cluster.golang import Program
 from e2e.cluster.images import build as build_image
 
 Kind = Literal["python", "static"]
+#: What the example stacks run: an application in versions, and servers whose tag is the version that Debian has.
+Part = Literal["bookmarks", "postgres", "redis"]
+_PART_TAGS: dict[Part, str] = {"bookmarks": "v1", "postgres": "15", "redis": "7"}
 HERE = Path(__file__).parent
 ANY_VERSION = "ENV VERSION=dev\n"
 PROMETHEUS = Program(
@@ -47,6 +50,22 @@ def build(kind: Kind, version: str = "v1") -> str:
         dockerfile = context / "Dockerfile"
         dockerfile.write_text(with_version((HERE / kind / "Dockerfile").read_text(), version))
         return build_image(dockerfile, context, image_name(kind, version))
+
+
+def part_name(part: Part, version: str = "") -> str:
+    """The name of the image. Examples: ("postgres", "") -> "docker.io/hardened/postgres:15"; ("bookmarks", "v2") -> "…/bookmarks:v2"."""
+    return f"docker.io/hardened/{part}:{version or _PART_TAGS[part]}"
+
+
+def build_part(part: Part, version: str = "") -> str:
+    """Builds the image and returns its name. version: of an application, which differs in nothing else. Raises ClusterError."""
+    with tempfile.TemporaryDirectory(prefix="part-image-") as folder:
+        context = Path(folder) / "context"
+        shutil.copytree(HERE / part, context, ignore=shutil.ignore_patterns("__pycache__"))
+        dockerfile = context / "Dockerfile"
+        if ANY_VERSION in dockerfile.read_text():
+            dockerfile.write_text(with_version(dockerfile.read_text(), version or _PART_TAGS[part]))
+        return build_image(dockerfile, context, part_name(part, version))
 
 
 def with_version(dockerfile: str, version: str) -> str:
