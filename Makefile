@@ -8,7 +8,7 @@ READY   := .venv/.installed
 REPORT  := --junitxml=build/cluster.xml -o junit_duration_report=call
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint unit e2e bench gen cluster install load down lock .venv
+.PHONY: help demo test check lint unit e2e bench gen cluster install stack load down lock .venv
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ cluster: $(READY) ## bring up a local cluster: kind with Docker, otherwise built
 
 install: $(READY) ## install the operator on the cluster of KUBECONFIG, otherwise on CLUSTER. IMAGE=… uses that image as it is
 	$(PY) -m e2e.install --name $(CLUSTER) $(if $(IMAGE),--image $(IMAGE))
+
+stack: $(READY) ## install an example stack of charts/stacks, images and operator included. STACK=bookmark-api CLUSTER=demo
+	$(PY) -m e2e.stack $(or $(STACK),$(error say which: make stack STACK=bookmark-api)) --name $(CLUSTER)
 
 load: $(READY) ## load an image onto the nodes of CLUSTER. IMAGE=name:tag
 	$(PY) -m e2e.cluster load --name $(CLUSTER) $(or $(IMAGE),$(error say which image: make load IMAGE=name:tag))

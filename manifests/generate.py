@@ -42,12 +42,18 @@ def install() -> str:
     return _NOTICE + _NAMESPACE + chart
 
 
+def bookmark_api() -> str:
+    """The example stack with default values, as the release `bookmarks` in a namespace of that name."""
+    chart = ROOT / "charts/stacks/bookmark-api"
+    return _NOTICE + run([tools.helm(), "template", "bookmarks", chart, "--namespace", "bookmarks"])
+
+
 FILES: Mapping[str, Callable[[], str]] = {
     "charts/hardened-operator/files/crds.yaml": crds,
     "manifests/crds.yaml": crds,
     "docs/reference.md": reference,
 }
-HELM_FILES: Mapping[str, Callable[[], str]] = {"manifests/install.yaml": install}
+HELM_FILES: Mapping[str, Callable[[], str]] = {"manifests/install.yaml": install, "manifests/stacks/bookmark-api.yaml": bookmark_api}
 """Path -> its content. The second ones need helm, and read the files of the first."""
 
 
