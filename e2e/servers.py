@@ -134,9 +134,17 @@ class Postgres(Server):
 
 
 class Redis(Server):
-    """Redis 7, which writes each change through to its append-only file; its socket is `socket`."""
+    """Redis 7, which writes each change through to its append-only file; its socket is `socket`.
+
+    port: where it listens on 127.0.0.1, too; 0 for nowhere. options: more words for redis-server.
+    """
 
     name = "redis"
+
+    def __init__(self, port: int = 0, *options: str) -> None:
+        self.port = port
+        self.options = options
+        super().__init__()
 
     @property
     def socket(self) -> Path:
@@ -147,14 +155,22 @@ class Redis(Server):
         return f"unix://{self.socket}"
 
     def start(self) -> None:
-        settings = {"port": "0", "unixsocket": str(self.socket), "unixsocketperm": "777", "dir": str(self.folder), "save": ""}
+        settings = {
+            "port": str(self.port),
+            "bind": "127.0.0.1",
+            "unixsocket": str(self.socket),
+            "unixsocketperm": "777",
+            "dir": str(self.folder),
+            "save": "",
+        }
         durable = {"appendonly": "yes", "appendfsync": "always"}
         options = [word for name, value in {**settings, **durable}.items() for word in (f"--{name}", value)]
         program = self.folder / "redis-server"
         if not program.exists():
             program.symlink_to(REDIS)
-        self._spawn(program, *options)
-        self._answered(["redis-cli", "-s", self.socket, "-e", "ping"])
+        self._spawn(program, *options, *self.options)
+        # One that needs a password answers, too: -e would take its refusal for none.
+        self._answered(["redis-cli", "-s", self.socket, "ping"])
 
     def lose_everything(self) -> None:
         """Ends it as a lost disk would: it starts again empty."""

@@ -14,18 +14,38 @@ from hardened.runner.fields import BadTask
 from hardened.runner.programs import Programs
 from hardened.runner.report import Outcome, Report, rendered
 from hardened.runner.repository import Repository
-from hardened.runner.task import backup_task
+from hardened.runner.restore import fetch, restore
+from hardened.runner.task import backup_task, restore_task, verify_task
+from hardened.runner.verify import verify
 
 
 def _backup(text: str, programs: Programs) -> Report:
     return back_up(backup_task(text), Repository(programs), programs)
 
 
+def _verify(text: str, programs: Programs) -> Report:
+    return verify(verify_task(text), Repository(programs), programs)
+
+
+def _restore(text: str, programs: Programs) -> Report:
+    return restore(restore_task(text), Repository(programs), programs)
+
+
+def _fetch(text: str, programs: Programs) -> Report:
+    return fetch(restore_task(text), Repository(programs))
+
+
 def _dump(text: str, programs: Programs) -> Report:
     return dump(backup_task(text), programs)
 
 
-VERBS: Mapping[str, Callable[[str, Programs], Report]] = {"backup": _backup, "dump": _dump}
+VERBS: Mapping[str, Callable[[str, Programs], Report]] = {
+    "backup": _backup,
+    "dump": _dump,
+    "verify": _verify,
+    "restore": _restore,
+    "fetch": _fetch,
+}
 
 
 def main(verb: str, env: Mapping[str, str]) -> int:

@@ -24,7 +24,7 @@ def back_up(task: BackupTask, repository: Repository, programs: Programs) -> Rep
     try:
         _check_size(task)
         repository.open(init=task.init)
-        stored = repository.store(task)
+        stored = repository.store(task.path, task.host, (task.tag, *task.extra_tags))
         if stored.missing:
             raise Failed(Reason.UNREADABLE_FILES, stored.missing)
     except Failed as failed:
@@ -65,6 +65,10 @@ def size_of(path: Path) -> tuple[int, int]:
 def _check_size(task: BackupTask) -> None:
     if task.dump and not task.dump.is_file():
         raise Failed(Reason.DUMP_EMPTY, f"there is no {task.dump}: the dump was not made, or not to its end")
+    if task.source == "volume" and not task.min_bytes:
+        if not any(os.scandir(task.path)):
+            raise Failed(Reason.DUMP_EMPTY, f"there is nothing in {task.path}")
+        return
     files, size = size_of(task.dump or task.path)
     if not files or (not size and task.source != "volume"):
         raise Failed(Reason.DUMP_EMPTY, f"there is nothing in {task.dump or task.path}")
@@ -77,7 +81,7 @@ def _thin_out(task: BackupTask, repository: Repository) -> tuple[Outcome, Outcom
     if task.retention is None:
         return SKIPPED, SKIPPED
     try:
-        forget = Outcome("Succeeded", message=repository.forget(task))
+        forget = Outcome("Succeeded", message=repository.forget(task.tag, task.retention, task.keep_tags))
     except Failed as failed:
         return Outcome.of(failed), SKIPPED
     try:

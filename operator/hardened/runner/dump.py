@@ -10,6 +10,7 @@ from hardened.runner.backup import DUMPED_AT
 from hardened.runner.failures import Failed, Reason
 from hardened.runner.fields import BadTask
 from hardened.runner.programs import Ended, Programs
+from hardened.runner.redis_server import password_of, where_it_is
 from hardened.runner.report import Outcome, Report, stamp
 from hardened.runner.task import BackupTask
 
@@ -25,13 +26,14 @@ def dump(task: BackupTask, programs: Programs) -> Report:
     began, started_at = time.monotonic(), datetime.now(UTC)
     partial = task.dump.with_name(task.dump.name + ".partial")
     task.path.mkdir(parents=True, exist_ok=True)
-    {"postgres": _dump_postgres, "redis": _dump_redis}[task.source](partial, programs)
+    {"postgres": dump_postgres, "redis": dump_redis}[task.source](partial, programs)
     (programs.scratch / DUMPED_AT).write_text(stamp(started_at))
     os.replace(partial, task.dump)
     return Report("dump", Outcome("Succeeded"), seconds=time.monotonic() - began, dumped_at=started_at)
 
 
-def _dump_postgres(file: Path, programs: Programs) -> None:
+def dump_postgres(file: Path, programs: Programs) -> None:
+    """The database that the environment names, into that file. Raises Failed."""
     patience = {"PGCONNECT_TIMEOUT": programs.env.get("PGCONNECT_TIMEOUT", "15")}
     asked = programs.run(["psql", "-XAtq", "--no-password", "--command=SHOW server_version_num"], env=patience)
     if asked.code:
@@ -60,11 +62,10 @@ def refuse_newer(server: int, own: str) -> None:
         raise Failed(Reason.SERVER_IS_NEWER, message)
 
 
-def _dump_redis(file: Path, programs: Programs) -> None:
-    env = programs.env
-    where = ["-h", env.get("REDIS_HOST", "127.0.0.1"), "-p", env.get("REDIS_PORT", "6379")]
-    user = ["--user", env["REDIS_USER"]] if env.get("REDIS_USER") else []
-    made = programs.run(["redis-cli", *where, *user, "--no-auth-warning", "--rdb", file])
+def dump_redis(file: Path, programs: Programs) -> None:
+    """All databases of the server that the environment names, into that file. Raises Failed."""
+    command = ["redis-cli", *where_it_is(programs), "--no-auth-warning", "--rdb", str(file)]
+    made = programs.run(command, env=password_of(programs))
     if made.code or not file.is_file():
         raise _failure(Ended(made.code, "", f"{made.err}\n{programs.redacted(made.out)}"), "redis-cli")
     with file.open("rb") as stream:

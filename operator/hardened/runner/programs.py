@@ -4,8 +4,10 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -64,6 +66,16 @@ class Programs:
     def redacted(self, text: str) -> str:
         return redacted(text, self._secrets)
 
+    def hide(self, secret: str) -> None:
+        """From now on it is taken out of what programs say."""
+        if secret:
+            self._secrets = (secret, *self._secrets)
+
+    def pause(self, seconds: float) -> None:
+        """Waits, to look again. Raises Failed with Interrupted."""
+        time.sleep(seconds)
+        self._check()
+
     def say(self, text: str) -> None:
         """A line for the pod's log."""
         print(self.redacted(text), file=sys.stderr, flush=True)
@@ -75,13 +87,14 @@ class Programs:
         within: float | None = None,
         on_line: Callable[[str], None] | None = None,
         on_error: Callable[[str], None] | None = None,
-        env: Mapping[str, str] | None = None,
+        env: Mapping[str, str | None] | None = None,
         stdin: str | None = None,
+        cwd: Path | None = None,
     ) -> Ended:
         """Runs it to its end; a program that is not there ends with 127, as in a shell.
 
         on_line: gets each line of its output, which then is not kept; on_error: gets each line of its standard error, too; within: seconds,
-        or OutOfTime is raised; env: added to that of all.
+        or OutOfTime is raised; env: added to that of all, None for what is taken out.
         """
         self._check()
         for folder in ("home", "tmp"):
@@ -95,7 +108,7 @@ class Programs:
                 on_error(err[-1])
 
         try:
-            process = self._begun(argv, env or {}, subprocess.DEVNULL if stdin is None else subprocess.PIPE)
+            process = self._begun(argv, env or {}, cwd, subprocess.DEVNULL if stdin is None else subprocess.PIPE)
         except FileNotFoundError:
             return Ended(127, "", f"{argv[0]}: not found in this image")
         readers = [_reading(process.stdout, on_line or out.append), _reading(process.stderr, complain)]
@@ -113,9 +126,32 @@ class Programs:
         self._check()
         return Ended(code, "\n".join(out), "\n".join(err))
 
-    def _begun(self, argv: Sequence[str | Path], env: Mapping[str, str], stdin: int) -> subprocess.Popen[bytes]:
+    @contextmanager
+    def serving(self, argv: Sequence[str | Path], log: Path, answers: Callable[[], bool], within: float) -> Iterator[None]:
+        """Runs a server beside other programs for as long as this lasts. Raises Failed where it ends, or has not answered within seconds.
+
+        log: a file for what it says; answers: whether it does, asked until it does.
+        """
+        self._check()
+        with log.open("ab") as sink:
+            try:
+                process = subprocess.Popen([str(word) for word in argv], env=self._env, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink)
+            except FileNotFoundError:
+                raise Failed(Reason.RESTORE_FAILED, f"{argv[0]}: not found in this image") from None
+        try:
+            until = time.monotonic() + within
+            while not answers():
+                if _has_ended(process, 0.1) or time.monotonic() > until:
+                    said = " ".join(self.redacted(log.read_text(errors="replace")[-1200:]).split())
+                    raise Failed(Reason.RESTORE_FAILED, f"the scratch server does not answer: {said}")
+            yield
+        finally:
+            _end(process, signal.SIGINT)
+
+    def _begun(self, argv: Sequence[str | Path], env: Mapping[str, str | None], cwd: Path | None, stdin: int) -> subprocess.Popen[bytes]:
         words = [str(word) for word in argv]
-        process = subprocess.Popen(words, env={**self._env, **env}, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        whole = {name: value for name, value in {**self._env, **env}.items() if value is not None}
+        process = subprocess.Popen(words, env=whole, cwd=cwd, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self._running = process
         if self._is_stopped:  # between the check and here
             process.terminate()
@@ -151,8 +187,16 @@ def _written(stream: IO[bytes] | None, text: str) -> None:
         pass  # it did not want to read; its exit status says why
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
+def _has_ended(process: subprocess.Popen[bytes], within: float) -> bool:
+    try:
+        process.wait(within)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
+def _end(process: subprocess.Popen[bytes], by: signal.Signals = signal.SIGTERM) -> None:
+    process.send_signal(by)
     try:
         process.wait(_GRACE)
     except subprocess.TimeoutExpired:

@@ -35,7 +35,7 @@ class Report:
     """What came of a run.
 
     snapshot: the one that was stored or read; bytes, files: what it holds; seconds: how long all took; dumped_at: when the dump began;
-    forget, prune: of a backup; more: fields of one kind of run alone.
+    forget, prune: of a backup; before: of a restore, the snapshot of what was there.
     """
 
     kind: str
@@ -47,6 +47,7 @@ class Report:
     dumped_at: datetime | None = None
     forget: Outcome | None = None
     prune: Outcome | None = None
+    before: str | None = None
 
 
 def rendered(report: Report) -> bytes:
@@ -68,6 +69,8 @@ def _document(report: Report, limit: int) -> dict[str, Any]:
     if report.kind != "dump":
         document |= {"snapshot": report.snapshot, "bytes": report.bytes, "files": report.files}
     document |= {"seconds": round(report.seconds, 1), "dumped_at": stamp(report.dumped_at) if report.dumped_at else None}
+    if report.kind == "restore":
+        document["before"] = report.before
     steps = {"forget": report.forget, "prune": report.prune}
     return document | {name: _outcome(step, limit) for name, step in steps.items() if step}
 

@@ -4,16 +4,17 @@ No call takes away another's live lock. A dead one goes once restic itself calls
 """
 
 import json
+import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from hardened.runner.failures import Failed, Reason
 from hardened.runner.programs import Ended, OutOfTime, Programs
-from hardened.runner.task import BackupTask
-from hardened.runner.wording import LOCKED, UNREADABLE, failure_of, last_words
+from hardened.runner.wording import LOCKED, UNREADABLE, failure_of, is_damage, last_words
 
 #: Seconds to reach a repository. restic itself tries for 15 minutes, and says "unreachable" only then.
 REACH = 120.0
@@ -25,6 +26,10 @@ LESS_PATIENCE = 10 * 60.0
 _LOOK_AGAIN = 120.0
 #: A snapshot that lacks files: it never counts, and is never restored by default.
 PENDING = "pending"
+#: Restores whose safety snapshots are kept.
+RESTORES = 5
+#: The word for the newest snapshot that is whole.
+LATEST = "latest"
 #: Unreadable files that are named.
 _MOST_NAMED = 5
 
@@ -45,12 +50,17 @@ class Snapshot:
 
     id: str
     tags: frozenset[str]
-    time: str
+    time: datetime
     root: str
 
     @property
     def is_pending(self) -> bool:
         return PENDING in self.tags
+
+
+def before_restore(tag: str) -> str:
+    """The tag of what was there before a restore: another one, so that it takes no place among backups, and is never the latest of them."""
+    return f"{tag}/before-restore"
 
 
 class Repository:
@@ -73,15 +83,12 @@ class Repository:
         if failed:
             raise failed
 
-    def store(self, task: BackupTask) -> Stored:
-        """A new snapshot of the task's folder. What could not be read is told, and then the snapshot is tagged as pending."""
+    def store(self, path: Path, host: str, tags: Sequence[str]) -> Stored:
+        """A new snapshot of the folder. What could not be read is told, and then the snapshot is tagged as pending."""
         said = _Said()
-        tags = [f"--tag={tag}" for tag in (task.tag, *task.extra_tags)]
-        ended = self._locking(
-            ["backup", "--json", "--no-scan", f"--host={task.host}", *tags, f"--exclude={task.path}/lost+found", "--", str(task.path)],
-            self._patience,
-            said,
-        )
+        labels = [f"--host={host}", *(f"--tag={tag}" for tag in tags)]
+        words = ["backup", "--json", "--no-scan", *labels, f"--exclude={path}/lost+found", "--", str(path)]
+        ended = self._locking(words, self._patience, said)
         if ended.code not in (0, UNREADABLE) or not said.summary:
             raise self._failure(ended)
         stored = Stored(
@@ -91,28 +98,60 @@ class Repository:
 
     def snapshots(self, tag: str) -> list[Snapshot]:
         """All with this tag, the oldest first."""
-        ended = self._restic("snapshots", "--json", "--no-lock", f"--tag={tag}")
+        return self._snapshots(tag)
+
+    def _snapshots(self, *tags: str) -> list[Snapshot]:
+        ended = self._restic("snapshots", "--json", "--no-lock", *(f"--tag={tag}" for tag in tags))
         if ended.code:
             raise self._failure(ended)
         found: list[dict[str, Any]] = json.loads(ended.out or "null") or []
-        # By the moment: a zone may differ from one to the next.
-        found.sort(key=lambda one: datetime.fromisoformat(_to_microseconds(one["time"])))
-        return [Snapshot(one["id"], frozenset(one.get("tags") or ()), one["time"], one["paths"][0]) for one in found]
+        snapshots = [Snapshot(one["id"], frozenset(one.get("tags") or ()), _moment(one["time"]), one["paths"][0]) for one in found]
+        return sorted(snapshots, key=lambda snapshot: snapshot.time)
 
-    def forget(self, task: BackupTask) -> str:
-        """Applies the task's retention to snapshots with its tag, and says what it did.
+    def find(self, tag: str, wanted: str, *, pending: bool = False) -> Snapshot:
+        """The snapshot of this tag by its id or the beginning of one, or the newest that is whole for `latest`.
+
+        Those of other tags are none: a repository may be shared. Raises Failed: with SnapshotUnknown, or SnapshotPending unless `pending`.
+        """
+        found = self.snapshots(tag)
+        if wanted == LATEST:
+            found = [snapshot for snapshot in found if not snapshot.is_pending]
+            if not found:
+                raise Failed(Reason.SNAPSHOT_UNKNOWN, f"the repository has no whole snapshot of {tag}")
+            return found[-1]
+        matches = [snapshot for snapshot in found if snapshot.id.startswith(wanted)]
+        if len(matches) != 1:
+            many = f"{len(matches)} snapshots" if matches else "no snapshot"
+            raise Failed(Reason.SNAPSHOT_UNKNOWN, f"the repository has {many} {wanted} of {tag}")
+        if matches[0].is_pending and not pending:
+            raise Failed(Reason.SNAPSHOT_PENDING, f"the snapshot {wanted} lacks files that could not be read when it was made")
+        return matches[0]
+
+    def restore(self, snapshot: Snapshot, target: Path, *, delete: bool = False) -> None:
+        """What the snapshot holds, into that folder. delete: what the folder has besides goes, but for lost+found.
+
+        Raises Failed: with SnapshotDamaged where what it holds cannot be read back as it was stored.
+        """
+        words = ["restore", "--json", f"--target={target}", *(["--delete", "--exclude=/lost+found"] if delete else [])]
+        ended = self._locking([*words, f"{snapshot.id}:{snapshot.root}"], self._patience, _Said())
+        if ended.code:
+            raise self._failure(ended, Reason.SNAPSHOT_DAMAGED if is_damage(ended.err) else Reason.RESTORE_FAILED)
+
+    def forget(self, tag: str, retention: Mapping[str, int], keep_tags: Sequence[str]) -> str:
+        """Applies the retention to snapshots with this tag, and says what it did.
 
         What is pending would be counted as one to keep, in place of a good one: it goes first, as there is a newer one that is whole.
         """
-        assert task.retention
-        pending = [snapshot.id for snapshot in self.snapshots(task.tag) if snapshot.is_pending]
+        known = self._snapshots(tag, before_restore(tag))
+        pending = [snapshot.id for snapshot in known if tag in snapshot.tags and snapshot.is_pending]
         if pending:
-            self._forgotten([*pending])
-        policy = [f"--keep-{period}={count}" for period, count in task.retention.items()]
-        keep = [f"--keep-tag={tag}" for tag in task.keep_tags]
-        ended = self._forgotten([f"--tag={task.tag}", "--group-by=", *policy, *keep])
+            self._forgotten(pending)
+        policy = [f"--keep-{period}={count}" for period, count in retention.items()]
+        ended = self._forgotten([f"--tag={tag}", "--group-by=", *policy, *(f"--keep-tag={keep}" for keep in keep_tags)])
         groups: list[dict[str, Any]] = json.loads(ended.out or "null") or []
         removed = sum(len(group.get("remove") or ()) for group in groups)
+        if sum(before_restore(tag) in snapshot.tags for snapshot in known) > RESTORES:
+            self._forgotten([f"--tag={before_restore(tag)}", "--group-by=", f"--keep-last={RESTORES}"])
         return f"{removed + len(pending)} removed"
 
     def prune(self) -> None:
@@ -155,14 +194,16 @@ class Repository:
 
     def _locking(self, words: Sequence[str], patience: float, said: "_Said | None" = None) -> Ended:
         """A call that needs a lock: waits for others, and looks meanwhile whether they have died."""
-        until = time.monotonic() + patience
+        began = time.monotonic()
+        wait = 0.0
         while True:
-            self._restic("unlock")
-            left = max(until - time.monotonic(), 0.0)
-            ended = self._restic(f"--retry-lock={min(left, _LOOK_AGAIN):.0f}s", *words, said=said)
-            if ended.code != LOCKED or time.monotonic() >= until:
+            ended = self._restic(f"--retry-lock={wait:.0f}s", *words, said=said)
+            left = began + patience - time.monotonic()
+            if ended.code != LOCKED or left <= 0:
                 return ended
             self._programs.say(f"waiting for the repository: {last_words(ended.err)}")
+            self._restic("unlock")
+            wait = min(left, _LOOK_AGAIN)
 
     def _restic(self, *words: str, within: float | None = None, said: "_Said | None" = None) -> Ended:
         cache = f"--cache-dir={self._programs.scratch / 'cache'}"
@@ -215,10 +256,6 @@ def _cause(error: dict[str, Any]) -> str:
     return str((error.get("error") or {}).get("message", "")).rpartition(": ")[2]
 
 
-def _to_microseconds(moment: str) -> str:
-    """RFC 3339 with at most six digits of a second. Example: "2026-01-02T03:04:05.123456789Z" -> "2026-01-02T03:04:05.123456Z"."""
-    head, dot, tail = moment.partition(".")
-    if not dot:
-        return moment
-    digits = tail[: next((i for i, c in enumerate(tail) if not c.isdigit()), len(tail))]
-    return f"{head}.{digits[:6]:0<6}{tail[len(digits) :]}"
+def _moment(text: str) -> datetime:
+    """RFC 3339 with any number of digits of a second. Example: "2026-01-02T03:04:05.123456789+01:00" -> 03:04:05.123456 there."""
+    return datetime.fromisoformat(re.sub(r"\.(\d+)", lambda found: f".{found[1][:6]:0<6}", text))

@@ -13,7 +13,7 @@ from hardened.runner.failures import Failed, Reason
 from hardened.runner.fields import BadTask
 from hardened.runner.redaction import redacted, secrets_of
 from hardened.runner.report import LIMIT, Outcome, Report, rendered
-from hardened.runner.task import backup_task
+from hardened.runner.task import backup_task, restore_task, verify_task
 from hardened.runner.wording import failure_of, last_words
 
 TASK: dict[str, Any] = {"kind": "backup", "source": "volume", "path": "/data", "host": "shop/db", "tag": "shop/db/nightly"}
@@ -150,3 +150,34 @@ def test_a_newer_server_is_refused_with_both_versions(server: int, own: str, is_
     with pytest.raises(Failed, match="PostgreSQL 16, and pg_dump is 15") as caught:
         refuse_newer(server, own)
     assert caught.value.reason == Reason.SERVER_IS_NEWER
+
+
+VERIFY = {"kind": "verify", "source": "postgres", "tag": "shop/db/nightly"}
+RESTORE = {"kind": "restore", "source": "postgres", "host": "shop/db", "tag": "shop/db/nightly", "snapshot": "0123abcd", "run": "r1"}
+
+
+def test_tasks_of_later_kinds_are_read() -> None:
+    asked = verify_task(json.dumps(VERIFY | {"sql": "select true", "assert_command": ["true"], "deadline_seconds": 5}))
+    assert (asked.snapshot, asked.sql, asked.command, asked.deadline) == ("latest", "select true", ("true",), 5)
+    task = restore_task(json.dumps(RESTORE | {"into": "other", "safety": False, "pending": True}))
+    assert (task.snapshot, task.run, task.into, task.safety, task.pending, task.scratch_port) == ("0123abcd", "r1", "other", False, True, 0)
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        pytest.param(VERIFY | {"kind": "backup"}, "kind is missing", id="another kind"),
+        pytest.param(VERIFY | {"snapshot": "--help"}, "snapshot is missing", id="an option as a snapshot"),
+        pytest.param(VERIFY | {"source": "redis", "sql": "select true"}, "sql is for the source postgres", id="sql for another source"),
+        pytest.param(VERIFY | {"assert_command": "true"}, "assert_command is missing", id="a command line"),
+        pytest.param(RESTORE | {"run": "2026-01-02"}, "run is missing", id="a run that is no part of a name"),
+        pytest.param(RESTORE | {"snapshot": "01"}, "snapshot is missing", id="hardly an id"),
+        pytest.param(RESTORE | {"source": "volume", "into": "other"}, "into is for the source postgres", id="beside what is no database"),
+        pytest.param(RESTORE | {"scratch_port": 6380}, "scratch_port is for the source redis", id="a server of another source"),
+        pytest.param(RESTORE | {"else": 1}, "the task has a field that is not known", id="an unknown field"),
+    ],
+)
+def test_a_task_of_a_later_kind_that_cannot_be_used_names_the_field(document: dict[str, Any], said: str) -> None:
+    with pytest.raises(BadTask) as caught:
+        (verify_task if "run" not in document else restore_task)(json.dumps(document))
+    assert said in str(caught.value)

@@ -1,0 +1,92 @@
+"""A verification: only what was restored is known to be restorable."""
+
+import shutil
+import time
+from pathlib import Path
+
+from hardened.runner import postgres, redis_server
+from hardened.runner.backup import size_of
+from hardened.runner.failures import Failed, Reason
+from hardened.runner.programs import OutOfTime, Programs
+from hardened.runner.report import Outcome, Report
+from hardened.runner.repository import Repository, Snapshot
+from hardened.runner.task import DUMPS, VerifyTask
+
+
+def verify(task: VerifyTask, repository: Repository, programs: Programs) -> Report:
+    """Restores the task's snapshot into its folder, looks at what is there, and reports; never raises Failed."""
+    began = time.monotonic()
+    snapshot: Snapshot | None = None
+    files = size = 0
+    try:
+        repository.open(init=False)
+        snapshot = repository.find(task.tag, task.snapshot)
+        programs.say(f"restoring {snapshot.id}")
+        shutil.rmtree(task.path, ignore_errors=True)
+        task.path.mkdir(parents=True, exist_ok=True)
+        repository.restore(snapshot, task.path)
+        files, size = size_of(task.path)
+        if not size:
+            raise Failed(Reason.ASSERTION_FAILED, "what was restored has no bytes")
+        outcome = Outcome("Succeeded", message={"postgres": _postgres, "redis": _redis}.get(task.source, _files)(task, programs))
+    except Failed as failed:
+        outcome = Outcome.of(failed)
+    return Report(
+        kind="verify",
+        outcome=outcome,
+        seconds=time.monotonic() - began,
+        snapshot=snapshot.id if snapshot else None,
+        bytes=size,
+        files=files,
+        dumped_at=snapshot.time if snapshot else None,
+    )
+
+
+def dump_in(path: Path, source: str) -> Path:
+    """The dump that was restored into the folder. Raises Failed with RestoreFailed where there is none."""
+    dump = path / DUMPS[source]
+    if not dump.is_file():
+        raise Failed(Reason.RESTORE_FAILED, f"the snapshot has no {dump.name}: it is none of a {source}")
+    return dump
+
+
+def _postgres(task: VerifyTask, programs: Programs) -> str:
+    dump = dump_in(task.path, task.source)
+    with postgres.scratch_server(programs) as database:
+        postgres.add_roles(database, dump)
+        database.restore(dump, "--no-owner", "--no-privileges")
+        if task.sql:
+            postgres.assert_true(database, task.sql, task.deadline)
+        tables, size = database.content()
+        if not task.sql and not tables:
+            raise Failed(Reason.ASSERTION_FAILED, "the database has no table")
+        if not task.sql and not size:
+            raise Failed(Reason.ASSERTION_FAILED, f"no table of {tables} has a row")
+        _run_command(task, programs, {name: value for name, value in database.env.items() if value})
+    return f"{tables} tables, {size} bytes in them"
+
+
+def _redis(task: VerifyTask, programs: Programs) -> str:
+    with redis_server.scratch_server(programs, dump_in(task.path, task.source)) as client:
+        keys = sum(client.keys().values())
+        if not keys:
+            raise Failed(Reason.ASSERTION_FAILED, "the database has no key")
+        _run_command(task, programs, {"REDIS_SOCKET": client.socket})
+    return f"{keys} keys"
+
+
+def _files(task: VerifyTask, programs: Programs) -> str:
+    _run_command(task, programs, {})
+    return ""
+
+
+def _run_command(task: VerifyTask, programs: Programs, env: dict[str, str]) -> None:
+    if not task.command:
+        return
+    try:
+        ended = programs.run(task.command, within=task.deadline, env=env, cwd=task.path)
+    except OutOfTime:
+        raise Failed(Reason.ASSERTION_FAILED, f"the command did not end within {task.deadline} s") from None
+    if ended.code:
+        said = " ".join(ended.err.split())[-1000:]
+        raise Failed(Reason.ASSERTION_FAILED, f"the command ended with {ended.code}: {said or 'it said nothing'}")

@@ -1,0 +1,89 @@
+"""Programs as a backup pod has them."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from e2e.servers import POSTGRES, REDIS
+from hardened.runner.backup import back_up
+from hardened.runner.dump import dump
+from hardened.runner.programs import Programs
+from hardened.runner.report import Report
+from hardened.runner.repository import Repository
+from hardened.runner.task import BackupTask
+
+#: Where `hardened` is imported from.
+SOURCES = Path(__file__).parents[2]
+TAG = "shop/db/nightly"
+
+
+def path_in(folder: Path) -> str:
+    """PATH as in the image, by links in that folder: Debian keeps PostgreSQL's programs apart, and gives Redis's server another name."""
+    (folder / "redis-server").symlink_to(REDIS)
+    return f"{folder}:{POSTGRES}:{os.environ['PATH']}"
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Pod:
+    """Makes `Programs` as a pod has them, with variables of its own."""
+
+    def __init__(self, scratch: Path, env: Mapping[str, str]) -> None:
+        self.scratch = scratch
+        self.env = env
+
+    def programs(self, **more: str) -> Programs:
+        return Programs({**self.env, **more}, self.scratch)
+
+
+def task_of(data: Path, **more: Any) -> BackupTask:
+    plain = BackupTask("volume", data, "shop/db", TAG, 0, None, (), (), init=True)
+    return replace(plain, **more)
+
+
+class Service:
+    """A service with a backup, whose pods are made by `pod`."""
+
+    def __init__(self, pod: Pod, data: Path) -> None:
+        self.pod, self.data = pod, data
+
+    def back_up(self, reach: float = 60, patience: float = 60, env: dict[str, str] | None = None, **more: Any) -> Report:
+        programs = self.pod.programs(**(env or {}))
+        repository = Repository(programs, reach=reach, patience=patience, less_patience=patience)
+        return back_up(task_of(self.data, **more), repository, programs)
+
+    def repository(self, **env: str) -> Repository:
+        return Repository(self.pod.programs(**env), reach=60, patience=60, less_patience=60)
+
+    def restic(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """restic by hand."""
+        return subprocess.run(["restic", *words], env=dict(self.pod.programs().env), capture_output=True, text=True)
+
+    def snapshots(self, tag: str = TAG) -> list[dict[str, Any]]:
+        return list(json.loads(self.restic("snapshots", "--json", f"--tag={tag}", "--no-lock").stdout))
+
+    @property
+    def folder(self) -> Path:
+        return Path(self.pod.env["RESTIC_REPOSITORY"])
+
+
+def dumped(service: Service, source: str, **env: str) -> Report:
+    """A backup of a database: its dump, and what is stored of it."""
+    programs = service.pod.programs(**env)
+    task = task_of(service.data, source=source)
+    assert dump(task, programs).outcome.result == "Succeeded"
+    report = back_up(task, service.repository(), programs)
+    assert (report.outcome.result, report.dumped_at is None) == ("Succeeded", False)
+    return report
