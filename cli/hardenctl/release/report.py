@@ -91,6 +91,7 @@ def summary(live: Mapping[str, Any], verdict: ServiceVerdict, cluster_flags: str
         "stable": found.get("stable"),
         "pin": found.get("pin"),
         "proof": found.get("proof"),
+        "dependencies": list(found.get("dependencies") or ()),
         "conditions": list(found.get("conditions") or ()),
         "next": next_step.after(verdict, live, cluster_flags),
     }
@@ -122,6 +123,7 @@ def text(
                 "Image": serving.get("image") or wanted_image,
                 "Wanted image": wanted_image if serving.get("image") not in (None, wanted_image) else "",
                 "Pods": f"{shown['available']} of {'?' if shown['wanted'] is None else shown['wanted']} available",
+                "Depends on": _dependencies(found, is_wide),
                 "Zero loss": f"revision {proof.revision}, {proof}" if proof else "",
                 "Generation": f"{meta.get('generation', 0)}, seen {found.get('observedGeneration', -1)}" if is_wide else "",
                 "Created": meta.get("creationTimestamp", "") if is_wide else "",
@@ -133,6 +135,19 @@ def text(
         *(_history(found) if is_wide else ()),
     ]
     return "\n".join(lines).rstrip("\n")
+
+
+def _dependencies(found: Mapping[str, Any], is_wide: bool) -> str:
+    """Each by its name, with its state where that is not Available. Example: "postgres, redis (Unavailable)"."""
+    entries = [e for e in found.get("dependencies") or () if isinstance(e, Mapping)]
+    return ", ".join(_dependency(e, is_wide) for e in entries)
+
+
+def _dependency(entry: Mapping[str, Any], is_wide: bool) -> str:
+    name, state = str(entry.get("service") or entry.get("tcp") or ""), str(entry.get("state", ""))
+    if is_wide:
+        return f"{name} ({state} since {entry.get('since', '')})"
+    return name if state == "Available" else f"{name} ({state})"
 
 
 def _with_color(serving: Mapping[str, Any]) -> str:

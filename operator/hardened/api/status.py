@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from hardened.api.fields import Model, keyed
+from hardened.api.fields import Model, atomic, keyed
 from hardened.api.strategy import Strategy
 
 Short = Annotated[str, StringConstraints(max_length=63)]
@@ -150,6 +150,16 @@ class ActionEntry(Model):
     finished_at: When | None = None
 
 
+class DependencyStatus(Model):
+    """How one entry of `dependsOn` is. A service: at each look. An address: as the last check pod of a release found it."""
+
+    service: Short | None = None
+    tcp: Annotated[str, StringConstraints(max_length=69)] | None = None
+    state: Literal["Available", "Unavailable", "Missing", "Unknown"]
+    message: Line | None = None
+    since: When = Field(description="When it came into this state, as far as the operator saw it.")
+
+
 class HardenedServiceStatus(Model):
     """The state that the operator last observed."""
 
@@ -165,4 +175,7 @@ class HardenedServiceStatus(Model):
     pin: Pin | None = None
     history: Annotated[list[HistoryEntry], keyed("revision", 128)] | None = None
     actions: Annotated[list[ActionEntry], keyed("name", 64)] | None = None
+    dependencies: Annotated[list[DependencyStatus], atomic(16)] | None = Field(
+        None, description="What the service depends on, as far as it is known. If one fails later, no pod is restarted for it."
+    )
     conditions: Annotated[list[ConditionStatus], keyed("type", 16)] | None = None

@@ -13,6 +13,7 @@ from hardened.errors import ApiFailure, TryAgain
 from hardened.shell.api_server import ApiServer, Body
 from hardened.shell.bodies import complete
 from hardened.shell.cache import Cache
+from hardened.shell.dependents import Dependents
 from hardened.shell.entangled import Entangled
 from hardened.shell.kinds import HARDENED_SERVICE
 from hardened.shell.metrics import Metrics
@@ -85,6 +86,7 @@ class Reconciler:
         self._remembered: dict[Key, Remembered] = {}
         self._unread: dict[Key, frozenset[str]] = {}
         self._entangled = Entangled(queue.add)
+        self._dependents = Dependents(queue.add)
         self._turns = Turns(MOST_AT_ONCE, queue.add)
 
     def resume(self) -> None:
@@ -148,6 +150,7 @@ class Reconciler:
             crd_schema=self._crd_schema(),
         )
         self._entangled.saw(key, body, observed)
+        self._dependents.saw(key, body)
         await ServiceLook(self._shared, key, body, known).take(observed)
 
     def _tell_of_unread(self, key: Key, body: Body | None) -> None:
@@ -175,6 +178,7 @@ class Reconciler:
         self._metrics.releases.forget(key, self._now())
         self._remembered.pop(key, None)
         self._entangled.forget(key)
+        self._dependents.forget(key)
         self._questions.forget(key)
         found, look_at = answers(Observed.of(self._cache.children(key.namespace, key.name)).actions, (), None, self._now())
         await self._writer.answer_all(key.namespace, found)

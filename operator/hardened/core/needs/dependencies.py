@@ -79,7 +79,7 @@ def waits_for(facts: Facts, pods: list[CheckPod], kit: Kit) -> str:
     """What is not there yet, in words; "" once everything is. pods: see `dependency_pods`."""
     if facts.observed.is_granted:
         return ""
-    found = [_lacks(facts, name) for name in unavailable(facts)]
+    found = [lacks(facts, name) for name in unavailable(facts)]
     addresses = _addresses(facts)
     if addresses and not kit.image:
         found.append("the operator's settings name no image for check pods, which connect to addresses: set verifier.image")
@@ -88,7 +88,8 @@ def waits_for(facts: Facts, pods: list[CheckPod], kit: Kit) -> str:
     return "; ".join(found)
 
 
-def _lacks(facts: Facts, service: str) -> str:
+def lacks(facts: Facts, service: str) -> str:
+    """What is missing of a service that is not Available, in words."""
     is_there = service in facts.observed.services
     return f"service {service} is not Available" if is_there else f"there is no HardenedService {service} in this namespace"
 
@@ -97,7 +98,7 @@ def unavailable(facts: Facts) -> list[str]:
     """The services that the revision depends on, and that no client could use."""
     if facts.observed.is_granted:
         return []
-    return [name for name in _services(facts) if not _is_available(facts.observed.services.get(name, {}))]
+    return [name for name in _services(facts) if not is_available(facts.observed.services.get(name, {}))]
 
 
 def _services(facts: Facts) -> list[str]:
@@ -108,7 +109,8 @@ def _addresses(facts: Facts) -> list[str]:
     return [each.tcp for each in facts.svc.spec.depends_on or () if each.tcp]
 
 
-def _is_available(live: Mapping[str, Any]) -> bool:
+def is_available(live: Mapping[str, Any]) -> bool:
+    """Whether clients of a HardenedService can be served."""
     conditions = (live.get("status") or {}).get("conditions") or ()
     return any(c.get("type") == "Available" and c.get("status") == "True" for c in conditions)
 
@@ -128,5 +130,9 @@ def _connected(svc: HardenedService, pod: Manifest) -> Results:
 
 def _said(facts: Facts, pod: CheckPod) -> Results | None:
     live = facts.observed.children.get(pod.key)
-    is_asked = live is not None and not strangeness(pod.manifest, live, facts.observed.made.get(pod.key))
-    return pod.reads(facts.svc, live) if live and is_asked else None
+    return pod.reads(facts.svc, live) if live and is_asked(facts, pod, live) else None
+
+
+def is_asked(facts: Facts, pod: CheckPod, live: Manifest) -> bool:
+    """Whether a live pod is the one that was asked for: the word of any other one counts for nothing."""
+    return not strangeness(pod.manifest, live, facts.observed.made.get(pod.key))

@@ -15,6 +15,7 @@ from hardened.core.checks.reports import CheckResults, check_results, removal_re
 from hardened.core.desired.service import is_previewed
 from hardened.core.model.input import Input
 from hardened.core.model.kit import Kit
+from hardened.core.model.manifest import Manifest
 from hardened.core.model.question import ListPods
 from hardened.core.model.release_policy import LEAST_KEEP, ReleasePolicy
 from hardened.core.model.state import Rejection, ReleaseState
@@ -22,6 +23,7 @@ from hardened.core.model.target import COLORS, DesiredState, Target, other
 from hardened.core.model.written import proof_of
 from hardened.core.needs import preflight
 from hardened.core.needs.dependencies import dependency_pods, unavailable, waits_for
+from hardened.core.needs.dependency_states import dependency_states, is_news
 from hardened.core.needs.lacks import Lacks, lacks_of
 from hardened.core.needs.room import cause_of, needs_pods
 from hardened.core.observe.disruptions import are_taken_away
@@ -88,6 +90,8 @@ class _Look:
     """Those that check it in its step."""
     others: Sequence[CheckPod]
     """Those that migrate for it, and that ask whether what it depends on is there."""
+    dependencies: tuple[Manifest, ...]
+    """See Decision."""
     lacks: Lacks
     admission: Admission
     before: tuple[LogEntry, ...]
@@ -116,7 +120,17 @@ def _look(facts: Facts, state: ReleaseState | None, policy: ReleasePolicy, kit: 
         is_taken_away=_is_taken_away(facts, state),
         is_blind=seen.is_blind or not facts.observed.sees_pods,
     )
-    return _Look(state, seen, results, pods, [*migration_pods(facts, state), *asking], lacks, found, entries_of(facts.before))
+    return _Look(
+        state,
+        seen,
+        results,
+        pods,
+        [*migration_pods(facts, state), *asking],
+        dependency_states(facts, asking, now),
+        lacks,
+        found,
+        entries_of(facts.before),
+    )
 
 
 def _decide(facts: Facts, state: ReleaseState | None, kit: Kit, now: datetime) -> Decision:
@@ -142,7 +156,7 @@ def _decide(facts: Facts, state: ReleaseState | None, kit: Kit, now: datetime) -
         focus=_focus(after, serving),
         replicas=seen.replicas,
         state=after,
-        has_moved=_is_further(after, facts.state) or entries != look.before,
+        has_moved=_is_further(after, facts.state) or entries != look.before or is_news(facts, look.dependencies),
         marked=marked,
         check_pods=(*look.pods, *look.others),
         actions=entries,
@@ -150,6 +164,7 @@ def _decide(facts: Facts, state: ReleaseState | None, kit: Kit, now: datetime) -
         is_back=_is_back(after, seen),
         question=ListPods() if lists_pods else measures or move.question,
         waits_for=seen.needs.waits_for if after and _waits(after) else "",
+        dependencies=look.dependencies,
         room=look.lacks.room(state, after, is_held=is_held),
         config=look.lacks.short.config if is_held else None,
         look_at=_look_at(facts, look, move, after, is_held=is_held),

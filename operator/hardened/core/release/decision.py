@@ -7,6 +7,7 @@ from hardened.core.actions.log import LogEntry
 from hardened.core.checks.pods import CheckPod
 from hardened.core.desired.children import DesiredStack, Route
 from hardened.core.model.finding import Diagnosis
+from hardened.core.model.manifest import Manifest
 from hardened.core.model.proof import Proof
 from hardened.core.model.question import Question
 from hardened.core.model.state import Rejection, ReleaseState
@@ -49,6 +50,8 @@ class Decision:
     """What has to be read before anything can be said."""
     waits_for: str = ""
     """What is not there that the revision depends on, and waits for."""
+    dependencies: tuple[Manifest, ...] = ()
+    """How each thing is that it depends on, as status has it."""
     room: Diagnosis | None = None
     """What room its pods wait for."""
     config: Diagnosis | None = None

@@ -26,6 +26,7 @@ def situation_of(
         state=decision.state,
         released_image=_image(facts, decision.state.target.revision if decision.state else None, ""),
         waits_for=decision.waits_for,
+        dependencies=decision.dependencies,
         room=decision.room,
         stable=facts.stable,
         rejection=decision.rejection,

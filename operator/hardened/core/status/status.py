@@ -51,6 +51,8 @@ class Situation:
     """What that one brings, "" if unknown."""
     waits_for: str = ""
     """What it depends on and is not there."""
+    dependencies: Sequence[Manifest] = ()
+    """How each thing is that it depends on, as status has it."""
     room: Diagnosis | None = None
     """What its pods, or those of its checks, wait for."""
     stable: Stable | None = None
@@ -100,6 +102,8 @@ def status_of(svc: HardenedService, situation: Situation, before: Mapping[str, A
         status["proof"] = proof_written(situation.proof)
     if situation.rejection:
         status["pin"] = rejection_written(situation.rejection)
+    if situation.dependencies:
+        status["dependencies"] = list(situation.dependencies)
     if situation.actions:
         status["actions"] = entries_written(situation.actions)
     # Much of it was said by others: containers, webhooks, who asked for something.
@@ -108,7 +112,7 @@ def status_of(svc: HardenedService, situation: Situation, before: Mapping[str, A
 
 
 #: What a person, or another controller, goes by at once. The numbers of pods, and what is said in words, may come a little later.
-_NEWS = ("observedGeneration", "release", "stable", "pin", "proof", "actions")
+_NEWS = ("observedGeneration", "release", "stable", "pin", "proof", "actions", "dependencies")
 
 
 def has_news(before: Mapping[str, Any], status: Mapping[str, Any]) -> bool:
@@ -264,7 +268,7 @@ def unparsed_status(body: Mapping[str, Any], finding: Diagnosis, rollout: Rollou
         _drifted(None),
     ]
     generation = int(body["metadata"].get("generation", 0))
-    kept = ("selector", "serving", "history", "stable", "release", "proof", "pin", "actions")
+    kept = ("selector", "serving", "history", "stable", "release", "proof", "pin", "actions", "dependencies")
     status: Manifest = {
         **{name: before[name] for name in kept if name in before},
         "observedGeneration": generation,
