@@ -9,7 +9,7 @@ import secrets
 import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -40,11 +40,17 @@ def bring_up(cluster: Provider, stack: str, namespace: str, helm_args: Sequence[
         cluster.load([build_part(part) for part in PARTS[stack]])
     ensure_operator(cluster)
     ensure_passwords(kubeconfig, namespace, stack)
-    command: list[Argument] = [*_helm(kubeconfig, namespace), "upgrade", "--install", stack, CHARTS / stack]
     with step(f"helm upgrade --install {stack}"):
-        done = attempt([*command, "--wait", f"--timeout={READY_S}s", *helm_args], timeout=READY_S + 60)
+        upgrade(kubeconfig, stack, namespace, ["--wait", f"--timeout={READY_S}s", *helm_args])
+
+
+def upgrade(kubeconfig: Path, stack: str, namespace: str, helm_args: Sequence[str]) -> None:
+    """The chart. Raises ClusterError, with how far its services are."""
+    command: list[Argument] = [*_helm(kubeconfig, namespace), "upgrade", "--install", stack, CHARTS / stack]
+    done = attempt([*command, *helm_args], timeout=READY_S + 60)
     if done.returncode:
-        raise ClusterError(f"helm: {done.stderr.strip()}\n{_kubectl(kubeconfig, namespace)('get', 'hs', '--output=wide')}")
+        kubectl: list[Argument] = [tools.kubectl(), "--kubeconfig", kubeconfig, "--namespace", namespace]
+        raise ClusterError(f"helm: {done.stderr.strip()}\n{attempt([*kubectl, 'get', 'hs', '--output=wide'], timeout=60).stdout}")
 
 
 def ensure_operator(cluster: Provider) -> None:
@@ -71,10 +77,6 @@ def notes(kubeconfig: Path, stack: str, namespace: str) -> str:
 
 def _helm(kubeconfig: Path, namespace: str) -> list[Argument]:
     return [tools.helm(), "--kubeconfig", kubeconfig, "--namespace", namespace]
-
-
-def _kubectl(kubeconfig: Path, namespace: str) -> Callable[..., str]:
-    return lambda *words: attempt([tools.kubectl(), "--kubeconfig", kubeconfig, "--namespace", namespace, *words], timeout=60).stdout
 
 
 def command(

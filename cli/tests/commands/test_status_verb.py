@@ -112,6 +112,15 @@ def test_the_text_shows_what_runs_and_each_condition(run: Any) -> None:
     assert shown.stderr == ""
 
 
+def test_what_it_depends_on_is_shown_with_what_is_not_there(run: Any) -> None:
+    since = "2026-01-02T03:04:05Z"
+    known = [{"service": "db", "state": "Available", "since": since}, {"tcp": "redis:6379", "state": "Unavailable", "since": since}]
+    live = service(status=healthy() | {"dependencies": known})
+    assert "\nDepends on     db, redis:6379 (Unavailable)\n" in run(FakeCluster(live), "status", "api").stdout
+    assert f"db (Available since {since})" in run(FakeCluster(live), "status", "api", "-o", "wide").stdout
+    assert json.loads(run(FakeCluster(live), "status", "api", "-o", "json").stdout)["dependencies"] == known
+
+
 def test_a_message_cannot_drive_the_terminal(run: Any) -> None:
     live = service(status=state("Degraded", condition("Ready", "False", "NotReady", "\x1b[2Jgone\rnew\x9b1m")))
     shown = run(FakeCluster(live), "status", "api")

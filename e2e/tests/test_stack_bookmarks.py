@@ -1,0 +1,207 @@
+"""The stack bookmark-api on a real cluster: it starts in its order, and what dies loses no job."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from e2e.cluster.local.cluster import LocalCluster
+from e2e.kube import Body, Kube, KubeError, condition
+from e2e.rig import Run, fresh_namespace, operator_behind
+from e2e.stack import PARTS, ensure_passwords, upgrade
+from e2e.workloads.build import build_part
+
+STACK = "bookmark-api"
+#: Nobody watches these releases for long. Jobs take so long that some are under way when something dies.
+QUICK = (
+    "--set=api.extraSpec.verify.afterCutover.window=1s",
+    "--set-json=api.extraSpec.verify.afterCutover.checks=[]",
+    "--set-json=api.extraSpec.verify.beforeCutover=[]",
+    "--set=worker.extraSpec.verify.afterCutover.window=1s",
+    "--set=postgres.extraSpec.verify.afterCutover.window=1s",
+    "--set=redis.extraSpec.verify.afterCutover.window=1s",
+    "--set=worker.env.JOB_SECONDS=0.2",
+    "--set=worker.env.LEASE=3",
+    "--set=worker.env.LOST_AFTER=5",
+)
+
+pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("rights")]
+
+
+@pytest.fixture(scope="module")
+def loaded(local: LocalCluster) -> LocalCluster:
+    """The cluster, with the images of the stack on its nodes."""
+    local.load([build_part(part) for part in PARTS[STACK]])
+    return local
+
+
+class Stack:
+    """The stack in a namespace, asked through the API server."""
+
+    def __init__(self, run: Run) -> None:
+        self.kube, self.namespace = run.kube, run.namespace
+
+    async def ask(self, method: str, path: str, body: Any = None) -> Body:
+        """A request to the API. Raises KubeError for any code from 300 on."""
+        path, _, query = path.partition("?")
+        given = dict(each.split("=") for each in query.split("&") if each)
+        return await self.kube.call(method, f"api/v1/namespaces/{self.namespace}/services/{STACK}-api:http/proxy{path}", body, **given)
+
+    async def make(self, count: int) -> None:
+        """So many bookmarks, each of which is acknowledged."""
+        await asyncio.gather(*(self.ask("POST", "/bookmarks", {"url": f"https://example.org/n/{n}"}) for n in range(count)))
+
+    async def until_done(self, within: float) -> float:
+        """Waits until no job is left. The seconds that it took. Raises AssertionError where one is dead, or still there after `within`."""
+        begun = time.monotonic()
+        while True:
+            with contextlib.suppress(KubeError):
+                said = await self.ask("GET", "/queue")
+                assert said["dead"] == 0, said
+                if said["waiting"] == 0:
+                    return time.monotonic() - begun
+            assert time.monotonic() < begun + within, "jobs are left"
+
+    async def enriched(self) -> int:
+        """How many bookmarks have what a job gives them."""
+        found, after = 0, ""
+        while True:
+            page = await self.ask("GET", f"/bookmarks?limit=100{after}")
+            found += sum(each["enrichedAt"] is not None for each in page["items"])
+            if page["next"] is None:
+                return found
+            after = f"&after={page['next']}"
+
+    async def kill(self, part: str) -> None:
+        """All pods of a part, at once and without a word."""
+        for pod in await self.pods(part):
+            name = pod["metadata"]["name"]
+            path = f"api/v1/namespaces/{self.namespace}/pods/{name}"
+            await self.kube.call("DELETE", path, {"kind": "DeleteOptions", "apiVersion": "v1", "gracePeriodSeconds": 0})
+
+    async def pods(self, part: str) -> list[Body]:
+        selector = f"hardened.dev/service={STACK}-{part},app.kubernetes.io/component=app"
+        return await self.kube.list("Pod", self.namespace, selector)
+
+    async def scale(self, part: str, replicas: int) -> None:
+        await self.kube.patch("HardenedService", f"{STACK}-{part}", self.namespace, {"spec": {"replicas": replicas}})
+
+    async def until(self, part: str, kind: str, status: str, *, within: float) -> tuple[Body, float]:
+        """Waits for a condition of a part. The service, and the seconds that it took."""
+        name = f"{STACK}-{part}"
+        live, seconds = await self.kube.until(
+            "HardenedService", name, self.namespace, lambda live: condition(live, kind).get("status") == status, within=within
+        )
+        assert live
+        return live, seconds
+
+
+@contextlib.asynccontextmanager
+async def installed(local: LocalCluster, folder: Path) -> AsyncIterator[Stack]:
+    """The stack by its chart, with an operator of its own, and Available."""
+    async with (
+        Kube(local.kubeconfig) as kube,
+        fresh_namespace(kube, "stack") as namespace,
+        operator_behind(kube, local.kubeconfig, folder, namespace=namespace) as run,
+    ):
+        ensure_passwords(local.kubeconfig, namespace, STACK)
+        upgrade(local.kubeconfig, STACK, namespace, QUICK)
+        stack = Stack(run)
+        await stack.until("worker", "Available", "True", within=180)
+        yield stack
+
+
+def played(local: LocalCluster, folder: Path, play: Callable[[Stack], Awaitable[None]]) -> None:
+    async def all_of_it() -> None:
+        async with installed(local, folder) as stack:
+            await play(stack)
+
+    asyncio.run(all_of_it())
+
+
+def test_it_starts_in_its_order_and_killed_workers_and_a_killed_redis_lose_no_job(loaded: LocalCluster, tmp_path: Path) -> None:
+    async def play(stack: Stack) -> None:
+        names = ("postgres", "redis", "api", "worker")
+        live = {name: (await stack.until(name, "Available", "True", within=60))[0] for name in names}
+        begun = {name: min(pod["metadata"]["creationTimestamp"] for pod in await stack.pods(name)) for name in names}
+        there = {name: condition(body, "Available")["lastTransitionTime"] for name, body in live.items()}
+        for name, needs in (("api", ["postgres"]), ("worker", ["postgres", "redis", "api"])):
+            assert begun[name] >= max(there[each] for each in needs), (begun, there)
+            told = {each["service"]: each["state"] for each in live[name]["status"]["dependencies"]}
+            assert told == {f"{STACK}-{each}": "Available" for each in needs}
+
+        await stack.make(60)
+        await stack.kill("worker")
+        await stack.make(20)
+        await stack.kill("redis")
+        await stack.make(20)
+        await stack.until_done(within=60)
+        assert await stack.enriched() == 100
+
+    played(loaded, tmp_path, play)
+
+
+@pytest.mark.full
+def test_started_with_the_database_down_it_is_ready_once_that_comes_and_was_never_restarted(loaded: LocalCluster, tmp_path: Path) -> None:
+    async def play(stack: Stack) -> None:
+        await stack.until("api", "Ready", "True", within=120)
+        await stack.scale("postgres", 0)
+        await stack.until("postgres", "Available", "False", within=60)
+        await stack.kill("api")
+        live, _ = await stack.until("api", "Available", "False", within=60)
+        with pytest.raises(KubeError):
+            await stack.ask("GET", "/bookmarks")
+        await stack.kube.until(
+            "HardenedService",
+            f"{STACK}-api",
+            stack.namespace,
+            lambda live: live is not None and live["status"]["dependencies"][0]["state"] == "Unavailable",
+            within=10,
+        )
+        revision = live["status"]["serving"]["revision"]
+        await stack.scale("postgres", 1)
+        await stack.until("postgres", "Available", "True", within=60)
+        live, seconds = await stack.until("api", "Available", "True", within=30)
+        assert seconds < 15
+        assert live["status"]["serving"]["revision"] == revision
+        restarts = [c["restartCount"] for pod in await stack.pods("api") for c in pod["status"]["containerStatuses"]]
+        assert restarts == [0, 0]
+        await stack.make(3)
+        await stack.until_done(within=30)
+
+    played(loaded, tmp_path, play)
+
+
+@pytest.mark.full
+def test_a_killed_database_and_then_a_whole_stopped_node_lose_no_job(loaded: LocalCluster, tmp_path: Path) -> None:
+    async def play(stack: Stack) -> None:
+        await stack.make(60)
+        await stack.kill("postgres")
+        await stack.until("postgres", "Available", "False", within=30)
+        await stack.until("api", "Available", "True", within=60)
+        await stack.make(20)
+        await stack.until_done(within=60)
+        assert await stack.enriched() == 80
+        # The node without the database, whose claim is tied to its node: what runs elsewhere takes over what its workers had.
+        (database,) = await stack.pods("postgres")
+        (cache,) = await stack.pods("redis")
+        nodes = {"node0": 0, "node1": 1}
+        held = {database["spec"]["nodeName"], cache["spec"]["nodeName"]}
+        free = [index for name, index in nodes.items() if name not in held]
+        if not free:
+            pytest.skip("the servers are on both nodes: stopping one would only show that its claim is there")
+        await stack.make(60)
+        loaded.stop_node(free[0])
+        try:
+            await stack.until_done(within=120)
+            assert await stack.enriched() == 140
+        finally:
+            loaded.start_node(free[0])
+
+    played(loaded, tmp_path, play)
