@@ -118,7 +118,7 @@ class Postgres(Server):
     def start(self) -> None:
         data = self.folder / "data"
         if not data.exists():
-            options = ("--username=app", "--auth=trust", "--no-locale", "--encoding=UTF8", f"--pgdata={data}")
+            options = ("--username=app", "--auth=trust", "--locale=C.UTF-8", "--encoding=UTF8", f"--pgdata={data}")
             run([*as_nobody(), POSTGRES / "initdb", *options], cwd=self.folder)
         is_new = not (self.folder / "log").exists()
         settings = ("listen_addresses=", f"unix_socket_directories={self.folder}", "max_connections=60", "shared_buffers=32MB")

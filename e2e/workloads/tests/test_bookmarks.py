@@ -106,15 +106,26 @@ def test_bookmarks_are_made_found_searched_paged_and_deleted_and_all_of_it_is_au
     with stack.api() as api:
         ready(api)
         for n in range(5):
-            status, made, headers = ask(api, "POST", "/bookmarks", {"url": f"https://a.example/{n}", "title": f"page {n}", "tags": ["x"]})
+            status, made, headers = ask(
+                api, "POST", "/bookmarks", {"url": f"https://a.example/{n}", "title": f"page {n} größe", "tags": ["x"]}
+            )
             assert (status, headers["Location"]) == (201, f"/bookmarks/{made['id']}")
-        assert api.ask(f"/bookmarks/{made['id']}")[1]["title"] == "page 4"
+        assert api.ask(f"/bookmarks/{made['id']}")[1]["title"] == "page 4 größe"
         found, after = [], ""
         while after is not None:
             page = api.ask(f"/bookmarks?limit=2{after and f'&after={after}'}")[1]
             found, after = found + [each["title"] for each in page["items"]], page["next"]
-        assert found == [f"page {n}" for n in (4, 3, 2, 1, 0)]
-        assert [each["title"] for each in api.ask("/bookmarks/search?q=page+3")[1]["items"]] == ["page 3"]
+        assert found == [f"page {n} größe" for n in (4, 3, 2, 1, 0)]
+        for words, titles in (
+            ("page+3", [3]),
+            ("Page", [4, 3, 2, 1, 0]),
+            ("Gr%C3%B6%C3%9Fe+2", [2]),
+            ("example%2F3", [3]),
+            ("pag", []),
+            ("3+4", []),
+        ):
+            assert [each["title"] for each in api.ask(f"/bookmarks/search?q={words}")[1]["items"]] == [f"page {n} größe" for n in titles]
+        assert [each["title"] for each in api.ask("/bookmarks/search?q=page&limit=2")[1]["items"]] == ["page 4 größe", "page 3 größe"]
         assert len(api.ask("/bookmarks?tag=x")[1]["items"]) == 5
         assert api.ask("/bookmarks?tag=y")[1] == {"items": [], "next": None}
         assert [ask(api, "DELETE", f"/bookmarks/{made['id']}", **{"X-Actor": "ann"})[0] for _ in range(2)] == [204, 404]

@@ -61,7 +61,7 @@ class Api:
         if not words:
             raise ValueError("q: say what to search for")
         async with self._database.use() as connection:
-            return _paged(await store.page(connection, below=below, limit=limit, words=words), limit)
+            return _paged(await store.page(connection, below=below, limit=limit, words=_plain(words)), limit)
 
     async def get(self, request: web.Request) -> web.Response:
         async with self._database.use() as connection:
@@ -167,6 +167,11 @@ def _word(request: web.Request, name: str) -> str:
     if len(found) > 200 or "\x00" in found:
         raise ValueError(f"{name}: at most 200 characters")
     return found
+
+
+def _plain(words: str) -> str:
+    """As the index has them: what is between words is left out of both."""
+    return re.sub(r"[\W_]+", " ", words)
 
 
 def _actor(request: web.Request) -> str:

@@ -82,7 +82,9 @@ MIGRATIONS = (
     Migration(
         "search",
         """
-        ALTER TABLE bookmarks ADD COLUMN words tsvector GENERATED ALWAYS AS (to_tsvector('simple', title || ' ' || url)) STORED;
+        -- Without what is between words: PostgreSQL's parser would take an address for one word.
+        ALTER TABLE bookmarks ADD COLUMN words tsvector GENERATED ALWAYS AS
+            (to_tsvector('simple', regexp_replace(title || ' ' || url, '[^[:alnum:]]+', ' ', 'g'))) STORED;
         CREATE INDEX bookmarks_words ON bookmarks USING gin (words);
         CREATE INDEX bookmarks_tags ON bookmarks USING gin (tags);
         """,

@@ -7,6 +7,7 @@ from . import log
 from .database import Connection
 
 Row = dict[str, Any]
+_MATCH = {"words": "words @@ plainto_tsquery('simple', $3)", "tag": "tags @> $3::text[]"}
 _FIELDS = "id, url, title, tags, site, enriched_at, created_at"
 
 
@@ -34,16 +35,19 @@ async def get(connection: Connection, number: int) -> Row | None:
 
 
 async def page(connection: Connection, *, below: int, limit: int, words: str = "", tag: str = "") -> list[Row]:
-    """The newest bookmarks whose id is below that, newest first. words: all of which are in the title or the URL. tag: that they have."""
-    conditions, given = ["id < $1"], [below, limit]
-    if words:
-        given.append(words)  # type: ignore[arg-type]
-        conditions.append(f"words @@ plainto_tsquery('simple', ${len(given)})")
-    if tag:
-        given.append([tag])  # type: ignore[arg-type]
-        conditions.append(f"tags @> ${len(given)}::text[]")
-    query = f"SELECT {_FIELDS} FROM bookmarks WHERE {' AND '.join(conditions)} ORDER BY id DESC LIMIT $2"
-    return [row(each) for each in await connection.fetch(query, *given)]
+    """The newest bookmarks whose id is below that, newest first.
+
+    words: all of which are in the title or the URL; or tag: one that they have.
+    """
+    if not words and not tag:
+        query = f"SELECT {_FIELDS} FROM bookmarks WHERE id < $1 ORDER BY id DESC LIMIT $2"
+        return [row(each) for each in await connection.fetch(query, below, limit)]
+    # First by the words alone: going through all of it, newest first, until enough is found takes longest where nothing is.
+    query = f"""
+        WITH found AS MATERIALIZED (SELECT id FROM bookmarks WHERE {_MATCH["words" if words else "tag"]} AND id < $1)
+        SELECT {_FIELDS} FROM bookmarks JOIN (SELECT id FROM found ORDER BY id DESC LIMIT $2) newest USING (id) ORDER BY id DESC
+    """
+    return [row(each) for each in await connection.fetch(query, below, limit, words or [tag])]
 
 
 async def audit(connection: Connection, actor: str, action: str, subject: str) -> None:
