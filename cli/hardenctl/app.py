@@ -2,7 +2,7 @@
 
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import typer
@@ -11,7 +11,8 @@ from typer.core import TyperGroup
 from hardenctl.output.program import PROG
 from hardenctl.plain_values import plain
 
-#: The verbs, in the order of the help, each with its summary. The module `hardenctl.commands.<verb>` does the work.
+#: The verbs, in the order of the help, each with its summary. The module `hardenctl.commands.<verb>` does the work; a package of that name
+#: has verbs of its own, in the same way.
 VERBS = {
     "deploy": "Deploy an image, or a file's services, and wait for them.",
     "status": "Show the status of a service, or wait for it.",
@@ -22,6 +23,7 @@ VERBS = {
     "retry": "Release a rejected or rolled back revision again.",
     "pause": "Pause a release before its next step.",
     "resume": "Resume a paused release.",
+    "backup": "Make a backup now, or list the backups of a service.",
     "render": "Print what the operator would create from a file, without a cluster.",
     "check": "Check the cluster, your rights, the CRD, the operator and the metrics API.",
     "version": "Show the versions of hardenctl, operator, CRD and cluster.",
@@ -31,8 +33,15 @@ VERBS = {
 _VALUED = frozenset({"-n", "--namespace", "--context", "--kubeconfig", "--as", "--request-timeout", "-o", "--output"})
 
 
+#: The verbs that have verbs of their own.
+GROUPS = frozenset({"backup"})
+
+
 class LazyGroup(TyperGroup):
     """Knows every verb by name and summary; imports only the one that is called."""
+
+    package = "hardenctl.commands"
+    verbs: Mapping[str, str] = VERBS
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Its parameters, --help for one, without pydantic."""
@@ -45,8 +54,10 @@ class LazyGroup(TyperGroup):
             return name, found, rest
         from hardenctl.verbs import command
 
-        verb: Any = importlib.import_module(f"hardenctl.commands.{name}")
-        return name, command(name, verb, VERBS[name]), rest
+        verb: Any = importlib.import_module(f"{self.package}.{name}")
+        if name in GROUPS:
+            return name, typer.main.get_command(_group_of(name, verb)), rest
+        return name, command(name, verb, self.verbs[name]), rest
 
 
 app = typer.Typer(
@@ -74,8 +85,30 @@ def _stand_in() -> None:
     """Never called: LazyGroup puts the real command in its place."""
 
 
-for verb, summary in VERBS.items():
-    app.command(verb, help=summary)(_stand_in)
+def _fill(group: typer.Typer, verbs: Mapping[str, str]) -> None:
+    for verb, summary in verbs.items():
+        group.command(verb, help=summary)(_stand_in)
+
+
+def _group_of(name: str, package: Any) -> typer.Typer:
+    """The group of a verb that has verbs of its own. package: has VERBS and EXAMPLES."""
+    own = type("OwnGroup", (LazyGroup,), {"package": package.__name__, "verbs": package.VERBS})
+    shown = "\n".join(f"  {PROG} {example}" for example in package.EXAMPLES)
+    group = typer.Typer(
+        cls=own,
+        name=name,
+        help=f"{VERBS[name]}\n\n\b\nExamples:\n{shown}",
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
+    )
+    _fill(group, package.VERBS)
+    return group
+
+
+_fill(app, VERBS)
 
 
 def verb_first(arguments: Sequence[str]) -> list[str]:
@@ -83,6 +116,11 @@ def verb_first(arguments: Sequence[str]) -> list[str]:
 
     Example: ["-n", "shop", "status", "api"] -> ["status", "-n", "shop", "api"].
     """
+    found = _verb_first(arguments)
+    return [found[0], *_verb_first(found[1:])] if found and found[0] in GROUPS else found
+
+
+def _verb_first(arguments: Sequence[str]) -> list[str]:
     at = 0
     while at < len(arguments) and arguments[at].startswith("-") and arguments[at] not in ("--help", "-h", "--"):
         at += 2 if arguments[at] in _VALUED else 1

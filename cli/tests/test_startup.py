@@ -25,7 +25,15 @@ RUN = "from hardenctl.app import app\ntry:\n    app(args={args!r}, prog_name='ha
 
 @pytest.mark.parametrize(
     "args",
-    [["--help"], ["status", "--help"], ["deploy", "--help"], ["rollback", "--help"], ["history", "--help"], ["version", "--client"]],
+    [
+        ["--help"],
+        ["status", "--help"],
+        ["deploy", "--help"],
+        ["rollback", "--help"],
+        ["history", "--help"],
+        ["backup", "list", "--help"],
+        ["version", "--client"],
+    ],
 )
 def test_help_loads_nothing_heavy(args: list[str]) -> None:
     assert not _loaded(RUN.format(args=args)) & HEAVY

@@ -29,6 +29,18 @@
 {{- $names | uniq | join "," -}}
 {{- end -}}
 
+{{/* The image of the pods that make backups: of the same version, from where the operator's is. */}}
+{{- define "operator.backupImage" -}}
+{{ dir .Values.image.repository }}/backup:{{ .Chart.AppVersion }}
+{{- end }}
+
+{{/* The names of the Secrets that it is pulled with. */}}
+{{- define "operator.backupPullSecrets" -}}
+{{- $names := list -}}
+{{- range concat .Values.imagePullSecrets .Values.backup.imagePullSecrets }}{{ $names = append $names .name }}{{ end -}}
+{{- $names | uniq | join "," -}}
+{{- end -}}
+
 {{- define "operator.selector" -}}
 app.kubernetes.io/name: {{ include "operator.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
@@ -103,6 +115,9 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
   "VERIFIER_PULL_SECRETS" (include "operator.verifierPullSecrets" .)
   "VERIFIER_RESOURCES" (.Values.verifier.resources | toJson)
   "LOAD_RESOURCES" (.Values.verifier.loadResources | toJson)
+  "BACKUP_IMAGE" (.Values.backup.image | default (include "operator.backupImage" .))
+  "BACKUP_PULL_SECRETS" (include "operator.backupPullSecrets" .)
+  "BACKUP_RESOURCES" (.Values.backup.resources | toJson)
   "NAMESPACES" (.Values.watch.namespaces | join ",")
   "POD_LABEL_KEYS" (.Values.allowedKeys.podLabels | join ",")
   "POD_ANNOTATION_KEYS" (.Values.allowedKeys.podAnnotations | join ",")

@@ -49,6 +49,13 @@ class ActionArguments:
     """The revision that the operator should choose, in words; "" where it has no choice."""
     across_migration: bool = False
     """Of a rollback: also where a migration ran since."""
+    backup: str = ""
+    """Of a backup: which of the service's."""
+
+    @property
+    def subject(self) -> str:
+        """What it is about: a revision, or a backup; "" for whatever is at stake."""
+        return self.backup or self.revision
 
     @property
     def verb(self) -> str:

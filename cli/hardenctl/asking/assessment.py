@@ -140,6 +140,15 @@ def rollback(live: Live, revision: str) -> Assessment:
     return ToAsk(revision, f"{what}, from {_shown(live, serving)}" if serving else what, warning)
 
 
+def backup(live: Live, name: str) -> Assessment:
+    """name: which of the service's backups."""
+    known = [str(each.get("name")) for each in (live.get("spec") or {}).get("backups") or ()]
+    if name not in known:
+        text = f"it has {', '.join(known)}" if known else "it has none: add it to spec.backups"
+        return Nothing(f"the service has no backup {name}; {text}", "backup list {name}")
+    return ToAsk("", f"backup {name}")
+
+
 #: By the name of the verb.
 ASSESSMENTS: Mapping[str, Callable[[Live, str], Assessment]] = {
     "Promote": promote,
@@ -148,6 +157,7 @@ ASSESSMENTS: Mapping[str, Callable[[Live, str], Assessment]] = {
     "Pause": pause,
     "Resume": resume,
     "Rollback": rollback,
+    "Backup": backup,
 }
 
 

@@ -26,7 +26,7 @@ Addition = Callable[[Manifest], tuple[Sequence[str], Mapping[str, Any]]]
 
 def perform(session: Session, live: Manifest, wanted: ActionArguments, add: Addition = lambda _: ((), {})) -> Exit:
     """Asks, unless it is so already, and tells. live: the service as it was found. Raises CommandEnd for what cannot be asked."""
-    found = ASSESSMENTS[wanted.action](live, wanted.revision)
+    found = ASSESSMENTS[wanted.action](live, wanted.subject)
     match found:
         case Already():
             ended = Ended(ResultWord.UNCHANGED, Exit.OK, found.revision, found.message, next_step=_command(session, wanted, found.then))
@@ -49,7 +49,7 @@ def _asked(session: Session, live: Manifest, wanted: ActionArguments, ask: ToAsk
     meta = live["metadata"]
     by = user_name(session)
     uid, across = str(meta.get("uid", "")), wanted.across_migration
-    request = ActionRequest(meta["namespace"], wanted.name, uid, wanted.action, ask.revision, wanted.reason, by, across)
+    request = ActionRequest(meta["namespace"], wanted.name, uid, wanted.action, ask.revision, wanted.reason, by, across, wanted.backup)
     made = make(session, request)
     name = str(made["metadata"]["name"])
     session.console.progress(f"    0s  requested as {name} by {printable(by)}")
@@ -76,7 +76,7 @@ def _after(session: Session, wanted: ActionArguments, ask: ToAsk, outcome: Actio
         case "Refused":
             # Somebody else may have asked for the same in between.
             after = _now(session, wanted)
-            found = ASSESSMENTS[wanted.action](after, ask.revision) if after else ask
+            found = ASSESSMENTS[wanted.action](after, wanted.backup or ask.revision) if after else ask
             if isinstance(found, Already):
                 step = _command(session, wanted, found.then)
                 return Ended(ResultWord.UNCHANGED, Exit.OK, found.revision, found.message, outcome.name, step)
@@ -103,8 +103,9 @@ _THEN = {
     "Retry": "status {name} -w",
     "Pause": "resume {name}",
     "Resume": "status {name} -w",
+    "Backup": "backup list {name}",
 }
-_ELSE = {"Rollback": "history {name}", "Retry": "history {name}"}
+_ELSE = {"Rollback": "history {name}", "Retry": "history {name}", "Backup": "backup list {name}"}
 
 
 def _command(session: Session, wanted: ActionArguments, template: str) -> str:

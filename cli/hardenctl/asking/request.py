@@ -46,6 +46,8 @@ class ActionRequest:
     """Who asks."""
     across_migration: bool = False
     """Of a rollback: also where a migration ran since."""
+    backup: str = ""
+    """Of a backup: which of the service's."""
 
     @property
     def verb(self) -> str:
@@ -103,6 +105,7 @@ def manifest(request: ActionRequest, suffix: str) -> Manifest:
     }
     spec: Manifest = {"service": request.service, "action": request.action, "requestedBy": request.by}
     optional: Manifest = {"revision": request.revision, "reason": request.reason, "acrossMigration": request.across_migration}
+    optional["backup"] = request.backup
     spec |= {name: value for name, value in optional.items() if value}
     return {"apiVersion": names.API_VERSION, "kind": names.ACTION_KIND, "metadata": meta, "spec": spec}
 

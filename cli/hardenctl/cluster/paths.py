@@ -27,6 +27,8 @@ CHILD_COLLECTIONS = {
     "PersistentVolumeClaim": "api/v1/{}/persistentvolumeclaims",
     "Deployment": "apis/apps/v1/{}/deployments",
     "Service": "api/v1/{}/services",
+    "CronJob": "apis/batch/v1/{}/cronjobs",
+    "Job": "apis/batch/v1/{}/jobs",
 }
 PODS = "api/v1/{}/pods"
 ENDPOINT_SLICES = "apis/discovery.k8s.io/v1/{}/endpointslices"

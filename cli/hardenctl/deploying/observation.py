@@ -84,7 +84,7 @@ class OnCluster(Observation):
         ours = f"{names.CHILD_SELECTOR},{names.SERVICE_LABEL}={self._name}"
         found = [each for kind in CHILD_COLLECTIONS for each in self._list(kind, CHILD_COLLECTIONS[kind], ours)]
         found += self._list_if_allowed("EndpointSlice", ENDPOINT_SLICES, ours)
-        found += self._list_if_allowed("Pod", PODS, f"{names.VERIFIER_SELECTOR},{names.SERVICE_LABEL}={self._name}")
+        found += self._list_if_allowed("Pod", PODS, f"{names.WATCHED_PODS},{names.SERVICE_LABEL}={self._name}")
         return found + self._actions()
 
     def child(self, key: ChildKey) -> Manifest | None:

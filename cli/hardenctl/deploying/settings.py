@@ -6,12 +6,13 @@ from dataclasses import replace
 
 from hardenctl.cluster import installation
 from hardenctl.cluster.api_cluster import Cluster
-from hardened.core.model.kit import LOAD_RESOURCES, RESOURCES, Amounts, amounts_of
+from hardened.core.model.kit import BACKUP_RESOURCES, LOAD_RESOURCES, RESOURCES, Amounts, BackupKit, amounts_of
 from hardened.core.model.policy import Policy
 from hardened.errors import Refused, Vanished
 
-#: Everything, where nobody may read the settings. The image stands in for that of verifiers.
-UNKNOWN = replace(Policy.of_anything(), verifier_image="the-image-of-the-operators-settings")
+_IMAGE = "the-image-of-the-operators-settings"
+#: Everything, where nobody may read the settings. The image stands in for that of verifiers, and of backups.
+UNKNOWN = replace(Policy.of_anything(), verifier_image=_IMAGE, backup=BackupKit(_IMAGE))
 _TRUE = ("true", "1", "yes", "on")
 
 
@@ -49,4 +50,9 @@ def policy_of(environ: Mapping[str, str]) -> Policy:
         verifier_pull_secrets=tuple(sorted(items("VERIFIER_PULL_SECRETS"))),
         verifier_resources=amounts("VERIFIER_RESOURCES", RESOURCES),
         load_resources=amounts("LOAD_RESOURCES", LOAD_RESOURCES),
+        backup=BackupKit(
+            environ.get("HARDENED_BACKUP_IMAGE", "").strip(),
+            tuple(sorted(items("BACKUP_PULL_SECRETS"))),
+            amounts("BACKUP_RESOURCES", BACKUP_RESOURCES),
+        ),
     )

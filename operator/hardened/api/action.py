@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
+from hardened.api.backup import BackupName
 from hardened.api.duration import between
 from hardened.api.fields import Model, Rule, at_most
 from hardened.api.names import NAME_LIMIT, NAME_PATTERN
@@ -29,13 +30,20 @@ class HardenedServiceActionSpec(Model):
             message="Promote, Abort and Retry must name their revision: nobody approves one that they did not see",
             field=".revision",
         ),
+        Rule(
+            cel="(self.action == 'Backup') == has(self.backup)",
+            holds=lambda m: (m.action == "Backup") == (m.backup is not None),
+            message="Backup must name one of the service's backups, and no other action may",
+            field=".backup",
+        ),
     )
 
     service: ServiceName = Field(description="The HardenedService, in the same namespace.")
-    action: Literal["Rollback", "Promote", "Abort", "Retry", "Pause", "Resume"]
+    action: Literal["Rollback", "Promote", "Abort", "Retry", "Pause", "Resume", "Backup"]
     revision: RevisionName | None = Field(
         None, description="The revision that the action is for. For a Rollback: the target (default: the one promoted before)."
     )
+    backup: BackupName | None = Field(None, description="For a Backup: which of the service's backups.")
     across_migration: bool = Field(
         False, description="For a Rollback: allow it though a migration ran since that revision was promoted. The migration's changes stay."
     )

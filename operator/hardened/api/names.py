@@ -13,7 +13,7 @@ ACTION_PLURAL = "hardenedserviceactions"
 ACTION_SINGULAR = "hardenedserviceaction"
 
 #: Written on the CRD and read at start: tells an operator, or a CLI, that the CRD on the cluster is older or newer than itself.
-SCHEMA_REVISION = "9"
+SCHEMA_REVISION = "10"
 SCHEMA_ANNOTATION = f"{GROUP}/schema-revision"
 
 #: The server-side-apply field manager of the operator. The CLI uses `hardenctl`.
@@ -41,6 +41,12 @@ CHILD_SELECTOR = f"{MANAGED_BY_LABEL}={MANAGED_BY}"
 VERIFIER = "verifier"
 VERIFIER_SELECTOR = f"{CHILD_SELECTOR},{COMPONENT_LABEL}={VERIFIER}"
 
+#: The pods that make backups, as a component; and the label that says which backup of the service it is.
+BACKUP = "backup"
+BACKUP_LABEL = f"{GROUP}/backup"
+#: All pods that are watched, as the server selects them. The application's are listed when somebody asks.
+WATCHED_PODS = f"{CHILD_SELECTOR},{COMPONENT_LABEL} in ({VERIFIER}, {BACKUP})"
+
 #: On a stored revision: the number of its last promotion, the key that it passed its checks under, and why which keys were rejected.
 PROMOTION_ANNOTATION = f"{GROUP}/promotion"
 PROMOTED_KEY_ANNOTATION = f"{GROUP}/promoted-key"
@@ -65,10 +71,12 @@ NAME_LIMIT = 40
 NAME_PATTERN = r"^[a-z]([a-z0-9-]*[a-z0-9])?$"
 NAME_MESSAGE = "lower case letters, digits and dashes, beginning with a letter and not ending with a dash: it becomes the name of a Service"
 _LABEL_LIMIT = 63
+#: A CronJob puts 11 characters behind its name for each of its Jobs.
+CRON_JOB_LIMIT = 52
 
 
-def child_name(service: str, *parts: str) -> str:
-    """The name of a child: parts joined by `-`, at most 63 characters.
+def child_name(service: str, *parts: str, limit: int = _LABEL_LIMIT) -> str:
+    """The name of a child: parts joined by `-`, at most `limit` characters.
 
     Two different inputs never share a name: one that has to be cut, or that another service could read as its own because
     its parts hold a dash, carries eight hex digits of the whole.
@@ -76,7 +84,7 @@ def child_name(service: str, *parts: str) -> str:
     a 70-character result -> its first 54 characters, "-", 8 digits.
     """
     name = "-".join((service, *parts))
-    if len(name) <= _LABEL_LIMIT and len(parts) <= 1 and not any("-" in part for part in parts):
+    if len(name) <= limit and len(parts) <= 1 and not any("-" in part for part in parts):
         return name
     digest = hashlib.sha256("/".join((service, *parts)).encode()).hexdigest()[:8]
-    return f"{name[: _LABEL_LIMIT - 9].rstrip('-.')}-{digest}"
+    return f"{name[: limit - 9].rstrip('-.')}-{digest}"

@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
+from hardened.api.backup import BACKUP_RULES, MOST_BACKUPS, Backup
 from hardened.api.container import Arguments, EnvFrom, Environment, HelperContainer, Image, Port, Probes, Resources, image_rule
 from hardened.api.fields import (
     AbsolutePath,
@@ -228,6 +229,7 @@ class HardenedServiceSpec(Model):
         Rule(_NAMES_CEL, _names_free, "each init container and sidecar needs a name of its own, other than app", ".sidecars"),
         *STRATEGY_RULES,
         *CHECK_RULES,
+        *BACKUP_RULES,
     )
 
     changes: ClassVar[tuple[ChangeRule, ...]] = (
@@ -274,6 +276,7 @@ class HardenedServiceSpec(Model):
     availability: Availability | None = None
     release: Release = Field(default_factory=lambda: Release())
     verify: Verify = Field(default_factory=lambda: Verify())
+    backups: Annotated[list[Backup], keyed("name", MOST_BACKUPS)] | None = None
     suspend: bool = Field(
         False, description="While true, the operator changes nothing. A release that has reached its cutover is finished first."
     )

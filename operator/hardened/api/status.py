@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from hardened.api.backup import MOST_BACKUPS
 from hardened.api.fields import Model, atomic, keyed
 from hardened.api.strategy import Strategy
 
@@ -11,6 +12,7 @@ Short = Annotated[str, StringConstraints(max_length=63)]
 Line = Annotated[str, StringConstraints(max_length=512)]
 Message = Annotated[str, StringConstraints(max_length=32768)]
 When = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+SnapshotId = Annotated[str, StringConstraints(max_length=64)]
 
 Phase = Literal["Pending", "Progressing", "Healthy", "Degraded", "RolledBack", "Rejected", "Queued", "Paused", "Suspended"]
 
@@ -145,6 +147,9 @@ class ActionEntry(Model):
     revision: Short | None = None
     key: Short | None = None
     left: Short | None = Field(None, description="For a rollback: the revision that traffic leaves.")
+    backup: Short | None = Field(None, description="For a backup: its name.")
+    job: Short | None = Field(None, description="For a backup: the uid of its Job, which is not made again.")
+    snapshot: SnapshotId | None = Field(None, description="For a backup that has succeeded.")
     by: Line | None = Field(None, description="Who requested it, and why.")
     started_at: When
     finished_at: When | None = None
@@ -158,6 +163,46 @@ class DependencyStatus(Model):
     state: Literal["Available", "Unavailable", "Missing", "Unknown"]
     message: Line | None = None
     since: When = Field(description="When it came into this state, as far as the operator saw it.")
+
+
+class SnapshotStatus(Model):
+    """A backup that has succeeded."""
+
+    snapshot: SnapshotId = Field(description="As restic names it.")
+    at: When = Field(description="When its dump began.")
+    bytes: int = Field(description="Of the dump.")
+    seconds: int = Field(description="How long it took.")
+    message: Line | None = Field(None, description="What went wrong beside it, such as pruning the repository.")
+
+
+class BackupFailureStatus(Model):
+    """A backup that has failed."""
+
+    at: When
+    reason: Short
+    message: Line
+
+
+class BackupRunningStatus(Model):
+    """A backup that is at work."""
+
+    job: Short
+    since: When
+    message: Line | None = Field(None, description="What it waits for.")
+
+
+class BackupStatus(Model):
+    """What is known of one of the spec's backups."""
+
+    name: Short
+    last_success: SnapshotStatus | None = Field(None, description="The newest good snapshot.")
+    last_failure: BackupFailureStatus | None = None
+    running: BackupRunningStatus | None = None
+    next_at: When | None = Field(None, description="When the schedule makes the next one. Omitted while it is suspended.")
+    suspended: bool | None = None
+    resumed_at: When | None = Field(
+        None, description="When a suspended schedule went on, for as long as a run that was missed before could be made up for: none is."
+    )
 
 
 class HardenedServiceStatus(Model):
@@ -178,4 +223,5 @@ class HardenedServiceStatus(Model):
     dependencies: Annotated[list[DependencyStatus], atomic(16)] | None = Field(
         None, description="What the service depends on, as far as it is known. If one fails later, no pod is restarted for it."
     )
+    backups: Annotated[list[BackupStatus], keyed("name", MOST_BACKUPS)] | None = None
     conditions: Annotated[list[ConditionStatus], keyed("type", 16)] | None = None

@@ -8,13 +8,14 @@ from typing import Any
 
 from hardened.api import names
 from hardened.api.parse import HardenedService, parse
+from hardened.core.actions.backups import wanted_runs
 from hardened.core.actions.log import entries_of
 from hardened.core.actions.replies import ActionReply, answers
 from hardened.core.checks.reports import unheard
 from hardened.core.desired.children import stored_revision
 from hardened.core.desired.metadata import action_owner
 from hardened.core.model.finding import Diagnosis
-from hardened.core.model.manifest import ChildKey, Manifest
+from hardened.core.model.manifest import ChildKey, Manifest, key_of
 from hardened.core.model.policy import Policy
 from hardened.core.model.question import ListConstraints, ListPods, Question, ReadChildren
 from hardened.core.model.reasons import Reason
@@ -26,8 +27,9 @@ from hardened.core.observe.observed import Observed, Ownership, owner_of
 from hardened.core.observe.rollout import Rollout, rollout_of
 from hardened.core.release.decide import decide
 from hardened.core.release.suspension import is_suspended
-from hardened.core.requeue import requeue_after
+from hardened.core.requeue import MADE_AGAIN, requeue_after
 from hardened.core.revisions import history
+from hardened.core.runs.backups import backups_of
 from hardened.core.status.blockers import PATIENCE, Blockers
 from hardened.core.status.situation import situation_of
 from hardened.core.status.status import status_of, unparsed_status
@@ -132,7 +134,10 @@ class _Planner:
         self.decision = decide(self.facts, policy.kit, now)
         self.unheard = unheard(self.facts, self.decision.check_pods)
         lost = frozenset(key for key, at in self.unheard.items() if at <= now)
-        self.writes, self.blockers = Writes(self.facts, self.state, self.decision, lost), Blockers(self.facts, self.decision, now)
+        has_pods, hand_runs = self.decision.replicas > 0, wanted_runs(self.decision.actions)
+        self.backups = backups_of(self.facts, policy.kit.backup, hand_runs, has_pods=has_pods, now=now)
+        self.writes = Writes(self.facts, self.state, self.decision, lost, self.backups)
+        self.blockers = Blockers(self.facts, self.decision, now)
         self.answers, self.answer_at = answers(observed.actions, entries_of(before), action_owner(svc), now)
 
     def plan(self) -> Plan:
@@ -152,13 +157,17 @@ class _Planner:
         return next(found for part in parts if (found := part()))
 
     def _stand_still(self) -> Plan | None:
-        """Nothing but a status, where the service is suspended."""
+        """Nothing but a status, where the service is suspended, and but that its schedules are, too."""
         if not is_suspended(self.svc, self.state):
             return None
+        suspends, deletes = self.writes.suspends(), tuple(self.writes.surplus_schedules())
+        if suspends or deletes:
+            return Plan(apply=suspends, delete=deletes)
         finding = Diagnosis(Reason.SUSPENDED, "spec.suspend is true: the operator changes nothing until it is false")
         is_told = self.decision.actions == entries_of(self.before)
         is_first = not is_told and self.observed.keeps_status
-        return Plan(status=self._status(finding), is_status_first=is_first, answers=self.answers, requeue_after=self._answer_wait())
+        wait = min((each for each in (self._answer_wait(), self._backup_wait()) if each is not None), default=None)
+        return Plan(status=self._status(finding), is_status_first=is_first, answers=self.answers, requeue_after=wait)
 
     def _read_what_it_goes_by(self) -> Plan | None:
         """The active Service where it seems to lead where nobody led it, and what a release at work goes by."""
@@ -263,10 +272,17 @@ class _Planner:
 
     def _wait(self) -> timedelta | None:
         invalid = self.invalid.wait if self.invalid else None
-        return requeue_after(self.blockers, self.finding, self.unheard.values(), (self._answer_wait(), invalid))
+        return requeue_after(self.blockers, self.finding, self.unheard.values(), (self._answer_wait(), invalid, self._backup_wait()))
 
     def _answer_wait(self) -> timedelta | None:
         return max(self.answer_at - self.now, timedelta()) if self.answer_at else None
+
+    def _backup_wait(self) -> timedelta | None:
+        """Until something changes of the backups by itself; what could not be made of them is tried again."""
+        made = (key_of(each) for each in (*self.backups.schedules, *self.backups.jobs))
+        waits = [MADE_AGAIN] if any(key in self.observed.refused for key in made) else []
+        waits += [self.backups.look_at - self.now] if self.backups.look_at else []
+        return min(waits, default=None)
 
     def _with_what_is_invalid(self, finding: Diagnosis | None) -> Diagnosis | None:
         """That the spec cannot be used, and beside it what failed: clients may be without pods for that."""
@@ -278,5 +294,5 @@ class _Planner:
     def _status(self, finding: Diagnosis | None) -> Manifest:
         entries = history.entries(self.facts.kept, self.before.get("history") or (), self.svc.spec.release.history_limit)
         found = self._with_what_is_invalid(finding)
-        situation = situation_of(self.facts, self.decision, found, self.blockers.drift(entries), entries)
+        situation = situation_of(self.facts, self.decision, found, self.blockers.drift(entries), entries, self.backups)
         return status_of(self.svc, situation, self.before, self.now)

@@ -10,6 +10,8 @@ from hardened.core.status.blockers import PATIENCE, Blockers
 
 #: Pods that are late are looked at this often.
 LOOK_AGAIN = timedelta(seconds=15)
+#: What could not be made, and is done without, is tried again after this long.
+MADE_AGAIN = timedelta(seconds=30)
 GARBAGE_WAIT = timedelta(seconds=2)
 #: Nobody tells when a foreign object goes that has the name of a child.
 OBSTACLE_WAIT = timedelta(seconds=20)

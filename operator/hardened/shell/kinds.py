@@ -54,6 +54,8 @@ LIMIT_RANGE = Kind("", "v1", "limitranges", "LimitRange")
 EVENT = Kind("", "v1", "events", "Event")
 POD_DISRUPTION_BUDGET = Kind("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget")
 ENDPOINT_SLICE = Kind("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")
+CRON_JOB = Kind("batch", "v1", "cronjobs", "CronJob")
+JOB = Kind("batch", "v1", "jobs", "Job")
 NETWORK_POLICY = Kind("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy")
 LEASE = Kind("coordination.k8s.io", "v1", "leases", "Lease")
 #: Cluster-scoped: its namespace is None.
@@ -77,6 +79,8 @@ KINDS: Mapping[str, Kind] = {
         LIMIT_RANGE,
         EVENT,
         POD_DISRUPTION_BUDGET,
+        CRON_JOB,
+        JOB,
         NETWORK_POLICY,
         ENDPOINT_SLICE,
         LEASE,

@@ -8,6 +8,7 @@ from typing import Any, Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import choose_encoder
 
+from hardened.shell.backup_metrics import BackupMetrics
 from hardened.shell.listener import HttpAnswer, Listener, Reply
 from hardened.shell.release_metrics import ReleaseMetrics
 from hardened.shell.workqueue import Key
@@ -40,6 +41,7 @@ class Metrics:
         self.leader = Gauge("hardened_leader", "1 while this process leads.", registry=registry)
         self.services = Gauge("hardened_services", "Services by phase.", ["phase"], registry=registry)
         self.releases = ReleaseMetrics(registry)
+        self.backups = BackupMetrics(registry)
         self._phases: dict[Key, str] = {}
 
     def count_call(self, verb: str, resource: str, code: str) -> None:

@@ -96,6 +96,7 @@ class Reconciler:
             status = (body or {}).get("status") or {}
             self._shared.see_slot(key, status)
             self._metrics.releases.saw(key, status, self._now())
+            self._metrics.backups.saw(key, status)
 
     async def reconcile(self, key: Key) -> None:
         """Looks at one service until nothing is left to do, and puts it back into the queue where that is later."""
@@ -176,6 +177,7 @@ class Reconciler:
         self._shared.see_slot(key, {})
         self._metrics.set_phase(key, None)
         self._metrics.releases.forget(key, self._now())
+        self._metrics.backups.forget(key)
         self._remembered.pop(key, None)
         self._entangled.forget(key)
         self._dependents.forget(key)

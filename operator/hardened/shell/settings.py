@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeVar, cast
 
 from hardened.api import names
-from hardened.core.model.kit import LOAD_RESOURCES, RESOURCES, Amounts, amounts_of
+from hardened.core.model.kit import BACKUP_RESOURCES, LOAD_RESOURCES, RESOURCES, Amounts, BackupKit, amounts_of
 from hardened.core.model.policy import Policy
 from hardened.errors import HardenedError
 
@@ -62,11 +62,14 @@ class Settings:
     service_account_annotation_keys: tuple[str, ...] = ()
     service_annotation_keys: tuple[str, ...] = ()
     service_types: tuple[str, ...] = ()
-    """Types of Service that are allowed beside ClusterIP and Headless. verifier_…, load_resources: see Kit."""
+    """Types of Service that are allowed beside ClusterIP and Headless. verifier_…, load_resources: see Kit; backup_…: see BackupKit."""
     verifier_image: str = ""
     verifier_pull_secrets: tuple[str, ...] = ()
     verifier_resources: Amounts = field(default_factory=lambda: RESOURCES)
     load_resources: Amounts = field(default_factory=lambda: LOAD_RESOURCES)
+    backup_image: str = ""
+    backup_pull_secrets: tuple[str, ...] = ()
+    backup_resources: Amounts = field(default_factory=lambda: BACKUP_RESOURCES)
     max_concurrent_releases: int = 10
     namespace_share: int = 50
     """Per cent of max_concurrent_releases that one namespace holds at most while others wait, and at least one."""
@@ -96,6 +99,7 @@ class Settings:
             verifier_pull_secrets=self.verifier_pull_secrets,
             verifier_resources=self.verifier_resources,
             load_resources=self.load_resources,
+            backup=BackupKit(self.backup_image, self.backup_pull_secrets, self.backup_resources),
         )
 
     @classmethod
@@ -136,6 +140,9 @@ class Settings:
             verifier_pull_secrets=read.objects("VERIFIER_PULL_SECRETS"),
             verifier_resources=read.amounts("VERIFIER_RESOURCES", RESOURCES),
             load_resources=read.amounts("LOAD_RESOURCES", LOAD_RESOURCES),
+            backup_image=read.text("BACKUP_IMAGE", cls.backup_image),
+            backup_pull_secrets=read.objects("BACKUP_PULL_SECRETS"),
+            backup_resources=read.amounts("BACKUP_RESOURCES", BACKUP_RESOURCES),
             allow_baseline=read.boolean("ALLOW_BASELINE", cls.allow_baseline),
             log_level=read.log_level("LOG_LEVEL", cls.log_level),
         )

@@ -3,10 +3,13 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from hardened.core.runs.judgement import SHORT_ID
+from hardened.core.runs.model import Record
+from hardened.core.runs.record import records_of
 from hardened.shell.recorder import EventType
 
 #: A condition's type -> whether its being true is bad news.
-_TOLD = {"Ready": False, "Stalled": True, "Drifted": True}
+_TOLD = {"Ready": False, "Stalled": True, "Drifted": True, "BackedUp": False}
 #: Why a service may not be Ready, and all is well.
 _NO_NEWS = ("RollingOut", "WaitingForDependencies")
 
@@ -20,11 +23,11 @@ class StatusEvent(NamedTuple):
 
 
 def status_events(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[StatusEvent]:
-    """An Event for each told condition whose status or reason changed, and for each turn of a release.
+    """An Event for each told condition whose status or reason changed, for each turn of a release, and for each end of a backup.
 
     A new service has one when it is Ready, and for what goes wrong until then. A repeated look at an unchanged world announces nothing.
     """
-    found = [*_conditions(before, after), *_release(before, after)]
+    found = [*_conditions(before, after), *_release(before, after), *_backups(before, after)]
     return list(dict.fromkeys(found))
 
 
@@ -58,3 +61,15 @@ def _release(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[St
             "Promoted",
             f"revision {stable['revision']} in {stable['color']} is stable: later releases that fail roll back to it",
         )
+
+
+def _backups(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[StatusEvent]:
+    known = records_of(before)
+    for name, found in records_of(after).items():
+        old = known.get(name, Record(name))
+        if found.success and found.success.id != (old.success.id if old.success else ""):
+            success, beside = found.success, f"; {found.success.message}" if found.success.message else ""
+            text = f"backup {name}: snapshot {success.id[:SHORT_ID]} of {success.bytes} bytes in {success.seconds} s{beside}"
+            yield StatusEvent("Warning" if beside else "Normal", "BackupSucceeded", text)
+        if found.failure and found.failure.at != (old.failure.at if old.failure else None):
+            yield StatusEvent("Warning", "BackupFailed", f"backup {name}: {found.failure.reason}: {found.failure.message}")

@@ -31,6 +31,7 @@ class StatusWriter:
         metrics, key, before = self._shared.metrics, self._key, body.get("status")
         metrics.set_phase(key, status["phase"])
         metrics.releases.saw(key, before or {}, self._shared.now())
+        metrics.backups.saw(key, before or {})
         wanted = digest(status, 64)
         # Taken before the status is written: while that is under way, others are planned.
         self._shared.see_slot(key, status)
@@ -43,6 +44,7 @@ class StatusWriter:
         told = await self._shared.writer.apply_status(key, body, status)
         self._known.status = WrittenStatus(wanted, told.live.get("status"), self._shared.now(), told.meant)
         metrics.releases.saw(key, told.live.get("status") or {}, self._shared.now())
+        metrics.backups.saw(key, told.live.get("status") or {})
         for event in status_events(before or {}, status):
             self._shared.recorder.record(body, event.type, event.reason, event.message)
         return True

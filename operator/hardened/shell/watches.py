@@ -19,10 +19,12 @@ from hardened.shell.health import Liveness
 from hardened.shell.kinds import (
     CONFIG_MAP,
     CONTROLLER_REVISION,
+    CRON_JOB,
     DEPLOYMENT,
     ENDPOINT_SLICE,
     HARDENED_SERVICE,
     HARDENED_SERVICE_ACTION,
+    JOB,
     NETWORK_POLICY,
     PERSISTENT_VOLUME_CLAIM,
     POD,
@@ -46,16 +48,19 @@ CHILDREN: Final = (
     CONTROLLER_REVISION,
     # The server makes them, with the labels of the Service that they are of.
     ENDPOINT_SLICE,
+    CRON_JOB,
+    # Those of CronJobs as well, with the labels that their template has.
+    JOB,
     POD,
 )
 #: What a cluster may lack whose CRDs are older than this operator.
 OPTIONAL: Final = (HARDENED_SERVICE_ACTION,)
 WATCHED: Final = (HARDENED_SERVICE, *OPTIONAL, *CHILDREN)
-#: What is watched of each kind. Of pods only those that check: the application's are listed when somebody asks.
+#: What is watched of each kind. Of pods only those that work beside the application: its own are listed when somebody asks.
 SELECTORS: Final = {
     **dict.fromkeys(CHILDREN, names.CHILD_SELECTOR),
     **dict.fromkeys((HARDENED_SERVICE, *OPTIONAL), ""),
-    POD: names.VERIFIER_SELECTOR,
+    POD: names.WATCHED_PODS,
 }
 
 #: A watch that is alive is renewed at least this often, which is what the liveness limit of 180 s is measured by.

@@ -48,6 +48,11 @@ def _after(window: str = "1m", **check: Any) -> dict[str, Any]:
     return spec(ports=PORTS, verify={"afterCutover": {"window": window, "checks": [{"name": "a", **check}]}})
 
 
+def _backup(volumes: list[dict[str, Any]] | None = None, **more: Any) -> dict[str, Any]:
+    usual = {"name": "a", "schedule": "30 3 * * *", "repository": {"secretName": "a"}, "source": {"postgres": {"secretName": "a"}}}
+    return spec(backups=[{**usual, **more}]) | ({"volumes": volumes} if volumes else {})
+
+
 PORTS = [{"name": "http", "containerPort": 8080}]
 UDP = {"ports": [{"name": "game", "containerPort": 7000, "protocol": "UDP"}, *PORTS]}
 HEADLESS = {"service": {"type": "Headless"}}
@@ -59,6 +64,21 @@ _NODE = (
 
 #: sentence -> (spec, the path that is named)
 BROKEN: dict[str, tuple[dict[str, Any], str]] = {
+    **{
+        f"the schedule {text!r}": (_backup(schedule=text), "spec.backups[0].schedule")
+        for text in ("@daily", "@reboot", "0 0 * * 7", "* * * * * *", "60 * * * *", "5-3 * * * *", "0 0 31 2 *", "0 0 30,31 FEB *", "0 0 31 4-4,6 *")
+    },
+    **{
+        f"the time zone {text!r}": (_backup(timeZone=text), "spec.backups[0].timeZone")
+        for text in ("Local", "Mars/Base", "+02:00", "europe/berlin", "../etc")
+    },
+    "a backup of nothing": (_backup(source={}), "spec.backups[0].source"),
+    "a backup of two sources": (_backup(source={"redis": {"secretName": "a"}, "volume": {"name": "a"}}), "spec.backups[0].source"),
+    "a retention of nothing": (_backup(retention={}), "spec.backups[0].retention"),
+    "a backup of no volume": (_backup(source={"volume": {"name": "a"}}), "spec.backups"),
+    "a backup of a volume without a claim": (_backup([_volume(emptyDir={})], source={"volume": {"name": "a"}}), "spec.backups"),
+    "a backup of a volume that one pod can mount": (
+        _backup([_volume(claim={"size": "1Gi", "accessModes": ["ReadWriteOncePod"]})], source={"volume": {"name": "a"}}), "spec.backups"),
     "no tag": ({"image": "shop"}, "spec.image"),
     "no tag behind a registry's port": ({"image": "host:5000/shop"}, "spec.image"),
     "the tag latest": ({"image": "registry.example/shop:latest"}, "spec.image"),
@@ -244,8 +264,12 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
 
 #: The same of a HardenedServiceAction.
 BROKEN_ACTIONS: dict[str, tuple[dict[str, Any], str]] = {
-    f"{action} of no revision": ({"service": "shop", "action": action, "requestedBy": "jane"}, "spec.revision")
-    for action in ("Promote", "Abort", "Retry")
+    **{
+        f"{action} of no revision": ({"service": "shop", "action": action, "requestedBy": "jane"}, "spec.revision")
+        for action in ("Promote", "Abort", "Retry")
+    },
+    "a backup of no name": ({"service": "shop", "action": "Backup", "requestedBy": "jane"}, "spec.backup"),
+    "a rollback of a backup": ({"service": "shop", "action": "Rollback", "backup": "nightly", "requestedBy": "jane"}, "spec.backup"),
 }
 
 #: Field -> value: what a Pod can say and a HardenedService cannot. The API server drops it; told to be strict, it refuses it, as parse does.

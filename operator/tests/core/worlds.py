@@ -14,7 +14,9 @@ from tests.memory.defaults import DEFAULTS
 
 from hardened.api import names
 from hardened.api.parse import HardenedService, parse
+from hardened.core.checks.pods import is_verifier
 from hardened.core.look import at_once, look
+from hardened.core.model.kit import BackupKit
 from hardened.core.model.manifest import ChildKey, Manifest, key_of
 from hardened.core.model.measurement import Query, Sample
 from hardened.core.model.policy import Policy
@@ -28,7 +30,7 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 STAMP = "2026-01-02T03:04:05Z"
 UID = "11111111-1111-4111-8111-111111111111"
 OTHER_UID = "99999999-9999-4999-8999-999999999999"
-ANY_KEY = replace(Policy.of_anything(), verifier_image="registry.example/hardened:1")
+ANY_KEY = replace(Policy.of_anything(), verifier_image="registry.example/hardened:1", backup=BackupKit("registry.example/backup:1"))
 _HERE = Path(__file__).parent
 
 #: A web service whose one Deployment replaces its own pods, and a worker, in as few words as possible.
@@ -192,8 +194,8 @@ class World:
                 owner = self._replica_set(live)
                 self.pods += [_pod(live, number, owner, is_ready=number < ready) for number in range(live["spec"]["replicas"])]
         self.pods += self.strangers
-        for key, live in list(self.objects.items()):
-            if key.kind == "Pod" and (live.get("status") or {}).get("phase") not in ("Succeeded", "Failed"):
+        for live in list(self.objects.values()):
+            if is_verifier(live) and (live.get("status") or {}).get("phase") not in ("Succeeded", "Failed"):
                 live["status"] = self._verified(live, now)
         for key, live in list(self.objects.items()):
             if key.kind == "Service":

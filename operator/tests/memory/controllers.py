@@ -9,7 +9,7 @@ from tests.memory.fields import Body
 from tests.memory.ownership import Manager
 from tests.memory.store import Store
 
-from hardened.shell.kinds import DEPLOYMENT, ENDPOINT_SLICE, POD, REPLICA_SET, RESOURCE_QUOTA, SERVICE, Kind
+from hardened.shell.kinds import DEPLOYMENT, ENDPOINT_SLICE, JOB, POD, REPLICA_SET, RESOURCE_QUOTA, SERVICE, Kind
 
 CONTROLLER = Manager("kube-controller-manager", "Update", "status")
 _HOMELESS = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/2 nodes are available"}
@@ -23,7 +23,7 @@ def settle(store: Store) -> int:
     if store.rests and store.rests == store.moved_by():
         return 0
     changed = _deployments(store)
-    changed += _replica_sets(store) + _pods(store) + _endpoints(store) + _verifiers(store) + _quotas(store)
+    changed += _replica_sets(store) + _pods(store) + _endpoints(store) + _verifiers(store) + _jobs(store) + _quotas(store)
     # A verifier ends by itself.
     is_at_rest = not changed and not any(_is_verifier(pod) and not _has_ended(pod) for pod in store.bodies(POD, None))
     store.rests = store.moved_by() if is_at_rest else None
@@ -155,6 +155,45 @@ def _is_verifier(body: Body) -> bool:
     return body["metadata"].get("labels", {}).get("app.kubernetes.io/component") == "verifier"
 
 
+def _is_of_job(body: Body) -> bool:
+    return any(owner["kind"] == "Job" for owner in body["metadata"].get("ownerReferences") or ())
+
+
+def _jobs(store: Store) -> int:
+    """Each Job gets its pod, whose containers have ended well a moment later; then the Job is complete."""
+    changed = 0
+    for job in store.bodies(JOB, None):
+        meta, name = job["metadata"], f"{job['metadata']['name']}-x"
+        if (job.get("status") or {}).get("conditions"):
+            continue
+        changed += 1
+        pod = store.get(POD, meta["namespace"], name)
+        if pod is None:
+            owner = {"apiVersion": "batch/v1", "kind": "Job", "name": meta["name"], "uid": meta["uid"], "controller": True}
+            template = job["spec"]["template"]
+            pod_meta = {"name": name, "namespace": meta["namespace"], "labels": template["metadata"]["labels"], "ownerReferences": [owner]}
+            store.create(POD, {"apiVersion": "v1", "kind": "Pod", "metadata": pod_meta, "spec": fields.copy(template["spec"])}, CONTROLLER)
+            write(store, JOB, fields.copy(job) | {"status": {"startTime": store.now(), "active": 1}})
+        elif not _has_ended(pod.body):
+            write(store, POD, fields.copy(pod.body) | {"status": _stored(store.now())})
+        else:
+            done = {"type": "Complete", "status": "True", "lastTransitionTime": store.now()}
+            write(store, JOB, fields.copy(job) | {"status": {"startTime": job["status"]["startTime"], "conditions": [done]}})
+    return changed
+
+
+def _stored(now: str) -> Body:
+    """The status of a pod that has made a backup."""
+    report = {"kind": "backup", "result": "Succeeded", "reason": "", "message": "", "snapshot": "ab" * 32, "bytes": 4096}
+    times = {"startedAt": now, "finishedAt": now, "exitCode": 0}
+    ended = {"name": "runner", "state": {"terminated": times | {"message": json.dumps(report)}}}
+    return {
+        "phase": "Succeeded",
+        "initContainerStatuses": [{"name": "dump", "state": {"terminated": times}}],
+        "containerStatuses": [ended],
+    }
+
+
 def _has_ended(pod: Body) -> bool:
     return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
 
@@ -204,7 +243,7 @@ def _bring(store: Store, kind: Kind, wanted: dict[tuple[str, str], Body], compar
     """Makes, changes and removes objects of a kind until they are those that are wanted. How many that took."""
     changed = 0
     for body in store.bodies(kind, None):
-        if _is_verifier(body) or _is_foreign(body):
+        if _is_verifier(body) or _is_of_job(body) or _is_foreign(body):
             continue
         target = (body["metadata"]["namespace"], body["metadata"]["name"])
         if target in wanted or (kind in (POD, REPLICA_SET) and body["metadata"]["labels"].get("hardened.dev/revision") in store.lingering):

@@ -133,6 +133,25 @@ def claim(body: Body) -> None:
     body.setdefault("status", {"phase": "Pending"})
 
 
+def job(body: Body) -> None:
+    _job_spec(body.setdefault("spec", {}))
+    body.setdefault("status", {})
+
+
+def cron_job(body: Body) -> None:
+    spec = body.setdefault("spec", {})
+    _fill(spec, concurrencyPolicy="Allow", suspend=False, successfulJobsHistoryLimit=3, failedJobsHistoryLimit=1)
+    _job_spec(spec.setdefault("jobTemplate", {}).setdefault("spec", {}), is_template=True)
+    body.setdefault("status", {})
+
+
+def _job_spec(spec: Body, *, is_template: bool = False) -> None:
+    if not is_template:
+        _fill(spec, completions=1, parallelism=1, completionMode="NonIndexed", suspend=False, podReplacementPolicy="Failed")
+    _fill(spec, backoffLimit=6)
+    pod_spec(spec.setdefault("template", {}).setdefault("spec", {}))
+
+
 def _fill(part: Body, **values: Any) -> None:
     for name, value in values.items():
         part.setdefault(name, value)
@@ -141,7 +160,9 @@ def _fill(part: Body, **values: Any) -> None:
 Defaulter = Callable[[Body], None]
 
 DEFAULTS: dict[str, Defaulter] = {
+    "CronJob": cron_job,
     "Deployment": deployment,
+    "Job": job,
     "Pod": pod,
     "Service": service,
     "NetworkPolicy": network_policy,

@@ -20,9 +20,11 @@ from hardened.shell.kinds import Kind
 Id = tuple[str, str, str]  # kind, namespace, name
 OnEvent = Callable[[str, Kind, Body], None]
 
-HAS_STATUS = {"Deployment", "Service", "Pod", "PodDisruptionBudget", "PersistentVolumeClaim", names.KIND, names.ACTION_KIND}
+HAS_STATUS = {
+    "CronJob", "Deployment", "Job", "Service", "Pod", "PodDisruptionBudget", "PersistentVolumeClaim", names.KIND, names.ACTION_KIND,
+}  # fmt: skip
 HAS_SCALE = {"Deployment", names.KIND}
-HAS_GENERATION = {"Deployment", "PodDisruptionBudget", "NetworkPolicy", names.KIND, names.ACTION_KIND}
+HAS_GENERATION = {"CronJob", "Deployment", "Job", "PodDisruptionBudget", "NetworkPolicy", names.KIND, names.ACTION_KIND}
 #: A PUT of these must say which resourceVersion it replaces.
 NEEDS_VERSION = {"Lease", "PodDisruptionBudget", names.KIND}
 _NOT_SPEC = ("apiVersion", "kind", "metadata", "status")

@@ -13,6 +13,7 @@ from tests.memory.api_server import Call, MemoryApiServer
 from tests.memory.selector import matches
 from tests.shell import virtual_time
 
+from hardened.core.model.kit import BackupKit
 from hardened.core.model.policy import Policy
 from hardened.shell.cache import BY_METADATA, PARTIAL, Cache
 from hardened.shell.kinds import EVENT, HARDENED_SERVICE, HARDENED_SERVICE_ACTION, Kind
@@ -24,7 +25,7 @@ from hardened.shell.watches import SELECTORS
 from hardened.shell.workqueue import WorkQueue
 
 Body = dict[str, Any]
-POLICY = Policy(verifier_image="hardened:1")
+POLICY = Policy(verifier_image="hardened:1", backup=BackupKit("backup:1"))
 EPOCH = datetime(2030, 1, 1, tzinfo=UTC)
 #: Seconds of virtual time without a write after which the world is said to be quiet: longer than the longest back-off.
 QUIET = 120.0

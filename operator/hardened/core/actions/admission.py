@@ -8,6 +8,9 @@ nothing. The action's own status only repeats its entry.
     Retry                    Running until no mark rejects the revision any more
     Abort                    Running until traffic has left the revision
     Rollback                 Running until traffic has followed to the target, and it is promoted
+    Backup                   Running until its Job has ended, see core.actions.backups
+
+Data has a lane of its own: a backup neither waits for a release, nor does an action on a release wait for it.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -29,6 +32,8 @@ from hardened.errors import InvalidSpec
 MOST_AGE = timedelta(minutes=5)
 #: In which order actions are judged that are seen together.
 _ORDER = ("Rollback", "Abort")
+#: Actions on data.
+_OF_DATA = ("Backup",)
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,8 @@ class AdmissionContext:
     """What is decided could not be written down, under an older CRD."""
     crosses: Callable[[str], str] = lambda _: ""
     """Finds a revision whose migration ran since another was promoted, "" for none."""
+    stops_backup: Callable[[str], str] = lambda _: ""
+    """Finds why a backup of this name cannot begin, "" for nothing."""
 
     @property
     def is_before_cutover(self) -> bool:
@@ -141,10 +148,10 @@ def judged(
     """
     if context.is_deaf:
         return Admission(tuple(entries), context.state)
-    under_way = next((e.action for e in entries if e.phase == "Running"), "")
+    under_way = next((e.action for e in entries if e.phase == "Running" and e.action not in _OF_DATA), "")
     found, open_ones = list(entries), set(unanswered)
     for action in sorted(actions, key=_urgency):
-        if under_way not in ("", "Rollback") and action.spec.action != "Rollback":
+        if under_way not in ("", "Rollback") and action.spec.action not in ("Rollback", *_OF_DATA):
             continue
         if not has_room(found, open_ones):
             break
@@ -222,7 +229,9 @@ def _urgency(action: HardenedServiceAction) -> tuple[int, str, str]:
 def _entry(action: HardenedServiceAction, ruled: _Ruled, now: datetime) -> LogEntry:
     spec = action.spec
     by = f"{spec.requested_by}: {spec.reason}" if spec.reason else spec.requested_by
-    entry = LogEntry(action.name, action.uid, spec.action, "Running", "", now, revision=spec.revision or "", by=by)
+    entry = LogEntry(
+        action.name, action.uid, spec.action, "Running", "", now, revision=spec.revision or "", by=by, backup=spec.backup or ""
+    )
     match ruled:
         case _Refused(why=why):
             return entry.ended("Refused", why, now)
@@ -246,8 +255,10 @@ def _ruled(action: HardenedServiceAction, context: AdmissionContext, under_way: 
         return _Refused(context.obstacle)
     if context.seen.is_held and action.spec.action not in _ORDER:
         return _Refused("the spec cannot be used, and nothing new is released until it is fixed: see the Ready condition")
-    if under_way == "Rollback" and action.spec.action != "Abort":
+    if under_way == "Rollback" and action.spec.action not in ("Abort", *_OF_DATA):
         return _Refused("a rollback is under way: wait for its end, or abort it before its cutover")
+    if action.spec.action in _OF_DATA:
+        return _backup(action.spec.backup or "", context)
     ruled = _VERBS[action.spec.action](action.spec.revision or "", context, now)
     if isinstance(ruled, _Begun) and action.spec.action == "Rollback" and not action.spec.across_migration:
         crossed = context.crosses(ruled.revision)
@@ -330,6 +341,11 @@ def _resume(revision: str, s: AdmissionContext, now: datetime) -> _Ruled:
     if revision not in ("", state.target.revision):
         return _Refused(f"the release of revision {state.target.revision} is paused, not {revision}")
     return _Done(f"the release of revision {state.target.revision} continues in {s.step}", resumed(state, now))
+
+
+def _backup(name: str, s: AdmissionContext) -> _Ruled:
+    why = s.stops_backup(name)
+    return _Refused(why) if why else _Begun(f"backup {name} begins", "")
 
 
 _VERBS: Mapping[str, Callable[[str, AdmissionContext, datetime], _Ruled]] = {

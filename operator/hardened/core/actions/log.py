@@ -18,7 +18,7 @@ BY_LIMIT = 512
 PHASES = ("Running", "Succeeded", "Failed", "Refused")
 FINAL = PHASES[1:]
 _TEXTS = ("name", "uid", "action", "phase", "message")
-_OPTIONAL = ("revision", "key", "left", "by")
+_OPTIONAL = ("revision", "key", "left", "by", "backup", "job", "snapshot")
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,12 @@ class LogEntry:
     by: str = ""
     """Who asked, and why."""
     finished_at: datetime | None = None
+    backup: str = ""
+    """Of a backup: its name."""
+    job: str = ""
+    """Of a backup: the uid of its Job, once that was seen."""
+    snapshot: str = ""
+    """Of a backup that has succeeded: the id of its snapshot."""
 
     def ended(self, phase: str, message: str, now: datetime) -> "LogEntry":
         """The same action, over."""

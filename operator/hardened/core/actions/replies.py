@@ -119,7 +119,9 @@ def _status(body: Mapping[str, Any], entries: Sequence[LogEntry], now: datetime)
         return None
     if entry.uid != meta["uid"]:
         return _refused("an action of this name existed before, and no action runs twice: use another name", now)
-    result = without_none(revision=entry.revision or None, left=entry.left or None)
+    result = without_none(
+        revision=entry.revision or None, left=entry.left or None, backup=entry.backup or None, snapshot=entry.snapshot or None
+    )
     return without_none(
         phase=entry.phase,
         message=entry.message,

@@ -19,7 +19,7 @@ from hardened.core.model.revision import Revision
 START_SECONDS = int(POD_START.total_seconds())
 
 #: What it has done by then would be lost. None lives longer than its deadline.
-_NOT_TO_BE_MOVED = {"cluster-autoscaler.kubernetes.io/safe-to-evict": "false", "karpenter.sh/do-not-disrupt": "true"}
+NOT_TO_BE_MOVED = {"cluster-autoscaler.kubernetes.io/safe-to-evict": "false", "karpenter.sh/do-not-disrupt": "true"}
 _TMP = "/tmp"
 # -I: neither the environment nor the working directory says where modules come from.
 _PYTHON = ["/opt/hardened/bin/python", "-I", "-m"]
@@ -109,7 +109,7 @@ def _pod(svc: HardenedService, name: str, container: Manifest, seconds: int, pul
         "metadata": {
             **meta,
             "labels": {**((pods and pods.labels) or {}), **meta["labels"]},
-            "annotations": {**((pods and pods.annotations) or {}), **_NOT_TO_BE_MOVED},
+            "annotations": {**((pods and pods.annotations) or {}), **NOT_TO_BE_MOVED},
         },
         "spec": {
             "restartPolicy": "Never",
@@ -118,14 +118,16 @@ def _pod(svc: HardenedService, name: str, container: Manifest, seconds: int, pul
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,
             "securityContext": pod_security(svc),
-            "containers": [{"name": names.VERIFIER, "imagePullPolicy": "IfNotPresent", **container, "securityContext": _security()}],
+            "containers": [
+                {"name": names.VERIFIER, "imagePullPolicy": "IfNotPresent", **container, "securityContext": container_security()}
+            ],
             **({"imagePullSecrets": [{"name": secret} for secret in secrets]} if secrets else {}),
-            **_where(svc.spec),
+            **where(svc.spec),
         },
     }
 
 
-def _where(spec: HardenedServiceSpec) -> Manifest:
+def where(spec: HardenedServiceSpec) -> Manifest:
     """The nodes that a pod may run on. What keeps pods of the application apart, or beside others, says nothing of this one."""
     given = spec.scheduling
     if given is None:
@@ -153,7 +155,8 @@ def _may_be_mounted_twice(volume: Volume) -> bool:
     return "ReadWriteMany" in modes or modes == {"ReadOnlyMany"} or ("ReadOnlyMany" in modes and bool(volume.read_only))
 
 
-def _security() -> Manifest:
+def container_security() -> Manifest:
+    """The securityContext of a container that works beside the application."""
     return {
         "allowPrivilegeEscalation": False,
         "privileged": False,

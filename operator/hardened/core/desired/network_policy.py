@@ -70,7 +70,10 @@ def _ingress(svc: HardenedService, revision: Revision) -> Manifest:
     if spec.network and spec.network.ingress_from is not None:
         # Without its own verifier, no release of a service that lets nobody in could ever be checked.
         verifier = {"podSelector": {"matchLabels": verifier_labels(svc)}}
-        rule["from"] = [*(_peer(peer) for peer in spec.network.ingress_from), verifier]
+        # A database that lets nobody else in is still to be backed up.
+        own = {names.SERVICE_LABEL: svc.name, names.COMPONENT_LABEL: names.BACKUP, names.MANAGED_BY_LABEL: names.MANAGED_BY}
+        backup = [{"podSelector": {"matchLabels": own}}] if svc.spec.backups else []
+        rule["from"] = [*(_peer(peer) for peer in spec.network.ingress_from), verifier, *backup]
     return {"ingress": [rule]}
 
 

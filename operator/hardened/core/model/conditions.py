@@ -16,7 +16,7 @@ MESSAGE_LIMIT = 32768
 class Condition:
     """One condition that is wanted."""
 
-    type: Literal["Ready", "Available", "Progressing", "Reconciling", "Stalled", "Hardened", "Drifted"]
+    type: Literal["Ready", "Available", "Progressing", "Reconciling", "Stalled", "Hardened", "Drifted", "BackedUp"]
     is_true: bool
     reason: Reason
     message: str

@@ -21,9 +21,28 @@ LOAD_RESOURCES: Amounts = {
 }
 
 
+#: Of a pod that makes a backup: restic has the index of its repository in memory. Its ephemeral storage is what its scratch volumes need.
+BACKUP_RESOURCES: Amounts = {
+    "requests": {"cpu": "50m", "memory": "128Mi"},
+    "limits": {"cpu": "1", "memory": "1Gi"},
+}
+
+
+@dataclass(frozen=True)
+class BackupKit:
+    """What the pods that make backups are made of."""
+
+    image: str = ""
+    """What they run, "" for none: then nothing is backed up."""
+    pull_secrets: tuple[str, ...] = ()
+    """See Kit."""
+    resources: Amounts = field(default_factory=lambda: BACKUP_RESOURCES)
+    """Of each of their containers."""
+
+
 @dataclass(frozen=True)
 class Kit:
-    """What the pods that check new revisions are made of."""
+    """What the pods that check new revisions are made of, and those that make backups."""
 
     image: str = ""
     """What they run, "" for none: then nobody checks."""
@@ -32,6 +51,8 @@ class Kit:
     resources: Amounts = field(default_factory=lambda: RESOURCES)
     """Of those that ask."""
     load_resources: Amounts = field(default_factory=lambda: LOAD_RESOURCES)
+    """Of those that send load."""
+    backup: BackupKit = field(default_factory=BackupKit)
 
 
 def amounts_of(text: str, default: Amounts) -> Amounts:

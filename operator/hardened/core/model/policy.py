@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from hardened.api.service import HardenedServiceSpec
-from hardened.core.model.kit import LOAD_RESOURCES, RESOURCES, Amounts, Kit
+from hardened.core.model.kit import LOAD_RESOURCES, RESOURCES, Amounts, BackupKit, Kit
 from hardened.errors import FieldError
 
 
@@ -30,11 +30,12 @@ class Policy:
     verifier_pull_secrets: tuple[str, ...] = ()
     verifier_resources: Amounts = field(default_factory=lambda: RESOURCES)
     load_resources: Amounts = field(default_factory=lambda: LOAD_RESOURCES)
+    backup: BackupKit = field(default_factory=BackupKit)
 
     @property
     def kit(self) -> Kit:
-        """What the pods are made of that check new revisions."""
-        return Kit(self.verifier_image, self.verifier_pull_secrets, self.verifier_resources, self.load_resources)
+        """What the pods are made of that check new revisions, and those that make backups."""
+        return Kit(self.verifier_image, self.verifier_pull_secrets, self.verifier_resources, self.load_resources, self.backup)
 
     @classmethod
     def of_anything(cls) -> "Policy":

@@ -50,6 +50,10 @@ class Reason(StrEnum):
     WAITING_FOR_DEPENDENCIES = "WaitingForDependencies"
     MIGRATION_FAILED = "MigrationFailed"
     MIGRATION_NOT_UNDONE = "MigrationNotUndone"
+    SNAPSHOTS_FRESH = "SnapshotsFresh"
+    NO_SNAPSHOT = "NoSnapshot"
+    SNAPSHOT_OVERDUE = "SnapshotOverdue"
+    BACKUP_IMAGE_MISSING = "BackupImageMissing"
 
 
 MEANING: dict[Reason, str] = {
@@ -98,5 +102,9 @@ MEANING: dict[Reason, str] = {
     Reason.WAITING_FOR_DEPENDENCIES: "Something that the revision depends on is not available; the release waits, however long that takes.",
     Reason.MIGRATION_FAILED: "The migration of the new revision failed; none of its pods was started.",
     Reason.MIGRATION_NOT_UNDONE: "The migration of a release that ended early was not undone; the undo is not retried.",
+    Reason.SNAPSHOTS_FRESH: "Each backup has a good snapshot that is not older than its maxAge; the message says if a later run failed.",
+    Reason.NO_SNAPSHOT: "A backup has no good snapshot yet; the message names it, why the last run failed, and the next command.",
+    Reason.SNAPSHOT_OVERDUE: "The newest good snapshot of a backup is older than its maxAge; the message names it, and why.",
+    Reason.BACKUP_IMAGE_MISSING: "The operator's settings name no image for backups, so that none can be made: set backup.image.",
     Reason.SELECTOR_CHANGED: "Somebody else changed the active Service during a release; traffic was switched back.",
 }

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from hardened.api.steps import Step
-from hardened.core.actions import admission
+from hardened.core.actions import admission, backups
 from hardened.core.actions.admission import Admission
 from hardened.core.actions.log import LogEntry, entries_of
 from hardened.core.checks.pods import CheckPod, check_pods, grace_of, removal_pods
@@ -112,7 +112,7 @@ def _look(facts: Facts, state: ReleaseState | None, policy: ReleasePolicy, kit: 
         asks_for_pods=state is not None and needs_pods(facts, state, now),
     )
     seen = replace(seen, needs=needs, migration=migration_run(facts, state, now))
-    found = admitted(facts, known, seen)
+    found = admitted(facts, known, seen, kit.backup)
     seen = with_requests(seen, found, known)
     seen = replace(
         seen,
@@ -140,6 +140,7 @@ def _decide(facts: Facts, state: ReleaseState | None, kit: Kit, now: datetime) -
     move = _move(facts, look, kit, lists_pods=lists_pods)
     after = _after(facts, look, move.state)
     entries = admission.settled(look.admission.entries, after, seen, facts.rejected_keys(), move.failed, now)
+    entries = backups.settled(entries, facts, now)
     is_held = after is not None and after.step is Step.PREFLIGHT and not after.paused_at and seen.needs.is_held
     told = after if _is_led_back_unwritten(facts, state, after) else state
     wanted = machine.desired(told, seen)

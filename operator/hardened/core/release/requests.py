@@ -4,13 +4,14 @@ from dataclasses import replace
 from datetime import datetime
 
 from hardened.api.steps import Step
-from hardened.core.actions import admission
+from hardened.core.actions import admission, backups
 from hardened.core.actions.admission import Admission, AdmissionContext, RollbackTarget
 from hardened.core.actions.log import FINAL, entries_of
 from hardened.core.actions.replies import concerns, crowded
 from hardened.core.desired.metadata import action_owner
 from hardened.core.model.annotations import RevisionAnnotations, annotations_of
 from hardened.core.model.input import Input
+from hardened.core.model.kit import BackupKit
 from hardened.core.model.state import Migration, ReleaseState
 from hardened.core.observe.facts import Facts
 from hardened.core.release.inputs import is_older
@@ -21,15 +22,15 @@ from hardened.core.revisions.revision import key_of, revision_of, stored
 ACTIONS_SCHEMA = 5
 
 
-def admitted(facts: Facts, state: ReleaseState | None, seen: Input) -> Admission:
-    """What becomes of the actions of a service, and what they move at once."""
+def admitted(facts: Facts, state: ReleaseState | None, seen: Input, kit: BackupKit) -> Admission:
+    """What becomes of the actions of a service, and what they move at once. kit: of the pods that make backups."""
     owner, entries = action_owner(facts.svc), entries_of(facts.before)
     mine = [live for live in facts.observed.actions if concerns(live, owner)]
     crowd = {live["metadata"]["name"] for live in crowded(mine, entries)}
     mine = [live for live in mine if live["metadata"]["name"] not in crowd]
     present = {live["metadata"]["name"] for live in mine}
     unanswered = {live["metadata"]["name"] for live in mine if (live.get("status") or {}).get("phase") not in FINAL}
-    return admission.judged(admission.unseen(mine, entries), entries, _context(facts, state, seen), seen.now, present, unanswered)
+    return admission.judged(admission.unseen(mine, entries), entries, _context(facts, state, seen, kit), seen.now, present, unanswered)
 
 
 def with_requests(seen: Input, found: Admission, state: ReleaseState | None) -> Input:
@@ -43,7 +44,7 @@ def with_requests(seen: Input, found: Admission, state: ReleaseState | None) -> 
     )
 
 
-def _context(facts: Facts, state: ReleaseState | None, seen: Input) -> AdmissionContext:
+def _context(facts: Facts, state: ReleaseState | None, seen: Input, kit: BackupKit) -> AdmissionContext:
     def key(revision: str) -> str:
         return _key(facts, state, revision)
 
@@ -61,7 +62,11 @@ def _context(facts: Facts, state: ReleaseState | None, seen: Input) -> Admission
         return state.target.revision if state and serves and not is_undone else _crossed(facts, revision)
 
     is_deaf = is_older(facts.observed.crd_schema, ACTIONS_SCHEMA)
-    return AdmissionContext(state, seen, targets, key, _obstacle(facts), is_deaf, crosses)
+
+    def stops_backup(name: str) -> str:
+        return backups.obstacle(facts, kit, entries_of(facts.before), name)
+
+    return AdmissionContext(state, seen, targets, key, _obstacle(facts), is_deaf, crosses, stops_backup)
 
 
 def _key(facts: Facts, state: ReleaseState | None, revision: str) -> str:

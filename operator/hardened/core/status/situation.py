@@ -7,13 +7,19 @@ from hardened.core.model.manifest import Manifest
 from hardened.core.observe.facts import Facts
 from hardened.core.release.decision import Decision
 from hardened.core.revisions.revision import stored
+from hardened.core.runs.backups import Backups
 from hardened.core.status.status import Situation
 
 
 def situation_of(
-    facts: Facts, decision: Decision, finding: Diagnosis | None, drift: Diagnosis | None, history: Sequence[Manifest]
+    facts: Facts,
+    decision: Decision,
+    finding: Diagnosis | None,
+    drift: Diagnosis | None,
+    history: Sequence[Manifest],
+    backups: Backups,
 ) -> Situation:
-    """finding, drift, history: see Situation."""
+    """finding, drift, history, backups: see Situation."""
     return Situation(
         revision=facts.wanted.name,
         image=facts.wanted.image,
@@ -37,6 +43,7 @@ def situation_of(
         actions=decision.actions,
         proof=decision.proof,
         is_back=decision.is_back,
+        backups=backups,
     )
 
 

@@ -1,7 +1,7 @@
 """The status of a service, from what was seen. The only place that decides Ready."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +19,8 @@ from hardened.core.model.state import Rejection, ReleaseState
 from hardened.core.model.target import Target
 from hardened.core.model.written import Stable, proof_written, rejection_written, stable_written, written
 from hardened.core.observe.rollout import Rollout
+from hardened.core.runs import record
+from hardened.core.runs.backups import Backups
 from hardened.core.status.hardening import gaps
 
 
@@ -66,6 +68,8 @@ class Situation:
     """What was counted of lost requests."""
     is_back: bool = False
     """See Decision."""
+    backups: Backups = field(default_factory=Backups)
+    """What is known of them."""
 
 
 def status_of(svc: HardenedService, situation: Situation, before: Mapping[str, Any], now: datetime) -> Manifest:
@@ -82,6 +86,7 @@ def status_of(svc: HardenedService, situation: Situation, before: Mapping[str, A
         _stalled(situation.finding),
         _hardened(svc, situation.crd_schema),
         _drifted(situation.drift),
+        *([situation.backups.condition] if situation.backups.condition else ()),
     ]
     status: Manifest = {
         "observedGeneration": svc.generation,
@@ -106,13 +111,15 @@ def status_of(svc: HardenedService, situation: Situation, before: Mapping[str, A
         status["dependencies"] = list(situation.dependencies)
     if situation.actions:
         status["actions"] = entries_written(situation.actions)
+    if situation.backups.records:
+        status["backups"] = record.written(situation.backups.records)
     # Much of it was said by others: containers, webhooks, who asked for something.
     said: Manifest = plain(status)
     return said
 
 
 #: What a person, or another controller, goes by at once. The numbers of pods, and what is said in words, may come a little later.
-_NEWS = ("observedGeneration", "release", "stable", "pin", "proof", "actions", "dependencies")
+_NEWS = ("observedGeneration", "release", "stable", "pin", "proof", "actions", "dependencies", "backups")
 
 
 def has_news(before: Mapping[str, Any], status: Mapping[str, Any]) -> bool:
@@ -268,7 +275,7 @@ def unparsed_status(body: Mapping[str, Any], finding: Diagnosis, rollout: Rollou
         _drifted(None),
     ]
     generation = int(body["metadata"].get("generation", 0))
-    kept = ("selector", "serving", "history", "stable", "release", "proof", "pin", "actions", "dependencies")
+    kept = ("selector", "serving", "history", "stable", "release", "proof", "pin", "actions", "dependencies", "backups")
     status: Manifest = {
         **{name: before[name] for name in kept if name in before},
         "observedGeneration": generation,

@@ -1,6 +1,6 @@
 """What of the cluster is to be changed, and what has to be read before that is certain."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,6 +28,7 @@ from hardened.core.release.decision import Decision
 from hardened.core.release.migration_pods import is_at_work, unseen_pods
 from hardened.core.revisions import history
 from hardened.core.revisions.revision import stored
+from hardened.core.runs.backups import Backups
 from hardened.core.writes.task_pods import TaskPods
 
 #: A pod with this deadline ends at once, and stays with what it reported.
@@ -38,6 +39,7 @@ _DECISIVE = ("Service", "Deployment", "ControllerRevision")
 
 
 #: What pods, and the Services that lead to them, need; and itself nothing.
+_MADE_ONCE = ("Pod", "Job")
 _GROUND = ("ControllerRevision", "ConfigMap", "ServiceAccount", "NetworkPolicy", "PodDisruptionBudget", "PersistentVolumeClaim")
 
 
@@ -89,8 +91,8 @@ class Writes:
     state: as it is, and not as the course has it; lost: verifiers that were not heard of in time, and are removed.
     """
 
-    def __init__(self, facts: Facts, state: ReleaseState | None, decision: Decision, lost: frozenset[ChildKey]) -> None:
-        self.facts, self.state, self.decision = facts, state, decision
+    def __init__(self, facts: Facts, state: ReleaseState | None, decision: Decision, lost: frozenset[ChildKey], backups: Backups) -> None:
+        self.facts, self.state, self.decision, self.backups = facts, state, decision, backups
         self.svc, self.observed = facts.svc, facts.observed
         self.task_pods = TaskPods(facts, state, [v for v in decision.check_pods if v.key not in lost and not v.is_early])
 
@@ -146,7 +148,17 @@ class Writes:
         guard = [signed(migration_budget(self.svc))] if self._has_migration() else []
         known = {key_of(child) for child in children}
         ground = [signed(each) for each in self.task_pods.ground() if key_of(each) not in known]
-        return [*children, *guard, *ground, *map(signed, self.task_pods.pods())]
+        work = map(signed, (*self.backups.schedules, *self.backups.jobs))
+        return [*children, *guard, *ground, *map(signed, self.task_pods.pods()), *work]
+
+    def suspends(self) -> tuple[Apply, ...]:
+        """What is written for the schedules of a service that is suspended: those that are there are, too."""
+        known = [signed(each) for each in self.backups.schedules if key_of(each) in self.observed.children]
+        return tuple(self.applies(known)[0])
+
+    def surplus_schedules(self) -> Iterable[Delete]:
+        """The schedules of backups that the spec has no more."""
+        return self._deleted(self.backups.surplus)
 
     def _has_migration(self) -> bool:
         """Whether a pod that is made once is to be made, or may be at work."""
@@ -184,8 +196,8 @@ class Writes:
             return
         if self._is_remade(manifest, live):
             return  # once it is gone
-        # What is being deleted is made anew once it is gone. A pod is made once; what may still change of it is its end.
-        change = difference(manifest, live) if key.kind != "Pod" and not is_deleting(live) else None
+        # What is being deleted is made anew once it is gone. A pod, or a Job, is made once; what may still change of it is its end.
+        change = difference(manifest, live) if key.kind not in _MADE_ONCE and not is_deleting(live) else None
         if change and key not in self.observed.contested:
             yield Apply(self._pinned_to(manifest, live), repairs=change if _digest(live) == _digest(manifest) else "", needs=needs)
 
@@ -223,9 +235,10 @@ class Writes:
 
     @property
     def _optional(self) -> frozenset[ChildKey]:
-        """A check that cannot be made holds nothing else up, nor does a budget; what was to be run once is waited for."""
+        """A check or a backup that cannot be made holds nothing else up, nor does a budget; what was to be run once is waited for."""
         pods = frozenset(verifier.key for verifier in self.decision.check_pods if not verifier.is_once)
-        return pods | {self._guard}
+        work = frozenset(key_of(each) for each in (*self.backups.schedules, *self.backups.jobs))
+        return pods | work | {self._guard}
 
     @property
     def _guard(self) -> ChildKey:
@@ -264,8 +277,11 @@ class Writes:
             verifiers = [live for live in verifiers if not is_over(live)]
         unwanted |= {key_of(child) for child in verifiers if not is_at_work(child)} - pods
         unwanted |= {self._guard} - {key_of(m) for m in wanted}
+        yield from self._deleted(unwanted | self.backups.surplus)
+
+    def _deleted(self, unwanted: Collection[ChildKey]) -> Iterable[Delete]:
         for child in self.facts.ours:
-            if key_of(child) in unwanted - self.observed.refused.keys() and not is_deleting(child):
+            if key_of(child) in unwanted and key_of(child) not in self.observed.refused and not is_deleting(child):
                 meta = child["metadata"]
                 yield Delete(key_of(child), meta["uid"], meta["resourceVersion"])
 

@@ -1,0 +1,10 @@
+"""`backup`: the verbs of backups, a module each."""
+
+VERBS = {
+    "create": "Make a backup now.",
+    "list": "List the backups of a service, with the newest good snapshot of each.",
+}
+EXAMPLES = (
+    "backup list shop",
+    "backup create shop nightly             # now, and wait for its end",
+)

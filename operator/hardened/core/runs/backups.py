@@ -1,0 +1,102 @@
+"""The backups of a service at one look: what should be there for them, what is known of them, and when that changes by itself."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from hardened.api.backup import Backup
+from hardened.core.desired.backup_pod import BackupRun
+from hardened.core.desired.cron_job import cron_job, cron_job_name, hand_job, hand_job_name
+from hardened.core.model.conditions import Condition
+from hardened.core.model.kit import BackupKit
+from hardened.core.model.manifest import ChildKey, Manifest, key_of
+from hardened.core.model.reasons import Reason
+from hardened.core.model.revision import Revision
+from hardened.core.observe.facts import Facts
+from hardened.core.runs.judgement import backed_up, remembered, turns_at
+from hardened.core.runs.model import Record
+from hardened.core.runs.record import records_of
+from hardened.core.runs.results import runs_of
+
+
+@dataclass(frozen=True)
+class HandRun:
+    """A backup that somebody asked for, and that has no Job yet."""
+
+    backup: str
+    """Its name."""
+    cause: str
+    """The uid of the action."""
+
+
+@dataclass(frozen=True)
+class Backups:
+    """All that the plan goes by."""
+
+    schedules: tuple[Manifest, ...] = ()
+    """The CronJobs that should be there."""
+    jobs: tuple[Manifest, ...] = ()
+    """The Jobs by hand that are to be made."""
+    surplus: frozenset[ChildKey] = field(default_factory=frozenset)
+    """CronJobs of ours of which the spec has no backup."""
+    records: tuple[Record, ...] = ()
+    """As status should have them."""
+    condition: Condition | None = None
+    """BackedUp; None for a service without backups."""
+    look_at: datetime | None = None
+    """When it is to be looked at again, if nothing happens before."""
+
+
+def backups_of(facts: Facts, kit: BackupKit, wanted: Sequence[HandRun], *, has_pods: bool, now: datetime) -> Backups:
+    """wanted: what was asked for; has_pods: see BackupRun."""
+    svc, before = facts.svc, records_of(facts.before)
+    if "backups" in svc.lacks:
+        text = "spec.backups cannot be used: schedules stay as they were until it is fixed"
+        return Backups(records=tuple(before.values()), condition=Condition("BackedUp", False, Reason.INVALID_SPEC, text))
+    names_wanted = {cron_job_name(svc, each.name) for each in svc.spec.backups or ()}
+    schedules = frozenset(key_of(live) for live in facts.ours if live["kind"] == "CronJob")
+    surplus = frozenset(key for key in schedules if key.name not in names_wanted)
+    if not svc.spec.backups:
+        return Backups(surplus=surplus)
+    records = remembered(svc, before, runs_of(facts), now)
+    made = {each.name: backup_run(facts, kit, each, record, has_pods=has_pods) for each, record in _paired(svc.spec.backups, records)}
+    moments = [at for at in turns_at(svc, records) if at > now]
+    return Backups(
+        tuple(_schedule(facts, made[record.name], record) for record in records if made[record.name].can_run),
+        tuple(hand_job(svc, made[each.backup], each.cause) for each in wanted if each.backup in made and made[each.backup].can_run),
+        surplus,
+        tuple(records),
+        backed_up(svc, records, _troubles(facts, svc.spec.backups), bool(kit.image), now),
+        min(moments, default=None),
+    )
+
+
+def _paired(backups: Sequence[Backup], records: Sequence[Record]) -> list[tuple[Backup, Record]]:
+    return list(zip(backups, records, strict=True))
+
+
+def backup_run(facts: Facts, kit: BackupKit, backup: Backup, record: Record, *, has_pods: bool) -> BackupRun:
+    """What the pods of a backup are made from now."""
+    return BackupRun(backup, kit, promoted(facts), has_pods, may_init=record.success is None)
+
+
+def promoted(facts: Facts) -> Revision | None:
+    """The revision that was promoted last; None for none that is known."""
+    stable = facts.stable.target if facts.stable else None
+    return facts.revision(stable.revision, stable.color) if stable else None
+
+
+def hand_job_key(facts: Facts, wanted: HandRun) -> ChildKey:
+    """The Job that is made for it."""
+    return ChildKey("Job", hand_job_name(facts.svc, wanted.backup, wanted.cause))
+
+
+def _schedule(facts: Facts, run: BackupRun, record: Record) -> Manifest:
+    return cron_job(facts.svc, run, is_suspended=record.is_suspended, makes_up=record.resumed_at is None)
+
+
+def _troubles(facts: Facts, backups: Sequence[Backup]) -> dict[str, str]:
+    """Why schedules cannot be written, by backup."""
+    refused = facts.observed.refused
+    found = {each.name: refused.get(ChildKey("CronJob", cron_job_name(facts.svc, each.name))) for each in backups}
+    return {name: f"its CronJob cannot be written: {failure.message}" for name, failure in found.items() if failure}

@@ -1,0 +1,81 @@
+"""What is known of one run, and what is remembered of the runs of a backup."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A run that succeeded: what it stored."""
+
+    id: str
+    """64 hex digits."""
+    at: datetime
+    """When its dump began: nothing that was written later is in it for sure."""
+    bytes: int
+    """Of the dump."""
+    seconds: int
+    """How long it took, from then to the end of the pod, rounded up."""
+    message: str = ""
+    """What went wrong beside it, such as forgetting old ones; "" for nothing."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A run that failed."""
+
+    at: datetime
+    """When it ended."""
+    reason: str
+    """One of those of the reference."""
+    message: str
+
+
+@dataclass(frozen=True)
+class Active:
+    """A run that has not ended."""
+
+    job: str
+    """Its name."""
+    since: datetime
+    message: str = ""
+    """What it waits for; "" for nothing that is known."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One Job, and what came of it so far."""
+
+    backup: str
+    """The name of the backup."""
+    job: str
+    """The name of the Job."""
+    uid: str
+    """Of the Job."""
+    is_by_hand: bool
+    """It was made by this operator, and not by the backup's CronJob."""
+    outcome: Snapshot | Failure | Active
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is remembered of a backup."""
+
+    name: str
+    success: Snapshot | None = None
+    """The newest one."""
+    failure: Failure | None = None
+    """The last one."""
+    active: Active | None = None
+    """The run that is at work; of several, the last one."""
+    next_at: datetime | None = None
+    """When the schedule makes the next one; None while it is suspended."""
+    is_suspended: bool = False
+    """When it was looked at last, the schedule was suspended."""
+    resumed_at: datetime | None = None
+    """When it went on; None once no run is left that was missed before and could be made up for."""
+
+    @property
+    def has_failed_last(self) -> bool:
+        """Whether the last run that ended has failed."""
+        return self.failure is not None and (self.success is None or self.failure.at > self.success.at)

@@ -1,0 +1,189 @@
+"""What the Jobs of backups, and their pods, say. Pods are a tenant's: what they report is taken as far as it can be so, and no further."""
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from hardened.api import names
+from hardened.api.duration import duration_text
+from hardened.core.desired.backup_pod import DUMP, RUNNER
+from hardened.core.model.manifest import Manifest
+from hardened.core.observe import diagnosis
+from hardened.core.observe.facts import Facts
+from hardened.core.observe.rollout import instant
+from hardened.core.runs.model import Active, Failure, Run, Snapshot
+
+#: Characters of what others say.
+_SAID_LIMIT: Final = 300
+_MOST_BYTES: Final = 2**62
+#: What a runner may report, see hardened.runner. Reasons of the operator's own go beside them.
+RUNNER_REASONS: Final = frozenset({
+    "RepositoryUnreachable", "WrongPassword", "RepositoryMissing", "RepositoryFull", "RepositoryLocked", "RepositoryFailed", "ScratchFull",
+    "DumpFailed", "DumpEmpty", "DumpTooSmall", "ServerIsNewer", "UnreadableFiles", "Interrupted", "BadTask",
+})  # fmt: skip
+#: What is left where nobody knows why: the pod is gone, or has said nothing.
+LOST: Final = "Interrupted"
+
+
+def runs_of(facts: Facts) -> list[Run]:
+    """The runs of a service's backups that are known, oldest first: Jobs of its own, and those of its CronJobs.
+
+    A Job of a CronJob belongs to us by two owners up: what belonged to one that was deleted counts no more.
+    """
+    mine = {live["metadata"]["uid"] for live in facts.ours}
+    schedules = {live["metadata"]["uid"] for live in facts.ours if live["kind"] == "CronJob"}
+    children = facts.observed.children.values()
+    pods = [live for live in children if live["kind"] == "Pod"]
+    found = []
+    for job in (live for live in children if live["kind"] == "Job"):
+        meta, backup = job["metadata"], (job["metadata"].get("labels") or {}).get(names.BACKUP_LABEL)
+        is_by_hand = meta["uid"] in mine
+        if backup and (is_by_hand or _controller(job) in schedules):
+            own = [pod for pod in pods if _controller(pod) == meta["uid"]]
+            found.append((_began(job), Run(str(backup), meta["name"], meta["uid"], is_by_hand, _outcome(job, own))))
+    return [run for _, run in sorted(found, key=lambda each: (each[0], each[1].job))]
+
+
+def _controller(live: Manifest) -> str:
+    owners = live["metadata"].get("ownerReferences") or ()
+    return next((str(owner.get("uid")) for owner in owners if owner.get("controller")), "")
+
+
+def _began(job: Manifest) -> datetime:
+    found = instant((job.get("status") or {}).get("startTime") or job["metadata"].get("creationTimestamp"))
+    assert found, "the server gives each object one"
+    return found
+
+
+def _outcome(job: Manifest, pods: Iterable[Manifest]) -> Snapshot | Failure | Active:
+    """What the last pod says, which took the place of those whose nodes were taken away; else what the Job says."""
+    last = max(pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp")), default=None)
+    said = _said_by(last) if last else None
+    if said:
+        return said
+    failed = _condition(job, "Failed") or _condition(job, "FailureTarget")
+    if failed:
+        return _failed(job, failed, last)
+    complete = _condition(job, "Complete")
+    if complete:
+        text = f"the pod of Job {job['metadata']['name']} is gone, or left no readable report: what it stored is unknown"
+        return Failure(instant(complete.get("lastTransitionTime")) or _began(job), LOST, text)
+    return Active(job["metadata"]["name"], _began(job), _waits_for(last))
+
+
+def _condition(job: Manifest, kind: str) -> Manifest | None:
+    conditions = (job.get("status") or {}).get("conditions") or ()
+    return next((c for c in conditions if c.get("type") == kind and c.get("status") == "True"), None)
+
+
+def _failed(job: Manifest, condition: Manifest, pod: Manifest | None) -> Failure:
+    at = instant(condition.get("lastTransitionTime")) or _began(job)
+    if condition.get("reason") == "DeadlineExceeded":
+        seconds = int(job["spec"].get("activeDeadlineSeconds") or 0)
+        seen = f"kubectl describe job {job['metadata']['name']} -n {job['metadata'].get('namespace', 'default')}"
+        text = f"it had not ended after its deadline of {duration_text(timedelta(seconds=seconds))}; see {seen}"
+        return Failure(at, "DeadlineExceeded", text)
+    status = (pod or {}).get("status") or {}
+    why = status.get("message") or status.get("reason") or "its pod is gone, or left no readable report"
+    reason = "ScratchFull" if "exceeds the" in str(status.get("message", "")) else LOST
+    return Failure(at, reason, _plain(str(why)))
+
+
+# ---- one pod
+
+
+def _said_by(pod: Manifest) -> Snapshot | Failure | None:
+    """None where it says nothing: it runs, was lost, or its end is the Job's to tell."""
+    status = pod.get("status") or {}
+    dump = _ended(status.get("initContainerStatuses"), DUMP)
+    if dump and dump.get("exitCode"):
+        return _dump_failed(pod, dump)
+    ended = _ended(status.get("containerStatuses"), RUNNER)
+    if ended is None:
+        return None
+    finished_at = instant(ended.get("finishedAt"))
+    report = _report(ended)
+    if finished_at is None or report is None:
+        return _without_report(pod, RUNNER, ended) if finished_at and ended.get("exitCode") else None
+    if report.get("result") != "Succeeded":
+        return _reported(report, finished_at)
+    snapshot, began = report.get("snapshot"), instant((dump or ended).get("startedAt"))
+    if ended.get("exitCode") != 0 or not _is_snapshot(snapshot) or began is None:
+        return Failure(finished_at, LOST, "the report names no snapshot")
+    seconds = max(0, math.ceil((finished_at - began).total_seconds()))
+    return Snapshot(str(snapshot), began, _whole(report.get("bytes")), seconds, _beside(report))
+
+
+def _ended(statuses: Any, name: str) -> Mapping[str, Any] | None:
+    found = next((each for each in statuses or () if each.get("name") == name), {})
+    ended = (found.get("state") or {}).get("terminated")
+    return ended if isinstance(ended, Mapping) else None
+
+
+def _dump_failed(pod: Manifest, ended: Mapping[str, Any]) -> Failure | None:
+    finished_at = instant(ended.get("finishedAt"))
+    if finished_at is None:
+        return None
+    report = _report(ended)
+    if report and report.get("result") == "Failed":
+        return _reported(report, finished_at)
+    return _without_report(pod, DUMP, ended)
+
+
+def _without_report(pod: Manifest, container: str, ended: Mapping[str, Any]) -> Failure | None:
+    """How a container ended that is not ours, or was killed. None where its node was taken from it: the Job makes another pod."""
+    status, finished_at = pod.get("status") or {}, instant(ended.get("finishedAt"))
+    assert finished_at, "it was looked for"
+    if any(c.get("type") == "DisruptionTarget" and c.get("status") == "True" for c in status.get("conditions") or ()):
+        return None
+    said = _plain(str(ended.get("message") or "")) if _is_readable(pod, container) else ""
+    how = f"container {container} ended with exit code {ended.get('exitCode', '?')} ({ended.get('reason', 'Error')})"
+    logs = f"see {diagnosis.logs_command(pod)} -c {container}"
+    reason = "DumpFailed" if container == DUMP else LOST
+    return Failure(finished_at, reason, f"{how}: {said}" if said else f"{how}; {logs}")
+
+
+def _is_readable(pod: Manifest, container: str) -> bool:
+    """Whether what a container says is that of a known program: what the application's own command prints may hold what is secret."""
+    spec = pod.get("spec") or {}
+    found = next((c for c in (*(spec.get("initContainers") or ()), *(spec.get("containers") or ())) if c["name"] == container), {})
+    return bool(found.get("terminationMessagePolicy") == "FallbackToLogsOnError")
+
+
+def _report(ended: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    try:
+        found = json.loads(str(ended.get("message") or ""))
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, Mapping) and isinstance(found.get("result"), str) else None
+
+
+def _reported(report: Mapping[str, Any], at: datetime) -> Failure:
+    reason = report.get("reason")
+    return Failure(at, str(reason) if reason in RUNNER_REASONS else LOST, _plain(str(report.get("message") or "it does not say why")))
+
+
+def _beside(report: Mapping[str, Any]) -> str:
+    """What went wrong after the snapshot was stored."""
+    steps = {"old snapshots are not forgotten": report.get("forget"), "the repository is not pruned": report.get("prune")}
+    failed = {words: step for words, step in steps.items() if isinstance(step, Mapping) and step.get("result") == "Failed"}
+    return _plain("; ".join(f"{words}: {step.get('reason')}: {step.get('message')}" for words, step in failed.items()))
+
+
+def _is_snapshot(value: Any) -> bool:
+    return isinstance(value, str) and len(value) == 64 and set(value) <= set("0123456789abcdef")
+
+
+def _whole(value: Any) -> int:
+    return value if type(value) is int and 0 <= value < _MOST_BYTES else 0
+
+
+def _plain(text: str) -> str:
+    return " ".join("".join(c if c.isprintable() else " " for c in text[: 4 * _SAID_LIMIT]).split())[:_SAID_LIMIT]
+
+
+def _waits_for(pod: Manifest | None) -> str:
+    cause = diagnosis.of_pods([pod]) if pod and (pod.get("status") or {}).get("phase") == "Pending" else None
+    return cause.message if cause and not cause.believed_after else ""
