@@ -249,6 +249,22 @@ def test_no_job_is_lost_with_all_of_redis_its_disk_included(stack: Stack) -> Non
         stack.until("select count(*) from jobs where state = 'done'", "40")
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(("del", "bookmarks:ready"), id="the list of those that wait is gone"),
+        pytest.param(("lmove", "bookmarks:ready", "bookmarks:taken:nobody", "left", "left"), id="somebody has one who was never heard of"),
+    ],
+)
+def test_what_somebody_does_to_the_lists_in_redis_is_mended(stack: Stack, damage: tuple[str, ...]) -> None:
+    stack.make(3)
+    stack.redis.run("sadd", "bookmarks:known", "1", "2", "3")
+    stack.redis.run("lpush", "bookmarks:ready", "1", "2", "3")
+    stack.redis.run(*damage)
+    with stack.worker():
+        stack.until("select count(*) from jobs where state = 'done'", "3")
+
+
 def test_no_job_is_lost_while_postgres_is_killed(stack: Stack) -> None:
     stack.make(30)
     with stack.worker(JOB_SECONDS="0.1") as worker:

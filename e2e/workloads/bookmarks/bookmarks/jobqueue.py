@@ -36,6 +36,16 @@ while redis.call('LMOVE', KEYS[2], KEYS[3], 'LEFT', 'RIGHT') do moved = moved + 
 redis.call('SREM', KEYS[4], ARGV[1])
 return moved
 """
+_MEND = """
+local there, lost = {}, 0
+for at = 2, #KEYS do
+  for _, id in ipairs(redis.call('LRANGE', KEYS[at], 0, -1)) do there[id] = true end
+end
+for _, id in ipairs(redis.call('SMEMBERS', KEYS[1])) do
+  if not there[id] then redis.call('SREM', KEYS[1], id); lost = lost + 1 end
+end
+return lost
+"""
 
 
 class JobQueue:
@@ -51,7 +61,8 @@ class JobQueue:
             settings.redis_url, max_connections=connections, timeout=_TIMEOUT_S, password=password, decode_responses=True, **timeouts
         )
         self._redis: Any = redis.Redis(connection_pool=pool)
-        self._offer, self._done, self._give_back, self._reclaim = map(self._redis.register_script, (_OFFER, _DONE, _GIVE_BACK, _RECLAIM))
+        scripts = (_OFFER, _DONE, _GIVE_BACK, _RECLAIM, _MEND)
+        self._offer, self._done, self._give_back, self._reclaim, self._mend = map(self._redis.register_script, scripts)
         self.why_not = "not looked at yet"
 
     async def close(self) -> None:
@@ -100,9 +111,14 @@ class JobQueue:
         return int(await self._reclaim(keys=[_alive(worker), _taken(worker), READY, WORKERS], args=[worker]))
 
     async def workers(self) -> dict[str, int]:
-        """Who works, or did when it was last heard of, and how many jobs each has."""
-        names = sorted(await self._redis.smembers(WORKERS))
+        """Who works, or did when it was last heard of, and how many jobs each has; also whoever has jobs and was never heard of."""
+        holders = {key.removeprefix(_taken("")) async for key in self._redis.scan_iter(match=f"{_taken('')}*", count=1000)}
+        names = sorted(holders | set(await self._redis.smembers(WORKERS)))
         return {name: int(await self._redis.llen(_taken(name))) for name in names}
+
+    async def mend(self) -> int:
+        """Has jobs offered again that are in no list, though they should be. How many. One too many does no harm: see jobs.py."""
+        return int(await self._mend(keys=[KNOWN, READY, *(_taken(worker) for worker in await self.workers())]))
 
     async def watch(self, stop: asyncio.Event) -> None:
         """Keeps `why_not` true: "" while Redis answers."""

@@ -50,6 +50,7 @@ class Worker:
             self._again(self._beat, every=lease / 3, until=self._enough),
             self._again(self._reclaim, every=lease / 2),
             self._again(self._offer, every=self._settings.poll),
+            self._again(self._mend, every=self._settings.lost_after),
             self._again(self._forget, every=_HOUSEKEEPING_S),
         ]
         loops = [asyncio.create_task(each) for each in others]
@@ -95,6 +96,10 @@ class Worker:
         async with self._database.transaction() as connection:
             if due := await jobs.due(connection, _AT_ONCE, self._settings.lost_after):
                 await self._queue.offer(due)
+
+    async def _mend(self) -> None:
+        if lost := await self._queue.mend():
+            log.write("mended", "warning", jobs=lost)
 
     async def _forget(self) -> None:
         async with self._database.use() as connection:
