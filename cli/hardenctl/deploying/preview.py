@@ -59,7 +59,7 @@ def wanted(body: Mapping[str, Any], namespace: str) -> list[Manifest]:
     """Every child of a service that is made anew. namespace: where the body has none. Raises InvalidSpec."""
     svc = parse(_complete(body, namespace))
     replicas = DEFAULT_REPLICAS if svc.spec.replicas is None else svc.spec.replicas
-    return at_rest(svc, render(svc), replicas)
+    return at_rest(svc, render(svc), replicas, Nowhere().policy().backup)
 
 
 def preview(body: Mapping[str, Any], namespace: str, cluster: Cluster | None = None, now: datetime | None = None) -> Forecast:

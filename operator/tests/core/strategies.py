@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from hardened.api.backup import BackupSource
 from hardened.api.container import EnvFrom, EnvSource, Probe
 from hardened.api.crd import schema_of
 from hardened.api.duration import DURATION_PATTERN
@@ -32,6 +33,7 @@ _ALTERNATIVES: tuple[frozenset[str], ...] = tuple(
         (Check, {"http", "grpc", "tcp", "job", "load", "prometheus"}),
         (PrometheusCheck, {"max", "min"}),
         (Dependency, {"service", "tcp"}),
+        (BackupSource, {"postgres", "redis", "volume", "command"}),
     )
 )
 #: Where a pattern alone gives too few valid values.
@@ -39,6 +41,9 @@ _EXAMPLES: dict[str, Values] = {
     "image": st.sampled_from(["registry.example/shop:1", "host:5000/a/b:1.2", "shop@sha256:" + "0" * 64, "shop:1@sha256:" + "a" * 64]),
     "cidr": st.sampled_from(["10.0.0.0/8", "192.168.0.0/16", "2001:db8::/32", "203.0.113.7/32"]),
     "except": st.just([]),
+    # Far away: what comes next is the same all day.
+    "schedule": st.sampled_from(["0 0 29 2 *", "30 3 29 2 *", "*/5 12 29 FEB *"]),
+    "timeZone": st.sampled_from(["Europe/Berlin", "Etc/UTC", "America/New_York"]),
     "priorityClassName": st.sampled_from(["high", "shop.low"]),
 }
 _DURATIONS = st.sampled_from(["1ms", "500ms", "1s", "15s", "30s", "5m", "1h30m"])
@@ -59,13 +64,22 @@ def valid_specs() -> Values:
 
 
 @cache
-def generated(count: int) -> list[Any]:
+def backed_up_specs() -> Values:
+    """Specs that parse, with backups and a claim."""
+    schema = schema_of(HardenedServiceSpec)
+    claims = st.just([{"name": "data", "mountPath": "/data", "claim": {"size": "1Gi"}}])
+    backups = st.fixed_dictionaries({"volumes": claims, "backups": _values({**schema["properties"]["backups"], "minItems": 1})})
+    return st.builds(lambda spec, more: repaired(_connected(spec | more)), _object(schema), backups)
+
+
+@cache
+def generated(count: int, specs: Callable[[], Values] = valid_specs) -> list[Any]:
     """About so many valid specs, the same ones each time, the smallest first."""
     found: list[Any] = []
     checks = list(HealthCheck)
 
     @settings(max_examples=count, deadline=None, derandomize=True, database=None, phases=[Phase.generate], suppress_health_check=checks)
-    @given(valid_specs())
+    @given(specs())
     def collect(spec: Any) -> None:
         found.append(spec)
 
@@ -83,6 +97,10 @@ def _connected(spec: dict[str, Any]) -> dict[str, Any]:
         for kind in probe.keys() & {"httpGet", "tcpSocket"}:
             if ports and isinstance(probe[kind].get("port"), str):
                 probe[kind]["port"] = ports[0]
+    claims = [part["name"] for part in spec.get("volumes", ()) if "claim" in part]
+    for backup in spec.get("backups", ()):
+        if claims and "volume" in backup["source"]:
+            backup["source"]["volume"]["name"] = claims[0]
     verify = spec.get("verify", {})
     for check in (*verify.get("beforeCutover", ()), *verify.get("afterCutover", {}).get("checks", ())):
         for kind in check.keys() & {"http", "grpc", "tcp", "load"}:

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 from hardened.api import names
 from hardened.api.parse import HardenedService
+from hardened.core.desired.backup_pod import BackupRun
 from hardened.core.desired.claims import claims
 from hardened.core.desired.controller_revision import controller_revision
+from hardened.core.desired.cron_job import cron_job
 from hardened.core.desired.deployment import deployment
 from hardened.core.desired.disruption_budget import disruption_budget
 from hardened.core.desired.files import files
@@ -15,6 +17,7 @@ from hardened.core.desired.network_policy import network_policy
 from hardened.core.desired.service import active_service_of, is_previewed, preview_service, selector
 from hardened.core.desired.service_account import service_account
 from hardened.core.model.annotations import NO_ANNOTATIONS, RevisionAnnotations
+from hardened.core.model.kit import BackupKit
 from hardened.core.model.manifest import Manifest, digest
 from hardened.core.model.revision import Revision
 from hardened.core.model.target import COLORS, Target
@@ -74,8 +77,15 @@ def _budget(svc: HardenedService, stack: DesiredStack) -> Manifest:
     return disruption_budget(svc, stack.color, has_clients=stack.has_clients)
 
 
-def at_rest(svc: HardenedService, revision: Revision, replicas: int) -> list[Manifest]:
-    """The children of a service that has one revision and no release at work."""
+def at_rest(svc: HardenedService, revision: Revision, replicas: int, kit: BackupKit | None = None) -> list[Manifest]:
+    """The children of a service that has one revision and no release at work. kit: of the pods that make its backups; None for none."""
+    backups = (svc.spec.backups or ()) if kit else ()
+    runs = [BackupRun(each, kit or BackupKit(), revision, replicas > 0, may_init=True) for each in backups]
+    schedules = [signed(cron_job(svc, run, is_suspended=run.backup.suspend, makes_up=True)) for run in runs]
+    return [*_serving(svc, revision, replicas), *schedules]
+
+
+def _serving(svc: HardenedService, revision: Revision, replicas: int) -> list[Manifest]:
     lead = Route(revision, selector(svc, Target(COLORS[0], revision.name)))
     if svc.spec.effective_strategy != "BlueGreen":
         return desired_children(

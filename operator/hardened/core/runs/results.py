@@ -61,9 +61,10 @@ def _outcome(job: Manifest, pods: Iterable[Manifest]) -> Snapshot | Failure | Ac
     """What the last pod says, which took the place of those whose nodes were taken away; else what the Job says."""
     last = max(pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp")), default=None)
     said = _said_by(last) if last else None
-    if said:
-        return said
     failed = _condition(job, "Failed") or _condition(job, "FailureTarget")
+    # What was told to leave its node has failed by no fault of its own: another pod takes its place.
+    if said and not (last and isinstance(said, Failure) and not failed and _is_disrupted(last)):
+        return said
     if failed:
         return _failed(job, failed, last)
     complete = _condition(job, "Complete")
@@ -132,17 +133,21 @@ def _dump_failed(pod: Manifest, ended: Mapping[str, Any]) -> Failure | None:
     return _without_report(pod, DUMP, ended)
 
 
-def _without_report(pod: Manifest, container: str, ended: Mapping[str, Any]) -> Failure | None:
-    """How a container ended that is not ours, or was killed. None where its node was taken from it: the Job makes another pod."""
-    status, finished_at = pod.get("status") or {}, instant(ended.get("finishedAt"))
+def _without_report(pod: Manifest, container: str, ended: Mapping[str, Any]) -> Failure:
+    """How a container ended that is not ours, or was killed."""
+    finished_at = instant(ended.get("finishedAt"))
     assert finished_at, "it was looked for"
-    if any(c.get("type") == "DisruptionTarget" and c.get("status") == "True" for c in status.get("conditions") or ()):
-        return None
-    said = _plain(str(ended.get("message") or "")) if _is_readable(pod, container) else ""
+    is_readable = _is_readable(pod, container) or ended.get("reason") in diagnosis.NEVER_RAN
+    said = _plain(str(ended.get("message") or "")) if is_readable else ""
     how = f"container {container} ended with exit code {ended.get('exitCode', '?')} ({ended.get('reason', 'Error')})"
     logs = f"see {diagnosis.logs_command(pod)} -c {container}"
     reason = "DumpFailed" if container == DUMP else LOST
     return Failure(finished_at, reason, f"{how}: {said}" if said else f"{how}; {logs}")
+
+
+def _is_disrupted(pod: Manifest) -> bool:
+    conditions = (pod.get("status") or {}).get("conditions") or ()
+    return any(c.get("type") == "DisruptionTarget" and c.get("status") == "True" for c in conditions)
 
 
 def _is_readable(pod: Manifest, container: str) -> bool:

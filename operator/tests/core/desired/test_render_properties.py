@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.core.strategies import generated
+from tests.core.strategies import backed_up_specs, generated
 from tests.core.worlds import NOW, World, body, decide, settle
 
 from hardened.api import names
@@ -15,6 +15,7 @@ from hardened.api.parse import parse, parse_spec
 from hardened.api.service import REVISION_FIELDS
 from hardened.core.desired.children import at_rest
 from hardened.core.desired.controller_revision import controller_revision
+from hardened.core.model.kit import BackupKit
 from hardened.core.model.manifest import Manifest, canonical, key_of
 from hardened.core.revisions.pod_standard import BASELINE, RESTRICTED, containers, violations
 from hardened.core.revisions.revision import render, revision_fields, revision_name, stored
@@ -30,7 +31,7 @@ def specs() -> list[Spec]:
 
 def children(spec: Spec) -> list[Manifest]:
     svc = parse(body(spec))
-    return at_rest(svc, render(svc), 2)
+    return at_rest(svc, render(svc), 2, BackupKit("backup:1"))
 
 
 def test_every_pod_passes_its_pod_security_standard(specs: list[Spec]) -> None:
@@ -44,6 +45,22 @@ def test_every_pod_passes_its_pod_security_standard(specs: list[Spec]) -> None:
         assert {"nodeName", "hostAliases", "hostUsers", "shareProcessNamespace", "dnsConfig"}.isdisjoint(pod)
         assert all(t.get("key") for t in pod["tolerations"])
         for container in containers(pod):
+            assert container["securityContext"]["readOnlyRootFilesystem"] is True
+            bounds = container["resources"]
+            assert {"cpu", "memory", "ephemeral-storage"} <= bounds["limits"].keys() & bounds["requests"].keys()
+
+
+def test_so_does_every_pod_of_a_backup() -> None:
+    schedules = [made for spec in generated(40, backed_up_specs) for made in children(spec) if made["kind"] == "CronJob"]
+    assert len(schedules) >= 10
+    assert {len(made["spec"]["jobTemplate"]["spec"]["template"]["spec"].get("initContainers", ())) for made in schedules} == {0, 1}
+    for made in schedules:
+        template = made["spec"]["jobTemplate"]["spec"]["template"]
+        assert violations(template, RESTRICTED) == []
+        assert template["spec"]["automountServiceAccountToken"] is False
+        assert "serviceAccountName" not in template["spec"]
+        assert len(made["metadata"]["name"]) <= 52
+        for container in containers(template["spec"]):
             assert container["securityContext"]["readOnlyRootFilesystem"] is True
             bounds = container["resources"]
             assert {"cpu", "memory", "ephemeral-storage"} <= bounds["limits"].keys() & bounds["requests"].keys()

@@ -59,8 +59,8 @@ def pod_status(began: datetime, message: str, *, code: int = 0, dump: Manifest |
     return {"phase": phase, "initContainerStatuses": [first], "containerStatuses": [runner] if has_stored else []}
 
 
-def begin(world: World, began: datetime, *, name: str = "") -> tuple[ChildKey, ChildKey]:
-    """A Job of the CronJob, as its controller makes it, and the Job's pod; or the pod of the Job of this name. Their keys."""
+def begin(world: World, began: datetime, *, name: str = "", pod: str = "x") -> tuple[ChildKey, ChildKey]:
+    """A Job of the CronJob, as its controller makes it, and the Job's pod; or a pod of the Job of this name. Their keys."""
     number = 1000 + len(world.objects)
     if not name:
         schedule = world.objects[CRON_JOB]
@@ -72,10 +72,10 @@ def begin(world: World, began: datetime, *, name: str = "") -> tuple[ChildKey, C
     job = world.objects[key]
     job["status"] = {"startTime": timestamp(began), "active": 1}
     template = job["spec"]["template"]
-    meta = _meta(f"{name}-x", job, template["metadata"]["labels"], number + 500, began)
-    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": template["spec"], "status": {"phase": "Pending"}}
-    world.objects[key_of(pod)] = pod
-    return key, key_of(pod)
+    meta = _meta(f"{name}-{pod}", job, template["metadata"]["labels"], number + 500, began)
+    made = {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": template["spec"], "status": {"phase": "Pending"}}
+    world.objects[key_of(made)] = made
+    return key, key_of(made)
 
 
 def end(world: World, job: ChildKey, kind: str, at: datetime, reason: str = "") -> None:
