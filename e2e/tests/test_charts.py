@@ -140,6 +140,7 @@ def test_an_image_as_the_chart_takes_it(image: str, expected: dict[str, str]) ->
         pytest.param(STACK, "postgres.database=a;b", "/postgres/database", id="no database's name"),
         pytest.param(STACK, "redis.appendFsync=sometimes", "/redis/appendFsync", id="no way to write through"),
         pytest.param(STACK, "worker.env.poll=1", "/worker/env", id="a variable in lower case"),
+        pytest.param(STACK, "backup.enabled=true", "backup.repositorySecret", id="a backup to nowhere"),
         pytest.param(STACK, "secret.create=true", "secret.postgresPassword", id="a Secret without passwords"),
         pytest.param(SERVICE, "image=", "/image", id="no image"),
         pytest.param(SERVICE, "image=web:latest", "image:", id="an image without a version"),
@@ -341,6 +342,18 @@ def test_a_stack_says_what_its_values_say() -> None:
     )
     texts = json.dumps([m for m in manifests if m["kind"] == "HardenedService"])
     assert "stringData" not in texts
+
+
+@pytest.mark.cluster
+def test_a_stack_with_backups_is_valid_and_backs_up_its_database() -> None:
+    values = ["enabled=true", "repositorySecret=restic", "sourceSecret=source", "claim=backups"]
+    manifests = _rendered(STACK, *(f"backup.{value}" for value in values), namespace="shop")
+    body = _named(manifests, "HardenedService", "bookmark-api-postgres")
+    (found,) = parse(body | {"metadata": body["metadata"] | {"uid": "1", "generation": 1}}).spec.backups or ()
+    assert (found.repository.secret_name, found.schedule) == ("restic", "30 3 * * *")
+    assert found.repository.claim.name == "backups"
+    assert found.source.postgres.secret_name == "source"
+    assert found.retention.kept["daily"] == 7
 
 
 @pytest.mark.cluster

@@ -34,6 +34,24 @@ network:
     - {{- include "stack.pods" (dict "root" . "parts" (list "api" "worker" "postgres")) | nindent 6 }}
   egressTo: []
 release: {strategy: Recreate}
+{{- with .Values.backup }}
+{{- if .enabled }}
+backups:
+  - name: nightly
+    schedule: {{ .schedule | quote }}
+    timeZone: {{ .timeZone }}
+    repository:
+      secretName: {{ required "backup.repositorySecret: a Secret with RESTIC_PASSWORD, and RESTIC_REPOSITORY unless there is a claim" .repositorySecret }}
+      {{- with .claim }}
+      claim: {name: {{ . }}}
+      {{- end }}
+    source:
+      postgres: {secretName: {{ required "backup.sourceSecret: a Secret with host, user, password and dbname of the database" .sourceSecret }}}
+    {{- with .retention }}
+    retention: {{- toYaml . | nindent 6 }}
+    {{- end }}
+{{- end }}
+{{- end }}
 {{- end }}
 
 {{- define "stack.redis" -}}
