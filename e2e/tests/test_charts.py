@@ -350,7 +350,7 @@ def test_a_stack_with_backups_is_valid_and_backs_up_its_database() -> None:
     manifests = _rendered(STACK, *(f"backup.{value}" for value in values), namespace="shop")
     body = _named(manifests, "HardenedService", "bookmark-api-postgres")
     (found,) = parse(body | {"metadata": body["metadata"] | {"uid": "1", "generation": 1}}).spec.backups or ()
-    assert (found.repository.secret_name, found.schedule) == ("restic", "30 3 * * *")
+    assert (found.repository.secret_name, found.schedule.text) == ("restic", "30 3 * * *")
     assert found.repository.claim.name == "backups"
     assert found.source.postgres.secret_name == "source"
     assert found.retention.kept["daily"] == 7
