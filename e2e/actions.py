@@ -8,19 +8,20 @@ from e2e.kube import Body, Kube
 from e2e.rig import Run
 
 #: The verbs, and those that must say which revision they mean.
-VERBS = ("Rollback", "Promote", "Abort", "Retry", "Pause", "Resume")
+VERBS = ("Rollback", "Promote", "Abort", "Retry", "Pause", "Resume", "Backup")
 OF_A_REVISION = ("Promote", "Abort", "Retry")
 
 _OVER = ("Succeeded", "Failed", "Refused")
 
 
-def action(namespace: str, verb: str, *, by: str, service: str = "web", revision: str = "", ttl: str = "24h") -> Body:
-    """A HardenedServiceAction of a name that no other one has. by: who asks; ttl: how long it stays after its end."""
+def action(namespace: str, verb: str, *, by: str, service: str = "web", revision: str = "", ttl: str = "24h", backup: str = "") -> Body:
+    """A HardenedServiceAction of a name that no other one has. by: who asks; ttl: how long it stays after its end; backup: see its spec."""
+    named = {name: value for name, value in (("revision", revision), ("backup", backup)) if value}
     return {
         "apiVersion": "hardened.dev/v1alpha1",
         "kind": "HardenedServiceAction",
         "metadata": {"name": f"{verb.lower()}-{uuid.uuid4().hex[:8]}", "namespace": namespace},
-        "spec": {"service": service, "action": verb, "requestedBy": by, "ttl": ttl, **({"revision": revision} if revision else {})},
+        "spec": {"service": service, "action": verb, "requestedBy": by, "ttl": ttl} | named,
     }
 
 

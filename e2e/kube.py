@@ -24,6 +24,8 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "HardenedServiceAction": ("apis/hardened.dev/v1alpha1", "hardenedserviceactions"),
     "Deployment": ("apis/apps/v1", "deployments"),
     "ReplicaSet": ("apis/apps/v1", "replicasets"),
+    "CronJob": ("apis/batch/v1", "cronjobs"),
+    "Job": ("apis/batch/v1", "jobs"),
     "ControllerRevision": ("apis/apps/v1", "controllerrevisions"),
     "Service": ("api/v1", "services"),
     "ServiceAccount": ("api/v1", "serviceaccounts"),

@@ -33,7 +33,8 @@ def user_of(verb: str) -> str:
 
 def asked(namespace: str, verb: str, service: str, by: str) -> Body:
     """An action that nothing is wrong with but, perhaps, who asks."""
-    return action(namespace, verb, by=by, service=service, revision=SOME_REVISION if verb in OF_A_REVISION else "")
+    revision, backup = SOME_REVISION if verb in OF_A_REVISION else "", "nightly" if verb == "Backup" else ""
+    return action(namespace, verb, by=by, service=service, revision=revision, backup=backup)
 
 
 async def allow(kube: Kube, namespace: str, verb: str, service: str) -> str:

@@ -108,6 +108,7 @@ async def do_everything(run: Run) -> None:
     await run.kube.until("HardenedServiceAction", name, run.namespace, lambda live: live is None, within=120)  # delete of actions
     migrating = {**terms, "migrate": {"command": ["/web", "-h"], "deadline": "30s"}}
     await serve(run, web(run.namespace, volumes=[CLAIM, LATER], token="migrated", release=migrating))  # delete of budgets
+    await back_up(run)
     worker = web(run.namespace)
     del worker["spec"]["ports"], worker["spec"]["probes"]
     await serve(run, worker)  # delete of services
@@ -123,6 +124,30 @@ async def do_everything(run: Run) -> None:
     await run.proxy.until_quiet(2, within=60)
 
 
+async def back_up(run: Run) -> None:
+    """Has a backup's schedule made, repaired and removed, and one made by hand. None comes to its end: its Secret is not there."""
+    backup = {
+        "name": "nightly",
+        "schedule": "0 0 29 2 *",
+        "repository": {"secretName": "missing"},
+        "source": {"redis": {"secretName": "missing"}},
+    }
+    await serve(run, web(run.namespace, volumes=[CLAIM, LATER], release={"strategy": "Recreate"}, backups=[backup]))
+    await run.kube.until("CronJob", "web-nightly", run.namespace, lambda live: live is not None, within=30)  # get and create of cronjobs
+    await run.kube.patch("CronJob", "web-nightly", run.namespace, {"spec": {"suspend": True}})
+    await run.kube.until(
+        "CronJob", "web-nightly", run.namespace, lambda live: live is not None and not live["spec"]["suspend"], within=30
+    )  # patch of cronjobs
+    asked = action(run.namespace, "Backup", by=await run.kube.username(), backup="nightly")
+    await run.kube.create(asked)
+    name = asked["metadata"]["name"]
+    await run.kube.until(
+        "HardenedServiceAction", name, run.namespace, lambda live: "is at work" in str((live or {}).get("status")), within=30
+    )  # get, create and patch of jobs
+    await serve(run, web(run.namespace, volumes=[CLAIM, LATER], release={"strategy": "Recreate"}))
+    await run.kube.until("CronJob", "web-nightly", run.namespace, lambda live: live is None, within=30)  # delete of cronjobs
+
+
 async def _compare(local: LocalCluster, folder: Path, namespace: str, kube: Kube, watched: str) -> None:
     begun, since = time.monotonic(), Since(local.audit_log)
     await kube.delete("Lease", ACCOUNT, SYSTEM)
@@ -131,6 +156,7 @@ async def _compare(local: LocalCluster, folder: Path, namespace: str, kube: Kube
         "HARDENED_LEADER_ELECT": "true",
         "HARDENED_IDENTITY": "rights",
         "HARDENED_LEASE_NAMESPACE": SYSTEM,
+        "HARDENED_BACKUP_IMAGE": "docker.io/hardened/backup:none",
     }
     async with operator_behind(kube, local.kubeconfig, folder, namespace=namespace, settings=settings) as run:
         await do_everything(run)

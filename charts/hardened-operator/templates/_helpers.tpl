@@ -29,9 +29,9 @@
 {{- $names | uniq | join "," -}}
 {{- end -}}
 
-{{/* The image of the pods that make backups: of the same version, from where the operator's is. */}}
+{{/* The image of the pods that make backups: of the same tag, beside the operator's. */}}
 {{- define "operator.backupImage" -}}
-{{ dir .Values.image.repository }}/backup:{{ .Chart.AppVersion }}
+{{ dir .Values.image.repository }}/backup:{{ .Values.image.tag | default .Chart.AppVersion }}
 {{- end }}
 
 {{/* The names of the Secrets that it is pulled with. */}}
