@@ -4,18 +4,22 @@ A service is as its Available condition says, at each look. An address is as the
 releases, and what was found stays until one finds otherwise.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from hardened.api.network import Dependency
 from hardened.core.checks.pods import CheckPod
-from hardened.core.checks.verdicts import Reported, results_of
+from hardened.core.checks.verdicts import CheckResult, Reported, results_of
 from hardened.core.model.manifest import Manifest, without_none
 from hardened.core.needs.dependencies import is_asked, is_available, lacks
 from hardened.core.observe.facts import Facts
 
 State = Literal["Available", "Unavailable", "Missing", "Unknown"]
+#: How long a verifier says that the slowest of its requests took.
+_TOOK = re.compile(r"the slowest took (\d{1,6}) ms")
+_LINE = 512
 
 
 def dependency_states(facts: Facts, pods: Sequence[CheckPod], now: datetime) -> tuple[Manifest, ...]:
@@ -36,7 +40,7 @@ def is_news(facts: Facts, states: Sequence[Manifest]) -> bool:
     return any(entry["state"] != before.get(entry["tcp"]) for entry in states if "tcp" in entry and entry["state"] != "Unknown")
 
 
-def _entry(facts: Facts, each: Dependency, before: Mapping[str, Any], heard: Mapping[str, bool], now: datetime) -> Manifest:
+def _entry(facts: Facts, each: Dependency, before: Mapping[str, Any], heard: Mapping[str, CheckResult], now: datetime) -> Manifest:
     state, message = _of_service(facts, each.service) if each.service else _of_address(each.tcp or "", before, heard)
     is_as_before = before.get("state") == state and isinstance(before.get("since"), str)
     since = before["since"] if is_as_before else now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -49,27 +53,28 @@ def _of_service(facts: Facts, name: str) -> tuple[State, str]:
     return ("Available", "") if is_available(facts.observed.services[name]) else ("Unavailable", lacks(facts, name))
 
 
-def _of_address(address: str, before: Mapping[str, Any], heard: Mapping[str, bool]) -> tuple[State, str]:
+def _of_address(address: str, before: Mapping[str, Any], heard: Mapping[str, CheckResult]) -> tuple[State, str]:
     if address in heard:
-        return ("Available", "") if heard[address] else ("Unavailable", f"nobody accepts connections at {address}")
-    known = before.get("state")
-    if known == "Available":
-        return "Available", ""
-    return (
-        ("Unavailable", f"nobody accepts connections at {address}") if known == "Unavailable" else ("Unknown", "nothing has connected yet")
-    )
+        took = _TOOK.search(heard[address].message)
+        connected = f"connected in {took[1]} ms" if took else ""
+        return ("Available", connected) if heard[address].has_passed else ("Unavailable", f"nobody accepts connections at {address}")
+    if before.get("state") == "Available":
+        return "Available", str(before.get("message") or "")[:_LINE]
+    if before.get("state") == "Unavailable":
+        return "Unavailable", f"nobody accepts connections at {address}"
+    return "Unknown", "nothing has connected yet"
 
 
-def _heard(facts: Facts, pods: Sequence[CheckPod]) -> dict[str, bool]:
-    """Address -> whether the check pods of this step could connect to it; the later pod has the last word."""
-    found: dict[str, bool] = {}
+def _heard(facts: Facts, pods: Sequence[CheckPod]) -> dict[str, CheckResult]:
+    """Address -> what the check pods of this step say of it; the later pod has the last word."""
+    found: dict[str, CheckResult] = {}
     addresses = [each.tcp for each in facts.svc.spec.depends_on or () if each.tcp]
     for pod in pods:
         live = facts.observed.children.get(pod.key)
         said = results_of(facts.svc, live) if live is not None and is_asked(facts, pod, live) else None
         if isinstance(said, Reported):
             results = (said.result(name) for name in pod.names)
-            found |= {address: result.has_passed for address, result in zip(addresses, results, strict=False) if result}
+            found |= {address: result for address, result in zip(addresses, results, strict=False) if result}
     return found
 
 

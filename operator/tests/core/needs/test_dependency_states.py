@@ -5,10 +5,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.core.releases import SECOND, SPEC, released
+from tests.core.releases import SECOND, SPEC, pods, released
 from tests.core.worlds import NOW, World, body, settle
 
 from hardened.api.parse import parse
+from hardened.core.model.manifest import ChildKey
 from hardened.core.needs.dependency_states import dependency_states
 from hardened.core.observe.facts import Facts
 
@@ -56,6 +57,21 @@ def test_a_service_is_as_its_available_condition_says_and_since_moves_with_the_s
     assert (first["service"], first["state"], bool(first.get("message"))) == ("base", state, state != "Available")
     _, again = dependency_states(facts([first], services), (), NOW + timedelta(hours=1))
     assert again == first
+
+
+def test_how_long_a_connection_took_is_told_and_stays_until_another_one_is_made() -> None:
+    known = [{"tcp": "db:5432", "state": "Available", "since": BEFORE, "message": "connected in 3 ms"}]
+    found, _ = dependency_states(facts(known), (), NOW)
+    assert found == known[0]
+
+    cr, world = body({**SPEC, "dependsOn": [{"tcp": "db:5432"}]}), World()
+    settle(cr, world, NOW)
+    world.follow(NOW)
+    (name,) = pods(world)
+    ended = world.objects[ChildKey("Pod", name)]["status"]["containerStatuses"][0]["state"]["terminated"]
+    ended["message"] = ended["message"].replace("as asked", "1 of 1 requests passed, the slowest took 12 ms")
+    settle(cr, world, NOW)
+    assert cr["status"]["dependencies"][0]["message"] == "connected in 12 ms"
 
 
 def test_what_check_pods_find_of_each_address_is_told_while_the_release_waits() -> None:
