@@ -14,10 +14,11 @@ from e2e.cluster import tools
 from e2e.cluster.command import attempt, run
 from e2e.cluster.lock import locked
 from e2e.cluster.paths import cache_root
+from hardened import __version__
 from hardened.api.action import HardenedServiceActionSpec
 from hardened.api.parse import parse
 from hardened.core.desired.children import at_rest
-from hardened.core.model.kit import RESOURCES, Kit
+from hardened.core.model.kit import RESOURCES, BackupKit, Kit
 from hardened.core.needs.dependencies import cycle_of, named_services
 from hardened.core.revisions.revision import render
 from hardened.shell.settings import Settings
@@ -92,8 +93,9 @@ def test_who_may_edit_a_service_may_do_every_action_on_it() -> None:
 
 def test_the_operator_deletes_nothing_but_what_holds_no_data() -> None:
     deletable = {resource for rule in TABLE["services"] if "delete" in rule["verbs"] for resource in rule["resources"]}
-    # Pods: verifiers, that are to ask again. Budgets: of migrations that are over.
-    assert deletable == {"services", "configmaps", "controllerrevisions", "hardenedserviceactions", "pods", "poddisruptionbudgets"}
+    # Pods: verifiers, that are to ask again. Budgets: of migrations that are over. CronJobs: of backups that the spec has no more.
+    harmless = {"services", "configmaps", "controllerrevisions", "hardenedserviceactions", "pods", "poddisruptionbudgets", "cronjobs"}
+    assert deletable == harmless
 
 
 @pytest.mark.parametrize(
@@ -213,7 +215,7 @@ def test_the_operators_own_account_is_held_by_policies_unless_the_values_say_oth
     manifests = [m for m in _rendered(OPERATOR, "serviceAccount.name=pilot") if "-account-" in m["metadata"]["name"]]
     policies = {m["metadata"]["name"]: m["spec"] for m in manifests if m["kind"] == "ValidatingAdmissionPolicy"}
     bound = {m["spec"]["policyName"] for m in manifests if m["kind"] == "ValidatingAdmissionPolicyBinding"}
-    assert bound == set(policies) == {f"hardened-operator-account-{name}" for name in ("pods", "deployments", "system")}
+    assert bound == set(policies) == {f"hardened-operator-account-{name}" for name in ("pods", "deployments", "jobs", "cronjobs", "system")}
     for spec in policies.values():
         assert spec["failurePolicy"] == "Fail"
         assert spec["matchConditions"][0]["expression"] == 'request.userInfo.username == "system:serviceaccount:hardened-system:pilot"'
@@ -286,8 +288,12 @@ def test_the_operator_is_told_what_the_pods_are_made_of_that_check() -> None:
         env = {each["name"]: str(each.get("value", "")) for each in pod["containers"][0]["env"]}
         return Settings.from_environ(env | {"HOSTNAME": "a", "POD_NAMESPACE": "b"})
 
-    assert told().policy.kit == Kit(told().verifier_image), "the same as where nothing is said"
+    usual = told()
+    assert usual.policy.kit == Kit(usual.verifier_image, backup=BackupKit(usual.backup_image)), "the same as where nothing is said"
+    assert usual.backup_image == f"docker.io/hardened/backup:{__version__}", "beside the operator's"
     secrets = ("imagePullSecrets[0].name=a", "verifier.imagePullSecrets[0].name=b", "verifier.imagePullSecrets[1].name=a")
+    mirrored = told("image.repository=mirror.example/a/operator", "image.tag=v1", "backup.imagePullSecrets[0].name=c").policy.kit.backup
+    assert (mirrored.image, mirrored.pull_secrets) == ("mirror.example/a/backup:v1", ("c",))
     sizes = ("verifier.resources.requests.cpu=25m", "verifier.loadResources.limits.cpu=null")
     found = told(*secrets, *sizes, "verifier.image=mirror.example/h:1").policy.kit
     assert (found.image, found.pull_secrets) == ("mirror.example/h:1", ("a", "b"))
