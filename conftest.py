@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ def pytest_xdist_auto_num_workers() -> int:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None]:
     """Marks what is not in a sample before pytest chooses by marks, and orders what it has chosen where processes share it."""
-    _mark_all_but_samples(items)
+    _mark_all_but_samples(items, names=("sampled",) if _names_files(config) else ("sampled", "one_of"))
     yield
     if hasattr(config, "workerinput"):
         seconds = order.known()
@@ -60,17 +60,24 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return ByUnit(config, log)
 
 
-def _mark_all_but_samples(items: list[pytest.Item]) -> None:
-    """Of a file whose tests are `sampled`, all but the sample are `full`."""
-    marked = [item for item in items if item.get_closest_marker("sampled")]
-    for _, group in groupby(marked, key=lambda item: item.path):
-        cases = list(group)
-        mark = cases[0].get_closest_marker("sampled")
-        assert mark
-        chosen = sample(cases, mark.args[0], by=lambda item: item.nodeid)
-        for item in cases:
-            if item not in chosen:
-                item.add_marker("full")
+def _names_files(config: pytest.Config) -> bool:
+    """Who names a test file runs the whole of it, not the part that `make check` has time for."""
+    return any(argument.partition("::")[0].endswith(".py") for argument in config.args)
+
+
+def _mark_all_but_samples(items: list[pytest.Item], names: Sequence[str]) -> None:
+    """Of a file with a mark that samples its tests, all but the sample get the mark under which they are run."""
+    for name in names:
+        marked = [item for item in items if item.get_closest_marker(name)]
+        for _, group in groupby(marked, key=lambda item: item.path):
+            cases = list(group)
+            mark = cases[0].get_closest_marker(name)
+            assert mark
+            count = mark.args[0] if name == "sampled" else -(-len(cases) // mark.args[0])
+            chosen = sample(cases, count, by=lambda item: item.nodeid)
+            for item in cases:
+                if item not in chosen:
+                    item.add_marker("full" if name == "sampled" else "exhaustive")
 
 
 @pytest.fixture(scope="session")

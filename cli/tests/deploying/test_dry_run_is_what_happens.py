@@ -22,6 +22,8 @@ from hardened.shell.kinds import DEPLOYMENT, EVENT, HARDENED_SERVICE, HARDENED_S
 from hardened.shell.settings import Settings
 from hardened.shell.watches import CHILDREN, OPTIONAL
 
+pytestmark = pytest.mark.one_of(3)
+
 ROOT = Path(__file__).parents[3]
 _FILES = [*sorted(ROOT.glob("manifests/samples/*.yaml")), *sorted(ROOT.glob("operator/tests/core/desired/golden/*.yaml"))]
 SAMPLES = [pytest.param(path, id=f"{path.parent.name}-{path.stem}") for path in _FILES if not path.stem.endswith(".children")]

@@ -20,6 +20,8 @@ from served import PATIENCE, Served, serve
 
 from e2e.workloads.build import build_static_binary
 
+pytestmark = pytest.mark.one_of(12)
+
 PYTHON = [sys.executable, str(Path(__file__).parents[1] / "python" / "web.py")]
 
 

@@ -15,6 +15,8 @@ from tests.shell.test_rollback_flows import end_the_same
 from hardened.errors import ApiFailure, LookAgain, Refused, Vanished
 from hardened.shell.kinds import HARDENED_SERVICE, HARDENED_SERVICE_ACTION
 
+pytestmark = pytest.mark.one_of(3)
+
 Step = Callable[[OperatorWorld], Any]
 MANUAL = {"release": {**RELEASED["release"], "promotion": "Manual"}}
 

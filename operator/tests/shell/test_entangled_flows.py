@@ -9,6 +9,8 @@ from tests.shell.operator_world import RELEASED, Operator, OperatorWorld, servic
 
 from hardened.shell.kinds import DEPLOYMENT, HARDENED_SERVICE, SERVICE
 
+pytestmark = pytest.mark.one_of(3)
+
 Body = dict[str, Any]
 CHECKED: Body = {**RELEASED, "verify": {"beforeCutover": [{"name": "smoke", "http": {}}], "afterCutover": {"window": "2s"}}}
 

@@ -14,6 +14,8 @@ from tests.shell.test_in_place_flows import STRATEGIES, Watchman
 
 from hardened.shell.kinds import DEPLOYMENT, HARDENED_SERVICE
 
+pytestmark = pytest.mark.one_of(3)
+
 Step = Callable[[OperatorWorld], Any]
 
 

@@ -16,6 +16,8 @@ from hardened.errors import Refused
 from hardened.shell.kinds import HARDENED_SERVICE
 from hardened.shell.undeclared import undeclared, without
 
+pytestmark = pytest.mark.one_of(3)
+
 Step = Callable[[OperatorWorld], Any]
 STATUS = {
     "release": {"step": "Keep", "enteredAt": "x"},

@@ -13,6 +13,8 @@ from tests.shell.test_release_flows import Watchman
 from hardened.api import names
 from hardened.shell.kinds import CONTROLLER_REVISION, DEPLOYMENT, HARDENED_SERVICE, SERVICE, Kind
 
+pytestmark = pytest.mark.one_of(3)
+
 Body = dict[str, Any]
 
 

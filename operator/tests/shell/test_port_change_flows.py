@@ -11,6 +11,8 @@ from hardened.api.names import REVISION_LABEL
 from hardened.core.desired.service import NOBODY
 from hardened.shell.kinds import DEPLOYMENT, HARDENED_SERVICE, SERVICE, Kind
 
+pytestmark = pytest.mark.one_of(3)
+
 Body = dict[str, Any]
 PORTS = [{"name": "http", "containerPort": 8080, "port": 80}]
 #: As RELEASED, without saying by which strategy.

@@ -17,6 +17,8 @@ from tests.shell.test_release_flows import Watchman
 from hardened.errors import ApiFailure, Refused, TryAgain
 from hardened.shell.kinds import CONFIG_MAP, DEPLOYMENT, HARDENED_SERVICE, LIMIT_RANGE, NETWORK_POLICY, POD, RESOURCE_QUOTA, Kind
 
+pytestmark = pytest.mark.one_of(3)
+
 Body = dict[str, Any]
 Step = Callable[[OperatorWorld], Any]
 SETTINGS = [{"name": "LEVEL", "valueFrom": {"configMapKeyRef": {"name": "settings", "key": "level"}}}]

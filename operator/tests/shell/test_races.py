@@ -16,6 +16,8 @@ from hardened.shell import reconciler
 from hardened.shell.kinds import CONTROLLER_REVISION, DEPLOYMENT, HARDENED_SERVICE, HARDENED_SERVICE_ACTION, SERVICE, Kind
 from hardened.shell.workqueue import Key
 
+pytestmark = pytest.mark.one_of(3)
+
 #: How long after a change the watch tells of it: longer than a write and its reply take.
 LAG = 0.02
 

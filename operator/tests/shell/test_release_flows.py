@@ -16,6 +16,8 @@ from hardened.core.desired.service import NOBODY
 from hardened.errors import LookAgain, Refused, TryAgain, Vanished
 from hardened.shell.kinds import DEPLOYMENT, HARDENED_SERVICE, SERVICE, Kind
 
+pytestmark = pytest.mark.one_of(3)
+
 Body = dict[str, Any]
 #: What tells of a turn of a release: a fault may keep such an Event from being sent, and never has it sent again.
 TOLD_ONCE = frozenset({"ReleaseStarted", "SwitchedOver", "SwitchingBack", "Promoted", "Rejected", "RolledBack"})

@@ -13,6 +13,8 @@ from tests.shell.operator_world import RELEASED, Operator, OperatorWorld, asks, 
 from hardened.core.model.written import state_of
 from hardened.shell.kinds import HARDENED_SERVICE, Kind
 
+pytestmark = pytest.mark.one_of(3)
+
 Body = dict[str, Any]
 IN_PLACE: Body = {"release": {"strategy": "RollingUpdate", "progressDeadline": "10s"}}
 MANUAL: Body = {"release": {**RELEASED["release"], "promotion": "Manual"}}

@@ -17,6 +17,8 @@ from tests.shell.test_release_flows import Watchman
 from hardened.errors import Refused, TryAgain
 from hardened.shell.kinds import DEPLOYMENT, EVENT, HARDENED_SERVICE, SERVICE, Kind
 
+pytestmark = pytest.mark.one_of(3)
+
 Body = dict[str, Any]
 
 #: What is kept, and within what the end of it is noticed: the longest look-again, and a start.

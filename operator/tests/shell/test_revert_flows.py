@@ -18,6 +18,8 @@ from tests.shell.test_rollback_flows import LONG, create_long, state
 
 from hardened.shell.kinds import DEPLOYMENT, ENDPOINT_SLICE, HARDENED_SERVICE, POD, SERVICE
 
+pytestmark = pytest.mark.one_of(3)
+
 Body = dict[str, Any]
 Step = Callable[[OperatorWorld], Any]
 

@@ -16,6 +16,8 @@ from tests.shell.test_release_flows import Watchman
 from hardened.errors import Refused, TryAgain
 from hardened.shell.kinds import CONTROLLER_REVISION, DEPLOYMENT, HARDENED_SERVICE, HARDENED_SERVICE_ACTION, SERVICE
 
+pytestmark = pytest.mark.one_of(3)
+
 Body = dict[str, Any]
 Step = Callable[[OperatorWorld], Any]
 #: Long enough for the previous stack to be up when the world is quiet.

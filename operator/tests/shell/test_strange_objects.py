@@ -41,6 +41,8 @@ from hardened.shell.sync import Sync
 from hardened.shell.watches import WATCHED, Watching
 from hardened.shell.workqueue import Key, WorkQueue
 
+pytestmark = pytest.mark.one_of(3)
+
 CANARY = "canary"
 KINDS = st.sampled_from(WATCHED)
 #: What is strange, and where it stands.

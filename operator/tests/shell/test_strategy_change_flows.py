@@ -14,6 +14,8 @@ from hardened.api.names import REVISION_LABEL
 from hardened.core.desired.service import NOBODY
 from hardened.shell.kinds import DEPLOYMENT, HARDENED_SERVICE, SERVICE, Kind
 
+pytestmark = pytest.mark.one_of(3)
+
 Body = dict[str, Any]
 CHECKS = {"beforeCutover": [{"name": "smoke", "http": {"count": 1}}]}
 #: Which release gets into each step: what beside its image and strategy it says, and what a change of the strategy has to take back.

@@ -53,13 +53,15 @@ def _map(wanted: Mapping[str, Any], live: Mapping[str, Any], path: str) -> str |
 
 
 def _value(name: str, wanted: Any, live: Any, path: str, parent: Mapping[str, Any]) -> str | None:
+    if wanted == live:
+        return None
     if live is None:
         return None if _is_empty(wanted) or (not wanted and name in _DROPPED_WHEN_ZERO) else path
     if isinstance(wanted, dict):
         return _submap(name, wanted, live, path)
     if isinstance(wanted, (list, tuple)):
         return _list(name, wanted, live, path, parent)
-    return None if wanted == live or (name in _QUANTITY and _same_amount(wanted, live)) else path
+    return None if name in _QUANTITY and _same_amount(wanted, live) else path
 
 
 def _submap(name: str, wanted: Mapping[str, Any], live: Any, path: str) -> str | None:

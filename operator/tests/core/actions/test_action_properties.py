@@ -109,8 +109,9 @@ class AskedStacks(TwoStacks):
                 assert self.stable_revision() == entry.revision
                 assert entry.left in self.rejected
             if entry.action == "Rollback" and before is None and entry.phase == "Running" and view.stable:
-                stack = self.stacks.get(other(view.stable.color), Stack(""))
-                is_up = stack.revision == entry.revision and stack.available >= self.replicas
+                stack = view.stacks.get(other(view.stable.color), Stack(""))
+                is_up = stack.revision == entry.revision and stack.is_settled and stack.available >= self.replicas
+                # Pods that are still to go after it was made smaller are waited for.
                 is_free = self.state is None or self.state.step is Step.KEEP
                 assert is_cutover or not is_up or not is_free or self.selector not in (None, view.stable), (
                     "it could have been flipped at once"

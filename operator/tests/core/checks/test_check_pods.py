@@ -13,6 +13,8 @@ from hardened.core.model.reasons import Reason
 from hardened.core.observe import diagnosis
 from hardened.errors import ApiFailure, Refused, TryAgain
 
+pytestmark = pytest.mark.one_of(3)
+
 DAY = timedelta(days=1)
 QUOTA = "exceeded quota: small, requested: pods=1, used: pods=4, limited: pods=4"
 LIMITS = "[maximum cpu usage per Container is 200m, but limit is 500m, minimum memory usage per Container is 64Mi, but request is 48Mi]"

@@ -12,6 +12,8 @@ from tests.core.worlds import ANY_KEY, NOW, World, body, condition, decide, sett
 
 from hardened.core.model.manifest import ChildKey, Manifest
 
+pytestmark = pytest.mark.one_of(3)
+
 # ---- checks
 
 

@@ -21,6 +21,8 @@ from hardened.core.observe.observed import Constraints
 from hardened.core.revisions.pod_standard import BASELINE, RESTRICTED, violations
 from hardened.core.revisions.revision import render
 
+pytestmark = pytest.mark.one_of(3)
+
 NODES = {
     "requiredDuringSchedulingIgnoredDuringExecution": {
         "nodeSelectorTerms": [{"matchExpressions": [{"key": "kubernetes.io/arch", "operator": "In", "values": ["arm64"]}]}]

@@ -9,6 +9,8 @@ from tests.core.worlds import NOW, WEB, WORKER, World, body, condition, settle, 
 
 from hardened.core.model.manifest import ChildKey, Manifest
 
+pytestmark = pytest.mark.one_of(3)
+
 STRATEGIES = pytest.mark.parametrize("strategy", ["BlueGreen", "RollingUpdate", "Recreate"])
 #: Declares nothing.
 EMPTY = pytest.mark.parametrize("verify", [None, {}, {"afterCutover": {}}, {"beforeCutover": [], "afterCutover": {"checks": []}}])

@@ -12,6 +12,8 @@ from hardened.api.parse import parse
 from hardened.core.desired.metadata import metadata
 from hardened.core.model.manifest import Manifest, key_of
 
+pytestmark = pytest.mark.one_of(3)
+
 NOBODYS: list[Manifest] = []
 OTHERS = [{"kind": "ReplicaSet", "name": "theirs", "uid": "rs-theirs", "controller": True}]
 NAMED_LIKE_OURS = [{"kind": "ReplicaSet", "name": "shop-green-1", "uid": "rs-unknown", "controller": True}]

@@ -10,6 +10,8 @@ from tests.core.worlds import World, body, condition, revision, settle, with_spe
 
 from hardened.core.model.manifest import Manifest
 
+pytestmark = pytest.mark.one_of(3)
+
 LATE_UNDO = {"undo": {**UNDO["undo"], "afterCutover": True}}
 
 

@@ -16,6 +16,8 @@ from hardened.core.model.manifest import ChildKey, Manifest
 from hardened.core.model.target import COLORS
 from hardened.core.plan import Plan
 
+pytestmark = pytest.mark.one_of(3)
+
 SERVICE = ChildKey("Service", "shop")
 NOBODY = {"revision": "none"}
 #: Every step is met: one check before the cutover, a promotion by time, more pods than the preview has.

@@ -17,6 +17,8 @@ from hardened.core.model.manifest import ChildKey, Manifest, key_of
 from hardened.core.revisions.revision import render
 from hardened.core.revisions.usable import problem
 
+pytestmark = pytest.mark.one_of(3)
+
 Change = Callable[[Manifest], Any]
 
 

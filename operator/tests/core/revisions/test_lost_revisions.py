@@ -7,6 +7,8 @@ from tests.core.worlds import NOW, WEB, World, body, condition, revision, settle
 
 from hardened.core.model.manifest import Manifest
 
+pytestmark = pytest.mark.one_of(3)
+
 
 def delete_stored(world: World, name: str) -> None:
     """Somebody deletes what is stored of a revision."""
