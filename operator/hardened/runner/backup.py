@@ -23,7 +23,7 @@ def back_up(task: BackupTask, repository: Repository, programs: Programs) -> Rep
     forget = prune = SKIPPED
     try:
         _check_size(task)
-        repository.open(init=task.init)
+        repository.open(first_run=task.tag if task.init else None)
         stored = repository.store(task.path, task.host, (task.tag, *task.extra_tags))
         if stored.missing:
             raise Failed(Reason.UNREADABLE_FILES, stored.missing)

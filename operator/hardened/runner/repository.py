@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from hardened.runner.failures import Failed, Reason
+from hardened.runner.first_run import SPREAD, alone_in
 from hardened.runner.programs import Ended, OutOfTime, Programs
 from hardened.runner.wording import LOCKED, UNREADABLE, failure_of, is_damage, last_words
 
@@ -30,7 +31,7 @@ PENDING = "pending"
 RESTORES = 5
 #: The word for the newest snapshot that is whole.
 LATEST = "latest"
-#: Unreadable files that are named.
+#: Files that are named, of those that restic had trouble with.
 _MOST_NAMED = 5
 
 
@@ -64,22 +65,36 @@ def before_restore(tag: str) -> str:
 
 
 class Repository:
-    """patience: see PATIENCE and LESS_PATIENCE; reach: see REACH."""
+    """patience: see PATIENCE and LESS_PATIENCE; reach: see REACH; spread: see first_run.SPREAD."""
 
     def __init__(
-        self, programs: Programs, *, reach: float = REACH, patience: float = PATIENCE, less_patience: float = LESS_PATIENCE
+        self,
+        programs: Programs,
+        *,
+        reach: float = REACH,
+        patience: float = PATIENCE,
+        less_patience: float = LESS_PATIENCE,
+        spread: float = SPREAD,
     ) -> None:
         self._programs = programs
+        self._spread = spread
         self._reach = reach
         self._patience = patience
         self._less_patience = less_patience
 
-    def open(self, *, init: bool) -> None:
-        """Raises Failed where it is not there, not ours, or out of reach. init: a repository that is not there is made."""
+    def open(self, *, first_run: str | None = None) -> None:
+        """Raises Failed where it is not there, not ours, or out of reach.
+
+        first_run: whose backup may make a repository that is not there; None for nobody's.
+        """
         failed = self._closed()
-        if failed and failed.reason == Reason.REPOSITORY_MISSING and init:
-            self._programs.say("the repository is not there yet, and is made")
-            failed = self._made()
+        if failed and failed.reason == Reason.REPOSITORY_MISSING and first_run is not None:
+            with alone_in(self._programs, first_run, self._reach, self._spread):
+                # Somebody else's first run may have made it meanwhile.
+                failed = self._closed()
+                if failed and failed.reason == Reason.REPOSITORY_MISSING:
+                    self._programs.say("the repository is not there yet, and is made")
+                    failed = self._made()
         if failed:
             raise failed
 
@@ -94,7 +109,7 @@ class Repository:
         stored = Stored(
             str(said.summary["snapshot_id"]), int(said.summary["total_bytes_processed"]), int(said.summary["total_files_processed"])
         )
-        return stored if ended.code == 0 else self._pending(stored, said.missing())
+        return stored if ended.code == 0 else self._pending(stored, f"{said.count} files could not be read: {said.troubles}")
 
     def snapshots(self, tag: str) -> list[Snapshot]:
         """All with this tag, the oldest first."""
@@ -132,10 +147,12 @@ class Repository:
 
         Raises Failed: with SnapshotDamaged where what it holds cannot be read back as it was stored.
         """
+        said = _Said()
         words = ["restore", "--json", f"--target={target}", *(["--delete", "--exclude=/lost+found"] if delete else [])]
-        ended = self._locking([*words, f"{snapshot.id}:{snapshot.root}"], self._patience, _Said())
+        ended = self._locking([*words, f"{snapshot.id}:{snapshot.root}"], self._patience, said)
         if ended.code:
-            raise self._failure(ended, Reason.SNAPSHOT_DAMAGED if is_damage(ended.err) else Reason.RESTORE_FAILED)
+            failed = self._failure(ended, Reason.SNAPSHOT_DAMAGED if is_damage(ended.err) else Reason.RESTORE_FAILED)
+            raise Failed(failed.reason, f"{failed.message}: {said.troubles}" if said.troubles else failed.message)
 
     def forget(self, tag: str, retention: Mapping[str, int], keep_tags: Sequence[str]) -> str:
         """Applies the retention to snapshots with this tag, and says what it did.
@@ -166,15 +183,21 @@ class Repository:
             ended = self._restic("cat", "config", "--no-lock", within=self._reach)
         except OutOfTime as late:
             return Failed(Reason.REPOSITORY_UNREACHABLE, f"no answer within {self._reach:.0f} s: {last_words(late.err)}")
-        return self._failure(ended, Reason.REPOSITORY_UNREACHABLE) if ended.code else None
+        if ended.code == 0:
+            return None
+        return self._failure(ended, Reason.REPOSITORY_FAILED if is_damage(ended.err) else Reason.REPOSITORY_UNREACHABLE)
 
     def _made(self) -> Failed | None:
         try:
             made = self._restic("init", within=self._reach)
         except OutOfTime as late:
             return Failed(Reason.REPOSITORY_UNREACHABLE, f"no answer within {self._reach:.0f} s: {last_words(late.err)}")
-        # Somebody else's first run may have made it meanwhile.
-        return self._closed() if made.code == 0 or "already" in made.err else self._failure(made, Reason.REPOSITORY_UNREACHABLE)
+        if made.code:
+            return self._failure(made, Reason.REPOSITORY_UNREACHABLE)
+        failed = self._closed()
+        if failed and failed.reason == Reason.REPOSITORY_FAILED:
+            return Failed(failed.reason, f"two first runs have made it at the same time: empty it, and run again: {failed.message}")
+        return failed
 
     def _pending(self, stored: Stored, missing: str) -> Stored:
         tagged = self._locking(["tag", "--json", f"--add={PENDING}", stored.snapshot], self._patience)
@@ -218,12 +241,18 @@ class Repository:
 
 
 class _Said:
-    """What restic says of a backup, line by line: a large one says a lot."""
+    """What restic says of a backup or a restore, line by line: a large one says a lot. count: of files that it had trouble with."""
 
     def __init__(self) -> None:
         self.summary: dict[str, Any] = {}
-        self._unread: list[str] = []
-        self._count = 0
+        self.count = 0
+        self._first: list[str] = []
+
+    @property
+    def troubles(self) -> str:
+        """The first ones. Example: "/data/a (permission denied), /data/b (input/output error), 3 more"."""
+        more = [f"{self.count - _MOST_NAMED} more"] if self.count > _MOST_NAMED else []
+        return ", ".join(self._first + more)
 
     def line(self, text: str) -> None:
         found = _message(text)
@@ -233,14 +262,9 @@ class _Said:
     def error(self, text: str) -> None:
         found = _message(text)
         if found.get("message_type") == "error":
-            self._count += 1
-            if len(self._unread) < _MOST_NAMED:
-                self._unread.append(f"{found.get('item', '')} ({_cause(found)})")
-
-    def missing(self) -> str:
-        """Example: "3 files could not be read: /data/a (permission denied), …"."""
-        more = [f"{self._count - _MOST_NAMED} more"] if self._count > _MOST_NAMED else []
-        return f"{self._count} files could not be read: {', '.join(self._unread + more)}"
+            self.count += 1
+            if len(self._first) < _MOST_NAMED:
+                self._first.append(f"{found.get('item', '')} ({_cause(found)})")
 
 
 def _message(line: str) -> dict[str, Any]:

@@ -26,7 +26,7 @@ def restore(task: RestoreTask, repository: Repository, programs: Programs) -> Re
         if _is_done(task, programs):
             message = f"{Database(programs).name} was restored before; what it was is {swap.kept_name(Database(programs).name, task.run)}"
         else:
-            repository.open(init=False)
+            repository.open()
             snapshot = repository.find(task.tag, task.snapshot, pending=task.pending)
             before = _stored_before(task, repository, programs)
             message = _restored(task, snapshot, repository, programs)
@@ -49,7 +49,7 @@ def restore(task: RestoreTask, repository: Repository, programs: Programs) -> Re
 def fetch(task: RestoreTask, repository: Repository) -> Report:
     """Puts what the snapshot holds into the task's folder. Raises Failed."""
     began = time.monotonic()
-    repository.open(init=False)
+    repository.open()
     snapshot = repository.find(task.tag, task.snapshot, pending=task.pending)
     _put(task, snapshot, repository)
     files, size = size_of(task.path)

@@ -19,7 +19,7 @@ def verify(task: VerifyTask, repository: Repository, programs: Programs) -> Repo
     snapshot: Snapshot | None = None
     files = size = 0
     try:
-        repository.open(init=False)
+        repository.open()
         snapshot = repository.find(task.tag, task.snapshot)
         programs.say(f"restoring {snapshot.id}")
         shutil.rmtree(task.path, ignore_errors=True)

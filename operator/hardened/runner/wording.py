@@ -16,12 +16,20 @@ _BY_CODE = {
 _FULL = ("no space left on device", "disk quota exceeded", "quotaexceeded", "storagefull", "insufficient storage", "insufficientstorage")
 _DAMAGED = (
     "ciphertext verification failed",
-    "does not match",
-    "unexpected pack size",
-    "not found in repository",
-    "not found in index",
+    "decryption failed",
+    "decompressi",
+    "hash mismatch",
+    "wrong data returned",
     "invalid data returned",
-    "unable to load index",
+    "eof of pack",
+    "readfull",
+    "not found in repository",
+    "unknown blob",
+    "packs failed",
+    "is damaged",
+    # Of a pack: where a restore writes, everything is made.
+    "no such file or directory",
+    "key does not exist",
 )
 _UNREACHABLE = (
     "connection refused",

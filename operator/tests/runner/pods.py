@@ -61,11 +61,11 @@ class Service:
 
     def back_up(self, reach: float = 60, patience: float = 60, env: dict[str, str] | None = None, **more: Any) -> Report:
         programs = self.pod.programs(**(env or {}))
-        repository = Repository(programs, reach=reach, patience=patience, less_patience=patience)
+        repository = Repository(programs, reach=reach, patience=patience, less_patience=patience, spread=0)
         return back_up(task_of(self.data, **more), repository, programs)
 
     def repository(self, **env: str) -> Repository:
-        return Repository(self.pod.programs(**env), reach=60, patience=60, less_patience=60)
+        return Repository(self.pod.programs(**env), reach=60, patience=60, less_patience=60, spread=0)
 
     def restic(self, *words: str) -> subprocess.CompletedProcess[str]:
         """restic by hand."""
