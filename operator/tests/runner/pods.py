@@ -6,10 +6,13 @@ import json
 import os
 import socket
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from e2e.servers import POSTGRES, REDIS
 from hardened.runner.backup import back_up
@@ -87,3 +90,20 @@ def dumped(service: Service, source: str, **env: str) -> Report:
     report = back_up(task, service.repository(), programs)
     assert (report.outcome.result, report.dumped_at is None) == ("Succeeded", False)
     return report
+
+
+@contextmanager
+def unprivileged() -> Iterator[None]:
+    """Programs that are begun meanwhile have the rights of their user alone, also where that is root."""
+    if os.geteuid():
+        yield
+        return
+    real = subprocess.Popen
+
+    class Bounded(real):  # type: ignore[type-arg, misc, valid-type]
+        def __init__(self, argv: list[str], **more: Any) -> None:
+            super().__init__(["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--", *argv], **more)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("hardened.runner.programs.subprocess.Popen", Bounded)
+        yield

@@ -13,11 +13,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.runner.pods import SOURCES, TAG, Pod, Service, free_port
+from tests.runner.locks import leave_lock
+from tests.runner.pods import SOURCES, TAG, Pod, Service, free_port, unprivileged
 
 from hardened.runner.report import Report
 from hardened.runner.repository import before_restore
@@ -125,26 +127,6 @@ def test_files_that_cannot_be_read_leave_a_snapshot_that_does_not_count(service:
         (service.data / name).chmod(0o600)
     good = service.back_up(retention={"last": 2})
     assert [one["id"] for one in service.snapshots()] == [good.snapshot]
-
-
-@contextmanager
-def unprivileged() -> Iterator[None]:
-    """Programs that are begun meanwhile cannot read everything, even where they are root's."""
-    if os.geteuid():
-        yield
-        return
-    found = Path("/proc/self/status").read_text()
-    assert "CapBnd" in found
-    real = subprocess.Popen
-
-    class Bounded(real):  # type: ignore[type-arg, misc, valid-type]
-        def __init__(self, argv: list[str], **more: Any) -> None:
-            dropped = "-dac_override,-dac_read_search"
-            super().__init__(["setpriv", f"--bounding-set={dropped}", f"--inh-caps={dropped}", "--", *argv], **more)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("hardened.runner.programs.subprocess.Popen", Bounded)
-        yield
 
 
 def locks(service: Service) -> set[str]:
@@ -268,6 +250,22 @@ def test_a_repository_that_two_have_made_at_once_is_told_with_what_to_do(service
 
 
 # ---- ends that nobody wished for
+
+
+@pytest.mark.parametrize(
+    ("minutes", "reason"),
+    [
+        pytest.param(29, "RepositoryLocked", id="it may still be alive"),
+        pytest.param(31, "", id="it is dead"),
+    ],
+)
+def test_the_lock_of_a_pod_that_was_killed_goes_by_its_age(minutes: int, reason: str, service: Service) -> None:
+    """A pod has a host name of its own, so that nothing but its age says that it is no more."""
+    service.back_up()
+    name = leave_lock(service.folder, "of-the-repository", timedelta(minutes=minutes))
+    report = service.back_up(patience=1, retention={"last": 1})
+    assert (report.outcome.reason, report.forget and report.forget.reason) == (reason, "")
+    assert locks(service) == ({name} if reason else set())
 
 
 @contextmanager

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.runner.pods import TAG, Pod, Service, dumped, free_port
+from tests.runner.pods import TAG, Pod, Service, dumped, free_port, unprivileged
 
 from e2e.servers import Postgres, Redis
 from hardened.runner.programs import Programs
@@ -67,6 +68,20 @@ def test_an_empty_volume_is_filled_and_has_nothing_to_be_stored(volume: Service,
     report = of(volume, "volume", path=tmp_path / "empty")
     assert (report.outcome.result, report.before) == ("Succeeded", None)
     assert content(tmp_path / "empty") == content(volume.data)
+
+
+def test_a_volume_whose_root_is_another_users_is_restored(volume: Service) -> None:
+    """A claim's root is root's, and its group may write: whose process that is cannot give it other times or another mode."""
+    volume.back_up()
+    wanted = content(volume.data)
+    volume.data.chmod(0o777)
+    (volume.data / "a").write_text("spoilt")
+    if not os.geteuid():
+        os.chown(volume.data, 1234, 1234)
+    with unprivileged():
+        report = of(volume, "volume", path=volume.data)
+    assert (report.outcome.result, report.outcome.message) == ("Succeeded", "")
+    assert content(volume.data) == wanted
 
 
 def test_files_for_a_command_are_put_where_it_looks(volume: Service) -> None:
