@@ -71,6 +71,11 @@ class Programs:
         if secret:
             self._secrets = (secret, *self._secrets)
 
+    def end_running(self) -> None:
+        """Ends the program that runs now, for one of its `on_…`: what it has said is enough."""
+        if self._running:
+            self._running.terminate()
+
     def pause(self, seconds: float) -> None:
         """Waits, to look again. Raises Failed with Interrupted."""
         time.sleep(seconds)

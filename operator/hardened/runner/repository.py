@@ -6,7 +6,7 @@ No call takes away another's live lock. A dead one goes once restic itself calls
 import json
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 from hardened.runner.failures import Failed, Reason
 from hardened.runner.first_run import SPREAD, alone_in
 from hardened.runner.programs import Ended, OutOfTime, Programs
-from hardened.runner.wording import LOCKED, UNREADABLE, failure_of, is_damage, last_words
+from hardened.runner.wording import LOCKED, UNREADABLE, failure_of, has_no_bucket, is_damage, last_words
 
 #: Seconds to reach a repository. restic itself tries for 15 minutes, and says "unreachable" only then.
 REACH = 120.0
@@ -179,8 +179,13 @@ class Repository:
 
     def _closed(self) -> Failed | None:
         """Why the repository cannot be opened, or None. Takes no lock: others may work on it."""
+
+        def heed(line: str) -> None:
+            if has_no_bucket(line):
+                self._programs.end_running()
+
         try:
-            ended = self._restic("cat", "config", "--no-lock", within=self._reach)
+            ended = self._restic("cat", "config", "--no-lock", within=self._reach, on_error=heed)
         except OutOfTime as late:
             return Failed(Reason.REPOSITORY_UNREACHABLE, f"no answer within {self._reach:.0f} s: {last_words(late.err)}")
         if ended.code == 0:
@@ -220,7 +225,8 @@ class Repository:
         began = time.monotonic()
         wait = 0.0
         while True:
-            ended = self._restic(f"--retry-lock={wait:.0f}s", *words, said=said)
+            on_line, on_error = (said.line, said.error) if said else (None, None)
+            ended = self._restic(f"--retry-lock={wait:.0f}s", *words, on_line=on_line, on_error=on_error)
             left = began + patience - time.monotonic()
             if ended.code != LOCKED or left <= 0:
                 return ended
@@ -228,13 +234,17 @@ class Repository:
             self._restic("unlock")
             wait = min(left, _LOOK_AGAIN)
 
-    def _restic(self, *words: str, within: float | None = None, said: "_Said | None" = None) -> Ended:
+    def _restic(
+        self,
+        *words: str,
+        within: float | None = None,
+        on_line: Callable[[str], None] | None = None,
+        on_error: Callable[[str], None] | None = None,
+    ) -> Ended:
         cache = f"--cache-dir={self._programs.scratch / 'cache'}"
         # A line of progress every five minutes is enough of a sign of life, for a log that somebody reads.
         quiet = {"RESTIC_PROGRESS_FPS": "0.00333"}
-        if said:
-            return self._programs.run(["restic", cache, *words], within=within, env=quiet, on_line=said.line, on_error=said.error)
-        return self._programs.run(["restic", cache, *words], within=within, env=quiet)
+        return self._programs.run(["restic", cache, *words], within=within, env=quiet, on_line=on_line, on_error=on_error)
 
     def _failure(self, ended: Ended, otherwise: Reason = Reason.REPOSITORY_FAILED) -> Failed:
         return failure_of(ended.code, ended.err, scratch=str(self._programs.scratch), otherwise=otherwise)

@@ -53,6 +53,8 @@ def failure_of(code: int, err: str, *, scratch: str, otherwise: Reason = Reason.
     err: the last lines of its standard error; scratch: the folder of its temporary files; otherwise: where nothing else fits.
     """
     message = last_words(err) or f"restic ended with {code} and said nothing"
+    if has_no_bucket(err):
+        return Failed(Reason.REPOSITORY_MISSING, "the bucket does not exist")
     if reason := _BY_CODE.get(code):
         return Failed(reason, message)
     said = err.lower()
@@ -64,6 +66,11 @@ def failure_of(code: int, err: str, *, scratch: str, otherwise: Reason = Reason.
     if any(word in said for word in _UNREACHABLE):
         return Failed(Reason.REPOSITORY_UNREACHABLE, message)
     return Failed(otherwise, message)
+
+
+def has_no_bucket(err: str) -> bool:
+    """Whether the bucket is not there: restic hopes for a quarter of an hour that it may come."""
+    return "bucket does not exist" in err
 
 
 def is_damage(err: str) -> bool:

@@ -98,6 +98,9 @@ EXIT = '{"message_type":"exit_error","code":%d,"message":"Fatal: %s"}'
     [
         pytest.param(10, EXIT % (10, "repository does not exist"), Reason.REPOSITORY_MISSING, "repository does not exist", id="missing"),
         pytest.param(11, "repo already locked\nFatal: locked by PID 1", Reason.REPOSITORY_LOCKED, None, id="locked"),
+        pytest.param(
+            130, "Stat: The specified bucket does not exist.", Reason.REPOSITORY_MISSING, "the bucket does not exist", id="bucket"
+        ),
         pytest.param(12, EXIT % (12, "wrong password or no key found"), Reason.WRONG_PASSWORD, "wrong password or no key found", id="key"),
         pytest.param(130, "", Reason.INTERRUPTED, "restic ended with 130 and said nothing", id="interrupted"),
         pytest.param(1, "Fatal: write /repo/tmp: no space left on device", Reason.REPOSITORY_FULL, None, id="full"),
