@@ -32,8 +32,13 @@ _HOST_KEY = "kubernetes.io/hostname"
 _LEAST: Final = {"postgres": "1Ki"}
 
 #: Keys of the Secret of a source, and the variables that they become. The last ones may be missing.
-_POSTGRES_KEYS = (("host", "PGHOST", True), ("user", "PGUSER", True), ("password", "PGPASSWORD", True), ("port", "PGPORT", False))
-_POSTGRES_KEYS += (("dbname", "PGDATABASE", False),)
+_POSTGRES_KEYS = (
+    ("host", "PGHOST", True),
+    ("user", "PGUSER", True),
+    ("password", "PGPASSWORD", True),
+    ("port", "PGPORT", False),
+    ("dbname", "PGDATABASE", False),
+)
 _REDIS_KEYS = (("host", "REDIS_HOST", True), ("port", "REDIS_PORT", False), ("password", "REDISCLI_AUTH", False))
 #: In an image that has nothing of ours. Not compressed: restic does that, and finds again what has not changed since the last dump.
 _PG_DUMP = f"exec pg_dump --no-password --format=custom --compress=0 --no-owner --file={DUMP_DIR}/database.pgdump"

@@ -118,7 +118,7 @@ def _said_by(pod: Manifest) -> Snapshot | Failure | None:
 
 
 def _ended(statuses: Any, name: str) -> Mapping[str, Any] | None:
-    found = next((each for each in statuses or () if each.get("name") == name), {})
+    found: Manifest = next((each for each in statuses or () if each.get("name") == name), {})
     ended = (found.get("state") or {}).get("terminated")
     return ended if isinstance(ended, Mapping) else None
 
@@ -153,7 +153,9 @@ def _is_disrupted(pod: Manifest) -> bool:
 def _is_readable(pod: Manifest, container: str) -> bool:
     """Whether what a container says is that of a known program: what the application's own command prints may hold what is secret."""
     spec = pod.get("spec") or {}
-    found = next((c for c in (*(spec.get("initContainers") or ()), *(spec.get("containers") or ())) if c["name"] == container), {})
+    found: Manifest = next(
+        (c for c in (*(spec.get("initContainers") or ()), *(spec.get("containers") or ())) if c["name"] == container), {}
+    )
     return bool(found.get("terminationMessagePolicy") == "FallbackToLogsOnError")
 
 
