@@ -11,8 +11,8 @@ from pathlib import Path
 from hardened.runner.failures import Failed, Reason
 from hardened.runner.programs import Programs
 
-#: Seconds over which first runs are spread that cannot see each other. `restic init` takes one.
-SPREAD = 240.0
+#: Seconds over which first runs are spread that cannot see each other. `restic init` takes one; a person may wait for the first run.
+SPREAD = 60.0
 
 
 @contextmanager
@@ -23,7 +23,9 @@ def alone_in(programs: Programs, name: str, patience: float, spread: float) -> I
     """
     folder = _folder(programs)
     if folder is None:
-        programs.pause(_moment(name, spread))
+        seconds = _moment(name, spread)
+        programs.say(f"waiting {seconds:.0f} s: two first runs must not make the repository at the same time")
+        programs.pause(seconds)
         yield
         return
     folder.mkdir(parents=True, exist_ok=True)

@@ -107,3 +107,16 @@ def unprivileged() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("hardened.runner.programs.subprocess.Popen", Bounded)
         yield
+
+
+@contextmanager
+def small_disk(folder: Path, size: str) -> Iterator[None]:
+    """A disk of that size in an empty folder, for as long as this lasts."""
+    if os.geteuid():
+        pytest.skip("only root may mount a disk")
+    folder.mkdir(exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", folder], check=True)

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 from tests.runner.locks import leave_lock
-from tests.runner.pods import SOURCES, TAG, Pod, Service, free_port, unprivileged
+from tests.runner.pods import SOURCES, TAG, Pod, Service, free_port, small_disk, unprivileged
 
 from hardened.runner.report import Report
 from hardened.runner.repository import before_restore
@@ -83,16 +83,6 @@ def test_a_repository_that_cannot_be_used_has_a_reason(
         assert len(service.snapshots()) == 1
 
 
-@contextmanager
-def small_disk(folder: Path, size: str) -> Iterator[None]:
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], check=True)
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", folder], check=True)
-
-
 def test_a_full_repository_has_a_reason_and_can_be_used_again_once_there_is_room(service: Service) -> None:
     with small_disk(service.folder, "4m"):
         assert service.back_up().outcome.result == "Succeeded"
@@ -105,7 +95,6 @@ def test_a_full_repository_has_a_reason_and_can_be_used_again_once_there_is_room
 
 def test_a_full_scratch_volume_is_not_taken_for_a_full_repository(service: Service) -> None:
     (service.data / "large").write_bytes(os.urandom(32 * MB))
-    service.pod.scratch.rmdir()
     with small_disk(service.pod.scratch, "2m"):
         assert service.back_up().outcome.reason == "ScratchFull"
 

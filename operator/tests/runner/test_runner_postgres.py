@@ -7,13 +7,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.runner.pods import Pod
+from tests.runner.pods import Pod, small_disk, task_of
 
-from e2e.servers import Postgres
+from e2e.servers import POSTGRES, Postgres
 from hardened.runner import postgres, swap
+from hardened.runner.backup import back_up
+from hardened.runner.dump import dump as make_dump
 from hardened.runner.dump import dump_postgres
 from hardened.runner.failures import Failed, Reason
 from hardened.runner.postgres import Database
+from hardened.runner.programs import Programs
+from hardened.runner.repository import Repository
 
 pytestmark = pytest.mark.servers
 RUN = "20260102_030405"
@@ -187,6 +191,59 @@ def test_an_assertion_is_one_true_value(sql: str, said: str, live: Database) -> 
     assert caught.value.reason == Reason.ASSERTION_FAILED
     assert caught.value.message.startswith(said)
     assert "note 7" not in caught.value.message
+
+
+# ---- dumps that are none
+
+
+def dump_by(script: str, live: Database, pod: Pod) -> Failed:
+    """Why a dump fails where pg_dump is called through this, with a real pg_dump at hand as $real."""
+    own = pod.scratch / "bin"
+    own.mkdir()
+    (own / "pg_dump").write_text(f"#!/bin/sh\nreal={POSTGRES}/pg_dump\n{script}\n")
+    (own / "pg_dump").chmod(0o755)
+    env = dict(live.programs.env)
+    with pytest.raises(Failed) as caught:
+        make_dump(task_of(pod.scratch / "dump", source="postgres"), Programs(env | {"PATH": f"{own}:{env['PATH']}"}, pod.scratch))
+    return caught.value
+
+
+def test_a_dump_that_is_killed_half_way_is_never_taken_for_one(live: Database, pod: Pod) -> None:
+    failed = dump_by('case $1 in --version) ;; *) ulimit -f 200;; esac; exec $real "$@"', live, pod)
+    assert failed.reason == Reason.DUMP_FAILED
+    (left,) = (pod.scratch / "dump").iterdir()
+    assert (left.name, left.stat().st_size > 50_000) == ("database.pgdump.partial", True)
+    assert (
+        back_up(task_of(pod.scratch / "dump", source="postgres"), Repository(pod.programs()), pod.programs()).outcome.reason == "DumpEmpty"
+    )
+
+
+def test_a_newer_server_is_refused_before_anything_is_dumped(live: Database, pod: Pod) -> None:
+    """There is no newer one here: it is pg_dump that says that it is older."""
+    failed = dump_by('case $1 in --version) echo "pg_dump (PostgreSQL) 14.2";; *) exec $real "$@";; esac', live, pod)
+    assert failed.reason == Reason.SERVER_IS_NEWER
+    assert failed.message.startswith("the server is PostgreSQL 15, and pg_dump is 14: ")
+    assert list((pod.scratch / "dump").iterdir()) == []
+
+
+def test_a_scratch_volume_that_is_too_small_for_a_dump_has_a_reason(live: Database, pod: Pod) -> None:
+    with small_disk(pod.scratch / "dump", "200k"):
+        failed = dump_by('exec $real "$@"', live, pod)
+    assert failed.reason == Reason.SCRATCH_FULL
+
+
+@pytest.mark.parametrize(
+    ("env", "said"),
+    [
+        pytest.param({"PGDATABASE": "no-such"}, 'database "no-such" does not exist', id="no such database"),
+        pytest.param({"PGHOST": "127.0.0.1", "PGPORT": "1"}, "Connection refused", id="nobody there"),
+    ],
+)
+def test_a_dump_that_cannot_be_had_says_why(env: dict[str, str], said: str, server: Postgres, pod: Pod, scratch: Path) -> None:
+    with pytest.raises(Failed) as caught:
+        dump_postgres(scratch / "database.pgdump", pod.programs(**server.environment | env))
+    assert caught.value.reason == Reason.DUMP_FAILED
+    assert said in caught.value.message
 
 
 def test_names_of_databases_fit(live: Database) -> None:
