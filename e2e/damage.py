@@ -18,9 +18,16 @@ EDITS: dict[str, Body] = {
     "Deployment": {"spec": {"template": {"spec": {"automountServiceAccountToken": True}}}},
     "Service": {"spec": {"sessionAffinity": "ClientIP"}},
     "PersistentVolumeClaim": {"metadata": {"labels": {"app.kubernetes.io/component": "theirs"}}},
+    "HorizontalPodAutoscaler": {"spec": {"maxReplicas": 900}},
 }
-#: A volume with a claim of its own, for a service with a child of every kind.
+#: A volume with a claim of its own.
 CLAIM: Body = {"name": "data", "mountPath": "/data", "claim": {"size": "1Mi"}}
+
+
+#: An autoscaler that leaves a service without much load at one pod.
+AUTOSCALE: Body = {"minReplicas": 1, "maxReplicas": 2, "cpu": 1000}
+#: What a service says that has a child of every kind.
+WHOLE: Body = {"volumes": [CLAIM], "autoscale": AUTOSCALE}
 
 
 async def child(kube: Kube, namespace: str, kind: str, service: str = "web") -> Body:

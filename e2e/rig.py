@@ -29,13 +29,13 @@ MERCY = 3.0
 #: Kinds of children, all of which a snapshot looks at.
 CHILDREN = (
     "ControllerRevision", "ConfigMap", "ServiceAccount", "NetworkPolicy", "PodDisruptionBudget", "PersistentVolumeClaim", "Deployment",
-    "Service",
+    "Service", "HorizontalPodAutoscaler",
 )  # fmt: skip
 _VOLATILE = frozenset({"uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "selfLink"})
 
 
 def web(namespace: str, version: str = "v1", **spec: Any) -> Body:
-    """A small service that starts and ends at once, with a child of every kind but a claim. Its pods are replaced in place."""
+    """A service that starts and ends at once, with a child of every kind but a claim and an autoscaler. Pods are replaced in place."""
     return {
         "apiVersion": "hardened.dev/v1alpha1",
         "kind": "HardenedService",

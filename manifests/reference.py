@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any, get_args, get_origin
 
 from hardened.api.action import HardenedServiceActionSpec
+from hardened.api.autoscale import DEFAULT_REPLICAS
 from hardened.api.crd import action_schema, root_schema
 from hardened.api.duration import DURATION_PATTERN, duration_text
 from hardened.api.fields import Model
@@ -12,7 +13,6 @@ from hardened.api.service import REVISION_FIELDS, HardenedServiceSpec
 from hardened.api.whole import WHOLE_RULES
 from hardened.core.desired.container import DEFAULT_LIMITS, DEFAULT_REQUESTS
 from hardened.core.model.reasons import MEANING
-from hardened.core.release.inputs import DEFAULT_REPLICAS
 
 Schema = dict[str, Any]
 

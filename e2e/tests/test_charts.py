@@ -93,9 +93,11 @@ def test_who_may_edit_a_service_may_do_every_action_on_it() -> None:
 
 def test_the_operator_deletes_nothing_but_what_holds_no_data() -> None:
     deletable = {resource for rule in TABLE["services"] if "delete" in rule["verbs"] for resource in rule["resources"]}
-    # Pods: verifiers, that are to ask again. Budgets: of migrations that are over. CronJobs: of backups that the spec has no more.
-    harmless = {"services", "configmaps", "controllerrevisions", "hardenedserviceactions", "pods", "poddisruptionbudgets", "cronjobs"}
-    assert deletable == harmless
+    # Pods: verifiers, that are to ask again. Budgets: of migrations that are over. Autoscalers and schedules: what the spec has no more.
+    assert deletable == {
+        "services", "configmaps", "controllerrevisions", "hardenedserviceactions", "pods", "poddisruptionbudgets",
+        "horizontalpodautoscalers", "cronjobs",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from e2e.damage import CLAIM, EDITS, REPAIR_SECONDS, child, repair_seconds
+from e2e.damage import AUTOSCALE, CLAIM, EDITS, REPAIR_SECONDS, WHOLE, child, repair_seconds
 from e2e.figures import figures
 from e2e.kube import KINDS, Body, KubeError, condition, is_ready
 from e2e.rig import CHILDREN, MERCY, Act, Run, is_seen, running, serve, until_event, web
@@ -51,7 +51,7 @@ def damages() -> list[tuple[str, str, Body | None]]:
 async def _repairs(kubeconfig: Path, folder: Path) -> dict[str, float | str]:
     found: dict[str, float | str] = {}
     async with running(kubeconfig, folder, name="repair") as run:
-        await serve(run, web(run.namespace, volumes=[CLAIM]))
+        await serve(run, web(run.namespace, **WHOLE))
         await run.proxy.until_quiet(1, within=30)
         for results in await asyncio.gather(*(_repairs_of(run, kind) for kind in CHILDREN)):
             found |= results
@@ -185,7 +185,7 @@ def test_what_others_add_beside_our_fields_stays_while_ours_are_repaired(kubecon
         template = (await child(run.kube, run.namespace, "Deployment"))["spec"]["template"]
         assert "kubectl.kubernetes.io/restartedAt" in template["metadata"]["annotations"]
 
-    run_check(kubeconfig, tmp_path, check)
+    run_check(kubeconfig, tmp_path, check, autoscale=AUTOSCALE)
 
 
 def foreign(mine: Body, service: str) -> Body:
@@ -216,7 +216,7 @@ async def _blocked_by(run: Run, model: Body) -> str:
     if kind == "Deployment":
         await run.kube.until(kind, name, run.namespace, lambda d: d is not None and d["status"].get("observedGeneration") == 1, within=20)
     before = await run.kube.get(kind, name, run.namespace)
-    manifest = web(run.namespace, volumes=[CLAIM])
+    manifest = web(run.namespace, **WHOLE)
     await run.kube.apply({**manifest, "metadata": {**manifest["metadata"], "name": service}})
     await run.kube.until("HardenedService", service, run.namespace, is_seen, within=15)
     await run.proxy.until_quiet(1, within=30)
@@ -234,7 +234,7 @@ async def _blocked_by(run: Run, model: Body) -> str:
 def test_a_foreign_object_with_a_childs_name_is_never_touched(kubeconfig: Path, tmp_path: Path) -> None:
     async def all_of_it() -> list[str]:
         async with running(kubeconfig, tmp_path, name="foreign") as run:
-            await serve(run, web(run.namespace, volumes=[CLAIM]))
+            await serve(run, web(run.namespace, **WHOLE))
             models = [await child(run.kube, run.namespace, kind) for kind in CHILDREN]
             return await asyncio.gather(*map(functools.partial(_blocked_by, run), models))
 

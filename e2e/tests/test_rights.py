@@ -13,7 +13,7 @@ import pytest
 from e2e.actions import action, phase_of, until_over
 from e2e.audit import Since
 from e2e.cluster.local.cluster import LocalCluster
-from e2e.damage import CLAIM, EDITS, repair_seconds
+from e2e.damage import CLAIM, EDITS, WHOLE, repair_seconds
 from e2e.figures import figures
 from e2e.install import install
 from e2e.kube import Body, Kube, condition, is_ready
@@ -86,7 +86,7 @@ def rights_of(role: Body) -> set[Right]:
 
 async def do_everything(run: Run) -> None:
     """All that the operator ever has to do: each step is there for the right named behind it."""
-    unsized = web(run.namespace, volumes=[CLAIM])
+    unsized = web(run.namespace, **WHOLE)
     del unsized["spec"]["replicas"]
     await run.kube.apply(unsized)
     await run.kube.until("HardenedService", "web", run.namespace, is_ready, within=90)  # scale
@@ -94,12 +94,12 @@ async def do_everything(run: Run) -> None:
     for kind in CHILDREN:
         await repair_seconds(run, kind, EDITS[kind])  # patch, and create of events
     await repair_seconds(run, "Service", EDITS["Service"])  # patch of events
-    for kind in ("PodDisruptionBudget", "ServiceAccount", "NetworkPolicy"):
+    for kind in ("PodDisruptionBudget", "ServiceAccount", "NetworkPolicy", "HorizontalPodAutoscaler"):
         await repair_seconds(run, kind, None)  # get
     terms = {"strategy": "Recreate", "historyLimit": 2}
     for number in range(4):
         files = [{"mountPath": "/etc/web", "data": {"n": str(number)}}]
-        # create, patch and delete of verifiers; delete of revisions and files
+        # create, patch and delete of verifiers; delete of revisions and files, and of the autoscaler
         await serve(run, web(run.namespace, files=files, volumes=[CLAIM, LATER][: 1 + number], release=terms))  # get of claims
     manifest = action(run.namespace, "Rollback", by=await run.kube.username(), ttl="1m")
     await run.kube.create(manifest)

@@ -29,6 +29,7 @@ CHILD_COLLECTIONS = {
     "Service": "api/v1/{}/services",
     "CronJob": "apis/batch/v1/{}/cronjobs",
     "Job": "apis/batch/v1/{}/jobs",
+    "HorizontalPodAutoscaler": "apis/autoscaling/v2/{}/horizontalpodautoscalers",
 }
 PODS = "api/v1/{}/pods"
 ENDPOINT_SLICES = "apis/discovery.k8s.io/v1/{}/endpointslices"

@@ -12,6 +12,7 @@ from hardenctl.output.duration import Deadline
 from hardenctl.output.outcome import Exit, ResultWord, usage
 from hardenctl.release import next_step, report
 from hardenctl.release.lookup import find
+from hardenctl.release.scaling import scaling_of
 from hardenctl.release.stacks import stacks_of
 from hardenctl.release.verdict import ServiceVerdict, verdict_of
 from hardenctl.release.waiting import Waited, wait
@@ -26,7 +27,8 @@ EXAMPLES = (
     "status shop -o json                    # with a `result`",
 )
 MORE = (
-    "Shows a release as a tree: revisions, their colours with ready pods, the step with the time left, and checks. "
+    "Shows a release as a tree: revisions, their colours with ready pods, the step with the time left, and checks; of a service with "
+    "`autoscale` its size and bounds, what its pods use of what they should, and why it does not scale. "
     "Exits 0 when the service is healthy or progressing, 1 when it is degraded, suspended, failed or does not exist, 3 when "
     "its new version was rejected or rolled back and the previous one serves. "
     "With -w or --for: 0 once it is as wanted, 1 or 3 once it cannot be any more, 124 when --timeout has passed. "
@@ -78,11 +80,14 @@ def _show(session: Session, live: Manifest, verdict: ServiceVerdict) -> None:
     match console.output:
         case "json" | "yaml":
             stacks = [asdict(stack) for stack in stacks_of(session, live)]
-            console.data(report.summary(live, verdict, session.cluster_flags) | {"stacks": stacks})
+            scaling = scaling_of(session, live)
+            shown = {"stacks": stacks, "autoscale": scaling.data() if scaling else None}
+            console.data(report.summary(live, verdict, session.cluster_flags) | shown)
         case "name":
             console.print(report.full_name(live))
         case form:
-            console.print(report.text(console, live, verdict, stacks_of(session, live), moments.now(), is_wide=form == "wide"))
+            around = report.Around(stacks_of(session, live), scaling_of(session, live))
+            console.print(report.text(console, live, verdict, around, moments.now(), is_wide=form == "wide"))
             if verdict.result is not ResultWord.TIMED_OUT:
                 console.advise(next_step.after(verdict, live, session.cluster_flags))
 

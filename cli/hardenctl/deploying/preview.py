@@ -16,7 +16,6 @@ from hardened.core.needs.dependencies import named_services
 from hardened.core.observe.compare import difference
 from hardened.core.observe.observed import Observed
 from hardened.core.plan import Plan, plan
-from hardened.core.release.inputs import DEFAULT_REPLICAS
 from hardened.core.revisions.revision import render, revision_name
 from hardened.core.status.hardening import gaps
 from hardened.core.writes.differences import ENDED_SECONDS, Apply
@@ -58,7 +57,7 @@ class Forecast:
 def wanted(body: Mapping[str, Any], namespace: str) -> list[Manifest]:
     """Every child of a service that is made anew. namespace: where the body has none. Raises InvalidSpec."""
     svc = parse(_complete(body, namespace))
-    replicas = DEFAULT_REPLICAS if svc.spec.replicas is None else svc.spec.replicas
+    replicas = svc.spec.first_replicas if svc.spec.replicas is None else svc.spec.replicas
     return at_rest(svc, render(svc), replicas, Nowhere().policy().backup)
 
 

@@ -1,6 +1,7 @@
 """How a service is shown: as text, as data, and by its name alone."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +10,7 @@ from hardenctl.output.console import Console, Mark
 from hardenctl.output.formats import facts, printable
 from hardenctl.output.outcome import ResultWord
 from hardenctl.release import next_step
+from hardenctl.release.scaling import ScalingReading
 from hardenctl.release.stacks import RunningStack
 from hardenctl.release.state import proof_of
 from hardenctl.release.tree import is_worth_showing, tree
@@ -97,11 +99,20 @@ def summary(live: Mapping[str, Any], verdict: ServiceVerdict, cluster_flags: str
     }
 
 
+@dataclass(frozen=True)
+class Around:
+    """What is shown of a service beside its own object."""
+
+    stacks: Sequence[RunningStack]
+    scaling: ScalingReading | None
+    """None without `autoscale`."""
+
+
 def text(
     console: Console,
     live: Mapping[str, Any],
     verdict: ServiceVerdict,
-    stacks: Sequence[RunningStack],
+    around: Around,
     now: datetime,
     *,
     is_wide: bool = False,
@@ -112,7 +123,7 @@ def text(
     wanted_image = (live.get("spec") or {}).get("image", "")
     shown = pods(live)
     phase = found.get("phase") or "Pending"
-    proof = proof_of(live)
+    proof, stacks, scaling = proof_of(live), around.stacks, around.scaling
     note = "" if is_seen(live) else "  (the operator has not seen the last change yet)"
     lines = [
         f"{console.mark(mark_of(verdict))} {meta.get('namespace', '')}/{meta['name']}   {phase}{note}",
@@ -124,6 +135,9 @@ def text(
                 "Wanted image": wanted_image if serving.get("image") not in (None, wanted_image) else "",
                 "Pods": f"{shown['available']} of {'?' if shown['wanted'] is None else shown['wanted']} available",
                 "Depends on": _dependencies(found, is_wide),
+                "Autoscaling": str(scaling) if scaling else "",
+                "Not scaled": scaling.problem if scaling else "",
+                "Quota": scaling.quota if scaling else "",
                 "Zero loss": f"revision {proof.revision}, {proof}" if proof else "",
                 "Generation": f"{meta.get('generation', 0)}, seen {found.get('observedGeneration', -1)}" if is_wide else "",
                 "Created": meta.get("creationTimestamp", "") if is_wide else "",

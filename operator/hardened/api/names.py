@@ -13,7 +13,7 @@ ACTION_PLURAL = "hardenedserviceactions"
 ACTION_SINGULAR = "hardenedserviceaction"
 
 #: Written on the CRD and read at start: tells an operator, or a CLI, that the CRD on the cluster is older or newer than itself.
-SCHEMA_REVISION = "10"
+SCHEMA_REVISION = "11"
 SCHEMA_ANNOTATION = f"{GROUP}/schema-revision"
 
 #: The server-side-apply field manager of the operator. The CLI uses `hardenctl`.

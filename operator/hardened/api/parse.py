@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from hardened.api.action import HardenedServiceActionSpec
 from hardened.api.fields import Model
+from hardened.api.managed import size_manager
 from hardened.api.names import NAME_LIMIT, NAME_MESSAGE, NAME_PATTERN
 from hardened.api.service import HardenedServiceSpec
 from hardened.api.whole import WHOLE_RULES
@@ -22,6 +23,7 @@ from hardened.errors import FieldError, InvalidSpec
 class HardenedService:
     """A parsed HardenedService. `generation` counts the changes of its spec, as the API server does.
 
+    size_manager: who set spec.replicas in the spec itself, and not through /scale, "" for nobody, as far as is known;
     is_stand_in: the spec as it stands cannot be used, and `spec` is the last one that could; lacks: the fields of that, by their JSON
     names, of which nobody knows what they were.
     """
@@ -33,6 +35,7 @@ class HardenedService:
     spec: HardenedServiceSpec
     is_stand_in: bool = False
     lacks: frozenset[str] = frozenset()
+    size_manager: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,7 @@ def parse(body: Mapping[str, Any]) -> HardenedService:
         uid=str(meta.get("uid", "")),
         generation=int(meta.get("generation", 0)),
         spec=parse_spec(body.get("spec")),
+        size_manager=size_manager(meta),
     )
     broken = [FieldError(rule.field.removeprefix("."), rule.message) for rule in WHOLE_RULES if not rule.holds(found)]
     if broken:

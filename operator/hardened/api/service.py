@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
+from hardened.api.autoscale import DEFAULT_REPLICAS, Autoscale
 from hardened.api.backup import BACKUP_RULES, MOST_BACKUPS, Backup
 from hardened.api.container import Arguments, EnvFrom, Environment, HelperContainer, Image, Port, Probes, Resources, image_rule
 from hardened.api.fields import (
@@ -270,8 +271,11 @@ class HardenedServiceSpec(Model):
     )
     # How it runs: applies at once and never makes a revision.
     replicas: Annotated[int, Field(ge=0, le=1000)] | None = Field(
-        None, description="Default: set once by the operator, then scaled by you or an autoscaler through /scale."
+        None,
+        description="Default: set once by the operator, to what runs, else to autoscale.minReplicas, else to 2; then scaled by you, or by "
+        "`autoscale`, through /scale.",
     )
+    autoscale: Autoscale | None = None
     service: ServiceSettings = Field(default_factory=lambda: ServiceSettings())
     availability: Availability | None = None
     release: Release = Field(default_factory=lambda: Release())
@@ -280,6 +284,11 @@ class HardenedServiceSpec(Model):
     suspend: bool = Field(
         False, description="While true, the operator changes nothing. A release that has reached its cutover is finished first."
     )
+
+    @property
+    def first_replicas(self) -> int:
+        """The size where `replicas` says nothing, and nothing runs."""
+        return self.autoscale.min_replicas if self.autoscale else DEFAULT_REPLICAS
 
     @property
     def effective_strategy(self) -> Strategy:

@@ -14,6 +14,9 @@ Message = Annotated[str, StringConstraints(max_length=32768)]
 When = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 SnapshotId = Annotated[str, StringConstraints(max_length=64)]
 
+ScalingReason = Literal[
+    "Active", "AtMaximum", "CannotScale", "Missing", "NoMetrics", "NoMetricsAPI", "NotSeen", "ScaledToZero", "Suspended",
+]  # fmt: skip
 Phase = Literal["Pending", "Progressing", "Healthy", "Degraded", "RolledBack", "Rejected", "Queued", "Paused", "Suspended"]
 
 
@@ -205,6 +208,21 @@ class BackupStatus(Model):
     )
 
 
+class AutoscaleStatus(Model):
+    """How the autoscaler does. Nothing in it moves with what is measured, but for the size: `kubectl get hpa` shows that."""
+
+    min_replicas: int
+    max_replicas: int
+    replicas: int = Field(description="The size that is wanted now.")
+    reason: ScalingReason = Field(description="Active while it scales; otherwise why it does not.")
+    message: Annotated[str, StringConstraints(max_length=1024)] | None = Field(
+        None, description="Why it does not scale, and what to do. Omitted while it scales."
+    )
+    quota: Annotated[str, StringConstraints(max_length=4096)] | None = Field(
+        None, description="What the quotas of the namespace lack for maxReplicas pods: nothing waits for it, but pods beyond are refused."
+    )
+
+
 class HardenedServiceStatus(Model):
     """The state that the operator last observed."""
 
@@ -218,6 +236,7 @@ class HardenedServiceStatus(Model):
     release: ReleaseStatus | None = None
     proof: ProofStatus | None = None
     pin: Pin | None = None
+    autoscale: AutoscaleStatus | None = Field(None, description="Omitted without `spec.autoscale`.")
     history: Annotated[list[HistoryEntry], keyed("revision", 128)] | None = None
     actions: Annotated[list[ActionEntry], keyed("name", 64)] | None = None
     dependencies: Annotated[list[DependencyStatus], atomic(16)] | None = Field(

@@ -17,10 +17,13 @@ from hardened.core.desired.metadata import action_owner
 from hardened.core.model.finding import Diagnosis
 from hardened.core.model.manifest import ChildKey, Manifest, key_of
 from hardened.core.model.policy import Policy
-from hardened.core.model.question import ListConstraints, ListPods, Question, ReadChildren
+from hardened.core.model.question import ListConstraints, ListPods, Question, ReadChildren, ReadNamespace
 from hardened.core.model.reasons import Reason
 from hardened.core.model.target import COLORS
+from hardened.core.needs import headroom
 from hardened.core.needs.dependencies import cycle_of, in_circles
+from hardened.core.needs.preflight import config_maps
+from hardened.core.observe.autoscaling import Scaling
 from hardened.core.observe.facts import Facts
 from hardened.core.observe.last_usable import last_usable
 from hardened.core.observe.observed import Observed, Ownership, owner_of
@@ -31,9 +34,11 @@ from hardened.core.requeue import MADE_AGAIN, requeue_after
 from hardened.core.revisions import history
 from hardened.core.runs.backups import backups_of
 from hardened.core.status.blockers import PATIENCE, Blockers
+from hardened.core.status.scaling import told_of_scaling
 from hardened.core.status.situation import situation_of
 from hardened.core.status.status import status_of, unparsed_status
 from hardened.core.writes.differences import Apply, Delete, Writes, in_turn
+from hardened.core.writes.standstill import freezes
 from hardened.errors import InvalidSpec
 
 
@@ -151,19 +156,21 @@ class _Planner:
             self._annotate,
             self._read_what_shrinks,
             self._see_constraints,
+            self._see_quotas,
             self._see_late_pods,
             self._go_on,
         )
         return next(found for part in parts if (found := part()))
 
     def _stand_still(self) -> Plan | None:
-        """Nothing but a status, where the service is suspended, and but that its schedules are, too."""
+        """Nothing but a status, where the service is suspended, once its autoscaler leaves it as it is, and its schedules are suspended."""
         if not is_suspended(self.svc, self.state):
             return None
-        suspends, deletes = self.writes.suspends(), tuple(self.writes.surplus_schedules())
+        suspends, deletes = (*freezes(self.writes), *self.writes.suspends()), tuple(self.writes.surplus_schedules())
         if suspends or deletes:
             return Plan(apply=suspends, delete=deletes)
-        finding = Diagnosis(Reason.SUSPENDED, "spec.suspend is true: the operator changes nothing until it is false")
+        text, trouble = "spec.suspend is true: the operator changes nothing until it is false", self.blockers.trouble()
+        finding = Diagnosis(Reason.SUSPENDED, f"{text}; but {trouble.message}" if trouble else text)
         is_told = self.decision.actions == entries_of(self.before)
         is_first = not is_told and self.observed.keeps_status
         wait = min((each for each in (self._answer_wait(), self._backup_wait()) if each is not None), default=None)
@@ -207,6 +214,11 @@ class _Planner:
             return None
         first = tuple(step for step in self.sure_applies if self.writes.is_first(step))
         return Plan(seed_replicas=self._seed(), apply=first) if first else Plan(question=ListConstraints())
+
+    def _see_quotas(self) -> Plan | None:
+        """Whether they have room for all pods that the autoscaler may ask for. What is to be written waits for no list."""
+        is_due = headroom.is_due(self.facts) and not self.decision.state and not self.sure_applies
+        return Plan(question=ReadNamespace(config_maps(self.facts))) if is_due else None
 
     def _see_late_pods(self) -> Plan | None:
         """The pods that are late, where nothing else says why."""
@@ -265,6 +277,11 @@ class _Planner:
         before = found.forged() or found.standing() or self.not_ours
         return before or found.not_undone() or found.pinned() or found.fixed() or self.decision.config or found.pods()
 
+    @cached_property
+    def scaling(self) -> Scaling | None:
+        """How the autoscaler does, None without one."""
+        return told_of_scaling(self.facts, self.decision, self.now)
+
     def _seed(self) -> int | None:
         is_refused = ChildKey(names.KIND, self.svc.name) in self.observed.refused
         is_unsized = self.svc.spec.replicas is None and not self.svc.is_stand_in and not is_refused
@@ -272,7 +289,9 @@ class _Planner:
 
     def _wait(self) -> timedelta | None:
         invalid = self.invalid.wait if self.invalid else None
-        return requeue_after(self.blockers, self.finding, self.unheard.values(), (self._answer_wait(), invalid, self._backup_wait()))
+        scaling = self.scaling.look_at - self.now if self.scaling and self.scaling.look_at else None
+        waits = (self._answer_wait(), invalid, self._backup_wait(), scaling)
+        return requeue_after(self.blockers, self.finding, self.unheard.values(), waits)
 
     def _answer_wait(self) -> timedelta | None:
         return max(self.answer_at - self.now, timedelta()) if self.answer_at else None
@@ -294,5 +313,6 @@ class _Planner:
     def _status(self, finding: Diagnosis | None) -> Manifest:
         entries = history.entries(self.facts.kept, self.before.get("history") or (), self.svc.spec.release.history_limit)
         found = self._with_what_is_invalid(finding)
-        situation = situation_of(self.facts, self.decision, found, self.blockers.drift(entries), entries, self.backups)
+        drift = self.blockers.drift(entries)
+        situation = situation_of(self.facts, self.decision, found, drift, entries, self.backups, self.scaling)
         return status_of(self.svc, situation, self.before, self.now)

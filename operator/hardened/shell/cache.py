@@ -10,12 +10,13 @@ from hardened.core.observe.observed import Ownership, owner_of
 from hardened.shell import reading
 from hardened.shell.api_server import Body
 from hardened.shell.entries import Child, Entries, Entry
-from hardened.shell.kept import kept_of_watched
+from hardened.shell.kept import kept_of_watched, without_managers
 from hardened.shell.kinds import (
     CONFIG_MAP,
     CONTROLLER_REVISION,
     HARDENED_SERVICE,
     HARDENED_SERVICE_ACTION,
+    HORIZONTAL_POD_AUTOSCALER,
     POD_DISRUPTION_BUDGET,
     Kind,
 )
@@ -41,6 +42,8 @@ TOO_MUCH: Final = f"does not fit in the {MOST_OF_SERVICE >> 20} MiB that the chi
 MISSHAPEN: Final = "is not shaped as its kind is"
 #: How many actions of one service are looked at at a time: a usual one has a few a day, and they go after a day.
 MOST_ACTIONS: Final = 2000
+#: What is kept without its status, or with some of it: others change that all the time.
+_HALF_KEPT: Final = frozenset({POD_DISRUPTION_BUDGET, HORIZONTAL_POD_AUTOSCALER})
 #: What people ask for: known whole, whatever it has.
 _ASKED: Final = frozenset({HARDENED_SERVICE, HARDENED_SERVICE_ACTION})
 
@@ -52,7 +55,8 @@ class Cache:
     whose label somebody stripped is still seen, and repaired. A HardenedServiceAction belongs to the service that its spec names.
 
     An object older (by resourceVersion) than the one known is ignored; so is one that is known to be deleted. Bodies are kept as given,
-    less metadata.managedFields, which is half of most objects, and the status of budgets; what is got out is a copy of its own.
+    less metadata.managedFields, which is half of most objects, the status of budgets, and what autoscalers measure; of who manages a
+    HardenedService those are known who set its size. What is got out is a copy of its own.
     So is one that is not known and no younger than the last complete list of its kind: it was deleted before that. And a list drops what is
     no younger than itself and not in it; so one that comes late, or from a server that lags behind, does no harm.
     A watch with a label selector reports an object that no longer matches as DELETED, with the resourceVersion of that change: a later
@@ -179,7 +183,7 @@ class Cache:
         """_put, for what may have any shape."""
         try:
             if "managedFields" in obj["metadata"]:
-                obj = obj | {"metadata": {name: value for name, value in obj["metadata"].items() if name != "managedFields"}}
+                obj = obj | {"metadata": without_managers(kind, obj["metadata"])}
             if not reading.is_usable(obj):
                 return self._leave_out(kind, obj, reading.UNUSABLE)
             return self._put(kind, obj, as_of, is_reply=is_reply)
@@ -216,8 +220,8 @@ class Cache:
             entry.text, entry.is_lacking = None, True
         self._unread.drop(this)
         self._entries.put(this, entry)
-        # A budget of which only the status has changed, which is not kept.
-        is_same = kind == POD_DISRUPTION_BUDGET and known is not None and lost == entry.key and known.is_same_as(entry)
+        # Of which only the status has changed, which is not kept.
+        is_same = kind in _HALF_KEPT and known is not None and lost == entry.key and known.is_same_as(entry)
         return None if is_same else _first_other(lost, entry.key, entry.key)
 
     def _is_news(self, kind: Kind, obj: Body, known: Entry | None, as_of: int) -> bool:

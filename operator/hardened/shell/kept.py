@@ -5,9 +5,19 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from hardened.api import names
+from hardened.api.managed import size_entries
 from hardened.errors import Refused
 from hardened.shell.api_server import UNREADABLE, Body
-from hardened.shell.kinds import HARDENED_SERVICE_ACTION, NETWORK_POLICY, POD, POD_DISRUPTION_BUDGET, REPLICA_SET, Kind
+from hardened.shell.kinds import (
+    HARDENED_SERVICE,
+    HARDENED_SERVICE_ACTION,
+    HORIZONTAL_POD_AUTOSCALER,
+    NETWORK_POLICY,
+    POD,
+    POD_DISRUPTION_BUDGET,
+    REPLICA_SET,
+    Kind,
+)
 
 #: Bytes of a list that are read: 2,000 pods, as many as a service can have, are 20 MiB.
 MOST_READ: Final = 32 * 1024 * 1024
@@ -40,14 +50,31 @@ class Kept:
         self.items += found
 
 
+def without_managers(kind: Kind, meta: Body) -> Body:
+    """Metadata without managedFields, which is half of most objects; of a HardenedService with those who set its size."""
+    found = {name: value for name, value in meta.items() if name != "managedFields"}
+    entries = size_entries(meta) if kind == HARDENED_SERVICE else []
+    return found | ({"managedFields": entries} if entries else {})
+
+
 def kept_of_watched(kind: Kind, obj: Body) -> Body:
     """What is kept of an object that a watch has told of."""
     if kind == POD_DISRUPTION_BUDGET:
         # Nothing follows from its status, which changes with each pod that comes or goes.
         return {name: value for name, value in obj.items() if name != "status"}
+    if kind == HORIZONTAL_POD_AUTOSCALER:
+        # What is measured changes every 15 s, and nothing follows from it.
+        conditions = (obj.get("status") or {}).get("conditions") or ()
+        return obj | {"status": {"conditions": [_some(each, _of_condition(each)) for each in conditions]}}
     if kind == HARDENED_SERVICE_ACTION:
         return obj | {"metadata": _some(obj["metadata"], _OF_ACTIONS)}
     return obj
+
+
+def _of_condition(condition: Mapping[str, Any]) -> tuple[str, ...]:
+    """What is kept of a condition: its words, where it says that something is not as it should be."""
+    is_told = (condition.get("type") == "ScalingLimited") == (condition.get("status") == "True")
+    return ("type", "status", "lastTransitionTime", *(("reason", "message") if is_told else ()))
 
 
 def _kept(kind: Kind, item: Body) -> Body:

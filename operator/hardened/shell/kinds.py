@@ -53,6 +53,7 @@ RESOURCE_QUOTA = Kind("", "v1", "resourcequotas", "ResourceQuota")
 LIMIT_RANGE = Kind("", "v1", "limitranges", "LimitRange")
 EVENT = Kind("", "v1", "events", "Event")
 POD_DISRUPTION_BUDGET = Kind("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget")
+HORIZONTAL_POD_AUTOSCALER = Kind("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler")
 ENDPOINT_SLICE = Kind("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")
 CRON_JOB = Kind("batch", "v1", "cronjobs", "CronJob")
 JOB = Kind("batch", "v1", "jobs", "Job")
@@ -82,6 +83,7 @@ KINDS: Mapping[str, Kind] = {
         CRON_JOB,
         JOB,
         NETWORK_POLICY,
+        HORIZONTAL_POD_AUTOSCALER,
         ENDPOINT_SLICE,
         LEASE,
         HARDENED_SERVICE,

@@ -24,6 +24,7 @@ from hardened.shell.kinds import (
     ENDPOINT_SLICE,
     HARDENED_SERVICE,
     HARDENED_SERVICE_ACTION,
+    HORIZONTAL_POD_AUTOSCALER,
     JOB,
     NETWORK_POLICY,
     PERSISTENT_VOLUME_CLAIM,
@@ -46,6 +47,7 @@ CHILDREN: Final = (
     NETWORK_POLICY,
     PERSISTENT_VOLUME_CLAIM,
     CONTROLLER_REVISION,
+    HORIZONTAL_POD_AUTOSCALER,
     # The server makes them, with the labels of the Service that they are of.
     ENDPOINT_SLICE,
     CRON_JOB,

@@ -49,6 +49,7 @@ _MINIMAL: dict[str, Any] = {
     "matchExpressions": [{"key": "a", "operator": "Exists"}], "preference": {"matchExpressions": [{"key": "a", "operator": "Exists"}]},
     "podAffinityTerm": {"labelSelector": {}, "topologyKey": "a"}, "nodeSelectorTerms": [{"matchExpressions": [{"key": "a", "operator": "Exists"}]}], "rate": 5000, "query": "a",
     "service": "a", "action": "Rollback", "requestedBy": "a", "schedule": "30 3 * * *", "repository": {"secretName": "a"}, "source": {"postgres": {"secretName": "a"}},
+    "maxReplicas": 1000, "type": "Pods",
 }  # fmt: skip
 _ALTERNATIVES: tuple[dict[str, Any], ...] = (
     {"tcpSocket": {"port": 1}, "httpGet": None, "grpc": None, "exec": None},
@@ -62,6 +63,7 @@ _ALTERNATIVES: tuple[dict[str, Any], ...] = (
     {"service": "a", "tcp": None},
     {"postgres": {"secretName": "a"}, "redis": None, "volume": None, "command": None},
     {"last": 1, "daily": None},
+    {"cpu": 70, "memory": None},
 )
 #: Field -> what must stand beside it.
 _BESIDE: dict[str, dict[str, Any]] = {
@@ -74,9 +76,17 @@ _BESIDE: dict[str, dict[str, Any]] = {
 }
 
 
+def _least(schema: Schema, name: str) -> Any:
+    """A value for a required field. A `value` may be a text, or a number."""
+    known = _MINIMAL.get(name)
+    return schema["minimum"] if schema.get("type") == "integer" and not isinstance(known, int) else known
+
+
 def _item(schema: Schema, chosen: str = "", key: str = "") -> dict[str, Any]:
     """The least that this object needs beside the field `chosen`."""
-    found = {name: _MINIMAL[name] for name in schema.get("required", ()) if name != chosen} | _BESIDE.get(chosen, {})
+    found = {name: _least(schema["properties"][name], name) for name in schema.get("required", ()) if name != chosen} | _BESIDE.get(
+        chosen, {}
+    )
     group = next((a for a in _ALTERNATIVES if a.keys() <= schema["properties"].keys()), {})
     if group and chosen not in group:
         first = next(iter(group))

@@ -112,6 +112,9 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "a worker's probe of a name": (spec(probes={"startup": {"tcpSocket": {"port": "http"}}}), "spec.probes"),
     "a drain as long as the grace": (spec(shutdown={"drainSeconds": 30}), "spec.shutdown.drainSeconds"),
     "a grace as short as the drain": (spec(shutdown={"graceSeconds": 5}), "spec.shutdown.drainSeconds"),
+    "a least above the most": (spec(autoscale={"minReplicas": 3, "maxReplicas": 2, "cpu": 70}), "spec.autoscale.minReplicas"),
+    "a least that is left out above the most": (spec(autoscale={"maxReplicas": 1, "cpu": 70}), "spec.autoscale.minReplicas"),
+    "an autoscaler without a metric": (spec(autoscale={"maxReplicas": 3}), "spec.autoscale"),
     "a capability of the baseline": (spec(security={"addCapabilities": ["CHOWN"]}), "spec.security.addCapabilities"),
     "a capability of the baseline, restricted by name": (
         spec(security={"profile": "restricted", "addCapabilities": ["NET_BIND_SERVICE", "KILL"]}), "spec.security.addCapabilities"),

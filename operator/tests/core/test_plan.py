@@ -88,6 +88,11 @@ def test_only_what_is_not_known_is_looked_for() -> None:
             ],
             id="files and claims stand before the pods that need them",
         ),
+        pytest.param(
+            {**WORKER, "autoscale": {"maxReplicas": 3, "cpu": 70}},
+            ["ControllerRevision", "ServiceAccount", "NetworkPolicy", "PodDisruptionBudget", "Deployment", "HorizontalPodAutoscaler"],
+            id="what is scaled stands before what scales it",
+        ),
     ],
 )
 def test_everything_is_made_in_an_order_that_each_child_can_rely_on(spec: dict[str, Any], expected: list[str]) -> None:
@@ -143,6 +148,37 @@ def test_replicas_are_seeded_once(runs: int | None, expected: int) -> None:
     settle(cr, world)
     assert cr["spec"]["replicas"] == world.objects[DEPLOYMENT]["spec"]["replicas"] == expected
     assert decide(cr, world).seed_replicas is None
+
+
+AUTOSCALE: dict[str, Any] = {"minReplicas": 3, "maxReplicas": 6, "cpu": 70}
+
+
+@pytest.mark.parametrize(
+    ("runs", "autoscale", "expected"),
+    [
+        pytest.param(None, AUTOSCALE, 3, id="the least where nothing runs"),
+        pytest.param(None, {**AUTOSCALE, "minReplicas": 1}, 1, id="the least, also where that is one"),
+        pytest.param(None, {"maxReplicas": 6, "cpu": 70}, 2, id="two where the least is left out"),
+        pytest.param(5, AUTOSCALE, 5, id="what runs"),
+        pytest.param(1, AUTOSCALE, 3, id="what runs is below the bounds"),
+        pytest.param(9, AUTOSCALE, 6, id="what runs is above the bounds"),
+        pytest.param(0, AUTOSCALE, 3, id="nothing runs that could be scaled"),
+    ],
+)
+@pytest.mark.parametrize("spec", [WEB, WORKER], ids=["web", "worker"])
+def test_replicas_that_an_autoscaler_sets_are_seeded_within_its_bounds(
+    spec: dict[str, Any], runs: int | None, autoscale: dict[str, Any], expected: int
+) -> None:
+    cr, world = body({k: v for k, v in spec.items() if k != "replicas"}), World()
+    if runs is not None:
+        cr, world = running(spec)
+        world.objects[DEPLOYMENT]["spec"]["replicas"] = runs
+        del cr["spec"]["replicas"]
+    cr = with_spec(cr, autoscale=autoscale)
+    assert begun(cr, world).seed_replicas == expected
+    settle(cr, world)
+    assert cr["spec"]["replicas"] == world.objects[DEPLOYMENT]["spec"]["replicas"] == expected
+    assert (decide(cr, world).seed_replicas, decide(cr, world).has_writes) == (None, False)
 
 
 def test_ports_that_go_take_the_service_with_them_once_the_worker_is_promoted() -> None:

@@ -4,7 +4,7 @@ import json
 from datetime import datetime, timedelta
 from typing import Any
 
-from tests.memory import fields
+from tests.memory import autoscalers, fields
 from tests.memory.fields import Body
 from tests.memory.ownership import Manager
 from tests.memory.store import Store
@@ -16,13 +16,15 @@ _HOMELESS = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable
 
 
 def settle(store: Store) -> int:
-    """Each Deployment gets all its replicas, updated and ready, unless it is in store.stuck: then no more ready ones than it has already.
+    """Each autoscaler gives its service the size that the load asks for.
+
+    Each Deployment gets all its replicas, updated and ready, unless it is in store.stuck: then no more ready ones than it has already.
 
     Then each Service gets its endpoints, and each quota is counted. The number of objects that changed.
     """
     if store.rests and store.rests == store.moved_by():
         return 0
-    changed = _deployments(store)
+    changed = autoscalers.settle(store, write) + _deployments(store)
     changed += _replica_sets(store) + _pods(store) + _endpoints(store) + _verifiers(store) + _jobs(store) + _quotas(store)
     # A verifier ends by itself.
     is_at_rest = not changed and not any(_is_verifier(pod) and not _has_ended(pod) for pod in store.bodies(POD, None))

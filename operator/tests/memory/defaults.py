@@ -152,6 +152,18 @@ def _job_spec(spec: Body, *, is_template: bool = False) -> None:
     pod_spec(spec.setdefault("template", {}).setdefault("spec", {}))
 
 
+def autoscaler(body: Body) -> None:
+    """pkg/apis/autoscaling/v2/defaults.go: with a behaviour both ways get all their fields, but for the window of scaleDown."""
+    spec = body.setdefault("spec", {})
+    _fill(spec, minReplicas=1)
+    if "behavior" in spec:
+        percent = {"type": "Percent", "value": 100, "periodSeconds": 15}
+        up, down = (spec["behavior"].setdefault(way, {}) for way in ("scaleUp", "scaleDown"))
+        pods = {"type": "Pods", "value": 4, "periodSeconds": 15}
+        _fill(up, stabilizationWindowSeconds=0, selectPolicy="Max", policies=[pods, percent])
+        _fill(down, selectPolicy="Max", policies=[dict(percent)])
+
+
 def _fill(part: Body, **values: Any) -> None:
     for name, value in values.items():
         part.setdefault(name, value)
@@ -167,4 +179,5 @@ DEFAULTS: dict[str, Defaulter] = {
     "Service": service,
     "NetworkPolicy": network_policy,
     "PersistentVolumeClaim": claim,
+    "HorizontalPodAutoscaler": autoscaler,
 }

@@ -21,7 +21,8 @@ Id = tuple[str, str, str]  # kind, namespace, name
 OnEvent = Callable[[str, Kind, Body], None]
 
 HAS_STATUS = {
-    "CronJob", "Deployment", "Job", "Service", "Pod", "PodDisruptionBudget", "PersistentVolumeClaim", names.KIND, names.ACTION_KIND,
+    "CronJob", "Deployment", "Job", "Service", "Pod", "PodDisruptionBudget", "PersistentVolumeClaim", "HorizontalPodAutoscaler",
+    names.KIND, names.ACTION_KIND,
 }  # fmt: skip
 HAS_SCALE = {"Deployment", names.KIND}
 HAS_GENERATION = {"CronJob", "Deployment", "Job", "PodDisruptionBudget", "NetworkPolicy", names.KIND, names.ACTION_KIND}
@@ -44,6 +45,7 @@ class Store:
     quota: (namespace, kind) -> how many objects may be; creations beyond are refused. stuck: Deployments (namespace, name) that never
     become available; pace: how many pods of others become ready at a time. dead: images whose containers are never ready; doomed:
     images that fail as soon as a Service leads to them. homeless: images whose pods no node takes; lingering: revisions whose pods stay.
+    demand: (namespace, HorizontalPodAutoscaler) -> the size that the load asks for, nothing for the present one.
     barred: a part of the names of pods that an admission plugin refuses -> its words. rests: with what the controllers had nothing to do,
     see moved_by; None while they may have.
     defaults: kind -> what fills in its defaults, such as those of the CRD's schema.
@@ -61,6 +63,7 @@ class Store:
     pace: int = 1000
     homeless: set[str] = field(default_factory=set)
     lingering: set[str] = field(default_factory=set)
+    demand: dict[tuple[str, str], int] = field(default_factory=dict)
     barred: dict[str, str] = field(default_factory=dict)
     rests: tuple[object, ...] | None = None
     version: int = 1000
@@ -79,7 +82,7 @@ class Store:
     def moved_by(self) -> tuple[object, ...]:
         """What the controllers look at, but the time: equal where nothing has changed for them."""
         moods = (self.stuck, self.dead, self.doomed, self.homeless, self.lingering)
-        return self.version, self.pace, *map(frozenset, moods)
+        return self.version, self.pace, *map(frozenset, moods), frozenset(self.demand.items())
 
     def now(self) -> str:
         return self.today().strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -240,6 +240,7 @@ def service(**spec: Any) -> Body:
             "ports": [{"name": "http", "containerPort": 8080, "port": 80}],
             "files": [{"mountPath": "/etc/web", "data": {"a.toml": "x = 1"}}],
             "volumes": [{"name": "data", "mountPath": "/data", "claim": {"size": "1Gi"}}],
+            "autoscale": {"maxReplicas": 4, "cpu": 70},
             **spec,
         },
     }
@@ -271,6 +272,7 @@ async def recreate(world: OperatorWorld) -> None:
 #: A blue-green service; what is kept, and the deadline, end within QUIET.
 RELEASED = {
     "volumes": None,
+    "autoscale": None,
     "replicas": 2,
     "release": {"strategy": "BlueGreen", "keepPrevious": "30s", "progressDeadline": "10s"},
     "verify": {"afterCutover": {"window": "2s"}},

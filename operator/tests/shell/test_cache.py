@@ -13,6 +13,7 @@ from hardened.shell.kinds import (
     DEPLOYMENT,
     HARDENED_SERVICE,
     HARDENED_SERVICE_ACTION,
+    HORIZONTAL_POD_AUTOSCALER,
     POD,
     POD_DISRUPTION_BUDGET,
     SERVICE,
@@ -243,6 +244,50 @@ def test_what_a_budget_counts_is_no_news_and_what_somebody_changes_in_it_is() ->
     assert seen(3, 2, status={"currentHealthy": 2}) == WEB
     (kept,) = cache.children("shop", "web")
     assert (kept["metadata"]["resourceVersion"], kept["spec"], "status" in kept) == ("3", {"maxUnavailable": 2}, False)
+
+
+def condition(kind: str, status: str, **more: Any) -> dict[str, Any]:
+    return {"type": kind, "status": status, "lastTransitionTime": "2030-01-01T00:00:00Z", **more}
+
+
+@pytest.mark.parametrize(
+    ("status", "key"),
+    [
+        pytest.param({"currentMetrics": [{"type": "ContainerResource"}]}, None, id="what is measured"),
+        pytest.param({"currentReplicas": 3, "desiredReplicas": 4, "lastScaleTime": "2030-01-01T00:00:09Z"}, None, id="that it has scaled"),
+        pytest.param({"conditions": [condition("AbleToScale", "True", reason="ScaleDownStabilized")]}, None, id="why it waits"),
+        pytest.param({"conditions": [condition("AbleToScale", "False", reason="FailedGetScale")]}, WEB, id="that it cannot"),
+        pytest.param(
+            {"conditions": [condition("AbleToScale", "True"), condition("ScalingLimited", "True", reason="TooManyReplicas")]},
+            WEB,
+            id="that more is asked for",
+        ),
+    ],
+)
+def test_of_an_autoscaler_only_why_it_does_not_scale_is_news(status: dict[str, Any], key: Key | None) -> None:
+    cache = watching()
+    first = {"conditions": [condition("AbleToScale", "True", reason="ReadyForNewScale", message="…")]}
+    cache.see(HORIZONTAL_POD_AUTOSCALER, "ADDED", body(version=1) | {"spec": {}, "status": first})
+    assert cache.see(HORIZONTAL_POD_AUTOSCALER, "MODIFIED", body(version=2) | {"spec": {}, "status": {**first, **status}}) == key
+    (kept,) = cache.children("shop", "web")
+    assert kept["metadata"]["resourceVersion"] == "2"
+    assert kept["status"].keys() == {"conditions"}
+
+
+def test_of_who_manages_a_service_those_are_known_who_set_its_size() -> None:
+    cache = watching(services=())
+    size = {"f:spec": {"f:replicas": {}, "f:image": {}}}
+    entries = [
+        {"manager": "git", "operation": "Apply", "time": "…", "fieldsV1": size},
+        {"manager": "kube-controller-manager", "operation": "Update", "subresource": "scale", "fieldsV1": size},
+        {"manager": "kubectl", "operation": "Update", "fieldsV1": {"f:spec": {"f:image": {}}}},
+    ]
+    live = body("web", version=1) | {"kind": "HardenedService", "spec": {}}
+    live["metadata"]["managedFields"] = entries
+    cache.see(HARDENED_SERVICE, "ADDED", live)
+    kept = cache.get(HARDENED_SERVICE, "shop", "web")
+    assert kept
+    assert kept["metadata"]["managedFields"] == [{"manager": "git", "operation": "Apply", "fieldsV1": {"f:spec": {"f:replicas": {}}}}]
 
 
 def metadata_only(obj: dict[str, Any]) -> dict[str, Any]:

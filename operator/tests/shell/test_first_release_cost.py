@@ -20,7 +20,7 @@ Body = dict[str, Any]
 Calls = Counter[tuple[str, str]]
 
 #: As a team writes it that asks for nothing special.
-PLAIN = {"files": None, "volumes": None, "replicas": 1}
+PLAIN = {"files": None, "volumes": None, "autoscale": None, "replicas": 1}
 STRATEGIES = ("BlueGreen", "RollingUpdate", "Recreate")
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from hardened.api import names
 from hardened.api.parse import HardenedService
+from hardened.core.desired.autoscaler import autoscaler
 from hardened.core.desired.backup_pod import BackupRun
 from hardened.core.desired.claims import claims
 from hardened.core.desired.controller_revision import controller_revision
@@ -69,6 +70,7 @@ def desired_children(svc: HardenedService, stacks: Sequence[DesiredStack], activ
         *(deployment(svc, s.revision, s.color, s.replicas, s.fencing_token) for s in stacks),
         active_service_of(svc, active_service.revision, active_service.selector, active_service.fencing_token),
         preview_service(svc, preview.revision, preview.selector) if preview else None,
+        autoscaler(svc),
     ]
     return [signed(manifest) for manifest in wanted if manifest]
 

@@ -54,9 +54,10 @@ def surge_of(deployment: Manifest, size: int) -> int:
     return math.ceil(size * int(surge.removesuffix("%")) / 100) if isinstance(surge, str) else int(surge)
 
 
-def shortages(quotas: Iterable[Manifest], growth: Growth) -> list[str]:
-    """A sentence for each resource of which a quota leaves less than is needed: its name, what it leaves, and what is needed."""
-    return [sentence for live in sorted(quotas, key=lambda each: str(each["metadata"]["name"])) for sentence in _shortages(live, growth)]
+def shortages(quotas: Iterable[Manifest], growth: Growth, who: str = "the release needs") -> list[str]:
+    """A sentence for each resource of which a quota leaves less than is needed: its name, what it leaves, and what is needed, by whom."""
+    ordered = sorted(quotas, key=lambda each: str(each["metadata"]["name"]))
+    return [sentence for live in ordered for sentence in _shortages(live, growth, who)]
 
 
 def usage(pod: Manifest) -> dict[str, Decimal]:
@@ -78,7 +79,7 @@ def covers(quota: Manifest, pod: Manifest) -> bool:
     return all(_matches(term, pod) for term in (*plain, *((spec.get("scopeSelector") or {}).get("matchExpressions") or ())))
 
 
-def _shortages(quota: Manifest, growth: Growth) -> Iterator[str]:
+def _shortages(quota: Manifest, growth: Growth, who: str) -> Iterator[str]:
     status = quota.get("status") or {}
     hard, used = status.get("hard") or {}, status.get("used") or {}
     try:
@@ -99,7 +100,7 @@ def _shortages(quota: Manifest, growth: Growth) -> Iterator[str]:
             continue
         if needed - held > left:
             said = f"ResourceQuota {quota['metadata']['name']} has {quantity(left)} {resource} left"
-            yield f"{said}, and the release needs {quantity(needed - held)}{', check pods included' if needed > alone else ''}"
+            yield f"{said}, and {who} {quantity(needed - held)}{', check pods included' if needed > alone else ''}"
 
 
 def _counted(quota: Manifest, pod: Manifest | None) -> Quantities:

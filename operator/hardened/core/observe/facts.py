@@ -130,12 +130,16 @@ class Facts:
             return None
         return self.deployment_key(color)
 
-    def replicas(self, color: str, otherwise: int) -> int:
-        """What the spec wants; else what this colour runs."""
-        if self.svc.spec.replicas is not None:
-            return self.svc.spec.replicas
-        live = self.deployments.get(color)
-        return int(live["spec"].get("replicas", otherwise)) if live else otherwise
+    def replicas(self, color: str) -> int:
+        """What the spec wants; else what this colour runs, as far as `autoscale` allows it; else what a service has at first."""
+        spec, live = self.svc.spec, self.deployments.get(color)
+        if spec.replicas is not None:
+            return spec.replicas
+        runs = live["spec"].get("replicas") if live else None
+        if runs is None:
+            return spec.first_replicas
+        # What serves stays as it is while the spec cannot be used.
+        return int(runs) if spec.autoscale is None or self.svc.is_stand_in else spec.autoscale.bounded(int(runs))
 
     @cached_property
     def pods(self) -> tuple[Manifest, ...] | None:

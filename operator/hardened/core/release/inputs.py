@@ -14,8 +14,6 @@ from hardened.core.observe.traffic import serves_nobody, stacks, traffic
 from hardened.core.release.in_place.inputs import in_place_input
 from hardened.core.revisions.revision import key_of
 
-#: Where nothing says how many replicas are wanted.
-DEFAULT_REPLICAS = 2
 #: The schema revision that has status.release.available.
 _COUNTS_SINCE = 7
 
@@ -31,7 +29,7 @@ def input_of(facts: Facts, state: ReleaseState | None, results: CheckResults, po
     seen = replace(seen, strategy_at_work=state.strategy if state else seen.strategy)
     is_in_place = seen.strategy_at_work != "BlueGreen"
     if is_in_place:
-        seen = in_place_input(facts, state, seen, DEFAULT_REPLICAS)
+        seen = in_place_input(facts, state, seen)
     is_kept = facts.svc.is_stand_in or (is_in_place and facts.svc.spec.suspend)
     if is_kept and state and not state.is_rollback:
         seen = replace(seen, wanted=state.target.revision, key=state.key)  # nobody has taken it back, and nothing new takes over
@@ -47,7 +45,7 @@ def _input(facts: Facts, results: CheckResults, policy: ReleasePolicy, now: date
     return Input(
         wanted=facts.wanted.name,
         key=key_of(facts.wanted.name, facts.svc.spec),
-        replicas=facts.replicas(color, DEFAULT_REPLICAS),
+        replicas=facts.replicas(color),
         stable=stable,
         stacks=stacks(facts),
         traffic=led,

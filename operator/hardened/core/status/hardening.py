@@ -46,6 +46,8 @@ def profile_is_restricted(svc: HardenedService) -> str | None:
 
 def survives_a_node(svc: HardenedService) -> str | None:
     """One replica is none while its node is drained."""
+    if svc.spec.autoscale:
+        return "one replica at times (set autoscale.minReplicas to 2 or more)" if svc.spec.autoscale.min_replicas == 1 else None
     return "one replica (set replicas to 2 or more)" if svc.spec.replicas == 1 else None
 
 
@@ -53,6 +55,23 @@ def resources_are_chosen(svc: HardenedService) -> str | None:
     """The defaults bound a pod, but nobody measured them for this application."""
     given = svc.spec.resources
     return None if given and given.limits and "memory" in given.limits else "default resources (set resources.limits.memory)"
+
+
+def scales_by_what_was_measured(svc: HardenedService) -> str | None:
+    """A utilization is a share of a request: of a default that nobody measured it says little."""
+    scale, given = svc.spec.autoscale, (svc.spec.resources and svc.spec.resources.requests) or {}
+    wanted = [name for name in ("cpu", "memory") if scale and getattr(scale, name) is not None and name not in given]
+    if not wanted:
+        return None
+    paths = " and ".join(f"resources.requests.{name}" for name in wanted)
+    return f"autoscale counts {' and '.join(wanted)} against a default request (set {paths})"
+
+
+def size_is_the_autoscalers(svc: HardenedService) -> str | None:
+    """Two who set one field undo each other's work: each sync of Git would scale to its number, and the autoscaler back."""
+    if svc.spec.autoscale is None or not svc.size_manager:
+        return None
+    return f"replicas is set by {svc.size_manager} beside autoscale, which changes it (leave replicas out)"
 
 
 CHECKS: tuple[HardeningCheck, ...] = (
@@ -63,6 +82,8 @@ CHECKS: tuple[HardeningCheck, ...] = (
     profile_is_restricted,
     survives_a_node,
     resources_are_chosen,
+    scales_by_what_was_measured,
+    size_is_the_autoscalers,
 )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from hardened.core.model.finding import Diagnosis
 from hardened.core.model.manifest import Manifest
+from hardened.core.observe.autoscaling import Scaling
 from hardened.core.observe.facts import Facts
 from hardened.core.release.decision import Decision
 from hardened.core.revisions.revision import stored
@@ -18,8 +19,9 @@ def situation_of(
     drift: Diagnosis | None,
     history: Sequence[Manifest],
     backups: Backups,
+    scaling: Scaling | None,
 ) -> Situation:
-    """finding, drift, history, backups: see Situation."""
+    """finding, drift, history, backups, scaling: see Situation."""
     return Situation(
         revision=facts.wanted.name,
         image=facts.wanted.image,
@@ -44,6 +46,7 @@ def situation_of(
         proof=decision.proof,
         is_back=decision.is_back,
         backups=backups,
+        scaling=scaling,
     )
 
 

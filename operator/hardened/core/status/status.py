@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from hardened.api import names
+from hardened.api.autoscale import Autoscale
 from hardened.api.parse import HardenedService
 from hardened.api.steps import Step
 from hardened.api.text import plain
@@ -18,6 +19,7 @@ from hardened.core.model.reasons import Reason
 from hardened.core.model.state import Rejection, ReleaseState
 from hardened.core.model.target import Target
 from hardened.core.model.written import Stable, proof_written, rejection_written, stable_written, written
+from hardened.core.observe.autoscaling import Scaling
 from hardened.core.observe.rollout import Rollout
 from hardened.core.runs import record
 from hardened.core.runs.backups import Backups
@@ -70,6 +72,8 @@ class Situation:
     """See Decision."""
     backups: Backups = field(default_factory=Backups)
     """What is known of them."""
+    scaling: Scaling | None = None
+    """How the autoscaler does, None without one."""
 
 
 def status_of(svc: HardenedService, situation: Situation, before: Mapping[str, Any], now: datetime) -> Manifest:
@@ -109,6 +113,8 @@ def status_of(svc: HardenedService, situation: Situation, before: Mapping[str, A
         status["pin"] = rejection_written(situation.rejection)
     if situation.dependencies:
         status["dependencies"] = list(situation.dependencies)
+    if situation.scaling and svc.spec.autoscale:
+        status["autoscale"] = _autoscale(svc.spec.autoscale, situation.replicas, situation.scaling)
     if situation.actions:
         status["actions"] = entries_written(situation.actions)
     if situation.backups.records:
@@ -116,6 +122,12 @@ def status_of(svc: HardenedService, situation: Situation, before: Mapping[str, A
     # Much of it was said by others: containers, webhooks, who asked for something.
     said: Manifest = plain(status)
     return said
+
+
+def _autoscale(bounds: Autoscale, replicas: int, scaling: Scaling) -> Manifest:
+    found: Manifest = {"minReplicas": bounds.min_replicas, "maxReplicas": bounds.max_replicas, "replicas": replicas}
+    words = {"message": scaling.message, "quota": scaling.quota}
+    return found | {"reason": scaling.reason} | {name: text for name, text in words.items() if text}
 
 
 #: What a person, or another controller, goes by at once. The numbers of pods, and what is said in words, may come a little later.
@@ -275,7 +287,7 @@ def unparsed_status(body: Mapping[str, Any], finding: Diagnosis, rollout: Rollou
         _drifted(None),
     ]
     generation = int(body["metadata"].get("generation", 0))
-    kept = ("selector", "serving", "history", "stable", "release", "proof", "pin", "actions", "dependencies", "backups")
+    kept = ("selector", "serving", "history", "stable", "release", "proof", "pin", "autoscale", "actions", "dependencies", "backups")
     status: Manifest = {
         **{name: before[name] for name in kept if name in before},
         "observedGeneration": generation,

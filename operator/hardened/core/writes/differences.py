@@ -7,6 +7,7 @@ from typing import Any
 from hardened.api import names
 from hardened.api.steps import Step
 from hardened.core.checks.pods import is_verifier
+from hardened.core.desired.autoscaler import KIND as AUTOSCALER
 from hardened.core.desired.children import desired_children, signed
 from hardened.core.desired.disruption_budget import migration_budget, migration_budget_name
 from hardened.core.desired.service import active_target, is_strange, selector
@@ -186,10 +187,11 @@ class Writes:
             if needs & left_out:
                 left_out.add(key)
             elif key not in left_out:
-                found += self._step(manifest, live, needs)
+                found += self.step(manifest, live, needs)
         return sorted(found, key=self._rank), next(iter(blockers), None)
 
-    def _step(self, manifest: Manifest, live: Manifest | None, needs: frozenset[ChildKey]) -> Iterable[Apply]:
+    def step(self, manifest: Manifest, live: Manifest | None, needs: frozenset[ChildKey]) -> Iterable[Apply]:
+        """What brings one child in line, where anything does. needs: see Apply."""
         key = key_of(manifest)
         if live is None:
             yield Apply(manifest, is_new=True, is_optional=key in self._optional, needs=needs)
@@ -266,8 +268,7 @@ class Writes:
         unwanted: set[ChildKey] = set()
         for live in self.facts.kept.surplus(self._in_use(), self.svc.spec.release.history_limit):
             unwanted |= {key_of(live), history.files_key(live)}
-        services = {key_of(m) for m in wanted if m["kind"] == "Service"}
-        unwanted |= {key_of(child) for child in self.facts.ours if child["kind"] == "Service"} - services
+        unwanted |= {key_of(child) for child in self.facts.ours if child["kind"] in self._kinds_that_go} - {key_of(m) for m in wanted}
         known = [(manifest, self.observed.children.get(key_of(manifest))) for manifest in wanted]
         unwanted |= {key_of(manifest) for manifest, there in known if there and self._is_remade(manifest, there)}
         pods = {key_of(m) for m in wanted if m["kind"] == "Pod"}
@@ -284,6 +285,11 @@ class Writes:
             if key_of(child) in unwanted and key_of(child) not in self.observed.refused and not is_deleting(child):
                 meta = child["metadata"]
                 yield Delete(key_of(child), meta["uid"], meta["resourceVersion"])
+
+    @property
+    def _kinds_that_go(self) -> tuple[str, ...]:
+        """What goes where nobody wants it any more. An autoscaler of which the spec says what cannot be used is not unwanted."""
+        return ("Service",) if "autoscale" in self.svc.lacks else ("Service", AUTOSCALER)
 
     def ends(self) -> Iterable[ChildKey]:
         """Verifiers that have asked for long enough."""

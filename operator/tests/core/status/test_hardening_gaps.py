@@ -23,6 +23,8 @@ def test_a_service_that_says_everything_has_no_gaps() -> None:
     assert gaps(service(CLOSED)) == []
 
 
+SCALED = {"maxReplicas": 4, "cpu": 70}
+MEASURED = {"resources": {"requests": {"cpu": "100m"}, "limits": {"memory": "64Mi"}}}
 EXEC = {"exec": {"command": ["true"]}}
 
 
@@ -48,6 +50,16 @@ EXEC = {"exec": {"command": ["true"]}}
         ),
         pytest.param({"security": {"profile": "baseline"}}, "security.profile is baseline", id="the baseline profile"),
         pytest.param({"replicas": 1}, "one replica", id="one replica"),
+        pytest.param({"autoscale": {"minReplicas": 1, **SCALED}, **MEASURED}, "one replica at times", id="one replica, where nobody calls"),
+        pytest.param(
+            {"autoscale": SCALED, "resources": {"requests": {"memory": "1Mi"}, "limits": {"memory": "64Mi"}}},
+            "autoscale counts cpu against a default request (set resources.requests.cpu)", id="CPU that nobody measured",
+        ),
+        pytest.param(
+            {"autoscale": {**SCALED, "memory": 80}},
+            "autoscale counts cpu and memory against a default request (set resources.requests.cpu and resources.requests.memory)",
+            id="CPU and memory that nobody measured",
+        ),
         pytest.param({"resources": {"limits": {"cpu": "1"}}}, "default resources", id="memory that nobody measured"),
     ],
 )  # fmt: skip
@@ -67,6 +79,8 @@ def test_one_gap_is_named(change: dict[str, Any], gap: str) -> None:
         pytest.param({"replicas": None}, "replica", id="replicas that the operator chooses"),
         pytest.param({"env": [{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "a", "key": "b"}}}]}, "secret", id="a ConfigMap"),
         pytest.param({"replicas": 0}, "replica", id="scaled to zero on purpose"),
+        pytest.param({"replicas": 1, "autoscale": SCALED}, "replica", id="one replica that its autoscaler will raise"),
+        pytest.param({"autoscale": SCALED, **MEASURED}, "autoscale", id="an autoscaler that counts what was measured"),
     ],
 )
 def test_what_is_no_gap_is_not_named(change: dict[str, Any], absent: str) -> None:

@@ -14,10 +14,11 @@ FULL = {
     "files": [{"mountPath": "/etc/shop", "data": {"a": "b"}}],
     "volumes": [{"name": "data", "mountPath": "/data", "claim": {"size": "1Gi"}}],
     "release": {"strategy": "Recreate"},
+    "autoscale": {"maxReplicas": 4, "cpu": 70},
 }
 KINDS = [
     "ControllerRevision", "ConfigMap", "ServiceAccount", "NetworkPolicy", "PodDisruptionBudget", "PersistentVolumeClaim", "Deployment",
-    "Service",
+    "Service", "HorizontalPodAutoscaler",
 ]  # fmt: skip
 OWNED = [k for k in KINDS if k != "PersistentVolumeClaim"]
 #: No pod of a new revision runs without these.

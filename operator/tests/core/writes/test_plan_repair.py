@@ -15,7 +15,8 @@ from hardened.core.model.revision import RENDERER
 from hardened.core.revisions.revision import render, revision_name
 
 DEPLOYMENT = ChildKey("Deployment", "shop-blue")
-FILES = {**WEB, "files": [{"mountPath": "/etc/shop", "data": {"a": "b"}}]}
+SCALED = {**WEB, "autoscale": {"maxReplicas": 4, "cpu": 70}}
+FILES = {**SCALED, "files": [{"mountPath": "/etc/shop", "data": {"a": "b"}}]}
 
 
 def set_path(live: Manifest, path: str, value: Any) -> None:
@@ -33,13 +34,14 @@ EDITS = [
     pytest.param("Service shop", "spec.selector", {"app": "evil"}, id="whom the Service leads to"),
     pytest.param("NetworkPolicy shop-blue", "spec.ingress", [{}], id="an opened policy"),
     pytest.param("PodDisruptionBudget shop-blue", "spec.maxUnavailable", 2, id="a loosened budget"),
+    pytest.param("HorizontalPodAutoscaler shop", "spec.maxReplicas", 900, id="an autoscaler without bounds"),
     pytest.param("ServiceAccount shop", "automountServiceAccountToken", True, id="an account with a token"),
 ]
 
 
 @pytest.mark.parametrize(("child", "path", "value"), EDITS)
 def test_a_foreign_edit_is_repaired_and_named(child: str, path: str, value: Any) -> None:
-    cr, world = running()
+    cr, world = running(SCALED)
     live = world.objects[ChildKey(*child.split())]
     before = copy.deepcopy(live["spec"] if "spec" in live else live["automountServiceAccountToken"])
     set_path(live, path, value)

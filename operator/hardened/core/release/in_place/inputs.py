@@ -16,8 +16,8 @@ from hardened.core.release.in_place.pods import running_target
 from hardened.core.release.in_place.tokens import in_place_token
 
 
-def in_place_input(facts: Facts, state: ReleaseState | None, seen: Input, replicas: int) -> Input:
-    """The input of a release in which revisions replace each other. replicas: where nothing says how many are wanted."""
+def in_place_input(facts: Facts, state: ReleaseState | None, seen: Input) -> Input:
+    """The input of a release in which revisions replace each other."""
     color = _color_in_use(facts)
     here, token = InPlace(color), in_place_token(state)
     if (state.strategy if state else seen.strategy) == "RollingUpdate":
@@ -25,7 +25,7 @@ def in_place_input(facts: Facts, state: ReleaseState | None, seen: Input, replic
         is_clear = not token or facts.fencing_token(color) == token
         is_lost = stable is not None and facts.revision(stable.revision, color) is None
         here = replace(here, is_clear=is_clear, is_lost=is_lost, has_followed=_has_followed(facts, color))
-        size, traffic = facts.replicas(color, replicas), _rolling_traffic(facts, color)
+        size, traffic = facts.replicas(color), _rolling_traffic(facts, color)
         return replace(seen, in_place=here, stable=stable, replicas=size, traffic=traffic)
     target = running_target(state, seen.stable)
     if target is not None:
