@@ -77,9 +77,12 @@ class Programs:
             self._running.terminate()
 
     def pause(self, seconds: float) -> None:
-        """Waits, to look again. Raises Failed with Interrupted."""
-        time.sleep(seconds)
+        """Waits, to look again. Raises Failed with Interrupted, within a second of SIGTERM."""
+        until = time.monotonic() + seconds
         self._check()
+        while (left := until - time.monotonic()) > 0:
+            time.sleep(min(left, 1.0))  # one that a signal comes upon goes on
+            self._check()
 
     def say(self, text: str) -> None:
         """A line for the pod's log."""

@@ -178,7 +178,7 @@ def test_a_backup_counts_where_others_keep_it_from_forgetting(service: Service) 
     assert [one["id"] for one in service.snapshots()] == [report.snapshot]
 
 
-@pytest.mark.parametrize("runs", [pytest.param(3), pytest.param(30, marks=pytest.mark.full)])
+@pytest.mark.parametrize("runs", [pytest.param(3), pytest.param(10, marks=pytest.mark.full)])
 def test_services_that_share_a_repository_keep_what_each_of_them_wants(runs: int, service: Service, tmp_path: Path) -> None:
     """Two with retentions of their own, and one that keeps everything."""
     wanted = {"shop/db/nightly": 1, "shop/db/hourly": 2, "market/db/nightly": None}

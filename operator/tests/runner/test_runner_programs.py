@@ -66,12 +66,16 @@ for script in (waits, "echo > {tmp_path}/second"):
         programs.run(["sh", "-c", script], on_line=lambda line: print(line, flush=True))
     except Failed as failed:
         print(failed.reason, flush=True)
+try:
+    programs.pause(600)
+except Failed as failed:
+    print(failed.reason, flush=True)
 """
     process = subprocess.Popen([sys.executable, "-c", script], env={**ENV, "PYTHONPATH": str(SOURCES)}, stdout=subprocess.PIPE, text=True)
     assert process.stdout
     assert process.stdout.readline() == "running\n"
     process.send_signal(signal.SIGTERM)
-    assert process.communicate(timeout=60)[0] == "Interrupted\nInterrupted\n"
+    assert process.communicate(timeout=60)[0] == "Interrupted\n" * 3
     assert [(tmp_path / name).exists() for name in ("first", "second")] == [True, False]
 
 
@@ -140,3 +144,21 @@ def test_the_program_loads_nothing_of_hardened_but_its_errors() -> None:
     script = "import sys, hardened.runner.__main__; print(*[name for name in sys.modules if name.startswith('hardened')])"
     ran = subprocess.run([sys.executable, "-c", script], env={"PYTHONPATH": str(SOURCES)}, capture_output=True, text=True, check=True)
     assert {name for name in ran.stdout.split() if not name.startswith("hardened.runner")} == {"hardened", "hardened.errors"}
+
+
+def test_a_pause_ends_with_sigterm(tmp_path: Path) -> None:
+    script = f"""
+import os
+from pathlib import Path
+from hardened.runner.programs import Programs
+programs = Programs(dict(os.environ), Path({str(tmp_path)!r}))
+programs.heed_sigterm()
+print("waiting", flush=True)
+programs.pause(600)
+"""
+    env = {**ENV, "PYTHONPATH": str(SOURCES)}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", script], env=env, text=True, **pipes) as process:
+        assert process.stdout.readline() == "waiting\n"
+        process.send_signal(signal.SIGTERM)
+        assert "Interrupted" in process.communicate(timeout=60)[1]
