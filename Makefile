@@ -50,8 +50,8 @@ gen: $(READY) ## generate the files under charts/ and manifests/ that come from 
 cluster: $(READY) ## bring up a local cluster: kind with Docker, otherwise built from source. CLUSTER=demo
 	$(PY) -m e2e.cluster up --name $(CLUSTER)
 
-install: $(READY) ## install the operator on the cluster of KUBECONFIG, otherwise on CLUSTER. IMAGE=… uses that image as it is
-	$(PY) -m e2e.install --name $(CLUSTER) $(if $(IMAGE),--image $(IMAGE))
+install: $(READY) ## install the operator on the cluster of KUBECONFIG, otherwise on CLUSTER. IMAGE=… uses that image as it is; BACKUPS=1 loads theirs
+	$(PY) -m e2e.install --name $(CLUSTER) $(if $(IMAGE),--image $(IMAGE)) $(if $(BACKUPS),--backups)
 
 stack: $(READY) ## install an example stack of charts/stacks, images and operator included. STACK=bookmark-api CLUSTER=demo
 	$(PY) -m e2e.stack $(or $(STACK),$(error say which: make stack STACK=bookmark-api)) --name $(CLUSTER)

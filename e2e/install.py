@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import shutil
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,20 +24,28 @@ from .cluster.progress import say, span, step
 ROOT = Path(__file__).resolve().parent.parent
 CHART = ROOT / "charts/hardened-operator"
 DOCKERFILE = ROOT / "operator/Dockerfile"
+BACKUP_DOCKERFILE = ROOT / "operator/Dockerfile.backup"
 RELEASE = "hardened-operator"
 NAMESPACE = "hardened-system"
 REPOSITORY = "docker.io/hardened/operator"
+BACKUP_REPOSITORY = "docker.io/hardened/backup"
 CRD_NAME = f"{PLURAL}.{GROUP}"
 TIMEOUT_S = 180
 
 
 def image_name() -> str:
-    """The name of the image that this checkout makes: its tag is the version and a digest of all that goes into it."""
+    """The name of the image that this checkout makes: its tag is the version and a digest of all that goes into it and into backup pods."""
     sources = [path for path in sorted((ROOT / "operator/hardened").rglob("*")) if path.is_file() and not _is_cache(path)]
     digest = hashlib.sha256()
-    for path in [DOCKERFILE, ROOT / ".dockerignore", ROOT / "requirements-operator.lock", *sources]:
+    for path in [DOCKERFILE, BACKUP_DOCKERFILE, ROOT / ".dockerignore", ROOT / "requirements-operator.lock", *sources]:
         digest.update(f"{path.relative_to(ROOT)}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
+    digest.update(tools.RESTIC.key.encode())
     return f"{REPOSITORY}:{__version__}-{digest.hexdigest()[:12]}"
+
+
+def backup_image_name() -> str:
+    """The name of the image of backup pods, under the tag of the operator's."""
+    return f"{BACKUP_REPOSITORY}:{image_name().rpartition(':')[2]}"
 
 
 def _is_cache(path: Path) -> bool:
@@ -47,6 +57,21 @@ def ensure_image() -> str:
     name = image_name()
     if not images.store().image_id(name):
         images.build(DOCKERFILE, ROOT, name)
+    return name
+
+
+def ensure_backup_image() -> str:
+    """Builds the image of backup pods where it is not there yet: three minutes the first time on two cores. Its name."""
+    name = backup_image_name()
+    if not images.store().image_id(name):
+        with tempfile.TemporaryDirectory(prefix="backup-image-") as folder:
+            context = Path(folder)
+            shutil.copytree(
+                ROOT / "operator/hardened", context / "operator/hardened", ignore=shutil.ignore_patterns("__pycache__", "*_cache")
+            )
+            (context / "build").mkdir()
+            shutil.copy2(tools.restic(), context / "build")
+            images.build(BACKUP_DOCKERFILE, context, name)
     return name
 
 
@@ -75,9 +100,14 @@ def cluster_of(name: str, kubeconfig: Path | None) -> Provider:
     return ExistingCluster(name, kubeconfig)
 
 
-def install(cluster: Provider, image: str | None = None, helm_args: tuple[str, ...] = ()) -> None:
-    """The operator with this image, or with this checkout's, ready to work when this returns. helm_args: passed on to `helm upgrade`."""
+def install(cluster: Provider, image: str | None = None, helm_args: tuple[str, ...] = (), *, backups: bool = False) -> None:
+    """The operator with this image, or with this checkout's, ready to work when this returns.
+
+    helm_args: passed on to `helm upgrade`; backups: the nodes get the image of backup pods, too, for an operator of this checkout.
+    """
     kubeconfig = cluster.kubeconfig
+    if backups:
+        cluster.load([ensure_backup_image()])
     if image is None:
         image = ensure_image()
         cluster.load([image])
@@ -174,10 +204,11 @@ def command(
         Path | None, typer.Option(envvar=["HARDENED_KUBECONFIG", "KUBECONFIG"], help="The cluster to install onto.")
     ] = None,
     image: Annotated[str | None, typer.Option(help="An image that the cluster can pull, instead of this checkout's.")] = None,
+    backups: Annotated[bool, typer.Option("--backups", help="Build and load the image of backup pods, too.")] = False,
 ) -> None:
     """Install the operator, or bring it up to this checkout: image, namespace, chart."""
     began = time.monotonic()
-    install(cluster_of(name, kubeconfig), image, tuple(helm_args or ()))
+    install(cluster_of(name, kubeconfig), image, tuple(helm_args or ()), backups=backups)
     say(f"the operator is ready after {span(time.monotonic() - began)}: kubectl -n {NAMESPACE} get pods")
 
 
