@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tests.core.worlds import WEB, live, service
+from tests.core.worlds import WEB, live, live_sample, service
 
 from hardened.core.desired.autoscaler import autoscaler, frozen
 from hardened.core.desired.children import signed
@@ -60,6 +60,14 @@ def test_what_is_measured_is_the_applications_own_container(autoscale: dict[str,
 def test_what_the_server_fills_in_is_no_difference(behavior: Any, suspend: bool) -> None:
     manifest = signed(made({**WEB, "suspend": suspend}, behavior=behavior))
     assert difference(manifest, live(manifest)) is None
+
+
+@pytest.mark.parametrize("case", live_sample("autoscalers").values(), ids=live_sample("autoscalers"))
+def test_what_a_real_server_keeps_of_it_is_no_difference(case: dict[str, Any]) -> None:
+    wanted = autoscaler(service(WEB, autoscale=case["autoscale"], suspend=case["suspend"]))
+    assert wanted
+    assert difference(wanted["spec"], case["live"]) is None
+    assert frozen(frozen(case["live"], 2), 2) == frozen(case["live"], 2)
 
 
 def test_the_behaviour_is_passed_on_as_it_is_written() -> None:
