@@ -12,7 +12,7 @@ from hardened.runner.failures import Failed, Reason
 from hardened.runner.programs import Ended, OutOfTime, Programs
 
 #: Seconds that a server of our own may take to start.
-START = 60.0
+START = 180.0
 #: A connection may take so many seconds.
 CONNECT: Mapping[str, str | None] = {"PGCONNECT_TIMEOUT": "15"}
 #: What psql prints for null.
