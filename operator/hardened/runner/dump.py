@@ -3,6 +3,7 @@
 import os
 import re
 import time
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +18,17 @@ from hardened.runner.task import BackupTask
 _RDB = re.compile(rb"REDIS\d{4}")
 _NEWER = ("server version mismatch",)
 _FULL = "no space left on device"
+#: Seconds within which a server may begin to answer. Where a cluster enforces NetworkPolicies, it knows the address of a new pod only a
+#: moment after that has begun to run (2.5 s by kube-router), and refuses its connections until then.
+PATIENCE = 20.0
+_UNREACHED = (
+    "connection refused",
+    "could not connect",
+    "could not translate host name",
+    "no route to host",
+    "timeout expired",
+    "starting up",
+)
 
 
 def dump(task: BackupTask, programs: Programs) -> Report:
@@ -35,7 +47,7 @@ def dump(task: BackupTask, programs: Programs) -> Report:
 def dump_postgres(file: Path, programs: Programs) -> None:
     """The database that the environment names, into that file. Raises Failed."""
     patience = {"PGCONNECT_TIMEOUT": programs.env.get("PGCONNECT_TIMEOUT", "15")}
-    asked = programs.run(["psql", "-XAtq", "--no-password", "--command=SHOW server_version_num"], env=patience)
+    asked = _patiently(programs, ["psql", "-XAtq", "--no-password", "--command=SHOW server_version_num"], patience)
     if asked.code:
         raise _failure(asked, "psql")
     own = programs.run(["pg_dump", "--version"])
@@ -44,6 +56,17 @@ def dump_postgres(file: Path, programs: Programs) -> None:
     made = programs.run(["pg_dump", "--no-password", "--format=custom", "--compress=0", "--no-owner", f"--file={file}"], env=patience)
     if made.code:
         raise _failure(made, "pg_dump")
+
+
+def _patiently(programs: Programs, command: Sequence[str], env: Mapping[str, str | None]) -> Ended:
+    """How it ended; begun anew each second, for PATIENCE, as long as it could not reach the server."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        ended = programs.run(command, env=env)
+        said = f"{ended.err}\n{ended.out}".lower()
+        if not ended.code or time.monotonic() > until or not any(words in said for words in _UNREACHED):
+            return ended
+        programs.pause(1.0)
 
 
 def refuse_newer(server: int, own: str) -> None:
@@ -65,7 +88,7 @@ def refuse_newer(server: int, own: str) -> None:
 def dump_redis(file: Path, programs: Programs) -> None:
     """All databases of the server that the environment names, into that file. Raises Failed."""
     command = ["redis-cli", *where_it_is(programs), "--no-auth-warning", "--rdb", str(file)]
-    made = programs.run(command, env=password_of(programs))
+    made = _patiently(programs, command, password_of(programs))
     if made.code or not file.is_file():
         raise _failure(Ended(made.code, "", f"{made.err}\n{programs.redacted(made.out)}"), "redis-cli")
     with file.open("rb") as stream:

@@ -40,8 +40,10 @@ _POSTGRES_KEYS = (
     ("dbname", "PGDATABASE", False),
 )
 _REDIS_KEYS = (("host", "REDIS_HOST", True), ("port", "REDIS_PORT", False), ("password", "REDISCLI_AUTH", False))
-#: In an image that has nothing of ours. Not compressed: restic does that, and finds again what has not changed since the last dump.
-_PG_DUMP = f"exec pg_dump --no-password --format=custom --compress=0 --no-owner --file={DUMP_DIR}/database.pgdump"
+#: In an image that has nothing of ours: once the server answers, see PATIENCE of hardened.runner.dump. Not compressed: restic does that,
+#: and finds again what has not changed since the last dump.
+_WAIT = "for n in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do pg_isready -q && break; sleep 1; done"
+_PG_DUMP = f"{_WAIT}; exec pg_dump --no-password --format=custom --compress=0 --no-owner --file={DUMP_DIR}/database.pgdump"
 #: With sh, so that the image may have Python wherever PATH says.
 _PROGRAM = ["python3", "-m", "hardened.runner"]
 
