@@ -339,12 +339,15 @@ def test_a_service_of_short_values_is_valid_and_says_what_they_say() -> None:
 
 @pytest.mark.cluster
 def test_a_stack_says_what_its_values_say() -> None:
-    values = ["secret.create=true", "secret.postgresPassword=a", "secret.redisPassword=b", "api.env.POOL=5", "api.replicas=null"]
+    values = ["secret.create=true", "secret.postgresPassword=a", "secret.redisPassword=b", "api.env.POOL=7"]
     manifests = _rendered(STACK, *values, "api.extraSpec.release.promotion=Manual", namespace="shop")
     assert _named(manifests, "Secret", "bookmark-api")["stringData"] == {"postgres-password": "a", "redis-password": "b"}
     api = _named(manifests, "HardenedService", "bookmark-api-api")["spec"]
-    assert {"name": "POOL", "value": "5"} in api["env"]
+    assert {"name": "POOL", "value": "7"} in api["env"]
     assert "replicas" not in api
+    assert api["autoscale"] == {"minReplicas": 2, "maxReplicas": 6, "cpu": 70}
+    fixed = _named(_rendered(STACK, "api.autoscale=null", "api.replicas=3"), "HardenedService", "bookmark-api-api")["spec"]
+    assert ("autoscale" in fixed, fixed["replicas"]) == (False, 3)
     assert (api["release"]["promotion"], api["release"]["strategy"]) == ("Manual", "BlueGreen"), (
         "extraSpec is merged, and takes nothing away"
     )

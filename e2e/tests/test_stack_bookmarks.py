@@ -22,6 +22,8 @@ STACK = "bookmark-api"
 SERVERS, OTHER = 0, 1
 #: Nobody watches these releases for long. Jobs take so long that some are under way when something dies.
 QUICK = (
+    "--set=api.autoscale=null",
+    "--set=api.replicas=2",
     "--set=api.extraSpec.verify.afterCutover.window=1s",
     "--set-json=api.extraSpec.verify.afterCutover.checks=[]",
     "--set-json=api.extraSpec.verify.beforeCutover=[]",

@@ -5,6 +5,9 @@ args: [api]
 {{- if not (kindIs "invalid" .Values.api.replicas) }}
 replicas: {{ .Values.api.replicas }}
 {{- end }}
+{{- with .Values.api.autoscale }}
+autoscale: {{- toYaml . | nindent 2 }}
+{{- end }}
 ports:
   - {name: http, containerPort: 8080, port: 80}
 env: {{- include "stack.env" (dict "root" . "env" .Values.api.env) | nindent 2 }}
