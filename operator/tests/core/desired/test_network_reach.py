@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 from tests.core.reach import End, may_reach
+from tests.core.runs.backups import NIGHTLY
 from tests.core.worlds import body
 
 from hardened.api.parse import parse
+from hardened.core.desired.backup_pod import backup_labels
 from hardened.core.desired.metadata import labels
 from hardened.core.desired.network_policy import network_policy
 from hardened.core.revisions.revision import render
@@ -153,3 +155,13 @@ def test_a_policy_is_for_one_service_and_one_colour() -> None:
 def test_pods_reach_what_they_depend_on(target: End, port: int, expected: bool) -> None:
     spec = {**SPEC, "dependsOn": [{"service": "database"}, {"tcp": "redis:6379"}], "network": {"egressTo": []}}
     assert may_reach(pod(), target, port, [policy(spec)]) is expected
+
+
+def test_its_own_backups_reach_a_database_that_lets_nobody_in() -> None:
+    closed = {**SPEC, "network": {"ingressFrom": []}}
+    own = backup_labels(parse(body(SPEC)), "nightly")
+    assert may_reach(End("market", own), pod(), 8080, [policy({**closed, "backups": [NIGHTLY]})])
+    assert not may_reach(End("market", own), pod(), 8080, [policy(closed)]), "there are none"
+    others = backup_labels(parse(body(SPEC, name="other")), "nightly")
+    assert not may_reach(End("market", others), pod(), 8080, [policy({**closed, "backups": [NIGHTLY]})])
+    assert not may_reach(End("edge", own), pod(), 8080, [policy({**closed, "backups": [NIGHTLY]})])
