@@ -22,6 +22,8 @@ QUIET_RATE, LOAD_RATE = 10, 300
 REQUESTED = {"requests": {"cpu": "20m", "memory": "16Mi"}, "limits": {"memory": "64Mi"}}
 #: Seconds for the kubelets to measure, for metrics-server to ask them, for the autoscaler to look, and for a pod to start.
 SCALED_WITHIN = 90.0
+#: Seconds for which nothing may happen where it would shrink otherwise.
+FROZEN_FOR = 45.0
 AT_ONCE = {"stabilizationWindowSeconds": 0}
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("rights")]
@@ -36,6 +38,11 @@ def scaled(namespace: str, version: str, **spec: Any) -> Body:
 def has_size(holds: Callable[[int], bool]) -> Callable[[Body | None], bool]:
     """Whether a service is ready with so many pods, by what it says itself."""
     return lambda live: is_ready(live) and live is not None and holds(live["status"]["autoscale"]["replicas"])
+
+
+def is_asked_for(holds: Callable[[int], bool]) -> Callable[[Body | None], bool]:
+    """Whether so many pods are wanted, though they may not be there yet."""
+    return lambda live: live is not None and holds(live["spec"].get("replicas", 1))
 
 
 async def until_sized(run: Run, holds: Callable[[int], bool]) -> tuple[Body, float]:
@@ -75,24 +82,27 @@ def test_it_grows_in_a_release_and_stays_as_it_is_while_it_is_suspended(local: L
             await serve(run, scaled(run.namespace, "v1"))
             async with sending(local, run.kube, run.namespace, rate=QUIET_RATE) as quiet:
                 async with load(local, run.kube, run.namespace, rate=LOAD_RATE) as under_way:
-                    slow = {"env": [{"name": "LINGER", "value": "0"}, {"name": "START_DELAY", "value": "20"}]}
+                    slow = {"env": [{"name": "LINGER", "value": "0"}, {"name": "START_DELAY", "value": "15"}]}
                     await run.kube.apply(scaled(run.namespace, "v2", **slow))
                     await until_step(run, "Preview", "ScaleUp")
-                    live, grew_in = await until_sized(run, lambda size: size > 1)
-                    await until_step(run, "Keep", "")
+                    grown = is_asked_for(lambda size: size > 1)
+                    _, grew_in = await run.kube.until("HardenedService", "web", run.namespace, grown, within=SCALED_WITHIN)
+                    await until_step(run, "Keep", "", within=SCALED_WITHIN)
+                    await run.kube.until("HardenedService", "web", run.namespace, grown, within=SCALED_WITHIN)
                     await run.kube.patch("HardenedService", "web", run.namespace, {"spec": {"suspend": True}})
                     await run.kube.until("HardenedService", "web", run.namespace, _is_frozen, within=20)
                     frozen = await run.kube.get("HardenedService", "web", run.namespace)
                 assert frozen
                 # Long enough for it to shrink, if it could.
                 with pytest.raises(AssertionError):
-                    await run.kube.until("HardenedService", "web", run.namespace, _has_another_size(frozen), within=SCALED_WITHIN)
+                    await run.kube.until("HardenedService", "web", run.namespace, _has_another_size(frozen), within=FROZEN_FOR)
                 await run.kube.patch("HardenedService", "web", run.namespace, {"spec": {"suspend": False}})
                 _, shrank_in = await until_sized(run, lambda size: size == 1)
             counts = failures(quiet, *under_way)
             figures("scaled by load in a release", seconds_to_grow=grew_in, seconds_to_shrink=shrank_in, **counts)
             assert counts["failed"] == 0
-            assert serving_color(live) == "green"
+            assert serving_color(frozen) == "green"
+            assert frozen["spec"]["replicas"] > 1
 
     asyncio.run(all_of_it())
 
