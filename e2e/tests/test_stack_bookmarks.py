@@ -52,10 +52,10 @@ class Stack:
     def __init__(self, run: Run) -> None:
         self.kube, self.namespace = run.kube, run.namespace
 
-    async def ask(self, method: str, path: str, body: Any = None) -> Body:
-        """A request to the API. Raises KubeError for any code from 300 on; of reading, only after half a minute in vain."""
+    async def ask(self, method: str, path: str, body: Any = None, *, patience: float = 60) -> Body:
+        """A request to the API, again for so many seconds while it fails. Raises KubeError for any code from 300 on."""
         path, _, query = path.partition("?")
-        until = time.monotonic() + (30 if method == "GET" else 0)
+        until = time.monotonic() + patience
         given = dict(each.split("=") for each in query.split("&") if each)
         while True:
             try:
@@ -66,9 +66,10 @@ class Stack:
                 if time.monotonic() > until:
                     raise
                 await self.until("api", "Available", "True", within=120)
+                await asyncio.sleep(0.2)  # it may be so for some seconds more after its database has gone
 
     async def make(self, count: int) -> None:
-        """So many bookmarks, each of which is acknowledged."""
+        """So many bookmarks, each of which is acknowledged; or more, where one was made and nobody could be told."""
         await asyncio.gather(*(self.ask("POST", "/bookmarks", {"url": f"https://example.org/n/{n}"}) for n in range(count)))
 
     async def until_done(self, within: float) -> float:
@@ -156,7 +157,7 @@ def test_it_starts_in_its_order_and_killed_workers_and_a_killed_redis_lose_no_jo
         await stack.kill("redis")
         await stack.make(20)
         await stack.until_done(within=60)
-        assert await stack.enriched() == 100
+        assert await stack.enriched() >= 100
 
     played(loaded, tmp_path, play)
 
@@ -170,7 +171,7 @@ def test_started_with_the_database_down_it_is_ready_once_that_comes_and_was_neve
         await stack.kill("api")
         live, _ = await stack.until("api", "Available", "False", within=60)
         with pytest.raises(KubeError):
-            await stack.ask("POST", "/bookmarks", {"url": "https://example.org/"})
+            await stack.ask("POST", "/bookmarks", {"url": "https://example.org/"}, patience=0)
         await stack.kube.until(
             "HardenedService",
             f"{STACK}-api",
@@ -197,11 +198,9 @@ def test_a_killed_database_and_stopped_nodes_lose_no_job(loaded: LocalCluster, t
     async def play(stack: Stack) -> None:
         await stack.make(60)
         await stack.kill("postgres")
-        await stack.until("postgres", "Available", "False", within=30)
-        await stack.until("api", "Available", "True", within=60)
         await stack.make(20)
         await stack.until_done(within=60)
-        assert await stack.enriched() == 80
+        assert await stack.enriched() >= 80
         # First the node of half the workers; then that of both servers, whose claims are tied to it.
         for made, index in ((140, OTHER), (200, SERVERS)):
             await stack.make(60)
@@ -212,6 +211,6 @@ def test_a_killed_database_and_stopped_nodes_lose_no_job(loaded: LocalCluster, t
             finally:
                 await asyncio.to_thread(loaded.start_node, index)
             await stack.until_done(within=180)
-            assert await stack.enriched() == made
+            assert await stack.enriched() >= made
 
     played(loaded, tmp_path, play)
