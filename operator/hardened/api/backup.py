@@ -157,4 +157,11 @@ BACKUP_RULES: tuple[Rule, ...] = (
         "back it up by a command of the application",
         field=".backups",
     ),
+    Rule(
+        cel="!has(self.release) || !has(self.release.backupFirst) || "
+        "(has(self.backups) && self.backups.exists(b, b.name == self.release.backupFirst))",
+        holds=lambda m: m.release.backup_first in (None, *(backup.name for backup in m.backups or ())),
+        message="backupFirst names one of `backups`: the one that is taken before a new revision changes anything",
+        field=".release.backupFirst",
+    ),
 )

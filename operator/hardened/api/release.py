@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from hardened.api.duration import between
-from hardened.api.fields import Model, Rule, Text, atomic
+from hardened.api.fields import Model, Name, Rule, Text, atomic
 from hardened.api.strategy import Strategy
 
 Command = Annotated[list[Text], atomic(64, least=1)]
@@ -67,6 +67,11 @@ class Release(Model):
         description="How long the previous revision stays at full size after the cutover, for an immediate rollback.",
     )
     history_limit: Annotated[int, Field(ge=2, le=100)] = Field(10, description="How many revisions are kept to roll back to.")
+    backup_first: Name | None = Field(
+        None,
+        description="One of `backups`. It is taken anew before a new revision changes anything, migrations included, and the release waits "
+        "until one has succeeded. The first release, and a rollback, take none. Read live.",
+    )
     migrate: Migrate | None = None
 
     @property

@@ -72,6 +72,19 @@ class Left(Pin):
     """The revision that a manual rollback leaves. It is rejected once traffic has left it."""
 
 
+class ReleaseBackupStatus(Model):
+    """The backup that is taken before a release changes anything."""
+
+    name: Short
+    revision: Short = Field(description="The revision that is to be replaced. The snapshot has the tag `revision-REVISION`.")
+    job: Short | None = Field(None, description="The uid of its Job, which is not made again.")
+    snapshot: SnapshotId | None = Field(None, description="What it has stored.")
+    at: When | None = Field(None, description="When its dump began.")
+    failures: int | None = Field(None, description="How often it has failed in this release. Default: 0.")
+    message: Line | None = Field(None, description="Why it failed last.")
+    again_at: When | None = Field(None, description="When it is tried again.")
+
+
 class ReleaseStatus(Model):
     """The current release: its step and its times."""
 
@@ -80,8 +93,8 @@ class ReleaseStatus(Model):
     key: Short
     strategy: Strategy | None = None
     step: Literal[
-        "Preflight", "Queued", "Migrate", "Preview", "VerifyBefore", "Approval", "ScaleUp",
-        "Cutover", "VerifyAfter", "SwitchBack", "Undo", "Keep",
+        "Preflight", "Queued", "Backup", "Migrate", "Preview", "VerifyBefore", "Approval",
+        "ScaleUp", "Cutover", "VerifyAfter", "SwitchBack", "Undo", "Keep",
     ]  # fmt: skip
     replicas: int | None = Field(None, description="The number of pods to reach before the cutover.")
     available: int | None = Field(
@@ -106,6 +119,7 @@ class ReleaseStatus(Model):
     paused_at: When | None = None
     remaining: Short | None = Field(None, description="The time left until the deadline when the release was paused.")
     yielded: bool | None = Field(None, description="True while it waits for other services and holds no slot.")
+    backup: ReleaseBackupStatus | None = Field(None, description="Of `release.backupFirst`.")
     migration: Literal["Made", "Done", "Undoing", "NotUndone"] | None = None
     undo_problem: Line | None = Field(None, description="Why the migration was not undone.")
 
@@ -130,6 +144,14 @@ class ProofStatus(Model):
     removed_by: When | None = Field(None, description="While the previous pods are being removed: when the last one will be gone.")
 
 
+class RevisionBackup(Model):
+    """A snapshot of the data as it was when a revision was about to be replaced."""
+
+    name: Short = Field(description="The backup.")
+    snapshot: SnapshotId
+    at: When = Field(description="When its dump began.")
+
+
 class HistoryEntry(Model):
     """A revision that the operator keeps."""
 
@@ -137,6 +159,7 @@ class HistoryEntry(Model):
     image: Line
     created_at: When
     missing: bool | None = Field(None, description="True if somebody deleted the stored revision: rolling back to it is impossible.")
+    backup: RevisionBackup | None = Field(None, description="The last one that `release.backupFirst` took while this revision was stable.")
 
 
 class ActionEntry(Model):

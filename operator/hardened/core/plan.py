@@ -8,7 +8,6 @@ from typing import Any
 
 from hardened.api import names
 from hardened.api.parse import HardenedService, parse
-from hardened.core.actions.backups import wanted_runs
 from hardened.core.actions.log import entries_of
 from hardened.core.actions.replies import ActionReply, answers
 from hardened.core.checks.reports import unheard
@@ -29,6 +28,7 @@ from hardened.core.observe.last_usable import last_usable
 from hardened.core.observe.observed import Observed, Ownership, owner_of
 from hardened.core.observe.rollout import Rollout, rollout_of
 from hardened.core.release.decide import decide
+from hardened.core.release.first_backup import taken
 from hardened.core.release.suspension import is_suspended
 from hardened.core.requeue import MADE_AGAIN, requeue_after
 from hardened.core.revisions import history
@@ -139,8 +139,7 @@ class _Planner:
         self.decision = decide(self.facts, policy.kit, now)
         self.unheard = unheard(self.facts, self.decision.check_pods)
         lost = frozenset(key for key, at in self.unheard.items() if at <= now)
-        has_pods, hand_runs = self.decision.replicas > 0, wanted_runs(self.decision.actions)
-        self.backups = backups_of(self.facts, policy.kit.backup, hand_runs, has_pods=has_pods, now=now)
+        self.backups = backups_of(self.facts, policy.kit.backup, self.decision.runs, has_pods=self.decision.replicas > 0, now=now)
         self.writes = Writes(self.facts, self.state, self.decision, lost, self.backups)
         self.blockers = Blockers(self.facts, self.decision, now)
         self.answers, self.answer_at = answers(observed.actions, entries_of(before), action_owner(svc), now)
@@ -311,7 +310,8 @@ class _Planner:
         return replace(invalid, message=f"{invalid.message}; and {trouble.message}") if trouble else invalid
 
     def _status(self, finding: Diagnosis | None) -> Manifest:
-        entries = history.entries(self.facts.kept, self.before.get("history") or (), self.svc.spec.release.history_limit)
+        before, limit = self.before.get("history") or (), self.svc.spec.release.history_limit
+        entries = history.entries(self.facts.kept, before, limit, taken(self.decision.state))
         found = self._with_what_is_invalid(finding)
         drift = self.blockers.drift(entries)
         situation = situation_of(self.facts, self.decision, found, drift, entries, self.backups, self.scaling)

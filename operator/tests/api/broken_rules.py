@@ -79,6 +79,8 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "a backup of a volume without a claim": (_backup([_volume(emptyDir={})], source={"volume": {"name": "a"}}), "spec.backups"),
     "a backup of a volume that one pod can mount": (
         _backup([_volume(claim={"size": "1Gi", "accessModes": ["ReadWriteOncePod"]})], source={"volume": {"name": "a"}}), "spec.backups"),
+    "a backup first of a service that has none": (spec(release={"backupFirst": "a"}), "spec.release.backupFirst"),
+    "a backup first that there is not": ({**_backup(), "release": {"backupFirst": "b"}}, "spec.release.backupFirst"),
     "no tag": ({"image": "shop"}, "spec.image"),
     "no tag behind a registry's port": ({"image": "host:5000/shop"}, "spec.image"),
     "the tag latest": ({"image": "registry.example/shop:latest"}, "spec.image"),

@@ -162,7 +162,7 @@ def _is_of_job(body: Body) -> bool:
 
 
 def _jobs(store: Store) -> int:
-    """Each Job gets its pod, whose containers have ended well a moment later; then the Job is complete."""
+    """Each Job gets its pod, whose containers have ended a moment later; then the Job has. Well, but where its backup's name is dead."""
     changed = 0
     for job in store.bodies(JOB, None):
         meta, name = job["metadata"], f"{job['metadata']['name']}-x"
@@ -177,9 +177,14 @@ def _jobs(store: Store) -> int:
             store.create(POD, {"apiVersion": "v1", "kind": "Pod", "metadata": pod_meta, "spec": fields.copy(template["spec"])}, CONTROLLER)
             write(store, JOB, fields.copy(job) | {"status": {"startTime": store.now(), "active": 1}})
         elif not _has_ended(pod.body):
-            write(store, POD, fields.copy(pod.body) | {"status": _stored(store.now())})
+            is_dead = meta["labels"].get("hardened.dev/backup") in store.dead
+            write(store, POD, fields.copy(pod.body) | {"status": _not_stored(store.now()) if is_dead else _stored(store.now())})
         else:
-            done = {"type": "Complete", "status": "True", "lastTransitionTime": store.now()}
+            done = {
+                "type": "Complete" if pod.body["status"]["phase"] == "Succeeded" else "Failed",
+                "status": "True",
+                "lastTransitionTime": store.now(),
+            }
             write(store, JOB, fields.copy(job) | {"status": {"startTime": job["status"]["startTime"], "conditions": [done]}})
     return changed
 
@@ -194,6 +199,14 @@ def _stored(now: str) -> Body:
         "initContainerStatuses": [{"name": "dump", "state": {"terminated": times}}],
         "containerStatuses": [ended],
     }
+
+
+def _not_stored(now: str) -> Body:
+    """The status of a pod that has failed to make a backup."""
+    report = {"kind": "backup", "result": "Failed", "reason": "RepositoryUnreachable", "message": "connection refused"}
+    found = _stored(now)
+    found["containerStatuses"][0]["state"]["terminated"] |= {"exitCode": 1, "message": json.dumps(report)}
+    return found | {"phase": "Failed"}
 
 
 def _has_ended(pod: Body) -> bool:

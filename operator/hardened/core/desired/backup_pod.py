@@ -30,6 +30,8 @@ _CACHE_SIZE, _TMP_SIZE = "2Gi", "64Mi"
 _USER: Final = 10001
 _HOST_KEY = "kubernetes.io/hostname"
 _LEAST: Final = {"postgres": "1Ki"}
+#: As many as the runner takes; the history is shorter.
+_MOST_TAGS: Final = 200
 
 #: Keys of the Secret of a source, and the variables that they become. The last ones may be missing.
 _POSTGRES_KEYS = (
@@ -60,6 +62,14 @@ class BackupRun:
     """Pods of the application are to be there: a claim that one node has can be mounted on that node alone."""
     may_init: bool
     """No good snapshot is on record, so that a repository that is not there may be made."""
+    keep_tags: tuple[str, ...] = ()
+    """Snapshots with one of these are kept, whatever the retention says."""
+    extra_tags: tuple[str, ...] = ()
+    """Of its snapshot, beside those that all of this backup have."""
+
+    def tagged(self, tags: tuple[str, ...]) -> "BackupRun":
+        """The same, whose snapshot has these tags, too, and is kept for them."""
+        return replace(self, extra_tags=tags, keep_tags=tuple(dict.fromkeys([*self.keep_tags, *tags])))
 
     @property
     def can_run(self) -> bool:
@@ -209,8 +219,8 @@ def _told(svc: HardenedService, run: BackupRun) -> Manifest:
         "tag": f"{svc.namespace}/{svc.name}/{backup.name}",
         "min_bytes": int(amount(least)) if source != "volume" else 0,
         "retention": kept,
-        "keep_tags": [],
-        "extra_tags": [],
+        "keep_tags": list(run.keep_tags[-_MOST_TAGS:]),
+        "extra_tags": list(run.extra_tags),
         "init": run.may_init,
     }
     # Kubernetes reads a dollar sign in a value as the begin of a reference; as JSON it can be written without one.

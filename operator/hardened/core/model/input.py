@@ -7,7 +7,7 @@ objects ─── observe.Facts ─── Input ── advance(state, input) ─
                                 ├ stacks, traffic      what runs, and where clients are led
                                 ├ before, after        what its checks say
                                 ├ needs                what it waits for, and what it lacks
-                                ├ migration            how its migration does
+                                ├ backup, migration    how its backup and its migration do
                                 └ rollback, abort      what somebody asked for
 """
 
@@ -67,6 +67,28 @@ class Needs:
     """Why its pods are not available."""
     asks_for_pods: bool = False
     """Something follows from it now if its pods wait for room, and nobody has listed them."""
+
+
+@dataclass(frozen=True)
+class BackupProgress:
+    """How the backup does that a release waits for before it changes anything."""
+
+    name: str = ""
+    """The one that the spec asks for; "" for none."""
+    within: timedelta = timedelta()
+    """How long its Job may take, with the time that its pod has to start."""
+    hindrance: Diagnosis | None = None
+    """Why no Job is to be made for it now."""
+    refusal: Diagnosis | None = None
+    """Why its Job could not be made in this pass."""
+    job: str = ""
+    """The uid of the Job of this attempt; "" where there is none."""
+    snapshot: str = ""
+    """What it has stored; "" before it has succeeded."""
+    taken_at: datetime | None = None
+    """When the dump of that began."""
+    failure: str = ""
+    """Why it failed; "" where it has not."""
 
 
 @dataclass(frozen=True)
@@ -156,6 +178,7 @@ class Input:
     abort: str | None = None
     """Asked for by hand, and not done yet: who aborts the state's revision, and why."""
     needs: Needs = field(default_factory=Needs)
+    backup: BackupProgress = field(default_factory=BackupProgress)
     migration: MigrationRun = field(default_factory=MigrationRun)
     is_proven: bool = False
     """What the spec asks for was promoted before, was not rejected since, and no migration came between."""

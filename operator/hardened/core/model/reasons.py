@@ -50,6 +50,7 @@ class Reason(StrEnum):
     WAITING_FOR_DEPENDENCIES = "WaitingForDependencies"
     MIGRATION_FAILED = "MigrationFailed"
     MIGRATION_NOT_UNDONE = "MigrationNotUndone"
+    BACKUP_FAILED = "BackupFailed"
     SNAPSHOTS_FRESH = "SnapshotsFresh"
     NO_SNAPSHOT = "NoSnapshot"
     SNAPSHOT_OVERDUE = "SnapshotOverdue"
@@ -102,6 +103,7 @@ MEANING: dict[Reason, str] = {
     Reason.WAITING_FOR_DEPENDENCIES: "Something that the revision depends on is not available; the release waits, however long that takes.",
     Reason.MIGRATION_FAILED: "The migration of the new revision failed; none of its pods was started.",
     Reason.MIGRATION_NOT_UNDONE: "The migration of a release that ended early was not undone; the undo is not retried.",
+    Reason.BACKUP_FAILED: "The backup that is taken before a release failed, or cannot be made. It is tried again; what served serves.",
     Reason.SNAPSHOTS_FRESH: "Each backup has a good snapshot that is not older than its maxAge; the message says if a later run failed.",
     Reason.NO_SNAPSHOT: "A backup has no good snapshot yet; the message names it, why the last run failed, and the next command.",
     Reason.SNAPSHOT_OVERDUE: "The newest good snapshot of a backup is older than its maxAge; the message names it, and why.",

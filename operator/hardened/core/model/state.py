@@ -50,6 +50,28 @@ class Migration(StrEnum):
 
 
 @dataclass(frozen=True)
+class ReleaseBackup:
+    """The backup of a release, which is made before it changes anything."""
+
+    name: str
+    """One of the spec's."""
+    revision: str
+    """The one that is to be replaced."""
+    job: str = ""
+    """The uid of the Job that was made for it, and is not made again; "" before, and between two attempts."""
+    failures: int = 0
+    """How many attempts have failed."""
+    message: str = ""
+    """Why the last one did."""
+    again_at: datetime | None = None
+    """When the next one is made."""
+    snapshot: str = ""
+    """What was stored; "" before."""
+    taken_at: datetime | None = None
+    """When the dump of that began."""
+
+
+@dataclass(frozen=True)
 class ReleaseState:
     """status.release. Times are moments in UTC."""
 
@@ -94,6 +116,8 @@ class ReleaseState:
     has_released_slot: bool = False
     """It holds no slot any more: it waits for other services, which may be waiting for one, or has not got any further for long. Up to the
     cutover it goes on once it has one again."""
+    backup: ReleaseBackup | None = None
+    """How its backup does, None before it comes to that."""
     migration: Migration | None = None
     """How far its migration has come, None before it begins."""
     undo_problem: str = ""

@@ -15,7 +15,7 @@ from hardened.api.strategy import Strategy
 from hardened.core.model.manifest import Manifest, without_none
 from hardened.core.model.proof import Counts, Proof
 from hardened.core.model.reasons import Reason
-from hardened.core.model.state import CheckOutcome, Migration, Rejection, ReleaseState
+from hardened.core.model.state import CheckOutcome, Migration, Rejection, ReleaseBackup, ReleaseState
 from hardened.core.model.target import COLORS, Target
 
 _TIMES = {
@@ -51,6 +51,7 @@ def written(state: ReleaseState) -> Manifest:
         approved=True if state.is_approved else None,
         remaining=duration_text(state.remaining) if state.remaining is not None else None,
         yielded=True if state.has_released_slot else None,
+        backup=_backup_written(state.backup) if state.backup else None,
         migration=str(state.migration) if state.migration else None,
         undoProblem=state.undo_problem[:_LINE_LIMIT] or None,
         **times,
@@ -87,6 +88,7 @@ def state_of(status: Mapping[str, Any]) -> ReleaseState | None:
             is_approved=found.get("approved") is True,
             remaining=duration(remaining) if remaining is not None else None,
             has_released_slot=found.get("yielded") is True,
+            backup=_backup(found.get("backup")),
             migration=Migration(migration) if migration is not None else None,
             undo_problem=str(found.get("undoProblem", "")),
             strategy=strategy,
@@ -162,6 +164,30 @@ def rejection_of(found: Any) -> Rejection | None:
         case {"revision": str(revision), "rejectedKey": str(key), "reason": str(reason), "message": str(message), **rest}:
             is_known = reason in {str(each) for each in Reason}
             return Rejection(revision, key, Reason(reason), message, rest.get("afterCutover") is True) if is_known else None
+        case _:
+            return None
+
+
+def _backup_written(backup: ReleaseBackup) -> Manifest:
+    return without_none(
+        name=backup.name,
+        revision=backup.revision,
+        job=backup.job or None,
+        failures=backup.failures or None,
+        message=backup.message[:_LINE_LIMIT] or None,
+        againAt=_stamp(backup.again_at),
+        snapshot=backup.snapshot or None,
+        at=_stamp(backup.taken_at),
+    )
+
+
+def _backup(found: Any) -> ReleaseBackup | None:
+    match found:
+        case {"name": str(name), "revision": str(revision), **rest}:
+            failures, job, snapshot = rest.get("failures"), str(rest.get("job", "")), str(rest.get("snapshot", ""))
+            times = {"again_at": _moment(rest.get("againAt")), "taken_at": _moment(rest.get("at"))}
+            count = failures if type(failures) is int else 0
+            return ReleaseBackup(name, revision, job, count, str(rest.get("message", "")), snapshot=snapshot, **times)
         case _:
             return None
 

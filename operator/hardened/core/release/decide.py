@@ -31,6 +31,7 @@ from hardened.core.observe.facts import Facts
 from hardened.core.release import machine
 from hardened.core.release.annotating import are_refused, cleared_by
 from hardened.core.release.decision import Decision
+from hardened.core.release.first_backup import backup_progress, due_runs, trouble
 from hardened.core.release.inputs import input_of, release_policy
 from hardened.core.release.migration_pods import migration_pods, migration_run
 from hardened.core.release.moves import to_undo
@@ -111,7 +112,7 @@ def _look(facts: Facts, state: ReleaseState | None, policy: ReleasePolicy, kit: 
         waits_for_services=bool(unavailable(facts)),
         asks_for_pods=state is not None and needs_pods(facts, state, now),
     )
-    seen = replace(seen, needs=needs, migration=migration_run(facts, state, now))
+    seen = replace(seen, needs=needs, backup=backup_progress(facts, state, kit.backup), migration=migration_run(facts, state, now))
     found = admitted(facts, known, seen, kit.backup)
     seen = with_requests(seen, found, known)
     seen = replace(
@@ -165,8 +166,9 @@ def _decide(facts: Facts, state: ReleaseState | None, kit: Kit, now: datetime) -
         is_back=_is_back(after, seen),
         question=ListPods() if lists_pods else measures or move.question,
         waits_for=seen.needs.waits_for if after and _waits(after) else "",
+        runs=(*backups.wanted_runs(entries), *due_runs(facts.state, after, seen.backup, now)),
         dependencies=look.dependencies,
-        room=look.lacks.room(state, after, is_held=is_held),
+        room=look.lacks.room(state, after, is_held=is_held) or trouble(after, seen.backup, now),
         config=look.lacks.short.config if is_held else None,
         look_at=_look_at(facts, look, move, after, is_held=is_held),
     )

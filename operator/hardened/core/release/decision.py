@@ -12,6 +12,7 @@ from hardened.core.model.proof import Proof
 from hardened.core.model.question import Question
 from hardened.core.model.state import Rejection, ReleaseState
 from hardened.core.model.target import Target
+from hardened.core.runs.backups import HandRun
 
 
 @dataclass(frozen=True)
@@ -50,10 +51,12 @@ class Decision:
     """What has to be read before anything can be said."""
     waits_for: str = ""
     """What is not there that the revision depends on, and waits for."""
+    runs: tuple[HandRun, ...] = ()
+    """Backups that somebody asked for, or that the release takes first, and that have no Job yet."""
     dependencies: tuple[Manifest, ...] = ()
     """How each thing is that it depends on, as status has it."""
     room: Diagnosis | None = None
-    """What room its pods wait for."""
+    """What room its pods wait for, or why its backup takes longer than it should."""
     config: Diagnosis | None = None
     """What it cannot begin without, and somebody has to make."""
     look_at: datetime | None = None

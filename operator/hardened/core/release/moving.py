@@ -94,8 +94,10 @@ def _needs_another_look(facts: Facts, state: ReleaseState | None, seen: Input, k
         return seen.strategy_at_work != seen.strategy  # what follows is seen with other eyes
     if state.step in (Step.VERIFY_AFTER, Step.SWITCH_BACK):
         return True  # what was said until now was not said of its traffic
-    # Nor of its migration; and what was not undone is told before anything else begins.
-    is_told = (state.step is Step.MIGRATE and state.migration is None) or state.migration is Migration.NOT_UNDONE
+    # Nor of its backup, or of its migration; and what was not undone is told before anything else begins.
+    is_told = (
+        state.step is Step.BACKUP or (state.step is Step.MIGRATE and state.migration is None) or state.migration is Migration.NOT_UNDONE
+    )
     return is_told or _is_unwatched(facts, state, seen, kit)
 
 

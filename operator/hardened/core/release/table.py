@@ -1,7 +1,7 @@
 """The sequences of steps: what a release goes through, by its strategy, and what follows where it fails.
 
-    BlueGreen                 Preflight  Queued  Migrate  Preview  VerifyBefore  Approval  ScaleUp  Cutover  VerifyAfter  Keep
-    RollingUpdate, Recreate   Preflight  Queued  Migrate  Cutover  VerifyAfter
+    BlueGreen                 Preflight  Queued  Backup  Migrate  Preview  VerifyBefore  Approval  ScaleUp  Cutover  VerifyAfter  Keep
+    RollingUpdate, Recreate   Preflight  Queued  Backup  Migrate  Cutover  VerifyAfter
 
     before the cutover        a failure leaves what serves as it is: Undo, where a migration is to be undone
     from the cutover on       SwitchBack, then Undo, where a migration is to be undone after the cutover, too
@@ -23,6 +23,7 @@ from hardened.core.release.in_place import guards as in_place
 from hardened.core.release.in_place import moves as in_place_moves
 from hardened.core.release.in_place import pods as in_place_pods
 from hardened.core.release.in_place import sizes as in_place_sizes
+from hardened.core.release.in_place.steps import backup as in_place_backup
 from hardened.core.release.in_place.steps import cutover as in_place_cutover
 from hardened.core.release.in_place.steps import migrate as in_place_migrate
 from hardened.core.release.in_place.steps import switch_back as in_place_switch_back
@@ -30,6 +31,7 @@ from hardened.core.release.in_place.steps import verify_after as in_place_verify
 from hardened.core.release.in_place.steps import waiting
 from hardened.core.release.steps import (
     approval,
+    backup,
     cutover,
     keep,
     migrate,
@@ -97,18 +99,18 @@ class Sequence:
 
 
 BLUE_GREEN = Sequence(
-    forward=(preflight, queued, migrate, preview, verify_before, approval, scale_up, cutover, verify_after),
+    forward=(preflight, queued, backup, migrate, preview, verify_before, approval, scale_up, cutover, verify_after),
     aside=(switch_back, undo, keep),
-    guards=(guards.migrating, guards.recalled, guards.aborted, guards.rolled_back, guards.lost_status, guards.superseded),
+    guards=(backup.noted, guards.migrating, guards.recalled, guards.aborted, guards.rolled_back, guards.lost_status, guards.superseded),
     begin=beginning.begin,
     fail=moves.failed,
     rest=sizes.stable_alone,
     rests_by_pods=lambda *_: False,
 )
 IN_PLACE = Sequence(
-    forward=(waiting.PREFLIGHT, waiting.QUEUED, in_place_migrate, in_place_cutover, in_place_verify_after),
+    forward=(waiting.PREFLIGHT, waiting.QUEUED, in_place_backup, in_place_migrate, in_place_cutover, in_place_verify_after),
     aside=(in_place_switch_back, undo),
-    guards=(guards.migrating, in_place.promoted, in_place.aborted, in_place.rolled_back, in_place.superseded),
+    guards=(backup.noted, guards.migrating, in_place.promoted, in_place.aborted, in_place.rolled_back, in_place.superseded),
     begin=in_place_moves.begin,
     fail=in_place_moves.failed,
     rest=in_place_sizes.desired,

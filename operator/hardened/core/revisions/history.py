@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 from hardened.api import names
@@ -93,28 +94,30 @@ def revision_label(live: Mapping[str, Any]) -> str:
     return str((live["metadata"].get("labels") or {}).get(names.REVISION_LABEL, ""))
 
 
-def entries(kept: History, before: Iterable[Mapping[str, Any]], limit: int) -> list[Manifest]:
+def entries(
+    kept: History, before: Iterable[Mapping[str, Any]], limit: int, taken: Mapping[str, Manifest] = MappingProxyType({})
+) -> list[Manifest]:
     """`status.history`, oldest first: what is stored, and what status says was stored but somebody deleted.
 
-    A revision that the operator removed itself is not missing: it removes one only where there is no room for it.
+    A revision that the operator removed itself is not missing: it removes one only where there is no room for it. taken: by revision, what
+    was backed up before it is replaced; what status remembers of that stays.
     """
-    present = {revision_of(r): _entry(r) for r in kept.usable}
-    lost = [
-        {**entry, "missing": True}
-        for entry in before
-        if isinstance(entry, Mapping) and entry.get("revision") not in present and kept.has_room(limit)
-    ]
-    known = sorted([*lost, *present.values()], key=lambda e: str(e.get("createdAt", "")))
-    return known[-limit:]
+    known = {entry["revision"]: entry for entry in before if isinstance(entry, Mapping) and isinstance(entry.get("revision"), str)}
+    backups = {name: entry["backup"] for name, entry in known.items() if isinstance(entry.get("backup"), Mapping)} | dict(taken)
+    present = {revision_of(r): _entry(r, backups.get(revision_of(r))) for r in kept.usable}
+    lost = [{**entry, "missing": True} for name, entry in known.items() if name not in present and kept.has_room(limit)]
+    found = sorted([*lost, *present.values()], key=lambda e: str(e.get("createdAt", "")))
+    return found[-limit:]
 
 
-def _entry(live: Manifest) -> Manifest:
+def _entry(live: Manifest, backup: Mapping[str, Any] | None) -> Manifest:
     data = live.get("data")
     fields = data.get("fields") if isinstance(data, Mapping) else None
     return {
         "revision": revision_of(live),
         "image": str(fields.get("image", ""))[:512] if isinstance(fields, Mapping) else "",
         "createdAt": live["metadata"].get("creationTimestamp", ""),
+        **({"backup": dict(backup)} if backup else {}),
     }
 
 

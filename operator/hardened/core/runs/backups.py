@@ -13,6 +13,7 @@ from hardened.core.model.manifest import ChildKey, Manifest, key_of
 from hardened.core.model.reasons import Reason
 from hardened.core.model.revision import Revision
 from hardened.core.observe.facts import Facts
+from hardened.core.revisions.revision import revision_of
 from hardened.core.runs.judgement import backed_up, remembered, turns_at
 from hardened.core.runs.model import Record
 from hardened.core.runs.record import records_of
@@ -21,12 +22,14 @@ from hardened.core.runs.results import runs_of
 
 @dataclass(frozen=True)
 class HandRun:
-    """A backup that somebody asked for, and that has no Job yet."""
+    """A backup that somebody asked for, or a release takes first, and that has no Job yet."""
 
     backup: str
     """Its name."""
     cause: str
-    """The uid of the action."""
+    """The uid of the action, or what the release is known by that takes it first."""
+    tags: tuple[str, ...] = ()
+    """Of its snapshot, beside those that all of this backup have."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,11 @@ def backups_of(facts: Facts, kit: BackupKit, wanted: Sequence[HandRun], *, has_p
     moments = [at for at in turns_at(svc, records) if at > now]
     return Backups(
         tuple(_schedule(facts, made[record.name], record) for record in records if made[record.name].can_run),
-        tuple(hand_job(svc, made[each.backup], each.cause) for each in wanted if each.backup in made and made[each.backup].can_run),
+        tuple(
+            hand_job(svc, made[each.backup].tagged(each.tags), each.cause)
+            for each in wanted
+            if each.backup in made and made[each.backup].can_run
+        ),
         surplus,
         tuple(records),
         backed_up(svc, records, _troubles(facts, svc.spec.backups), bool(kit.image), now),
@@ -77,7 +84,15 @@ def _paired(backups: Sequence[Backup], records: Sequence[Record]) -> list[tuple[
 
 def backup_run(facts: Facts, kit: BackupKit, backup: Backup, record: Record, *, has_pods: bool) -> BackupRun:
     """What the pods of a backup are made from now."""
-    return BackupRun(backup, kit, promoted(facts), has_pods, may_init=record.success is None)
+    # What was promoted may be rolled back to: the data of then lives as long.
+    kept = [revision_of(live) for live in facts.kept.usable if facts.annotations(revision_of(live)).promotion]
+    tags = tuple(map(revision_tag, kept))
+    return BackupRun(backup, kit, promoted(facts), has_pods, may_init=record.success is None, keep_tags=tags)
+
+
+def revision_tag(revision: str) -> str:
+    """The tag of snapshots of the data as it was when this revision was about to be replaced."""
+    return f"revision-{revision}"
 
 
 def promoted(facts: Facts) -> Revision | None:

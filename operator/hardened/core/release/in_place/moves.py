@@ -12,7 +12,7 @@ from hardened.core.release.in_place.pods import here
 from hardened.core.release.moves import abandoned, to_undo
 
 #: The steps in which nothing has begun yet.
-WAITING = frozenset({Step.PREFLIGHT, Step.QUEUED})
+WAITING = frozenset({Step.PREFLIGHT, Step.QUEUED, Step.BACKUP})
 
 
 def begin(state: ReleaseState | None, seen: Input) -> Begin | Stay | Transition:
