@@ -17,8 +17,8 @@ from e2e.cluster.command import run as call
 from e2e.cluster.local.cluster import LocalCluster
 from e2e.figures import figures
 from e2e.install import backup_image_name, ensure_backup_image
-from e2e.kube import Body, condition
-from e2e.rig import Run, running, serve
+from e2e.kube import Body, condition, is_ready
+from e2e.rig import Run, running, serve, web
 from e2e.workloads.build import build_part, part_name
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("rights")]
@@ -177,3 +177,67 @@ def test_what_somebody_changes_or_deletes_of_a_schedule_is_set_back(loaded: Loca
             await run.proxy.until_quiet(2, within=60)
 
     asyncio.run(all_of_it())
+
+
+def backed_up(namespace: str, version: str) -> Body:
+    """A service with a volume, which is backed up into a claim before each release."""
+    backup = {
+        "name": "nightly",
+        "schedule": NEVER,
+        "deadline": "3m",
+        "source": {"volume": {"name": "data"}},
+        "repository": {"secretName": "restic", "claim": {"name": "backups"}},
+    }
+    volume = {"name": "data", "mountPath": "/data", "claim": {"size": "1Mi"}}
+    return web(namespace, version, volumes=[volume], backups=[backup], release={"strategy": "Recreate", "backupFirst": "nightly"})
+
+
+async def make_secret(run: Run, password: str) -> None:
+    meta = {"name": "restic", "namespace": run.namespace}
+    await run.kube.create({"apiVersion": "v1", "kind": "Secret", "metadata": meta, "stringData": {"RESTIC_PASSWORD": password}})
+
+
+def waits(live: Body | None) -> bool:
+    return live is not None and condition(live, "Ready").get("reason") == "BackupFailed"
+
+
+def test_a_release_waits_until_its_backup_has_succeeded_and_the_snapshot_belongs_to_what_it_replaces(
+    local: LocalCluster, tmp_path: Path
+) -> None:
+    async def all_of_it() -> None:
+        settings = {"HARDENED_BACKUP_IMAGE": backup_image_name()}
+        local.load([ensure_backup_image()])
+        async with running(local.kubeconfig, tmp_path, settings=settings, name="first") as run:
+            password = secrets.token_hex(12)
+            await make_secret(run, password)
+            claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "64Mi"}}}
+            meta = {"name": "backups", "namespace": run.namespace}
+            await run.kube.create({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": meta, "spec": claim})
+            live = await serve(run, backed_up(run.namespace, "v1"), within=120)
+            stable = live["status"]["stable"]["revision"]
+            assert await run.kube.list("Job", run.namespace) == [], "the first release replaces nothing"
+
+            await run.kube.apply(backed_up(run.namespace, "v2"))
+            live, seconds = await run.kube.until("HardenedService", "web", run.namespace, lambda found: is_served(found, "v2"), within=240)
+            assert live
+            (entry,) = (each for each in live["status"]["history"] if each["revision"] == stable)
+            (stored,) = await snapshots(run, local.kubeconfig, password)
+            assert entry["backup"]["snapshot"] == stored["id"]
+            assert sorted(stored["tags"]) == [f"{run.namespace}/web/nightly", f"revision-{stable}"]
+            assert len(await run.kube.list("Job", run.namespace)) == 1
+
+            await run.kube.patch("Secret", "restic", run.namespace, {"stringData": {"RESTIC_PASSWORD": "another"}})
+            await run.kube.apply(backed_up(run.namespace, "v3"))
+            live, _ = await run.kube.until("HardenedService", "web", run.namespace, waits, within=120)
+            assert live
+            assert "WrongPassword" in condition(live, "Ready")["message"]
+            assert live["status"]["serving"]["image"].endswith(":v2")
+            await run.kube.patch("Secret", "restic", run.namespace, {"stringData": {"RESTIC_PASSWORD": password}})
+            await run.kube.until("HardenedService", "web", run.namespace, lambda found: is_served(found, "v3"), within=240)
+            figures("release with backupFirst", seconds=round(seconds, 1))
+
+    asyncio.run(all_of_it())
+
+
+def is_served(live: Body | None, version: str) -> bool:
+    return live is not None and is_ready(live) and live["status"]["serving"]["image"].endswith(f":{version}")
