@@ -192,6 +192,24 @@ def backed_up(namespace: str, version: str) -> Body:
     return web(namespace, version, volumes=[volume], backups=[backup], release={"strategy": "Recreate", "backupFirst": "nightly"})
 
 
+async def write_data(run: Run) -> None:
+    """Somebody puts a file into the volume of the service."""
+    container = {
+        "name": "write",
+        "image": backup_image_name(),
+        "command": ["sh", "-c", "echo kept > /data/file"],
+        "volumeMounts": [{"name": "data", "mountPath": "/data"}],
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+    }
+    security = {"runAsNonRoot": True, "runAsUser": 10001, "fsGroup": 10001, "seccompProfile": {"type": "RuntimeDefault"}}
+    volumes = [{"name": "data", "persistentVolumeClaim": {"claimName": "web-data"}}]
+    spec = {"restartPolicy": "Never", "securityContext": security, "containers": [container], "volumes": volumes}
+    await run.kube.create({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "write", "namespace": run.namespace}, "spec": spec})
+    await run.kube.until(
+        "Pod", "write", run.namespace, lambda pod: pod is not None and pod["status"].get("phase") == "Succeeded", within=60
+    )
+
+
 async def make_secret(run: Run, password: str) -> None:
     meta = {"name": "restic", "namespace": run.namespace}
     await run.kube.create({"apiVersion": "v1", "kind": "Secret", "metadata": meta, "stringData": {"RESTIC_PASSWORD": password}})
@@ -216,11 +234,14 @@ def test_a_release_waits_until_its_backup_has_succeeded_and_the_snapshot_belongs
             live = await serve(run, backed_up(run.namespace, "v1"), within=120)
             stable = live["status"]["stable"]["revision"]
             assert await run.kube.list("Job", run.namespace) == [], "the first release replaces nothing"
+            await write_data(run)
 
             await run.kube.apply(backed_up(run.namespace, "v2"))
-            live, seconds = await run.kube.until("HardenedService", "web", run.namespace, lambda found: is_served(found, "v2"), within=240)
-            assert live
-            (entry,) = (each for each in live["status"]["history"] if each["revision"] == stable)
+            replaced, seconds = await run.kube.until(
+                "HardenedService", "web", run.namespace, lambda found: is_served(found, "v2"), within=240
+            )
+            assert replaced
+            (entry,) = (each for each in replaced["status"]["history"] if each["revision"] == stable)
             (stored,) = await snapshots(run, local.kubeconfig, password)
             assert entry["backup"]["snapshot"] == stored["id"]
             assert sorted(stored["tags"]) == [f"{run.namespace}/web/nightly", f"revision-{stable}"]
@@ -228,10 +249,10 @@ def test_a_release_waits_until_its_backup_has_succeeded_and_the_snapshot_belongs
 
             await run.kube.patch("Secret", "restic", run.namespace, {"stringData": {"RESTIC_PASSWORD": "another"}})
             await run.kube.apply(backed_up(run.namespace, "v3"))
-            live, _ = await run.kube.until("HardenedService", "web", run.namespace, waits, within=120)
-            assert live
-            assert "WrongPassword" in condition(live, "Ready")["message"]
-            assert live["status"]["serving"]["image"].endswith(":v2")
+            held, _ = await run.kube.until("HardenedService", "web", run.namespace, waits, within=120)
+            assert held
+            assert "WrongPassword" in condition(held, "Ready")["message"]
+            assert held["status"]["serving"]["image"].endswith(":v2")
             await run.kube.patch("Secret", "restic", run.namespace, {"stringData": {"RESTIC_PASSWORD": password}})
             await run.kube.until("HardenedService", "web", run.namespace, lambda found: is_served(found, "v3"), within=240)
             figures("release with backupFirst", seconds=round(seconds, 1))

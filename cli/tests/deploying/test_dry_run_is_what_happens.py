@@ -12,6 +12,7 @@ from memory_cluster import MemoryCluster
 from tests.memory.api_server import Call, MemoryApiServer
 from tests.shell import virtual_time
 from tests.shell.operator_world import FLOW, RELEASED, RELEASES, Operator, OperatorWorld, asks, create_released, release, service, today
+from tests.shell.test_backup_flows import BACKED_UP
 from tests.shell.test_preflight_flows import configure, create_configured, limit
 
 from hardenctl.deploying.observation import OnCluster
@@ -224,6 +225,7 @@ CHECKS = [{"name": "smoke", "http": {"path": "/", "port": "http"}}, {"name": "co
 CHECKED = {**RELEASED, "verify": {"beforeCutover": CHECKS, "afterCutover": {"window": "2s"}}}
 IN_PLACE, RECREATED = _blue_green(strategy="RollingUpdate"), _blue_green(strategy="Recreate")
 MIGRATED = _blue_green(migrate={"command": ["true"], "deadline": "10s", "undo": {"command": ["true"]}})
+BACKED_UP_FIRST = {**_blue_green(backupFirst="nightly"), **BACKED_UP}
 FLOWS: dict[str, tuple[Callable[[OperatorWorld], Any], ...]] = {
     "releases": RELEASES,
     "another spec at each time": FLOW,
@@ -233,6 +235,7 @@ FLOWS: dict[str, tuple[Callable[[OperatorWorld], Any], ...]] = {
     "in place": (creates(service(**IN_PLACE)), *(_version(image, IN_PLACE) for image in ("web:2", "dead:1", "web:3"))),
     "made anew": (creates(service(**RECREATED)), *(_version(image, RECREATED) for image in ("web:2", "dead:1", "web:3"))),
     "checks": (creates(service(**CHECKED)), *(_version(image, CHECKED) for image in ("web:2", "web:3"))),
+    "a backup first": (create_released, _version("web:2", BACKED_UP_FIRST)),
     "a migration": (create_released, _version("web:2", MIGRATED), _version("web:3", RELEASED)),
     "suspended": (create_released, release("web:2", suspend=True), release("web:2", suspend=False)),
     "a dependency that goes": (_with_db, _db_goes, release("web:2", dependsOn=[{"service": "db"}])),

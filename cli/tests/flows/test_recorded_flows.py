@@ -13,6 +13,7 @@ from memory_cluster import MemoryCluster
 from tests.shell import virtual_time
 from tests.shell.operator_world import RELEASED, OperatorWorld, asks, create_released, release, service, today
 from tests.shell.test_action_flows import MANUAL, names_wanted
+from tests.shell.test_backup_flows import BACKED_UP
 from tests.shell.test_rollback_flows import LONG, create_long
 from typer.testing import CliRunner
 
@@ -28,7 +29,7 @@ FOLDER = Path(__file__).parent / "recorded"
 #: What stands in a status where there was something before.
 GONE = "gone"
 #: How long a reconcile takes is the machine's affair.
-_UNSTEADY = ("hardened_reconcile_seconds",)
+_UNSTEADY = ("hardened_reconcile_seconds", "hardened_backup_age_seconds")
 
 
 class Recording:
@@ -199,6 +200,12 @@ FLOWS: dict[str, Acts] = {
         **_MADE,
         "a new version with a migration, whose check fails": release("web:2", **migrating(), **checked(before=False)),
         "the next one, without checks": release("web:3", **migrating(), verify={"beforeCutover": None, "afterCutover": _UNCHECKED}),
+    },
+    "backup-first": {
+        **_MADE,
+        "a new version before which a backup is taken": release(
+            "web:2", **BACKED_UP, release={**RELEASED["release"], "backupFirst": "nightly"}
+        ),
     },
     "pause-and-resume": {
         **_MADE,

@@ -70,7 +70,7 @@ TABLE: dict[Step, Row] = {
         before_cutover=True,
         has_pods=False,
     ),
-    Step.BACKUP: Row(doing="waits for a backup of what serves", before_cutover=True, has_pods=False, holds_slot=True),
+    Step.BACKUP: Row(doing="waits for a backup before it starts", before_cutover=True, has_pods=False, holds_slot=True),
     Step.MIGRATE: Row(doing="waits for its migration", before_cutover=True, has_pods=False, holds_slot=True, is_polled=True),
     Step.PREVIEW: Row(doing="starts", before_cutover=True, holds_slot=True, is_timed=True, is_growing=True, checks="before"),
     Step.VERIFY_BEFORE: Row(doing="is being checked", before_cutover=True, holds_slot=True, is_timed=True, is_judged=True, checks="before"),

@@ -216,5 +216,5 @@ def test_a_rollback_by_hand_waits_for_no_backup(strategy: str) -> None:
         return world.end(), world.status
 
     state, status = begun(strategy).run(play)
-    assert (status["phase"], status["serving"]["image"]) == ("RolledBack", "web:1")
+    assert (status["phase"], status["serving"]["image"]) == ("Rejected", "web:1"), "web:3 was given up before it served"
     assert state["snapshots"]["web:1"] == SNAPSHOT
