@@ -7,9 +7,10 @@ import uuid
 from e2e.kube import Body, Kube
 from e2e.rig import Run
 
-#: The verbs, and those that must say which revision they mean.
-VERBS = ("Rollback", "Promote", "Abort", "Retry", "Pause", "Resume", "Backup")
+#: The verbs, and those that must say which revision, or which backup, they mean.
+VERBS = ("Rollback", "Promote", "Abort", "Retry", "Pause", "Resume", "Backup", "VerifyBackup")
 OF_A_REVISION = ("Promote", "Abort", "Retry")
+OF_A_BACKUP = ("Backup", "VerifyBackup")
 
 _OVER = ("Succeeded", "Failed", "Refused")
 

@@ -23,7 +23,7 @@ VERBS = {
     "retry": "Release a rejected or rolled back revision again.",
     "pause": "Pause a release before its next step.",
     "resume": "Resume a paused release.",
-    "backup": "Make a backup now, or list the backups of a service.",
+    "backup": "Make or verify a backup now, or list the backups of a service.",
     "render": "Print what the operator would create from a file, without a cluster.",
     "check": "Check the cluster, your rights, the CRD, the operator and the metrics API.",
     "version": "Show the versions of hardenctl, operator, CRD and cluster.",

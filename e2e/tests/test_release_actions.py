@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.actions import OF_A_REVISION, VERBS, action, phase_of, until_over
+from e2e.actions import OF_A_BACKUP, OF_A_REVISION, VERBS, action, phase_of, until_over
 from e2e.cluster import Provider
 from e2e.cluster.local.cluster import LocalCluster
 from e2e.figures import figures
@@ -33,7 +33,7 @@ def user_of(verb: str) -> str:
 
 def asked(namespace: str, verb: str, service: str, by: str) -> Body:
     """An action that nothing is wrong with but, perhaps, who asks."""
-    revision, backup = SOME_REVISION if verb in OF_A_REVISION else "", "nightly" if verb == "Backup" else ""
+    revision, backup = SOME_REVISION if verb in OF_A_REVISION else "", "nightly" if verb in OF_A_BACKUP else ""
     return action(namespace, verb, by=by, service=service, revision=revision, backup=backup)
 
 

@@ -50,7 +50,7 @@ class ActionArguments:
     across_migration: bool = False
     """Of a rollback: also where a migration ran since."""
     backup: str = ""
-    """Of a backup: which of the service's."""
+    """Of a backup, or its verification: which of the service's."""
 
     @property
     def subject(self) -> str:
@@ -60,7 +60,7 @@ class ActionArguments:
     @property
     def verb(self) -> str:
         """Its name at the prompt."""
-        return self.action.lower()
+        return "verification" if self.action == "VerifyBackup" else self.action.lower()
 
 
 def action_arguments(action: str, name: str, revision: str, reason: str, wait: bool, timeout: str) -> ActionArguments:

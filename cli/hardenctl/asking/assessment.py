@@ -149,6 +149,14 @@ def backup(live: Live, name: str) -> Assessment:
     return ToAsk("", f"backup {name}")
 
 
+def verify_backup(live: Live, name: str) -> Assessment:
+    """name: which of the service's backups."""
+    found, known = backup(live, name), (live.get("spec") or {}).get("backups") or ()
+    if isinstance(found, ToAsk) and not any(each.get("name") == name and each.get("verify") for each in known):
+        return Nothing(f"backup {name} does not say how it is verified: add verify to it in spec.backups", "backup list {name}")
+    return found
+
+
 #: By the name of the verb.
 ASSESSMENTS: Mapping[str, Callable[[Live, str], Assessment]] = {
     "Promote": promote,
@@ -158,6 +166,7 @@ ASSESSMENTS: Mapping[str, Callable[[Live, str], Assessment]] = {
     "Resume": resume,
     "Rollback": rollback,
     "Backup": backup,
+    "VerifyBackup": verify_backup,
 }
 
 

@@ -104,8 +104,9 @@ _THEN = {
     "Pause": "resume {name}",
     "Resume": "status {name} -w",
     "Backup": "backup list {name}",
+    "VerifyBackup": "backup list {name}",
 }
-_ELSE = {"Rollback": "history {name}", "Retry": "history {name}", "Backup": "backup list {name}"}
+_ELSE = {"Rollback": "history {name}", "Retry": "history {name}", "Backup": "backup list {name}", "VerifyBackup": "backup list {name}"}
 
 
 def _command(session: Session, wanted: ActionArguments, template: str) -> str:

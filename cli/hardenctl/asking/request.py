@@ -47,7 +47,7 @@ class ActionRequest:
     across_migration: bool = False
     """Of a rollback: also where a migration ran since."""
     backup: str = ""
-    """Of a backup: which of the service's."""
+    """Of a backup, or its verification: which of the service's."""
 
     @property
     def verb(self) -> str:

@@ -36,6 +36,10 @@ class BackupReading:
     """What may be lost by the schedule."""
     is_good: bool
     """The snapshot is not older than it may be."""
+    is_verified: bool
+    """Its last verification has succeeded, and none is overdue; or the spec asks for none."""
+    verified: str
+    """How long ago that was, and how it ended."""
     state: str
     raw: Mapping[str, Any] = field(default_factory=dict)
     """For scripts."""
@@ -68,6 +72,10 @@ def _reading(spec: Mapping[str, Any], known: "Backup | None", told: Mapping[str,
     at, next_at, zone = moment(success, "at"), moment(told, "nextAt"), spec.get("timeZone") or (known and known.time_zone) or ""
     source = next((name for name in _SOURCES if name in (spec.get("source") or {})), "")
     is_good = at is not None and (known is None or now < at + known.most_age)
+    verification = told.get("lastVerification") or {}
+    verified_at, most = moment(verification, "at"), known.most_unverified if known else None
+    is_late = verified_at is not None and most is not None and now >= verified_at + most
+    is_verified = verification.get("result", "Succeeded") == "Succeeded" and not is_late
     schedule = f"{spec.get('schedule', '')} {zone}" if zone not in ("", "Etc/UTC", "UTC") else str(spec.get("schedule", ""))
     return BackupReading(
         name=str(spec.get("name")),
@@ -79,7 +87,9 @@ def _reading(spec: Mapping[str, Any], known: "Backup | None", told: Mapping[str,
         next=_ahead(next_at, now),
         recovery_point=shown(known.recovery_point.total_seconds()) if known else "",
         is_good=is_good,
-        state=_state(told, at, is_good=is_good),
+        is_verified=is_verified,
+        verified=f"{age(verified_at, now)} {verification.get('result')}" if verified_at else "none yet" if spec.get("verify") else "",
+        state=_state(told, at, is_good=is_good, is_verified=is_verified),
         raw={
             "name": str(spec.get("name")),
             "source": source,
@@ -93,12 +103,16 @@ def _reading(spec: Mapping[str, Any], known: "Backup | None", told: Mapping[str,
             "ageSeconds": int((now - at).total_seconds()) if at else None,
             "maxAgeSeconds": _seconds(known.most_age if known else None),
             "recoveryPointSeconds": _seconds(known.recovery_point if known else None),
+            "lastVerification": dict(verification) or None,
+            "verificationAgeSeconds": int((now - verified_at).total_seconds()) if verified_at else None,
+            "maxVerificationAgeSeconds": _seconds(known.most_unverified if known else None),
             "good": is_good,
+            "verified": is_verified,
         },
     )
 
 
-def _state(told: Mapping[str, Any], at: datetime | None, *, is_good: bool) -> str:
+def _state(told: Mapping[str, Any], at: datetime | None, *, is_good: bool, is_verified: bool) -> str:
     running, failure = told.get("running") or {}, told.get("lastFailure") or {}
     failed_at = moment(failure, "at")
     words = ["ok" if is_good else "overdue" if at else "no snapshot"]
@@ -108,6 +122,11 @@ def _state(told: Mapping[str, Any], at: datetime | None, *, is_good: bool) -> st
         words.append("suspended")
     if failed_at and (at is None or failed_at > at):
         words.append(f"last run failed: {failure.get('reason')}: {failure.get('message')}")
+    verification = told.get("lastVerification") or {}
+    if verification.get("result") == "Failed":
+        words.append(f"verification failed: {verification.get('reason')}: {verification.get('message')}")
+    elif not is_verified:
+        words.append("verification overdue")
     return "; ".join(words)
 
 

@@ -77,12 +77,62 @@ def test_backups_are_listed_with_their_age_and_what_may_be_lost(run: Any) -> Non
     hourly = {**NIGHTLY, "name": "hourly", "schedule": "30 * * * *", "timeZone": "Asia/Tokyo", "deadline": "10m"}
     shown = run(world(NIGHTLY, hourly, told=told), "backup", "list", "api", "-o", "wide")
     assert shown.stdout.splitlines() == [
-        "NAME      SOURCE     SCHEDULE                SNAPSHOT   AGE   SIZE     NEXT   RPO     STATE",
-        "nightly   postgres   30 3 * * *              abababab   8h    4.0KiB   15h    25h     "
+        "NAME      SOURCE     SCHEDULE                SNAPSHOT   AGE   SIZE     NEXT   RPO     VERIFIED   STATE",
+        "nightly   postgres   30 3 * * *              abababab   8h    4.0KiB   15h    25h     -          "
         "ok; last run failed: WrongPassword: wrong password or no key found",
-        "hourly    postgres   30 * * * * Asia/Tokyo   -          -     -        30m    1h10m   no snapshot; running",
+        "hourly    postgres   30 * * * * Asia/Tokyo   -          -     -        30m    1h10m   -          no snapshot; running",
     ]
     assert shown.stderr == "Next: hardenctl backup create api hourly -n shop\n"
+
+
+VERIFIED = {**NIGHTLY, "verify": {"schedule": "0 5 * * *"}}
+GOOD = {"job": "a", "at": "2026-01-02T05:00:00Z", "result": "Succeeded", "snapshot": "ab" * 32, "message": "3 tables", "seconds": 7}
+BAD = {**GOOD, "result": "Failed", "reason": "AssertionFailed", "message": "the sql gave false"}
+
+
+@pytest.mark.parametrize(
+    ("verification", "verified", "state", "next_verb"),
+    [
+        pytest.param(None, "none yet", "ok", "", id="none"),
+        pytest.param(GOOD, "7h Succeeded", "ok", "", id="a good one"),
+        pytest.param(BAD, "7h Failed", "ok; verification failed: AssertionFailed: the sql gave false", "verify", id="a bad one"),
+        pytest.param({**GOOD, "at": "2026-01-01T10:00:00Z"}, "1d Succeeded", "ok; verification overdue", "verify", id="an old one"),
+    ],
+)
+def test_the_last_verification_is_listed(run: Any, verification: dict[str, Any] | None, verified: str, state: str, next_verb: str) -> None:
+    told = [{"name": "nightly", "lastSuccess": SUCCESS, **({"lastVerification": verification} if verification else {})}]
+    shown = run(world(VERIFIED, told=told), "backup", "list", "api", "-o", "wide")
+    row = shown.stdout.splitlines()[1]
+    assert row.endswith(f"   {verified}   {state}"), row
+    assert shown.stderr == (f"Next: hardenctl backup {next_verb} api nightly -n shop\n" if next_verb else "")
+
+
+def test_a_backup_is_verified_by_its_name_and_waited_for(run: Any) -> None:
+    from hardened.api.parse import parse_action
+
+    cluster = world(VERIFIED, answers=(RUNNING, DONE))
+    shown = run(cluster, "backup", "verify", "api", "nightly", "-o", "json")
+    answer = json.loads(shown.stdout)
+    assert (shown.exit_code, answer["result"], answer["next"]) == (0, "ok", "hardenctl backup list api -n shop")
+    (asked,) = cluster.asked
+    assert asked["spec"] == {"service": "api", "action": "VerifyBackup", "backup": "nightly", "requestedBy": "bob@example"}
+    assert parse_action(asked).spec.backup == "nightly"
+    assert "verification of" in shown.stderr
+
+
+@pytest.mark.parametrize(
+    ("spec", "answers", "code", "expected"),
+    [
+        pytest.param(VERIFIED, (said("Failed", "AssertionFailed: no"),), 1, "verification has failed: AssertionFailed", id="it fails"),
+        pytest.param(VERIFIED, (said("Refused", "it is under way"),), 4, "was refused: it is under way", id="it is refused"),
+        pytest.param(VERIFIED, (RUNNING,), 124, "has not ended in time", id="it is late"),
+        pytest.param(NIGHTLY, (), 4, "backup nightly does not say how it is verified", id="it is not said how"),
+    ],
+)
+def test_what_was_not_verified_is_told_by_the_exit_code(run: Any, spec: Any, answers: tuple[Any, ...], code: int, expected: str) -> None:
+    shown = run(world(spec, answers=answers), "backup", "verify", "api", "nightly", "--timeout", "1s")
+    assert shown.exit_code == code
+    assert expected in shown.stderr
 
 
 def test_scripts_get_seconds(run: Any) -> None:

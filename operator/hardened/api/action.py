@@ -18,6 +18,8 @@ OneLine = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]*$", max_l
 
 #: Actions on a release under way: they name the revision that they mean.
 _OF_A_REVISION = ("Promote", "Abort", "Retry")
+#: Actions on a backup: they name it.
+_OF_A_BACKUP = ("Backup", "VerifyBackup")
 
 
 class HardenedServiceActionSpec(Model):
@@ -31,19 +33,19 @@ class HardenedServiceActionSpec(Model):
             field=".revision",
         ),
         Rule(
-            cel="(self.action == 'Backup') == has(self.backup)",
-            holds=lambda m: (m.action == "Backup") == (m.backup is not None),
-            message="Backup must name one of the service's backups, and no other action may",
+            cel=f"(self.action in {list(_OF_A_BACKUP)}) == has(self.backup)",
+            holds=lambda m: (m.action in _OF_A_BACKUP) == (m.backup is not None),
+            message="Backup and VerifyBackup must name one of the service's backups, and no other action may",
             field=".backup",
         ),
     )
 
     service: ServiceName = Field(description="The HardenedService, in the same namespace.")
-    action: Literal["Rollback", "Promote", "Abort", "Retry", "Pause", "Resume", "Backup"]
+    action: Literal["Rollback", "Promote", "Abort", "Retry", "Pause", "Resume", "Backup", "VerifyBackup"]
     revision: RevisionName | None = Field(
         None, description="The revision that the action is for. For a Rollback: the target (default: the one promoted before)."
     )
-    backup: BackupName | None = Field(None, description="For a Backup: which of the service's backups.")
+    backup: BackupName | None = Field(None, description="For a Backup or a VerifyBackup: which of the service's backups.")
     across_migration: bool = Field(
         False, description="For a Rollback: allow it though a migration ran since that revision was promoted. The migration's changes stay."
     )

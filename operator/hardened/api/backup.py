@@ -20,8 +20,12 @@ BackupName = Annotated[Name, StringConstraints(max_length=40)]
 Schedule = Annotated[Cron, ScheduleField()]
 TimeZone = Annotated[str, ZoneField()]
 Kept = Annotated[int, Field(ge=1, le=1000)]
+# A backslash would begin a command of psql.
+Sql = Annotated[str, StringConstraints(pattern=r"^[^\\\x00][^\x00]*$", min_length=1, max_length=4096)]
 
 _SCRATCH = "The most that the dump may have. It is put on the node's disk, and counts as ephemeral storage of the pod."
+#: What a verification may have, where nobody says more.
+_RESTORED: Final = "2Gi"
 _LEAST = "A smaller dump is a failure, and is not stored. Default: %s."
 
 
@@ -109,8 +113,51 @@ class Retention(Model):
         return {name: getattr(self, name) for name in ("last", "hourly", "daily", "weekly", "monthly", "yearly")}
 
 
+class BackupVerification(Model):
+    """The newest good snapshot is restored into scratch space, and looked at there: only what was restored is known to be restorable.
+
+    A dump of PostgreSQL is restored into a server that the pod starts, one of Redis is loaded by one; files are put into a folder. Without
+    `sql` and `command`, a database must have a table with rows, or a key, and files must have bytes.
+    """
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="!has(self.sql) || !has(self.command)",
+            holds=lambda m: m.sql is None or m.command is None,
+            message="set sql or command, not both: a command can ask the database by psql",
+        ),
+    )
+
+    schedule: Schedule = Field(description="As that of the backup, in the same time zone. Leave the backup time to end before.")
+    sql: Sql | None = Field(
+        None, description="Asked in the restored database: it must give one row with one true value. For the source postgres alone."
+    )
+    command: Command | None = Field(
+        None,
+        description="Must end with 0. It runs in the operator's image of backups, which has sh, psql and redis-cli, in the folder of the "
+        "restored files; the variables PG* and REDIS_SOCKET lead to the restored database.",
+    )
+    size: Quantity = Field(
+        _RESTORED,
+        description="The most that the restored files may have, with the database that is made of them. It is on the node's disk, and "
+        "counts as ephemeral storage of the pod.",
+    )
+    deadline: Annotated[timedelta, between("1m", "24h")] = Field(
+        timedelta(hours=1), description="A verification that has not ended after this time fails."
+    )
+
+
 class Backup(Model):
     """One backup: a CronJob that dumps a source and stores it in a restic repository."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="!has(self.verify) || !has(self.verify.sql) || has(self.source.postgres)",
+            holds=lambda m: m.verify is None or m.verify.sql is None or m.source.postgres is not None,
+            message="sql is for the source postgres: use command, or neither",
+            field=".verify.sql",
+        ),
+    )
 
     name: BackupName = Field(description="Its snapshots carry it as a tag, with the namespace and the service: NAMESPACE/SERVICE/NAME.")
     schedule: Schedule = Field(
@@ -128,6 +175,9 @@ class Backup(Model):
         None, description="BackedUp is False once the newest good snapshot is older. Default: the longest gap of the schedule and deadline."
     )
     retention: Retention | None = Field(None, description="Default: all snapshots are kept.")
+    verify: BackupVerification | None = Field(
+        None, description="Restores the newest good snapshot by a schedule of its own. BackedUp is False once that fails, or is overdue."
+    )
 
     @property
     def most_age(self) -> timedelta:
@@ -138,6 +188,11 @@ class Backup(Model):
     def recovery_point(self) -> timedelta:
         """How much may be lost by what the schedule says: the longest time from one run to the next, and what that takes at most."""
         return longest_gap(self.schedule, self.time_zone) + self.deadline
+
+    @property
+    def most_unverified(self) -> timedelta | None:
+        """How long ago the last verification may be: the longest time from one to the next, and what one takes at most; None for no end."""
+        return longest_gap(self.verify.schedule, self.time_zone) + self.verify.deadline if self.verify else None
 
 
 def _are_mountable(spec: Any) -> bool:

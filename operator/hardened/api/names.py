@@ -44,6 +44,9 @@ VERIFIER_SELECTOR = f"{CHILD_SELECTOR},{COMPONENT_LABEL}={VERIFIER}"
 #: The pods that make backups, as a component; and the label that says which backup of the service it is.
 BACKUP = "backup"
 BACKUP_LABEL = f"{GROUP}/backup"
+#: What the run of a backup's pod is for, where it is not that backup itself; and the one value that it has: the backup is verified.
+RUN_LABEL = f"{GROUP}/run"
+VERIFY = "verify"
 #: All pods that are watched, as the server selects them. The application's are listed when somebody asks.
 WATCHED_PODS = f"{CHILD_SELECTOR},{COMPONENT_LABEL} in ({VERIFIER}, {BACKUP})"
 

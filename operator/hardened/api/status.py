@@ -173,9 +173,9 @@ class ActionEntry(Model):
     revision: Short | None = None
     key: Short | None = None
     left: Short | None = Field(None, description="For a rollback: the revision that traffic leaves.")
-    backup: Short | None = Field(None, description="For a backup: its name.")
-    job: Short | None = Field(None, description="For a backup: the uid of its Job, which is not made again.")
-    snapshot: SnapshotId | None = Field(None, description="For a backup that has succeeded.")
+    backup: Short | None = Field(None, description="For a backup, or its verification: its name.")
+    job: Short | None = Field(None, description="For a backup, or its verification: the uid of its Job, which is not made again.")
+    snapshot: SnapshotId | None = Field(None, description="For a backup that has succeeded, or one that was verified.")
     by: Line | None = Field(None, description="Who requested it, and why.")
     started_at: When
     finished_at: When | None = None
@@ -217,6 +217,18 @@ class BackupRunningStatus(Model):
     message: Line | None = Field(None, description="What it waits for.")
 
 
+class VerificationStatus(Model):
+    """A verification that has ended: what came of restoring a snapshot."""
+
+    job: Short
+    at: When = Field(description="When it ended.")
+    result: Literal["Succeeded", "Failed"]
+    snapshot: SnapshotId | None = Field(None, description="Which one was restored. Omitted: none was found.")
+    reason: Short | None = Field(None, description="Why it failed.")
+    message: Line | None = None
+    seconds: int = Field(description="How long it took.")
+
+
 class BackupStatus(Model):
     """What is known of one of the spec's backups."""
 
@@ -224,6 +236,7 @@ class BackupStatus(Model):
     last_success: SnapshotStatus | None = Field(None, description="The newest good snapshot.")
     last_failure: BackupFailureStatus | None = None
     running: BackupRunningStatus | None = None
+    last_verification: VerificationStatus | None = None
     next_at: When | None = Field(None, description="When the schedule makes the next one. Omitted while it is suspended.")
     suspended: bool | None = None
     resumed_at: When | None = Field(

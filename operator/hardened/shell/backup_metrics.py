@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Gauge
 
-from hardened.core.runs.model import Record
+from hardened.core.runs.model import Record, Verification
 from hardened.core.runs.record import records_of
 from hardened.shell.workqueue import Key
 
@@ -28,6 +28,18 @@ class BackupMetrics:
         self.seconds = Gauge(
             "hardened_backup_last_success_seconds", "Seconds that the newest good backup took.", _LABELS, registry=registry
         )
+        self.verification_age = Gauge(
+            "hardened_backup_verification_age_seconds", "Time since the end of the last verification.", _LABELS, registry=registry
+        )
+        self.is_verified = Gauge(
+            "hardened_backup_last_verification_succeeded",
+            "1 if the last verification has succeeded, 0 if it failed.",
+            _LABELS,
+            registry=registry,
+        )
+        self.verification_seconds = Gauge(
+            "hardened_backup_last_verification_seconds", "Seconds that the last verification took.", _LABELS, registry=registry
+        )
         self._seen: dict[Key, dict[str, Record]] = {}
 
     def saw(self, key: Key, status: Mapping[str, Any]) -> None:
@@ -40,6 +52,7 @@ class BackupMetrics:
         for name, record in after.items():
             if record != before.get(name):
                 self._set(key, name, record)
+                self._set_verification(key, name, record.verification)
         if after:
             self._seen[key] = after
         else:
@@ -59,6 +72,18 @@ class BackupMetrics:
         if record.success or record.failure:
             self.has_succeeded.labels(*whose).set(0 if record.has_failed_last else 1)
 
+    def _set_verification(self, key: Key, name: str, found: Verification | None) -> None:
+        whose = (key.namespace, key.name, name)
+        if found is None:
+            for gauge in (self.verification_age, self.is_verified, self.verification_seconds):
+                gauge.remove(*whose)
+            return
+        at = found.at
+        self.verification_age.labels(*whose).set_function(lambda: (self._now() - at).total_seconds())
+        self.is_verified.labels(*whose).set(0 if found.has_failed else 1)
+        self.verification_seconds.labels(*whose).set(found.seconds)
+
     def _drop(self, key: Key, name: str) -> None:
         for gauge in (self.age, self.has_succeeded, self.bytes, self.seconds):
             gauge.remove(key.namespace, key.name, name)
+        self._set_verification(key, name, None)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from hardened.core.runs.judgement import SHORT_ID
-from hardened.core.runs.model import Record
+from hardened.core.runs.model import Record, Verification
 from hardened.core.runs.record import records_of
 from hardened.shell.recorder import EventType
 
@@ -23,7 +23,8 @@ class StatusEvent(NamedTuple):
 
 
 def status_events(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[StatusEvent]:
-    """An Event for each told condition whose status or reason changed, for each turn of a release, and for each end of a backup.
+    """An Event for each told condition whose status or reason changed, for each turn of a release, and for each end of a backup
+    and of its verification.
 
     A new service has one when it is Ready, and for what goes wrong until then. A repeated look at an unchanged world announces nothing.
     """
@@ -73,3 +74,13 @@ def _backups(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[St
             yield StatusEvent("Warning" if beside else "Normal", "BackupSucceeded", text)
         if found.failure and found.failure.at != (old.failure.at if old.failure else None):
             yield StatusEvent("Warning", "BackupFailed", f"backup {name}: {found.failure.reason}: {found.failure.message}")
+        if found.verification and found.verification != old.verification:
+            yield _verification(name, found.verification)
+
+
+def _verification(name: str, found: Verification) -> StatusEvent:
+    which = f"backup {name}: snapshot {found.snapshot[:SHORT_ID]}" if found.snapshot else f"backup {name}"
+    if found.has_failed:
+        return StatusEvent("Warning", "VerificationFailed", f"{which}: {found.reason}: {found.message}")
+    said = f": {found.message}" if found.message else ""
+    return StatusEvent("Normal", "VerificationSucceeded", f"{which} was restored in {found.seconds} s{said}")

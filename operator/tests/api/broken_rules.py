@@ -75,6 +75,12 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "a backup of nothing": (_backup(source={}), "spec.backups[0].source"),
     "a backup of two sources": (_backup(source={"redis": {"secretName": "a"}, "volume": {"name": "a"}}), "spec.backups[0].source"),
     "a retention of nothing": (_backup(retention={}), "spec.backups[0].retention"),
+    "sql and a command": (_backup(verify={"schedule": "0 5 * * *", "sql": "select true", "command": ["a"]}), "spec.backups[0].verify"),
+    "sql of files": (
+        _backup(source={"command": {"command": ["a"]}}, verify={"schedule": "0 5 * * *", "sql": "select true"}), "spec.backups[0].verify.sql"),
+    "sql that is a command of psql": (
+        _backup(verify={"schedule": "0 5 * * *", "sql": "\\! id"}), "spec.backups[0].verify.sql"),
+    "a verification at no time": (_backup(verify={"schedule": "@weekly"}), "spec.backups[0].verify.schedule"),
     "a backup of no volume": (_backup(source={"volume": {"name": "a"}}), "spec.backups"),
     "a backup of a volume without a claim": (_backup([_volume(emptyDir={})], source={"volume": {"name": "a"}}), "spec.backups"),
     "a backup of a volume that one pod can mount": (
@@ -274,6 +280,7 @@ BROKEN_ACTIONS: dict[str, tuple[dict[str, Any], str]] = {
         for action in ("Promote", "Abort", "Retry")
     },
     "a backup of no name": ({"service": "shop", "action": "Backup", "requestedBy": "jane"}, "spec.backup"),
+    "a verification of no backup": ({"service": "shop", "action": "VerifyBackup", "requestedBy": "jane"}, "spec.backup"),
     "a rollback of a backup": ({"service": "shop", "action": "Rollback", "backup": "nightly", "requestedBy": "jane"}, "spec.backup"),
 }
 

@@ -23,11 +23,17 @@ NIGHTLY = {
     "source": {"postgres": {"secretName": "db"}},
 }
 BACKED_UP = {"backups": [NIGHTLY]}
+VERIFIED = {"backups": [{**NIGHTLY, "verify": {"schedule": "0 0 1 8 *", "sql": "select true"}}]}
 
 
 async def create_backed_up(world: OperatorWorld) -> None:
     """A team makes a service with a backup."""
     await world.people.create(HARDENED_SERVICE, service(**{**RELEASED, **BACKED_UP}))
+
+
+async def create_verified(world: OperatorWorld) -> None:
+    """The same, with a backup that is verified."""
+    await world.people.create(HARDENED_SERVICE, service(**{**RELEASED, **VERIFIED}))
 
 
 def played(*steps: Step) -> OperatorWorld:
@@ -62,6 +68,37 @@ def test_a_backup_by_hand_is_one_job_and_its_snapshot_is_on_record() -> None:
 @pytest.mark.parametrize("turn", turns(1))
 def test_killed_at_any_write_of_it_it_ends_the_same(turn: Turn) -> None:
     end_the_same((create_backed_up, asks("Backup", backup="nightly")), turn.of)
+
+
+def test_a_verification_by_hand_is_one_job_and_what_it_found_is_on_record() -> None:
+    world = played(create_verified, asks("Backup", "a", backup="nightly"), asks("VerifyBackup", "b", backup="nightly"))
+    (action,) = (each for each in world.server.all(HARDENED_SERVICE_ACTION) if each["metadata"]["name"] == "b")
+    assert action["status"]["phase"] == "Succeeded"
+    assert action["status"]["result"] == {"backup": "nightly", "snapshot": "ab" * 32}
+    assert f"snapshot {'ab' * 4} was restored" in action["status"]["message"]
+    (job,) = (each for each in world.server.all(JOB) if each["metadata"]["labels"].get("hardened.dev/run") == "verify")
+    (found,) = status(world)["backups"]
+    assert (found["lastVerification"]["job"], found["lastVerification"]["result"]) == (job["metadata"]["name"], "Succeeded")
+    assert (world.told()["VerificationSucceeded"], world.told()["BackupSucceeded"]) == (1, 1)
+
+
+@pytest.mark.parametrize("turn", turns(1))
+def test_killed_at_any_write_of_a_verification_it_ends_the_same(turn: Turn) -> None:
+    end_the_same((create_verified, asks("Backup", "a", backup="nightly"), asks("VerifyBackup", "b", backup="nightly")), turn.of)
+
+
+def test_data_is_worked_on_by_one_at_a_time_and_only_what_says_how_is_verified() -> None:
+    async def at_once(world: OperatorWorld) -> None:
+        await asks("VerifyBackup", "a", backup="nightly")(world)
+        await asks("VerifyBackup", "b", backup="nightly")(world)
+        await asks("Backup", "c", backup="nightly")(world)
+
+    world = played(create_verified, at_once, release("web:1", **BACKED_UP), asks("VerifyBackup", "d", backup="nightly"))
+    assert phases_of(world) == {"a": "Succeeded", "b": "Refused", "c": "Refused", "d": "Refused"}
+    said = {a["metadata"]["name"]: a["status"]["message"] for a in world.server.all(HARDENED_SERVICE_ACTION)}
+    assert "verification of backup nightly is already under way" in said["b"]
+    assert "does not say how it is verified" in said["d"]
+    assert len(world.server.all(JOB)) == 1
 
 
 @pytest.mark.parametrize("turn", turns(1))

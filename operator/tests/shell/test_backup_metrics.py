@@ -40,3 +40,23 @@ def test_a_backup_is_told_as_long_as_it_is_there() -> None:
     assert told() == (None, 0, None, None)
     metrics.forget(WEB)
     assert told() == (None, None, None, None)
+
+
+def test_a_verification_is_told_as_long_as_there_is_one() -> None:
+    registry = CollectorRegistry()
+    metrics = BackupMetrics(registry, lambda: NOW)
+
+    def told() -> tuple[float | None, ...]:
+        names = ("verification_age_seconds", "last_verification_succeeded", "last_verification_seconds")
+        return tuple(registry.get_sample_value(f"hardened_backup_{name}", LABELS) for name in names)
+
+    good = {"job": "a", "at": "2026-01-02T11:00:00Z", "result": "Succeeded", "seconds": 7}
+    bad = {**good, "job": "b", "at": "2026-01-02T11:30:00Z", "result": "Failed", "reason": "AssertionFailed", "message": "no"}
+    metrics.saw(WEB, status())
+    assert told() == (None, None, None)
+    metrics.saw(WEB, status(lastVerification=good))
+    assert told() == (3600, 1, 7)
+    metrics.saw(WEB, status(lastVerification=bad))
+    assert told() == (1800, 0, 7)
+    metrics.saw(WEB, status(lastSuccess=SUCCESS))
+    assert told() == (None, None, None), "the spec asks for none any more"

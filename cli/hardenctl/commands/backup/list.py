@@ -17,8 +17,8 @@ EXAMPLES = (
 )
 MORE = (
     "AGE is that of the newest good snapshot, from the begin of its dump. RPO is what may be lost by the schedule: the longest time "
-    "from one run to the next, and what a run takes at most. STATE: ok, overdue (older than maxAge) or no snapshot, and what else is to be "
-    "known."
+    "from one run to the next, and what a run takes at most. VERIFIED: when its snapshot was restored last to see whether it "
+    "can be, and what came of that. STATE: ok, overdue (older than maxAge) or no snapshot, and what else is to be known."
 )
 #: The most characters of a cause in the table: the whole of it is in -o wide.
 _SHORT = 60
@@ -28,8 +28,8 @@ def run(session: Session, name: NameArgument) -> Exit:
     """Lists them, as the spec does."""
     live, console, now = find(session, name), session.console, moments.now()
     found = readings(live, now)
-    bad = next((each for each in found if not each.is_good), None)
-    step = f"{PROG} backup create {name} {bad.name} -n {session.namespace}{session.cluster_flags}" if bad else ""
+    mended_by = [("create", each) for each in found if not each.is_good] + [("verify", each) for each in found if not each.is_verified]
+    step = next((f"{PROG} backup {verb} {name} {bad.name} -n {session.namespace}{session.cluster_flags}" for verb, bad in mended_by), "")
     match console.output:
         case "json" | "yaml":
             meta = live["metadata"]
@@ -47,11 +47,11 @@ def run(session: Session, name: NameArgument) -> Exit:
 
 
 def _text(found: list[BackupReading], *, is_wide: bool) -> str:
-    head = ("NAME", "SOURCE", "SCHEDULE", "SNAPSHOT", "AGE", "SIZE", "NEXT", "RPO", "STATE")
+    head = ("NAME", "SOURCE", "SCHEDULE", "SNAPSHOT", "AGE", "SIZE", "NEXT", "RPO", "VERIFIED", "STATE")
     return table(head, (_cells(each, is_wide=is_wide) for each in found))
 
 
 def _cells(each: BackupReading, *, is_wide: bool) -> tuple[str, ...]:
     state = each.state if is_wide or len(each.state) <= _SHORT else f"{each.state[: _SHORT - 1]}…"
     seen = (each.snapshot[:8] or "-", each.age or "-", bytes_text(each.bytes) if each.snapshot else "-")
-    return (each.name, each.source, each.schedule, *seen, each.next or "-", each.recovery_point or "-", state)
+    return (each.name, each.source, each.schedule, *seen, each.next or "-", each.recovery_point or "-", each.verified or "-", state)

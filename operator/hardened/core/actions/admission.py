@@ -8,7 +8,7 @@ nothing. The action's own status only repeats its entry.
     Retry                    Running until no mark rejects the revision any more
     Abort                    Running until traffic has left the revision
     Rollback                 Running until traffic has followed to the target, and it is promoted
-    Backup                   Running until its Job has ended, see core.actions.backups
+    Backup, VerifyBackup     Running until their Job has ended, see core.actions.backups
 
 Data has a lane of its own: a backup neither waits for a release, nor does an action on a release wait for it.
 """
@@ -21,6 +21,7 @@ from typing import Any
 
 from hardened.api.parse import HardenedServiceAction, parse_action
 from hardened.api.steps import Step
+from hardened.core.actions import backups
 from hardened.core.actions.log import FINAL, LogEntry, bounded, has_room
 from hardened.core.model.input import Input, RollbackRequest
 from hardened.core.model.reasons import Reason
@@ -33,7 +34,7 @@ MOST_AGE = timedelta(minutes=5)
 #: In which order actions are judged that are seen together.
 _ORDER = ("Rollback", "Abort")
 #: Actions on data.
-_OF_DATA = ("Backup",)
+_OF_DATA = (backups.BACKUP, backups.VERIFY)
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,8 @@ class AdmissionContext:
     """What is decided could not be written down, under an older CRD."""
     crosses: Callable[[str], str] = lambda _: ""
     """Finds a revision whose migration ran since another was promoted, "" for none."""
-    stops_backup: Callable[[str], str] = lambda _: ""
-    """Finds why a backup of this name cannot begin, "" for nothing."""
+    stops_backup: Callable[[str, str], str] = lambda _action, _name: ""
+    """Finds why this action on the backup of this name cannot begin, "" for nothing."""
 
     @property
     def is_before_cutover(self) -> bool:
@@ -258,7 +259,7 @@ def _ruled(action: HardenedServiceAction, context: AdmissionContext, under_way: 
     if under_way == "Rollback" and action.spec.action not in ("Abort", *_OF_DATA):
         return _Refused("a rollback is under way: wait for its end, or abort it before its cutover")
     if action.spec.action in _OF_DATA:
-        return _backup(action.spec.backup or "", context)
+        return _backup(action.spec.action, action.spec.backup or "", context)
     ruled = _VERBS[action.spec.action](action.spec.revision or "", context, now)
     if isinstance(ruled, _Begun) and action.spec.action == "Rollback" and not action.spec.across_migration:
         crossed = context.crosses(ruled.revision)
@@ -343,9 +344,9 @@ def _resume(revision: str, s: AdmissionContext, now: datetime) -> _Ruled:
     return _Done(f"the release of revision {state.target.revision} continues in {s.step}", resumed(state, now))
 
 
-def _backup(name: str, s: AdmissionContext) -> _Ruled:
-    why = s.stops_backup(name)
-    return _Refused(why) if why else _Begun(f"backup {name} begins", "")
+def _backup(action: str, name: str, s: AdmissionContext) -> _Ruled:
+    why = s.stops_backup(action, name)
+    return _Refused(why) if why else _Begun(f"{'verification of ' if action == backups.VERIFY else ''}backup {name} begins", "")
 
 
 _VERBS: Mapping[str, Callable[[str, AdmissionContext, datetime], _Ruled]] = {

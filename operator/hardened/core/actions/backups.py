@@ -1,4 +1,4 @@
-"""Backups by hand: when one may begin, and what came of it.
+"""Backups and their verifications by hand: when one may begin, and what came of it.
 
 An accepted one is an entry that is Running. Its Job is named by the action's uid, and made once the entry is written down; that the Job
 was there is written down as well, and from then on it is not made again. So it is made once, wherever a process is killed: a Job that
@@ -15,24 +15,31 @@ from hardened.core.model.kit import BackupKit
 from hardened.core.observe.facts import Facts
 from hardened.core.runs.backups import HandRun, hand_job_key, promoted
 from hardened.core.runs.judgement import SHORT_ID
-from hardened.core.runs.model import Active, Failure, Run, Snapshot
+from hardened.core.runs.model import Active, Failure, Run, Snapshot, Verification
 from hardened.core.runs.results import runs_of
 from hardened.errors import TryAgain
 
-ACTION: Final = "Backup"
+BACKUP, VERIFY = "Backup", "VerifyBackup"
+#: Each action that has a Job, and what it is called.
+_CALLED: Final = {BACKUP: "backup", VERIFY: "verification of backup"}
 
 
 def is_backup(entry: LogEntry) -> bool:
-    """Whether an entry is a backup that is under way."""
-    return entry.action == ACTION and entry.phase == "Running"
+    """Whether an entry is a backup, or a verification of one, that is under way."""
+    return entry.action in _CALLED and entry.phase == "Running"
 
 
-def obstacle(facts: Facts, kit: BackupKit, entries: Iterable[LogEntry], name: str) -> str:
-    """Why this backup cannot begin now; "" where it can. One by hand at a time, and none while the same one is at work by its schedule."""
+def obstacle(facts: Facts, kit: BackupKit, entries: Iterable[LogEntry], action: str, name: str) -> str:
+    """Why this backup, or its verification, cannot begin now; "" where it can.
+
+    One by hand at a time, and none while the same one is at work by its schedule.
+    """
     backups = {each.name: each for each in facts.svc.spec.backups or ()}
     if name not in backups:
         known = f"it has {', '.join(backups)}" if backups else "it has none: add it to spec.backups"
         return f"the service has no backup {name}; {known}"
+    if action == VERIFY and backups[name].verify is None:
+        return f"backup {name} does not say how it is verified: add verify to it in spec.backups"
     if not kit.image:
         return "the operator's settings name no image for backups: set backup.image of its chart"
     revision = promoted(facts)
@@ -40,9 +47,10 @@ def obstacle(facts: Facts, kit: BackupKit, entries: Iterable[LogEntry], name: st
         return "its command runs in the image of the revision that was promoted last, and none was promoted yet"
     running = next((entry for entry in entries if is_backup(entry)), None)
     if running:
-        return f"backup {running.backup} is already under way, requested as {running.name}: wait for its end"
-    active = next((run for run in runs_of(facts) if run.backup == name and isinstance(run.outcome, Active)), None)
-    return f"backup {name} is already under way as Job {active.job}: wait for its end" if active else ""
+        return f"{_CALLED[running.action]} {running.backup} is already under way, requested as {running.name}: wait for its end"
+    same = (run for run in runs_of(facts) if run.backup == name and run.verifies == (action == VERIFY))
+    active = next((run for run in same if isinstance(run.outcome, Active)), None)
+    return f"{_CALLED[action]} {name} is already under way as Job {active.job}: wait for its end" if active else ""
 
 
 def wanted_runs(entries: Iterable[LogEntry]) -> list[HandRun]:
@@ -59,7 +67,7 @@ def settled(entries: Sequence[LogEntry], facts: Facts, now: datetime) -> tuple[L
 
 
 def _hand_run(entry: LogEntry) -> HandRun:
-    return HandRun(entry.backup, entry.uid)
+    return HandRun(entry.backup, entry.uid, verifies=entry.action == VERIFY)
 
 
 def _settled(entry: LogEntry, facts: Facts, run: Run | None, now: datetime) -> LogEntry:
@@ -74,8 +82,17 @@ def _settled(entry: LogEntry, facts: Facts, run: Run | None, now: datetime) -> L
             return replace(entry, job=run.uid, snapshot=found.id).ended("Succeeded", said, now)
         case Failure(reason=reason, message=message):
             return replace(entry, job=run.uid).ended("Failed", f"{reason}: {message}", now)
+        case Verification() as found:
+            return _verified(replace(entry, job=run.uid, snapshot=found.snapshot), found, now)
         case Active(message=message):
             return replace(entry, job=run.uid, message=f"Job {run.job} is at work{f': {message}' if message else ''}"[:1024])
+
+
+def _verified(entry: LogEntry, found: Verification, now: datetime) -> LogEntry:
+    which = f"snapshot {found.snapshot[:SHORT_ID]}"
+    if found.has_failed:
+        return entry.ended("Failed", f"{f'{which}: ' if found.snapshot else ''}{found.reason}: {found.message}", now)
+    return entry.ended("Succeeded", f"{which} was restored in {found.seconds} s{f': {found.message}' if found.message else ''}", now)
 
 
 def _without_job(entry: LogEntry, facts: Facts, now: datetime) -> LogEntry:
@@ -88,8 +105,11 @@ def _without_job(entry: LogEntry, facts: Facts, now: datetime) -> LogEntry:
         return entry.ended("Failed", f"{key} was deleted before its end was seen", now) if is_gone else entry
     if facts.svc.spec.suspend:
         return entry.ended("Failed", "the service was suspended before it began", now)
-    if entry.backup not in {each.name for each in facts.svc.spec.backups or ()}:
+    known = {each.name: each for each in facts.svc.spec.backups or ()}
+    if entry.backup not in known:
         return entry.ended("Failed", f"the service has no backup {entry.backup} any more", now)
+    if entry.action == VERIFY and known[entry.backup].verify is None:
+        return entry.ended("Failed", f"backup {entry.backup} does not say any more how it is verified", now)
     if refusal and not isinstance(refusal, TryAgain):
         return entry.ended("Failed", f"{key} cannot be created: {refusal.message}", now)
     return entry

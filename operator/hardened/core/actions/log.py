@@ -41,11 +41,11 @@ class LogEntry:
     """Who asked, and why."""
     finished_at: datetime | None = None
     backup: str = ""
-    """Of a backup: its name."""
+    """Of a backup, or its verification: its name."""
     job: str = ""
-    """Of a backup: the uid of its Job, once that was seen."""
+    """Of a backup, or its verification: the uid of its Job, once that was seen."""
     snapshot: str = ""
-    """Of a backup that has succeeded: the id of its snapshot."""
+    """Of a backup that has succeeded, or of a verification that has ended: the id of the snapshot."""
 
     def ended(self, phase: str, message: str, now: datetime) -> "LogEntry":
         """The same action, over."""

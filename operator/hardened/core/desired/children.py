@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from hardened.api import names
 from hardened.api.parse import HardenedService
 from hardened.core.desired.autoscaler import autoscaler
-from hardened.core.desired.backup_pod import BackupRun
 from hardened.core.desired.claims import claims
 from hardened.core.desired.controller_revision import controller_revision
-from hardened.core.desired.cron_job import cron_job
+from hardened.core.desired.cron_job import cron_job, verify_cron_job
 from hardened.core.desired.deployment import deployment
 from hardened.core.desired.disruption_budget import disruption_budget
 from hardened.core.desired.files import files
 from hardened.core.desired.metadata import stack_selector
 from hardened.core.desired.network_policy import network_policy
+from hardened.core.desired.restic_pod import BackupRun
 from hardened.core.desired.service import active_service_of, is_previewed, preview_service, selector
 from hardened.core.desired.service_account import service_account
 from hardened.core.model.annotations import NO_ANNOTATIONS, RevisionAnnotations
@@ -83,8 +83,9 @@ def at_rest(svc: HardenedService, revision: Revision, replicas: int, kit: Backup
     """The children of a service that has one revision and no release at work. kit: of the pods that make its backups; None for none."""
     backups = (svc.spec.backups or ()) if kit else ()
     runs = [BackupRun(each, kit or BackupKit(), revision, replicas > 0, may_init=True) for each in backups]
-    schedules = [signed(cron_job(svc, run, is_suspended=run.backup.suspend, makes_up=True)) for run in runs]
-    return [*_serving(svc, revision, replicas), *schedules]
+    kinds = (cron_job, verify_cron_job)
+    schedules = [each for run in runs for made in kinds if (each := made(svc, run, is_suspended=run.backup.suspend, makes_up=True))]
+    return [*_serving(svc, revision, replicas), *map(signed, schedules)]
 
 
 def _serving(svc: HardenedService, revision: Revision, replicas: int) -> list[Manifest]:

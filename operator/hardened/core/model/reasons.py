@@ -54,6 +54,8 @@ class Reason(StrEnum):
     SNAPSHOTS_FRESH = "SnapshotsFresh"
     NO_SNAPSHOT = "NoSnapshot"
     SNAPSHOT_OVERDUE = "SnapshotOverdue"
+    VERIFICATION_FAILED = "VerificationFailed"
+    VERIFICATION_OVERDUE = "VerificationOverdue"
     BACKUP_IMAGE_MISSING = "BackupImageMissing"
 
 
@@ -107,6 +109,8 @@ MEANING: dict[Reason, str] = {
     Reason.SNAPSHOTS_FRESH: "Each backup has a good snapshot that is not older than its maxAge; the message says if a later run failed.",
     Reason.NO_SNAPSHOT: "A backup has no good snapshot yet; the message names it, why the last run failed, and the next command.",
     Reason.SNAPSHOT_OVERDUE: "The newest good snapshot of a backup is older than its maxAge; the message names it, and why.",
+    Reason.VERIFICATION_FAILED: "The last verification of a backup failed; the message names it, what was found, and the next command.",
+    Reason.VERIFICATION_OVERDUE: "No verification of a backup has succeeded since the one that its schedule should have made last.",
     Reason.BACKUP_IMAGE_MISSING: "The operator's settings name no image for backups, so that none can be made: set backup.image.",
     Reason.SELECTOR_CHANGED: "Somebody else changed the active Service during a release; traffic was switched back.",
 }

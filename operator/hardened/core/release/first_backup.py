@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from hardened.api.steps import Step
-from hardened.core.actions.backups import obstacle
+from hardened.core.actions.backups import BACKUP, obstacle
 from hardened.core.actions.log import entries_of
 from hardened.core.model.conditions import timestamp
 from hardened.core.model.finding import Diagnosis
@@ -93,8 +93,9 @@ def _with_run(found: BackupProgress, run: Run) -> BackupProgress:
 
 
 def _hindrance(facts: Facts, name: str, kit: BackupKit) -> Diagnosis | None:
-    """Why no Job is to be made now: two of one backup are never at work at once."""
-    why = obstacle(facts, kit, [entry for entry in entries_of(facts.before) if entry.backup == name], name)
+    """Why no Job is to be made now: two of one backup are never at work at once. A verification is none."""
+    entries = [entry for entry in entries_of(facts.before) if entry.backup == name and entry.action == BACKUP]
+    why = obstacle(facts, kit, entries, BACKUP, name)
     if not why:
         return None
     return Diagnosis(Reason.ROLLING_OUT if kit.image else Reason.BACKUP_IMAGE_MISSING, why)

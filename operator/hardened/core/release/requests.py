@@ -63,8 +63,8 @@ def _context(facts: Facts, state: ReleaseState | None, seen: Input, kit: BackupK
 
     is_deaf = is_older(facts.observed.crd_schema, ACTIONS_SCHEMA)
 
-    def stops_backup(name: str) -> str:
-        return backups.obstacle(facts, kit, entries_of(facts.before), name)
+    def stops_backup(action: str, name: str) -> str:
+        return backups.obstacle(facts, kit, entries_of(facts.before), action, name)
 
     return AdmissionContext(state, seen, targets, key, _obstacle(facts), is_deaf, crosses, stops_backup)
 

@@ -5,14 +5,24 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from hardened.api.backup import Backup
-from hardened.core.desired.backup_pod import BackupRun
-from hardened.core.desired.cron_job import cron_job, cron_job_name, hand_job, hand_job_name
+from hardened.core.desired.cron_job import (
+    cron_job,
+    cron_job_name,
+    hand_job,
+    hand_job_name,
+    verify_cron_job,
+    verify_cron_job_name,
+    verify_hand_job,
+    verify_hand_job_name,
+)
+from hardened.core.desired.restic_pod import BackupRun
 from hardened.core.model.conditions import Condition
 from hardened.core.model.kit import BackupKit
 from hardened.core.model.manifest import ChildKey, Manifest, key_of
 from hardened.core.model.reasons import Reason
 from hardened.core.model.revision import Revision
 from hardened.core.observe.facts import Facts
+from hardened.core.observe.rollout import instant
 from hardened.core.revisions.revision import revision_of
 from hardened.core.runs.judgement import backed_up, remembered, turns_at
 from hardened.core.runs.model import Record
@@ -22,7 +32,7 @@ from hardened.core.runs.results import runs_of
 
 @dataclass(frozen=True)
 class HandRun:
-    """A backup that somebody asked for, or a release takes first, and that has no Job yet."""
+    """A backup that somebody asked for, or a release takes first, or a verification that was asked for, and that has no Job yet."""
 
     backup: str
     """Its name."""
@@ -30,6 +40,8 @@ class HandRun:
     """The uid of the action, or what the release is known by that takes it first."""
     tags: tuple[str, ...] = ()
     """Of its snapshot, beside those that all of this backup have."""
+    verifies: bool = False
+    """It is to be verified, and not made."""
 
 
 @dataclass(frozen=True)
@@ -56,24 +68,21 @@ def backups_of(facts: Facts, kit: BackupKit, wanted: Sequence[HandRun], *, has_p
     if "backups" in svc.lacks:
         text = "spec.backups cannot be used: schedules stay as they were until it is fixed"
         return Backups(records=tuple(before.values()), condition=Condition("BackedUp", False, Reason.INVALID_SPEC, text))
-    names_wanted = {cron_job_name(svc, each.name) for each in svc.spec.backups or ()}
+    names_wanted = {key.name for each in svc.spec.backups or () for key in _schedule_keys(facts, each)}
     schedules = frozenset(key_of(live) for live in facts.ours if live["kind"] == "CronJob")
     surplus = frozenset(key for key in schedules if key.name not in names_wanted)
     if not svc.spec.backups:
         return Backups(surplus=surplus)
     records = remembered(svc, before, runs_of(facts), now)
     made = {each.name: backup_run(facts, kit, each, record, has_pods=has_pods) for each, record in _paired(svc.spec.backups, records)}
-    moments = [at for at in turns_at(svc, records) if at > now]
+    since = _verified_since(facts, svc.spec.backups)
+    moments = [at for at in turns_at(svc, records, since) if at > now]
     return Backups(
-        tuple(_schedule(facts, made[record.name], record) for record in records if made[record.name].can_run),
-        tuple(
-            hand_job(svc, made[each.backup].tagged(each.tags), each.cause)
-            for each in wanted
-            if each.backup in made and made[each.backup].can_run
-        ),
+        tuple(each for record in records if made[record.name].can_run for each in _schedules(facts, made[record.name], record)),
+        tuple(job for each in wanted if each.backup in made and (job := _hand_job(facts, made[each.backup], each))),
         surplus,
         tuple(records),
-        backed_up(svc, records, _troubles(facts, svc.spec.backups), bool(kit.image), now),
+        backed_up(svc, records, since, _troubles(facts, svc.spec.backups), bool(kit.image), now),
         min(moments, default=None),
     )
 
@@ -103,15 +112,38 @@ def promoted(facts: Facts) -> Revision | None:
 
 def hand_job_key(facts: Facts, wanted: HandRun) -> ChildKey:
     """The Job that is made for it."""
-    return ChildKey("Job", hand_job_name(facts.svc, wanted.backup, wanted.cause))
+    name_of = verify_hand_job_name if wanted.verifies else hand_job_name
+    return ChildKey("Job", name_of(facts.svc, wanted.backup, wanted.cause))
 
 
-def _schedule(facts: Facts, run: BackupRun, record: Record) -> Manifest:
-    return cron_job(facts.svc, run, is_suspended=record.is_suspended, makes_up=record.resumed_at is None)
+def _hand_job(facts: Facts, run: BackupRun, wanted: HandRun) -> Manifest | None:
+    if not run.can_run:
+        return None
+    return verify_hand_job(facts.svc, run, wanted.cause) if wanted.verifies else hand_job(facts.svc, run.tagged(wanted.tags), wanted.cause)
+
+
+def _schedules(facts: Facts, run: BackupRun, record: Record) -> list[Manifest]:
+    made = (
+        each(facts.svc, run, is_suspended=record.is_suspended, makes_up=record.resumed_at is None) for each in (cron_job, verify_cron_job)
+    )
+    return [each for each in made if each]
+
+
+def _schedule_keys(facts: Facts, backup: Backup) -> list[ChildKey]:
+    """The CronJobs of a backup: its own, and that of its verification where it has one."""
+    own = ChildKey("CronJob", cron_job_name(facts.svc, backup.name))
+    return [own, ChildKey("CronJob", verify_cron_job_name(facts.svc, backup.name))] if backup.verify else [own]
+
+
+def _verified_since(facts: Facts, backups: Sequence[Backup]) -> dict[str, datetime]:
+    """Since when a schedule verifies each backup, by name: a first verification is not overdue before it could have been made."""
+    made = {key_of(live): instant(live["metadata"].get("creationTimestamp")) for live in facts.ours if live["kind"] == "CronJob"}
+    found = {each.name: made.get(_schedule_keys(facts, each)[-1]) for each in backups if each.verify}
+    return {name: at for name, at in found.items() if at}
 
 
 def _troubles(facts: Facts, backups: Sequence[Backup]) -> dict[str, str]:
     """Why schedules cannot be written, by backup."""
     refused = facts.observed.refused
-    found = {each.name: refused.get(ChildKey("CronJob", cron_job_name(facts.svc, each.name))) for each in backups}
+    found = {each.name: next((refused[key] for key in _schedule_keys(facts, each) if key in refused), None) for each in backups}
     return {name: f"its CronJob cannot be written: {failure.message}" for name, failure in found.items() if failure}

@@ -32,6 +32,29 @@ class Failure:
 
 
 @dataclass(frozen=True)
+class Verification:
+    """A verification that has ended: a snapshot was restored and looked at, or could not be."""
+
+    job: str
+    """The name of its Job."""
+    at: datetime
+    """When it ended."""
+    seconds: int
+    """How long it took, rounded up; 0 where nobody knows."""
+    snapshot: str = ""
+    """64 hex digits; "" for none that was found."""
+    reason: str = ""
+    """One of those of the reference; "" where it succeeded."""
+    message: str = ""
+    """What was found."""
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the snapshot is not known to be restorable."""
+        return self.reason != ""
+
+
+@dataclass(frozen=True)
 class Active:
     """A run that has not ended."""
 
@@ -54,7 +77,10 @@ class Run:
     """Of the Job."""
     is_by_hand: bool
     """It was made by this operator, and not by the backup's CronJob."""
-    outcome: Snapshot | Failure | Active
+    outcome: Snapshot | Failure | Verification | Active
+    """Never a Verification of one that makes a backup, nor a Snapshot or Failure of one that verifies it."""
+    verifies: bool = False
+    """It verifies the backup, and does not make one."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +100,8 @@ class Record:
     """When it was looked at last, the schedule was suspended."""
     resumed_at: datetime | None = None
     """When it went on; None once no run is left that was missed before and could be made up for."""
+    verification: Verification | None = None
+    """The last one; None where the spec asks for none."""
 
     @property
     def has_failed_last(self) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 from hardened.core.model.conditions import timestamp
 from hardened.core.model.manifest import Manifest, without_none
 from hardened.core.observe.rollout import instant
-from hardened.core.runs.model import Active, Failure, Record, Snapshot
+from hardened.core.runs.model import Active, Failure, Record, Snapshot, Verification
 
 #: The bounds of the schema.
 _LINE_LIMIT = 512
@@ -24,6 +24,7 @@ def written(records: Iterable[Record]) -> list[Manifest]:
             nextAt=timestamp(each.next_at) if each.next_at else None,
             suspended=True if each.is_suspended else None,
             resumedAt=timestamp(each.resumed_at) if each.resumed_at else None,
+            lastVerification=_verification_written(each.verification) if each.verification else None,
         )
         for each in records
     ]
@@ -45,6 +46,18 @@ def _failure_written(found: Failure) -> Manifest:
     return {"at": timestamp(found.at), "reason": found.reason, "message": found.message[:_LINE_LIMIT]}
 
 
+def _verification_written(found: Verification) -> Manifest:
+    return without_none(
+        job=found.job,
+        at=timestamp(found.at),
+        result="Failed" if found.has_failed else "Succeeded",
+        snapshot=found.snapshot or None,
+        reason=found.reason or None,
+        message=found.message[:_LINE_LIMIT] or None,
+        seconds=found.seconds,
+    )
+
+
 def _active_written(found: Active) -> Manifest:
     return without_none(job=found.job, since=timestamp(found.since), message=found.message[:_LINE_LIMIT] or None)
 
@@ -60,6 +73,7 @@ def _record(entry: Any) -> Record | None:
                 _moment(rest.get("nextAt")),
                 rest.get("suspended") is True,
                 _moment(rest.get("resumedAt")),
+                _verification(rest.get("lastVerification")),
             )
         case _:
             return None
@@ -77,6 +91,15 @@ def _failure(found: Any) -> Failure | None:
     match found:
         case {"at": at, "reason": str(reason), "message": str(message)} if moment := _moment(at):
             return Failure(moment, reason, message)
+        case _:
+            return None
+
+
+def _verification(found: Any) -> Verification | None:
+    match found:
+        case {"job": str(job), "at": at, "seconds": int(seconds), **rest} if moment := _moment(at):
+            snapshot, reason, message = (str(rest.get(name, "")) for name in ("snapshot", "reason", "message"))
+            return Verification(job, moment, seconds, snapshot, reason, message)
         case _:
             return None
 

@@ -2,18 +2,19 @@
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from hardened.api import names
 from hardened.api.duration import duration_text
-from hardened.core.desired.backup_pod import DUMP, RUNNER
+from hardened.core.desired.backup_pod import DUMP
+from hardened.core.desired.restic_pod import RUNNER
 from hardened.core.model.manifest import Manifest
 from hardened.core.observe import diagnosis
 from hardened.core.observe.facts import Facts
 from hardened.core.observe.rollout import instant
-from hardened.core.runs.model import Active, Failure, Run, Snapshot
+from hardened.core.runs.model import Active, Failure, Run, Snapshot, Verification
 
 #: Characters of what others say.
 _SAID_LIMIT: Final = 300
@@ -22,13 +23,14 @@ _MOST_BYTES: Final = 2**62
 RUNNER_REASONS: Final = frozenset({
     "RepositoryUnreachable", "WrongPassword", "RepositoryMissing", "RepositoryFull", "RepositoryLocked", "RepositoryFailed", "ScratchFull",
     "DumpFailed", "DumpEmpty", "DumpTooSmall", "ServerIsNewer", "UnreadableFiles", "Interrupted", "BadTask",
+    "SnapshotUnknown", "SnapshotPending", "SnapshotDamaged", "AssertionFailed", "RestoreFailed",
 })  # fmt: skip
 #: What is left where nobody knows why: the pod is gone, or has said nothing.
 LOST: Final = "Interrupted"
 
 
 def runs_of(facts: Facts) -> list[Run]:
-    """The runs of a service's backups that are known, oldest first: Jobs of its own, and those of its CronJobs.
+    """The runs of backups, and of their verifications, that are known, oldest first: Jobs of the service's own, and of its CronJobs.
 
     A Job of a CronJob belongs to us by two owners up: what belonged to one that was deleted counts no more.
     """
@@ -38,11 +40,13 @@ def runs_of(facts: Facts) -> list[Run]:
     pods = [live for live in children if live["kind"] == "Pod"]
     found = []
     for job in (live for live in children if live["kind"] == "Job"):
-        meta, backup = job["metadata"], (job["metadata"].get("labels") or {}).get(names.BACKUP_LABEL)
+        meta, labels = job["metadata"], job["metadata"].get("labels") or {}
+        backup, work = labels.get(names.BACKUP_LABEL), str(labels.get(names.RUN_LABEL, ""))
         is_by_hand = meta["uid"] in mine
-        if backup and (is_by_hand or _controller(job) in schedules):
+        if backup and work in _READ_BY and (is_by_hand or _controller(job) in schedules):
             own = [pod for pod in pods if _controller(pod) == meta["uid"]]
-            found.append((_began(job), Run(str(backup), meta["name"], meta["uid"], is_by_hand, _outcome(job, own))))
+            outcome = _READ_BY[work](job, own)
+            found.append((_began(job), Run(str(backup), meta["name"], meta["uid"], is_by_hand, outcome, work == names.VERIFY)))
     return [run for _, run in sorted(found, key=lambda each: (each[0], each[1].job))]
 
 
@@ -57,9 +61,14 @@ def _began(job: Manifest) -> datetime:
     return found
 
 
+def _last(pods: Iterable[Manifest]) -> Manifest | None:
+    """The one that took the place of those whose nodes were taken away."""
+    return max(pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp")), default=None)
+
+
 def _outcome(job: Manifest, pods: Iterable[Manifest]) -> Snapshot | Failure | Active:
-    """What the last pod says, which took the place of those whose nodes were taken away; else what the Job says."""
-    last = max(pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp")), default=None)
+    """What the last pod says; else what the Job says."""
+    last = _last(pods)
     said = _said_by(last) if last else None
     failed = _condition(job, "Failed") or _condition(job, "FailureTarget")
     # What was told to leave its node has failed by no fault of its own: another pod takes its place.
@@ -69,9 +78,36 @@ def _outcome(job: Manifest, pods: Iterable[Manifest]) -> Snapshot | Failure | Ac
         return _failed(job, failed, last)
     complete = _condition(job, "Complete")
     if complete:
-        text = f"the pod of Job {job['metadata']['name']} is gone, or left no readable report: what it stored is unknown"
+        text = f"the pod of Job {job['metadata']['name']} is gone, or left no readable report: what came of it is unknown"
         return Failure(instant(complete.get("lastTransitionTime")) or _began(job), LOST, text)
     return Active(job["metadata"]["name"], _began(job), _waits_for(last))
+
+
+def _verified(job: Manifest, pods: Sequence[Manifest]) -> Verification | Active:
+    """What came of a verification. Its pod is read as that of a backup, whose snapshot is the one that was restored."""
+    found, name, last = _outcome(job, pods), str(job["metadata"]["name"]), _last(pods)
+    ended = (last and _ended((last.get("status") or {}).get("containerStatuses"), RUNNER)) or {}
+    report, began, finished_at = _report(ended) or {}, instant(ended.get("startedAt")), instant(ended.get("finishedAt"))
+    seconds = max(0, math.ceil((finished_at - began).total_seconds())) if began and finished_at else 0
+    snapshot = str(report.get("snapshot")) if _is_snapshot(report.get("snapshot")) else ""
+    if isinstance(found, Failure) and _condition(job, "Complete") and ((last or {}).get("status") or {}).get("phase") == "Running":
+        # The two are heard of apart from each other: the pod is about to say how it ended.
+        found = Active(name, _began(job))
+    match found:
+        case Active():
+            return found
+        case Snapshot():
+            assert finished_at, "it was read"
+            return Verification(name, finished_at, seconds, found.id, message=_plain(str(report.get("message") or "")))
+        case Failure(at=at, reason=reason, message=message):
+            return Verification(name, at, seconds, snapshot, reason, message)
+
+
+#: By the label RUN_LABEL: who makes something of the Job, and its pods. A Job for something else is none of these runs.
+_READ_BY: Final[Mapping[str, Callable[[Manifest, Sequence[Manifest]], Snapshot | Failure | Verification | Active]]] = {
+    "": _outcome,
+    names.VERIFY: _verified,
+}
 
 
 def _condition(job: Manifest, kind: str) -> Manifest | None:

@@ -7,8 +7,8 @@ import pytest
 from tests.core.runs.backups import NIGHTLY, backup
 from tests.core.worlds import WEB, service
 
-from hardened.core.desired.backup_pod import BackupRun
 from hardened.core.desired.cron_job import cron_job, cron_job_name, hand_job, hand_job_name, lateness
+from hardened.core.desired.restic_pod import BackupRun
 from hardened.core.model.kit import BackupKit
 from hardened.core.model.manifest import Manifest
 from hardened.core.revisions.pod_standard import RESTRICTED, violations

@@ -8,9 +8,9 @@ from tests.core.runs.backups import NIGHTLY
 from tests.core.worlds import body
 
 from hardened.api.parse import parse
-from hardened.core.desired.backup_pod import backup_labels
 from hardened.core.desired.metadata import labels
 from hardened.core.desired.network_policy import network_policy
+from hardened.core.desired.restic_pod import backup_labels
 from hardened.core.revisions.revision import render
 
 SPEC: dict[str, Any] = {

@@ -20,6 +20,9 @@ NIGHTLY: Manifest = {
     "source": {"postgres": {"secretName": "db"}},
 }
 CRON_JOB = ChildKey("CronJob", "shop-nightly")
+VERIFY_CRON_JOB = ChildKey("CronJob", names.child_name("shop", "nightly", "verify", limit=52))
+#: At five, each day.
+VERIFY: Manifest = {"schedule": "0 5 * * *", "sql": "select count(*) > 0 from orders"}
 
 
 def backup(**more: Any) -> Manifest:
@@ -59,12 +62,12 @@ def pod_status(began: datetime, message: str, *, code: int = 0, dump: Manifest |
     return {"phase": phase, "initContainerStatuses": [first], "containerStatuses": [runner] if has_stored else []}
 
 
-def begin(world: World, began: datetime, *, name: str = "", pod: str = "x") -> tuple[ChildKey, ChildKey]:
-    """A Job of the CronJob, as its controller makes it, and the Job's pod; or a pod of the Job of this name. Their keys."""
+def begin(world: World, began: datetime, *, name: str = "", pod: str = "x", by: ChildKey = CRON_JOB) -> tuple[ChildKey, ChildKey]:
+    """A Job of the CronJob `by`, as its controller makes it, and the Job's pod; or a pod of the Job of this name. Their keys."""
     number = 1000 + len(world.objects)
     if not name:
-        schedule = world.objects[CRON_JOB]
-        name = f"shop-nightly-{int(began.timestamp()) // 60}"
+        schedule = world.objects[by]
+        name = f"{by.name}-{int(began.timestamp()) // 60}"
         meta = _meta(name, schedule, schedule["spec"]["jobTemplate"]["metadata"]["labels"], number, began)
         job: Manifest = {"apiVersion": "batch/v1", "kind": "Job", "metadata": meta, "spec": schedule["spec"]["jobTemplate"]["spec"]}
         world.objects[key_of(job)] = job
@@ -90,6 +93,16 @@ def run(world: World, began: datetime, message: str | None = None, *, name: str 
     world.objects[pod]["status"] = pod_status(began, report() if message is None else message, **more)
     has_failed = world.objects[pod]["status"]["phase"] == "Failed"
     end(world, job, "Failed" if has_failed else "Complete", began + timedelta(seconds=4))
+    return job, pod
+
+
+def verification(world: World, began: datetime, reason: str = "", message: str = "", **more: Any) -> tuple[ChildKey, ChildKey]:
+    """A verification by its schedule that has ended after three seconds, well unless there is a reason. more: of its report."""
+    job, pod = begin(world, began, by=VERIFY_CRON_JOB)
+    said = report("Failed" if reason else "Succeeded", **{"kind": "verify", "reason": reason, "message": message, **more})
+    phase, code = ("Failed", 1) if reason else ("Succeeded", 0)
+    world.objects[pod]["status"] = {"phase": phase, "containerStatuses": [ended("runner", began, said, code=code, seconds=3)]}
+    end(world, job, "Failed" if reason else "Complete", began + timedelta(seconds=4))
     return job, pod
 
 

@@ -91,7 +91,7 @@ def dumped(message: str = "", **more: Any) -> Manifest:
         pytest.param({"phase": "Failed", "containerStatuses": [KILLED]}, None, "Interrupted", "OOMKilled", id="restic is killed"),
         pytest.param(None, ("Failed", "DeadlineExceeded"), "DeadlineExceeded", "deadline of 1h", id="its time is over"),
         pytest.param(None, ("Failed", "BackoffLimitExceeded"), "Interrupted", "is gone", id="its pod was deleted"),
-        pytest.param(None, ("Complete", ""), "Interrupted", "what it stored is unknown", id="and nobody saw what it said"),
+        pytest.param(None, ("Complete", ""), "Interrupted", "what came of it is unknown", id="and nobody saw what it said"),
         pytest.param(
             {"phase": "Failed", "reason": "Evicted", "message": 'Usage of EmptyDir volume "writable-dump" exceeds the limit "1Gi".'},
             ("Failed", "BackoffLimitExceeded"), "ScratchFull", "exceeds the limit", id="the dump is larger than its scratch space",
