@@ -14,7 +14,7 @@ from tests.shell.test_refusal_flows import FIRST, SECOND, SLACK, Clients, dies, 
 from tests.shell.test_release_flows import Watchman
 
 from hardened.errors import ApiFailure, Refused, TryAgain
-from hardened.shell.kinds import HARDENED_SERVICE
+from hardened.shell.kinds import DEPLOYMENT, HARDENED_SERVICE
 
 FAILURES: dict[str, Callable[[], ApiFailure]] = {
     "a policy refuses it": lambda: Refused("forbidden by a policy", status=403),
@@ -90,3 +90,52 @@ def test_clients_are_led_back_whatever_the_operator_may_not_do(what: str, step: 
     assert live["status"]["serving"]["image"] == "web:1"
     assert ready["reason"] == WHY[event, what], ready
     assert "selector" not in ready["message"], ready
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_the_previous_pods_are_kept_though_no_status_says_that_the_version_is_promoted(failure: str) -> None:
+    """The mark of the promotion is taken, and the status that follows is not: the way back stays open, and its time begins later."""
+    sizes: list[dict[str, int]] = []
+
+    def refuse(call: Call) -> None:
+        if (call.verb, call.kind.name) == WHAT["no status is taken"]:
+            raise FAILURES[failure]()
+
+    async def play(kept: tuple[OperatorWorld, Watchman]) -> tuple[list[str], str]:
+        world, watchman = kept
+
+        async def look(world: OperatorWorld) -> None:
+            await _until(world, "VerifyAfter")
+            world.server.before = refuse
+            await asyncio.sleep(90)
+            sizes.append(_sizes(world))
+            world.server.before = lambda call: None
+            await _until(world, "Keep")
+            sizes.append(_sizes(world))
+
+        async def edit(world: OperatorWorld) -> None:
+            await world.people.merge_patch(HARDENED_SERVICE, "shop", "web", {"spec": SECOND["spec"]})
+            tasks.append(asyncio.create_task(look(world)))
+
+        tasks: list[asyncio.Task[None]] = []
+        await world.play(edit)
+        await asyncio.gather(*tasks)
+        await world.play()
+        sizes.append(_sizes(world))
+        return watchman.wrongs, served(world)[0]
+
+    wrongs, serves = first_released().run(play)
+    both = {"web-blue": 2, "web-green": 2}
+    assert (sizes, serves, wrongs) == ([both, both, {"web-blue": 0, "web-green": 2}], "web:2", [])
+
+
+async def _until(world: OperatorWorld, step: str) -> None:
+    for _ in range(2000):
+        if step_of(world) == step:
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"{step} never came")
+
+
+def _sizes(world: OperatorWorld) -> dict[str, int]:
+    return {live["metadata"]["name"]: live["spec"]["replicas"] for live in world.server.all(DEPLOYMENT)}

@@ -2,7 +2,7 @@
 
 from hardened.core.model.input import Input
 from hardened.core.model.state import ReleaseState
-from hardened.core.model.target import NO_STACK, DesiredState, Stack, Target
+from hardened.core.model.target import NO_STACK, DesiredState, Stack, Target, other
 
 
 def stable_alone(_: ReleaseState | None, seen: Input) -> DesiredState:
@@ -28,6 +28,14 @@ def at_full_size(state: ReleaseState, seen: Input) -> DesiredState:
 def led_to(state: ReleaseState, seen: Input, active_target: Target | None) -> DesiredState:
     """Both colours at full size, and clients are led to one of them."""
     return DesiredState(_beside(state, seen, Stack(state.target.revision, seen.replicas)), active_target)
+
+
+def with_previous(state: ReleaseState, seen: Input) -> DesiredState:
+    """Once the revision is promoted: the colour that served before it stays at full size beside it."""
+    stacks, previous = stable_stack(seen), other(state.target.color)
+    if previous in seen.stacks and seen.stable == state.target:
+        stacks[previous] = Stack(seen.stacks[previous].revision, seen.replicas)
+    return DesiredState(stacks, seen.stable)
 
 
 def _previewed(state: ReleaseState, seen: Input, size: int) -> DesiredState:

@@ -4,7 +4,7 @@ from hardened.api.steps import Step
 from hardened.core.model.input import Input
 from hardened.core.model.release_policy import LEAST_KEEP
 from hardened.core.model.state import ReleaseState
-from hardened.core.model.target import DesiredState, Stack, Target, other
+from hardened.core.model.target import Target, other
 from hardened.core.model.transition import Advance, Begin, Stay, Transition
 from hardened.core.release import sizes
 from hardened.core.release.beginning import fresh, wants_release
@@ -13,6 +13,7 @@ from hardened.core.release.steps import cutover, scale_up
 
 STEP = Step.KEEP
 goes_by_pods = asked_for_room
+desired = sizes.with_previous
 
 
 def advance(state: ReleaseState, seen: Input) -> Advance:
@@ -26,13 +27,6 @@ def advance(state: ReleaseState, seen: Input) -> Advance:
     if state.keep_until is not None and seen.now >= state.keep_until:
         return Transition(None)
     return Stay(state, free_at if is_wanted else state.keep_until)
-
-
-def desired(state: ReleaseState, seen: Input) -> DesiredState:
-    stacks, previous = sizes.stable_stack(seen), other(state.target.color)
-    if previous in seen.stacks and seen.stable == state.target:
-        stacks[previous] = Stack(seen.stacks[previous].revision, seen.replicas)
-    return DesiredState(stacks, seen.stable)
 
 
 def _reverted(state: ReleaseState, seen: Input) -> Transition | None:
