@@ -118,7 +118,7 @@ def test_how_a_release_has_ended(reason: str, is_ready: bool, color: str, end: s
 
 
 def test_each_step_that_is_met_is_one_of_a_release() -> None:
-    assert set(STEPS) == set(Step) - {Step.PREFLIGHT, Step.QUEUED, Step.MIGRATE, Step.SWITCH_BACK, Step.UNDO}
+    assert set(STEPS) == set(Step) - {Step.PREFLIGHT, Step.QUEUED, Step.BACKUP, Step.MIGRATE, Step.SWITCH_BACK, Step.UNDO}
 
 
 @pytest.mark.parametrize("edit", EDITS)

@@ -7,8 +7,7 @@ from typing import Any
 from hardenctl.cluster.session import Session
 from hardenctl.release.children import children_of
 from hardenctl.release.verdict import Live, status
-from hardened.api.autoscale import DEFAULT_REPLICAS
-from hardened.core.desired.autoscaler import KIND
+from hardened.api.names import DEFAULT_REPLICAS
 from hardened.errors import ApiFailure
 
 _RESOURCES = ("cpu", "memory")
@@ -91,7 +90,7 @@ def scaling_of(session: Session, live: Live) -> ScalingReading | None:
 def _used(session: Session, live: Live) -> dict[str, int]:
     """Percent of the requests, by the resource, as far as it is known."""
     try:
-        found = children_of(session, live, KIND)
+        found = children_of(session, live, "HorizontalPodAutoscaler")
     except ApiFailure as error:
         session.console.trace(f"what the pods use is not shown: {error}")
         return {}

@@ -5,9 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from hardened.api.fields import Model, Rule, atomic
-
-#: The size of a service that says nothing of it, and the least that an autoscaler leaves: one pod is none while its node is drained.
-DEFAULT_REPLICAS = 2
+from hardened.api.names import DEFAULT_REPLICAS
 
 Size = Annotated[int, Field(ge=1, le=1000)]
 #: Percent of a request. Above 100 is possible: a container may use more than it requests, up to its limit.

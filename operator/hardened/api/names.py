@@ -12,6 +12,9 @@ ACTION_KIND = "HardenedServiceAction"
 ACTION_PLURAL = "hardenedserviceactions"
 ACTION_SINGULAR = "hardenedserviceaction"
 
+#: Without `replicas` and `autoscale.minReplicas`: one pod is none while its node is drained. hardenctl reads it without the models.
+DEFAULT_REPLICAS = 2
+
 #: Written on the CRD and read at start: tells an operator, or a CLI, that the CRD on the cluster is older or newer than itself.
 SCHEMA_REVISION = "11"
 SCHEMA_ANNOTATION = f"{GROUP}/schema-revision"

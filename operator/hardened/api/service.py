@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
-from hardened.api.autoscale import DEFAULT_REPLICAS, Autoscale
+from hardened.api.autoscale import Autoscale
 from hardened.api.backup import BACKUP_RULES, MOST_BACKUPS, Backup
 from hardened.api.container import Arguments, EnvFrom, Environment, HelperContainer, Image, Port, Probes, Resources, image_rule
 from hardened.api.fields import (
@@ -24,7 +24,7 @@ from hardened.api.fields import (
     one_of,
     unique,
 )
-from hardened.api.names import GROUP
+from hardened.api.names import DEFAULT_REPLICAS, GROUP
 from hardened.api.network import Dependency, Network, ServiceSettings
 from hardened.api.placement import Scheduling
 from hardened.api.release import STRATEGY_RULES, Release, effective_strategy, has_ports, is_headless

@@ -207,7 +207,7 @@ def _stored(now: str, verb: str) -> Body:
 def _not_stored(now: str) -> Body:
     """The status of a pod that has failed to make a backup."""
     report = {"kind": "backup", "result": "Failed", "reason": "RepositoryUnreachable", "message": "connection refused"}
-    found = _stored(now)
+    found = _stored(now, "backup")
     found["containerStatuses"][0]["state"]["terminated"] |= {"exitCode": 1, "message": json.dumps(report)}
     return found | {"phase": "Failed"}
 

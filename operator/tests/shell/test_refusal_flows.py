@@ -4,6 +4,7 @@ served as without it. Over the in-memory cluster, in virtual time."""
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import cache
 from itertools import product
 from typing import Any
@@ -13,9 +14,10 @@ from tests.enumerations import Turn, turns
 from tests.memory.api_server import Call
 from tests.shell import virtual_time
 from tests.shell.moments import Moment
-from tests.shell.operator_world import RELEASED, OperatorWorld, asks, service
+from tests.shell.operator_world import RELEASED, OperatorWorld, asks, service, today
 from tests.shell.test_release_flows import Watchman
 
+from hardened.api.names import COLOR_LABEL
 from hardened.api.parse import parse
 from hardened.core.desired.service import NOBODY
 from hardened.core.revisions.revision import revision_name
@@ -251,3 +253,40 @@ def test_whatever_else_is_refused_clients_are_served_as_without_it(turn: Turn) -
         # What is refused may keep the release where it is.
         is_going_on = event in ("scaled", "the Service deleted") or found.action == "Refused"
         assert found.serves == expected.serves or (is_going_on and found.serves == "web:1"), case
+
+
+@pytest.mark.parametrize("left", [0.02, 0.3, 2.0, 7.0])
+def test_a_good_version_is_not_rejected_since_the_api_server_let_clients_be_led_to_it_late(left: float) -> None:
+    async def play(kept: tuple[OperatorWorld, Watchman]) -> tuple[str, object, list[str]]:
+        (world, watchman), tasks = kept, []
+        ends: list[datetime] = []
+
+        def refuse(call: Call) -> None:
+            is_flip = (
+                call.kind == SERVICE and call.name == "web" and (call.body or {}).get("spec", {})["selector"].get(COLOR_LABEL) == "green"
+            )
+            if is_flip and not (ends and today() >= ends[0]):
+                raise Refused("forbidden by a policy", status=403)
+
+        async def look_again_then(world: OperatorWorld) -> None:
+            """At the moment from which on it is let through."""
+            for _ in range(4000):
+                if step_of(world) == "Cutover":
+                    break
+                await asyncio.sleep(0.05)
+            deadline = world.server.all(HARDENED_SERVICE)[0]["status"]["release"]["deadline"]
+            ends.append(datetime.fromisoformat(deadline) - timedelta(seconds=left))
+            await asyncio.sleep((ends[0] - today()).total_seconds() + 0.001)
+            await world.people.merge_patch(HARDENED_SERVICE, "shop", "web", {"metadata": {"annotations": {"looked": "at"}}})
+
+        async def edit(world: OperatorWorld) -> None:
+            world.server.before = refuse
+            await world.people.merge_patch(HARDENED_SERVICE, "shop", "web", {"spec": SECOND["spec"]})
+            tasks.append(asyncio.create_task(look_again_then(world)))
+
+        await world.play(edit)
+        await asyncio.gather(*tasks)
+        await world.play()
+        return served(world)[0], world.server.all(HARDENED_SERVICE)[0]["status"].get("pin"), watchman.wrongs
+
+    assert first_released().run(play) == ("web:2", None, [])

@@ -13,7 +13,7 @@ from hardened.core.desired.cron_job import most_lateness
 from hardened.core.model.conditions import Condition, timestamp
 from hardened.core.model.reasons import Reason
 from hardened.core.runs.model import Active, Failure, Record, Run, Snapshot, Verification
-from hardened.core.runs.results import LOST
+from hardened.core.runs.results import LATE, LOST
 
 #: What is remembered of a later time than this is not believed: it would stand for ever.
 _MOST_AHEAD: Final = timedelta(minutes=5)
@@ -28,7 +28,7 @@ def remembered(svc: HardenedService, before: Mapping[str, Record], runs: Sequenc
 
 def _remembered(svc: HardenedService, backup: Backup, before: Record, runs: Sequence[Run], now: datetime) -> Record:
     own = [run for run in runs if run.backup == backup.name]
-    outcomes = [run.outcome for run in own if not run.verifies]
+    outcomes = [_with_cause(run, before.active) for run in own if not run.verifies]
     known = [found for found in (before.success, before.failure) if found and found.at <= now + _MOST_AHEAD]
     snapshots = [found for found in (*known, *outcomes) if isinstance(found, Snapshot)]
     failures = [found for found in (*known, *outcomes) if isinstance(found, Failure)]
@@ -44,6 +44,14 @@ def _remembered(svc: HardenedService, backup: Backup, before: Record, runs: Sequ
         None if is_suspended else _resumed_at(backup, before, now),
         _last_verification(before.verification, [run.outcome for run in own], now) if backup.verify else None,
     )
+
+
+def _with_cause(run: Run, before: Active | None) -> Snapshot | Failure | Verification | Active:
+    """What came of a run. Of one whose time was over with what it waited for: its pod is gone by then."""
+    found = run.outcome
+    if isinstance(found, Failure) and found.reason == LATE and before and before.job == run.job and before.message:
+        return replace(found, message=f"{before.message}; {found.message}")
+    return found
 
 
 def _last_verification(known: Verification | None, outcomes: Iterable[object], now: datetime) -> Verification | None:

@@ -27,6 +27,8 @@ RUNNER_REASONS: Final = frozenset({
 })  # fmt: skip
 #: What is left where nobody knows why: the pod is gone, or has said nothing.
 LOST: Final = "Interrupted"
+#: As the Job controller calls it.
+LATE: Final = "DeadlineExceeded"
 
 
 def runs_of(facts: Facts) -> list[Run]:
@@ -77,7 +79,8 @@ def _outcome(job: Manifest, pods: Iterable[Manifest]) -> Snapshot | Failure | Ac
     if failed:
         return _failed(job, failed, last)
     complete = _condition(job, "Complete")
-    if complete:
+    # The two are heard of apart from each other: a pod that seems to run is about to say how it ended.
+    if complete and ((last or {}).get("status") or {}).get("phase") != "Running":
         text = f"the pod of Job {job['metadata']['name']} is gone, or left no readable report: what came of it is unknown"
         return Failure(instant(complete.get("lastTransitionTime")) or _began(job), LOST, text)
     return Active(job["metadata"]["name"], _began(job), _waits_for(last))
@@ -90,9 +93,6 @@ def _verified(job: Manifest, pods: Sequence[Manifest]) -> Verification | Active:
     report, began, finished_at = _report(ended) or {}, instant(ended.get("startedAt")), instant(ended.get("finishedAt"))
     seconds = max(0, math.ceil((finished_at - began).total_seconds())) if began and finished_at else 0
     snapshot = str(report.get("snapshot")) if _is_snapshot(report.get("snapshot")) else ""
-    if isinstance(found, Failure) and _condition(job, "Complete") and ((last or {}).get("status") or {}).get("phase") == "Running":
-        # The two are heard of apart from each other: the pod is about to say how it ended.
-        found = Active(name, _began(job))
     match found:
         case Active():
             return found
@@ -117,11 +117,11 @@ def _condition(job: Manifest, kind: str) -> Manifest | None:
 
 def _failed(job: Manifest, condition: Manifest, pod: Manifest | None) -> Failure:
     at = instant(condition.get("lastTransitionTime")) or _began(job)
-    if condition.get("reason") == "DeadlineExceeded":
+    if condition.get("reason") == LATE:
         seconds = int(job["spec"].get("activeDeadlineSeconds") or 0)
         seen = f"kubectl describe job {job['metadata']['name']} -n {job['metadata'].get('namespace', 'default')}"
         text = f"it had not ended after its deadline of {duration_text(timedelta(seconds=seconds))}; see {seen}"
-        return Failure(at, "DeadlineExceeded", text)
+        return Failure(at, LATE, text)
     status = (pod or {}).get("status") or {}
     why = status.get("message") or status.get("reason") or "its pod is gone, or left no readable report"
     reason = "ScratchFull" if "exceeds the" in str(status.get("message", "")) else LOST

@@ -136,6 +136,7 @@ def test_a_run_at_work_is_told_with_what_it_waits_for() -> None:
     settle(cr, world, NOW + HOUR)
     assert "running" not in of(cr)
     assert of(cr)["lastFailure"]["reason"] == "DeadlineExceeded"
+    assert message in of(cr)["lastFailure"]["message"], "its pod is gone, and nothing else tells"
 
 
 def test_what_belongs_to_a_cron_job_that_was_deleted_counts_no_more() -> None:

@@ -146,3 +146,7 @@ def test_the_last_pod_counts_where_one_took_the_place_of_another() -> None:
     (run,) = runs_of(Facts(parse(cr), cr["status"], world.seen()))
     assert isinstance(run.outcome, Snapshot)
     assert run.outcome.at == NOW + timedelta(minutes=5)
+
+
+def test_the_end_of_a_pod_that_seems_to_run_is_waited_for_though_its_job_is_complete() -> None:
+    assert isinstance(outcome({"phase": "Running"}, ("Complete", "")), Active)

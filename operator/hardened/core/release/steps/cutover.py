@@ -4,6 +4,7 @@ A state is written before what it asks for: the Service is led on after the stat
 """
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 from hardened.api.steps import Step
 from hardened.core.model.input import Input
@@ -19,6 +20,9 @@ from hardened.core.release.pods import needed
 from hardened.core.release.steps import verify_after
 
 STEP = Step.CUTOVER
+#: How long endpoints have to follow, at least; half of the deadline where that is less. They take a second. Clients are not led on any
+#: later: that the API server did not let the operator do so before is not the version's fault.
+_TO_FOLLOW = timedelta(seconds=15)
 
 
 def applies(_: Input) -> bool:
@@ -69,9 +73,14 @@ def _to_be_led(state: ReleaseState, seen: Input) -> Advance:
     """Traffic leads to stable yet."""
     stack = seen.stack(state.target)
     is_short = stack.revision != state.target.revision or stack.available < needed(state, seen)
-    if has_passed(state.deadline, seen.now) or is_short:
+    if has_passed(_led_by(state, seen), seen.now) or is_short:
         return Stay(replace(state, recalled_at=seen.now))
-    return Stay(state, state.deadline)
+    return Stay(state, _led_by(state, seen))
+
+
+def _led_by(state: ReleaseState, seen: Input) -> datetime | None:
+    """When it is too late to lead clients on in this cutover; None for never."""
+    return state.deadline - min(_TO_FOLLOW, seen.policy.progress_deadline / 2) if state.deadline else None
 
 
 def _followed(state: ReleaseState, seen: Input) -> Advance:
