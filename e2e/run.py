@@ -33,7 +33,7 @@ FOLDERS = ("operator/tests", "cli/tests", "e2e")
 #: The pipe on which a pytest process tells each outcome; see the hooks at the end of this module.
 PIPE = "HARDENED_E2E_PIPE"
 #: What is run.
-MARKS = "cluster or full"
+MARKS = "cluster or full or servers"
 #: Seconds that a node is taken to need while nothing is known of its file.
 GUESS_S = 10.0
 
@@ -50,7 +50,7 @@ class Result:
 
 
 def collect(expression: str) -> list[str]:
-    """The ids of the nodes that need a cluster, those at full size last. Exits where pytest cannot collect them."""
+    """The ids of the nodes that need a cluster or servers, those at full size last. Exits where pytest cannot collect them."""
     words = ["--collect-only", "-m", MARKS, *(["-k", expression] if expression else []), *marked_files()]
     log = LOGS / "collection.log"
     log.unlink(missing_ok=True)
@@ -65,7 +65,7 @@ def collect(expression: str) -> list[str]:
 def marked_files() -> list[str]:
     """The test files that speak of one of the marks: to import all the others takes longer than the rest of the collection."""
     found = [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("test_*.py"))]
-    return [str(path.relative_to(ROOT)) for path in found if re.search(r"\bmark\.(cluster|full)\b", path.read_text())]
+    return [str(path.relative_to(ROOT)) for path in found if re.search(r"\bmark\.(cluster|full|servers)\b", path.read_text())]
 
 
 @contextlib.contextmanager

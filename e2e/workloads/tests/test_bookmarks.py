@@ -19,7 +19,7 @@ from e2e.cluster.packages import ensure_files
 from e2e.servers import Postgres, Redis
 from e2e.workloads.bookmarks import LIBRARIES, PYTHON, SOURCE
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.sampled(12)]
 
 COMMAND = [str(PYTHON), "-sP", "-m", "bookmarks"]
 #: Short times, so that what is lost is found within a test.

@@ -19,7 +19,7 @@ from hardened.runner.postgres import Database
 from hardened.runner.programs import Programs
 from hardened.runner.repository import Repository
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.sampled(8)]
 RUN = "20260102_030405"
 ROWS = 20_000
 

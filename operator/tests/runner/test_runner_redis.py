@@ -16,7 +16,7 @@ from hardened.runner.failures import Failed, Reason
 from hardened.runner.programs import Programs
 from hardened.runner.redis_server import live, scratch_server
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.sampled(4)]
 KEYS = 5000
 
 

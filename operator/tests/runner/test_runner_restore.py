@@ -19,7 +19,7 @@ from hardened.runner.repository import Repository, before_restore
 from hardened.runner.restore import restore
 from hardened.runner.task import RestoreTask
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.sampled(4)]
 RUN = "20260102_030405"
 
 

@@ -13,7 +13,7 @@ from e2e.cluster import tools
 from hardened.runner.task import VerifyTask
 from hardened.runner.verify import verify
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.sampled(2)]
 KEYS = {"AWS_ACCESS_KEY_ID": "the-key-id", "AWS_SECRET_ACCESS_KEY": "the-secret-key"}
 
 

@@ -17,7 +17,7 @@ from hardened.runner.report import Report
 from hardened.runner.task import VerifyTask
 from hardened.runner.verify import verify
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.sampled(6)]
 ROWS = 20_000
 
 
