@@ -1,4 +1,4 @@
-"""A watch can break in fifteen ways on each of twelve kinds: nothing stays unheard of."""
+"""A watch can break in fifteen ways on each of fifteen kinds: nothing stays unheard of."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from e2e.actions import ask
-from e2e.damage import CLAIM, EDITS, repair_seconds
+from e2e.actions import action, ask, until_over
+from e2e.damage import EDITS, WHOLE, child, repair_seconds
 from e2e.faults import Plan, SilenceWatch, watch_plans
 from e2e.figures import figures
-from e2e.kube import KINDS, Kube
+from e2e.kube import KINDS, Body, Kube
 from e2e.rig import MERCY, Run, canary, fresh_namespace, is_seen, operator_behind, running, serve, web
 from e2e.sweep import AT_ONCE, Choose, choose_part, choose_sample, gather_limited
 
@@ -26,9 +26,16 @@ SILENT_SECONDS = 70.0
 #: What a release takes by itself.
 RELEASE_SECONDS = 30.0
 #: How many kinds are watched.
-WATCHED = 12
+WATCHED = 15
 #: How many tests all breaks are cut into: whoever runs them over hours may be interrupted.
 PARTS = 4
+#: A backup whose pods wait for a Secret for ever: its Jobs are there, and do nothing.
+BACKUP: Body = {
+    "name": "data",
+    "schedule": "0 3 1 1 *",
+    "repository": {"secretName": "nowhere"},
+    "source": {"volume": {"name": "data"}},
+}
 KIND_OF = {plural: kind for kind, (_, plural) in KINDS.items()}
 
 pytestmark = pytest.mark.usefixtures("rights")
@@ -60,11 +67,28 @@ async def _change(run: Run, resource: str, within: float) -> float:
         case "HardenedServiceAction":
             await ask(run, "Resume", within=within)
         case "Pod" | "EndpointSlice":  # a release hears its verifiers, and where traffic goes
-            await serve(run, web(run.namespace, "v2", volumes=[CLAIM]), within=RELEASE_SECONDS + within)
+            await serve(run, _whole(run.namespace, "v2"), within=RELEASE_SECONDS + within)
             return max(0.0, time.monotonic() - begun - RELEASE_SECONDS)
+        case "Job":  # whoever asked for it is told that it has gone
+            (asked,) = [live for live in await run.kube.list("HardenedServiceAction", run.namespace) if live["spec"]["action"] == "Backup"]
+            await run.kube.delete(kind, (await child(run.kube, run.namespace, kind))["metadata"]["name"], run.namespace)
+            await until_over(run.kube, asked, within=within)
+        case "CronJob":
+            return await repair_seconds(run, kind, {"spec": {"suspend": True}}, within=within)
         case _:
             return await repair_seconds(run, kind, EDITS[kind], within=within)
     return time.monotonic() - begun
+
+
+def _whole(namespace: str, version: str = "v1") -> Body:
+    """A service with a child of every kind that is watched, but for Jobs."""
+    return web(namespace, version, backups=[BACKUP], **WHOLE)
+
+
+async def _begin_backup(run: Run, within: float) -> None:
+    """By hand, until its Job is there."""
+    await run.kube.create(action(run.namespace, "Backup", by=await run.kube.username(), backup="data"))
+    await run.proxy.until(lambda call: call.is_write and call.resource == "jobs" and call.finished is not None, within=within)
 
 
 async def _survive(kube: Kube, kubeconfig: Path, folder: Path, plan: Plan) -> Heard:
@@ -72,11 +96,15 @@ async def _survive(kube: Kube, kubeconfig: Path, folder: Path, plan: Plan) -> He
     patience = MERCY * (BACK_SECONDS + RESTART_SECONDS) + (SILENT_SECONDS if isinstance(fault.what, SilenceWatch) else 0)
     async with (
         fresh_namespace(kube, "watch") as namespace,
-        operator_behind(kube, kubeconfig, folder, plan.faults, namespace=namespace) as run,
+        operator_behind(
+            kube, kubeconfig, folder, plan.faults, namespace=namespace, settings={"HARDENED_BACKUP_IMAGE": "example.test/none:1"}
+        ) as run,
     ):
         # These are the events behind which a stream breaks.
-        await serve(run, web(namespace, volumes=[CLAIM]), within=60 + patience)
+        await serve(run, _whole(namespace), within=60 + patience)
         await ask(run, "Resume", within=patience)
+        if fault.where.resource == "jobs":
+            await _begin_backup(run, patience)
         await run.proxy.until(lambda call: bool(call.fault), within=30)
         change = await _change(run, fault.where.resource or "", patience)
         heard = await canary(kube, namespace, within=patience)

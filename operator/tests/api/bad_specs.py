@@ -84,9 +84,8 @@ def _least(schema: Schema, name: str) -> Any:
 
 def _item(schema: Schema, chosen: str = "", key: str = "") -> dict[str, Any]:
     """The least that this object needs beside the field `chosen`."""
-    found = {name: _least(schema["properties"][name], name) for name in schema.get("required", ()) if name != chosen} | _BESIDE.get(
-        chosen, {}
-    )
+    beside = {name: value for name, value in _BESIDE.get(chosen, {}).items() if name in schema["properties"]}
+    found = {name: _least(schema["properties"][name], name) for name in schema.get("required", ()) if name != chosen} | beside
     group = next((a for a in _ALTERNATIVES if a.keys() <= schema["properties"].keys()), {})
     if group and chosen not in group:
         first = next(iter(group))
