@@ -35,7 +35,7 @@ unit: $(READY)
 # loadgroup hands out one test at a time to whoever is free, in the order of conftest.py: the longest first, as e2e/long_tests.toml knows
 # them from the report of an earlier run.
 test: check ## run check, the whole of what it samples, and one case of every promise on a real cluster
-	HARDENED_WHOLE=1 $(BIN)/pytest -n 2 -m "(exhaustive or drawn or servers) and not full"
+	HARDENED_WHOLE=1 $(BIN)/pytest -n 3 -m "(exhaustive or drawn or servers) and not full"
 	$(BIN)/pytest -n auto --dist loadgroup --no-loadscope-reorder -m "cluster and not full" $(REPORT)
 
 e2e: $(READY) ## run the promises at full size, on a cluster of their own

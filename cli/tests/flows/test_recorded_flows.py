@@ -20,6 +20,8 @@ from typer.testing import CliRunner
 from hardenctl.app import app
 from hardened.shell.kinds import EVENT, HARDENED_SERVICE, HARDENED_SERVICE_ACTION, Kind
 
+pytestmark = pytest.mark.one_of(3)
+
 Body = dict[str, Any]
 Step = Callable[[OperatorWorld], Any]
 #: What somebody does, by what it is.

@@ -13,6 +13,8 @@ from tests.shell.operator_world import RELEASED, Killed, OperatorWorld, Strike, 
 
 from hardened.shell.kinds import CUSTOM_RESOURCE_DEFINITION, DEPLOYMENT, HARDENED_SERVICE, HORIZONTAL_POD_AUTOSCALER, SERVICE
 
+pytestmark = pytest.mark.one_of(3)
+
 Body = dict[str, Any]
 Act = Callable[[OperatorWorld], Any]
 AUTOSCALE = {"minReplicas": 2, "maxReplicas": 6, "cpu": 70}

@@ -14,6 +14,8 @@ from tests.shell.test_rollback_flows import end_the_same
 from hardened.errors import Refused
 from hardened.shell.kinds import CRON_JOB, HARDENED_SERVICE, HARDENED_SERVICE_ACTION, JOB
 
+pytestmark = pytest.mark.one_of(3)
+
 Step = Callable[[OperatorWorld], Any]
 NIGHTLY = {
     "name": "nightly",

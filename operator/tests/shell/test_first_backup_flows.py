@@ -15,6 +15,8 @@ from tests.shell.test_backup_flows import BACKED_UP
 
 from hardened.shell.kinds import DEPLOYMENT, HARDENED_SERVICE, JOB, Kind
 
+pytestmark = pytest.mark.one_of(3)
+
 Body = dict[str, Any]
 Step = Callable[[OperatorWorld], Any]
 STRATEGIES = ("BlueGreen", "RollingUpdate", "Recreate")

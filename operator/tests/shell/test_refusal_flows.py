@@ -24,6 +24,8 @@ from hardened.core.revisions.revision import revision_name
 from hardened.errors import ApiFailure, Refused, TryAgain
 from hardened.shell.kinds import DEPLOYMENT, HARDENED_SERVICE, HARDENED_SERVICE_ACTION, SERVICE, Kind
 
+pytestmark = pytest.mark.one_of(3)
+
 Body = dict[str, Any]
 #: Each step is met, and lasts.
 SPEC: Body = {

@@ -16,6 +16,8 @@ from tests.shell.test_release_flows import Watchman
 from hardened.errors import ApiFailure, Refused, TryAgain
 from hardened.shell.kinds import DEPLOYMENT, HARDENED_SERVICE
 
+pytestmark = pytest.mark.one_of(3)
+
 FAILURES: dict[str, Callable[[], ApiFailure]] = {
     "a policy refuses it": lambda: Refused("forbidden by a policy", status=403),
     "its webhook is down": lambda: TryAgain("failed calling webhook", status=500),

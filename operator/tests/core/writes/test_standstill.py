@@ -9,6 +9,8 @@ from tests.core.worlds import WEB, World, body, decide, running, settle, with_sp
 from hardened.core.model.manifest import ChildKey
 from hardened.errors import Refused
 
+pytestmark = pytest.mark.one_of(3)
+
 HPA, SERVICE = ChildKey("HorizontalPodAutoscaler", "shop"), ChildKey("Service", "shop")
 AUTOSCALE: dict[str, Any] = {"minReplicas": 2, "maxReplicas": 6, "cpu": 70}
 SCALED = {**WEB, "autoscale": AUTOSCALE}
