@@ -10,6 +10,7 @@ from tests.api.bad_specs import fields
 from hardened.api import names
 from hardened.api.crd import custom_resource_definition, root_schema
 from hardened.api.service import REVISION_FIELDS, HardenedServiceSpec
+from hardened.api.steps import Step
 
 Node = tuple[str, dict[str, Any]]
 
@@ -110,6 +111,11 @@ def test_every_field_of_a_revision_is_a_field_and_the_rest_applies_at_once() -> 
     every = {field.alias for field in HardenedServiceSpec.model_fields.values()}
     assert every - set(REVISION_FIELDS) == {"replicas", "autoscale", "service", "availability", "release", "verify", "backups", "suspend"}
     assert set(REVISION_FIELDS) <= every
+
+
+def test_status_may_name_each_step() -> None:
+    (named,) = [node["enum"] for path, node in nodes(root_schema()) if path.endswith(".status.release.step")]
+    assert set(named) == set(Step)
 
 
 @pytest.mark.parametrize("where", ["spec", "spec.security", "spec.scheduling", "spec.volumes[0]"])
