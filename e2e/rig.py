@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
+import os
 import socket
 import sys
 import time
@@ -102,11 +104,18 @@ def _write(file: Path, text: str) -> None:
     file.write_text(text)
 
 
+#: Ports that the kernel gives to nobody who asks for any: what is free there stays free until it is bound, a second or more later.
+_PORTS = range(15_000, 30_000)
+_next_port = itertools.count(os.getpid() * 128)
+
+
 def free_port() -> int:
-    """A port of 127.0.0.1 that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of 127.0.0.1 that is free, another one each time. Processes side by side begin at places of their own."""
+    while True:
+        port = _PORTS[next(_next_port) % len(_PORTS)]
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @dataclass
@@ -162,7 +171,11 @@ async def operator_behind(
         operator = Operator([sys.executable, "-m", "hardened.shell"], env=env, log=folder / f"{namespace}.log", restarts=restarts)
         proxy.on_kill(operator.strike)
         async with operator:
-            yield Run(kube, namespace, proxy, operator)
+            try:
+                yield Run(kube, namespace, proxy, operator)
+            except Exception as error:
+                error.add_note(f"the operator of {namespace} ended {len(operator.exits)} times; {operator.log_tail()}")
+                raise
 
 
 @contextlib.asynccontextmanager

@@ -99,7 +99,7 @@ def differences(clean: Outcome, results: Results) -> list[str]:
 
 def _differences(clean: Outcome, result: Outcome | BaseException) -> list[str]:
     if isinstance(result, BaseException):
-        return [f"{type(result).__name__}: {result}"]
+        return ["\n".join([f"{type(result).__name__}: {result}", *getattr(result, "__notes__", ())])]
     if not result.hits:
         return ["the fault never struck"]
     compared = [line for stage, state in result.states.items() for line in _compare(stage, state, clean.states[stage])]
