@@ -34,11 +34,11 @@ unit: $(READY)
 
 # loadgroup hands out one test at a time to whoever is free, in the order of conftest.py: the longest first, as e2e/long_tests.toml knows
 # them from the report of an earlier run.
-test: check ## run check, the whole of what it samples, and one case of every promise on a real cluster
-	HARDENED_WHOLE=1 $(BIN)/pytest -n 3 -m "(exhaustive or drawn or servers) and not full"
-	$(BIN)/pytest -n auto --dist loadgroup --no-loadscope-reorder -m "cluster and not full" $(REPORT)
+test: check ## run check, and one case of every promise on a real cluster and real servers; 20 minutes
+	$(BIN)/pytest -n auto --dist loadgroup --no-loadscope-reorder -m "(cluster or servers) and not full" $(REPORT)
 
-e2e: $(READY) ## run the promises at full size, on a cluster of their own
+e2e: $(READY) ## run the whole of what check samples, then the promises at full size, on a cluster of their own
+	HARDENED_WHOLE=1 $(BIN)/pytest -n 3 -m "(exhaustive or drawn) and not full"
 	$(PY) -m e2e.run
 
 bench: $(READY) ## measure the figures that the documentation quotes

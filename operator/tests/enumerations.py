@@ -1,4 +1,4 @@
-"""Every case of an enumeration for `make test` or `make e2e`, and a few of them for `make check`, for which people wait.
+"""Every case of an enumeration for `make e2e`, and a few of them for `make check`, for which people wait.
 
 Which few is chosen by the commit, see e2e.samples: over time all of them are.
 """
