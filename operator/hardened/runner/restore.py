@@ -2,6 +2,7 @@
 
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from hardened.runner import replication, swap
@@ -13,7 +14,7 @@ from hardened.runner.programs import Programs
 from hardened.runner.report import Outcome, Report
 from hardened.runner.repository import Repository, Snapshot, before_restore
 from hardened.runner.task import DUMPS, RestoreTask
-from hardened.runner.verify import dump_in
+from hardened.runner.verify import dump_in, report_of
 
 
 def restore(task: RestoreTask, repository: Repository, programs: Programs) -> Report:
@@ -33,17 +34,7 @@ def restore(task: RestoreTask, repository: Repository, programs: Programs) -> Re
         outcome = Outcome("Succeeded", message=message)
     except Failed as failed:
         outcome = Outcome.of(failed)
-    files, size = size_of(task.path)
-    return Report(
-        kind="restore",
-        outcome=outcome,
-        seconds=time.monotonic() - began,
-        snapshot=snapshot.id if snapshot else None,
-        bytes=size,
-        files=files,
-        dumped_at=snapshot.time if snapshot else None,
-        before=before,
-    )
+    return replace(report_of("restore", outcome, began, snapshot, size_of(task.path)), before=before)
 
 
 def fetch(task: RestoreTask, repository: Repository) -> Report:
@@ -52,8 +43,7 @@ def fetch(task: RestoreTask, repository: Repository) -> Report:
     repository.open()
     snapshot = repository.find(task.tag, task.snapshot, pending=task.pending)
     _put(task, snapshot, repository)
-    files, size = size_of(task.path)
-    return Report("restore", Outcome("Succeeded"), time.monotonic() - began, snapshot.id, size, files, snapshot.time)
+    return report_of("restore", Outcome("Succeeded"), began, snapshot, size_of(task.path))
 
 
 def _put(task: RestoreTask, snapshot: Snapshot, repository: Repository) -> None:

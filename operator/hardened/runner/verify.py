@@ -17,7 +17,7 @@ def verify(task: VerifyTask, repository: Repository, programs: Programs) -> Repo
     """Restores the task's snapshot into its folder, looks at what is there, and reports; never raises Failed."""
     began = time.monotonic()
     snapshot: Snapshot | None = None
-    files = size = 0
+    holds = (0, 0)
     try:
         repository.open()
         snapshot = repository.find(task.tag, task.snapshot)
@@ -25,21 +25,20 @@ def verify(task: VerifyTask, repository: Repository, programs: Programs) -> Repo
         shutil.rmtree(task.path, ignore_errors=True)
         task.path.mkdir(parents=True, exist_ok=True)
         repository.restore(snapshot, task.path)
-        files, size = size_of(task.path)
-        if not size:
+        holds = size_of(task.path)
+        if not holds[1]:
             raise Failed(Reason.ASSERTION_FAILED, "what was restored has no bytes")
         outcome = Outcome("Succeeded", message={"postgres": _postgres, "redis": _redis}.get(task.source, _files)(task, programs))
     except Failed as failed:
         outcome = Outcome.of(failed)
-    return Report(
-        kind="verify",
-        outcome=outcome,
-        seconds=time.monotonic() - began,
-        snapshot=snapshot.id if snapshot else None,
-        bytes=size,
-        files=files,
-        dumped_at=snapshot.time if snapshot else None,
-    )
+    return report_of("verify", outcome, began, snapshot, holds)
+
+
+def report_of(kind: str, outcome: Outcome, began: float, snapshot: Snapshot | None, holds: tuple[int, int]) -> Report:
+    """What came of a run that reads a snapshot. began: as of time.monotonic; holds: what was restored, see size_of."""
+    files, size = holds
+    stored, dumped_at = (snapshot.id, snapshot.time) if snapshot else (None, None)
+    return Report(kind, outcome, time.monotonic() - began, stored, size, files, dumped_at)
 
 
 def dump_in(path: Path, source: str) -> Path:

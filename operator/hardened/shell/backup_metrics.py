@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Gauge
 
-from hardened.core.runs.model import Record, Verification
+from hardened.core.model.run import Record, Verification
 from hardened.core.runs.record import records_of
 from hardened.shell.workqueue import Key
 

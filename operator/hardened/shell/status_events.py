@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from hardened.core.model.run import Record, Verification
 from hardened.core.runs.judgement import SHORT_ID
-from hardened.core.runs.model import Record, Verification
 from hardened.core.runs.record import records_of
 from hardened.shell.recorder import EventType
 

@@ -12,11 +12,10 @@ from typing import Final
 
 from hardened.core.actions.log import LogEntry
 from hardened.core.model.kit import BackupKit
+from hardened.core.model.run import Active, Failure, Run, Snapshot, Verification
 from hardened.core.observe.facts import Facts
 from hardened.core.runs.backups import HandRun, hand_job_key, promoted
 from hardened.core.runs.judgement import SHORT_ID
-from hardened.core.runs.model import Active, Failure, Run, Snapshot, Verification
-from hardened.core.runs.results import runs_of
 from hardened.errors import TryAgain
 
 BACKUP, VERIFY = "Backup", "VerifyBackup"
@@ -48,7 +47,7 @@ def obstacle(facts: Facts, kit: BackupKit, entries: Iterable[LogEntry], action: 
     running = next((entry for entry in entries if is_backup(entry)), None)
     if running:
         return f"{_CALLED[running.action]} {running.backup} is already under way, requested as {running.name}: wait for its end"
-    same = (run for run in runs_of(facts) if run.backup == name and run.verifies == (action == VERIFY))
+    same = (run for run in facts.runs if run.backup == name and run.verifies == (action == VERIFY))
     active = next((run for run in same if isinstance(run.outcome, Active)), None)
     return f"{_CALLED[action]} {name} is already under way as Job {active.job}: wait for its end" if active else ""
 
@@ -62,7 +61,7 @@ def settled(entries: Sequence[LogEntry], facts: Facts, now: datetime) -> tuple[L
     """The entries with what came of those that are backups."""
     if not any(is_backup(entry) for entry in entries):
         return tuple(entries)
-    runs = {run.job: run for run in runs_of(facts) if run.is_by_hand}
+    runs = {run.job: run for run in facts.runs if run.is_by_hand}
     return tuple(_settled(entry, facts, runs.get(hand_job_key(facts, _hand_run(entry)).name), now) for entry in entries)
 
 

@@ -11,6 +11,7 @@ from hardened.core.desired.service import active_target, preview_name, selector
 from hardened.core.model.annotations import RevisionAnnotations, annotations_of
 from hardened.core.model.manifest import ChildKey, Manifest
 from hardened.core.model.revision import Revision, object_name
+from hardened.core.model.run import Run
 from hardened.core.model.state import Rejection, ReleaseState
 from hardened.core.model.target import COLORS, Target
 from hardened.core.model.written import Stable, rejection_of, stable_of, state_of
@@ -18,6 +19,7 @@ from hardened.core.observe.fixed import as_it_can_be
 from hardened.core.observe.observed import Observed, Ownership, is_deleting, owner_of
 from hardened.core.observe.ownership import applied_fields, is_edited
 from hardened.core.observe.rollout import Rollout, rollout_of
+from hardened.core.observe.run_results import runs_of
 from hardened.core.revisions.history import History
 from hardened.core.revisions.revision import key_of, render, revision_name, revision_of, stored
 from hardened.core.revisions.usable import problem, template_problem
@@ -155,6 +157,11 @@ class Facts:
         """Pods that carry the labels of the application's, and are none of them."""
         owners = self._replica_sets
         return () if owners is None else tuple(pod for pod in self.observed.pods or () if _controller(pod) not in owners)
+
+    @cached_property
+    def runs(self) -> tuple[Run, ...]:
+        """The runs of backups, and of their verifications, that are known, oldest first."""
+        return runs_of(self.ours, self.observed.children.values())
 
     @property
     def _replica_sets(self) -> frozenset[str] | None:

@@ -17,12 +17,11 @@ from hardened.core.model.kit import BackupKit
 from hardened.core.model.manifest import Manifest
 from hardened.core.model.reasons import Reason
 from hardened.core.model.release_policy import POD_START
+from hardened.core.model.run import Failure, Run, Snapshot
 from hardened.core.model.state import ReleaseState
 from hardened.core.observe.facts import Facts
 from hardened.core.release.steps.backup import is_due
 from hardened.core.runs.backups import HandRun, hand_job_key, revision_tag
-from hardened.core.runs.model import Failure, Run, Snapshot
-from hardened.core.runs.results import runs_of
 
 
 def backup_progress(facts: Facts, state: ReleaseState | None, kit: BackupKit) -> BackupProgress:
@@ -35,7 +34,7 @@ def backup_progress(facts: Facts, state: ReleaseState | None, kit: BackupKit) ->
     if state is None or state.step is not Step.BACKUP or state.backup is None or state.backup.name != backup.name:
         return found
     ours = hand_job_key(facts, _run_of(state))
-    run = next((run for run in runs_of(facts) if run.is_by_hand and run.job == ours.name), None)
+    run = next((run for run in facts.runs if run.is_by_hand and run.job == ours.name), None)
     if run:
         return _with_run(found, run)
     if state.backup.job:

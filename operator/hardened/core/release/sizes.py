@@ -3,6 +3,7 @@
 from hardened.core.model.input import Input
 from hardened.core.model.state import ReleaseState
 from hardened.core.model.target import NO_STACK, DesiredState, Stack, Target, other
+from hardened.core.release.moves import kept
 
 
 def stable_alone(_: ReleaseState | None, seen: Input) -> DesiredState:
@@ -26,7 +27,12 @@ def at_full_size(state: ReleaseState, seen: Input) -> DesiredState:
 
 
 def led_to(state: ReleaseState, seen: Input, active_target: Target | None) -> DesiredState:
-    """Both colours at full size, and clients are led to one of them."""
+    """Both colours at full size, and clients are led to one of them.
+
+    A revision may be promoted before a status says so, or by a leader that was paused and woke up: what served before it is kept.
+    """
+    if seen.stable == state.target and kept(state, seen):
+        return with_previous(state, seen)
     return DesiredState(_beside(state, seen, Stack(state.target.revision, seen.replicas)), active_target)
 
 

@@ -21,13 +21,12 @@ from hardened.core.model.kit import BackupKit
 from hardened.core.model.manifest import ChildKey, Manifest, key_of
 from hardened.core.model.reasons import Reason
 from hardened.core.model.revision import Revision
+from hardened.core.model.run import Record
 from hardened.core.observe.facts import Facts
 from hardened.core.observe.rollout import instant
 from hardened.core.revisions.revision import revision_of
 from hardened.core.runs.judgement import backed_up, remembered, turns_at
-from hardened.core.runs.model import Record
 from hardened.core.runs.record import records_of
-from hardened.core.runs.results import runs_of
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ def backups_of(facts: Facts, kit: BackupKit, wanted: Sequence[HandRun], *, has_p
     surplus = frozenset(key for key in schedules if key.name not in names_wanted)
     if not svc.spec.backups:
         return Backups(surplus=surplus)
-    records = remembered(svc, before, runs_of(facts), now)
+    records = remembered(svc, before, facts.runs, now)
     made = {each.name: backup_run(facts, kit, each, record, has_pods=has_pods) for each, record in _paired(svc.spec.backups, records)}
     since = _verified_since(facts, svc.spec.backups)
     moments = [at for at in turns_at(svc, records, since) if at > now]

@@ -12,8 +12,8 @@ from hardened.api.schedule import next_after
 from hardened.core.desired.cron_job import most_lateness
 from hardened.core.model.conditions import Condition, timestamp
 from hardened.core.model.reasons import Reason
-from hardened.core.runs.model import Active, Failure, Record, Run, Snapshot, Verification
-from hardened.core.runs.results import LATE, LOST
+from hardened.core.model.run import Active, Failure, Record, Run, Snapshot, Verification
+from hardened.core.observe.run_results import LATE, LOST
 
 #: What is remembered of a later time than this is not believed: it would stand for ever.
 _MOST_AHEAD: Final = timedelta(minutes=5)

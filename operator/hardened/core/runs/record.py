@@ -6,8 +6,8 @@ from typing import Any
 
 from hardened.core.model.conditions import timestamp
 from hardened.core.model.manifest import Manifest, without_none
+from hardened.core.model.run import Active, Failure, Record, Snapshot, Verification
 from hardened.core.observe.rollout import instant
-from hardened.core.runs.model import Active, Failure, Record, Snapshot, Verification
 
 #: The bounds of the schema.
 _LINE_LIMIT = 512

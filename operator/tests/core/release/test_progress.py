@@ -5,13 +5,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.core.machines import policy, step
+from tests.core.machines import desired, policy, step
 from tests.core.worlds import NOW
 
 from hardened.api.steps import Step
 from hardened.core.model.input import InPlace, Input
 from hardened.core.model.state import ReleaseState
-from hardened.core.model.target import Stack, Target, Traffic
+from hardened.core.model.target import DesiredState, Stack, Target, Traffic
 from hardened.core.model.transition import Transition
 from hardened.core.observe.rollout import Rollout
 from hardened.core.release.pods import needed
@@ -61,6 +61,13 @@ def test_a_cutover_that_fewer_pods_are_there_for_than_serve_by_now_is_recalled_a
     found = step(state(Step.CUTOVER), made, TERMS, NOW).state
     assert found
     assert found.step is Step.VERIFY_AFTER
+
+
+@pytest.mark.parametrize("at", [Step.CUTOVER, Step.VERIFY_AFTER, Step.SWITCH_BACK])
+def test_what_served_before_a_version_that_is_marked_as_promoted_is_kept(at: Step) -> None:
+    """No status says so yet: its process ended, or it was another leader, which had been paused."""
+    promoted = replace(view(Stack("new", 6, 6), active_target=GREEN), stable=GREEN)
+    assert desired(state(at), promoted, TERMS) == DesiredState({"blue": Stack("last", 6), "green": Stack("new", 6)}, GREEN)
 
 
 # ---- until when pods are waited for

@@ -47,8 +47,6 @@ def goes_by_pods(state: ReleaseState, seen: Input) -> bool:
 
 def desired(state: ReleaseState, seen: Input) -> DesiredState:
     """A selector that is not what it should be is always led back to stable, never on."""
-    if seen.stable == state.target and kept(state, seen):
-        return sizes.with_previous(state, seen)  # marked as promoted, and no status that says so was taken yet
     traffic = seen.traffic
     may_lead = state.recalled_at is None and traffic.active_target in (seen.stable, state.target) and not traffic.is_strange
     return sizes.led_to(state, seen, state.target if may_lead else seen.stable)

@@ -39,6 +39,4 @@ def goes_by_pods(_: ReleaseState, seen: Input) -> bool:
 
 
 def desired(state: ReleaseState, seen: Input) -> DesiredState:
-    if seen.stable == state.target:
-        return sizes.with_previous(state, seen)  # a leader that was paused woke up and promoted it
     return sizes.led_to(state, seen, seen.stable)

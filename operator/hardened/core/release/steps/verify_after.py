@@ -34,8 +34,6 @@ def goes_by_pods(_: ReleaseState, seen: Input) -> bool:
 
 def desired(state: ReleaseState, seen: Input) -> DesiredState:
     """A selector that is not what it should be is always led back to stable."""
-    if seen.stable == state.target and kept(state, seen):
-        return sizes.with_previous(state, seen)  # marked as promoted, and no status that says so was taken yet
     is_led = seen.traffic.active_target == state.target and not seen.traffic.is_strange
     return sizes.led_to(state, seen, state.target if is_led else seen.stable)
 

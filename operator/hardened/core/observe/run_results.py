@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -11,10 +11,9 @@ from hardened.api.duration import duration_text
 from hardened.core.desired.backup_pod import DUMP
 from hardened.core.desired.restic_pod import RUNNER
 from hardened.core.model.manifest import Manifest
+from hardened.core.model.run import Active, Failure, Run, Snapshot, Verification
 from hardened.core.observe import diagnosis
-from hardened.core.observe.facts import Facts
 from hardened.core.observe.rollout import instant
-from hardened.core.runs.model import Active, Failure, Run, Snapshot, Verification
 
 #: Characters of what others say.
 _SAID_LIMIT: Final = 300
@@ -31,14 +30,14 @@ LOST: Final = "Interrupted"
 LATE: Final = "DeadlineExceeded"
 
 
-def runs_of(facts: Facts) -> list[Run]:
+def runs_of(ours: Collection[Manifest], children: Collection[Manifest]) -> tuple[Run, ...]:
     """The runs of backups, and of their verifications, that are known, oldest first: Jobs of the service's own, and of its CronJobs.
 
-    A Job of a CronJob belongs to us by two owners up: what belonged to one that was deleted counts no more.
+    ours: those of the children that are the service's own. A Job of a CronJob belongs to us by two owners up: what belonged to one that
+    was deleted counts no more.
     """
-    mine = {live["metadata"]["uid"] for live in facts.ours}
-    schedules = {live["metadata"]["uid"] for live in facts.ours if live["kind"] == "CronJob"}
-    children = facts.observed.children.values()
+    mine = {live["metadata"]["uid"] for live in ours}
+    schedules = {live["metadata"]["uid"] for live in ours if live["kind"] == "CronJob"}
     pods = [live for live in children if live["kind"] == "Pod"]
     found = []
     for job in (live for live in children if live["kind"] == "Job"):
@@ -49,7 +48,7 @@ def runs_of(facts: Facts) -> list[Run]:
             own = [pod for pod in pods if _controller(pod) == meta["uid"]]
             outcome = _READ_BY[work](job, own)
             found.append((_began(job), Run(str(backup), meta["name"], meta["uid"], is_by_hand, outcome, work == names.VERIFY)))
-    return [run for _, run in sorted(found, key=lambda each: (each[0], each[1].job))]
+    return tuple(run for _, run in sorted(found, key=lambda each: (each[0], each[1].job)))
 
 
 def _controller(live: Manifest) -> str:

@@ -9,9 +9,9 @@ from tests.core.worlds import NOW, WEB, running, settle
 
 from hardened.api.parse import parse
 from hardened.core.model.manifest import Manifest
+from hardened.core.model.run import Active, Failure, Snapshot
 from hardened.core.observe.facts import Facts
-from hardened.core.runs.model import Active, Failure, Snapshot
-from hardened.core.runs.results import RUNNER_REASONS, runs_of
+from hardened.core.observe.run_results import RUNNER_REASONS
 
 BACKED_UP = {**WEB, "backups": [NIGHTLY]}
 
@@ -29,7 +29,7 @@ def outcome(status: Manifest | None, condition: tuple[str, str] | None = None, *
         found["spec"] = {**found["spec"], **pod}
     if condition:
         end(world, job, condition[0], NOW + timedelta(minutes=1), condition[1])
-    (run,) = runs_of(Facts(parse(cr), cr["status"], world.seen()))
+    (run,) = Facts(parse(cr), cr["status"], world.seen()).runs
     assert (run.backup, run.job, run.is_by_hand) == ("nightly", job.name, False)
     return run.outcome
 
@@ -143,7 +143,7 @@ def test_the_last_pod_counts_where_one_took_the_place_of_another() -> None:
     _, second = begin(world, NOW + timedelta(minutes=5), name=job.name, pod="y")
     assert first != second
     world.objects[second]["status"] = pod_status(NOW + timedelta(minutes=5), report())
-    (run,) = runs_of(Facts(parse(cr), cr["status"], world.seen()))
+    (run,) = Facts(parse(cr), cr["status"], world.seen()).runs
     assert isinstance(run.outcome, Snapshot)
     assert run.outcome.at == NOW + timedelta(minutes=5)
 
