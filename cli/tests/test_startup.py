@@ -32,6 +32,7 @@ RUN = "from hardenctl.app import app\ntry:\n    app(args={args!r}, prog_name='ha
         ["rollback", "--help"],
         ["history", "--help"],
         ["backup", "list", "--help"],
+        ["restore", "--help"],
         ["version", "--client"],
     ],
 )

@@ -22,6 +22,7 @@ RevisionOption = Annotated[
 ]
 ReasonOption = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Reason, recorded in status and history.")]
 WaitOption = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the result.")]
+YesOption = Annotated[bool, typer.Option("--yes", help="Agree to what is overwritten, without being asked.")]
 TimeoutOption = Annotated[str, typer.Option("--timeout", metavar="TIME", help="How long to wait (default: 10m).")]
 
 MORE = (
@@ -45,17 +46,28 @@ class ActionArguments:
     """Why, "" where nobody said."""
     span: float | None = None
     """Seconds to wait, None for not at all."""
-    likely: str = ""
-    """The revision that the operator should choose, in words; "" where it has no choice."""
+    beside: str = ""
+    """What is said beside it when it is asked for, such as the revision that the operator should choose; "" for nothing."""
     across_migration: bool = False
     """Of a rollback: also where a migration ran since."""
     backup: str = ""
-    """Of a backup, or its verification: which of the service's."""
+    """Of a backup, its verification, a restore, or the abort of one: which of the service's."""
+    snapshot: str = ""
+    """Of a restore: which one of the backup."""
+    into: str = ""
+    """Of a restore: where to, instead of what serves."""
+    with_data: bool = False
+    """Of a rollback: also the data, from the snapshot that belongs to the revision."""
 
     @property
     def subject(self) -> str:
         """What it is about: a revision, or a backup; "" for whatever is at stake."""
         return self.backup or self.revision
+
+    @property
+    def ends_hold(self) -> bool:
+        """Pods that were stopped come back after it."""
+        return (self.action == "Restore" and not self.into) or (self.action == "Abort" and bool(self.backup))
 
     @property
     def verb(self) -> str:

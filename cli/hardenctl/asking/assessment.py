@@ -6,6 +6,7 @@ Only what is so already, and what cannot be put into words, is answered here. Ev
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from hardenctl.release.hold import hold_of
 from hardenctl.release.state import ReleaseReading, image_of, pin_of, release_of, serving_of, stable_of
 from hardenctl.release.steps import is_before_promotion, row_of
 from hardenctl.release.verdict import Live, is_paused
@@ -73,8 +74,12 @@ def promote(live: Live, revision: str) -> Assessment:
 
 
 def abort(live: Live, revision: str) -> Assessment:
-    """revision: the one that the caller means, "" for the one that is released."""
-    release, pin = release_of(live), pin_of(live)
+    """revision: the one that the caller means, "" for the one that is released; the backup of a restore that is given up."""
+    release, pin, hold = release_of(live), pin_of(live), hold_of(live)
+    if hold and revision == hold.backup:
+        if hold.can_be_aborted:
+            return ToAsk("", f"the restore of {hold.what}")
+        return Nothing(f"the restore of {hold.what} is replacing data, and cannot be aborted: wait for its end", _FOLLOW)
     if release is None:
         if pin and revision in ("", pin.revision):
             return Already(pin.revision, f"revision {_shown(live, pin.revision)} is already rejected: {_cause(pin.cause)}")
@@ -157,6 +162,14 @@ def verify_backup(live: Live, name: str) -> Assessment:
     return found
 
 
+def restore(live: Live, name: str) -> Assessment:
+    """name: which of the service's backups."""
+    hold = hold_of(live)
+    if hold and not hold.has_failed:
+        return Nothing(f"a restore is under way, {hold.what}: wait for its end", _FOLLOW)
+    return backup(live, name)
+
+
 #: By the name of the verb.
 ASSESSMENTS: Mapping[str, Callable[[Live, str], Assessment]] = {
     "Promote": promote,
@@ -167,6 +180,7 @@ ASSESSMENTS: Mapping[str, Callable[[Live, str], Assessment]] = {
     "Rollback": rollback,
     "Backup": backup,
     "VerifyBackup": verify_backup,
+    "Restore": restore,
 }
 
 

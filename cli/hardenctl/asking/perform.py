@@ -20,12 +20,22 @@ from hardenctl.release.verdict import status
 from hardened.core.model.manifest import Manifest
 from hardened.errors import ApiFailure
 
-#: What a verb adds to a success: lines for people, data for scripts. It is given the service as it is afterwards.
-Addition = Callable[[Manifest], tuple[Sequence[str], Mapping[str, Any]]]
+#: What a verb adds to a success: lines for people, data for scripts. It is given the service as it is afterwards, and what came of the
+#: request; None where that was not waited for.
+Addition = Callable[[Manifest, ActionOutcome | None], tuple[Sequence[str], Mapping[str, Any]]]
 
 
-def perform(session: Session, live: Manifest, wanted: ActionArguments, add: Addition = lambda _: ((), {})) -> Exit:
-    """Asks, unless it is so already, and tells. live: the service as it was found. Raises CommandEnd for what cannot be asked."""
+def perform(
+    session: Session,
+    live: Manifest,
+    wanted: ActionArguments,
+    add: Addition = lambda _live, _outcome: ((), {}),
+    consent: Callable[[], None] = lambda: None,
+) -> Exit:
+    """Asks, unless it is so already, and tells. Raises CommandEnd for what cannot be asked.
+
+    live: the service as it was found; consent: is called before the request is made, and raises CommandEnd where nobody agrees to it.
+    """
     found = ASSESSMENTS[wanted.action](live, wanted.subject)
     match found:
         case Already():
@@ -34,10 +44,11 @@ def perform(session: Session, live: Manifest, wanted: ActionArguments, add: Addi
             step = _command(session, wanted, found.instead)
             raise CommandEnd(found.message, result=ResultWord.REFUSED, code=Exit.REFUSED, next_step=step)
         case ToAsk():
-            likely = f"; probably {wanted.likely}" if wanted.likely else ""
-            session.console.progress(printable(f"{wanted.verb} of {called(live)}: {found.what}{likely}"))
+            beside = f"; {wanted.beside}" if wanted.beside else ""
+            session.console.progress(printable(f"{wanted.verb} of {called(live)}: {found.what}{beside}"))
             if found.warning:
                 session.console.warn(found.warning)
+            consent()
             ended = _asked(session, live, wanted, found, add)
         case _ as other:
             assert_never(other)
@@ -48,13 +59,25 @@ def perform(session: Session, live: Manifest, wanted: ActionArguments, add: Addi
 def _asked(session: Session, live: Manifest, wanted: ActionArguments, ask: ToAsk, add: Addition) -> Ended:
     meta = live["metadata"]
     by = user_name(session)
-    uid, across = str(meta.get("uid", "")), wanted.across_migration
-    request = ActionRequest(meta["namespace"], wanted.name, uid, wanted.action, ask.revision, wanted.reason, by, across, wanted.backup)
+    request = ActionRequest(
+        namespace=meta["namespace"],
+        service=wanted.name,
+        uid=str(meta.get("uid", "")),
+        action=wanted.action,
+        revision=ask.revision,
+        reason=wanted.reason,
+        by=by,
+        across_migration=wanted.across_migration,
+        backup=wanted.backup,
+        snapshot=wanted.snapshot,
+        into=wanted.into,
+        with_data=wanted.with_data,
+    )
     made = make(session, request)
     name = str(made["metadata"]["name"])
     session.console.progress(f"    0s  requested as {name} by {printable(by)}")
     if wanted.span is None:
-        lines, more = add(live)
+        lines, more = add(live, None)
         message = f"{wanted.verb} was requested"
         # The status may be older than what was asked for: it is the request that says when it is done.
         done = "--for=jsonpath='{.status.phase}'=Succeeded"
@@ -67,10 +90,10 @@ def _after(session: Session, wanted: ActionArguments, ask: ToAsk, outcome: Actio
     match outcome.phase:
         case "Succeeded":
             after = _now(session, wanted)
-            lines, more = add(after) if after else ((), {})
-            is_degraded = after is not None and (after.get("status") or {}).get("phase") == "Degraded"
-            step = _command(session, wanted, "status {name}" if is_degraded else _THEN[wanted.action])
-            shown = [*_state(after), *lines] if after else []
+            lines, more = add(after, outcome) if after else ((), {})
+            step = _command(session, wanted, _then(wanted, after))
+            # At the end of a hold the pods are yet to come back.
+            shown = [*(_state(after) if not wanted.ends_hold else ()), *lines] if after else []
             more = {"outcome": dict(outcome.result), **more}
             return Ended(ResultWord.OK, Exit.OK, ask.revision, outcome.message, outcome.name, step, more=more, lines=shown)
         case "Refused":
@@ -105,8 +128,22 @@ _THEN = {
     "Resume": "status {name} -w",
     "Backup": "backup list {name}",
     "VerifyBackup": "backup list {name}",
+    "Restore": "status {name}",
 }
-_ELSE = {"Rollback": "history {name}", "Retry": "history {name}", "Backup": "backup list {name}", "VerifyBackup": "backup list {name}"}
+_ELSE = {
+    "Rollback": "history {name}",
+    "Retry": "history {name}",
+    "Backup": "backup list {name}",
+    "VerifyBackup": "backup list {name}",
+    "Restore": "backup list {name}",
+}
+
+
+def _then(wanted: ActionArguments, after: Manifest | None) -> str:
+    if wanted.ends_hold:
+        return "status {name} -w"
+    is_degraded = after is not None and status(after).get("phase") == "Degraded"
+    return "status {name}" if is_degraded else _THEN[wanted.action]
 
 
 def _command(session: Session, wanted: ActionArguments, template: str) -> str:

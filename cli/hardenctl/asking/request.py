@@ -13,6 +13,7 @@ from hardenctl.cluster.replies import is_kind_missing
 from hardenctl.cluster.session import Session
 from hardenctl.output.duration import Deadline, shown
 from hardenctl.output.formats import printable
+from hardenctl.output.moments import moment
 from hardenctl.output.outcome import CommandEnd, Exit, ResultWord
 from hardenctl.output.program import PROG
 from hardened.api import names
@@ -47,7 +48,18 @@ class ActionRequest:
     across_migration: bool = False
     """Of a rollback: also where a migration ran since."""
     backup: str = ""
-    """Of a backup, or its verification: which of the service's."""
+    """Of a backup, its verification, a restore, or the abort of one: which of the service's."""
+    snapshot: str = ""
+    """Of a restore: which one of the backup."""
+    into: str = ""
+    """Of a restore: where to, instead of what serves."""
+    with_data: bool = False
+    """Of a rollback: also the data, from the snapshot that belongs to the revision."""
+
+    @property
+    def replaces_data(self) -> bool:
+        """What serves is stopped for it."""
+        return self.with_data or (self.action == "Restore" and not self.into)
 
     @property
     def verb(self) -> str:
@@ -67,6 +79,8 @@ class ActionOutcome:
     """As the operator wrote it, in one line."""
     result: Mapping[str, Any] = field(default_factory=dict)
     """As the operator wrote it."""
+    seconds: float | None = None
+    """From the moment that the operator began to its end, None while it has not ended."""
 
 
 def make(session: Session, request: ActionRequest) -> Manifest:
@@ -105,7 +119,7 @@ def manifest(request: ActionRequest, suffix: str) -> Manifest:
     }
     spec: Manifest = {"service": request.service, "action": request.action, "requestedBy": request.by}
     optional: Manifest = {"revision": request.revision, "reason": request.reason, "acrossMigration": request.across_migration}
-    optional["backup"] = request.backup
+    optional |= {"backup": request.backup, "snapshot": request.snapshot, "into": request.into, "withData": request.with_data}
     spec |= {name: value for name, value in optional.items() if value}
     return {"apiVersion": names.API_VERSION, "kind": names.ACTION_KIND, "metadata": meta, "spec": spec}
 
@@ -143,8 +157,10 @@ def follow(session: Session, made: Manifest, request: ActionRequest, deadline: D
         if session.console.err.isatty():
             session.console.progress("")  # the terminal shows ^C: go on below it
         step = f"{PROG} status {request.service} -n {request.namespace} -w{session.cluster_flags}"
-        text = f"stopped waiting; the {request.verb} was requested, and still stands"
-        raise CommandEnd(text, result=ResultWord.INTERRUPTED, code=Exit.INTERRUPTED, next_step=step) from None
+        text = f"stopped waiting; the {request.verb} was requested, and {'goes on' if request.replaces_data else 'still stands'}"
+        abort = f"{PROG} abort {request.service} -n {request.namespace}{session.cluster_flags}"
+        hint = f"as long as it stops pods, it can be given up: {abort}" if request.replaces_data else ""
+        raise CommandEnd(text, result=ResultWord.INTERRUPTED, code=Exit.INTERRUPTED, hint=hint, next_step=step) from None
     return outcome
 
 
@@ -153,11 +169,13 @@ def outcome_of(live: Mapping[str, Any]) -> ActionOutcome:
     found = live.get("status")
     status = found if isinstance(found, Mapping) else {}
     result = status.get("result")
+    began, ended = moment(status, "startedAt"), moment(status, "finishedAt")
     return ActionOutcome(
         name=str(live["metadata"]["name"]),
         phase=str(status.get("phase") or ""),
         message=" ".join(str(status.get("message") or "").split()),
         result=result if isinstance(result, Mapping) else {},
+        seconds=max(0.0, (ended - began).total_seconds()) if began and ended else None,
     )
 
 

@@ -1,10 +1,13 @@
-"""`abort`: ends a release before it is promoted, as a failed check would."""
+"""`abort`: ends a release before it is promoted, as a failed check would; or a restore that has failed, or has not begun."""
+
+from dataclasses import replace
 
 from hardenctl.asking import arguments
 from hardenctl.asking.arguments import OUTPUTS, NameArgument, ReasonOption, RevisionOption, TimeoutOption, WaitOption, action_arguments
 from hardenctl.asking.perform import perform
 from hardenctl.cluster.session import Session
 from hardenctl.output.outcome import Exit
+from hardenctl.release.hold import hold_of
 from hardenctl.release.lookup import find
 
 __all__ = ["EXAMPLES", "MORE", "OUTPUTS", "run"]
@@ -12,9 +15,11 @@ __all__ = ["EXAMPLES", "MORE", "OUTPUTS", "run"]
 EXAMPLES = (
     "abort shop                                 # the current release",
     'abort shop --reason "wrong flag"',
+    "abort shop                                 # or a restore that has failed, or has not begun",
 )
 MORE = (
     "The revision is rejected: the same spec is not released again until `retry`. A promoted revision needs `rollback` instead. "
+    "While a restore stops pods, or after it has failed, `abort` gives it up: the pods come back, on the data that is there. "
     + arguments.MORE
 )
 
@@ -29,4 +34,8 @@ def run(
 ) -> Exit:
     """Asks for it, and waits."""
     wanted = action_arguments("Abort", name, revision, reason, wait, timeout)
-    return perform(session, find(session, name), wanted)
+    live = find(session, name)
+    hold = hold_of(live)
+    if hold and not revision:
+        wanted = replace(wanted, backup=hold.backup)
+    return perform(session, live, wanted)

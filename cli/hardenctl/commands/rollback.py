@@ -2,17 +2,23 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import typer
 
 from hardenctl.asking import arguments
-from hardenctl.asking.arguments import OUTPUTS, NameArgument, ReasonOption, TimeoutOption, WaitOption, action_arguments
+from hardenctl.asking.arguments import OUTPUTS, NameArgument, ReasonOption, TimeoutOption, WaitOption, YesOption, action_arguments
+from hardenctl.asking.consent import backup_named, consent, source_of, stakes
 from hardenctl.asking.perform import perform
+from hardenctl.asking.request import ActionOutcome
 from hardenctl.cluster.session import Session
-from hardenctl.output.outcome import Exit
+from hardenctl.output import moments
+from hardenctl.output.outcome import CommandEnd, Exit, ResultWord, usage
+from hardenctl.output.program import PROG
+from hardenctl.release.backups import longest_wait
 from hardenctl.release.lookup import find
+from hardenctl.release.recovery_point import RecoveryPoint, of_revision
 from hardenctl.release.references import References, references_of
 from hardenctl.release.revisions import DIGITS, Stored, before, named, stored_of
 from hardenctl.release.state import serving_of
@@ -25,11 +31,13 @@ EXAMPLES = (
     "rollback shop                                 # to the revision promoted before",
     "rollback shop --to-revision 3                 # to that one, as `history` numbers them",
     'rollback shop --reason "p99 doubled" --no-wait',
+    "rollback shop --to-revision 3 --with-data     # and the data that `release.backupFirst` stored before it was replaced",
 )
 MORE = (
     "Traffic switches at once while the previous colour is still up; otherwise the revision is started first. It was checked when it was "
     "promoted, and is not checked again. Its `files` are rolled back with it; Secrets, referenced ConfigMaps and the data in claims are "
-    "not, as the output says. The revision that it replaces is rejected until `retry`, or until the spec changes. "
+    "not, as the output says. The revision that it replaces is rejected until `retry`, or until the spec changes. --with-data restores "
+    "the snapshot that belongs to the target, as `restore` does, and starts only the target on it; without a terminal it needs --yes. "
 ) + arguments.MORE
 
 
@@ -42,6 +50,10 @@ def run(
     across_migration: Annotated[
         bool, typer.Option("--across-migration", help="Roll back even across a migration; its changes stay.")
     ] = False,
+    with_data: Annotated[
+        bool, typer.Option("--with-data", help="Also restore the snapshot that was taken before the target was replaced.")
+    ] = False,
+    yes: YesOption = False,
     reason: ReasonOption = "",
     wait: WaitOption = True,
     timeout: TimeoutOption = "",
@@ -53,19 +65,64 @@ def run(
     kept = stored_of(session, live, session.console.warn) if is_looked_up else _kept(session, live)
     revision = named(kept, to_revision).revision if is_looked_up else to_revision
     likely = None if revision else before(kept, live)
+    data = None
+    if with_data:
+        # Whoever agrees to it must have seen which data comes back: the target is named, not left to the operator.
+        revision, likely = revision or (likely.revision if likely else ""), None
+        data = _data_of(session, live, revision)
 
-    def leftovers(after: Manifest) -> tuple[Sequence[str], Mapping[str, Any]]:
+    def leftovers(after: Manifest, _: ActionOutcome | None) -> tuple[Sequence[str], Mapping[str, Any]]:
         # A status that still tells of the revision that was left says nothing of where it went.
         has_moved = serving_of(after) != serving_of(live)
         target = revision or (serving_of(after) if has_moved else likely.revision if likely else "")
-        return _leftovers(next((references_of(each.fields) for each in kept if each.revision == target and each.fields), None))
+        found = next((references_of(each.fields) for each in kept if each.revision == target and each.fields), None)
+        return _leftovers(replace(found, claims=_untouched(found, data)) if found else None)
+
+    def agree() -> None:
+        if data:
+            consent(session, name, stakes(session, live, data.backup, data.point, moments.now()), is_given=yes)
 
     wanted = replace(
         action_arguments("Rollback", name, revision, reason, wait, timeout),
-        likely=f"{likely.revision} ({likely.image})" if likely else "",
+        beside=f"probably {likely.revision} ({likely.image})" if likely else "",
         across_migration=across_migration,
+        with_data=with_data,
     )
-    return perform(session, live, wanted, leftovers)
+    if data and wanted.span is not None and not timeout:
+        wanted = replace(wanted, span=wanted.span + longest_wait(live, str(data.backup["name"])))
+    return perform(session, live, wanted, leftovers, agree)
+
+
+@dataclass(frozen=True)
+class _Data:
+    """What comes back with a revision: a backup as the spec has it, and its snapshot."""
+
+    backup: Mapping[str, Any]
+    point: RecoveryPoint
+
+
+def _data_of(session: Session, live: Manifest, revision: str) -> _Data:
+    """Raises CommandEnd where no data belongs to the revision."""
+    name = live["metadata"]["name"]
+    step = f"{PROG} history {name} -n {session.namespace}{session.cluster_flags}"
+    if not revision:
+        raise usage("--with-data needs a target, and none can be told: name it by --to-revision", f"see `{step}`")
+    found = of_revision(live, revision)
+    if found is None:
+        text = f"no snapshot belongs to revision {revision}: `release.backupFirst` takes one before a revision is replaced"
+        raise CommandEnd(text, result=ResultWord.REFUSED, code=Exit.REFUSED, next_step=step)
+    backup, point = found
+    spec = backup_named(live, backup)
+    if not spec:
+        text = f"revision {revision} has a snapshot of backup {backup}, which spec.backups does not name any more"
+        raise CommandEnd(text, result=ResultWord.REFUSED, code=Exit.REFUSED, hint="add it again, with the same repository and source")
+    return _Data(spec, point)
+
+
+def _untouched(found: References, data: _Data | None) -> tuple[str, ...]:
+    """The claims that keep the data that they have."""
+    restored = source_of(data.backup) if data else ("", "")
+    return tuple(name for name in found.claims if restored != ("volume", name))
 
 
 def _is_whole(text: str) -> bool:

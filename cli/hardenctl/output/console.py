@@ -4,8 +4,10 @@ import os
 import re
 import sys
 import textwrap
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
+from io import StringIO
 from shutil import get_terminal_size
 from typing import Any, TextIO
 
@@ -88,6 +90,19 @@ class Console:
         """One value as JSON or YAML, as -o asks."""
         self.print(as_yaml(value) if self.output == "yaml" else as_json(value))
 
+    @property
+    def can_ask(self) -> bool:
+        """Whether a person is there to answer."""
+        return stdin().isatty()
+
+    def ask(self, lines: Iterable[str], question: str) -> str:
+        """What a person types, "" for nothing: asked on stderr, under --quiet as well, since stdout is data."""
+        for line in lines:
+            self._tell(f"  {printable(line)}")
+        self.err.write(printable(question))
+        self.err.flush()
+        return stdin().readline().strip()
+
     def mark(self, mark: Mark, stream: TextIO | None = None) -> str:
         """The sign, coloured on a terminal, plain where the encoding lacks it."""
         stream = stream or self.out
@@ -127,6 +142,11 @@ class Console:
             text = "".join(part if at % 2 else escaped(part) for at, part in enumerate(parts))
         stream.write(text + "\n")
         stream.flush()
+
+
+def stdin() -> TextIO:
+    """Where answers come from: of a process that was started without one, nothing."""
+    return sys.stdin or StringIO()
 
 
 def _has_signs(stream: TextIO) -> bool:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from hardened.api.backup import Backup
 
 _SOURCES = ("postgres", "redis", "volume", "command")
+#: Seconds beyond the deadline of a run, until its end is known.
+BEYOND = 60.0
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
@@ -57,6 +59,11 @@ def backups_of(live: Mapping[str, Any]) -> "tuple[Backup, ...]":
         return tuple(parse_spec(live.get("spec")).backups or ())
     except InvalidSpec:
         return ()
+
+
+def longest_wait(live: Mapping[str, Any], backup: str) -> float:
+    """Seconds until the end of a run of this backup is known: its deadline, and a minute; just that where the spec cannot be read."""
+    return next((each.deadline.total_seconds() for each in backups_of(live) if each.name == backup), 0.0) + BEYOND
 
 
 def readings(live: Mapping[str, Any], now: datetime) -> list[BackupReading]:

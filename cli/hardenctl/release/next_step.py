@@ -5,6 +5,7 @@ from typing import Any
 
 from hardenctl.output.outcome import ResultWord
 from hardenctl.output.program import PROG
+from hardenctl.release.hold import SHORT, hold_of
 from hardenctl.release.verdict import ServiceVerdict, is_paused, is_seen, status, verdict_of
 from hardened.api import names
 from hardened.api.steps import Step
@@ -39,11 +40,16 @@ def after(verdict: ServiceVerdict, live: Mapping[str, Any], cluster_flags: str =
     coming = (status(live).get("release") or {}).get("revision")
     words["of_revision"] = f",{names.REVISION_LABEL}={coming}" if coming else ""
     words |= {"singular": names.SINGULAR, "plural": names.PLURAL}
+    hold = hold_of(live)
+    words |= {"backup": hold.backup, "snapshot": hold.snapshot[:SHORT]} if hold else {}
     template = _template(verdict, live)
     return template.format(**words) + cluster_flags if template else ""
 
 
 def _template(verdict: ServiceVerdict, live: Mapping[str, Any]) -> str:
+    hold = hold_of(live)
+    if hold and hold.has_failed and hold.backup and hold.snapshot:
+        return "{prog} restore {name} -n {namespace} --backup {backup} --snapshot {snapshot}"
     match verdict.result:
         case ResultWord.HEALTHY | ResultWord.DELETED:
             return ""

@@ -10,6 +10,7 @@ from hardenctl.output.console import Console, Mark
 from hardenctl.output.formats import facts, printable
 from hardenctl.output.outcome import ResultWord
 from hardenctl.release import next_step
+from hardenctl.release.hold import hold_of
 from hardenctl.release.scaling import ScalingReading
 from hardenctl.release.stacks import RunningStack
 from hardenctl.release.state import proof_of
@@ -90,6 +91,7 @@ def summary(live: Mapping[str, Any], verdict: ServiceVerdict, cluster_flags: str
         "generation": meta.get("generation", 0),
         "observedGeneration": found.get("observedGeneration", -1),
         "release": found.get("release"),
+        "hold": found.get("hold"),
         "stable": found.get("stable"),
         "pin": found.get("pin"),
         "proof": found.get("proof"),
@@ -123,7 +125,7 @@ def text(
     wanted_image = (live.get("spec") or {}).get("image", "")
     shown = pods(live)
     phase = found.get("phase") or "Pending"
-    proof, stacks, scaling = proof_of(live), around.stacks, around.scaling
+    proof, hold, stacks, scaling = proof_of(live), hold_of(live), around.stacks, around.scaling
     note = "" if is_seen(live) else "  (the operator has not seen the last change yet)"
     lines = [
         f"{console.mark(mark_of(verdict))} {meta.get('namespace', '')}/{meta['name']}   {phase}{note}",
@@ -134,6 +136,7 @@ def text(
                 "Image": serving.get("image") or wanted_image,
                 "Wanted image": wanted_image if serving.get("image") not in (None, wanted_image) else "",
                 "Pods": f"{shown['available']} of {'?' if shown['wanted'] is None else shown['wanted']} available",
+                "Restore": hold.text(now) if hold else "",
                 "Depends on": _dependencies(found, is_wide),
                 "Autoscaling": str(scaling) if scaling else "",
                 "Not scaled": scaling.problem if scaling else "",

@@ -97,6 +97,14 @@ def _suspended(live: Live) -> ServiceVerdict | None:
     return _from_ready(live, ResultWord.SUSPENDED) if status(live).get("phase") == "Suspended" else None
 
 
+def _held(live: Live) -> ServiceVerdict | None:
+    # A restore replaces the data: whatever else a status says is of before.
+    hold = status(live).get("hold")
+    if not isinstance(hold, Mapping) or not hold.get("phase"):
+        return None
+    return _stalled(live) or _from_ready(live, ResultWord.PROGRESSING)
+
+
 def _going_back(live: Live) -> ServiceVerdict | None:
     # What has failed is said at once; that the previous version serves, and that its data is as it was, only afterwards.
     is_under_way = status(live).get("phase") in _TAKEN_BACK and row_of(str(_release(live).get("step"))).is_going_back
@@ -138,7 +146,7 @@ def _from_ready(live: Live, result: ResultWord) -> ServiceVerdict:
 _TAKEN_BACK = {"Rejected": ResultWord.REJECTED, "RolledBack": ResultWord.ROLLED_BACK}
 
 #: The first that applies decides.
-RULES: tuple[VerdictRule, ...] = (_leaving, _unseen, _suspended, _going_back, _taken_back, _stalled, _ready, _degraded, _paused)
+RULES: tuple[VerdictRule, ...] = (_leaving, _unseen, _suspended, _held, _going_back, _taken_back, _stalled, _ready, _degraded, _paused)
 
 
 def verdict_of(live: Live) -> ServiceVerdict:

@@ -13,16 +13,13 @@ from hardenctl.asking.arguments import ActionArguments
 from hardenctl.asking.perform import perform
 from hardenctl.cluster.session import Session
 from hardenctl.output.outcome import Exit
-from hardenctl.release.backups import backups_of
+from hardenctl.release.backups import BEYOND, backups_of
 from hardenctl.release.lookup import find
 
 if TYPE_CHECKING:
     from hardened.api.backup import Backup
 
 BackupArgument = Annotated[str, typer.Argument(metavar="BACKUP", help="One of spec.backups, by its name.")]
-
-#: Seconds beyond the deadline of the run, until its end is known.
-_BEYOND = 60.0
 
 
 def ask_for_run(
@@ -33,5 +30,5 @@ def ask_for_run(
     live = find(session, wanted.name)
     if wanted.span is not None and not timeout:
         most = next((deadline(each) for each in backups_of(live) if each.name == backup), None) or timedelta()
-        wanted = replace(wanted, span=max(wanted.span, most.total_seconds() + _BEYOND))
+        wanted = replace(wanted, span=max(wanted.span, most.total_seconds() + BEYOND))
     return perform(session, live, wanted)

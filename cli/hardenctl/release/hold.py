@@ -1,0 +1,61 @@
+"""The hold of a service: who is stopped, and since when, while a restore replaces its data. As its status tells of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from hardenctl.output.duration import shown
+from hardenctl.output.moments import moment
+from hardenctl.release.verdict import Live, status
+
+#: Of a snapshot's id, as people see it.
+SHORT = 8
+_FAILED = "Failed"
+
+
+@dataclass(frozen=True)
+class HoldReading:
+    """One hold. What is not known, or is not there, is ""."""
+
+    action: str
+    """The name of the action that asked for it."""
+    backup: str
+    snapshot: str
+    phase: str
+    """Stopping, Restoring, Starting, Failed, or what a newer operator writes."""
+    message: str
+    """What it waits for, or why it failed."""
+    since: datetime | None
+    """When it began."""
+
+    @property
+    def has_failed(self) -> bool:
+        """It goes no further by itself: it is repeated, or given up."""
+        return self.phase == _FAILED
+
+    @property
+    def can_be_aborted(self) -> bool:
+        """Nothing is being replaced yet, or nothing is any more."""
+        return self.phase in ("Stopping", _FAILED)
+
+    @property
+    def what(self) -> str:
+        """Example: "snapshot 1f2e3d4c of backup nightly"."""
+        return f"snapshot {self.snapshot[:SHORT]} of backup {self.backup}" if self.snapshot else ""
+
+    def text(self, now: datetime) -> str:
+        """Example: "Stopping, snapshot 1f2e3d4c of backup nightly, for 12s: 1 pod is left"."""
+        span = f"for {shown(max(0.0, (now - self.since).total_seconds()))}" if self.since else ""
+        head = ", ".join(filter(None, (self.phase, self.what, span)))
+        return f"{head}: {self.message}" if self.message else head
+
+
+def hold_of(live: Live) -> HoldReading | None:
+    """The hold, None where there is none."""
+    found = status(live).get("hold")
+    if not isinstance(found, Mapping) or not found.get("phase"):
+        return None
+    action, backup, snapshot, phase, message = (
+        " ".join(str(found.get(name) or "").split()) for name in ("action", "backup", "snapshot", "phase", "message")
+    )
+    return HoldReading(action, backup, snapshot, phase, message, moment(found, "since"))
