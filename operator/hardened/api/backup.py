@@ -117,7 +117,7 @@ class BackupVerification(Model):
     """The newest good snapshot is restored into scratch space, and looked at there: only what was restored is known to be restorable.
 
     A dump of PostgreSQL is restored into a server that the pod starts, one of Redis is loaded by one; files are put into a folder. Without
-    `sql` and `command`, a database must have a table with rows, or a key, and files must have bytes.
+    `sql` and `command`, a database must have a table with rows, or a key, and the files of a command must have bytes.
     """
 
     rules: ClassVar[tuple[Rule, ...]] = (
@@ -178,6 +178,12 @@ class Backup(Model):
     verify: BackupVerification | None = Field(
         None, description="Restores the newest good snapshot by a schedule of its own. BackedUp is False once that fails, or is overdue."
     )
+
+    @property
+    def schedules(self) -> tuple[str, ...]:
+        """What runs by the clock: the backup, and its verification. Example: ("30 3 * * * Europe/Berlin",)."""
+        found = [self.schedule, *([self.verify.schedule] if self.verify else [])]
+        return tuple(f"{each} {self.time_zone}" for each in found)
 
     @property
     def most_age(self) -> timedelta:

@@ -238,9 +238,14 @@ class BackupStatus(Model):
     running: BackupRunningStatus | None = None
     last_verification: VerificationStatus | None = None
     next_at: When | None = Field(None, description="When the schedule makes the next one. Omitted while it is suspended.")
+    schedules: Annotated[list[Line], atomic(2)] | None = Field(
+        None, description="What it runs by, with the time zone: the backup, and its verification."
+    )
     suspended: bool | None = None
     resumed_at: When | None = Field(
-        None, description="When a suspended schedule went on, for as long as a run that was missed before could be made up for: none is."
+        None,
+        description="When a suspended schedule went on, or one was changed, for as long as a run that was missed before could be made up "
+        "for: none is.",
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar, assert_never
 
 from hardened.core.model.manifest import ChildKey, Manifest
 from hardened.core.model.measurement import Query
-from hardened.core.model.question import AskPrometheus, ListConstraints, ListPods, Question, ReadChildren, ReadNamespace, TryPods
+from hardened.core.model.question import AskPrometheus, ListConstraints, ListPods, Question, ReadChildren, ReadNamespace, TryPods, TryRuns
 from hardened.core.needs.dependencies import named_services
 from hardened.core.needs.services import namesakes
 from hardened.core.observe.observed import Observed
@@ -85,6 +85,9 @@ async def _answered(reader: Reader, observed: Observed, question: Question) -> O
             return await reader.list_constraints(observed)
         case TryPods(pods):
             return await reader.try_pods(observed, pods)
+        case TryRuns(pods):
+            found = await reader.try_pods(observed, pods)
+            return replace(found, tried=observed.tried, tried_runs=found.tried)
         case ListPods():
             return await reader.list_pods(observed)
         case _:

@@ -16,7 +16,7 @@ from hardened.core.desired.metadata import action_owner
 from hardened.core.model.finding import Diagnosis
 from hardened.core.model.manifest import ChildKey, Manifest, key_of
 from hardened.core.model.policy import Policy
-from hardened.core.model.question import ListConstraints, ListPods, Question, ReadChildren, ReadNamespace
+from hardened.core.model.question import ListConstraints, ListPods, Question, ReadChildren, ReadNamespace, TryRuns
 from hardened.core.model.reasons import Reason
 from hardened.core.model.target import COLORS
 from hardened.core.needs import headroom
@@ -27,6 +27,7 @@ from hardened.core.observe.facts import Facts
 from hardened.core.observe.last_usable import last_usable
 from hardened.core.observe.observed import Observed, Ownership, owner_of
 from hardened.core.observe.rollout import Rollout, rollout_of
+from hardened.core.observe.run_results import pods_to_try
 from hardened.core.release.decide import decide
 from hardened.core.release.first_backup import taken
 from hardened.core.release.suspension import is_suspended
@@ -156,6 +157,7 @@ class _Planner:
             self._read_what_shrinks,
             self._see_constraints,
             self._see_quotas,
+            self._see_unmade_runs,
             self._see_late_pods,
             self._go_on,
         )
@@ -218,6 +220,11 @@ class _Planner:
         """Whether they have room for all pods that the autoscaler may ask for. What is to be written waits for no list."""
         is_due = headroom.is_due(self.facts) and not self.decision.state and not self.sure_applies
         return Plan(question=ReadNamespace(config_maps(self.facts))) if is_due else None
+
+    def _see_unmade_runs(self) -> Plan | None:
+        """Why Jobs of backups have no pod."""
+        pods = pods_to_try(self.facts.runs, self.observed.children, self.now) if self.observed.tried_runs is None else ()
+        return Plan(question=TryRuns(pods)) if pods else None
 
     def _see_late_pods(self) -> Plan | None:
         """The pods that are late, where nothing else says why."""
@@ -299,6 +306,7 @@ class _Planner:
         """Until something changes of the backups by itself; what could not be made of them is tried again."""
         made = (key_of(each) for each in (*self.backups.schedules, *self.backups.jobs))
         waits = [MADE_AGAIN] if any(key in self.observed.refused for key in made) else []
+        waits += [MADE_AGAIN] if any(run.lacks_pod for run in self.facts.runs) else []
         waits += [self.backups.look_at - self.now] if self.backups.look_at else []
         return min(waits, default=None)
 

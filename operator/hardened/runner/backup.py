@@ -65,12 +65,10 @@ def size_of(path: Path) -> tuple[int, int]:
 def _check_size(task: BackupTask) -> None:
     if task.dump and not task.dump.is_file():
         raise Failed(Reason.DUMP_EMPTY, f"there is no {task.dump}: the dump was not made, or not to its end")
-    if task.source == "volume" and not task.min_bytes:
-        if not any(os.scandir(task.path)):
-            raise Failed(Reason.DUMP_EMPTY, f"there is nothing in {task.path}")
-        return
+    if task.source == "volume":
+        return  # an empty one is one: that of a service which has not written anything yet
     files, size = size_of(task.dump or task.path)
-    if not files or (not size and task.source != "volume"):
+    if not files or not size:
         raise Failed(Reason.DUMP_EMPTY, f"there is nothing in {task.dump or task.path}")
     if size < task.min_bytes:
         raise Failed(Reason.DUMP_TOO_SMALL, f"{task.dump or task.path} has {size} bytes, fewer than the {task.min_bytes} of minBytes")

@@ -23,6 +23,8 @@ from tests.runner.pods import SOURCES, TAG, Pod, Service, free_port, small_disk,
 
 from hardened.runner.report import Report
 from hardened.runner.repository import before_restore
+from hardened.runner.task import VerifyTask
+from hardened.runner.verify import verify
 
 pytestmark = [pytest.mark.servers, pytest.mark.sampled(8)]
 MB = 2**20
@@ -54,6 +56,16 @@ def test_a_folder_is_stored_and_reported(service: Service, tmp_path: Path) -> No
     service.restic("restore", f"{stored['id']}:{stored['paths'][0]}", f"--target={tmp_path / 'back'}")
     assert [(tmp_path / "back" / name).read_text() for name in ("a", "deep/b")] == ["first", "second"]
     assert service.restic("list", "locks").stdout == ""
+
+
+def test_an_empty_volume_is_stored_as_it_is(service: Service) -> None:
+    """As that of a service which has not written anything yet, and is to be backed up before its next release."""
+    (service.data / "empty").mkdir()
+    report = service.back_up(path=service.data / "empty")
+    assert (report.outcome.result, report.outcome.reason, report.bytes, report.files) == ("Succeeded", "", 0, 0)
+    task = VerifyTask("volume", service.pod.scratch / "restored", TAG, "latest", "", (), 20)
+    verified = verify(task, service.repository(), service.pod.programs())
+    assert (verified.outcome.result, verified.snapshot) == ("Succeeded", report.snapshot)
 
 
 @pytest.mark.parametrize(

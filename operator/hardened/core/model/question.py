@@ -44,8 +44,16 @@ class TryPods:
 
 
 @dataclass(frozen=True)
+class TryRuns:
+    """The same of the pods of Jobs that have none: who refuses them tells nobody but the Job's controller."""
+
+    pods: tuple[Manifest, ...]
+    """At least one, each with the name of its Job."""
+
+
+@dataclass(frozen=True)
 class ListPods:
     """List the application's pods, and after them their ReplicaSets."""
 
 
-Question = ReadChildren | AskPrometheus | ReadNamespace | ListConstraints | TryPods | ListPods
+Question = ReadChildren | AskPrometheus | ReadNamespace | ListConstraints | TryPods | TryRuns | ListPods

@@ -81,6 +81,13 @@ class Run:
     """Never a Verification of one that makes a backup, nor a Snapshot or Failure of one that verifies it."""
     verifies: bool = False
     """It verifies the backup, and does not make one."""
+    has_pod: bool = True
+    """Its pod is there."""
+
+    @property
+    def lacks_pod(self) -> bool:
+        """Whether it is at work, and has no pod yet."""
+        return isinstance(self.outcome, Active) and not self.has_pod
 
 
 @dataclass(frozen=True)
@@ -99,9 +106,11 @@ class Record:
     is_suspended: bool = False
     """When it was looked at last, the schedule was suspended."""
     resumed_at: datetime | None = None
-    """When it went on; None once no run is left that was missed before and could be made up for."""
+    """When it went on, or became another one; None once no run is left that was missed before and could be made up for."""
     verification: Verification | None = None
     """The last one; None where the spec asks for none."""
+    schedules: tuple[str, ...] = ()
+    """What it ran by when it was looked at last, see Backup.schedules; none before."""
 
     @property
     def has_failed_last(self) -> bool:

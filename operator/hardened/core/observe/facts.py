@@ -161,7 +161,7 @@ class Facts:
     @cached_property
     def runs(self) -> tuple[Run, ...]:
         """The runs of backups, and of their verifications, that are known, oldest first."""
-        return runs_of(self.ours, self.observed.children.values())
+        return runs_of(self.ours, self.observed.children.values(), self.observed.tried_runs or {})
 
     @property
     def _replica_sets(self) -> frozenset[str] | None:

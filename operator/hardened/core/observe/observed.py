@@ -83,6 +83,8 @@ class Observed:
     """What may not be read."""
     tried: Mapping[ChildKey, ApiFailure] | None = None
     """Why pods could not be made that were tried, None if nobody tried."""
+    tried_runs: Mapping[ChildKey, ApiFailure] | None = None
+    """The same of the pods of Jobs, see TryRuns."""
     contested: Mapping[ChildKey, str] = field(default_factory=lambda: MappingProxyType({}))
     """Children that came back from our own write in this pass without what was written, and the field."""
     crd_schema: str = ""

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -10,10 +11,11 @@ from hardened.api import names
 from hardened.api.duration import duration_text
 from hardened.core.desired.backup_pod import DUMP
 from hardened.core.desired.restic_pod import RUNNER
-from hardened.core.model.manifest import Manifest
+from hardened.core.model.manifest import ChildKey, Manifest, without_none
 from hardened.core.model.run import Active, Failure, Run, Snapshot, Verification
 from hardened.core.observe import diagnosis
 from hardened.core.observe.rollout import instant
+from hardened.errors import ApiFailure
 
 #: Characters of what others say.
 _SAID_LIMIT: Final = 300
@@ -26,15 +28,17 @@ RUNNER_REASONS: Final = frozenset({
 })  # fmt: skip
 #: What is left where nobody knows why: the pod is gone, or has said nothing.
 LOST: Final = "Interrupted"
+#: A Job whose pod is not there after this time has none since something refuses it, unless its controller is busy.
+UNMADE: Final = timedelta(seconds=15)
 #: As the Job controller calls it.
 LATE: Final = "DeadlineExceeded"
 
 
-def runs_of(ours: Collection[Manifest], children: Collection[Manifest]) -> tuple[Run, ...]:
+def runs_of(ours: Collection[Manifest], children: Collection[Manifest], refused: Mapping[ChildKey, ApiFailure]) -> tuple[Run, ...]:
     """The runs of backups, and of their verifications, that are known, oldest first: Jobs of the service's own, and of its CronJobs.
 
-    ours: those of the children that are the service's own. A Job of a CronJob belongs to us by two owners up: what belonged to one that
-    was deleted counts no more.
+    ours: those of the children that are the service's own; refused: see Observed.tried_runs. A Job of a CronJob belongs to us by two
+    owners up: what belonged to one that was deleted counts no more.
     """
     mine = {live["metadata"]["uid"] for live in ours}
     schedules = {live["metadata"]["uid"] for live in ours if live["kind"] == "CronJob"}
@@ -46,9 +50,37 @@ def runs_of(ours: Collection[Manifest], children: Collection[Manifest]) -> tuple
         is_by_hand = meta["uid"] in mine
         if backup and work in _READ_BY and (is_by_hand or _controller(job) in schedules):
             own = [pod for pod in pods if _controller(pod) == meta["uid"]]
-            outcome = _READ_BY[work](job, own)
-            found.append((_began(job), Run(str(backup), meta["name"], meta["uid"], is_by_hand, outcome, work == names.VERIFY)))
+            outcome = _told(_READ_BY[work](job, own), own, refused)
+            run = Run(str(backup), meta["name"], meta["uid"], is_by_hand, outcome, work == names.VERIFY, has_pod=bool(own))
+            found.append((_began(job), run))
     return tuple(run for _, run in sorted(found, key=lambda each: (each[0], each[1].job)))
+
+
+def pods_to_try(runs: Iterable[Run], children: Mapping[ChildKey, Manifest], now: datetime) -> tuple[Manifest, ...]:
+    """The pods of Jobs that have none after UNMADE: what refuses them tells it in an Event of the Job alone."""
+    return tuple(
+        _pod_of(children[ChildKey("Job", run.job)])
+        for run in runs
+        if run.lacks_pod and isinstance(run.outcome, Active) and now >= run.outcome.since + UNMADE
+    )
+
+
+def _pod_of(job: Manifest) -> Manifest:
+    """As its controller would make it, but for the owner, who is not ours to name, and a name that tells whose it is."""
+    meta, template = job["metadata"], job["spec"]["template"]
+    own = {"name": meta["name"], "namespace": meta["namespace"], "labels": (template.get("metadata") or {}).get("labels") or {}}
+    spec = {**template["spec"], "activeDeadlineSeconds": job["spec"].get("activeDeadlineSeconds")}
+    return without_none(apiVersion="v1", kind="Pod", metadata=own, spec=spec)
+
+
+def _told(
+    found: Snapshot | Failure | Verification | Active, pods: Sequence[Manifest], refused: Mapping[ChildKey, ApiFailure]
+) -> Snapshot | Failure | Verification | Active:
+    """With why its pod cannot be made, of a run that has none."""
+    failure = refused.get(ChildKey("Pod", found.job)) if isinstance(found, Active) and not pods else None
+    if failure is None or not isinstance(found, Active):
+        return found
+    return replace(found, message=_plain(f"its pod cannot be created: {failure.message}"))
 
 
 def _controller(live: Manifest) -> str:

@@ -43,6 +43,7 @@ def _remembered(svc: HardenedService, backup: Backup, before: Record, runs: Sequ
         is_suspended,
         None if is_suspended else _resumed_at(backup, before, now),
         _last_verification(before.verification, [run.outcome for run in own], now) if backup.verify else None,
+        backup.schedules,
     )
 
 
@@ -67,8 +68,9 @@ def _last_verification(known: Verification | None, outcomes: Iterable[object], n
 
 
 def _resumed_at(backup: Backup, before: Record, now: datetime) -> datetime | None:
-    """See Record. A run that was missed while nothing was to run is not made up for: Kubernetes would do so at once."""
-    if before.is_suspended:
+    """See Record. A time that has passed before the schedule had it is no run that was missed: Kubernetes would make up for it at once."""
+    is_another = any(known != now_so for known, now_so in zip(before.schedules, backup.schedules, strict=False))
+    if before.is_suspended or is_another:
         return now
     if before.resumed_at and before.resumed_at <= now < before.resumed_at + most_lateness(backup):
         return before.resumed_at

@@ -22,6 +22,7 @@ def written(records: Iterable[Record]) -> list[Manifest]:
             lastFailure=_failure_written(each.failure) if each.failure else None,
             running=_active_written(each.active) if each.active else None,
             nextAt=timestamp(each.next_at) if each.next_at else None,
+            schedules=list(each.schedules) or None,
             suspended=True if each.is_suspended else None,
             resumedAt=timestamp(each.resumed_at) if each.resumed_at else None,
             lastVerification=_verification_written(each.verification) if each.verification else None,
@@ -74,6 +75,7 @@ def _record(entry: Any) -> Record | None:
                 rest.get("suspended") is True,
                 _moment(rest.get("resumedAt")),
                 _verification(rest.get("lastVerification")),
+                tuple(str(each) for each in schedules) if isinstance(schedules := rest.get("schedules"), list) else (),
             )
         case _:
             return None

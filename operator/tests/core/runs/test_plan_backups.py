@@ -5,7 +5,20 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.core.runs.backups import CRON_JOB, NIGHTLY, OTHER_SNAPSHOT, SNAPSHOT, backup, begin, end, ended, report, run
+from tests.core.runs.backups import (
+    CRON_JOB,
+    NIGHTLY,
+    OTHER_SNAPSHOT,
+    SNAPSHOT,
+    VERIFY,
+    VERIFY_CRON_JOB,
+    backup,
+    begin,
+    end,
+    ended,
+    report,
+    run,
+)
 from tests.core.worlds import ANY_KEY, NOW, WEB, World, condition, decide, running, settle, with_spec
 
 from hardened.core.model.kit import BackupKit
@@ -46,7 +59,7 @@ def test_a_backup_has_a_cron_job_and_no_snapshot_at_first() -> None:
     cr, world = backed_up()
     spec = world.objects[CRON_JOB]["spec"]
     assert (spec["schedule"], spec["timeZone"], spec["suspend"]) == ("30 3 * * *", "Etc/UTC", False)
-    assert of(cr) == {"name": "nightly", "nextAt": "2026-01-02T03:30:00Z"}
+    assert of(cr) == {"name": "nightly", "nextAt": "2026-01-02T03:30:00Z", "schedules": ["30 3 * * * Etc/UTC"]}
     assert condition(cr["status"], "BackedUp") == ("False", "NoSnapshot")
     assert "hardenctl backup create shop nightly -n market" in said(cr)
     assert condition(cr["status"], "Ready") == ("True", "Healthy"), "that is another matter"
@@ -168,6 +181,56 @@ def test_what_is_suspended_suspends_its_schedule_and_makes_up_for_nothing_when_i
     settle(on, world, NOW + HOUR + timedelta(seconds=usual))
     assert world.objects[CRON_JOB]["spec"]["startingDeadlineSeconds"] == usual
     assert "resumedAt" not in of(on)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"schedule": "2 3 * * *"}, id="the schedule"),
+        pytest.param({"timeZone": "Asia/Tokyo"}, id="the time zone"),
+        pytest.param({"verify": {**VERIFY, "schedule": "2 3 * * *"}}, id="that of the verification"),
+    ],
+)
+def test_a_time_that_had_passed_when_the_schedule_was_changed_is_not_made_up_for(change: Manifest) -> None:
+    cr, world = backed_up(verify=VERIFY)
+    keys = [CRON_JOB, VERIFY_CRON_JOB]
+    usual = [world.objects[key]["spec"]["startingDeadlineSeconds"] for key in keys]
+    changed = with_spec(cr, backups=[backup(**{"verify": VERIFY, **change})])
+    decided = decide(changed, world, NOW)
+    assert all(each.manifest["spec"]["startingDeadlineSeconds"] == 10 for each in decided.apply), "at once with the new schedule"
+    decided = settle(changed, world, NOW)
+    assert [world.objects[key]["spec"]["startingDeadlineSeconds"] for key in keys] == [10, 10]
+    assert decided.requeue_after == timedelta(seconds=max(usual))
+    settle(changed, world, NOW + timedelta(seconds=max(usual)))
+    assert [world.objects[key]["spec"]["startingDeadlineSeconds"] for key in keys] == usual
+
+
+def test_a_verification_that_is_added_changes_nothing_of_the_backup() -> None:
+    cr, world = backed_up()
+    usual = world.objects[CRON_JOB]["spec"]["startingDeadlineSeconds"]
+    settle(with_spec(cr, backups=[backup(verify=VERIFY)]), world, NOW)
+    assert world.objects[CRON_JOB]["spec"]["startingDeadlineSeconds"] == usual
+
+
+QUOTA = "exceeded quota: tight, requested: limits.memory=512Mi, used: limits.memory=1Gi, limited: limits.memory=1Gi"
+
+
+def test_a_run_whose_pod_cannot_be_created_says_why_and_the_reason_outlives_its_job() -> None:
+    cr, world = backed_up()
+    job, pod = begin(world, NOW)
+    del world.objects[pod]
+    decided = settle(cr, world, NOW)
+    assert (world.tried, decided.requeue_after) == ([], timedelta(seconds=30)), "its controller may be about to create it"
+    assert "message" not in of(cr)["running"]
+    world.barred = {job.name: QUOTA}
+    later = NOW + timedelta(seconds=30)
+    settle(cr, world, later)
+    assert world.tried == [job.name], "once in a look"
+    assert of(cr)["running"]["message"] == f'its pod cannot be created: pods "{job.name}" is forbidden: {QUOTA}'
+    end(world, job, "Failed", NOW + HOUR, "DeadlineExceeded")
+    settle(cr, world, NOW + HOUR)
+    assert QUOTA in of(cr)["lastFailure"]["message"]
+    assert len(world.tried) == 1
 
 
 def test_a_suspended_service_changes_nothing_but_its_schedules() -> None:
