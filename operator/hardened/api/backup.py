@@ -50,7 +50,9 @@ class PostgresSource(Model):
 
     secret_name: ObjectName = Field(description="A Secret of the same namespace with the keys host, user and password; port and dbname.")
     image: Image | None = Field(
-        None, description="An image with pg_dump, which must not be older than the server. Default: the operator's, with PostgreSQL 15."
+        None,
+        description="An image with sh and pg_dump, which must not be older than the server; for `verify` with the server, too, such as "
+        "postgres:17. Default: the operator's, with PostgreSQL 15.",
     )
     scratch: Quantity = Field("1Gi", description=_SCRATCH)
     min_bytes: Quantity | None = Field(None, description=_LEAST % "1Ki, which an empty database does not have")

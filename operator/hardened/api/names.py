@@ -50,6 +50,8 @@ BACKUP_LABEL = f"{GROUP}/backup"
 #: What the run of a backup's pod is for, where it is not that backup itself; and the one value that it has: the backup is verified.
 RUN_LABEL = f"{GROUP}/run"
 VERIFY = "verify"
+#: On a pod that runs an image of others: its /etc/passwd, for programs that ask for the name of their user.
+USERS_ANNOTATION = f"{GROUP}/users"
 #: All pods that are watched, as the server selects them. The application's are listed when somebody asks.
 WATCHED_PODS = f"{CHILD_SELECTOR},{COMPONENT_LABEL} in ({VERIFIER}, {BACKUP})"
 

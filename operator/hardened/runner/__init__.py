@@ -24,6 +24,9 @@ verify   {"kind": "verify", "source": …, "path": "/scratch/restored", "tag": �
          without it there must be a table with rows. `assert_command` passes by exit status 0; it is run in `path`, with PG* variables of
          that server, or its REDIS_SOCKET. `sql` and `assert_command` may be left out.
 
+         With HARDENED_POSTGRES, a folder of the scratch volume, initdb, postgres and pg_restore are those of another container of the pod:
+         of the image that made the dump. See hardened.runner.elsewhere for what that container runs.
+
 restore  {"kind": "restore", "source": …, "path": "/scratch/restored", "host": …, "tag": …, "snapshot": "0123abcd",
           "run": "20260102_030405", "pending": false, "safety": true, "into": "orders_then"}
          Stores what is there under the tag NS/SERVICE/BACKUP/before-restore, and brings the snapshot's data back. Killed anywhere, the same

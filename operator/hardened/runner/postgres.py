@@ -91,13 +91,15 @@ def scratch_server(programs: Programs) -> Iterator[Database]:
     prefix: tuple[str, ...] = ()
     if os.geteuid() == 0:
         os.chown(folder, _NOBODY, _NOBODY)
+    if os.geteuid() == 0 and not programs.has_postgres_elsewhere:
         prefix = ("setpriv", f"--reuid={_NOBODY}", f"--regid={_NOBODY}", "--clear-groups", "--")
     data = folder / "data"
     made = programs.run(
         [*prefix, "initdb", "--username=verify", "--auth=trust", "--no-locale", "--encoding=UTF8", "--no-sync", f"--pgdata={data}"]
     )
     if made.code:
-        raise Failed(Reason.RESTORE_FAILED, f"initdb: {said_by(made)}")
+        hint = "; the image of the source needs PostgreSQL's server, too" if made.code == 127 and programs.has_postgres_elsewhere else ""
+        raise Failed(Reason.RESTORE_FAILED, f"initdb: {said_by(made)}{hint}")
     # What is lost when it dies is made again.
     settings = {"listen_addresses": "", "unix_socket_directories": folder, "fsync": "off", "full_page_writes": "off", "autovacuum": "off"}
     options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]

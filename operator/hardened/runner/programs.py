@@ -13,6 +13,7 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
+from hardened.runner.elsewhere import PROGRAMS, Call, Elsewhere
 from hardened.runner.failures import Failed, Reason
 from hardened.runner.redaction import redacted, secrets_of
 
@@ -52,12 +53,19 @@ class Programs:
         self._secrets = secrets_of(env)
         self._env = {**env, "HOME": str(scratch / "home"), "TMPDIR": str(scratch / "tmp"), "LC_ALL": "C.UTF-8"}
         self._env.pop("HARDENED_TASK", None)
+        calls = self._env.pop("HARDENED_POSTGRES", "")
+        self._elsewhere = Elsewhere(Path(calls)) if calls else None
         self._running: subprocess.Popen[bytes] | None = None
         self._is_stopped = False
 
     @property
     def env(self) -> Mapping[str, str]:
         return self._env
+
+    @property
+    def has_postgres_elsewhere(self) -> bool:
+        """Whether PostgreSQL's programs are those of another container."""
+        return self._elsewhere is not None
 
     def heed_sigterm(self) -> None:
         signal.signal(signal.SIGTERM, self._stop)
@@ -105,6 +113,8 @@ class Programs:
         or OutOfTime is raised; env: added to that of all, None for what is taken out.
         """
         self._check()
+        if self._elsewhere and argv[0] in PROGRAMS:
+            return self._called(self._elsewhere, argv, env or {}, stdin or "", within)
         for folder in ("home", "tmp"):
             (self.scratch / folder).mkdir(parents=True, exist_ok=True)
         out: deque[str] = deque(maxlen=None if on_line is None else 0)
@@ -141,6 +151,10 @@ class Programs:
         log: a file for what it says; answers: whether it does, asked until it does.
         """
         self._check()
+        if self._elsewhere and argv[0] in PROGRAMS:
+            self._serve(self._elsewhere.call(argv, {}), answers, within)
+            yield  # its container ends with this one
+            return
         with log.open("ab") as sink:
             try:
                 process = subprocess.Popen([str(word) for word in argv], env=self._env, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink)
@@ -150,11 +164,31 @@ class Programs:
             until = time.monotonic() + within
             while not answers():
                 if _has_ended(process, 0.1) or time.monotonic() > until:
-                    said = " ".join(self.redacted(log.read_text(errors="replace")[-1200:]).split())
-                    raise Failed(Reason.RESTORE_FAILED, f"the scratch server does not answer: {said}")
+                    raise self._no_answer(log.read_text(errors="replace"))
             yield
         finally:
             _end(process, signal.SIGINT)
+
+    def _called(
+        self, elsewhere: Elsewhere, argv: Sequence[str | Path], env: Mapping[str, str | None], stdin: str, within: float | None
+    ) -> Ended:
+        """How a program ended that another container runs. Of variables it gets those of PostgreSQL."""
+        told = {name: value for name, value in {**self._env, **env}.items() if value is not None and name.startswith("PG")}
+        call = elsewhere.call(argv, told, stdin)
+        code = call.wait(self.pause, within)
+        err = "\n".join(self.redacted(line)[:_LINE] for line in call.err.splitlines()[-_LINES:])
+        if code is None:
+            raise OutOfTime(err)
+        return Ended(code, call.out, err)
+
+    def _serve(self, call: Call, answers: Callable[[], bool], within: float) -> None:
+        until = time.monotonic() + within
+        while not answers():
+            if call.wait(self.pause, 0.1) is not None or time.monotonic() > until:
+                raise self._no_answer(call.err)
+
+    def _no_answer(self, said: str) -> Failed:
+        return Failed(Reason.RESTORE_FAILED, f"the scratch server does not answer: {' '.join(self.redacted(said[-1200:]).split())}")
 
     def _begun(self, argv: Sequence[str | Path], env: Mapping[str, str | None], cwd: Path | None, stdin: int) -> subprocess.Popen[bytes]:
         words = [str(word) for word in argv]

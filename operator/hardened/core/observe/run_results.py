@@ -28,6 +28,8 @@ RUNNER_REASONS: Final = frozenset({
 })  # fmt: skip
 #: What is left where nobody knows why: the pod is gone, or has said nothing.
 LOST: Final = "Interrupted"
+#: pg_dump's words.
+_NEWER: Final = "server version mismatch"
 #: A Job whose pod is not there after this time has none since something refuses it, unless its controller is busy.
 UNMADE: Final = timedelta(seconds=15)
 #: As the Job controller calls it.
@@ -208,7 +210,8 @@ def _without_report(pod: Manifest, container: str, ended: Mapping[str, Any]) -> 
     said = _plain(str(ended.get("message") or "")) if is_readable else ""
     how = f"container {container} ended with exit code {ended.get('exitCode', '?')} ({ended.get('reason', 'Error')})"
     logs = f"see {diagnosis.logs_command(pod)} -c {container}"
-    reason = "DumpFailed" if container == DUMP else LOST
+    of_dump = "ServerIsNewer" if _NEWER in said else "DumpFailed"
+    reason = of_dump if container == DUMP else LOST
     return Failure(finished_at, reason, f"{how}: {said}" if said else f"{how}; {logs}")
 
 

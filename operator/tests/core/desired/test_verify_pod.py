@@ -64,17 +64,33 @@ def test_it_is_told_what_must_hold_as_it_is_written() -> None:
     assert "$" not in json.dumps(runner["env"]), "Kubernetes would read it"
 
 
+def test_a_dump_of_another_image_is_restored_by_the_programs_of_that_image() -> None:
+    job = made("postgres")[1]["spec"]["template"]
+    (postgres,), (runner,) = job["spec"]["initContainers"], job["spec"]["containers"]
+    assert (postgres["image"], postgres["restartPolicy"], "envFrom" in postgres) == ("postgres:17", "Always", False)
+    calls = next(each["value"] for each in runner["env"] if each["name"] == "HARDENED_POSTGRES")
+    assert postgres["command"][-1] == calls
+    shared = {mount["mountPath"] for mount in runner["volumeMounts"]} & {mount["mountPath"] for mount in postgres["volumeMounts"]}
+    assert any(calls.startswith(f"{path}/") for path in shared)
+    assert "hardened:x:10001:" in job["metadata"]["annotations"][names.USERS_ANNOTATION]
+    own = backup(source={"postgres": {"secretName": "db"}}, verify={"schedule": "0 5 * * *"})
+    (found,) = service({**WEB, "backups": [own]}).spec.backups or ()
+    plain = verify_hand_job(service(WEB), BackupRun(found, BackupKit("backup:1"), None, True, False), "uid")
+    assert plain
+    assert "initContainers" not in plain["spec"]["template"]["spec"]
+
+
 @each_source
 def test_its_pod_has_the_repository_and_nothing_of_the_application(source: str) -> None:
     found = pod(source, {"size": "5Gi"})
-    assert "initContainers" not in found
     (runner,) = found["containers"]
     assert (runner["image"], runner["envFrom"]) == ("backup:1", [{"secretRef": {"name": "restic"}}])
     volumes = {each["name"]: each for each in found["volumes"]}
     assert volumes["writable-repository"] == {"name": "writable-repository", "persistentVolumeClaim": {"claimName": "backups"}}
     assert volumes["writable-scratch"] == {"name": "writable-scratch", "emptyDir": {"sizeLimit": "5Gi"}}
-    assert [name for name, each in volumes.items() if "emptyDir" not in each] == ["writable-repository"]
-    assert {mount["name"] for mount in runner["volumeMounts"]} == volumes.keys()
+    users = {"users"} if source == "postgres" else set()
+    assert {name for name, each in volumes.items() if "emptyDir" not in each} == {"writable-repository"} | users
+    assert {mount["name"] for mount in runner["volumeMounts"]} == volumes.keys() - users
     assert runner["resources"]["requests"]["ephemeral-storage"] == "5Gi"
     assert "podAffinity" not in found.get("affinity", {})
 

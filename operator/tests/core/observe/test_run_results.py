@@ -111,12 +111,23 @@ def test_what_is_no_snapshot_is_a_failure_with_its_cause(status: Manifest | None
     assert len(found.message) <= 512
 
 
-def test_what_pg_dump_of_another_image_says_is_told() -> None:
-    said = 'pg_dump: error: connection to server at "db" failed: FATAL:  password authentication failed for user "shop"'
+REFUSED = 'pg_dump: error: connection to server at "db" failed: FATAL:  password authentication failed for user "shop"'
+NEWER = "pg_dump: error: aborting because of server version mismatch\npg_dump: detail: server version: 18.6; pg_dump version: 15.14"
+
+
+@pytest.mark.parametrize(
+    ("said", "reason", "words"),
+    [
+        pytest.param(REFUSED, "DumpFailed", "password authentication failed", id="another password"),
+        pytest.param(NEWER, "ServerIsNewer", "server version: 18.6; pg_dump version: 15.14", id="a newer server"),
+    ],
+)
+def test_what_pg_dump_of_another_image_says_is_told(said: str, reason: str, words: str) -> None:
     dump = {"name": "dump", "terminationMessagePolicy": "FallbackToLogsOnError"}
     found = outcome(pod_status(NOW, "", dump=ended("dump", NOW, said, code=1)), initContainers=[dump])
     assert isinstance(found, Failure)
-    assert "password authentication failed" in found.message
+    assert found.reason == reason
+    assert words in found.message
 
 
 @pytest.mark.parametrize(
