@@ -8,16 +8,16 @@ from e2e.kube import Body, Kube
 from e2e.rig import Run
 
 #: The verbs, and those that must say which revision, or which backup, they mean.
-VERBS = ("Rollback", "Promote", "Abort", "Retry", "Pause", "Resume", "Backup", "VerifyBackup")
+VERBS = ("Rollback", "Promote", "Abort", "Retry", "Pause", "Resume", "Backup", "VerifyBackup", "Restore")
 OF_A_REVISION = ("Promote", "Abort", "Retry")
-OF_A_BACKUP = ("Backup", "VerifyBackup")
+OF_A_BACKUP = ("Backup", "VerifyBackup", "Restore")
 
 _OVER = ("Succeeded", "Failed", "Refused")
 
 
-def action(namespace: str, verb: str, *, by: str, service: str = "web", revision: str = "", ttl: str = "24h", backup: str = "") -> Body:
-    """A HardenedServiceAction of a name that no other one has. by: who asks; ttl: how long it stays after its end; backup: see its spec."""
-    named = {name: value for name, value in (("revision", revision), ("backup", backup)) if value}
+def action(namespace: str, verb: str, *, by: str, service: str = "web", revision: str = "", ttl: str = "24h", **named: str) -> Body:
+    """A HardenedServiceAction of a name that no other one has. by: who asks; ttl: how long it stays after that; named: more of its spec."""
+    named = {name: value for name, value in {"revision": revision, **named}.items() if value}
     return {
         "apiVersion": "hardened.dev/v1alpha1",
         "kind": "HardenedServiceAction",

@@ -89,6 +89,12 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
 {{- end }}
 {{- end }}
 
+{{/* Whether data may be restored: as the values say, else where the policy checks who may ask for it. */}}
+{{- define "operator.allowRestore" -}}
+{{- $checked := and .Values.actionPolicy.enabled (semverCompare ">=1.30.0-0" .Capabilities.KubeVersion.Version) -}}
+{{- eq (toString .Values.restore.allowed) "" | ternary (toString $checked) (toString .Values.restore.allowed) -}}
+{{- end }}
+
 {{- define "operator.env" -}}
 - name: HARDENED_IDENTITY
   valueFrom: {fieldRef: {fieldPath: metadata.name}}
@@ -104,6 +110,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
   "MAX_CONCURRENT_RELEASES" .Values.maxConcurrentReleases
   "NAMESPACE_SHARE" .Values.namespaceShare
   "ALLOW_BASELINE" .Values.allowBaseline
+  "ALLOW_RESTORE" (include "operator.allowRestore" .)
   "RESYNC_SECONDS" .Values.resyncSeconds
   "PROMETHEUS_URL" .Values.prometheus.url
   "PROMETHEUS_SHARED" (.Values.prometheus.shared | ternary "true" "")

@@ -54,5 +54,6 @@ def policy_of(environ: Mapping[str, str]) -> Policy:
             environ.get("HARDENED_BACKUP_IMAGE", "").strip(),
             tuple(sorted(items("BACKUP_PULL_SECRETS"))),
             amounts("BACKUP_RESOURCES", BACKUP_RESOURCES),
+            may_restore=environ.get("HARDENED_ALLOW_RESTORE", "").strip().lower() in _TRUE,
         ),
     )

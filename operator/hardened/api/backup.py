@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Annotated, Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -159,6 +159,12 @@ class Backup(Model):
             message="sql is for the source postgres: use command, or neither",
             field=".verify.sql",
         ),
+        Rule(
+            cel="!has(self.source.volume) || !has(self.stops) || self.stops == 'Self'",
+            holds=lambda m: m.source.volume is None or m.stops == "Self",
+            message="a volume is restored while no pod of this service mounts it: use Self, or leave it out",
+            field=".stops",
+        ),
     )
 
     name: BackupName = Field(description="Its snapshots carry it as a tag, with the namespace and the service: NAMESPACE/SERVICE/NAME.")
@@ -179,6 +185,11 @@ class Backup(Model):
     retention: Retention | None = Field(None, description="Default: all snapshots are kept.")
     verify: BackupVerification | None = Field(
         None, description="Restores the newest good snapshot by a schedule of its own. BackedUp is False once that fails, or is overdue."
+    )
+    stops: Literal["Self", "Dependents", "Nothing"] = Field(
+        "Self",
+        description="Who is stopped while a restore replaces the data. Self: the pods of this service. Dependents: those of the services "
+        "of the namespace that name this one in `dependsOn`, while this one, the database's own, goes on. Nothing: nobody.",
     )
 
     @property

@@ -16,7 +16,7 @@ ACTION_SINGULAR = "hardenedserviceaction"
 DEFAULT_REPLICAS = 2
 
 #: Written on the CRD and read at start: tells an operator, or a CLI, that the CRD on the cluster is older or newer than itself.
-SCHEMA_REVISION = "11"
+SCHEMA_REVISION = "12"
 SCHEMA_ANNOTATION = f"{GROUP}/schema-revision"
 
 #: The server-side-apply field manager of the operator. The CLI uses `hardenctl`.
@@ -47,9 +47,10 @@ VERIFIER_SELECTOR = f"{CHILD_SELECTOR},{COMPONENT_LABEL}={VERIFIER}"
 #: The pods that make backups, as a component; and the label that says which backup of the service it is.
 BACKUP = "backup"
 BACKUP_LABEL = f"{GROUP}/backup"
-#: What the run of a backup's pod is for, where it is not that backup itself; and the one value that it has: the backup is verified.
+#: What the run of a backup's pod is for, where it is not that backup itself; and the values that it has: it is verified, or restored.
 RUN_LABEL = f"{GROUP}/run"
 VERIFY = "verify"
+RESTORE = "restore"
 #: On a pod that runs an image of others: its /etc/passwd, for programs that ask for the name of their user.
 USERS_ANNOTATION = f"{GROUP}/users"
 #: All pods that are watched, as the server selects them. The application's are listed when somebody asks.
@@ -70,6 +71,10 @@ ONCE_LABEL = ONCE_ANNOTATION
 #: On a Deployment: the release that last led traffic to it; on a Service and a stored revision: the one that last led traffic back from it,
 #: or gave it up. Whoever still means to write them, by what was so before, is told that they have changed.
 EPOCH_ANNOTATION = f"{GROUP}/serving-epoch"
+
+#: On a Deployment: the uid of the action whose hold keeps it without pods; in its template, the gate by which no pod of it is scheduled.
+HOLD_ANNOTATION = f"{GROUP}/hold"
+HOLD_GATE = HOLD_ANNOTATION
 
 BLUE = "blue"
 

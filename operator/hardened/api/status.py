@@ -173,12 +173,31 @@ class ActionEntry(Model):
     revision: Short | None = None
     key: Short | None = None
     left: Short | None = Field(None, description="For a rollback: the revision that traffic leaves.")
-    backup: Short | None = Field(None, description="For a backup, or its verification: its name.")
-    job: Short | None = Field(None, description="For a backup, or its verification: the uid of its Job, which is not made again.")
-    snapshot: SnapshotId | None = Field(None, description="For a backup that has succeeded, or one that was verified.")
+    backup: Short | None = Field(None, description="For a backup, its verification, or its restore: its name.")
+    job: Short | None = Field(
+        None, description="For a backup, its verification, or its restore: the uid of its Job, which is not made again."
+    )
+    snapshot: SnapshotId | None = Field(None, description="For a backup that has succeeded, one that was verified, or a restore.")
+    into: Short | None = Field(None, description="For a restore: the new database, where nothing is replaced.")
+    recovery_point: When | None = Field(None, description="For a restore that has succeeded: when its snapshot was made.")
+    before: SnapshotId | None = Field(None, description="For a restore: the snapshot of what was there. Omitted: nothing was.")
     by: Line | None = Field(None, description="Who requested it, and why.")
     started_at: When
     finished_at: When | None = None
+
+
+class HoldStatus(Model):
+    """The pods that a restore replaces the data of are stopped, until it has ended well or is given up."""
+
+    action: Annotated[str, StringConstraints(max_length=253)] = Field(description="The name of the Restore.")
+    uid: Short = Field(description="Of that action: the Deployments have it as an annotation.")
+    backup: Short
+    snapshot: SnapshotId
+    stops: Literal["Self", "Dependents", "Nothing"]
+    phase: Literal["Stopping", "Restoring", "Failed"]
+    since: When
+    replicas: int = Field(description="How many pods were wanted when it began.")
+    message: Annotated[str, StringConstraints(max_length=1024)] | None = Field(None, description="What it waits for, or why it has failed.")
 
 
 class DependencyStatus(Model):
@@ -278,6 +297,7 @@ class HardenedServiceStatus(Model):
     proof: ProofStatus | None = None
     pin: Pin | None = None
     autoscale: AutoscaleStatus | None = Field(None, description="Omitted without `spec.autoscale`.")
+    hold: HoldStatus | None = Field(None, description="Omitted while no restore is under way, nor has failed.")
     history: Annotated[list[HistoryEntry], keyed("revision", 128)] | None = None
     actions: Annotated[list[ActionEntry], keyed("name", 64)] | None = None
     dependencies: Annotated[list[DependencyStatus], atomic(16)] | None = Field(

@@ -10,7 +10,17 @@ from typing import Any, Protocol, TypeVar, assert_never
 
 from hardened.core.model.manifest import ChildKey, Manifest
 from hardened.core.model.measurement import Query
-from hardened.core.model.question import AskPrometheus, ListConstraints, ListPods, Question, ReadChildren, ReadNamespace, TryPods, TryRuns
+from hardened.core.model.question import (
+    AskPrometheus,
+    ListConstraints,
+    ListMounts,
+    ListPods,
+    Question,
+    ReadChildren,
+    ReadNamespace,
+    TryPods,
+    TryRuns,
+)
 from hardened.core.needs.dependencies import named_services
 from hardened.core.needs.services import namesakes
 from hardened.core.observe.observed import Observed
@@ -36,6 +46,8 @@ class Reader(Protocol):
     async def try_pods(self, observed: Observed, pods: tuple[Manifest, ...]) -> Observed: ...
 
     async def list_pods(self, observed: Observed) -> Observed: ...
+
+    async def list_mounts(self, observed: Observed) -> Observed: ...
 
 
 class Looker(Protocol):
@@ -90,6 +102,8 @@ async def _answered(reader: Reader, observed: Observed, question: Question) -> O
             return replace(found, tried=observed.tried, tried_runs=found.tried)
         case ListPods():
             return await reader.list_pods(observed)
+        case ListMounts():
+            return await reader.list_mounts(observed)
         case _:
             assert_never(question)
 

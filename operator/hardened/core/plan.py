@@ -140,7 +140,7 @@ class _Planner:
         self.decision = decide(self.facts, policy.kit, now)
         self.unheard = unheard(self.facts, self.decision.check_pods)
         lost = frozenset(key for key, at in self.unheard.items() if at <= now)
-        self.backups = backups_of(self.facts, policy.kit.backup, self.decision.runs, has_pods=self.decision.replicas > 0, now=now)
+        self.backups = backups_of(self.facts, policy.kit.backup, self.decision.runs, has_pods=self._has_pods, now=now)
         self.writes = Writes(self.facts, self.state, self.decision, lost, self.backups)
         self.blockers = Blockers(self.facts, self.decision, now)
         self.answers, self.answer_at = answers(observed.actions, entries_of(before), action_owner(svc), now)
@@ -194,7 +194,7 @@ class _Planner:
             return None
         # With why the revision is pinned: told as if it were over, and anew after the next look, it would be told twice.
         found = self.blockers
-        finding = found.forged() or found.standing() or found.pinned() or self.decision.config
+        finding = found.held() or found.forged() or found.standing() or found.pinned() or self.decision.config
         return Plan(status=self._status(finding), is_status_first=True)
 
     def _read_what_is_wanted(self) -> Plan | None:
@@ -262,6 +262,11 @@ class _Planner:
         return self._difference[0]
 
     @property
+    def _has_pods(self) -> bool:
+        """Whether pods of the application are to be there."""
+        return self.decision.replicas > 0 and not (self.facts.hold and self.facts.hold.stops_self)
+
+    @property
     def not_ours(self) -> Diagnosis | None:
         """What is not ours, and stands in the way."""
         return self._difference[1]
@@ -280,7 +285,7 @@ class _Planner:
     def finding(self) -> Diagnosis | None:
         """What status tells of."""
         found = self.blockers
-        before = found.forged() or found.standing() or self.not_ours
+        before = found.held() or found.forged() or found.standing() or self.not_ours
         return before or found.not_undone() or found.pinned() or found.fixed() or self.decision.config or found.pods()
 
     @cached_property

@@ -56,6 +56,13 @@ class ServiceReader:
         except (Refused, TryAgain) as failure:
             return self._refusals.pods(observed, failure)
 
+    async def list_mounts(self, observed: Observed) -> Observed:
+        try:
+            owners = await self._replica_sets()
+            return observed.with_mounts((await self._api.list(POD, self._key.namespace, "")).items, owners)
+        except (Refused, TryAgain) as failure:
+            return self._refusals.pods(observed, failure)
+
     async def _get(self, child: ChildKey) -> tuple[ChildKey, Body | Refused | None]:
         try:
             live = await self._api.get(KINDS[child.kind], self._key.namespace, child.name)

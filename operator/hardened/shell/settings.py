@@ -70,6 +70,8 @@ class Settings:
     backup_image: str = ""
     backup_pull_secrets: tuple[str, ...] = ()
     backup_resources: Amounts = field(default_factory=lambda: BACKUP_RESOURCES)
+    allow_restore: bool = False
+    """Actions may replace data: the chart's admission policy, or another, checks who makes one."""
     max_concurrent_releases: int = 10
     namespace_share: int = 50
     """Per cent of max_concurrent_releases that one namespace holds at most while others wait, and at least one."""
@@ -99,7 +101,7 @@ class Settings:
             verifier_pull_secrets=self.verifier_pull_secrets,
             verifier_resources=self.verifier_resources,
             load_resources=self.load_resources,
-            backup=BackupKit(self.backup_image, self.backup_pull_secrets, self.backup_resources),
+            backup=BackupKit(self.backup_image, self.backup_pull_secrets, self.backup_resources, self.allow_restore),
         )
 
     @classmethod
@@ -143,6 +145,7 @@ class Settings:
             backup_image=read.text("BACKUP_IMAGE", cls.backup_image),
             backup_pull_secrets=read.objects("BACKUP_PULL_SECRETS"),
             backup_resources=read.amounts("BACKUP_RESOURCES", BACKUP_RESOURCES),
+            allow_restore=read.boolean("ALLOW_RESTORE", cls.allow_restore),
             allow_baseline=read.boolean("ALLOW_BASELINE", cls.allow_baseline),
             log_level=read.log_level("LOG_LEVEL", cls.log_level),
         )

@@ -80,6 +80,8 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
         _backup(source={"command": {"command": ["a"]}}, verify={"schedule": "0 5 * * *", "sql": "select true"}), "spec.backups[0].verify.sql"),
     "sql that is a command of psql": (
         _backup(verify={"schedule": "0 5 * * *", "sql": "\\! id"}), "spec.backups[0].verify.sql"),
+    "a volume restored while its own pods go on": (
+        _backup(volumes=[_volume(claim={"size": "1Gi"})], source={"volume": {"name": "a"}}, stops="Nothing"), "spec.backups[0].stops"),
     "a verification at no time": (_backup(verify={"schedule": "@weekly"}), "spec.backups[0].verify.schedule"),
     "a backup of no volume": (_backup(source={"volume": {"name": "a"}}), "spec.backups"),
     "a backup of a volume without a claim": (_backup([_volume(emptyDir={})], source={"volume": {"name": "a"}}), "spec.backups"),
@@ -281,6 +283,20 @@ BROKEN_ACTIONS: dict[str, tuple[dict[str, Any], str]] = {
     },
     "a backup of no name": ({"service": "shop", "action": "Backup", "requestedBy": "jane"}, "spec.backup"),
     "a verification of no backup": ({"service": "shop", "action": "VerifyBackup", "requestedBy": "jane"}, "spec.backup"),
+    "a restore of no backup": ({"service": "shop", "action": "Restore", "snapshot": "0123abcd", "requestedBy": "jane"}, "spec.backup"),
+    "a restore of no snapshot": ({"service": "shop", "action": "Restore", "backup": "nightly", "requestedBy": "jane"}, "spec.snapshot"),
+    "a backup of a snapshot": (
+        {"service": "shop", "action": "Backup", "backup": "nightly", "snapshot": "0123abcd", "requestedBy": "jane"},
+        "spec.snapshot",
+    ),
+    "a backup into a database": (
+        {"service": "shop", "action": "Backup", "backup": "nightly", "into": "then", "requestedBy": "jane"},
+        "spec.into",
+    ),
+    "an abort of both": (
+        {"service": "shop", "action": "Abort", "backup": "nightly", "revision": "0123456789ab", "requestedBy": "jane"},
+        "spec.revision",
+    ),
     "a rollback of a backup": ({"service": "shop", "action": "Rollback", "backup": "nightly", "requestedBy": "jane"}, "spec.backup"),
 }
 

@@ -46,7 +46,7 @@ TAKEN: dict[str, list[Any]] = {
 }
 REFUSED: dict[str, list[Any]] = {
     "service": ["", "a" * 41, "Shop", "a.b", "2nd", "shop-", "other/shop", "shop\n"],
-    "action": ["", "rollback", "Restore", "Delete"],
+    "action": ["", "rollback", "Recover", "Delete"],
     "revision": ["", "0123456789a", "0123456789abc", "0123456789AB", "latest", "0123456789a\n"],
     "reason": ["a\nb", "a\r", "\x1b[31m", "a\x00", "\x7f", "x" * 513],
     "requestedBy": ["", "a\nb", "x" * 513],

@@ -8,7 +8,16 @@ import pytest
 from hardened.core.look import Looker, Reader, at_once, look
 from hardened.core.model.manifest import ChildKey, Manifest
 from hardened.core.model.measurement import Query
-from hardened.core.model.question import AskPrometheus, ListConstraints, ListPods, Question, ReadChildren, ReadNamespace, TryPods
+from hardened.core.model.question import (
+    AskPrometheus,
+    ListConstraints,
+    ListMounts,
+    ListPods,
+    Question,
+    ReadChildren,
+    ReadNamespace,
+    TryPods,
+)
 from hardened.core.observe.observed import Observed
 from hardened.core.plan import Plan
 
@@ -57,6 +66,9 @@ class Script:
 
     async def list_pods(self, observed: Observed) -> Observed:
         return self.does(observed, ListPods())
+
+    async def list_mounts(self, observed: Observed) -> Observed:
+        return self.does(observed, ListMounts())
 
     async def write(self, observed: Observed, decided: Plan) -> Observed | None:
         return self.does(observed, decided)

@@ -158,6 +158,9 @@ class World:
     async def list_pods(self, observed: Observed) -> Observed:
         return observed.with_pods(self.pods, self.replica_sets)
 
+    async def list_mounts(self, observed: Observed) -> Observed:
+        return observed.with_mounts(self.pods, self.replica_sets)
+
     def write(self, decided: Plan) -> None:
         for step in decided.apply:
             key = key_of(step.manifest)

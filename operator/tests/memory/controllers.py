@@ -12,6 +12,7 @@ from tests.memory.store import Store
 from hardened.shell.kinds import DEPLOYMENT, ENDPOINT_SLICE, JOB, POD, REPLICA_SET, RESOURCE_QUOTA, SERVICE, Kind
 
 CONTROLLER = Manager("kube-controller-manager", "Update", "status")
+_GATED = {"type": "PodScheduled", "status": "False", "reason": "SchedulingGated"}
 _HOMELESS = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/2 nodes are available"}
 
 
@@ -84,7 +85,13 @@ def _replica_sets(store: Store) -> int:
         owner = {"apiVersion": "apps/v1", "kind": "Deployment", "name": meta["name"], "uid": meta["uid"], "controller": True}
         name, labels = _replica_set_name(deployment), template["metadata"]["labels"]
         set_meta = {"name": name, "namespace": meta["namespace"], "labels": labels, "ownerReferences": [owner]}
-        wanted[meta["namespace"], name] = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": set_meta}
+        wanted[meta["namespace"], name] = {
+            "apiVersion": "apps/v1",
+            "kind": "ReplicaSet",
+            "metadata": set_meta,
+            "spec": {"replicas": deployment["spec"]["replicas"]},
+            "status": {"observedGeneration": 1},
+        }
     return _bring(store, REPLICA_SET, wanted, "spec")
 
 
@@ -105,11 +112,18 @@ def _pods(store: Store) -> int:
             status = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True" if number < ready else "False"}]}
             if template["spec"]["containers"][0]["image"] in store.homeless:
                 status = {"phase": "Pending", "conditions": [_HOMELESS]}
+            gates = template["spec"].get("schedulingGates")
+            if gates:
+                status = {"phase": "Pending", "conditions": [_GATED]}
             owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": made_by["name"], "uid": made_by["uid"], "controller": True}
             pod_meta = {
                 "name": name, "namespace": meta["namespace"], "labels": template["metadata"]["labels"], "ownerReferences": [owner],
             }  # fmt: skip
-            wanted[meta["namespace"], name] = {"apiVersion": "v1", "kind": "Pod", "metadata": pod_meta, "status": status}
+            volumes = template["spec"].get("volumes") or []
+            pod_spec = {"volumes": volumes} | ({"schedulingGates": gates} if gates else {})
+            wanted[meta["namespace"], name] = {
+                "apiVersion": "v1", "kind": "Pod", "metadata": pod_meta, "spec": pod_spec, "status": status,
+            }  # fmt: skip
     return _bring(store, POD, wanted, "status")
 
 
@@ -179,7 +193,7 @@ def _jobs(store: Store) -> int:
         elif not _has_ended(pod.body):
             verb = pod.body["spec"]["containers"][0]["command"][-1]
             is_dead = meta["labels"].get("hardened.dev/backup") in store.dead
-            write(store, POD, fields.copy(pod.body) | {"status": _not_stored(store.now()) if is_dead else _stored(store.now(), verb)})
+            write(store, POD, fields.copy(pod.body) | {"status": (_not_stored if is_dead else _stored)(store.now(), verb)})
         else:
             done = {
                 "type": "Complete" if pod.body["status"]["phase"] == "Succeeded" else "Failed",
@@ -191,11 +205,13 @@ def _jobs(store: Store) -> int:
 
 
 def _stored(now: str, verb: str) -> Body:
-    """The status of a pod that has made a backup, or verified one."""
-    report = {"kind": verb, "result": "Succeeded", "reason": "", "message": "", "snapshot": "ab" * 32, "bytes": 4096}
+    """The status of a pod that has made a backup, or verified or restored one."""
+    report = {"kind": verb, "result": "Succeeded", "reason": "", "message": "", "snapshot": "ab" * 32, "bytes": 4096, "dumped_at": now}
+    if verb == "restore":
+        report |= {"before": "cd" * 32}
     times = {"startedAt": now, "finishedAt": now, "exitCode": 0}
     ended = {"name": "runner", "state": {"terminated": times | {"message": json.dumps(report)}}}
-    if verb == "verify":
+    if verb in ("verify", "restore"):
         return {"phase": "Succeeded", "containerStatuses": [ended]}
     return {
         "phase": "Succeeded",
@@ -204,10 +220,10 @@ def _stored(now: str, verb: str) -> Body:
     }
 
 
-def _not_stored(now: str) -> Body:
-    """The status of a pod that has failed to make a backup."""
-    report = {"kind": "backup", "result": "Failed", "reason": "RepositoryUnreachable", "message": "connection refused"}
-    found = _stored(now, "backup")
+def _not_stored(now: str, verb: str) -> Body:
+    """The status of a pod that has failed to make a backup, or to restore it."""
+    report = {"kind": verb, "result": "Failed", "reason": "RepositoryUnreachable", "message": "connection refused"}
+    found = _stored(now, verb)
     found["containerStatuses"][0]["state"]["terminated"] |= {"exitCode": 1, "message": json.dumps(report)}
     return found | {"phase": "Failed"}
 

@@ -9,8 +9,10 @@ nothing. The action's own status only repeats its entry.
     Abort                    Running until traffic has left the revision
     Rollback                 Running until traffic has followed to the target, and it is promoted
     Backup, VerifyBackup     Running until their Job has ended, see core.actions.backups
+    Restore                  the same, once nobody uses the data any more, see core.actions.restores and core.hold
 
-Data has a lane of its own: a backup neither waits for a release, nor does an action on a release wait for it.
+Data has a lane of its own: a backup neither waits for a release, nor does an action on a release wait for it. But a restore and a release
+never are under way together.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -19,10 +21,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from hardened.api.action import HardenedServiceActionSpec
 from hardened.api.parse import HardenedServiceAction, parse_action
 from hardened.api.steps import Step
-from hardened.core.actions import backups
+from hardened.core.actions import backups, restores
 from hardened.core.actions.log import FINAL, LogEntry, bounded, has_room
+from hardened.core.model.hold import Hold
 from hardened.core.model.input import Input, RollbackRequest
 from hardened.core.model.reasons import Reason
 from hardened.core.model.state import Rejection, ReleaseState
@@ -34,7 +38,9 @@ MOST_AGE = timedelta(minutes=5)
 #: In which order actions are judged that are seen together.
 _ORDER = ("Rollback", "Abort")
 #: Actions on data.
-_OF_DATA = (backups.BACKUP, backups.VERIFY)
+_OF_DATA = (backups.BACKUP, backups.VERIFY, restores.RESTORE)
+#: What may be asked for while a restore has stopped the pods.
+_IN_HOLD = (backups.VERIFY, restores.RESTORE, "Abort")
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,10 @@ class AdmissionContext:
     """Finds a revision whose migration ran since another was promoted, "" for none."""
     stops_backup: Callable[[str, str], str] = lambda _action, _name: ""
     """Finds why this action on the backup of this name cannot begin, "" for nothing."""
+    stops_restore: Callable[[HardenedServiceActionSpec], str] = lambda _: ""
+    """Finds why this restore cannot begin, whatever is released; "" for nothing."""
+    hold: Hold | None = None
+    """What keeps the service without pods, as status has it."""
 
     @property
     def is_before_cutover(self) -> bool:
@@ -120,7 +130,15 @@ class _Done:
     state: ReleaseState
 
 
-_Ruled = _Refused | _Begun | _Done
+@dataclass(frozen=True)
+class _GivenUp:
+    """An abort has ended a hold."""
+
+    said: str
+    hold: Hold
+
+
+_Ruled = _Refused | _Begun | _Done | _GivenUp
 
 
 def unseen(bodies: Iterable[Mapping[str, Any]], entries: Iterable[LogEntry]) -> list[HardenedServiceAction]:
@@ -231,13 +249,25 @@ def _entry(action: HardenedServiceAction, ruled: _Ruled, now: datetime) -> LogEn
     spec = action.spec
     by = f"{spec.requested_by}: {spec.reason}" if spec.reason else spec.requested_by
     entry = LogEntry(
-        action.name, action.uid, spec.action, "Running", "", now, revision=spec.revision or "", by=by, backup=spec.backup or ""
+        action.name,
+        action.uid,
+        spec.action,
+        "Running",
+        "",
+        now,
+        revision=spec.revision or "",
+        by=by,
+        backup=spec.backup or "",
+        snapshot=spec.snapshot or "",
+        into=spec.into or "",
     )
     match ruled:
         case _Refused(why=why):
             return entry.ended("Refused", why, now)
         case _Done(said=said):
             return entry.ended("Succeeded", said, now)
+        case _GivenUp(said=said, hold=hold):
+            return replace(entry, key=hold.uid).ended("Succeeded", said, now)
         case _Begun():
             return replace(entry, message=ruled.said, revision=ruled.revision, key=ruled.key, left=ruled.left)
 
@@ -250,14 +280,12 @@ def _running(entries: Iterable[LogEntry], action: str) -> LogEntry | None:
 
 
 def _ruled(action: HardenedServiceAction, context: AdmissionContext, under_way: str, now: datetime) -> _Ruled:
-    if action.created_at is not None and now - action.created_at > MOST_AGE:
-        return _Refused("it was more than 5 minutes old when the operator first saw it: create it again if you still want it")
-    if context.obstacle:
-        return _Refused(context.obstacle)
-    if context.seen.is_held and action.spec.action not in _ORDER:
-        return _Refused("the spec cannot be used, and nothing new is released until it is fixed: see the Ready condition")
-    if under_way == "Rollback" and action.spec.action not in ("Abort", *_OF_DATA):
-        return _Refused("a rollback is under way: wait for its end, or abort it before its cutover")
+    if why := _out_of_turn(action, context, under_way, now):
+        return _Refused(why)
+    if action.spec.action == "Abort" and action.spec.backup:
+        return _give_up(action.spec.backup, context)
+    if action.spec.action == restores.RESTORE:
+        return _restore(action.spec, context, under_way)
     if action.spec.action in _OF_DATA:
         return _backup(action.spec.action, action.spec.backup or "", context)
     ruled = _VERBS[action.spec.action](action.spec.revision or "", context, now)
@@ -269,6 +297,22 @@ def _ruled(action: HardenedServiceAction, context: AdmissionContext, under_way: 
                 f"it: if revision {ruled.revision} works with the migrated data, set acrossMigration"
             )
     return ruled
+
+
+def _out_of_turn(action: HardenedServiceAction, context: AdmissionContext, under_way: str, now: datetime) -> str:
+    """Why no action of this kind is done now, whatever it names; "" where it may be."""
+    verb = action.spec.action
+    if action.created_at is not None and now - action.created_at > MOST_AGE:
+        return "it was more than 5 minutes old when the operator first saw it: create it again if you still want it"
+    if context.obstacle:
+        return context.obstacle
+    if context.hold and (verb not in _IN_HOLD or (verb == "Abort" and not action.spec.backup)):
+        return restores.held(context.hold)
+    if context.seen.is_held and verb not in _ORDER:
+        return "the spec cannot be used, and nothing new is released until it is fixed: see the Ready condition"
+    if under_way == "Rollback" and verb not in ("Abort", *_OF_DATA):
+        return "a rollback is under way: wait for its end, or abort it before its cutover"
+    return ""
 
 
 def _rollback(revision: str, s: AdmissionContext, _: datetime) -> _Ruled:
@@ -347,6 +391,25 @@ def _resume(revision: str, s: AdmissionContext, now: datetime) -> _Ruled:
 def _backup(action: str, name: str, s: AdmissionContext) -> _Ruled:
     why = s.stops_backup(action, name)
     return _Refused(why) if why else _Begun(f"{'verification of ' if action == backups.VERIFY else ''}backup {name} begins", "")
+
+
+def _restore(asked: HardenedServiceActionSpec, s: AdmissionContext, under_way: str) -> _Ruled:
+    release = ""
+    if under_way:
+        release = f"{under_way} is under way: wait for its end"
+    elif s.state and s.step is not Step.KEEP:
+        release = f"revision {s.state.target.revision} is being released: wait for its end, or abort it"
+    why = (restores.held(s.hold) if s.hold and not s.hold.has_failed else "") or s.stops_restore(asked) or ("" if asked.into else release)
+    into = f", into the new database {asked.into}" if asked.into else ""
+    return _Refused(why) if why else _Begun(f"restore of snapshot {asked.snapshot} of backup {asked.backup} begins{into}", "")
+
+
+def _give_up(backup: str, s: AdmissionContext) -> _Ruled:
+    why = restores.stops_abort(s.hold, backup)
+    if why or s.hold is None:
+        return _Refused(why)
+    left = "the data is as the failed restore has left it" if s.hold.has_failed else "nothing was changed"
+    return _GivenUp(f"the restore of backup {backup} is given up, and the pods start: {left}", s.hold)
 
 
 _VERBS: Mapping[str, Callable[[str, AdmissionContext, datetime], _Ruled]] = {

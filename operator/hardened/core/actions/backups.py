@@ -10,9 +10,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
+from hardened.api import names
 from hardened.core.actions.log import LogEntry
 from hardened.core.model.kit import BackupKit
-from hardened.core.model.run import Active, Failure, Run, Snapshot, Verification
+from hardened.core.model.run import Active, Failure, Restoration, Run, Snapshot, Verification
 from hardened.core.observe.facts import Facts
 from hardened.core.runs.backups import HandRun, hand_job_key, promoted
 from hardened.core.runs.judgement import SHORT_ID
@@ -47,7 +48,7 @@ def obstacle(facts: Facts, kit: BackupKit, entries: Iterable[LogEntry], action: 
     running = next((entry for entry in entries if is_backup(entry)), None)
     if running:
         return f"{_CALLED[running.action]} {running.backup} is already under way, requested as {running.name}: wait for its end"
-    same = (run for run in facts.runs if run.backup == name and run.verifies == (action == VERIFY))
+    same = (run for run in facts.runs if run.backup == name and run.work == (names.VERIFY if action == VERIFY else ""))
     active = next((run for run in same if isinstance(run.outcome, Active)), None)
     return f"{_CALLED[action]} {name} is already under way as Job {active.job}: wait for its end" if active else ""
 
@@ -83,6 +84,8 @@ def _settled(entry: LogEntry, facts: Facts, run: Run | None, now: datetime) -> L
             return replace(entry, job=run.uid).ended("Failed", f"{reason}: {message}", now)
         case Verification() as found:
             return _verified(replace(entry, job=run.uid, snapshot=found.snapshot), found, now)
+        case Restoration():
+            return entry
         case Active(message=message):
             return replace(entry, job=run.uid, message=f"Job {run.job} is at work{f': {message}' if message else ''}"[:1024])
 

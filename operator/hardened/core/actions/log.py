@@ -18,7 +18,11 @@ BY_LIMIT = 512
 PHASES = ("Running", "Succeeded", "Failed", "Refused")
 FINAL = PHASES[1:]
 _TEXTS = ("name", "uid", "action", "phase", "message")
-_OPTIONAL = ("revision", "key", "left", "by", "backup", "job", "snapshot")
+#: As attributes, and as fields of status.
+_OPTIONAL = {
+    **{name: name for name in ("revision", "key", "left", "by", "backup", "job", "snapshot", "into", "before")},
+    "recovery_point": "recoveryPoint",
+}
 
 
 @dataclass(frozen=True)
@@ -34,18 +38,27 @@ class LogEntry:
     revision: str = ""
     """The one that is meant; of a rollback where to."""
     key: str = ""
-    """What is rejected, see ReleaseState: of a rollback the revision that traffic leaves, of an abort or a retry the one that is meant."""
+    """What is rejected, see ReleaseState: of a rollback the revision that traffic leaves, of an abort or a retry the one that is meant.
+
+    Of an abort of a restore: the uid of that.
+    """
     left: str = ""
     """Of a rollback: the revision that traffic leaves."""
     by: str = ""
     """Who asked, and why."""
     finished_at: datetime | None = None
     backup: str = ""
-    """Of a backup, or its verification: its name."""
+    """Of a backup, its verification, or its restore: its name."""
     job: str = ""
-    """Of a backup, or its verification: the uid of its Job, once that was seen."""
+    """Of a backup, its verification, or its restore: the uid of its Job, once that was seen."""
     snapshot: str = ""
-    """Of a backup that has succeeded, or of a verification that has ended: the id of the snapshot."""
+    """Of a backup that has succeeded, or of a verification that has ended: the id of the snapshot. Of a restore: as it was asked for."""
+    into: str = ""
+    """Of a restore: the new database beside the one that serves; "" where that is replaced."""
+    recovery_point: str = ""
+    """Of a restore that has succeeded: when its snapshot was made, in RFC 3339."""
+    before: str = ""
+    """Of a restore that has ended: the id of the snapshot of what was there."""
 
     def ended(self, phase: str, message: str, now: datetime) -> "LogEntry":
         """The same action, over."""
@@ -63,7 +76,7 @@ def entries_written(entries: Iterable[LogEntry]) -> list[Manifest]:
     return [
         without_none(
             **{name: getattr(e, name) for name in _TEXTS},
-            **{name: getattr(e, name)[:BY_LIMIT] or None for name in _OPTIONAL},
+            **{field: getattr(e, name)[:BY_LIMIT] or None for name, field in _OPTIONAL.items()},
             startedAt=timestamp(e.started_at),
             finishedAt=timestamp(e.finished_at) if e.finished_at else None,
         )
@@ -93,7 +106,7 @@ def has_room(entries: Iterable[LogEntry], unanswered: Collection[str]) -> bool:
 def _entry(found: Any) -> LogEntry | None:
     if not isinstance(found, Mapping):
         return None
-    texts = {name: found.get(name) for name in _TEXTS} | {name: found.get(name, "") for name in _OPTIONAL}
+    texts = {name: found.get(name) for name in _TEXTS} | {name: found.get(field, "") for name, field in _OPTIONAL.items()}
     if not all(isinstance(text, str) for text in texts.values()) or texts["phase"] not in PHASES:
         return None
     try:

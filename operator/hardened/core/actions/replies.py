@@ -120,7 +120,13 @@ def _status(body: Mapping[str, Any], entries: Sequence[LogEntry], now: datetime)
     if entry.uid != meta["uid"]:
         return _refused("an action of this name existed before, and no action runs twice: use another name", now)
     result = without_none(
-        revision=entry.revision or None, left=entry.left or None, backup=entry.backup or None, snapshot=entry.snapshot or None
+        revision=entry.revision or None,
+        left=entry.left or None,
+        backup=entry.backup or None,
+        snapshot=entry.snapshot or None,
+        into=entry.into or None,
+        recoveryPoint=entry.recovery_point or None,
+        before=entry.before or None,
     )
     return without_none(
         phase=entry.phase,

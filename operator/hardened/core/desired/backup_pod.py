@@ -85,8 +85,7 @@ def _dump(svc: HardenedService, run: BackupRun) -> Manifest | None:
     database = source.postgres or source.redis
     if database is None:
         return None
-    keys = _POSTGRES_KEYS if isinstance(database, PostgresSource) else _REDIS_KEYS
-    env = [_from_secret(database.secret_name, *key) for key in keys]
+    env = database_variables(database)
     image = database.image if isinstance(database, PostgresSource) else None
     ours: Manifest = {"image": run.kit.image, "command": [*PROGRAM, "dump"], "env": [*env, _told(svc, run), *HOME]}
     # What it says is pg_dump's own: there is no password in it.
@@ -141,6 +140,12 @@ def _told(svc: HardenedService, run: BackupRun) -> Manifest:
         "init": run.may_init,
     }
     return task_variable(task)
+
+
+def database_variables(source: PostgresSource | RedisSource) -> list[Manifest]:
+    """How the server of a source is reached, and by whom."""
+    keys = _POSTGRES_KEYS if isinstance(source, PostgresSource) else _REDIS_KEYS
+    return [_from_secret(source.secret_name, *key) for key in keys]
 
 
 def _from_secret(secret: str, key: str, variable: str, is_required: bool) -> Manifest:

@@ -14,6 +14,7 @@ from hardened.api.schedule import Cron, longest_gap
 from hardened.core.desired.backup_pod import backup_job
 from hardened.core.desired.metadata import metadata
 from hardened.core.desired.restic_pod import BackupRun, backup_labels
+from hardened.core.desired.restore_pod import Restoring, restore_job, restore_labels
 from hardened.core.desired.verify_pod import verify_job, verify_labels
 from hardened.core.model.manifest import Manifest, digest
 
@@ -43,6 +44,11 @@ def verify_cron_job_name(svc: HardenedService, backup: str) -> str:
 def verify_hand_job_name(svc: HardenedService, backup: str, cause: str) -> str:
     """See `hand_job_name`."""
     return names.child_name(svc.name, backup, names.VERIFY, digest(cause, 8))
+
+
+def restore_hand_job_name(svc: HardenedService, backup: str, cause: str) -> str:
+    """See `hand_job_name`."""
+    return names.child_name(svc.name, backup, names.RESTORE, digest(cause, 8))
 
 
 def lateness(backup: Backup) -> timedelta:
@@ -122,6 +128,17 @@ def verify_hand_job(svc: HardenedService, run: BackupRun, cause: str) -> Manifes
         "kind": "Job",
         "metadata": _labelled(svc, name, verify_labels(svc, run.backup.name)),
         "spec": {**verify_job(svc, run, verify), "ttlSecondsAfterFinished": _KEPT_SECONDS},
+    }
+
+
+def restore_hand_job(svc: HardenedService, run: BackupRun, wanted: Restoring, cause: str) -> Manifest:
+    """The Job of a restore; otherwise as `hand_job`."""
+    name = restore_hand_job_name(svc, run.backup.name, cause)
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": _labelled(svc, name, restore_labels(svc, run.backup.name)),
+        "spec": {**restore_job(svc, run, wanted), "ttlSecondsAfterFinished": _KEPT_SECONDS},
     }
 
 

@@ -38,6 +38,8 @@ class BackupKit:
     """See Kit."""
     resources: Amounts = field(default_factory=lambda: BACKUP_RESOURCES)
     """Of each of their containers."""
+    may_restore: bool = False
+    """Data may be replaced by an action: who may make one is checked."""
 
 
 @dataclass(frozen=True)

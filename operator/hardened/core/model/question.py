@@ -56,4 +56,9 @@ class ListPods:
     """List the application's pods, and after them their ReplicaSets."""
 
 
-Question = ReadChildren | AskPrometheus | ReadNamespace | ListConstraints | TryPods | TryRuns | ListPods
+@dataclass(frozen=True)
+class ListMounts:
+    """List the service's ReplicaSets, and after them all pods of the namespace: who still has what a restore is to replace."""
+
+
+Question = ReadChildren | AskPrometheus | ReadNamespace | ListConstraints | TryPods | TryRuns | ListPods | ListMounts

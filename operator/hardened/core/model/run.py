@@ -55,6 +55,31 @@ class Verification:
 
 
 @dataclass(frozen=True)
+class Restoration:
+    """A restore that has ended."""
+
+    at: datetime
+    """When it ended."""
+    seconds: int
+    """How long it took, rounded up; 0 where nobody knows."""
+    snapshot: str = ""
+    """64 hex digits; "" for none that was found."""
+    made_at: datetime | None = None
+    """When that was made."""
+    before: str = ""
+    """The snapshot of what was there; "" where nothing was, or nothing is replaced."""
+    reason: str = ""
+    """One of those of the reference; "" where it succeeded."""
+    message: str = ""
+    """What was restored, or why it was not."""
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether nobody knows what the data is like."""
+        return self.reason != ""
+
+
+@dataclass(frozen=True)
 class Active:
     """A run that has not ended."""
 
@@ -63,6 +88,10 @@ class Active:
     since: datetime
     message: str = ""
     """What it waits for; "" for nothing that is known."""
+
+
+#: What came of a run so far.
+Outcome = Snapshot | Failure | Verification | Restoration | Active
 
 
 @dataclass(frozen=True)
@@ -77,12 +106,17 @@ class Run:
     """Of the Job."""
     is_by_hand: bool
     """It was made by this operator, and not by the backup's CronJob."""
-    outcome: Snapshot | Failure | Verification | Active
-    """Never a Verification of one that makes a backup, nor a Snapshot or Failure of one that verifies it."""
-    verifies: bool = False
-    """It verifies the backup, and does not make one."""
+    outcome: Outcome
+    """A Verification or an Active of one that verifies, a Restoration or an Active of one that restores, and none of them of a backup."""
+    work: str = ""
+    """What it does with the backup, by names.RUN_LABEL; "" where it makes one."""
     has_pod: bool = True
     """Its pod is there."""
+
+    @property
+    def makes(self) -> bool:
+        """It makes the backup."""
+        return self.work == ""
 
     @property
     def lacks_pod(self) -> bool:

@@ -9,6 +9,7 @@ from hardened.api import names
 from hardened.api.parse import HardenedService
 from hardened.core.desired.service import active_target, preview_name, selector
 from hardened.core.model.annotations import RevisionAnnotations, annotations_of
+from hardened.core.model.hold import Hold, hold_of
 from hardened.core.model.manifest import ChildKey, Manifest
 from hardened.core.model.revision import Revision, object_name
 from hardened.core.model.run import Run
@@ -50,6 +51,11 @@ class Facts:
     def state(self) -> ReleaseState | None:
         """The release at work, as status has it."""
         return state_of(self.before)
+
+    @cached_property
+    def hold(self) -> Hold | None:
+        """What keeps the service without pods, as status has it."""
+        return hold_of(self.before)
 
     def stack_name(self, color: str) -> str:
         """The name of a colour's Deployment, budget and policy."""
@@ -137,7 +143,9 @@ class Facts:
         spec, live = self.svc.spec, self.deployments.get(color)
         if spec.replicas is not None:
             return spec.replicas
-        runs = live["spec"].get("replicas") if live else None
+        if self.hold:
+            return self.hold.replicas
+        runs = live["spec"].get("replicas") if live and not held_by(live) else None
         if runs is None:
             return spec.first_replicas
         # What serves stays as it is while the spec cannot be used.
@@ -211,7 +219,8 @@ class Facts:
         if not template:
             return None
         labels = {k: v for k, v in template["metadata"]["labels"].items() if k != names.COLOR_LABEL}
-        found = {**template, "metadata": {**template["metadata"], "labels": labels}}
+        spec = {k: v for k, v in template["spec"].items() if k != "schedulingGates"}  # of a hold, and of no revision
+        found = {**template, "metadata": {**template["metadata"], "labels": labels}, "spec": spec}
         # Whoever may write Deployments can write them in our name.
         return None if template_problem(self.svc.name, name, self.svc.spec if name == self.wanted.name else None, found) else found
 
@@ -238,6 +247,11 @@ class Facts:
     def _runs(self, target: Target) -> bool:
         rollout = self.rollout(target.color)
         return rollout is not None and rollout.revision == target.revision
+
+
+def held_by(deployment: Manifest) -> str:
+    """The uid of the action whose hold a Deployment was written for; "" for none."""
+    return str((deployment["metadata"].get("annotations") or {}).get(names.HOLD_ANNOTATION, ""))
 
 
 def is_at(pod: Manifest, target: Target) -> bool:

@@ -75,6 +75,8 @@ class Observed:
     """Those that carry the service's labels, or None if nobody has listed them."""
     replica_sets: tuple[Manifest, ...] | None = None
     """Those of the service, or None if nobody has listed them, or may."""
+    namespace_pods: tuple[Manifest, ...] | None = None
+    """All of the namespace, listed after `replica_sets`; None if nobody has listed them."""
     write_errors: tuple[WriteError, ...] = ()
     """What is refused again and again."""
     refused: Mapping[ChildKey, ApiFailure] = field(default_factory=lambda: MappingProxyType({}))
@@ -136,6 +138,10 @@ class Observed:
     def with_pods(self, pods: Iterable[Manifest], replica_sets: Iterable[Manifest] | None = None) -> "Observed":
         """The same world, with the pods listed, and after them the ReplicaSets. None: those may not be listed."""
         return replace(self, pods=tuple(pods), replica_sets=None if replica_sets is None else tuple(replica_sets))
+
+    def with_mounts(self, pods: Iterable[Manifest], replica_sets: Iterable[Manifest] | None) -> "Observed":
+        """The same world, with the ReplicaSets listed, and after them all pods of the namespace. None: the first may not be listed."""
+        return replace(self, namespace_pods=tuple(pods), replica_sets=None if replica_sets is None else tuple(replica_sets))
 
     def with_refused(self, key: ChildKey, failure: ApiFailure) -> "Observed":
         """The same world, which is done without this child for now."""

@@ -12,7 +12,7 @@ from hardened.api.duration import duration_text
 from hardened.core.desired.backup_pod import DUMP
 from hardened.core.desired.restic_pod import RUNNER
 from hardened.core.model.manifest import ChildKey, Manifest, without_none
-from hardened.core.model.run import Active, Failure, Run, Snapshot, Verification
+from hardened.core.model.run import Active, Failure, Outcome, Restoration, Run, Snapshot, Verification
 from hardened.core.observe import diagnosis
 from hardened.core.observe.rollout import instant
 from hardened.errors import ApiFailure
@@ -53,7 +53,7 @@ def runs_of(ours: Collection[Manifest], children: Collection[Manifest], refused:
         if backup and work in _READ_BY and (is_by_hand or _controller(job) in schedules):
             own = [pod for pod in pods if _controller(pod) == meta["uid"]]
             outcome = _told(_READ_BY[work](job, own), own, refused)
-            run = Run(str(backup), meta["name"], meta["uid"], is_by_hand, outcome, work == names.VERIFY, has_pod=bool(own))
+            run = Run(str(backup), meta["name"], meta["uid"], is_by_hand, outcome, work, has_pod=bool(own))
             found.append((_began(job), run))
     return tuple(run for _, run in sorted(found, key=lambda each: (each[0], each[1].job)))
 
@@ -75,9 +75,7 @@ def _pod_of(job: Manifest) -> Manifest:
     return without_none(apiVersion="v1", kind="Pod", metadata=own, spec=spec)
 
 
-def _told(
-    found: Snapshot | Failure | Verification | Active, pods: Sequence[Manifest], refused: Mapping[ChildKey, ApiFailure]
-) -> Snapshot | Failure | Verification | Active:
+def _told(found: Outcome, pods: Sequence[Manifest], refused: Mapping[ChildKey, ApiFailure]) -> Outcome:
     """With why its pod cannot be made, of a run that has none."""
     failure = refused.get(ChildKey("Pod", found.job)) if isinstance(found, Active) and not pods else None
     if failure is None or not isinstance(found, Active):
@@ -121,11 +119,9 @@ def _outcome(job: Manifest, pods: Iterable[Manifest]) -> Snapshot | Failure | Ac
 
 def _verified(job: Manifest, pods: Sequence[Manifest]) -> Verification | Active:
     """What came of a verification. Its pod is read as that of a backup, whose snapshot is the one that was restored."""
-    found, name, last = _outcome(job, pods), str(job["metadata"]["name"]), _last(pods)
-    ended = (last and _ended((last.get("status") or {}).get("containerStatuses"), RUNNER)) or {}
-    report, began, finished_at = _report(ended) or {}, instant(ended.get("startedAt")), instant(ended.get("finishedAt"))
-    seconds = max(0, math.ceil((finished_at - began).total_seconds())) if began and finished_at else 0
-    snapshot = str(report.get("snapshot")) if _is_snapshot(report.get("snapshot")) else ""
+    found, name = _outcome(job, pods), str(job["metadata"]["name"])
+    report, seconds, finished_at = _told_by(pods)
+    snapshot = _snapshot_in(report, "snapshot")
     match found:
         case Active():
             return found
@@ -136,10 +132,49 @@ def _verified(job: Manifest, pods: Sequence[Manifest]) -> Verification | Active:
             return Verification(name, at, seconds, snapshot, reason, message)
 
 
+def _restored(job: Manifest, pods: Sequence[Manifest]) -> Restoration | Active:
+    """What came of a restore. Its pod is read as that of a backup, whose snapshot is the one that was restored."""
+    found, last = _outcome(job, pods), _last(pods)
+    report, seconds, finished_at = _told_by(pods)
+    snapshot, before, made_at = _snapshot_in(report, "snapshot"), _snapshot_in(report, "before"), _moment(report.get("dumped_at"))
+    # Where the pod before it had done all of it, it names no snapshot.
+    if finished_at and report.get("result") == "Succeeded" and ((last or {}).get("status") or {}).get("phase") == "Succeeded":
+        return Restoration(finished_at, seconds, snapshot, made_at, before, message=_plain(str(report.get("message") or "")))
+    match found:
+        case Active():
+            return found
+        case Snapshot(at=at):
+            return Restoration(at, seconds, snapshot, made_at, before, LOST, "its pod has not ended well")
+        case Failure(at=at, reason=reason, message=message):
+            return Restoration(at, seconds, snapshot, made_at, before, reason, message)
+
+
+def _told_by(pods: Sequence[Manifest]) -> tuple[Mapping[str, Any], int, datetime | None]:
+    """What the last pod reports, empty where it does not; how many seconds it took, rounded up; and when it ended."""
+    last = _last(pods)
+    ended = (last and _ended((last.get("status") or {}).get("containerStatuses"), RUNNER)) or {}
+    began, finished_at = instant(ended.get("startedAt")), instant(ended.get("finishedAt"))
+    seconds = max(0, math.ceil((finished_at - began).total_seconds())) if began and finished_at else 0
+    return _report(ended) or {}, seconds, finished_at
+
+
+def _snapshot_in(report: Mapping[str, Any], name: str) -> str:
+    return str(report.get(name)) if _is_snapshot(report.get(name)) else ""
+
+
+def _moment(text: Any) -> datetime | None:
+    try:
+        found = instant(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+    return found if found and found.tzinfo else None
+
+
 #: By the label RUN_LABEL: who makes something of the Job, and its pods. A Job for something else is none of these runs.
-_READ_BY: Final[Mapping[str, Callable[[Manifest, Sequence[Manifest]], Snapshot | Failure | Verification | Active]]] = {
+_READ_BY: Final[Mapping[str, Callable[[Manifest, Sequence[Manifest]], Outcome]]] = {
     "": _outcome,
     names.VERIFY: _verified,
+    names.RESTORE: _restored,
 }
 
 

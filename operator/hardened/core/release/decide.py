@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from hardened.api.steps import Step
-from hardened.core.actions import admission, backups
+from hardened.core.actions import admission, backups, restores
 from hardened.core.actions.admission import Admission
 from hardened.core.actions.log import LogEntry, entries_of
 from hardened.core.checks.pods import CheckPod, check_pods, grace_of, removal_pods
@@ -13,6 +13,7 @@ from hardened.core.checks.proof import look_at, proven, removal
 from hardened.core.checks.queries import next_due, sampled
 from hardened.core.checks.reports import CheckResults, check_results, removal_results, watched
 from hardened.core.desired.service import is_previewed
+from hardened.core.hold.machine import held
 from hardened.core.model.input import Input
 from hardened.core.model.kit import Kit
 from hardened.core.model.manifest import Manifest
@@ -137,11 +138,14 @@ def _look(facts: Facts, state: ReleaseState | None, policy: ReleasePolicy, kit: 
 def _decide(facts: Facts, state: ReleaseState | None, kit: Kit, now: datetime) -> Decision:
     look = _look(facts, state, release_policy(facts.svc.spec), kit, now)
     seen = look.seen
-    lists_pods = facts.observed.pods is None and facts.observed.sees_pods and machine.goes_by_pods(state, seen)
+    is_at_rest = _is_held(facts, look.admission.entries)
+    lists_pods = not is_at_rest and facts.observed.pods is None and facts.observed.sees_pods and machine.goes_by_pods(state, seen)
     move = _move(facts, look, kit, lists_pods=lists_pods)
     after = _after(facts, look, move.state)
     entries = admission.settled(look.admission.entries, after, seen, facts.rejected_keys(), move.failed, now)
-    entries = backups.settled(entries, facts, now)
+    entries = restores.settled(backups.settled(entries, facts, now), facts, now)
+    holds = held(facts, entries, seen.replicas, now)
+    entries = restores.told(entries, holds.hold)
     is_held = after is not None and after.step is Step.PREFLIGHT and not after.paused_at and seen.needs.is_held
     told = after if _is_led_back_unwritten(facts, state, after) else state
     wanted = machine.desired(told, seen)
@@ -158,30 +162,46 @@ def _decide(facts: Facts, state: ReleaseState | None, kit: Kit, now: datetime) -
         focus=_focus(after, serving),
         replicas=seen.replicas,
         state=after,
-        has_moved=_is_further(after, facts.state) or entries != look.before or is_news(facts, look.dependencies),
+        has_moved=_is_further(after, facts.state)
+        or entries != look.before
+        or holds.has_moved(facts.hold)
+        or is_news(facts, look.dependencies),
         marked=marked,
         check_pods=(*look.pods, *look.others),
         actions=entries,
         rejection=_pin(facts, seen),
         is_back=_is_back(after, seen),
-        question=ListPods() if lists_pods else measures or move.question,
+        question=ListPods() if lists_pods else measures or move.question or holds.question,
         waits_for=seen.needs.waits_for if after and _waits(after) else "",
-        runs=(*backups.wanted_runs(entries), *due_runs(facts.state, after, seen.backup, now)),
+        hold=holds.hold,
+        runs=(
+            *backups.wanted_runs(entries),
+            *restores.wanted_runs(entries, facts.hold),
+            *due_runs(facts.state, after, seen.backup, now),
+        ),
         dependencies=look.dependencies,
         room=look.lacks.room(state, after, is_held=is_held) or trouble(after, seen.backup, now),
         config=look.lacks.short.config if is_held else None,
-        look_at=_look_at(facts, look, move, after, is_held=is_held),
+        look_at=min((at for at in (_look_at(facts, look, move, after, is_held=is_held), holds.look_at) if at), default=None),
     )
 
 
 def _move(facts: Facts, look: _Look, kit: Kit, *, lists_pods: bool) -> Moved:
     """How far the release gets; nowhere, before the pods are listed, or what somebody wants to be tried again is cleared."""
     state = look.admission.state
+    if _is_held(facts, look.admission.entries):
+        # What is kept for a rollback goes, too: its pods would come back on other data.
+        return Moved(None if state and state.step is Step.KEEP else state)
     cleared = cleared_by(facts, admission.pending_retry(look.before))
     cleared = () if are_refused(facts, cleared) else cleared
     # In place nothing tells one version's pods from another's but the pods.
     is_unseen = look.seen.in_place is not None and not facts.observed.sees_pods
     return Moved(state, cleared) if lists_pods or cleared or is_unseen else moved(facts, state, look.seen, kit)
+
+
+def _is_held(facts: Facts, entries: Sequence[LogEntry]) -> bool:
+    """Whether no release begins, nor goes on: a restore replaces the data, or has failed to."""
+    return facts.hold is not None or restores.replacing(entries) is not None
 
 
 def _after(facts: Facts, look: _Look, found: ReleaseState | None) -> ReleaseState | None:

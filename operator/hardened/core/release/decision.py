@@ -7,6 +7,7 @@ from hardened.core.actions.log import LogEntry
 from hardened.core.checks.pods import CheckPod
 from hardened.core.desired.children import DesiredStack, Route
 from hardened.core.model.finding import Diagnosis
+from hardened.core.model.hold import Hold
 from hardened.core.model.manifest import Manifest
 from hardened.core.model.proof import Proof
 from hardened.core.model.question import Question
@@ -51,6 +52,8 @@ class Decision:
     """What has to be read before anything can be said."""
     waits_for: str = ""
     """What is not there that the revision depends on, and waits for."""
+    hold: Hold | None = None
+    """What keeps the service without pods, as this look leaves it."""
     runs: tuple[HandRun, ...] = ()
     """Backups that somebody asked for, or that the release takes first, and that have no Job yet."""
     dependencies: tuple[Manifest, ...] = ()

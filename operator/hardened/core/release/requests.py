@@ -3,8 +3,9 @@
 from dataclasses import replace
 from datetime import datetime
 
+from hardened.api.action import HardenedServiceActionSpec
 from hardened.api.steps import Step
-from hardened.core.actions import admission, backups
+from hardened.core.actions import admission, backups, restores
 from hardened.core.actions.admission import Admission, AdmissionContext, RollbackTarget
 from hardened.core.actions.log import FINAL, entries_of
 from hardened.core.actions.replies import concerns, crowded
@@ -20,6 +21,8 @@ from hardened.core.revisions.revision import key_of, revision_of, stored
 #: The first schema revision of the CRD that keeps all that is decided on actions: 3 brought their entries and what a release by hand
 #: records, 5 its strategy, without which a rollback in place would be read as one of BlueGreen. An older one forgets what it was told.
 ACTIONS_SCHEMA = 5
+#: The first that keeps a hold.
+HOLD_SCHEMA = 12
 
 
 def admitted(facts: Facts, state: ReleaseState | None, seen: Input, kit: BackupKit) -> Admission:
@@ -66,7 +69,14 @@ def _context(facts: Facts, state: ReleaseState | None, seen: Input, kit: BackupK
     def stops_backup(action: str, name: str) -> str:
         return backups.obstacle(facts, kit, entries_of(facts.before), action, name)
 
-    return AdmissionContext(state, seen, targets, key, _obstacle(facts), is_deaf, crosses, stops_backup)
+    def stops_restore(asked: HardenedServiceActionSpec) -> str:
+        if is_older(facts.observed.crd_schema, HOLD_SCHEMA):
+            return "the CRD on the cluster is older than the operator, and cannot hold that a restore is under way: upgrade it first"
+        return restores.obstacle(facts, kit, entries_of(facts.before), asked)
+
+    return AdmissionContext(
+        state, seen, targets, key, _obstacle(facts), is_deaf, crosses, stops_backup, stops_restore=stops_restore, hold=facts.hold
+    )
 
 
 def _key(facts: Facts, state: ReleaseState | None, revision: str) -> str:

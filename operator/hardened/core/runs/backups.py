@@ -10,12 +10,15 @@ from hardened.core.desired.cron_job import (
     cron_job_name,
     hand_job,
     hand_job_name,
+    restore_hand_job,
+    restore_hand_job_name,
     verify_cron_job,
     verify_cron_job_name,
     verify_hand_job,
     verify_hand_job_name,
 )
 from hardened.core.desired.restic_pod import BackupRun
+from hardened.core.desired.restore_pod import Restoring
 from hardened.core.model.conditions import Condition
 from hardened.core.model.kit import BackupKit
 from hardened.core.model.manifest import ChildKey, Manifest, key_of
@@ -31,7 +34,7 @@ from hardened.core.runs.record import records_of
 
 @dataclass(frozen=True)
 class HandRun:
-    """A backup that somebody asked for, or a release takes first, or a verification that was asked for, and that has no Job yet."""
+    """A backup that somebody asked for, or a release takes first, its verification or its restore, that has no Job yet."""
 
     backup: str
     """Its name."""
@@ -41,6 +44,8 @@ class HandRun:
     """Of its snapshot, beside those that all of this backup have."""
     verifies: bool = False
     """It is to be verified, and not made."""
+    restores: Restoring | None = None
+    """What is to be restored of it; None where it is made, or verified."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,7 @@ def backups_of(facts: Facts, kit: BackupKit, wanted: Sequence[HandRun], *, has_p
     surplus = frozenset(key for key in schedules if key.name not in names_wanted)
     if not svc.spec.backups:
         return Backups(surplus=surplus)
-    records = remembered(svc, before, facts.runs, now)
+    records = remembered(svc, before, facts.runs, now, is_held=facts.hold is not None)
     made = {each.name: backup_run(facts, kit, each, record, has_pods=has_pods) for each, record in _paired(svc.spec.backups, records)}
     since = _verified_since(facts, svc.spec.backups)
     moments = [at for at in turns_at(svc, records, since) if at > now]
@@ -111,13 +116,15 @@ def promoted(facts: Facts) -> Revision | None:
 
 def hand_job_key(facts: Facts, wanted: HandRun) -> ChildKey:
     """The Job that is made for it."""
-    name_of = verify_hand_job_name if wanted.verifies else hand_job_name
+    name_of = restore_hand_job_name if wanted.restores else verify_hand_job_name if wanted.verifies else hand_job_name
     return ChildKey("Job", name_of(facts.svc, wanted.backup, wanted.cause))
 
 
 def _hand_job(facts: Facts, run: BackupRun, wanted: HandRun) -> Manifest | None:
     if not run.can_run:
         return None
+    if wanted.restores:
+        return restore_hand_job(facts.svc, run, wanted.restores, wanted.cause)
     return verify_hand_job(facts.svc, run, wanted.cause) if wanted.verifies else hand_job(facts.svc, run.tagged(wanted.tags), wanted.cause)
 
 

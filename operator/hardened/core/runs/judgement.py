@@ -12,7 +12,7 @@ from hardened.api.schedule import next_after
 from hardened.core.desired.cron_job import most_lateness
 from hardened.core.model.conditions import Condition, timestamp
 from hardened.core.model.reasons import Reason
-from hardened.core.model.run import Active, Failure, Record, Run, Snapshot, Verification
+from hardened.core.model.run import Active, Failure, Outcome, Record, Run, Snapshot, Verification
 from hardened.core.observe.run_results import LATE, LOST
 
 #: What is remembered of a later time than this is not believed: it would stand for ever.
@@ -21,18 +21,22 @@ _MOST_AHEAD: Final = timedelta(minutes=5)
 SHORT_ID: Final = 8
 
 
-def remembered(svc: HardenedService, before: Mapping[str, Record], runs: Sequence[Run], now: datetime) -> list[Record]:
-    """What is known of each backup of the spec. before: as status has it; runs: those that are there, oldest first."""
-    return [_remembered(svc, each, before.get(each.name, Record(each.name)), runs, now) for each in svc.spec.backups or ()]
+def remembered(
+    svc: HardenedService, before: Mapping[str, Record], runs: Sequence[Run], now: datetime, *, is_held: bool = False
+) -> list[Record]:
+    """What is known of each backup of the spec. before: as status has it; runs: those that are there, oldest first; is_held: nothing is to
+    run by a schedule, since a restore replaces the data."""
+    rests = svc.spec.suspend or is_held
+    known = [(each, before.get(each.name, Record(each.name))) for each in svc.spec.backups or ()]
+    return [_remembered(backup, record, runs, now, is_suspended=rests or backup.suspend) for backup, record in known]
 
 
-def _remembered(svc: HardenedService, backup: Backup, before: Record, runs: Sequence[Run], now: datetime) -> Record:
+def _remembered(backup: Backup, before: Record, runs: Sequence[Run], now: datetime, *, is_suspended: bool) -> Record:
     own = [run for run in runs if run.backup == backup.name]
-    outcomes = [_with_cause(run, before.active) for run in own if not run.verifies]
+    outcomes = [_with_cause(run, before.active) for run in own if run.makes]
     known = [found for found in (before.success, before.failure) if found and found.at <= now + _MOST_AHEAD]
     snapshots = [found for found in (*known, *outcomes) if isinstance(found, Snapshot)]
     failures = [found for found in (*known, *outcomes) if isinstance(found, Failure)]
-    is_suspended = svc.spec.suspend or backup.suspend
     return Record(
         backup.name,
         # Of two of one time the first: what is on record stays.
@@ -47,7 +51,7 @@ def _remembered(svc: HardenedService, backup: Backup, before: Record, runs: Sequ
     )
 
 
-def _with_cause(run: Run, before: Active | None) -> Snapshot | Failure | Verification | Active:
+def _with_cause(run: Run, before: Active | None) -> Outcome:
     """What came of a run. Of one whose time was over with what it waited for: its pod is gone by then."""
     found = run.outcome
     if isinstance(found, Failure) and found.reason == LATE and before and before.job == run.job and before.message:

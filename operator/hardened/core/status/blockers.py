@@ -42,6 +42,21 @@ class Blockers:
         """What failed at the last try; else another service that wants a Service of the same name."""
         return self.trouble() or services.taken(self.facts)
 
+    def held(self) -> Diagnosis | None:
+        """That a restore keeps the service without pods; with what failed beside it."""
+        hold, svc = self.decision.hold, self.facts.svc
+        if hold is None:
+            return None
+        what = f"snapshot {hold.snapshot} of backup {hold.backup}"
+        if hold.has_failed:
+            stopped = "; its pods stay stopped" if hold.stops_self else ""
+            repeat = f"hardenctl restore {svc.name} --backup {hold.backup} --snapshot {hold.snapshot} -n {svc.namespace}"
+            text = f"the restore of {what} has failed: {hold.message}{stopped}; repeat: {repeat}; give up: hardenctl abort {svc.name}"
+            return Diagnosis(Reason.RESTORE_FAILED, f"{text} -n {svc.namespace}", is_final=True)
+        trouble = self.trouble()
+        beside = f"; but {trouble.message}" if trouble else ""
+        return Diagnosis(Reason.RESTORING, f"{what} is being restored: {hold.phase}: {hold.message}{beside}")
+
     def forged(self) -> Diagnosis | None:
         """That what the revision is stored under was not stored by the operator."""
         why = self.facts.forged

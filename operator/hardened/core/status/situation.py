@@ -47,6 +47,7 @@ def situation_of(
         is_back=decision.is_back,
         backups=backups,
         scaling=scaling,
+        hold=decision.hold,
     )
 
 

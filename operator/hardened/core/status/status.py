@@ -13,7 +13,8 @@ from hardened.api.text import plain
 from hardened.core.actions.log import LogEntry, entries_written
 from hardened.core.model.conditions import Condition, merge
 from hardened.core.model.finding import Diagnosis
-from hardened.core.model.manifest import Manifest
+from hardened.core.model.hold import Hold, hold_written
+from hardened.core.model.manifest import Manifest, without_none
 from hardened.core.model.proof import Proof
 from hardened.core.model.reasons import Reason
 from hardened.core.model.state import Rejection, ReleaseState
@@ -74,6 +75,8 @@ class Situation:
     """What is known of them."""
     scaling: Scaling | None = None
     """How the autoscaler does, None without one."""
+    hold: Hold | None = None
+    """What keeps the service without pods."""
 
 
 def status_of(svc: HardenedService, situation: Situation, before: Mapping[str, Any], now: datetime) -> Manifest:
@@ -103,14 +106,13 @@ def status_of(svc: HardenedService, situation: Situation, before: Mapping[str, A
     }
     if situation.serving and situation.serving.revision:
         status["serving"] = {"color": situation.serving.color, "revision": situation.serving.revision, "image": situation.serving_image}
-    if situation.stable:
-        status["stable"] = stable_written(situation.stable)
-    if situation.state:
-        status["release"] = written(situation.state)
-    if situation.proof:
-        status["proof"] = proof_written(situation.proof)
-    if situation.rejection:
-        status["pin"] = rejection_written(situation.rejection)
+    status |= without_none(
+        stable=stable_written(situation.stable) if situation.stable else None,
+        release=written(situation.state) if situation.state else None,
+        hold=hold_written(situation.hold) if situation.hold else None,
+        proof=proof_written(situation.proof) if situation.proof else None,
+        pin=rejection_written(situation.rejection) if situation.rejection else None,
+    )
     if situation.dependencies:
         status["dependencies"] = list(situation.dependencies)
     if situation.scaling and svc.spec.autoscale:
@@ -131,7 +133,7 @@ def _autoscale(bounds: Autoscale, replicas: int, scaling: Scaling) -> Manifest:
 
 
 #: What a person, or another controller, goes by at once. The numbers of pods, and what is said in words, may come a little later.
-_NEWS = ("observedGeneration", "release", "stable", "pin", "proof", "actions", "dependencies", "backups")
+_NEWS = ("observedGeneration", "release", "hold", "stable", "pin", "proof", "actions", "dependencies", "backups")
 
 
 def has_news(before: Mapping[str, Any], status: Mapping[str, Any]) -> bool:
@@ -266,6 +268,8 @@ def _phase(s: Situation, ready: Condition, available: int) -> str:
         return "RolledBack"
     if s.finding and s.finding.reason is Reason.REJECTED:
         return "Rejected"
+    if s.finding and s.finding.reason is Reason.RESTORING:
+        return "Progressing"
     if s.finding:
         return "Degraded"
     if s.state and s.state.step is Step.QUEUED:
@@ -287,7 +291,8 @@ def unparsed_status(body: Mapping[str, Any], finding: Diagnosis, rollout: Rollou
         _drifted(None),
     ]
     generation = int(body["metadata"].get("generation", 0))
-    kept = ("selector", "serving", "history", "stable", "release", "proof", "pin", "autoscale", "actions", "dependencies", "backups")
+    release = ("selector", "serving", "history", "stable", "release", "proof", "pin")
+    kept = (*release, "hold", "autoscale", "actions", "dependencies", "backups")
     status: Manifest = {
         **{name: before[name] for name in kept if name in before},
         "observedGeneration": generation,

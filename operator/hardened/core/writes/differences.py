@@ -12,6 +12,7 @@ from hardened.core.desired.children import desired_children, signed
 from hardened.core.desired.disruption_budget import migration_budget, migration_budget_name
 from hardened.core.desired.service import active_target, is_strange, selector
 from hardened.core.desired.template import needed_by
+from hardened.core.hold.children import as_held
 from hardened.core.model.finding import Diagnosis
 from hardened.core.model.manifest import ChildKey, Manifest, key_of
 from hardened.core.model.reasons import Reason
@@ -145,7 +146,9 @@ class Writes:
 
     def wanted(self) -> list[Manifest]:
         """All that should be there, in the order in which it is written."""
-        children = desired_children(self.svc, self.decision.stacks, self.decision.active_route, self.decision.preview_route)
+        decision = self.decision
+        children = desired_children(self.svc, decision.stacks, decision.active_route, decision.preview_route)
+        children = as_held(self.svc, children, self.facts.hold)
         guard = [signed(migration_budget(self.svc))] if self._has_migration() else []
         known = {key_of(child) for child in children}
         ground = [signed(each) for each in self.task_pods.ground() if key_of(each) not in known]

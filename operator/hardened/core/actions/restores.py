@@ -1,0 +1,174 @@
+"""Restores: when one may begin, when its Job is made, and what came of it.
+
+One that replaces what is there has a hold, see core.hold: its Job is made once nobody uses the data any more. Otherwise as a backup.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Final
+
+from hardened.api import names
+from hardened.api.action import HardenedServiceActionSpec
+from hardened.api.backup import Backup
+from hardened.core.actions import backups
+from hardened.core.actions.log import MESSAGE_LIMIT, LogEntry
+from hardened.core.desired.restore_pod import Restoring
+from hardened.core.model.conditions import timestamp
+from hardened.core.model.hold import Hold, HoldPhase
+from hardened.core.model.kit import BackupKit
+from hardened.core.model.run import Active, Restoration, Run
+from hardened.core.observe.facts import Facts
+from hardened.core.runs.backups import HandRun, hand_job_key
+from hardened.core.runs.judgement import SHORT_ID
+from hardened.errors import TryAgain
+
+RESTORE: Final = "Restore"
+
+
+def is_restore(entry: LogEntry) -> bool:
+    """Whether an entry is a restore that is under way."""
+    return entry.action == RESTORE and entry.phase == "Running"
+
+
+def replacing(entries: Iterable[LogEntry]) -> LogEntry | None:
+    """The restore under way that replaces what is there."""
+    return next((entry for entry in entries if is_restore(entry) and not entry.into), None)
+
+
+def held(hold: Hold) -> str:
+    """That a restore is under way, or has failed, in words."""
+    remedy = "repeat it, or abort it" if hold.has_failed else "wait for its end"
+    return (
+        f"the restore of backup {hold.backup}, requested as {hold.action}, {'has failed' if hold.has_failed else 'is under way'}: {remedy}"
+    )
+
+
+def stops_abort(hold: Hold | None, backup: str) -> str:
+    """Why a restore of this backup cannot be given up; "" where it can."""
+    if hold is None:
+        return "no restore is under way, nor has one failed"
+    if hold.backup != backup:
+        return f"the restore under way is of backup {hold.backup}, not {backup}"
+    if hold.phase is HoldPhase.RESTORING:
+        return f"the data is being replaced: wait for the end of it, see status.hold; {hold.message}"
+    return ""
+
+
+def obstacle(facts: Facts, kit: BackupKit, entries: Sequence[LogEntry], asked: HardenedServiceActionSpec) -> str:
+    """Why this restore cannot begin now; "" where it can. What a release has to do with it is not asked here."""
+    if not kit.may_restore:
+        return (
+            "nobody checks who may restore: the admission policy of the operator's chart is not installed, or its setting restore.allowed "
+            "is false"
+        )
+    known = {each.name: each for each in facts.svc.spec.backups or ()}
+    if asked.backup not in known:
+        has = f"it has {', '.join(known)}" if known else "it has none: add it to spec.backups"
+        return f"the service has no backup {asked.backup}; {has}"
+    if not kit.image:
+        return "the operator's settings name no image for backups: set backup.image of its chart"
+    running = next((entry for entry in entries if is_restore(entry) or backups.is_backup(entry)), None)
+    if running:
+        return f"{running.action} of backup {running.backup} is already under way, requested as {running.name}: wait for its end"
+    return _unsupported(known[asked.backup], asked.into or "")
+
+
+def _unsupported(backup: Backup, into: str) -> str:
+    source = backup.source
+    if source.command:
+        return f"backup {backup.name} is made by a command of the application: restore its files by restic, and have it read them"
+    if into and not source.postgres:
+        return f"into is for the source postgres, and backup {backup.name} has another one: leave it out"
+    if backup.stops == "Dependents" and not into:
+        return f"backup {backup.name} has stops: Dependents, which this operator does not know how to do yet: use Self, Nothing, or into"
+    return ""
+
+
+def wanted_runs(entries: Iterable[LogEntry], hold: Hold | None) -> list[HandRun]:
+    """Those that are to have a Job, and had none yet. hold: as status has it."""
+    return [_hand_run(entry) for entry in entries if is_restore(entry) and not entry.job and _may_begin(entry, hold)]
+
+
+def _may_begin(entry: LogEntry, hold: Hold | None) -> bool:
+    return entry.into != "" or (hold is not None and hold.uid == entry.uid and hold.phase is HoldPhase.RESTORING)
+
+
+def _hand_run(entry: LogEntry) -> HandRun:
+    run = entry.started_at.astimezone(UTC).strftime("%Y%m%d_%H%M%S")
+    return HandRun(entry.backup, entry.uid, restores=Restoring(entry.snapshot, run, entry.into))
+
+
+def settled(entries: Sequence[LogEntry], facts: Facts, now: datetime) -> tuple[LogEntry, ...]:
+    """The entries with what came of those that are restores."""
+    if not any(is_restore(entry) for entry in entries):
+        return tuple(entries)
+    runs = {run.job: run for run in facts.runs if run.is_by_hand and run.work == names.RESTORE}
+    given_up = {entry.key: entry for entry in entries if is_given_up(entry)}
+    return tuple(
+        _ended_by(entry, given_up[entry.uid], now)
+        if is_restore(entry) and entry.uid in given_up
+        else _settled(entry, facts, runs.get(hand_job_key(facts, _hand_run(entry)).name), now)
+        for entry in entries
+    )
+
+
+def told(entries: Sequence[LogEntry], hold: Hold | None) -> tuple[LogEntry, ...]:
+    """The entries with what a restore waits for that has no Job yet. hold: as this look leaves it."""
+    return tuple(
+        replace(entry, message=hold.message[:MESSAGE_LIMIT])
+        if hold and is_restore(entry) and entry.uid == hold.uid and not entry.job
+        else entry
+        for entry in entries
+    )
+
+
+def is_given_up(entry: LogEntry) -> bool:
+    """Whether an entry is an Abort that ended a hold: its key is the uid of the restore."""
+    return entry.action == "Abort" and entry.phase == "Succeeded" and entry.backup != ""
+
+
+def _ended_by(entry: LogEntry, abort: LogEntry, now: datetime) -> LogEntry:
+    return entry.ended("Failed", f"it was given up before it began, by {abort.by}: nothing was changed", now)
+
+
+def _settled(entry: LogEntry, facts: Facts, run: Run | None, now: datetime) -> LogEntry:
+    if not is_restore(entry):
+        return entry
+    if run is None:
+        return _without_job(entry, facts, now)
+    match run.outcome:
+        case Restoration() as found:
+            return _restored(replace(entry, job=run.uid, before=found.before), found, now)
+        case Active(message=message):
+            return replace(entry, job=run.uid, message=f"Job {run.job} restores{f': {message}' if message else ''}"[:1024])
+        case _:
+            return entry
+
+
+def _restored(entry: LogEntry, found: Restoration, now: datetime) -> LogEntry:
+    which = f"snapshot {(found.snapshot or entry.snapshot)[:SHORT_ID]}"
+    before = f"; what was there is snapshot {found.before[:SHORT_ID]}" if found.before else ""
+    if found.has_failed:
+        return entry.ended("Failed", f"{which} was not restored: {found.reason}: {found.message}{before}", now)
+    made = timestamp(found.made_at) if found.made_at else ""
+    of_then = f" of {made}" if made else ""
+    beside = f": {found.message}" if found.message else ""
+    ended = replace(entry, snapshot=found.snapshot or entry.snapshot, recovery_point=made)
+    return ended.ended("Succeeded", f"{which}{of_then} was restored in {found.seconds} s{beside}{before}", now)
+
+
+def _without_job(entry: LogEntry, facts: Facts, now: datetime) -> LogEntry:
+    if "backups" in facts.svc.lacks:
+        return entry  # what it was is not known until the spec is fixed
+    key = hand_job_key(facts, _hand_run(entry))
+    if entry.job:
+        is_gone = key not in facts.observed.children
+        return entry.ended("Failed", f"{key} was deleted before its end was seen", now) if is_gone else entry
+    known = {each.name for each in facts.svc.spec.backups or ()}
+    if entry.backup not in known:
+        return entry.ended("Failed", f"the service has no backup {entry.backup} any more", now)
+    refusal = facts.observed.refused.get(key)
+    if refusal and not isinstance(refusal, TryAgain):
+        return entry.ended("Failed", f"{key} cannot be created: {refusal.message}", now)
+    return entry

@@ -1,0 +1,86 @@
+"""The Jobs that restore: `runner` stores what is there first, and then brings the data of one snapshot back.
+
+What it is told, and how it reports, is written down in `hardened.runner`.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from hardened.api import names
+from hardened.api.backup import Backup
+from hardened.api.parse import HardenedService
+from hardened.api.quantity import amount, quantity
+from hardened.core.desired.backup_pod import DATA_DIR, database_variables
+from hardened.core.desired.check_pod import where
+from hardened.core.desired.restic_pod import (
+    CACHE_SIZE,
+    SCRATCH,
+    TMP,
+    BackupRun,
+    backup_labels,
+    once,
+    pod_template,
+    repository_volumes,
+    restic_container,
+    source_of,
+    tag_of,
+    task_variable,
+)
+from hardened.core.desired.template import claim_name
+from hardened.core.model.manifest import Manifest
+
+_RESTORED: Final = f"{SCRATCH}/restored"
+#: What is there is stored before anything is restored: two dumps, and the time that both take.
+_DUMPS: Final = 2
+_DEADLINES: Final = 4
+
+
+@dataclass(frozen=True)
+class Restoring:
+    """What is to be restored."""
+
+    snapshot: str
+    """Its id, or the beginning of it."""
+    run: str
+    """What names are made of that this restore alone has: [a-z0-9_]{1,24}."""
+    into: str = ""
+    """A new database beside the one that serves; "" to replace what is there."""
+
+
+def restore_labels(svc: HardenedService, backup: str) -> dict[str, str]:
+    """The labels of whatever restores a backup of a service."""
+    return {**backup_labels(svc, backup), names.RUN_LABEL: names.RESTORE}
+
+
+def restore_job(svc: HardenedService, run: BackupRun, wanted: Restoring) -> Manifest:
+    """The spec of a Job that restores once; run.can_run. Its source is no command."""
+    backup, source = run.backup, run.backup.source
+    volume = source.volume
+    database = source.postgres or source.redis
+    scratch = quantity(_DUMPS * amount(database.scratch)) if database else "0"
+    mounted = [
+        {"name": "writable-scratch", "mountPath": SCRATCH},
+        {"name": "writable-tmp", "mountPath": TMP},
+        *([{"name": "writable-data", "mountPath": DATA_DIR}] if volume else []),
+    ]
+    runner = restic_container(svc, run, "restore", _told(svc, backup, wanted), mounted, scratch)
+    runner["env"] = [*runner["env"], *(database_variables(database) if database else ())]
+    size = quantity(amount(scratch) + amount(CACHE_SIZE))
+    volumes: list[Manifest] = [{"name": "writable-scratch", "emptyDir": {"sizeLimit": size}}, *repository_volumes(backup)]
+    if volume:
+        volumes.append({"name": "writable-data", "persistentVolumeClaim": {"claimName": claim_name(svc, volume.name)}})
+    parts = {"containers": [runner], "volumes": volumes, **where(svc.spec)}
+    return once(_DEADLINES * backup.deadline, pod_template(svc, run, restore_labels(svc, backup.name), parts))
+
+
+def _told(svc: HardenedService, backup: Backup, wanted: Restoring) -> Manifest:
+    task: Manifest = {
+        "kind": "restore",
+        "source": source_of(backup),
+        "path": DATA_DIR if backup.source.volume else _RESTORED,
+        "host": f"{svc.namespace}/{svc.name}",
+        "tag": tag_of(svc, backup),
+        "snapshot": wanted.snapshot,
+        "run": wanted.run,
+    }
+    return task_variable(task | ({"into": wanted.into} if wanted.into else {}))

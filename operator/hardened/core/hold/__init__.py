@@ -1,0 +1,1 @@
+"""A hold: the pods that use some data are stopped while a restore replaces it."""

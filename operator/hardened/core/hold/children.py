@@ -1,0 +1,34 @@
+"""What a hold changes of the children of a service. Nothing else of them differs: neither what a release decided, nor what was stored."""
+
+from collections.abc import Iterable
+
+from hardened.api import names
+from hardened.api.parse import HardenedService
+from hardened.core.desired.autoscaler import KIND as AUTOSCALER
+from hardened.core.desired.autoscaler import frozen
+from hardened.core.desired.children import signed
+from hardened.core.model.hold import Hold
+from hardened.core.model.manifest import Manifest
+
+
+def as_held(svc: HardenedService, children: Iterable[Manifest], hold: Hold | None) -> list[Manifest]:
+    """The children as a hold has them. hold: as status has it, None for none."""
+    if hold is None or not hold.stops_self:
+        return list(children)
+    return [_as_held(svc, child, hold) for child in children]
+
+
+def _as_held(svc: HardenedService, child: Manifest, hold: Hold) -> Manifest:
+    if child["kind"] == AUTOSCALER:
+        return signed({**child, "spec": frozen(child["spec"], svc.spec.replicas)})
+    return signed(_stopped(child, hold)) if child["kind"] == "Deployment" else child
+
+
+def _stopped(deployment: Manifest, hold: Hold) -> Manifest:
+    """Without pods. The mark changes the object, so that whoever decided before on its size is told so; and who scales it by hand gets pods
+    that are given to no node."""
+    meta, spec = deployment["metadata"], deployment["spec"]
+    marked = {**meta, "annotations": {**meta.get("annotations", {}), names.HOLD_ANNOTATION: hold.uid}}
+    template = spec["template"]
+    gated = {**template, "spec": {**template["spec"], "schedulingGates": [{"name": names.HOLD_GATE}]}}
+    return {**deployment, "metadata": marked, "spec": {**spec, "replicas": 0, "template": gated}}

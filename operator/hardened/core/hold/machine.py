@@ -1,0 +1,83 @@
+"""What becomes of a hold in one look: it begins with a restore, and ends with it, or once somebody gives it up.
+
+It is written down before anything follows from it: that it is there before pods are stopped, that nobody uses the data any more before the
+Job is made, and that it is over before pods are started. So it comes to the same end wherever a process is killed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from hardened.core.actions.log import LogEntry
+from hardened.core.actions.restores import is_given_up, replacing
+from hardened.core.hold.users import all_stopped, users
+from hardened.core.model.hold import Hold, HoldPhase
+from hardened.core.model.question import ListMounts, Question
+from hardened.core.observe.facts import Facts
+
+#: Nobody tells when a pod of somebody else ends.
+_LOOK_AGAIN: Final = timedelta(seconds=2)
+
+
+@dataclass(frozen=True)
+class Held:
+    """What was decided of a hold."""
+
+    hold: Hold | None = None
+    """As status should have it."""
+    question: Question | None = None
+    """What has to be read before anything can be said."""
+    look_at: datetime | None = None
+    """When to look again."""
+
+    def has_moved(self, before: Hold | None) -> bool:
+        """Whether nothing else may be written before status says so. What is only said otherwise can wait."""
+        return _without_words(self.hold) != _without_words(before)
+
+
+def _without_words(hold: Hold | None) -> Hold | None:
+    return replace(hold, message="") if hold else None
+
+
+def held(facts: Facts, entries: Sequence[LogEntry], replicas: int, now: datetime) -> Held:
+    """The hold after this look. entries: of actions, as this look leaves them; replicas: how many pods are wanted."""
+    before, begun = facts.hold, replacing(entries)
+    if begun and (before is None or before.uid != begun.uid):
+        return Held(_begun(facts, begun, before.replicas if before else replicas, now))
+    if before is None or any(is_given_up(entry) and entry.key == before.uid for entry in entries):
+        return Held()
+    if begun is None:
+        return Held(_ended(before, next((entry for entry in entries if entry.uid == before.uid), None)))
+    if before.phase is HoldPhase.RESTORING:
+        return Held(replace(before, message=begun.message))
+    return Held(before) if facts.svc.spec.suspend else _stopping(facts, before, now)
+
+
+def _begun(facts: Facts, entry: LogEntry, replicas: int, now: datetime) -> Hold:
+    stops = next((each.stops for each in facts.svc.spec.backups or () if each.name == entry.backup), "Self")
+    text = "the pods are about to be stopped"
+    return Hold(entry.name, entry.uid, entry.backup, entry.snapshot, stops, HoldPhase.STOPPING, now, replicas, text)
+
+
+def _ended(before: Hold, entry: LogEntry | None) -> Hold | None:
+    if entry and entry.phase == "Succeeded":
+        return None
+    if before.has_failed:
+        return before
+    text = entry.message if entry else "what came of it is not on record any more"
+    return replace(before, phase=HoldPhase.FAILED, message=text)
+
+
+def _stopping(facts: Facts, before: Hold, now: datetime) -> Held:
+    observed, again = facts.observed, now + _LOOK_AGAIN
+    if not all_stopped(facts, before):
+        return Held(replace(before, message="its pods are being stopped"), look_at=again)
+    if not observed.sees_pods:
+        return Held(replace(before, message="the pods of the namespace could not be listed"), look_at=again)
+    if observed.namespace_pods is None:
+        return Held(before, question=ListMounts())
+    left = users(facts, before)
+    if left:
+        return Held(replace(before, message=left[:1024]), look_at=again)
+    return Held(replace(before, phase=HoldPhase.RESTORING, message="its Job is about to be made"))

@@ -1,0 +1,88 @@
+"""Who still uses the data that a restore is to replace: the pods that are to be stopped, and whatever mounts its claim."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from hardened.api import names
+from hardened.core.desired.template import claim_name
+from hardened.core.model.hold import Hold
+from hardened.core.model.manifest import Manifest
+from hardened.core.observe.facts import Facts, held_by
+from hardened.core.observe.presence import is_deleting, may_run
+
+#: Of pods, in one message.
+_MOST_NAMED: Final = 3
+
+
+def all_stopped(facts: Facts, hold: Hold) -> bool:
+    """Whether each Deployment was told that it has no pods, and whoever makes them has heard of it."""
+    if not hold.stops_self:
+        return True
+    rollouts = [(live, facts.rollout(color)) for color, live in facts.deployments.items()]
+    return all(held_by(live) == hold.uid and found and found.is_current and found.wanted == 0 for live, found in rollouts)
+
+
+def users(facts: Facts, hold: Hold) -> str:
+    """Who is waited for, and what to do about it; "" once nobody is left. The pods of the namespace were listed."""
+    pods = [pod for pod in facts.observed.namespace_pods or () if _holds_on(pod)]
+    own = [pod for pod in pods if hold.stops_self and _is_of(facts, pod)]
+    claim = _claim(facts, hold)
+    others = [pod for pod in pods if pod not in own and claim and claim in _claims(pod)]
+    late = hold.stops_self and _replica_sets_are_late(facts)
+    parts = [
+        "its ReplicaSets have not heard yet that it has no pods" if late and not own else "",
+        f"waits for the end of {_named(own)}" if own else "",
+        f"claim {claim} is mounted by {_named(others)}, which the operator does not stop: end what they belong to, or delete them: "
+        f"kubectl delete pod -n {facts.svc.namespace} {' '.join(_names(others)[:_MOST_NAMED])}"
+        if others
+        else "",
+    ]
+    return "; ".join(part for part in parts if part)
+
+
+def _is_of(facts: Facts, pod: Manifest) -> bool:
+    """Whether a pod is one of the application's, or makes a backup of it."""
+    labels = pod["metadata"].get("labels") or {}
+    if labels.get(names.SERVICE_LABEL) != facts.svc.name:
+        return False
+    makes_backup = labels.get(names.COMPONENT_LABEL) == names.BACKUP and names.RUN_LABEL not in labels
+    return labels.get(names.COMPONENT_LABEL) == "app" or makes_backup
+
+
+def _holds_on(pod: Manifest) -> bool:
+    """Whether a pod may run, or runs: one that has not been given to a node mounts nothing, as long as it is held back by a gate."""
+    is_gated = not (pod.get("spec") or {}).get("nodeName") and bool((pod.get("spec") or {}).get("schedulingGates"))
+    return may_run(pod) and not is_gated
+
+
+def _replica_sets_are_late(facts: Facts) -> bool:
+    """Whether one of them may still make a pod. Each was listed before the pods were."""
+    mine = {live["metadata"]["uid"] for live in facts.deployments.values()}
+    return any(
+        int((live.get("spec") or {}).get("replicas", 0)) > 0
+        or int((live.get("status") or {}).get("observedGeneration", 0)) < int(live["metadata"].get("generation", 0))
+        for live in facts.observed.replica_sets or ()
+        if not is_deleting(live) and any(ref.get("uid") in mine for ref in live["metadata"].get("ownerReferences") or ())
+    )
+
+
+def _claim(facts: Facts, hold: Hold) -> str:
+    """The claim whose files are replaced; "" where it is a server's data."""
+    source = next((each.source for each in facts.svc.spec.backups or () if each.name == hold.backup), None)
+    return claim_name(facts.svc, source.volume.name) if source and source.volume else ""
+
+
+def _claims(pod: Manifest) -> set[str]:
+    volumes = (pod.get("spec") or {}).get("volumes") or ()
+    ephemeral = {f"{pod['metadata']['name']}-{each.get('name')}" for each in volumes if each.get("ephemeral")}
+    return ephemeral | {str(each["persistentVolumeClaim"].get("claimName")) for each in volumes if each.get("persistentVolumeClaim")}
+
+
+def _names(pods: Iterable[Manifest]) -> list[str]:
+    return sorted(str(pod["metadata"]["name"]) for pod in pods)
+
+
+def _named(pods: list[Manifest]) -> str:
+    found = _names(pods)
+    more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
+    return f"pod{'s' if found[1:] else ''} {', '.join(found[:_MOST_NAMED])}{more}"

@@ -1,0 +1,297 @@
+"""Restores over the in-memory cluster in virtual time: nobody uses the data while it is replaced, whatever happens to the operator."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import pytest
+from tests.enumerations import Turn, turns
+from tests.memory.api_server import Call
+from tests.shell import virtual_time
+from tests.shell.moments import Moment
+from tests.shell.operator_world import POLICY, RELEASED, Killed, OperatorWorld, Strike, asks, release, service
+from tests.shell.test_action_flows import phases_of
+from tests.shell.test_backup_flows import NIGHTLY, status
+from tests.shell.test_rollback_flows import state
+
+from hardened.shell.kinds import CRON_JOB, DEPLOYMENT, HARDENED_SERVICE, HARDENED_SERVICE_ACTION, JOB, POD
+
+pytestmark = pytest.mark.one_of(3)
+
+Step = Callable[[OperatorWorld], Any]
+SNAPSHOT = "ab" * 32
+OF_POSTGRES = {"backups": [NIGHTLY]}
+#: The in-memory cluster fails the Jobs of what has a dead name.
+FAILING = {"backups": [{**NIGHTLY, "name": "dead"}]}
+OF_VOLUME = {
+    "volumes": [{"name": "data", "mountPath": "/data", "claim": {"size": "1Gi"}}],
+    "release": {**RELEASED["release"], "strategy": "Recreate"},
+    "backups": [{**NIGHTLY, "source": {"volume": {"name": "data"}}}],
+}
+
+
+def restoring_world() -> OperatorWorld:
+    """A cluster whose operator may restore."""
+    world = OperatorWorld()
+    world.policy = replace(POLICY, backup=replace(POLICY.backup, may_restore=True))
+    world.server.store.dead.add("dead")
+    return world
+
+
+def creates(**more: Any) -> Step:
+    """A team makes a service with a backup."""
+
+    async def create(world: OperatorWorld) -> None:
+        await world.people.create(HARDENED_SERVICE, service(**{**RELEASED, **more}))
+
+    return create
+
+
+def restores(name: str = "r", backup: str = "nightly", snapshot: str = SNAPSHOT, **more: Any) -> Step:
+    """Somebody restores a snapshot."""
+    return asks("Restore", name, backup=backup, snapshot=snapshot, **more)
+
+
+class Watch:
+    """What was there while a Job restored: the pods that could use the data, and what stopped them."""
+
+    def __init__(self, world: OperatorWorld) -> None:
+        self.world = world
+        self.seen: list[str] = []
+        self.holds: list[str] = []
+        world.server.on_event.append(self)
+
+    def __call__(self, event: str, kind: Any, obj: dict[str, Any]) -> None:
+        if kind == HARDENED_SERVICE:
+            phase = ((obj.get("status") or {}).get("hold") or {}).get("phase", "")
+            self.holds += [phase] if self.holds[-1:] != [phase] else []
+        if self._is_replaced():
+            self.seen += [pod["metadata"]["name"] for pod in application_pods(self.world)]
+
+    def _is_replaced(self) -> bool:
+        """Whether a Job may write: its pod has not ended, or is still to come."""
+        jobs = [job for job in restore_jobs(self.world) if not (job.get("status") or {}).get("conditions")]
+        phases = {pod["metadata"]["name"]: (pod.get("status") or {}).get("phase") for pod in self.world.server.all(POD)}
+        return any(phases.get(f"{job['metadata']['name']}-x") not in ("Succeeded", "Failed") for job in jobs)
+
+
+def restore_jobs(world: OperatorWorld) -> list[dict[str, Any]]:
+    return [job for job in world.server.all(JOB) if job["metadata"]["labels"].get("hardened.dev/run") == "restore"]
+
+
+def application_pods(world: OperatorWorld) -> list[dict[str, Any]]:
+    """Those that run, or may."""
+    pods = [pod for pod in world.server.all(POD) if pod["metadata"].get("labels", {}).get("app.kubernetes.io/component") == "app"]
+    return [pod for pod in pods if not pod["spec"].get("schedulingGates")]
+
+
+def played(*steps: Step) -> tuple[OperatorWorld, Watch]:
+    async def play() -> tuple[OperatorWorld, Watch]:
+        world = restoring_world()
+        watch = Watch(world)
+        await world.play(*steps)
+        return world, watch
+
+    return virtual_time.run(play())
+
+
+def conditions(world: OperatorWorld) -> dict[str, tuple[str, str]]:
+    return {c["type"]: (c["status"], c["reason"]) for c in status(world)["conditions"]}
+
+
+def message(world: OperatorWorld, name: str) -> str:
+    return next(str(a["status"]["message"]) for a in world.server.all(HARDENED_SERVICE_ACTION) if a["metadata"]["name"] == name)
+
+
+@pytest.mark.parametrize("spec", [OF_POSTGRES, OF_VOLUME], ids=["postgres", "volume"])
+def test_no_pod_runs_while_the_data_is_replaced_and_all_come_back_on_the_same_template(spec: dict[str, Any]) -> None:
+    before, _ = played(creates(**spec))
+    world, watch = played(creates(**spec), restores())
+    (action,) = world.server.all(HARDENED_SERVICE_ACTION)
+    assert action["status"]["phase"] == "Succeeded", action["status"]
+    result = action["status"]["result"]
+    assert (result["snapshot"], result["before"], result["backup"]) == (SNAPSHOT, "cd" * 32, "nightly")
+    assert result["recoveryPoint"]
+    assert len(restore_jobs(world)) == 1
+    assert watch.seen == []
+    assert watch.holds == ["", "Stopping", "Restoring", ""]
+    assert "hold" not in status(world)
+    assert conditions(world)["Ready"] == ("True", "Healthy")
+    templates = [{live["metadata"]["name"]: live["spec"] for live in each.server.all(DEPLOYMENT)} for each in (before, world)]
+    assert templates[0] == templates[1]
+    assert len(status(world)["history"]) == 1
+    assert all("hardened.dev/hold" not in live["metadata"]["annotations"] for live in world.server.all(DEPLOYMENT))
+
+
+@cache
+def clean(steps: tuple[Step, ...]) -> tuple[Moment[tuple[OperatorWorld, Watch]], list[Call], dict[str, Any]]:
+    """Played once: the moment before the last step, the writes in it, and the state then."""
+
+    async def play() -> tuple[Moment[tuple[OperatorWorld, Watch]], list[Call], dict[str, Any]]:
+        world = restoring_world()
+        watch = Watch(world)
+        await world.play(*steps[:-1])
+        before, moment = len(world.server.writes), Moment((world, watch))
+        await world.play(steps[-1])
+        return moment, world.server.writes[before:], state(world)
+
+    return virtual_time.run(play())
+
+
+#: What a restore comes to, by the last of these steps.
+KILLED = {
+    "postgres": (creates(**OF_POSTGRES), restores()),
+    "volume": (creates(**OF_VOLUME), restores()),
+    "failed": (creates(**FAILING), restores(backup="dead")),
+    "given up": (creates(**FAILING), restores(backup="dead"), asks("Abort", "a", backup="dead")),
+    "beside": (creates(**OF_POSTGRES), restores(into="orders_then")),
+}
+
+
+@pytest.mark.parametrize("flow", KILLED)
+@pytest.mark.parametrize("turn", turns(1))
+def test_killed_before_any_write_of_it_it_ends_the_same(flow: str, turn: Turn) -> None:
+    steps = KILLED[flow]
+    moment, writes, expected = clean(steps)
+    assert (writes[0].verb, writes[0].kind) == ("status", HARDENED_SERVICE), "what was decided is written down first"
+    for nth in turn.of(range(1, len(writes) + 1)):
+        strike = Strike(nth, Killed)
+
+        async def play(kept: tuple[OperatorWorld, Watch], strike: Strike = strike) -> tuple[dict[str, Any], list[str], int]:
+            world, watch = kept
+            world.server.before = strike
+            await world.play(steps[-1])
+            return state(world), watch.seen, len(restore_jobs(world))
+
+        found, seen, jobs = moment.run(play)
+        assert strike.has_struck
+        assert seen == [] or flow == "beside", f"write {nth}"
+        assert jobs == 1, f"write {nth}"
+        assert found == expected, f"write {nth}"
+
+
+def test_a_failed_restore_keeps_the_pods_away_until_it_is_given_up() -> None:
+    failed, _ = played(creates(**FAILING), restores(backup="dead"))
+    assert phases_of(failed) == {"r": "Failed"}
+    assert status(failed)["hold"]["phase"] == "Failed"
+    assert conditions(failed)["Ready"] == ("False", "RestoreFailed")
+    assert conditions(failed)["Stalled"] == ("True", "RestoreFailed")
+    assert conditions(failed)["Available"] == ("False", "NoPodsAvailable")
+    assert application_pods(failed) == []
+    (suspended,) = failed.server.all(CRON_JOB)
+    assert suspended["spec"]["suspend"] is True
+    said = next(c["message"] for c in status(failed)["conditions"] if c["type"] == "Ready")
+    assert "RepositoryUnreachable" in said
+    assert "hardenctl abort web -n shop" in said
+
+    aborted, _ = played(creates(**FAILING), restores(backup="dead"), asks("Abort", "a", backup="dead"))
+    assert phases_of(aborted) == {"r": "Failed", "a": "Succeeded"}
+    assert conditions(aborted)["Ready"] == ("True", "Healthy")
+    assert "hold" not in status(aborted)
+    (schedule,) = aborted.server.all(CRON_JOB)
+    assert (schedule["spec"]["suspend"], schedule["spec"]["startingDeadlineSeconds"]) == (False, 10), "what was missed is not made up for"
+
+
+def test_a_failed_restore_is_replaced_by_the_next_one() -> None:
+    async def repair(world: OperatorWorld) -> None:
+        world.server.store.dead.discard("dead")
+        await restores("s", backup="dead")(world)
+
+    world, watch = played(creates(**FAILING), restores(backup="dead"), repair)
+    assert phases_of(world) == {"r": "Failed", "s": "Succeeded"}
+    assert watch.holds == ["", "Stopping", "Restoring", "Failed", "Stopping", "Restoring", ""]
+    assert watch.seen == []
+    assert conditions(world)["Ready"] == ("True", "Healthy")
+    assert len(application_pods(world)) == 2
+
+
+def test_neither_a_spec_nor_a_scale_by_hand_brings_pods_or_a_release_into_a_hold() -> None:
+    async def scale_by_hand(world: OperatorWorld) -> None:
+        await world.people.merge_patch(DEPLOYMENT, "shop", "web-blue", {"spec": {"replicas": 5}})
+
+    steps = (creates(**FAILING), restores(backup="dead"), release("web:2", replicas=3, **FAILING), scale_by_hand)
+    world, _ = played(*steps)
+    assert application_pods(world) == []
+    assert "release" not in status(world)
+    assert [live["spec"]["replicas"] for live in world.server.all(DEPLOYMENT)] == [0]
+    assert conditions(world)["Ready"] == ("False", "RestoreFailed")
+
+    world, _ = played(*steps, asks("Abort", "a", backup="dead"))
+    assert conditions(world)["Ready"] == ("True", "Healthy")
+    assert status(world)["serving"]["image"] == "web:2"
+    assert len(application_pods(world)) == 3
+
+
+def test_a_foreign_pod_that_mounts_the_claim_is_named_and_waited_for() -> None:
+    async def foreign(world: OperatorWorld) -> None:
+        volumes = [{"name": "x", "persistentVolumeClaim": {"claimName": "web-data"}}]
+        meta = {"name": "debug", "namespace": "shop", "labels": {"app": "debug"}}
+        await world.people.create(POD, {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": {"volumes": volumes}})
+
+    async def end_it(world: OperatorWorld) -> None:
+        (pod,) = (pod for pod in world.server.all(POD) if pod["metadata"]["name"] == "debug")
+        await world.people.delete(POD, "shop", "debug", uid=pod["metadata"]["uid"])
+
+    waits, _ = played(creates(**OF_VOLUME), foreign, restores())
+    assert status(waits)["hold"]["phase"] == "Stopping"
+    assert "kubectl delete pod -n shop debug" in status(waits)["hold"]["message"]
+    assert "debug" in message(waits, "r"), "who waits for the action is told, too"
+    assert restore_jobs(waits) == []
+    given_up, _ = played(creates(**OF_VOLUME), foreign, restores(), asks("Abort", "a", backup="nightly"))
+    assert phases_of(given_up) == {"r": "Failed", "a": "Succeeded"}
+    assert restore_jobs(given_up) == []
+    ended, watch = played(creates(**OF_VOLUME), foreign, restores(), end_it)
+    assert phases_of(ended) == {"r": "Succeeded"}
+    assert watch.seen == []
+
+
+def test_what_cannot_be_restored_now_is_refused_with_its_remedy() -> None:
+    async def in_a_release(world: OperatorWorld) -> None:
+        await release("web:2", **OF_POSTGRES)(world)
+        await asyncio.sleep(1)
+        await restores("c")(world)
+
+    world, _ = played(creates(**OF_POSTGRES), restores("a", backup="other"), asks("Abort", "b", backup="nightly"), in_a_release)
+    assert phases_of(world) == dict.fromkeys("abc", "Refused")
+    assert "it has nightly" in message(world, "a")
+    assert "no restore is under way" in message(world, "b")
+    assert "is being released: wait for its end, or abort it" in message(world, "c")
+    assert restore_jobs(world) == []
+
+
+def test_nobody_restores_where_nobody_checks_who_may() -> None:
+    async def play() -> OperatorWorld:
+        world = OperatorWorld()
+        await world.play(creates(**OF_POSTGRES), restores())
+        return world
+
+    world = virtual_time.run(play())
+    assert phases_of(world) == {"r": "Refused"}
+    assert "restore.allowed" in message(world, "r")
+
+
+def test_in_a_hold_only_what_ends_it_is_taken_and_what_was_kept_for_a_rollback_does_not_come_back() -> None:
+    kept = {**FAILING, "release": {**RELEASED["release"], "keepPrevious": "2h"}}
+
+    async def ask_for_more(world: OperatorWorld) -> None:
+        await asks("Rollback", "a")(world)
+        await asks("Backup", "b", backup="dead")(world)
+        await restores("c", backup="other")(world)
+
+    steps = (creates(**kept), release("web:2", **kept), restores(backup="dead"))
+    world, _ = played(*steps, ask_for_more)
+    assert phases_of(world) == {"r": "Failed", "a": "Refused", "b": "Refused", "c": "Refused"}
+    assert "the restore of backup dead, requested as r, has failed: repeat it, or abort it" in message(world, "a")
+    ended, _ = played(*steps, asks("Abort", "d", backup="dead"))
+    assert conditions(ended)["Ready"] == ("True", "Healthy")
+    assert {pod["metadata"]["labels"]["hardened.dev/color"] for pod in application_pods(ended)} == {"green"}
+
+
+def test_beside_what_serves_nothing_is_stopped() -> None:
+    world, watch = played(creates(**OF_POSTGRES), restores(into="orders_then"))
+    (action,) = world.server.all(HARDENED_SERVICE_ACTION)
+    assert (action["status"]["phase"], action["status"]["result"]["into"]) == ("Succeeded", "orders_then")
+    assert watch.holds == [""]
+    assert len(application_pods(world)) == 2
