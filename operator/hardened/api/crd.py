@@ -193,7 +193,8 @@ def _structural(node: Schema, defs: dict[str, Schema], rules: dict[str, list[Sch
         node = {**node, "propertyNames": {**node.get("propertyNames", {}), "pattern": pattern}}
     if "items" in node:
         out["items"] = _structural(node["items"], defs, rules)
-    if rules.get(node.get("title", "")):
+    # A field has a title, too, by its own name: only what has fields is a model.
+    if "properties" in node and rules.get(node.get("title", "")):
         out["x-kubernetes-validations"] = rules[node["title"]]
     if "propertyNames" in node:
         out.setdefault("x-kubernetes-validations", []).append(_key_rule(_resolved(node["propertyNames"], defs)))

@@ -66,6 +66,12 @@ def test_every_object_is_closed() -> None:
         assert node.get("additionalProperties") is not True, path
 
 
+def test_a_rule_stands_on_what_has_the_fields_that_it_names() -> None:
+    ruled = [(path, node) for path, node in nodes(root_schema()) if any("fieldPath" in r for r in node.get("x-kubernetes-validations", ()))]
+    assert ruled
+    assert [path for path, node in ruled if "properties" not in node] == []
+
+
 def test_no_field_names_a_namespace_or_a_host() -> None:
     last = {path.rstrip("[]{}").rpartition(".")[2] for path, _ in nodes(root_schema())}
     assert {name for name in last if "namespace" in name.lower()} == {"namespaceSelector"}
