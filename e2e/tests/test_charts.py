@@ -168,10 +168,11 @@ def test_cluster_wide_rights_are_those_of_the_table() -> None:
     assert _named(manifests, "ClusterRole", "hardened-operator")["rules"] == TABLE["services"] + TABLE["crd"]
     assert _named(manifests, "ClusterRole", "hardened-view")["rules"] == TABLE["view"]
     assert _named(manifests, "ClusterRole", "hardened-edit")["rules"] == TABLE["edit"]
+    assert _named(manifests, "ClusterRole", "hardened-restore")["rules"] == TABLE["restore"]
     lease = [{**rule, "resourceNames": ["hardened-operator"]} for rule in TABLE["leaderNamed"]]
     assert _named(manifests, "Role", "hardened-operator-leader")["rules"] == TABLE["leader"] + lease
     roles = {m["metadata"]["name"] for m in manifests if m["kind"] in ("Role", "ClusterRole")}
-    assert roles == {"hardened-operator", "hardened-operator-leader", "hardened-view", "hardened-edit"}
+    assert roles == {"hardened-operator", "hardened-operator-leader", "hardened-view", "hardened-edit", "hardened-restore"}
 
 
 @pytest.mark.cluster

@@ -53,6 +53,12 @@ class HardenedServiceActionSpec(Model):
             field=".snapshot",
         ),
         Rule(
+            cel="self.action == 'Rollback' || !has(self.withData) || !self.withData",
+            holds=lambda m: m.action == "Rollback" or not m.with_data,
+            message="withData is for Rollback",
+            field=".withData",
+        ),
+        Rule(
             cel="self.action == 'Restore' || !has(self.into)",
             holds=lambda m: m.action == "Restore" or m.into is None,
             message="into is for Restore",
@@ -77,6 +83,10 @@ class HardenedServiceActionSpec(Model):
     )
     across_migration: bool = Field(
         False, description="For a Rollback: allow it though a migration ran since that revision was promoted. The migration's changes stay."
+    )
+    with_data: bool = Field(
+        False,
+        description="For a Rollback: restore the snapshot that was taken before the target was replaced, too. Refused as yet.",
     )
     reason: OneLine | None = None
     requested_by: Annotated[OneLine, StringConstraints(min_length=1)] = Field(

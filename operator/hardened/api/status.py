@@ -189,6 +189,9 @@ class ActionEntry(Model):
 class HoldStatus(Model):
     """The pods that a restore replaces the data of are stopped, until it has ended well or is given up."""
 
+    service: Short | None = Field(
+        None, description="The service that it depends on, and whose data is restored; all else is of that one. Omitted: its own."
+    )
     action: Annotated[str, StringConstraints(max_length=253)] = Field(description="The name of the Restore.")
     uid: Short = Field(description="Of that action: the Deployments have it as an annotation.")
     backup: Short

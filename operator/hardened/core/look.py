@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Protocol, TypeVar, assert_never
 
+from hardened.core.model.hold import hold_of
 from hardened.core.model.manifest import ChildKey, Manifest
 from hardened.core.model.measurement import Query
 from hardened.core.model.question import (
@@ -130,15 +131,24 @@ def snapshot(
     service: Callable[[str], Manifest | None],
     needs: Callable[[str], frozenset[str]],
     crd_schema: str,
+    dependents: Callable[[str], Iterable[Manifest]] = lambda _: (),
 ) -> Observed:
     """What is known of a service when a look at it begins.
 
     children: all that belongs to it, its actions among them; service: a HardenedService of its namespace by name, None where there is none;
-    needs: the names of those that the HardenedService of this name depends on.
+    needs: the names of those that the HardenedService of this name depends on; dependents: those that depend on it, which is asked where a
+    restore may have to stop them.
     """
     others = named_services(body) | namesakes(str(body["metadata"]["name"]))
     found = {name: live for name in sorted(others) if (live := service(name)) is not None}
-    return replace(Observed.of(children, crd_schema=crd_schema), services=found, needs=_all_needs(body, needs))
+    seen = Observed.of(children, crd_schema=crd_schema)
+    stopped = tuple(dependents(str(body["metadata"]["name"]))) if _is_restored(body, seen) else ()
+    return replace(seen, services=found, needs=_all_needs(body, needs), dependents=stopped)
+
+
+def _is_restored(body: Mapping[str, Any], seen: Observed) -> bool:
+    """Whether its data is being restored, or somebody may ask for that in this look."""
+    return hold_of(body.get("status") or {}) is not None or any(live["spec"].get("action") == "Restore" for live in seen.actions)
 
 
 def _all_needs(body: Mapping[str, Any], needs: Callable[[str], frozenset[str]]) -> dict[str, frozenset[str]]:

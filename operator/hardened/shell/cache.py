@@ -117,6 +117,11 @@ class Cache:
         entry = self._entries.get((HARDENED_SERVICE.name, namespace, name))
         return entry.needs if entry else frozenset()
 
+    def dependents(self, namespace: str, name: str) -> tuple[Body, ...]:
+        """The HardenedServices of the namespace that depend on the one of this name."""
+        known = self._entries.items(HARDENED_SERVICE)
+        return tuple(entry.body for (_, where, _), entry in known if where == namespace and name in entry.needs and entry.body is not None)
+
     def services(self) -> tuple[Key, ...]:
         """The keys of all known HardenedServices."""
         return tuple(Key(namespace, name) for (_, namespace, name), _ in self._entries.items(HARDENED_SERVICE))

@@ -149,6 +149,7 @@ class Reconciler:
             service=lambda name: self._cache.get(HARDENED_SERVICE, key.namespace, name),
             needs=lambda name: self._cache.needs(key.namespace, name),
             crd_schema=self._crd_schema(),
+            dependents=lambda name: self._cache.dependents(key.namespace, name),
         )
         self._entangled.saw(key, body, observed)
         self._dependents.saw(key, body)

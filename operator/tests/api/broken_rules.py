@@ -293,6 +293,10 @@ BROKEN_ACTIONS: dict[str, tuple[dict[str, Any], str]] = {
         {"service": "shop", "action": "Backup", "backup": "nightly", "into": "then", "requestedBy": "jane"},
         "spec.into",
     ),
+    "a retry with data": (
+        {"service": "shop", "action": "Retry", "revision": "0123456789ab", "withData": True, "requestedBy": "jane"},
+        "spec.withData",
+    ),
     "an abort of both": (
         {"service": "shop", "action": "Abort", "backup": "nightly", "revision": "0123456789ab", "requestedBy": "jane"},
         "spec.revision",

@@ -206,9 +206,9 @@ def _jobs(store: Store) -> int:
 
 def _stored(now: str, verb: str) -> Body:
     """The status of a pod that has made a backup, or verified or restored one."""
-    report = {"kind": verb, "result": "Succeeded", "reason": "", "message": "", "snapshot": "ab" * 32, "bytes": 4096, "dumped_at": now}
+    report = {"kind": verb, "result": "Succeeded", "reason": "", "message": "", "snapshot": "ab" * 32, "bytes": 4096}
     if verb == "restore":
-        report |= {"before": "cd" * 32}
+        report |= {"before": "cd" * 32, "dumped_at": "2029-12-31T23:00:00.000Z"}
     times = {"startedAt": now, "finishedAt": now, "exitCode": 0}
     ended = {"name": "runner", "state": {"terminated": times | {"message": json.dumps(report)}}}
     if verb in ("verify", "restore"):

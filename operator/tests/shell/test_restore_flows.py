@@ -14,7 +14,6 @@ from tests.shell.moments import Moment
 from tests.shell.operator_world import POLICY, RELEASED, Killed, OperatorWorld, Strike, asks, release, service
 from tests.shell.test_action_flows import phases_of
 from tests.shell.test_backup_flows import NIGHTLY, status
-from tests.shell.test_rollback_flows import state
 
 from hardened.shell.kinds import CRON_JOB, DEPLOYMENT, HARDENED_SERVICE, HARDENED_SERVICE_ACTION, JOB, POD
 
@@ -45,6 +44,16 @@ def creates(**more: Any) -> Step:
 
     async def create(world: OperatorWorld) -> None:
         await world.people.create(HARDENED_SERVICE, service(**{**RELEASED, **more}))
+
+    return create
+
+
+def creates_dependent(**more: Any) -> Step:
+    """A team makes a service that depends on it."""
+
+    async def create(world: OperatorWorld) -> None:
+        body = service(**{**RELEASED, "dependsOn": [{"service": "web"}], **more})
+        await world.people.create(HARDENED_SERVICE, body | {"metadata": {"name": "api", "namespace": "shop"}})
 
     return create
 
@@ -125,6 +134,21 @@ def test_no_pod_runs_while_the_data_is_replaced_and_all_come_back_on_the_same_te
     assert all("hardened.dev/hold" not in live["metadata"]["annotations"] for live in world.server.all(DEPLOYMENT))
 
 
+def of(world: OperatorWorld, name: str) -> dict[str, Any]:
+    """The status of the service of this name."""
+    return next(live["status"] for live in world.server.all(HARDENED_SERVICE) if live["metadata"]["name"] == name)
+
+
+def outcome(world: OperatorWorld) -> dict[str, Any]:
+    """Everything that exists, without ids and times, with what became of actions."""
+    found = world.state()
+    found["holds"] = {live["metadata"]["name"]: "hold" in live["status"] for live in world.server.all(HARDENED_SERVICE)}
+    found["messages"] = {e["name"]: (e["phase"], e["message"]) for e in of(world, "web").get("actions", ())}
+    for key in [key for key in found if key.startswith("HardenedServiceAction ")]:
+        found[key].pop("status", None)
+    return found
+
+
 @cache
 def clean(steps: tuple[Step, ...]) -> tuple[Moment[tuple[OperatorWorld, Watch]], list[Call], dict[str, Any]]:
     """Played once: the moment before the last step, the writes in it, and the state then."""
@@ -135,19 +159,25 @@ def clean(steps: tuple[Step, ...]) -> tuple[Moment[tuple[OperatorWorld, Watch]],
         await world.play(*steps[:-1])
         before, moment = len(world.server.writes), Moment((world, watch))
         await world.play(steps[-1])
-        return moment, world.server.writes[before:], state(world)
+        return moment, world.server.writes[before:], outcome(world)
 
     return virtual_time.run(play())
 
 
+OF_DEPENDENTS = {"backups": [{**NIGHTLY, "stops": "Dependents"}]}
+FAILING_OF_DEPENDENTS = {"backups": [{**NIGHTLY, "name": "dead", "stops": "Dependents"}]}
 #: What a restore comes to, by the last of these steps.
 KILLED = {
     "postgres": (creates(**OF_POSTGRES), restores()),
     "volume": (creates(**OF_VOLUME), restores()),
     "failed": (creates(**FAILING), restores(backup="dead")),
     "given up": (creates(**FAILING), restores(backup="dead"), asks("Abort", "a", backup="dead")),
+    "dependents": (creates(**OF_DEPENDENTS), creates_dependent(), restores()),
     "beside": (creates(**OF_POSTGRES), restores(into="orders_then")),
 }
+
+
+STOPS_SELF = ("postgres", "volume", "failed", "given up")
 
 
 @pytest.mark.parametrize("flow", KILLED)
@@ -163,11 +193,11 @@ def test_killed_before_any_write_of_it_it_ends_the_same(flow: str, turn: Turn) -
             world, watch = kept
             world.server.before = strike
             await world.play(steps[-1])
-            return state(world), watch.seen, len(restore_jobs(world))
+            return outcome(world), watch.seen, len(restore_jobs(world))
 
         found, seen, jobs = moment.run(play)
         assert strike.has_struck
-        assert seen == [] or flow == "beside", f"write {nth}"
+        assert [name for name in seen if flow in STOPS_SELF or (name.startswith("api") and flow == "dependents")] == [], f"write {nth}"
         assert jobs == 1, f"write {nth}"
         assert found == expected, f"write {nth}"
 
@@ -295,3 +325,52 @@ def test_beside_what_serves_nothing_is_stopped() -> None:
     assert (action["status"]["phase"], action["status"]["result"]["into"]) == ("Succeeded", "orders_then")
     assert watch.holds == [""]
     assert len(application_pods(world)) == 2
+
+
+def test_those_that_depend_on_a_database_are_stopped_and_the_database_goes_on() -> None:
+    world, watch = played(creates(**OF_DEPENDENTS), creates_dependent(), restores())
+    assert phases_of(world) == {"r": "Succeeded"}
+    assert watch.seen, "the database itself runs meanwhile"
+    assert [name for name in watch.seen if name.startswith("api")] == []
+    for name in ("web", "api"):
+        assert "hold" not in of(world, name)
+        assert {c["type"]: c["status"] for c in of(world, name)["conditions"]}["Ready"] == "True"
+    assert len(application_pods(world)) == 4
+    assert [of(world, name)["stable"]["promotion"] for name in ("web", "api")] == [1, 1], "nothing is released for it"
+
+
+def test_a_failed_restore_keeps_those_stopped_that_depend_on_it_until_it_is_given_up() -> None:
+    steps = (
+        creates(**FAILING_OF_DEPENDENTS),
+        creates_dependent(),
+        restores(backup="dead"),
+        asks("Abort", "x", service="api", backup="dead"),
+    )
+    world, _ = played(*steps)
+    hold = of(world, "api")["hold"]
+    assert (hold["service"], hold["phase"], hold["uid"]) == ("web", "Restoring", of(world, "web")["hold"]["uid"])
+    assert {pod["metadata"]["labels"]["hardened.dev/service"] for pod in application_pods(world)} == {"web"}
+    assert "abort it there" in message(world, "x")
+    ended, _ = played(*steps, asks("Abort", "a", backup="dead"))
+    assert "hold" not in of(ended, "api")
+    assert len(application_pods(ended)) == 4
+
+
+def test_a_service_that_comes_or_is_changed_while_its_database_is_restored_starts_afterwards() -> None:
+    steps = (creates(**FAILING_OF_DEPENDENTS), restores(backup="dead"), creates_dependent())
+    world, _ = played(*steps)
+    assert of(world, "api")["hold"]["service"] == "web"
+    assert {pod["metadata"]["labels"]["hardened.dev/service"] for pod in application_pods(world)} == {"web"}
+    ended, _ = played(*steps, asks("Abort", "a", backup="dead"))
+    assert {c["type"]: c["status"] for c in of(ended, "api")["conditions"]}["Ready"] == "True"
+
+
+def test_nobody_is_stopped_in_a_release() -> None:
+    async def in_a_release(world: OperatorWorld) -> None:
+        await creates_dependent()(world)
+        await asyncio.sleep(1)
+        await restores()(world)
+
+    world, _ = played(creates(**OF_DEPENDENTS), in_a_release)
+    assert phases_of(world) == {"r": "Refused"}
+    assert "api would be stopped, and is being released" in message(world, "r")

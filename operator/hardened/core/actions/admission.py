@@ -282,6 +282,8 @@ def _running(entries: Iterable[LogEntry], action: str) -> LogEntry | None:
 def _ruled(action: HardenedServiceAction, context: AdmissionContext, under_way: str, now: datetime) -> _Ruled:
     if why := _out_of_turn(action, context, under_way, now):
         return _Refused(why)
+    if action.spec.with_data:
+        return _Refused("withData is not supported yet: restore the snapshot of status.history[].backup by a Restore, then roll back")
     if action.spec.action == "Abort" and action.spec.backup:
         return _give_up(action.spec.backup, context)
     if action.spec.action == restores.RESTORE:

@@ -48,6 +48,8 @@ def stops_abort(hold: Hold | None, backup: str) -> str:
     """Why a restore of this backup cannot be given up; "" where it can."""
     if hold is None:
         return "no restore is under way, nor has one failed"
+    if hold.service:
+        return f"it is the restore of the data of service {hold.service}: abort it there"
     if hold.backup != backup:
         return f"the restore under way is of backup {hold.backup}, not {backup}"
     if hold.phase is HoldPhase.RESTORING:
@@ -80,8 +82,6 @@ def _unsupported(backup: Backup, into: str) -> str:
         return f"backup {backup.name} is made by a command of the application: restore its files by restic, and have it read them"
     if into and not source.postgres:
         return f"into is for the source postgres, and backup {backup.name} has another one: leave it out"
-    if backup.stops == "Dependents" and not into:
-        return f"backup {backup.name} has stops: Dependents, which this operator does not know how to do yet: use Self, Nothing, or into"
     return ""
 
 

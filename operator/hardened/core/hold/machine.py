@@ -11,6 +11,7 @@ from typing import Final
 
 from hardened.core.actions.log import LogEntry
 from hardened.core.actions.restores import is_given_up, replacing
+from hardened.core.hold.dependents import late_dependents, leader
 from hardened.core.hold.users import all_stopped, users
 from hardened.core.model.hold import Hold, HoldPhase
 from hardened.core.model.question import ListMounts, Question
@@ -40,18 +41,38 @@ def _without_words(hold: Hold | None) -> Hold | None:
     return replace(hold, message="") if hold else None
 
 
-def held(facts: Facts, entries: Sequence[LogEntry], replicas: int, now: datetime) -> Held:
-    """The hold after this look. entries: of actions, as this look leaves them; replicas: how many pods are wanted."""
+def held(facts: Facts, entries: Sequence[LogEntry], replicas: int, now: datetime, *, is_released: bool) -> Held:
+    """The hold after this look. entries: of actions, as this look leaves them; replicas: how many pods are wanted; is_released: a release
+    is at work, which ends first where the data of another service is restored."""
     before, begun = facts.hold, replacing(entries)
     if begun and (before is None or before.uid != begun.uid):
         return Held(_begun(facts, begun, before.replicas if before else replicas, now))
-    if before is None or any(is_given_up(entry) and entry.key == before.uid for entry in entries):
+    if before is None or before.service:
+        return Held() if before is None and is_released else _with_leader(facts, before, replicas, now)
+    if any(is_given_up(entry) and entry.key == before.uid for entry in entries):
         return Held()
     if begun is None:
         return Held(_ended(before, next((entry for entry in entries if entry.uid == before.uid), None)))
     if before.phase is HoldPhase.RESTORING:
         return Held(replace(before, message=begun.message))
     return Held(before) if facts.svc.spec.suspend else _stopping(facts, before, now)
+
+
+def _with_leader(facts: Facts, before: Hold | None, replicas: int, now: datetime) -> Held:
+    """The hold of a service that depends on one whose data is restored: as long as that one's."""
+    found = leader(facts)
+    if found is None:
+        return Held()
+    name, theirs = found
+    whose = f"the data of service {name}"
+    if before is None or before.uid != theirs.uid:
+        size = before.replicas if before else replicas
+        mine = replace(theirs, phase=HoldPhase.STOPPING, since=now, replicas=size, service=name)
+        return Held(replace(mine, message=f"{whose} is restored: the pods are about to be stopped"))
+    if before.phase is HoldPhase.STOPPING:
+        return Held(before) if facts.svc.spec.suspend else _stopping(facts, before, now, f"{whose} is restored once they have ended")
+    ended = "has failed: repeat it, or abort it there" if theirs.has_failed else "is under way"
+    return Held(replace(before, message=f"the restore of {whose} {ended}"))
 
 
 def _begun(facts: Facts, entry: LogEntry, replicas: int, now: datetime) -> Hold:
@@ -69,8 +90,11 @@ def _ended(before: Hold, entry: LogEntry | None) -> Hold | None:
     return replace(before, phase=HoldPhase.FAILED, message=text)
 
 
-def _stopping(facts: Facts, before: Hold, now: datetime) -> Held:
+def _stopping(facts: Facts, before: Hold, now: datetime, then: str = "its Job is about to be made") -> Held:
     observed, again = facts.observed, now + _LOOK_AGAIN
+    if before.stops == "Dependents" and not before.service:
+        late = late_dependents(facts, before)
+        return Held(replace(before, message=late[:1024]), look_at=again) if late else _stopped(before, then)
     if not all_stopped(facts, before):
         return Held(replace(before, message="its pods are being stopped"), look_at=again)
     if not observed.sees_pods:
@@ -80,4 +104,8 @@ def _stopping(facts: Facts, before: Hold, now: datetime) -> Held:
     left = users(facts, before)
     if left:
         return Held(replace(before, message=left[:1024]), look_at=again)
-    return Held(replace(before, phase=HoldPhase.RESTORING, message="its Job is about to be made"))
+    return _stopped(before, then)
+
+
+def _stopped(before: Hold, then: str) -> Held:
+    return Held(replace(before, phase=HoldPhase.RESTORING, message=then))

@@ -68,7 +68,8 @@ def _replica_sets_are_late(facts: Facts) -> bool:
 
 def _claim(facts: Facts, hold: Hold) -> str:
     """The claim whose files are replaced; "" where it is a server's data."""
-    source = next((each.source for each in facts.svc.spec.backups or () if each.name == hold.backup), None)
+    backups = () if hold.service else facts.svc.spec.backups or ()
+    source = next((each.source for each in backups if each.name == hold.backup), None)
     return claim_name(facts.svc, source.volume.name) if source and source.volume else ""
 
 

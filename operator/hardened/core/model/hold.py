@@ -19,7 +19,7 @@ class HoldPhase(StrEnum):
     STOPPING = "Stopping"
     """The pods are to end, and all others that mount the data."""
     RESTORING = "Restoring"
-    """None of them is left, and the Job may be made."""
+    """None of them is left, and the Job may be made; of a service that depends on the one that is restored, its end is waited for."""
     FAILED = "Failed"
     """The restore has failed: nobody knows what the data is like, so that the pods stay stopped until somebody decides."""
 
@@ -43,11 +43,13 @@ class Hold:
     """How many pods were wanted when it began: a Deployment without pods does not tell."""
     message: str = ""
     """What it waits for, or why it has failed."""
+    service: str = ""
+    """The service that it depends on, and whose data is restored; "" for its own."""
 
     @property
     def stops_self(self) -> bool:
         """Whether the pods of the service itself are stopped."""
-        return self.stops == "Self"
+        return self.stops == "Self" or self.service != ""
 
     @property
     def has_failed(self) -> bool:
@@ -58,6 +60,7 @@ class Hold:
 def hold_written(hold: Hold) -> Manifest:
     """As status.hold."""
     return without_none(
+        service=hold.service or None,
         action=hold.action,
         uid=hold.uid,
         backup=hold.backup,
@@ -88,6 +91,7 @@ def hold_of(status: Mapping[str, Any]) -> Hold | None:
                 moment = datetime.fromisoformat(since)
             except ValueError:
                 return None
-            return Hold(action, uid, backup, snapshot, stops, HoldPhase(phase), moment, replicas, str(rest.get("message", "")))
+            said, service = str(rest.get("message", "")), str(rest.get("service", ""))
+            return Hold(action, uid, backup, snapshot, stops, HoldPhase(phase), moment, replicas, said, service)
         case _:
             return None

@@ -101,6 +101,8 @@ class Observed:
     """What was asked for by hand."""
     services: Mapping[str, Manifest] = field(default_factory=lambda: MappingProxyType({}))
     """Those that it depends on, and those that may want one of its names, by name, as far as they are there."""
+    dependents: tuple[Manifest, ...] = ()
+    """Those of its namespace that depend on it, where they may have to be stopped."""
     needs: Mapping[str, frozenset[str]] = field(default_factory=lambda: MappingProxyType({}))
     """Which services each one depends on, of all that this one depends on by way of others."""
     namespace_snapshot: NamespaceSnapshot | None = None

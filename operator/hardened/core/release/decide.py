@@ -13,6 +13,7 @@ from hardened.core.checks.proof import look_at, proven, removal
 from hardened.core.checks.queries import next_due, sampled
 from hardened.core.checks.reports import CheckResults, check_results, removal_results, watched
 from hardened.core.desired.service import is_previewed
+from hardened.core.hold.dependents import leader
 from hardened.core.hold.machine import held
 from hardened.core.model.input import Input
 from hardened.core.model.kit import Kit
@@ -138,13 +139,13 @@ def _look(facts: Facts, state: ReleaseState | None, policy: ReleasePolicy, kit: 
 def _decide(facts: Facts, state: ReleaseState | None, kit: Kit, now: datetime) -> Decision:
     look = _look(facts, state, release_policy(facts.svc.spec), kit, now)
     seen = look.seen
-    is_at_rest = _is_held(facts, look.admission.entries)
+    is_at_rest = _is_held(facts, look.admission.entries, state)
     lists_pods = not is_at_rest and facts.observed.pods is None and facts.observed.sees_pods and machine.goes_by_pods(state, seen)
     move = _move(facts, look, kit, lists_pods=lists_pods)
     after = _after(facts, look, move.state)
     entries = admission.settled(look.admission.entries, after, seen, facts.rejected_keys(), move.failed, now)
     entries = restores.settled(backups.settled(entries, facts, now), facts, now)
-    holds = held(facts, entries, seen.replicas, now)
+    holds = held(facts, entries, seen.replicas, now, is_released=after is not None and after.step is not Step.KEEP)
     entries = restores.told(entries, holds.hold)
     is_held = after is not None and after.step is Step.PREFLIGHT and not after.paused_at and seen.needs.is_held
     told = after if _is_led_back_unwritten(facts, state, after) else state
@@ -189,7 +190,7 @@ def _decide(facts: Facts, state: ReleaseState | None, kit: Kit, now: datetime) -
 def _move(facts: Facts, look: _Look, kit: Kit, *, lists_pods: bool) -> Moved:
     """How far the release gets; nowhere, before the pods are listed, or what somebody wants to be tried again is cleared."""
     state = look.admission.state
-    if _is_held(facts, look.admission.entries):
+    if _is_held(facts, look.admission.entries, state):
         # What is kept for a rollback goes, too: its pods would come back on other data.
         return Moved(None if state and state.step is Step.KEEP else state)
     cleared = cleared_by(facts, admission.pending_retry(look.before))
@@ -199,9 +200,11 @@ def _move(facts: Facts, look: _Look, kit: Kit, *, lists_pods: bool) -> Moved:
     return Moved(state, cleared) if lists_pods or cleared or is_unseen else moved(facts, state, look.seen, kit)
 
 
-def _is_held(facts: Facts, entries: Sequence[LogEntry]) -> bool:
-    """Whether no release begins, nor goes on: a restore replaces the data, or has failed to."""
-    return facts.hold is not None or restores.replacing(entries) is not None
+def _is_held(facts: Facts, entries: Sequence[LogEntry], state: ReleaseState | None) -> bool:
+    """Whether no release begins, nor goes on: a restore replaces the data, or has failed to; or will, and no release is at work."""
+    if facts.hold is not None or restores.replacing(entries) is not None:
+        return True
+    return (state is None or state.step is Step.KEEP) and leader(facts) is not None
 
 
 def _after(facts: Facts, look: _Look, found: ReleaseState | None) -> ReleaseState | None:

@@ -10,6 +10,7 @@ from hardened.core.actions.admission import Admission, AdmissionContext, Rollbac
 from hardened.core.actions.log import FINAL, entries_of
 from hardened.core.actions.replies import concerns, crowded
 from hardened.core.desired.metadata import action_owner
+from hardened.core.hold.dependents import busy_dependents
 from hardened.core.model.annotations import RevisionAnnotations, annotations_of
 from hardened.core.model.input import Input
 from hardened.core.model.kit import BackupKit
@@ -72,11 +73,17 @@ def _context(facts: Facts, state: ReleaseState | None, seen: Input, kit: BackupK
     def stops_restore(asked: HardenedServiceActionSpec) -> str:
         if is_older(facts.observed.crd_schema, HOLD_SCHEMA):
             return "the CRD on the cluster is older than the operator, and cannot hold that a restore is under way: upgrade it first"
-        return restores.obstacle(facts, kit, entries_of(facts.before), asked)
+        busy = [] if asked.into or not _stops_dependents(facts, asked.backup) else busy_dependents(facts)
+        text = f"{', '.join(busy)} would be stopped, and is being released: wait for the end of that, or abort it" if busy else ""
+        return restores.obstacle(facts, kit, entries_of(facts.before), asked) or text
 
     return AdmissionContext(
         state, seen, targets, key, _obstacle(facts), is_deaf, crosses, stops_backup, stops_restore=stops_restore, hold=facts.hold
     )
+
+
+def _stops_dependents(facts: Facts, backup: str | None) -> bool:
+    return any(each.name == backup and each.stops == "Dependents" for each in facts.svc.spec.backups or ())
 
 
 def _key(facts: Facts, state: ReleaseState | None, revision: str) -> str:

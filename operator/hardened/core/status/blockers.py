@@ -47,14 +47,16 @@ class Blockers:
         hold, svc = self.decision.hold, self.facts.svc
         if hold is None:
             return None
+        trouble = self.trouble()
+        beside = f"; but {trouble.message}" if trouble else ""
+        if hold.service:
+            return Diagnosis(Reason.RESTORING, f"{hold.message}{beside}")
         what = f"snapshot {hold.snapshot} of backup {hold.backup}"
         if hold.has_failed:
             stopped = "; its pods stay stopped" if hold.stops_self else ""
             repeat = f"hardenctl restore {svc.name} --backup {hold.backup} --snapshot {hold.snapshot} -n {svc.namespace}"
             text = f"the restore of {what} has failed: {hold.message}{stopped}; repeat: {repeat}; give up: hardenctl abort {svc.name}"
             return Diagnosis(Reason.RESTORE_FAILED, f"{text} -n {svc.namespace}", is_final=True)
-        trouble = self.trouble()
-        beside = f"; but {trouble.message}" if trouble else ""
         return Diagnosis(Reason.RESTORING, f"{what} is being restored: {hold.phase}: {hold.message}{beside}")
 
     def forged(self) -> Diagnosis | None:

@@ -1,0 +1,50 @@
+"""Who is stopped beside a service whose data is restored: the services of its namespace that depend on it, each in a hold of its own."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from hardened.core.model.hold import Hold, HoldPhase, hold_of
+from hardened.core.model.manifest import Manifest
+from hardened.core.observe.facts import Facts
+from hardened.core.observe.presence import is_deleting
+
+
+def leader(facts: Facts) -> tuple[str, Hold] | None:
+    """The first service that it depends on whose restore stops those that do, with the hold of that; None where there is none."""
+    for each in facts.svc.spec.depends_on or ():
+        live = facts.observed.services.get(each.service or "")
+        hold = hold_of(_status(live)) if live and not is_deleting(live) else None
+        if hold and hold.stops == "Dependents" and not hold.service:
+            return str(each.service), hold
+    return None
+
+
+def late_dependents(facts: Facts, hold: Hold) -> str:
+    """Which of those that depend on the service have pods, as far as their status tells; "" once none of them has."""
+    late = sorted(filter(None, (_late(live, hold) for live in facts.observed.dependents if not is_deleting(live))))
+    return f"waits for {'; '.join(late)}" if late else ""
+
+
+def busy_dependents(facts: Facts) -> list[str]:
+    """The names of those that are being released: they could not be stopped now."""
+    found = [live["metadata"]["name"] for live in facts.observed.dependents if _is_released(_status(live))]
+    return sorted(map(str, found))
+
+
+def _late(live: Manifest, hold: Hold) -> str:
+    name, theirs = str(live["metadata"]["name"]), hold_of(_status(live))
+    if theirs and theirs.uid == hold.uid:
+        return "" if theirs.phase is HoldPhase.RESTORING else f"service {name}: {theirs.message}"
+    if (live.get("spec") or {}).get("suspend"):
+        return f"service {name}, which is suspended: its pods stay until spec.suspend is false"
+    if theirs:
+        return f"service {name}, whose own restore has not ended"
+    return f"service {name}, which is being released" if _is_released(_status(live)) else f"service {name}, which has not stopped yet"
+
+
+def _is_released(status: Mapping[str, Any]) -> bool:
+    return str((status.get("release") or {}).get("step", "Keep")) != "Keep"
+
+
+def _status(live: Mapping[str, Any]) -> Mapping[str, Any]:
+    return live.get("status") or {}
