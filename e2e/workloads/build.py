@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Literal, get_args
 
-from e2e.cluster import golang
+from e2e.cluster import golang, tools
 from e2e.cluster.command import run
 from e2e.cluster.golang import Program
 from e2e.cluster.images import build as build_image
@@ -20,6 +20,7 @@ Kind = Literal["python", "static"]
 #: What the example stacks run: an application in versions, and servers whose tag is the version that Debian has.
 Part = Literal["bookmarks", "postgres", "redis"]
 _PART_TAGS: dict[Part, str] = {"bookmarks": "v1", "postgres": "15", "redis": "7"}
+S3_IMAGE = "docker.io/hardened/s3:v1"
 HERE = Path(__file__).parent
 ANY_VERSION = "ENV VERSION=dev\n"
 PROMETHEUS = Program(
@@ -66,6 +67,14 @@ def build_part(part: Part, version: str = "") -> str:
         if ANY_VERSION in dockerfile.read_text():
             dockerfile.write_text(with_version(dockerfile.read_text(), version or _PART_TAGS[part]))
         return build_image(dockerfile, context, part_name(part, version))
+
+
+def build_s3() -> str:
+    """Builds the image of a server of S3, and returns its name. Raises ClusterError."""
+    with tempfile.TemporaryDirectory(prefix="s3-image-") as folder:
+        context = Path(folder)
+        shutil.copy2(tools.s3_server(), context / "versitygw")
+        return build_image(HERE / "s3/Dockerfile", context, S3_IMAGE)
 
 
 def with_version(dockerfile: str, version: str) -> str:

@@ -78,7 +78,7 @@ class BackupProgress:
     within: timedelta = timedelta()
     """How long its Job may take, with the time that its pod has to start."""
     hindrance: Diagnosis | None = None
-    """Why no Job is to be made for it now."""
+    """Why no Job is to be made for it now, or what the one that is there waits for."""
     refusal: Diagnosis | None = None
     """Why its Job could not be made in this pass."""
     job: str = ""

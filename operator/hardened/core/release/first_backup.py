@@ -17,7 +17,7 @@ from hardened.core.model.kit import BackupKit
 from hardened.core.model.manifest import Manifest
 from hardened.core.model.reasons import Reason
 from hardened.core.model.release_policy import POD_START
-from hardened.core.model.run import Failure, Run, Snapshot
+from hardened.core.model.run import Active, Failure, Run, Snapshot
 from hardened.core.model.state import ReleaseState
 from hardened.core.observe.facts import Facts
 from hardened.core.release.steps.backup import is_due
@@ -63,7 +63,7 @@ def trouble(state: ReleaseState | None, seen: BackupProgress, now: datetime) -> 
         then = f"it is tried again at {timestamp(backup.again_at)}" if is_next and backup.again_at else "it is tried again"
         text = f"backup {backup.name} has failed{times}: {backup.message}; {then}"
         return Diagnosis(Reason.BACKUP_FAILED, text if is_next or not held_up else f"{text}: {held_up.message}")
-    return held_up if not backup.job else None
+    return held_up
 
 
 def taken(state: ReleaseState | None) -> Mapping[str, Manifest]:
@@ -87,6 +87,9 @@ def _with_run(found: BackupProgress, run: Run) -> BackupProgress:
             return BackupProgress(found.name, found.within, job=run.uid, snapshot=snapshot, taken_at=at)
         case Failure(reason=reason, message=message):
             return BackupProgress(found.name, found.within, job=run.uid, failure=f"{reason}: {message}")
+        case Active(message=message) if message:
+            why = Diagnosis(Reason.BACKUP_FAILED, f"backup {found.name} waits, as Job {run.job}: {message}")
+            return BackupProgress(found.name, found.within, why, job=run.uid)
         case _:
             return BackupProgress(found.name, found.within, job=run.uid)
 

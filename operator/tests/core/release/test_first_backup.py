@@ -136,6 +136,21 @@ def test_one_that_had_not_ended_by_its_deadline_has_failed() -> None:
     assert "DeadlineExceeded" in said(cr)
 
 
+def test_what_keeps_its_pod_from_being_created_is_told_while_the_release_waits() -> None:
+    cr, world, now = second()
+    (name,) = jobs(world)
+    _, pod = begin(world, now, name=name)
+    del world.objects[pod]
+    world.barred = {name: "exceeded quota: tight"}
+    settle(cr, world, now + MINUTE)
+    assert (step(cr), condition(cr["status"], "Ready")) == ("Backup", ("False", "BackupFailed"))
+    assert f'as Job {name}: its pod cannot be created: pods "{name}" is forbidden: exceeded quota: tight' in said(cr)
+    world.barred = {}
+    run(world, now, name=name)
+    released(cr, world, now + 2 * MINUTE)
+    assert condition(cr["status"], "Ready") == ("True", "Healthy")
+
+
 def test_a_job_that_somebody_deletes_is_not_made_again_at_once() -> None:
     cr, world, now = second()
     (job,) = jobs(world)
