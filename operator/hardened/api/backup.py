@@ -51,8 +51,8 @@ class PostgresSource(Model):
     secret_name: ObjectName = Field(description="A Secret of the same namespace with the keys host, user and password; port and dbname.")
     image: Image | None = Field(
         None,
-        description="An image with sh and pg_dump, which must not be older than the server; for `verify` with the server, too, such as "
-        "postgres:17. Default: the operator's, with PostgreSQL 15.",
+        description="An image with sh and pg_dump, which must not be older than the server. To verify and to restore, it needs pg_restore "
+        "and the server as well, as postgres:17 has them. Default: the operator's, with PostgreSQL 15.",
     )
     scratch: Quantity = Field("1Gi", description=_SCRATCH)
     min_bytes: Quantity | None = Field(None, description=_LEAST % "1Ki, which an empty database does not have")

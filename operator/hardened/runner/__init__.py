@@ -24,9 +24,6 @@ verify   {"kind": "verify", "source": …, "path": "/scratch/restored", "tag": �
          without it there must be a table with rows. `assert_command` passes by exit status 0; it is run in `path`, with PG* variables of
          that server, or its REDIS_SOCKET. `sql` and `assert_command` may be left out.
 
-         With HARDENED_POSTGRES, a folder of the scratch volume, initdb, postgres and pg_restore are those of another container of the pod:
-         of the image that made the dump. See hardened.runner.elsewhere for what that container runs.
-
 restore  {"kind": "restore", "source": …, "path": "/scratch/restored", "host": …, "tag": …, "snapshot": "0123abcd",
           "run": "20260102_030405", "pending": false, "safety": true, "into": "orders_then"}
          Stores what is there under the tag NS/SERVICE/BACKUP/before-restore, and brings the snapshot's data back. Killed anywhere, the same
@@ -39,6 +36,9 @@ restore  {"kind": "restore", "source": …, "path": "/scratch/restored", "host":
          `redis-server --dir /scratch/restored --dbfilename dump.rdb --port 6380 --save "" --appendonly no --protected-mode no`, begun after
          an init container with the verb fetch. It is shut down at the end.
          volume: `path` is its mount; what is newer goes, but for lost+found. command: files in `path`, for the container that reads them.
+
+With HARDENED_POSTGRES, a folder of the scratch volume, initdb, postgres, pg_dump and pg_restore are those of another container of the pod:
+of the image that made the dump. See hardened.runner.elsewhere for what that container runs.
 
 fetch    A restore's task: puts the files into `path`, and does no more. The report is a restore's.
 

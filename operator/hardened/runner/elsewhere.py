@@ -13,8 +13,8 @@ from itertools import count
 from pathlib import Path
 from typing import Final
 
-#: Those of PostgreSQL that have to be of the version that made a dump. psql, of any version, talks to all servers.
-PROGRAMS: Final = frozenset({"initdb", "postgres", "pg_restore"})
+#: Those of PostgreSQL that have to be of the version of the dump, or of the server. psql, of any version, talks to all servers.
+PROGRAMS: Final = frozenset({"initdb", "postgres", "pg_dump", "pg_restore"})
 #: Seconds between two looks, on either side.
 _LOOK_AGAIN: Final = 0.1
 

@@ -14,7 +14,9 @@ from typing import Any
 
 import pytest
 
+from e2e.cluster import tools
 from e2e.servers import POSTGRES, REDIS
+from hardened.core.desired.postgres_programs import SERVE
 from hardened.runner.backup import back_up
 from hardened.runner.dump import dump
 from hardened.runner.programs import Programs
@@ -90,6 +92,23 @@ def dumped(service: Service, source: str, **env: str) -> Report:
     report = back_up(task, service.repository(), programs)
     assert (report.outcome.result, report.dumped_at is None) == ("Succeeded", False)
     return report
+
+
+@contextmanager
+def programs_of_another_image(folder: Path, path: str, *user: str) -> Iterator[None]:
+    """What the container of the source's image runs, whose PATH is this. user: what a command begins with to have another user."""
+    folder.parent.chmod(0o777)
+    with subprocess.Popen([*user, "sh", "-c", SERVE, str(folder)], env={"PATH": path}) as process:
+        yield
+        process.terminate()
+
+
+def bare_pod(pod: Pod, folder: Path, calls: Path) -> Pod:
+    """The pod beside such a container: of PostgreSQL's programs it has psql alone. folder: for its PATH."""
+    folder.mkdir()
+    for name, found in (("psql", POSTGRES / "psql"), ("restic", tools.restic())):
+        (folder / name).symlink_to(found)
+    return Pod(pod.scratch, {**pod.env, "PATH": str(folder), "HARDENED_POSTGRES": str(calls)})
 
 
 @contextmanager

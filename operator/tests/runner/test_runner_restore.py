@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.runner.pods import TAG, Pod, Service, dumped, free_port, unprivileged
+from tests.runner.pods import TAG, Pod, Service, bare_pod, dumped, free_port, programs_of_another_image, unprivileged
 
-from e2e.servers import Postgres, Redis
+from e2e.servers import POSTGRES, Postgres, Redis
 from hardened.runner.programs import Programs
 from hardened.runner.redis_server import live
 from hardened.runner.report import Report
@@ -148,6 +148,18 @@ def test_every_row_of_a_database_comes_back_and_what_was_there_is_kept_twice(dat
     undone = of(database, "postgres", snapshot=str(report.before), tag=before_restore(TAG), run="again", safety=False)
     assert undone.outcome.result == "Succeeded"
     assert server.run(COUNT, database="shop") == "10 newer"
+
+
+def test_it_comes_back_by_the_programs_of_the_image_that_made_the_dump(database: Service, server: Postgres, tmp_path: Path) -> None:
+    dumped(database, "postgres")
+    spoil(server)
+    calls = database.pod.scratch / "calls"
+    bare = Service(bare_pod(database.pod, tmp_path / "own", calls), database.data)
+    with programs_of_another_image(calls, f"{POSTGRES}:/usr/bin:/bin"):
+        report = of(bare, "postgres")
+    assert (report.outcome.result, report.outcome.reason, report.before is None) == ("Succeeded", "", False)
+    assert server.run(COUNT, database="shop") == f"{ROWS} -"
+    assert server.run(COUNT, database=f"shop_before_{RUN}") == "10 newer"
 
 
 def test_a_database_beside_the_other_needs_nothing_stored(database: Service, server: Postgres) -> None:

@@ -6,17 +6,14 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.runner.pods import TAG, Pod, Service, dumped, free_port
+from tests.runner.pods import TAG, Pod, Service, bare_pod, dumped, free_port, programs_of_another_image
 
-from e2e.cluster import tools
 from e2e.servers import POSTGRES, Postgres, Redis, as_nobody
-from hardened.core.desired.verify_pod import SERVE
 from hardened.runner.report import Report
 from hardened.runner.task import VerifyTask
 from hardened.runner.verify import verify
@@ -133,30 +130,18 @@ def test_a_dump_of_postgres_is_restored_and_asked(database: Service) -> None:
     assert of(database, "postgres", sql=f"select count(*) > {ROWS} from notes").outcome.reason == "AssertionFailed"
 
 
-@contextmanager
-def programs_of_another_image(folder: Path, path: str) -> Iterator[None]:
-    """What the container of the source's image runs, whose PATH is this."""
-    folder.parent.chmod(0o777)
-    with subprocess.Popen([*as_nobody(), "sh", "-c", SERVE, str(folder)], env={"PATH": path}) as process:
-        yield
-        process.terminate()
-
-
 def test_a_dump_of_another_version_is_restored_by_the_programs_of_its_image(database: Service, tmp_path: Path) -> None:
     """Here psql alone is there. OTHER_POSTGRES: a folder with programs of a later version; by default those of this one."""
     other = os.environ.get("OTHER_POSTGRES", str(POSTGRES))
     maker = Pod(database.pod.scratch, {**database.pod.env, "PATH": f"{other}:{database.pod.env['PATH']}"})
     stored = dumped(Service(maker, database.data), "postgres")
-    own, calls = tmp_path / "own", database.pod.scratch / "calls"
-    own.mkdir()
-    for name, found in (("psql", POSTGRES / "psql"), ("restic", tools.restic())):
-        (own / name).symlink_to(found)
-    bare = Service(Pod(database.pod.scratch, {**database.pod.env, "PATH": str(own), "HARDENED_POSTGRES": str(calls)}), database.data)
-    with programs_of_another_image(calls, f"{other}:/usr/bin:/bin"):
+    calls = database.pod.scratch / "calls"
+    bare = Service(bare_pod(database.pod, tmp_path / "own", calls), database.data)
+    with programs_of_another_image(calls, f"{other}:/usr/bin:/bin", *as_nobody()):
         report = of(bare, "postgres", sql=f"select count(*) = {ROWS} from notes")
     assert (report.outcome.result, report.outcome.reason, report.snapshot) == ("Succeeded", "", stored.snapshot)
     shutil.rmtree(calls)
-    with programs_of_another_image(calls, "/usr/bin:/bin"):
+    with programs_of_another_image(calls, "/usr/bin:/bin", *as_nobody()):
         report = of(bare, "postgres")
     assert report.outcome.reason == "RestoreFailed"
     assert report.outcome.message.endswith("not found; the image of the source needs PostgreSQL's server, too")

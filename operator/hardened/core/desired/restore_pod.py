@@ -12,6 +12,7 @@ from hardened.api.parse import HardenedService
 from hardened.api.quantity import amount, quantity
 from hardened.core.desired.backup_pod import DATA_DIR, database_variables
 from hardened.core.desired.check_pod import where
+from hardened.core.desired.postgres_programs import with_programs
 from hardened.core.desired.restic_pod import (
     CACHE_SIZE,
     SCRATCH,
@@ -70,7 +71,8 @@ def restore_job(svc: HardenedService, run: BackupRun, wanted: Restoring) -> Mani
     if volume:
         volumes.append({"name": "writable-data", "persistentVolumeClaim": {"claimName": claim_name(svc, volume.name)}})
     parts = {"containers": [runner], "volumes": volumes, **where(svc.spec)}
-    return once(_DEADLINES * backup.deadline, pod_template(svc, run, restore_labels(svc, backup.name), parts))
+    template = with_programs(pod_template(svc, run, restore_labels(svc, backup.name), parts), run)
+    return once(_DEADLINES * backup.deadline, template)
 
 
 def _told(svc: HardenedService, backup: Backup, wanted: Restoring) -> Manifest:

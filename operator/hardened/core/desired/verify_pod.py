@@ -10,6 +10,7 @@ from hardened.api import names
 from hardened.api.backup import BackupVerification
 from hardened.api.parse import HardenedService
 from hardened.core.desired.check_pod import where
+from hardened.core.desired.postgres_programs import with_programs
 from hardened.core.desired.restic_pod import (
     CACHE_SIZE,
     SCRATCH,
@@ -17,7 +18,6 @@ from hardened.core.desired.restic_pod import (
     BackupRun,
     as_it_runs,
     backup_labels,
-    container_of,
     once,
     pod_template,
     repository_volumes,
@@ -31,15 +31,6 @@ from hardened.core.model.manifest import Manifest
 _RESTORED: Final = f"{SCRATCH}/restored"
 #: Where restic puts its cache. It has a volume of its own, so that all of `size` is there for what is restored.
 _CACHE: Final = f"{SCRATCH}/cache"
-#: Where the runner leaves what it wants PostgreSQL's programs to do, and who does it: see hardened.runner.elsewhere.
-_CALLS: Final = f"{SCRATCH}/calls"
-SERVE: Final = (
-    'trap "exit 0" TERM; mkdir -p "$0"; cd "$0" || exit 1; while :; do for call in *.call; do [ -f "$call" ] || continue; n=${call%.call}; '
-    'mv "$call" "$n.sh"; { sh "./$n.sh" <"$n.in" >"$n.out" 2>"$n.err"; echo $? >"$n.end"; mv "$n.end" "$n.code"; } & done; sleep 0.1; done'
-)
-#: initdb asks for the name of its user, whom no image of others knows.
-_USERS_FIELD: Final = {"apiVersion": "v1", "fieldPath": f"metadata.annotations['{names.USERS_ANNOTATION}']"}
-_USERS: Final = "root:x:0:0:root:/root:/sbin/nologin\nhardened:x:10001:10001::/scratch:/sbin/nologin\n"
 
 
 def verify_labels(svc: HardenedService, backup: str) -> dict[str, str]:
@@ -62,21 +53,7 @@ def verify_job(svc: HardenedService, run: BackupRun, verify: BackupVerification)
     ]
     runner = restic_container(svc, run, "verify", _told(svc, run, verify), mounted, verify.size)
     parts: Manifest = {"containers": [runner], "volumes": volumes, **where(svc.spec)}
-    if backup.source.postgres and backup.source.postgres.image:
-        runner["env"].append({"name": "HARDENED_POSTGRES", "value": _CALLS})
-        parts["initContainers"] = [_postgres(run, backup.source.postgres.image, mounted)]
-        volumes.append({"name": "users", "downwardAPI": {"items": [{"path": "passwd", "fieldRef": _USERS_FIELD}]}})
-    template = pod_template(svc, run, verify_labels(svc, backup.name), parts)
-    if "initContainers" in parts:
-        template["metadata"]["annotations"][names.USERS_ANNOTATION] = _USERS
-    return once(verify.deadline, template)
-
-
-def _postgres(run: BackupRun, image: str, mounted: list[Manifest]) -> Manifest:
-    """The container that has PostgreSQL's programs in the version that made the dump: others may not read it. It ends with the runner."""
-    users = {"name": "users", "mountPath": "/etc/passwd", "subPath": "passwd", "readOnly": True}
-    given: Manifest = {"image": image, "command": ["sh", "-c", SERVE, _CALLS], "restartPolicy": "Always"}
-    return container_of("postgres", given, run, mounts=[*mounted, users], scratch="0")
+    return once(verify.deadline, with_programs(pod_template(svc, run, verify_labels(svc, backup.name), parts), run))
 
 
 def _told(svc: HardenedService, run: BackupRun, verify: BackupVerification) -> Manifest:

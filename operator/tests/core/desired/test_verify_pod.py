@@ -10,6 +10,7 @@ from tests.core.worlds import WEB, service
 from hardened.api import names
 from hardened.core.desired.cron_job import verify_cron_job, verify_cron_job_name, verify_hand_job, verify_hand_job_name
 from hardened.core.desired.restic_pod import BackupRun
+from hardened.core.desired.restore_pod import Restoring, restore_job
 from hardened.core.model.kit import BackupKit
 from hardened.core.model.manifest import Manifest
 from hardened.core.revisions.pod_standard import RESTRICTED, violations
@@ -64,8 +65,16 @@ def test_it_is_told_what_must_hold_as_it_is_written() -> None:
     assert "$" not in json.dumps(runner["env"]), "Kubernetes would read it"
 
 
-def test_a_dump_of_another_image_is_restored_by_the_programs_of_that_image() -> None:
-    job = made("postgres")[1]["spec"]["template"]
+def restoring() -> Manifest:
+    """The Job of a restore."""
+    svc = service({**WEB, "backups": [backup(source={"postgres": SOURCES["postgres"]})]})
+    (found,) = svc.spec.backups or ()
+    return restore_job(svc, BackupRun(found, BackupKit("backup:1"), None, True, False), Restoring("0123abcd", "run"))
+
+
+@pytest.mark.parametrize("spec", [pytest.param(made("postgres")[1]["spec"], id="verified"), pytest.param(restoring(), id="restored")])
+def test_a_dump_of_another_image_is_restored_by_the_programs_of_that_image(spec: Manifest) -> None:
+    job = spec["template"]
     (postgres,), (runner,) = job["spec"]["initContainers"], job["spec"]["containers"]
     assert (postgres["image"], postgres["restartPolicy"], "envFrom" in postgres) == ("postgres:17", "Always", False)
     calls = next(each["value"] for each in runner["env"] if each["name"] == "HARDENED_POSTGRES")
