@@ -138,13 +138,14 @@ def _restored(job: Manifest, pods: Sequence[Manifest]) -> Restoration | Active:
     report, seconds, finished_at = _told_by(pods)
     snapshot, before, made_at = _snapshot_in(report, "snapshot"), _snapshot_in(report, "before"), _moment(report.get("dumped_at"))
     # Where the pod before it had done all of it, it names no snapshot.
-    if finished_at and report.get("result") == "Succeeded" and ((last or {}).get("status") or {}).get("phase") == "Succeeded":
+    # The phase of the pod follows the end of its container by a moment, and says no more.
+    if finished_at and report.get("result") == "Succeeded" and _exit_code(last) == 0:
         return Restoration(finished_at, seconds, snapshot, made_at, before, message=_plain(str(report.get("message") or "")))
     match found:
         case Active():
             return found
-        case Snapshot(at=at):
-            return Restoration(at, seconds, snapshot, made_at, before, LOST, "its pod has not ended well")
+        case Snapshot():
+            raise AssertionError("whatever names its snapshot has ended well")
         case Failure(at=at, reason=reason, message=message):
             return Restoration(at, seconds, snapshot, made_at, before, reason, message)
 
@@ -156,6 +157,11 @@ def _told_by(pods: Sequence[Manifest]) -> tuple[Mapping[str, Any], int, datetime
     began, finished_at = instant(ended.get("startedAt")), instant(ended.get("finishedAt"))
     seconds = max(0, math.ceil((finished_at - began).total_seconds())) if began and finished_at else 0
     return _report(ended) or {}, seconds, finished_at
+
+
+def _exit_code(pod: Manifest | None) -> int | None:
+    ended = _ended(((pod or {}).get("status") or {}).get("containerStatuses"), RUNNER)
+    return ended.get("exitCode") if ended else None
 
 
 def _snapshot_in(report: Mapping[str, Any], name: str) -> str:

@@ -7,9 +7,10 @@ import pytest
 from tests.core.runs.backups import NIGHTLY, SNAPSHOT, begin, end, ended, pod_status, report
 from tests.core.worlds import NOW, WEB, running, settle
 
+from hardened.api import names
 from hardened.api.parse import parse
 from hardened.core.model.manifest import Manifest
-from hardened.core.model.run import Active, Failure, Snapshot
+from hardened.core.model.run import Active, Failure, Restoration, Snapshot
 from hardened.core.observe.facts import Facts
 from hardened.core.observe.run_results import RUNNER_REASONS
 
@@ -32,6 +33,19 @@ def outcome(status: Manifest | None, condition: tuple[str, str] | None = None, *
     (run,) = Facts(parse(cr), cr["status"], world.seen()).runs
     assert (run.backup, run.job, run.is_by_hand) == ("nightly", job.name, False)
     return run.outcome
+
+
+@pytest.mark.parametrize("phase", ["Running", "Succeeded"])
+@pytest.mark.parametrize("snapshot", [SNAPSHOT, None], ids=["this pod did it", "the pod before it had done all of it"])
+def test_a_restore_has_succeeded_as_soon_as_its_container_has_and_its_pod_says_so_a_moment_later(phase: str, snapshot: str | None) -> None:
+    cr, world = running(BACKED_UP)
+    settle(cr, world, NOW)
+    job, pod = begin(world, NOW)
+    world.objects[job]["metadata"]["labels"][names.RUN_LABEL] = names.RESTORE
+    world.objects[pod]["status"] = {"phase": phase, "containerStatuses": [ended("runner", NOW, report(kind="restore", snapshot=snapshot))]}
+    (run,) = Facts(parse(cr), cr["status"], world.seen()).runs
+    assert isinstance(run.outcome, Restoration)
+    assert not run.outcome.has_failed, run.outcome
 
 
 def failed(step: str, **more: Any) -> Manifest:
