@@ -58,6 +58,15 @@ def dump_postgres(file: Path, programs: Programs) -> None:
         raise _failure(made, "pg_dump")
 
 
+def reach(source: str, programs: Programs) -> None:
+    """Waits until the server of a source answers, whatever it says, for PATIENCE at most. Who asks it next is told why it does not."""
+    if source == "postgres":
+        asked = ["psql", "-XAtq", "--no-password", "--command=SELECT 1"]
+        _patiently(programs, asked, {"PGCONNECT_TIMEOUT": programs.env.get("PGCONNECT_TIMEOUT", "15")})
+    elif source == "redis":
+        _patiently(programs, ["redis-cli", *where_it_is(programs), "--no-auth-warning", "PING"], password_of(programs))
+
+
 def _patiently(programs: Programs, command: Sequence[str], env: Mapping[str, str | None]) -> Ended:
     """How it ended; begun anew each second, for PATIENCE, as long as it could not reach the server."""
     until = time.monotonic() + PATIENCE

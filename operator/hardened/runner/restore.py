@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hardened.runner import replication, swap
 from hardened.runner.backup import size_of
-from hardened.runner.dump import dump_postgres, dump_redis
+from hardened.runner.dump import dump_postgres, dump_redis, reach
 from hardened.runner.failures import Failed, Reason
 from hardened.runner.postgres import Database
 from hardened.runner.programs import Programs
@@ -24,6 +24,7 @@ def restore(task: RestoreTask, repository: Repository, programs: Programs) -> Re
     before: str | None = None
     message = ""
     try:
+        reach(task.source, programs)
         if _is_done(task, programs):
             message = f"{Database(programs).name} was restored before; what it was is {swap.kept_name(Database(programs).name, task.run)}"
         else:
