@@ -34,8 +34,8 @@ def loaded(local: LocalCluster) -> LocalCluster:
 
 
 def files(namespace: str, **more: Any) -> Body:
-    """A worker with files on a claim, and a backup of them into the same repository."""
-    repository = {"secretName": "restic", "claim": {"name": "backups"}}
+    """A worker with files on a claim, and a backup of them into a repository of their own, which comes to the node of the files."""
+    repository = {"secretName": "restic", "claim": {"name": "files-backups"}}
     backup = {"name": "files", "schedule": NEVER, "deadline": "3m", "source": {"volume": {"name": "data"}}, "repository": repository}
     return {
         "apiVersion": "hardened.dev/v1alpha1",
@@ -97,18 +97,13 @@ async def ask(run: Run, verb: str, service: str, **named: str) -> Body:
     return dict(done["status"])
 
 
-async def rows(run: Run, shell: Shell) -> str:
-    """A database with a table that is stored, and then dropped. The id of the snapshot."""
+async def rows_come_back(run: Run, shell: Shell) -> None:
+    """A table that was dropped; and what was made since is gone."""
     await shell.sql("create database orders", base="postgres")
     await shell.sql("create table rows as select n, md5(n::text) as text from generate_series(1, 10000) n")
     made = await ask(run, "Backup", "db", backup="nightly")
     await shell.sql("drop table rows; create table newer (n int)")
-    return str(made["result"]["snapshot"])
-
-
-async def rows_come_back(run: Run, shell: Shell, snapshot: str) -> None:
-    """The table; and what was made since is gone."""
-    done = await ask(run, "Restore", "db", backup="nightly", snapshot=snapshot)
+    done = await ask(run, "Restore", "db", backup="nightly", snapshot=made["result"]["snapshot"])
     assert done["result"]["before"], "what was there is stored first"
     assert await shell.sql("select count(*), count(text) from rows") == "10000|10000"
     assert await shell.sql("select to_regclass('newer') is null") == "t"
@@ -182,12 +177,14 @@ def test_rows_and_files_come_back_and_nothing_runs_that_could_use_them_meanwhile
             password, shell = secrets.token_hex(12), Shell(loaded.kubeconfig, run.namespace)
             await prepare(run, password)
             await run.kube.patch("Secret", "db", run.namespace, {"stringData": {"dbname": "orders"}})
+            spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "64Mi"}}}
+            meta = {"name": "files-backups", "namespace": run.namespace}
+            await run.kube.create({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": meta, "spec": spec})
             await asyncio.gather(
                 serve(run, database(run.namespace, stops="Nothing"), within=120), serve(run, files(run.namespace), within=120)
             )
             began = asyncio.get_running_loop().time()
-            snapshot = await rows(run, shell)  # which makes the repository
-            await asyncio.gather(rows_come_back(run, shell, snapshot), files_come_back(run, shell))
+            await asyncio.gather(rows_come_back(run, shell), files_come_back(run, shell))
             figures("restore of a database and of a volume, with their backups", seconds=asyncio.get_running_loop().time() - began)
 
     asyncio.run(all_of_it())

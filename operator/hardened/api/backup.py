@@ -70,6 +70,9 @@ class RedisSource(Model):
     """All databases of a Redis server, as an RDB file."""
 
     secret_name: ObjectName = Field(description="A Secret of the same namespace with the key host; port and password.")
+    image: Image | None = Field(
+        None, description="An image with redis-server that loads the dump for a restore. Default: the operator's, up to Redis 7.0."
+    )
     scratch: Quantity = Field("1Gi", description=_SCRATCH)
     min_bytes: Quantity | None = Field(None, description=_LEAST % "1 byte")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hardened.runner.dump import dump_postgres
+from hardened.runner.dump import dump_postgres, reach
 from hardened.runner.failures import Failed
 from hardened.runner.programs import Programs
 
@@ -48,3 +48,8 @@ def test_a_server_that_does_not_come_is_given_up(tmp_path: Path, monkeypatch: py
     with pytest.raises(Failed, match="Connection refused"):
         dump_postgres(tmp_path / "dump", programs(tmp_path, REFUSED, 99))
     assert 2 <= tries(tmp_path) <= 4
+
+
+def test_a_restore_waits_for_the_server_whatever_it_says_then(tmp_path: Path) -> None:
+    reach("postgres", programs(tmp_path, REFUSED, 2))
+    assert tries(tmp_path) == 3

@@ -18,6 +18,8 @@ from hardened.core.model.manifest import Manifest, canonical, without_none
 from hardened.core.model.revision import Revision
 
 RUNNER: Final = "runner"
+#: An init container that has restic, too: what others of the pod work with is there before they begin.
+FETCH: Final = "fetch"
 SCRATCH, TMP, _REPOSITORY = "/scratch", "/tmp", "/repository"
 #: What restic may cache, and what it makes while it works.
 CACHE_SIZE, _TMP_SIZE = "2Gi", "64Mi"

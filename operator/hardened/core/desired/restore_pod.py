@@ -15,10 +15,12 @@ from hardened.core.desired.check_pod import where
 from hardened.core.desired.postgres_programs import with_programs
 from hardened.core.desired.restic_pod import (
     CACHE_SIZE,
+    FETCH,
     SCRATCH,
     TMP,
     BackupRun,
     backup_labels,
+    container_of,
     once,
     pod_template,
     repository_volumes,
@@ -34,6 +36,9 @@ _RESTORED: Final = f"{SCRATCH}/restored"
 #: What is there is stored before anything is restored: two dumps, and the time that both take.
 _DUMPS: Final = 2
 _DEADLINES: Final = 4
+#: Where a server of an image of others listens; it saves nothing.
+_PORT: Final = 6380
+_REDIS_SERVER: Final = ("redis-server", "--dbfilename", "dump.rdb", "--save", "", "--appendonly", "no", "--protected-mode", "no")
 
 
 @dataclass(frozen=True)
@@ -56,23 +61,34 @@ def restore_labels(svc: HardenedService, backup: str) -> dict[str, str]:
 def restore_job(svc: HardenedService, run: BackupRun, wanted: Restoring) -> Manifest:
     """The spec of a Job that restores once; run.can_run. Its source is no command."""
     backup, source = run.backup, run.backup.source
-    volume = source.volume
-    database = source.postgres or source.redis
+    volume, redis = source.volume, source.redis
+    database = source.postgres or redis
     scratch = quantity(_DUMPS * amount(database.scratch)) if database else "0"
     mounted = [
         {"name": "writable-scratch", "mountPath": SCRATCH},
         {"name": "writable-tmp", "mountPath": TMP},
         *([{"name": "writable-data", "mountPath": DATA_DIR}] if volume else []),
     ]
-    runner = restic_container(svc, run, "restore", _told(svc, backup, wanted), mounted, scratch)
+    task = _told(svc, backup, wanted)
+    runner = restic_container(svc, run, "restore", task, mounted, scratch)
     runner["env"] = [*runner["env"], *(database_variables(database) if database else ())]
+    first = []
+    if redis and redis.image:
+        first = [{**restic_container(svc, run, "fetch", task, mounted, scratch), "name": FETCH}, _server(run, redis.image, mounted)]
     size = quantity(amount(scratch) + amount(CACHE_SIZE))
     volumes: list[Manifest] = [{"name": "writable-scratch", "emptyDir": {"sizeLimit": size}}, *repository_volumes(backup)]
     if volume:
         volumes.append({"name": "writable-data", "persistentVolumeClaim": {"claimName": claim_name(svc, volume.name)}})
-    parts = {"containers": [runner], "volumes": volumes, **where(svc.spec)}
+    parts = {**({"initContainers": first} if first else {}), "containers": [runner], "volumes": volumes, **where(svc.spec)}
     template = with_programs(pod_template(svc, run, restore_labels(svc, backup.name), parts), run)
     return once(_DEADLINES * backup.deadline, template)
+
+
+def _server(run: BackupRun, image: str, mounted: list[Manifest]) -> Manifest:
+    """A Redis of the version that made the dump, from which the one that serves takes it over. It ends with the runner."""
+    command = [*_REDIS_SERVER, "--dir", _RESTORED, "--port", str(_PORT)]
+    given: Manifest = {"image": image, "command": command, "restartPolicy": "Always"}
+    return container_of("redis", given, run, mounts=mounted, scratch="0")
 
 
 def _told(svc: HardenedService, backup: Backup, wanted: Restoring) -> Manifest:
@@ -85,4 +101,6 @@ def _told(svc: HardenedService, backup: Backup, wanted: Restoring) -> Manifest:
         "snapshot": wanted.snapshot,
         "run": wanted.run,
     }
-    return task_variable(task | ({"into": wanted.into} if wanted.into else {}))
+    has_server = backup.source.redis is not None and backup.source.redis.image is not None
+    more = {"into": wanted.into or None, "scratch_port": _PORT if has_server else None}
+    return task_variable(task | {name: value for name, value in more.items() if value is not None})

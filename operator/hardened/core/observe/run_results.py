@@ -10,7 +10,7 @@ from typing import Any, Final
 from hardened.api import names
 from hardened.api.duration import duration_text
 from hardened.core.desired.backup_pod import DUMP
-from hardened.core.desired.restic_pod import RUNNER
+from hardened.core.desired.restic_pod import FETCH, RUNNER
 from hardened.core.model.manifest import ChildKey, Manifest, without_none
 from hardened.core.model.run import Active, Failure, Outcome, Restoration, Run, Snapshot, Verification
 from hardened.core.observe import diagnosis
@@ -134,12 +134,11 @@ def _verified(job: Manifest, pods: Sequence[Manifest]) -> Verification | Active:
 
 def _restored(job: Manifest, pods: Sequence[Manifest]) -> Restoration | Active:
     """What came of a restore. Its pod is read as that of a backup, whose snapshot is the one that was restored."""
-    found, last = _outcome(job, pods), _last(pods)
+    found = _outcome(job, pods)
     report, seconds, finished_at = _told_by(pods)
     snapshot, before, made_at = _snapshot_in(report, "snapshot"), _snapshot_in(report, "before"), _moment(report.get("dumped_at"))
-    # Where the pod before it had done all of it, it names no snapshot.
-    # The phase of the pod follows the end of its container by a moment, and says no more.
-    if finished_at and report.get("result") == "Succeeded" and _exit_code(last) == 0:
+    # Where the pod before it had done all of it, it names no snapshot. The phase of the pod follows its container's end by a moment.
+    if finished_at and report.get("result") == "Succeeded" and _runner_of(pods).get("exitCode") == 0:
         return Restoration(finished_at, seconds, snapshot, made_at, before, message=_plain(str(report.get("message") or "")))
     match found:
         case Active():
@@ -152,16 +151,16 @@ def _restored(job: Manifest, pods: Sequence[Manifest]) -> Restoration | Active:
 
 def _told_by(pods: Sequence[Manifest]) -> tuple[Mapping[str, Any], int, datetime | None]:
     """What the last pod reports, empty where it does not; how many seconds it took, rounded up; and when it ended."""
-    last = _last(pods)
-    ended = (last and _ended((last.get("status") or {}).get("containerStatuses"), RUNNER)) or {}
+    ended = _runner_of(pods)
     began, finished_at = instant(ended.get("startedAt")), instant(ended.get("finishedAt"))
     seconds = max(0, math.ceil((finished_at - began).total_seconds())) if began and finished_at else 0
     return _report(ended) or {}, seconds, finished_at
 
 
-def _exit_code(pod: Manifest | None) -> int | None:
-    ended = _ended(((pod or {}).get("status") or {}).get("containerStatuses"), RUNNER)
-    return ended.get("exitCode") if ended else None
+def _runner_of(pods: Sequence[Manifest]) -> Mapping[str, Any]:
+    """How the runner of the last pod ended, empty where it has not."""
+    last = _last(pods)
+    return (last and _ended((last.get("status") or {}).get("containerStatuses"), RUNNER)) or {}
 
 
 def _snapshot_in(report: Mapping[str, Any], name: str) -> str:
@@ -208,9 +207,11 @@ def _failed(job: Manifest, condition: Manifest, pod: Manifest | None) -> Failure
 def _said_by(pod: Manifest) -> Snapshot | Failure | None:
     """None where it says nothing: it runs, was lost, or its end is the Job's to tell."""
     status = pod.get("status") or {}
+    for name in (DUMP, FETCH):
+        first = _ended(status.get("initContainerStatuses"), name)
+        if first and first.get("exitCode"):
+            return _first_failed(pod, name, first)
     dump = _ended(status.get("initContainerStatuses"), DUMP)
-    if dump and dump.get("exitCode"):
-        return _dump_failed(pod, dump)
     ended = _ended(status.get("containerStatuses"), RUNNER)
     if ended is None:
         return None
@@ -233,14 +234,14 @@ def _ended(statuses: Any, name: str) -> Mapping[str, Any] | None:
     return ended if isinstance(ended, Mapping) else None
 
 
-def _dump_failed(pod: Manifest, ended: Mapping[str, Any]) -> Failure | None:
+def _first_failed(pod: Manifest, name: str, ended: Mapping[str, Any]) -> Failure | None:
     finished_at = instant(ended.get("finishedAt"))
     if finished_at is None:
         return None
     report = _report(ended)
     if report and report.get("result") == "Failed":
         return _reported(report, finished_at)
-    return _without_report(pod, DUMP, ended)
+    return _without_report(pod, name, ended)
 
 
 def _without_report(pod: Manifest, container: str, ended: Mapping[str, Any]) -> Failure:
