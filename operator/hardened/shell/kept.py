@@ -24,7 +24,7 @@ MOST_READ: Final = 32 * 1024 * 1024
 #: Bytes of what is kept of it, as JSON: of such pods 6 MiB. As dictionaries it can have ten times that.
 MOST_KEPT: Final = 8 * 1024 * 1024
 _OF_METADATA: Final = (
-    "name", "namespace", "uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds",
+    "name", "namespace", "uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds",
 )  # fmt: skip
 #: Of the metadata of actions: the rest is anybody's, as large as they like.
 _OF_ACTIONS: Final = ("namespace", "name", "uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "ownerReferences")
@@ -84,15 +84,34 @@ def _kept(kind: Kind, item: Body) -> Body:
     found: Body = {"apiVersion": item["apiVersion"], "kind": item["kind"], "metadata": _metadata(item.get("metadata") or {})}
     spec = item.get("spec") or {}
     if kind == POD:
-        found["spec"] = {"initContainers": [_some(each, ("name", "restartPolicy")) for each in spec.get("initContainers") or ()]}
+        found["spec"] = {
+            "initContainers": [_some(each, ("name", "restartPolicy")) for each in spec.get("initContainers") or ()],
+            **_some(spec, ("nodeName", "schedulingGates")),
+            **_mounts(spec),
+        }
         found["status"] = item.get("status") or {}
+    if kind == REPLICA_SET:
+        found["spec"], found["status"] = _some(spec, ("replicas",)), _some(item.get("status") or {}, ("observedGeneration",))
     if kind == NETWORK_POLICY:
         found["spec"] = _some(spec, ("podSelector", "policyTypes"))
     return found
 
 
+def _mounts(spec: Mapping[str, Any]) -> Body:
+    """The claims of a pod, also those that are made for it: who uses some data is asked of all pods of a namespace."""
+    volumes = spec.get("volumes") or ()
+    claims = [
+        {"persistentVolumeClaim": _some(each["persistentVolumeClaim"], ("claimName",))}
+        for each in volumes
+        if each.get("persistentVolumeClaim")
+    ]
+    own = [{"name": each.get("name"), "ephemeral": True} for each in volumes if each.get("ephemeral")]
+    return {"volumes": claims + own} if claims or own else {}
+
+
 def _metadata(meta: Mapping[str, Any]) -> Body:
-    labels = {key: value for key, value in (meta.get("labels") or {}).items() if key.startswith(f"{names.GROUP}/")}
+    given = (meta.get("labels") or {}).items()
+    labels = {key: value for key, value in given if key.startswith(f"{names.GROUP}/") or key == names.COMPONENT_LABEL}
     owners = [owner for owner in meta.get("ownerReferences") or () if owner.get("controller")]
     return _some(meta, _OF_METADATA) | {"labels": labels, "ownerReferences": owners}
 

@@ -24,6 +24,7 @@ from tests.memory.store import HAS_SCALE, HAS_STATUS, NEEDS_VERSION, OnEvent, St
 from hardened.api import names
 from hardened.errors import Vanished
 from hardened.shell.api_server import ApiServer, Listed, Propagation
+from hardened.shell.kept import Kept
 from hardened.shell.kinds import Kind
 
 
@@ -111,7 +112,9 @@ class MemoryApiServer(ApiServer):
         def read() -> Body:
             found = [body for body in self.store.bodies(kind, namespace) if matches(label_selector, body)]
             items = [body | {"metadata": {k: v for k, v in body["metadata"].items() if k != "managedFields"}} for body in found]
-            return {"items": items, "version": str(self.store.version)}
+            kept = Kept(kind, namespace)
+            kept.take(items, 0)
+            return {"items": kept.items, "version": str(self.store.version)}
 
         return Listed(**await self._call(Call("list", kind, namespace, None), read))
 

@@ -24,7 +24,25 @@ OWNERS = {"ownerReferences": [{"uid": "d", "kind": "Deployment", "controller": T
             {"initContainers": [{"name": "proxy", "restartPolicy": "Always", "env": LARGE}]},
             {"initContainers": [{"name": "proxy", "restartPolicy": "Always"}]},
         ),
-        (REPLICA_SET, {"template": {"spec": {"containers": [{"name": "app", "env": LARGE}]}}}, None),
+        (
+            POD,
+            {
+                "nodeName": "node0",
+                "schedulingGates": [{"name": "hardened.dev/hold"}],
+                "volumes": [
+                    {"name": "a", "persistentVolumeClaim": {"claimName": "web-data", "readOnly": True}},
+                    {"name": "b", "ephemeral": {"volumeClaimTemplate": {"spec": LARGE}}},
+                    {"name": "c", "projected": {"sources": LARGE}},
+                ],
+            },
+            {
+                "initContainers": [],
+                "nodeName": "node0",
+                "schedulingGates": [{"name": "hardened.dev/hold"}],
+                "volumes": [{"persistentVolumeClaim": {"claimName": "web-data"}}, {"name": "b", "ephemeral": True}],
+            },
+        ),
+        (REPLICA_SET, {"replicas": 2, "template": {"spec": {"containers": [{"name": "app", "env": LARGE}]}}}, {"replicas": 2}),
         (
             NETWORK_POLICY,
             {"podSelector": {}, "policyTypes": ["Ingress"], "ingress": [{"ports": LARGE}]},

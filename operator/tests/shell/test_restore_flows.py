@@ -15,7 +15,7 @@ from tests.shell.operator_world import POLICY, RELEASED, Killed, OperatorWorld, 
 from tests.shell.test_action_flows import phases_of
 from tests.shell.test_backup_flows import NIGHTLY, status
 
-from hardened.shell.kinds import CRON_JOB, DEPLOYMENT, HARDENED_SERVICE, HARDENED_SERVICE_ACTION, JOB, POD
+from hardened.shell.kinds import CRON_JOB, DEPLOYMENT, HARDENED_SERVICE, HARDENED_SERVICE_ACTION, HORIZONTAL_POD_AUTOSCALER, JOB, POD
 
 pytestmark = pytest.mark.one_of(3)
 
@@ -255,24 +255,15 @@ def test_neither_a_spec_nor_a_scale_by_hand_brings_pods_or_a_release_into_a_hold
 
 
 def test_a_foreign_pod_that_mounts_the_claim_is_named_and_waited_for() -> None:
-    async def foreign(world: OperatorWorld) -> None:
-        volumes = [{"name": "x", "persistentVolumeClaim": {"claimName": "web-data"}}]
-        meta = {"name": "debug", "namespace": "shop", "labels": {"app": "debug"}}
-        await world.people.create(POD, {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": {"volumes": volumes}})
-
-    async def end_it(world: OperatorWorld) -> None:
-        (pod,) = (pod for pod in world.server.all(POD) if pod["metadata"]["name"] == "debug")
-        await world.people.delete(POD, "shop", "debug", uid=pod["metadata"]["uid"])
-
-    waits, _ = played(creates(**OF_VOLUME), foreign, restores())
+    waits, _ = played(creates(**OF_VOLUME), mounts_it, restores())
     assert status(waits)["hold"]["phase"] == "Stopping"
     assert "kubectl delete pod -n shop debug" in status(waits)["hold"]["message"]
     assert "debug" in message(waits, "r"), "who waits for the action is told, too"
     assert restore_jobs(waits) == []
-    given_up, _ = played(creates(**OF_VOLUME), foreign, restores(), asks("Abort", "a", backup="nightly"))
+    given_up, _ = played(creates(**OF_VOLUME), mounts_it, restores(), asks("Abort", "a", backup="nightly"))
     assert phases_of(given_up) == {"r": "Failed", "a": "Succeeded"}
     assert restore_jobs(given_up) == []
-    ended, watch = played(creates(**OF_VOLUME), foreign, restores(), end_it)
+    ended, watch = played(creates(**OF_VOLUME), mounts_it, restores(), ends_it)
     assert phases_of(ended) == {"r": "Succeeded"}
     assert watch.seen == []
 
@@ -374,3 +365,44 @@ def test_nobody_is_stopped_in_a_release() -> None:
     world, _ = played(creates(**OF_DEPENDENTS), in_a_release)
     assert phases_of(world) == {"r": "Refused"}
     assert "api would be stopped, and is being released" in message(world, "r")
+
+
+async def mounts_it(world: OperatorWorld) -> None:
+    """Somebody looks at the files."""
+    volumes = [{"name": "x", "persistentVolumeClaim": {"claimName": "web-data"}}]
+    meta = {"name": "debug", "namespace": "shop", "labels": {"app": "debug"}}
+    await world.people.create(POD, {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": {"volumes": volumes}})
+
+
+async def ends_it(world: OperatorWorld) -> None:
+    """And is done."""
+    (pod,) = (pod for pod in world.server.all(POD) if pod["metadata"]["name"] == "debug")
+    await world.people.delete(POD, "shop", "debug", uid=pod["metadata"]["uid"])
+
+
+@pytest.mark.parametrize("change", [{"suspend": True}, {"replicas": -1}], ids=["suspended", "invalid"])
+def test_a_spec_that_is_suspended_or_cannot_be_used_starts_nothing_in_a_hold(change: dict[str, Any]) -> None:
+    changed, back = release("web:1", **OF_VOLUME, **change), release("web:1", **OF_VOLUME, suspend=False)
+    world, _ = played(creates(**OF_VOLUME), mounts_it, restores(), changed)
+    assert status(world)["hold"]["phase"] == "Stopping"
+    assert application_pods(world) == []
+    ended, watch = played(creates(**OF_VOLUME), mounts_it, restores(), changed, ends_it, back)
+    assert phases_of(ended) == {"r": "Succeeded"}
+    assert watch.seen == []
+    assert conditions(ended)["Ready"] == ("True", "Healthy")
+    assert len(application_pods(ended)) == 2
+
+
+def test_a_size_that_nobody_wrote_down_comes_back_as_it_was() -> None:
+    async def forget_the_size(world: OperatorWorld) -> None:
+        await world.people.merge_patch(HARDENED_SERVICE, "shop", "web", {"spec": {"replicas": None}})
+
+    scaled = {**FAILING, "autoscale": {"minReplicas": 1, "maxReplicas": 5, "cpu": 70}}
+    steps = (creates(**{**scaled, "replicas": 3}), restores(backup="dead"), forget_the_size)
+    held, _ = played(*steps)
+    (scaler,) = held.server.all(HORIZONTAL_POD_AUTOSCALER)
+    assert scaler["spec"]["behavior"]["scaleUp"]["selectPolicy"] == "Disabled"
+    ended, _ = played(*steps, asks("Abort", "a", backup="dead"))
+    assert len(application_pods(ended)) == 3
+    (scaler,) = ended.server.all(HORIZONTAL_POD_AUTOSCALER)
+    assert "behavior" not in scaler["spec"]
