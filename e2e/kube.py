@@ -49,11 +49,13 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "Role": ("apis/rbac.authorization.k8s.io/v1", "roles"),
     "ClusterRoleBinding": ("apis/rbac.authorization.k8s.io/v1", "clusterrolebindings"),
     "HorizontalPodAutoscaler": ("apis/autoscaling/v2", "horizontalpodautoscalers"),
+    "ScaledObject": ("apis/keda.sh/v1alpha1", "scaledobjects"),
+    "APIService": ("apis/apiregistration.k8s.io/v1", "apiservices"),
     "RoleBinding": ("apis/rbac.authorization.k8s.io/v1", "rolebindings"),
 }
 _CLUSTER_SCOPED = frozenset({
     "Namespace", "CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding", "PersistentVolume", "ValidatingAdmissionPolicy",
-    "ValidatingAdmissionPolicyBinding",
+    "ValidatingAdmissionPolicyBinding", "APIService",
 })  # fmt: skip
 
 #: How often a request is made where the server answers 429 and says when to come back, as it does for some seconds after a CRD has changed

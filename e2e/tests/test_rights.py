@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,26 @@ FORBIDDEN = frozenset(
 
 #: A second one for a service that is there already: what a new one has is made unseen.
 LATER: Body = {"name": "later", "mountPath": "/later", "claim": {"size": "1Mi"}}
+
+#: The kind of KEDA's ScaledObjects, whatever is in them.
+KEDAS: Body = {
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {"name": "scaledobjects.keda.sh"},
+    "spec": {
+        "group": "keda.sh",
+        "names": {"plural": "scaledobjects", "singular": "scaledobject", "kind": "ScaledObject", "listKind": "ScaledObjectList"},
+        "scope": "Namespaced",
+        "versions": [
+            {
+                "name": "v1alpha1",
+                "served": True,
+                "storage": True,
+                "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}},
+            }
+        ],
+    },
+}
 
 Right = tuple[str, str]
 
@@ -109,6 +129,7 @@ async def do_everything(run: Run) -> None:
     migrating = {**terms, "migrate": {"command": ["/web", "-h"], "deadline": "30s"}}
     await serve(run, web(run.namespace, volumes=[CLAIM, LATER], token="migrated", release=migrating))  # delete of budgets
     await back_up(run)
+    await scale_by_keda(run)
     worker = web(run.namespace)
     del worker["spec"]["ports"], worker["spec"]["probes"]
     await serve(run, worker)  # delete of services
@@ -148,6 +169,33 @@ async def back_up(run: Run) -> None:
     await run.kube.until("CronJob", "web-nightly", run.namespace, lambda live: live is None, within=30)  # delete of cronjobs
 
 
+async def scale_by_keda(run: Run) -> None:
+    """Has a ScaledObject made, changed and removed. Nobody works for it: of KEDA no more than the kind is there."""
+
+    async def until(holds: Callable[[Body | None], bool]) -> None:
+        await run.kube.until("ScaledObject", "web", run.namespace, holds, within=30)
+
+    def scaled(most: int) -> Body:
+        number = {"maxReplicas": most, "prometheus": [{"query": "up", "target": 1}]}
+        return web(run.namespace, volumes=[CLAIM, LATER], release={"strategy": "Recreate"}, autoscale=number)
+
+    await run.kube.create(KEDAS)
+    try:
+        await run.kube.until("CustomResourceDefinition", KEDAS["metadata"]["name"], None, _is_served, within=30)
+        await run.kube.apply(scaled(3))
+        await until(lambda live: live is not None)  # get and create of scaledobjects
+        await run.kube.apply(scaled(4))
+        await until(lambda live: live is not None and live["spec"]["maxReplicaCount"] == 4)  # patch of scaledobjects
+        await serve(run, web(run.namespace, volumes=[CLAIM, LATER], release={"strategy": "Recreate"}))
+        await until(lambda live: live is None)  # delete of scaledobjects
+    finally:
+        await run.kube.delete("CustomResourceDefinition", KEDAS["metadata"]["name"])
+
+
+def _is_served(kind: Body | None) -> bool:
+    return condition(kind, "Established").get("status") == "True"
+
+
 async def _compare(local: LocalCluster, folder: Path, namespace: str, kube: Kube, watched: str) -> None:
     begun, since = time.monotonic(), Since(local.audit_log)
     await kube.delete("Lease", ACCOUNT, SYSTEM)
@@ -157,6 +205,8 @@ async def _compare(local: LocalCluster, folder: Path, namespace: str, kube: Kube
         "HARDENED_IDENTITY": "rights",
         "HARDENED_LEASE_NAMESPACE": SYSTEM,
         "HARDENED_BACKUP_IMAGE": "docker.io/hardened/backup:none",
+        "HARDENED_PROMETHEUS_URL": "http://127.0.0.1:9",
+        "HARDENED_PROMETHEUS_SHARED": "true",
     }
     async with operator_behind(kube, local.kubeconfig, folder, namespace=namespace, settings=settings) as run:
         await do_everything(run)

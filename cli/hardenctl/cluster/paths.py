@@ -31,6 +31,8 @@ CHILD_COLLECTIONS = {
     "Job": "apis/batch/v1/{}/jobs",
     "HorizontalPodAutoscaler": "apis/autoscaling/v2/{}/horizontalpodautoscalers",
 }
+#: The same of kinds that a cluster may lack.
+OPTIONAL_COLLECTIONS = {"ScaledObject": "apis/keda.sh/v1alpha1/{}/scaledobjects"}
 PODS = "api/v1/{}/pods"
 ENDPOINT_SLICES = "apis/discovery.k8s.io/v1/{}/endpointslices"
 QUOTAS = "api/v1/{}/resourcequotas"

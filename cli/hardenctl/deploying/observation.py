@@ -8,20 +8,23 @@ from hardenctl.cluster.paths import (
     CHILD_COLLECTIONS,
     ENDPOINT_SLICES,
     LIMIT_RANGES,
+    OPTIONAL_COLLECTIONS,
     PODS,
     QUOTAS,
     actions,
-    children,
     service,
     with_query,
     within,
 )
+from hardenctl.cluster.replies import is_kind_missing
 from hardenctl.deploying import settings
 from hardened.api import names
 from hardened.core.model.manifest import ChildKey, Manifest
 from hardened.core.model.policy import Policy
 from hardened.core.observe.observed import Constraints, NamespaceSnapshot
 from hardened.errors import Refused, Vanished
+
+_COLLECTIONS = {**CHILD_COLLECTIONS, **OPTIONAL_COLLECTIONS, "Pod": PODS}
 
 
 class Observation(Protocol):
@@ -34,6 +37,9 @@ class Observation(Protocol):
         """All that the operator would see of it: children, pods of its checks, endpoints and actions."""
 
     def child(self, key: ChildKey) -> Manifest | None: ...
+
+    def knows(self, kind: str) -> bool:
+        """Whether the cluster has this kind, as far as one of its objects was asked for."""
 
     def service(self, name: str) -> Manifest | None:
         """Another HardenedService of the namespace."""
@@ -58,6 +64,9 @@ class Nowhere(Observation):
     def child(self, key: ChildKey) -> Manifest | None:
         return None
 
+    def knows(self, kind: str) -> bool:
+        return True
+
     def service(self, name: str) -> Manifest | None:
         return None
 
@@ -76,6 +85,7 @@ class OnCluster(Observation):
 
     def __init__(self, cluster: Cluster, namespace: str, name: str) -> None:
         self._cluster, self._namespace, self._name = cluster, namespace, name
+        self._unknown: set[str] = set()
 
     def policy(self) -> Policy:
         return settings.policy(self._cluster)
@@ -88,16 +98,21 @@ class OnCluster(Observation):
         return found + self._actions()
 
     def child(self, key: ChildKey) -> Manifest | None:
-        if key.kind == "Pod":
-            collection, path = PODS, within(PODS, self._namespace)
-        else:
-            collection, path = CHILD_COLLECTIONS[key.kind], children(key.kind, self._namespace)
-        live = self._get(f"{path}/{key.name}")
+        collection = _COLLECTIONS[key.kind]
+        try:
+            live = self._get(f"{within(collection, self._namespace)}/{key.name}", key.kind)
+        except Refused:
+            if key.kind not in OPTIONAL_COLLECTIONS:
+                raise
+            live = None  # few people may read them: the operator may
         if live is None:
             return None
         # For the plan, an object without them is one that was read in part: it would ask for it again, for ever.
         live["metadata"].setdefault("managedFields", [])
         return _named(key.kind, collection, live)
+
+    def knows(self, kind: str) -> bool:
+        return kind not in self._unknown
 
     def service(self, name: str) -> Manifest | None:
         return self._get(service(self._namespace, name))
@@ -119,10 +134,11 @@ class OnCluster(Observation):
         policies = self._list_if_allowed("NetworkPolicy", CHILD_COLLECTIONS["NetworkPolicy"], others)
         return Constraints(tuple(self._list_if_allowed("LimitRange", LIMIT_RANGES, None)), tuple(policies))
 
-    def _get(self, path: str) -> Manifest | None:
+    def _get(self, path: str, kind: str = "") -> Manifest | None:
         try:
             return self._cluster.get(path)
-        except Vanished:
+        except Vanished as error:
+            self._unknown |= {kind} if is_kind_missing(error) else set()
             return None
 
     def _actions(self) -> list[Manifest]:

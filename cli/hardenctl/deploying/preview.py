@@ -58,7 +58,8 @@ def wanted(body: Mapping[str, Any], namespace: str) -> list[Manifest]:
     """Every child of a service that is made anew. namespace: where the body has none. Raises InvalidSpec."""
     svc = parse(_complete(body, namespace))
     replicas = svc.spec.first_replicas if svc.spec.replicas is None else svc.spec.replicas
-    return at_rest(svc, render(svc), replicas, Nowhere().policy().backup)
+    policy = Nowhere().policy()
+    return at_rest(svc, render(svc), replicas, policy.backup, policy.prometheus_url)
 
 
 def preview(body: Mapping[str, Any], namespace: str, cluster: Cluster | None = None, now: datetime | None = None) -> Forecast:
@@ -123,7 +124,7 @@ class _Rehearsal:
     async def read_children(self, observed: Observed, keys: frozenset[ChildKey]) -> Observed:
         for key in sorted(keys):
             live = self._child(key)
-            observed = observed.with_child(live) if live else observed.without_child(key)
+            observed = observed.with_child(live) if live else observed.with_gone(key, is_kind_known=self._where.knows(key.kind))
         return observed
 
     async def ask_prometheus(self, observed: Observed, queries: tuple[Query, ...]) -> Observed:

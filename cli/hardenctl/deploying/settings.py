@@ -12,7 +12,9 @@ from hardened.errors import Refused, Vanished
 
 _IMAGE = "the-image-of-the-operators-settings"
 #: Everything, where nobody may read the settings. The image stands in for that of verifiers, and of backups.
-UNKNOWN = replace(Policy.of_anything(), verifier_image=_IMAGE, backup=BackupKit(_IMAGE))
+UNKNOWN = replace(
+    Policy.of_anything(), verifier_image=_IMAGE, backup=BackupKit(_IMAGE), prometheus_url="http://the-address-of-the-operators-settings"
+)
 _TRUE = ("true", "1", "yes", "on")
 
 
@@ -56,4 +58,5 @@ def policy_of(environ: Mapping[str, str]) -> Policy:
             amounts("BACKUP_RESOURCES", BACKUP_RESOURCES),
             may_restore=environ.get("HARDENED_ALLOW_RESTORE", "").strip().lower() in _TRUE,
         ),
+        prometheus_url=environ.get("HARDENED_PROMETHEUS_URL", "").strip(),
     )

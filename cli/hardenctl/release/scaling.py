@@ -1,13 +1,14 @@
-"""How a service is scaled by what its pods use: from its spec, its status, and its HorizontalPodAutoscaler."""
+"""How a service is scaled: from its spec, its status, and the HorizontalPodAutoscaler that is the operator's, or KEDA's."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from hardenctl.cluster.session import Session
-from hardenctl.release.children import children_of
+from hardenctl.release.children import autoscalers_of
 from hardenctl.release.verdict import Live, status
 from hardened.api.names import DEFAULT_REPLICAS
+from hardened.api.quantity import amount
 from hardened.errors import ApiFailure
 
 _RESOURCES = ("cpu", "memory")
@@ -17,17 +18,18 @@ _ACTIVE = "Active"
 
 @dataclass(frozen=True)
 class MetricReading:
-    """What pods use of one resource, in percent of what they request."""
+    """What pods use of one resource, in percent of what they request; or how much of a number of Prometheus each of them takes."""
 
     resource: str
-    """cpu or memory."""
-    target: int
-    """What they should use."""
-    current: int | None
-    """What they use; None where nobody knows."""
+    """cpu or memory; prometheus[N] for the entry of this index."""
+    target: float
+    """What they should use, or take."""
+    current: float | None
+    """What they do; None where nobody knows."""
 
     def __str__(self) -> str:
-        return f"{self.resource} {'?' if self.current is None else self.current}% of {self.target}%"
+        unit = "%" if self.resource in _RESOURCES else ""
+        return f"{self.resource} {'?' if self.current is None else f'{self.current:g}'}{unit} of {self.target:g}{unit}"
 
 
 @dataclass(frozen=True)
@@ -83,24 +85,34 @@ def scaling_of(session: Session, live: Live) -> ScalingReading | None:
         reason=str(found.get("reason", "")),
         message=" ".join(str(found.get("message", "")).split()),
         quota=" ".join(str(found.get("quota", "")).split()),
-        metrics=tuple(MetricReading(name, int(given[name]), used.get(name)) for name in _RESOURCES if name in given),
+        metrics=tuple(MetricReading(name, target, used.get(name)) for name, target in _targets(given)),
     )
 
 
-def _used(session: Session, live: Live) -> dict[str, int]:
-    """Percent of the requests, by the resource, as far as it is known."""
+def _targets(given: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    yield from ((name, int(given[name])) for name in _RESOURCES if name in given)
+    yield from ((f"prometheus[{index}]", each["target"]) for index, each in enumerate(given.get("prometheus") or ()))
+
+
+def _used(session: Session, live: Live) -> dict[str, float]:
+    """What is used, by the metric, as far as it is known."""
     try:
-        found = children_of(session, live, "HorizontalPodAutoscaler")
+        found = autoscalers_of(session, live)
     except ApiFailure as error:
         session.console.trace(f"what the pods use is not shown: {error}")
         return {}
     metrics = [metric for each in found for metric in (each.get("status") or {}).get("currentMetrics") or ()]
-    return dict(entry for metric in metrics if (entry := _percent(metric)))
+    resources = sum(name in live["spec"]["autoscale"] for name in _RESOURCES)
+    return dict(entry for metric in metrics if (entry := _current(metric, resources)))
 
 
-def _percent(metric: Any) -> tuple[str, int] | None:
+def _current(metric: Any, resources: int) -> tuple[str, float] | None:
+    """resources: how many of KEDA's triggers come before those of Prometheus; it numbers them all: `s1-prometheus`."""
     match metric:
         case {"containerResource": {"name": str(name), "current": {"averageUtilization": int(percent)}}}:
             return name, percent
+        case {"external": {"metric": {"name": str(name)}, "current": {"averageValue": str(value)}}}:
+            number = name.removeprefix("s").partition("-")[0]
+            return (f"prometheus[{int(number) - resources}]", float(amount(value))) if number.isdecimal() else None
         case _:
             return None

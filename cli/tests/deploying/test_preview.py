@@ -5,7 +5,7 @@ from typing import Any
 from hardenctl_world import FakeCluster, service
 
 from hardenctl.deploying.preview import preview, wanted
-from hardened.errors import TryAgain
+from hardened.errors import Refused, TryAgain, Vanished
 
 BODY = service()
 
@@ -52,3 +52,23 @@ def test_a_config_map_that_is_missing_on_the_cluster_is_an_obstacle() -> None:
     assert "ConfigMap settings does not exist" in preview(CONFIGURED, "shop", cluster).obstacle
     cluster.children = [{"kind": "ConfigMap", "metadata": {"name": "settings", "labels": {}}}]
     assert preview(CONFIGURED, "shop", cluster).obstacle == ""
+
+
+NUMBER = {"query": "sum(rate(requests[1m]))", "target": 100}
+SCALED = {**BODY, "spec": {**BODY["spec"], "autoscale": {"maxReplicas": 6, "cpu": 70, "prometheus": [NUMBER]}}}
+OBJECTS = "/apis/keda.sh/v1alpha1/namespaces/shop/scaledobjects/api"
+
+
+def scaled_by(cluster: FakeCluster | None) -> set[str]:
+    kinds = {change.key.kind for change in preview(SCALED, "shop", cluster).changes}
+    return kinds & {"ScaledObject", "HorizontalPodAutoscaler"}
+
+
+def test_what_prometheus_knows_scales_by_keda_where_the_cluster_has_it() -> None:
+    assert scaled_by(None) == {"ScaledObject"}, "without a cluster it is taken for there"
+    cluster = FakeCluster()
+    assert scaled_by(cluster) == {"ScaledObject"}
+    cluster.objects[OBJECTS] = Vanished("HTTP 404", status=404)
+    assert scaled_by(cluster) == {"HorizontalPodAutoscaler"}
+    cluster.objects[OBJECTS] = Refused("scaledobjects is forbidden", status=403)
+    assert scaled_by(cluster) == {"ScaledObject"}, "the operator may read what a person may not"

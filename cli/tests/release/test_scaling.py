@@ -53,6 +53,18 @@ def test_size_bounds_and_use_stand_in_one_line(run: Any, cluster: FakeCluster, e
     assert "Not scaled" not in found
 
 
+def test_what_prometheus_knows_is_shown_by_the_autoscaler_that_keda_made(run: Any) -> None:
+    entry = {"query": "sum(rate(requests[1m]))", "target": 100}
+    cluster = scaled(reason="Active", kind="ScaledObject", autoscale={**AUTOSCALE, "prometheus": [entry, {**entry, "target": 0.5}]})
+    external = {"type": "External", "external": {"metric": {"name": "s2-prometheus"}, "current": {"averageValue": "62500m"}}}
+    meta = {"name": "keda-hpa-api", "ownerReferences": [{"kind": "ScaledObject", "name": "api", "uid": "so", "controller": True}]}
+    other = {"name": "theirs", "ownerReferences": [{"kind": "ScaledObject", "name": "web", "uid": "x", "controller": True}]}
+    theirs = {"metadata": other, "status": {"currentMetrics": [metric("cpu", 99)]}}
+    cluster.objects[HPAS] = {"items": [theirs, {"metadata": meta, "status": {"currentMetrics": [metric("cpu", 45), external]}}]}
+    expected = "4 pods, within 3 to 20, cpu 45% of 70%, memory ?% of 80%, prometheus[0] 62.5 of 100, prometheus[1] ? of 0.5"
+    assert lines(run, cluster)["Autoscaling"] == expected
+
+
 def test_why_it_is_not_scaled_is_told_and_what_a_quota_lacks(run: Any) -> None:
     quota = "ResourceQuota small has 4 pods left, and 20 pods need 16"
     found = lines(run, scaled(reason="NoMetricsAPI", message="the resource metrics API does not answer", quota=quota))

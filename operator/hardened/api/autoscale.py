@@ -1,10 +1,10 @@
-"""How many pods a service has, by what they use: `spec.autoscale`."""
+"""How many pods a service has, by what they use, and by what Prometheus knows: `spec.autoscale`."""
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
-from hardened.api.fields import Model, Rule, atomic
+from hardened.api.fields import Model, Rule, Text, atomic
 from hardened.api.names import DEFAULT_REPLICAS
 
 Size = Annotated[int, Field(ge=1, le=1000)]
@@ -44,8 +44,32 @@ class ScalingBehavior(Model):
     scale_down: ScalingRules | None = Field(None, description="How pods are removed.")
 
 
+class PrometheusMetric(Model):
+    """A number that Prometheus knows, and how much of it one pod should take. Needs KEDA in the cluster."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="!self.query.contains('$(color)') && !self.query.contains('$(revision)')",
+            holds=lambda m: not any(word in m.query for word in ("$(color)", "$(revision)")),
+            message="$(color) and $(revision) change with each release: ask for the service as a whole, by $(service) and $(namespace)",
+            field=".query",
+        ),
+    )
+
+    query: Annotated[Text, StringConstraints(min_length=1)] = Field(
+        description="PromQL that returns one number. $(service) and $(namespace) are replaced. No number is no reason to remove pods."
+    )
+    # KEDA counts in thousandths.
+    target: Annotated[float, Field(ge=0.001, le=10**12, allow_inf_nan=False)] = Field(
+        description="How much of the number one pod should take: the size is the number divided by it, rounded up."
+    )
+
+
 class Autoscale(Model):
-    """The operator makes a HorizontalPodAutoscaler, which sets `replicas` through /scale. Leave `replicas` out beside it."""
+    """The operator makes a HorizontalPodAutoscaler, which sets `replicas` through /scale. Leave `replicas` out beside it.
+
+    With `prometheus` it makes a ScaledObject of KEDA's instead, with all metrics.
+    """
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
@@ -55,9 +79,9 @@ class Autoscale(Model):
             field=".minReplicas",
         ),
         Rule(
-            cel="has(self.cpu) || has(self.memory)",
-            holds=lambda m: m.cpu is not None or m.memory is not None,
-            message="set cpu or memory, or both: without a metric nothing tells when to scale",
+            cel="has(self.cpu) || has(self.memory) || has(self.prometheus)",
+            holds=lambda m: m.cpu is not None or m.memory is not None or m.prometheus is not None,
+            message="set cpu, memory or prometheus: without a metric nothing tells when to scale",
         ),
     )
 
@@ -68,6 +92,11 @@ class Autoscale(Model):
     )
     memory: Utilization | None = Field(
         None, description="The memory that pods should use on average, in percent of resources.requests.memory. Sidecars do not count."
+    )
+    prometheus: Annotated[list[PrometheusMetric], atomic(8, least=1)] | None = Field(
+        None,
+        description="Numbers that the operator's Prometheus knows, by KEDA. The metric that asks for most pods counts. "
+        "Without KEDA they are ignored, and status.autoscale says so.",
     )
     behavior: ScalingBehavior | None = Field(None, description="How fast the size changes.")
 

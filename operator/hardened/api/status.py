@@ -15,7 +15,8 @@ When = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 SnapshotId = Annotated[str, StringConstraints(max_length=64)]
 
 ScalingReason = Literal[
-    "Active", "AtMaximum", "CannotScale", "Missing", "NoMetrics", "NoMetricsAPI", "NotSeen", "ScaledToZero", "Suspended",
+    "Active", "AtMaximum", "CannotScale", "Fallback", "Leaving", "Missing", "NoKEDA", "NoMetrics", "NoMetricsAPI", "NoPrometheus",
+    "NotSeen", "Paused", "ScaledToZero", "Suspended", "Switching",
 ]  # fmt: skip
 Phase = Literal["Pending", "Progressing", "Healthy", "Degraded", "RolledBack", "Rejected", "Queued", "Paused", "Suspended"]
 
@@ -277,6 +278,9 @@ class AutoscaleStatus(Model):
     min_replicas: int
     max_replicas: int
     replicas: int = Field(description="The size that is wanted now.")
+    kind: Literal["ScaledObject"] | None = Field(
+        None, description="ScaledObject from before KEDA is asked to scale until nothing of it is left. Omitted: a HorizontalPodAutoscaler."
+    )
     reason: ScalingReason = Field(description="Active while it scales; otherwise why it does not.")
     message: Annotated[str, StringConstraints(max_length=1024)] | None = Field(
         None, description="Why it does not scale, and what to do. Omitted while it scales."
@@ -299,7 +303,7 @@ class HardenedServiceStatus(Model):
     release: ReleaseStatus | None = None
     proof: ProofStatus | None = None
     pin: Pin | None = None
-    autoscale: AutoscaleStatus | None = Field(None, description="Omitted without `spec.autoscale`.")
+    autoscale: AutoscaleStatus | None = Field(None, description="Omitted without `spec.autoscale`, once nothing scales any more.")
     hold: HoldStatus | None = Field(None, description="Omitted while no restore is under way, nor has failed.")
     history: Annotated[list[HistoryEntry], keyed("revision", 128)] | None = None
     actions: Annotated[list[ActionEntry], keyed("name", 64)] | None = None

@@ -28,6 +28,7 @@ from hardened.core.observe.last_usable import last_usable
 from hardened.core.observe.observed import Observed, Ownership, owner_of
 from hardened.core.observe.rollout import Rollout, rollout_of
 from hardened.core.observe.run_results import pods_to_try
+from hardened.core.observe.scalers import scalers_of
 from hardened.core.release.decide import decide
 from hardened.core.release.first_backup import taken
 from hardened.core.release.suspension import is_suspended
@@ -141,7 +142,8 @@ class _Planner:
         self.unheard = unheard(self.facts, self.decision.check_pods)
         lost = frozenset(key for key, at in self.unheard.items() if at <= now)
         self.backups = backups_of(self.facts, policy.kit.backup, self.decision.runs, has_pods=self._has_pods, now=now)
-        self.writes = Writes(self.facts, self.state, self.decision, lost, self.backups)
+        self.scalers = scalers_of(self.facts, policy.prometheus_url, now)
+        self.writes = Writes(self.facts, self.state, self.decision, lost, self.backups, self.scalers)
         self.blockers = Blockers(self.facts, self.decision, now)
         self.answers, self.answer_at = answers(observed.actions, entries_of(before), action_owner(svc), now)
 
@@ -152,6 +154,8 @@ class _Planner:
             self._read_what_it_goes_by,
             self._ask,
             self._record,
+            self._read_scalers,
+            self._record_scaler,
             self._read_what_is_wanted,
             self._annotate,
             self._read_what_shrinks,
@@ -167,6 +171,8 @@ class _Planner:
         """Nothing but a status, where the service is suspended, once its autoscaler leaves it as it is, and its schedules are suspended."""
         if not is_suspended(self.svc, self.state):
             return None
+        if self.scalers.unread:
+            return _reading(self.scalers.unread)
         suspends, deletes = (*freezes(self.writes), *self.writes.suspends()), tuple(self.writes.surplus_schedules())
         if suspends or deletes:
             return Plan(apply=suspends, delete=deletes)
@@ -196,6 +202,16 @@ class _Planner:
         found = self.blockers
         finding = found.held() or found.forged() or found.standing() or found.pinned() or self.decision.config
         return Plan(status=self._status(finding), is_status_first=True)
+
+    def _read_scalers(self) -> Plan | None:
+        """What scales the service, as far as it is not watched."""
+        return None if self.decision.marked else _reading(self.scalers.unread)
+
+    def _record_scaler(self) -> Plan | None:
+        """That there may be a ScaledObject: nothing else would tell whoever is to delete it."""
+        if not self.scalers.is_news or self.decision.marked or not self.observed.keeps_status:
+            return None
+        return Plan(status=self._status(self.finding), is_status_first=True)
 
     def _read_what_is_wanted(self) -> Plan | None:
         """What is to be there, and is not known: it may be there all the same."""
@@ -291,7 +307,7 @@ class _Planner:
     @cached_property
     def scaling(self) -> Scaling | None:
         """How the autoscaler does, None without one."""
-        return told_of_scaling(self.facts, self.decision, self.now)
+        return told_of_scaling(self.facts, self.scalers, self.decision, self.now)
 
     def _seed(self) -> int | None:
         is_refused = ChildKey(names.KIND, self.svc.name) in self.observed.refused

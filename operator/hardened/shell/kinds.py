@@ -16,6 +16,8 @@ class Kind:
     version: str
     plural: str
     name: str
+    is_optional: bool = False
+    """A cluster may lack it. It is not watched then, nor kept in the cache: its objects are read by name."""
 
     @property
     def api_version(self) -> str:
@@ -54,6 +56,7 @@ LIMIT_RANGE = Kind("", "v1", "limitranges", "LimitRange")
 EVENT = Kind("", "v1", "events", "Event")
 POD_DISRUPTION_BUDGET = Kind("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget")
 HORIZONTAL_POD_AUTOSCALER = Kind("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler")
+SCALED_OBJECT = Kind("keda.sh", "v1alpha1", "scaledobjects", "ScaledObject", is_optional=True)
 ENDPOINT_SLICE = Kind("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")
 CRON_JOB = Kind("batch", "v1", "cronjobs", "CronJob")
 JOB = Kind("batch", "v1", "jobs", "Job")
@@ -84,6 +87,7 @@ KINDS: Mapping[str, Kind] = {
         JOB,
         NETWORK_POLICY,
         HORIZONTAL_POD_AUTOSCALER,
+        SCALED_OBJECT,
         ENDPOINT_SLICE,
         LEASE,
         HARDENED_SERVICE,

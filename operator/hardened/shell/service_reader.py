@@ -26,10 +26,17 @@ class ServiceReader:
     async def read_children(self, observed: Observed, keys: frozenset[ChildKey]) -> Observed:
         replies = await asyncio.gather(*(self._get(child) for child in sorted(keys)))
         for child, live in replies:
-            if isinstance(live, Refused):
-                observed = self._refusals.read(observed, child, live)
-            else:
-                observed = observed.with_child(live) if live else observed.without_child(child)
+            match live:
+                # A chart from before the operator knew of the kind: nothing else waits for it, and status says so.
+                case Refused() if live.status == 403 and KINDS[child.kind].is_optional:
+                    observed = observed.with_hidden(child)
+                case Refused():
+                    observed = self._refusals.read(observed, child, live)
+                case Vanished():
+                    # Of a kind that it does not know the server says no more than the code.
+                    observed = observed.with_gone(child, is_kind_known=bool(live.reason) or not KINDS[child.kind].is_optional)
+                case _:
+                    observed = observed.with_child(live)
         return observed
 
     async def ask_prometheus(self, observed: Observed, queries: tuple[Query, ...]) -> Observed:
@@ -63,13 +70,11 @@ class ServiceReader:
         except (Refused, TryAgain) as failure:
             return self._refusals.pods(observed, failure)
 
-    async def _get(self, child: ChildKey) -> tuple[ChildKey, Body | Refused | None]:
+    async def _get(self, child: ChildKey) -> tuple[ChildKey, Body | Refused | Vanished]:
         try:
             live = await self._api.get(KINDS[child.kind], self._key.namespace, child.name)
-        except Vanished:
-            return child, None
-        except Refused as refusal:
-            return child, refusal
+        except (Refused, Vanished) as failure:
+            return child, failure
         live["metadata"].setdefault("managedFields", [])
         return child, KINDS[child.kind].named(live)
 

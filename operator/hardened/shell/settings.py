@@ -102,6 +102,7 @@ class Settings:
             verifier_resources=self.verifier_resources,
             load_resources=self.load_resources,
             backup=BackupKit(self.backup_image, self.backup_pull_secrets, self.backup_resources, self.allow_restore),
+            prometheus_url=self.prometheus_url,
         )
 
     @classmethod

@@ -67,8 +67,13 @@ class Writer:
                     await self._see(kind, step.manifest)
                 raise
         live = kind.named(live)
-        self._cache.wrote(kind, live)
+        self._keep(kind, live)
         return live
+
+    def _keep(self, kind: Kind, live: Body) -> None:
+        """What nobody tells of later is not kept: it would stay as it is now."""
+        if not kind.is_optional:
+            self._cache.wrote(kind, live)
 
     async def _apply(self, kind: Kind, step: Apply) -> Body:
         self._assert_leading()
@@ -84,7 +89,7 @@ class Writer:
         """The watch may be late, or silent: the next look is to see what this one did not."""
         meta = manifest["metadata"]
         try:
-            self._cache.wrote(kind, kind.named(await self._api.get(kind, meta["namespace"], meta["name"])))
+            self._keep(kind, kind.named(await self._api.get(kind, meta["namespace"], meta["name"])))
         except Vanished:
             self._cache.deleted(kind, meta["namespace"], meta["name"], meta["uid"])
 

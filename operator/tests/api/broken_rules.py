@@ -125,6 +125,12 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "a least above the most": (spec(autoscale={"minReplicas": 3, "maxReplicas": 2, "cpu": 70}), "spec.autoscale.minReplicas"),
     "a least that is left out above the most": (spec(autoscale={"maxReplicas": 1, "cpu": 70}), "spec.autoscale.minReplicas"),
     "an autoscaler without a metric": (spec(autoscale={"maxReplicas": 3}), "spec.autoscale"),
+    "a size by what is of one colour alone": (
+        spec(autoscale={"maxReplicas": 3, "prometheus": [{"query": 'sum(up{color="$(color)"})', "target": 1}]}),
+        "spec.autoscale.prometheus[0].query"),
+    "a size by what is of one revision alone": (
+        spec(autoscale={"maxReplicas": 3, "prometheus": [{"query": 'sum(up{revision="$(revision)"})', "target": 1}]}),
+        "spec.autoscale.prometheus[0].query"),
     "a capability of the baseline": (spec(security={"addCapabilities": ["CHOWN"]}), "spec.security.addCapabilities"),
     "a capability of the baseline, restricted by name": (
         spec(security={"profile": "restricted", "addCapabilities": ["NET_BIND_SERVICE", "KILL"]}), "spec.security.addCapabilities"),

@@ -110,10 +110,13 @@ class World:
     replica_sets: list[Manifest] | None = None  # of the Deployments, each of which has one then, or of others; None: they may not be listed
     strangers: list[Manifest] = field(default_factory=list)  # pods of nobody's
     made: dict[ChildKey, Made] = field(default_factory=dict)  # see Observed
+    has_keda: bool = False  # the cluster knows ScaledObjects
+    held: set[ChildKey] = field(default_factory=set)  # what a finalizer holds once it is deleted
 
     def seen(self, service: str = "shop") -> Observed:
         """What the caches show: what carries the service's label, without who owns which field."""
-        labelled = [o for o in self.objects.values() if (o["metadata"].get("labels") or {}).get(names.SERVICE_LABEL) == service]
+        labels = [(o, o["metadata"].get("labels") or {}) for key, o in self.objects.items() if key.kind != "ScaledObject"]
+        labelled = [o for o, mine in labels if mine.get(names.SERVICE_LABEL) == service]
         labelled = [o | {"metadata": {k: v for k, v in o["metadata"].items() if k != "managedFields"}} for o in labelled]
         conditions = [{"type": "Ready", "status": "False"}, {"type": "Available", "status": "True"}]
         services = {name: {"status": {"conditions": conditions}} for name in self.available}
@@ -134,7 +137,8 @@ class World:
         """What is seen once these were read by name."""
         for key in keys:
             found = self.objects.get(key)
-            observed = observed.with_child(found) if found else observed.without_child(key)
+            is_known = self.has_keda or key.kind != "ScaledObject"
+            observed = observed.with_child(found) if found else observed.with_gone(key, is_kind_known=is_known)
         return observed
 
     async def read_children(self, observed: Observed, keys: frozenset[ChildKey]) -> Observed:
@@ -185,7 +189,10 @@ class World:
             self.objects[pod]["spec"]["activeDeadlineSeconds"] = ENDED_SECONDS
         for unwanted in decided.delete:
             self.writes.append(f"delete {unwanted.key}")
-            del self.objects[unwanted.key]
+            if unwanted.key in self.held:
+                self.objects[unwanted.key]["metadata"]["deletionTimestamp"] = STAMP
+            else:
+                del self.objects[unwanted.key]
 
     def follow(self, now: datetime = NOW) -> None:
         """Lets pods and endpoints be as Deployments and Services want them."""

@@ -21,10 +21,10 @@ def settle(store: Store, write: Write) -> int:
     """One look at each. How many objects that changed. write: stores a status."""
     changed = 0
     for hpa in store.bodies(HORIZONTAL_POD_AUTOSCALER, None):
-        meta, before = hpa["metadata"], hpa.get("status") or {}
-        target = store.get(HARDENED_SERVICE, meta["namespace"], hpa["spec"]["scaleTargetRef"]["name"])
+        meta, name, before = hpa["metadata"], hpa["spec"]["scaleTargetRef"]["name"], hpa.get("status") or {}
+        target = store.get(HARDENED_SERVICE, meta["namespace"], name)
         size = target.body["spec"].get("replicas") if target else None
-        status = _status(hpa, size, store.demand.get((meta["namespace"], meta["name"])), before, store.now())
+        status = _status(hpa, size, store.demand.get((meta["namespace"], name)), before, store.now())
         desired = status.get("desiredReplicas")
         if target and desired not in (None, size):
             scaled = fields.copy(target.body)

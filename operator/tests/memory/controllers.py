@@ -4,7 +4,7 @@ import json
 from datetime import datetime, timedelta
 from typing import Any
 
-from tests.memory import autoscalers, fields
+from tests.memory import autoscalers, fields, keda
 from tests.memory.fields import Body
 from tests.memory.ownership import Manager
 from tests.memory.store import Store
@@ -17,7 +17,7 @@ _HOMELESS = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable
 
 
 def settle(store: Store) -> int:
-    """Each autoscaler gives its service the size that the load asks for.
+    """KEDA makes its autoscalers. Each autoscaler gives its service the size that the load asks for.
 
     Each Deployment gets all its replicas, updated and ready, unless it is in store.stuck: then no more ready ones than it has already.
 
@@ -25,7 +25,7 @@ def settle(store: Store) -> int:
     """
     if store.rests and store.rests == store.moved_by():
         return 0
-    changed = autoscalers.settle(store, write) + _deployments(store)
+    changed = keda.settle(store, write) + autoscalers.settle(store, write) + _deployments(store)
     changed += _replica_sets(store) + _pods(store) + _endpoints(store) + _verifiers(store) + _jobs(store) + _quotas(store)
     # A verifier ends by itself.
     is_at_rest = not changed and not any(_is_verifier(pod) and not _has_ended(pod) for pod in store.bodies(POD, None))

@@ -46,6 +46,8 @@ def collect_garbage(store: Store) -> int:
         removed += len(goners)
         if not goners:
             break
+    for kind, namespace, name in [this for this, stored in store.objects.items() if _is_orphan_held(stored.body["metadata"], uids)]:
+        delete(store, KINDS[kind], namespace, name, "Background")
     for namespace in [name for name, phase in store.namespaces.items() if phase == "Terminating"]:
         del store.namespaces[namespace]
     return removed
@@ -64,6 +66,12 @@ def _must_go(store: Store, body: Body, uids: set[str]) -> bool:
         if _FOREGROUND in (stored.body["metadata"].get("finalizers") or ())
     }
     return bool(owners) and not owners & (uids - deleting) and not meta.get("finalizers")
+
+
+def _is_orphan_held(meta: Body, uids: set[str]) -> bool:
+    """Whether it has lost its owners, and a finalizer of others holds it: it is marked."""
+    owners = {owner["uid"] for owner in meta.get("ownerReferences") or ()}
+    return bool(owners and meta.get("finalizers")) and not owners & uids and "deletionTimestamp" not in meta
 
 
 def _is_owned(body: Body, uid: str) -> bool:

@@ -22,10 +22,10 @@ OnEvent = Callable[[str, Kind, Body], None]
 
 HAS_STATUS = {
     "CronJob", "Deployment", "Job", "Service", "Pod", "PodDisruptionBudget", "PersistentVolumeClaim", "HorizontalPodAutoscaler",
-    names.KIND, names.ACTION_KIND,
+    "ScaledObject", names.KIND, names.ACTION_KIND,
 }  # fmt: skip
 HAS_SCALE = {"Deployment", names.KIND}
-HAS_GENERATION = {"CronJob", "Deployment", "Job", "PodDisruptionBudget", "NetworkPolicy", names.KIND, names.ACTION_KIND}
+HAS_GENERATION = {"CronJob", "Deployment", "Job", "PodDisruptionBudget", "NetworkPolicy", "ScaledObject", names.KIND, names.ACTION_KIND}
 #: A PUT of these must say which resourceVersion it replaces.
 NEEDS_VERSION = {"Lease", "PodDisruptionBudget", names.KIND}
 _NOT_SPEC = ("apiVersion", "kind", "metadata", "status")
@@ -45,7 +45,9 @@ class Store:
     quota: (namespace, kind) -> how many objects may be; creations beyond are refused. stuck: Deployments (namespace, name) that never
     become available; pace: how many pods of others become ready at a time. dead: images whose containers are never ready; doomed:
     images that fail as soon as a Service leads to them. homeless: images whose pods no node takes; lingering: revisions whose pods stay.
-    demand: (namespace, HorizontalPodAutoscaler) -> the size that the load asks for, nothing for the present one.
+    demand: (namespace, service) -> the size that the load asks for, nothing for the present one.
+    keda: whether the cluster knows KEDA's kinds ("" for not), and whether its operator is at work: "", Kinds or Works. unanswered: whether
+    Prometheus gives it no number.
     barred: a part of the names of pods that an admission plugin refuses -> its words. rests: with what the controllers had nothing to do,
     see moved_by; None while they may have.
     defaults: kind -> what fills in its defaults, such as those of the CRD's schema.
@@ -64,6 +66,8 @@ class Store:
     homeless: set[str] = field(default_factory=set)
     lingering: set[str] = field(default_factory=set)
     demand: dict[tuple[str, str], int] = field(default_factory=dict)
+    keda: str = ""
+    unanswered: bool = False
     barred: dict[str, str] = field(default_factory=dict)
     rests: tuple[object, ...] | None = None
     version: int = 1000
@@ -82,7 +86,7 @@ class Store:
     def moved_by(self) -> tuple[object, ...]:
         """What the controllers look at, but the time: equal where nothing has changed for them."""
         moods = (self.stuck, self.dead, self.doomed, self.homeless, self.lingering)
-        return self.version, self.pace, *map(frozenset, moods), frozenset(self.demand.items())
+        return self.version, self.pace, self.keda, self.unanswered, *map(frozenset, moods), frozenset(self.demand.items())
 
     def now(self) -> str:
         return self.today().strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -99,6 +103,7 @@ class Store:
         return self.objects.get((kind.name, namespace, name))
 
     def existing(self, kind: Kind, namespace: str, name: str) -> Stored:
+        self._known(kind)
         stored = self.get(kind, namespace, name)
         if stored is None:
             raise Vanished(f'{kind.plural} "{name}" not found', status=404, reason="NotFound")
@@ -113,6 +118,7 @@ class Store:
 
     def apply(self, kind: Kind, manifest: Body, me: Manager, *, force: bool) -> Body:
         """Server-side apply, of the status alone when that is the manager's subresource."""
+        self._known(kind)
         _well_formed(kind, manifest)
         wanted, meta = fields.without_nulls(manifest), manifest["metadata"]
         if kind.name in HAS_STATUS and not me.subresource:
@@ -182,6 +188,7 @@ class Store:
             meta["generation"] = 1
         _allocate(kind, body)
         self._validate(kind, body, None)
+        self._beside(kind, body)
         meta["managedFields"] = owners.managed_fields(kind.api_version, self.now(), Owners(), [])
         meta["resourceVersion"] = self.next_version()
         self.objects[kind.name, meta["namespace"], meta["name"]] = Stored(body, owners)
@@ -195,6 +202,8 @@ class Store:
         _allocate(kind, new, old)
         self._validate(kind, new, old)
         meta = new["metadata"]
+        if new.get("spec") != old.get("spec"):
+            self._beside(kind, new)
         meta["managedFields"] = owners.managed_fields(kind.api_version, self.now(), known.owners, old["metadata"]["managedFields"])
         meta["resourceVersion"] = old["metadata"]["resourceVersion"]
         if new == old:
@@ -215,6 +224,10 @@ class Store:
         self.tell("DELETED", kind, body)
         return body
 
+    def _known(self, kind: Kind) -> None:
+        if kind.is_optional and not self.keda:
+            raise Vanished("HTTP 404", status=404)
+
     def _default(self, kind: Kind, body: Body) -> None:
         if kind.name in self.defaults:
             self.defaults[kind.name](body)
@@ -222,6 +235,18 @@ class Store:
     def _validate(self, kind: Kind, new: Body, old: Body | None) -> None:
         if messages := rules.violations(kind.name, new, old):
             raise invalid(kind, new["metadata"]["name"], messages)
+
+    def _beside(self, kind: Kind, body: Body) -> None:
+        """What KEDA's webhook says: apis/keda/v1alpha1/scaledobject_webhook.go, verifyHpas. Where it is away, nothing."""
+        if kind.name != "ScaledObject" or self.keda != "Works":
+            return
+        meta, target = body["metadata"], body["spec"]["scaleTargetRef"]["name"]
+        for (other, namespace, name), stored in self.objects.items():
+            owners = {(each["kind"], each["name"]) for each in stored.body["metadata"].get("ownerReferences") or ()}
+            is_same = (other, namespace) == ("HorizontalPodAutoscaler", meta["namespace"])
+            if is_same and stored.body["spec"]["scaleTargetRef"]["name"] == target and (kind.name, meta["name"]) not in owners:
+                said = f"the workload '{target}' of type 'hardened.dev/v1alpha1.HardenedService' is already managed by the hpa '{name}'"
+                raise Refused(f'admission webhook "vscaledobject.kb.io" denied the request: {said}', status=403, reason="Forbidden")
 
     def _admit(self, kind: Kind, namespace: str, name: str) -> None:
         phase = self.namespaces.get(namespace)

@@ -10,9 +10,13 @@ from tests.shell.contract import ELSE, Check, Promises, Scratch, client, hold_in
 
 from hardened.errors import ApiFailure, LookAgain, Refused, Vanished
 from hardened.failures import EXCEEDED_QUOTA, NAMESPACE_TERMINATING
-from hardened.shell.kinds import CONFIG_MAP, DEPLOYMENT, LEASE, SERVICE
+from hardened.shell.kinds import CONFIG_MAP, DEPLOYMENT, LEASE, SERVICE, Kind
 
 promise = Promises()
+
+
+#: Of a kind that no server knows.
+NOBODYS = Kind("nobody.example", "v1", "things", "Thing", is_optional=True)
 
 
 # ---- create, get, update
@@ -25,6 +29,11 @@ async def create_makes_an_object_once(w: Scratch) -> None:
     assert made["metadata"]["resourceVersion"].isdecimal()
     assert (await w.now(CONFIG_MAP))["data"] == {"a": "1"}
     assert is_kind(await raised(w.api.create(CONFIG_MAP, w.config_map({}))), LookAgain, 409, "AlreadyExists")
+
+
+@promise
+async def of_a_kind_that_it_does_not_know_the_server_gives_no_reason(w: Scratch) -> None:
+    assert is_kind(await raised(w.now(NOBODYS)), Vanished, 404, "")
 
 
 @promise

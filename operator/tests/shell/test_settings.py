@@ -155,3 +155,8 @@ def test_what_tells_who_asks_is_sent_over_tls_alone(files: dict[str, str]) -> No
 def test_queries_of_several_namespaces_need_to_be_shared(namespaces: str, shared: str, expected: bool) -> None:
     environ = POD | {"HARDENED_NAMESPACES": namespaces, "HARDENED_PROMETHEUS_SHARED": shared}
     assert Settings.from_environ(environ).policy.allows_queries is expected
+
+
+def test_keda_is_told_to_ask_whom_the_operator_asks() -> None:
+    environ = POD | {"HARDENED_PROMETHEUS_URL": "http://prometheus.monitoring:9090"}
+    assert Settings.from_environ(environ).policy.prometheus_url == "http://prometheus.monitoring:9090"

@@ -16,10 +16,11 @@ KIND = "HorizontalPodAutoscaler"
 def autoscaler(svc: HardenedService) -> Manifest | None:
     """It scales the service itself, by /scale, whose selector is that of the stack that serves: it never notices a cutover.
 
-    Of a suspended service it is frozen.
+    Of a suspended service it is frozen. None also for a service that is scaled by what Prometheus knows alone, see scaled_object: without a
+    metric the server would fill in one of its own.
     """
     given = svc.spec.autoscale
-    if given is None:
+    if given is None or not (given.cpu or given.memory):
         return None
     spec: Manifest = {
         "scaleTargetRef": {"apiVersion": names.API_VERSION, "kind": names.KIND, "name": svc.name},

@@ -15,6 +15,7 @@ from hardened.core.desired.files import files
 from hardened.core.desired.metadata import stack_selector
 from hardened.core.desired.network_policy import network_policy
 from hardened.core.desired.restic_pod import BackupRun
+from hardened.core.desired.scaled_object import scaled_object
 from hardened.core.desired.service import active_service_of, is_previewed, preview_service, selector
 from hardened.core.desired.service_account import service_account
 from hardened.core.model.annotations import NO_ANNOTATIONS, RevisionAnnotations
@@ -70,7 +71,6 @@ def desired_children(svc: HardenedService, stacks: Sequence[DesiredStack], activ
         *(deployment(svc, s.revision, s.color, s.replicas, s.fencing_token) for s in stacks),
         active_service_of(svc, active_service.revision, active_service.selector, active_service.fencing_token),
         preview_service(svc, preview.revision, preview.selector) if preview else None,
-        autoscaler(svc),
     ]
     return [signed(manifest) for manifest in wanted if manifest]
 
@@ -79,13 +79,19 @@ def _budget(svc: HardenedService, stack: DesiredStack) -> Manifest:
     return disruption_budget(svc, stack.color, has_clients=stack.has_clients)
 
 
-def at_rest(svc: HardenedService, revision: Revision, replicas: int, kit: BackupKit | None = None) -> list[Manifest]:
-    """The children of a service that has one revision and no release at work. kit: of the pods that make its backups; None for none."""
+def at_rest(
+    svc: HardenedService, revision: Revision, replicas: int, kit: BackupKit | None = None, prometheus_url: str = ""
+) -> list[Manifest]:
+    """The children of a service that has one revision and no release at work.
+
+    kit: of the pods that make its backups; None for none. prometheus_url: whom KEDA asks, where there is one.
+    """
     backups = (svc.spec.backups or ()) if kit else ()
     runs = [BackupRun(each, kit or BackupKit(), revision, replicas > 0, may_init=True) for each in backups]
     kinds = (cron_job, verify_cron_job)
     schedules = [each for run in runs for made in kinds if (each := made(svc, run, is_suspended=run.backup.suspend, makes_up=True))]
-    return [*_serving(svc, revision, replicas), *map(signed, schedules)]
+    scaler = (prometheus_url and scaled_object(svc, prometheus_url)) or autoscaler(svc)
+    return [*_serving(svc, revision, replicas), *([signed(scaler)] if scaler else []), *map(signed, schedules)]
 
 
 def _serving(svc: HardenedService, revision: Revision, replicas: int) -> list[Manifest]:

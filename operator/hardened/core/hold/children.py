@@ -7,6 +7,8 @@ from hardened.api.parse import HardenedService
 from hardened.core.desired.autoscaler import KIND as AUTOSCALER
 from hardened.core.desired.autoscaler import frozen
 from hardened.core.desired.children import signed
+from hardened.core.desired.scaled_object import KIND as SCALED_OBJECT
+from hardened.core.desired.scaled_object import paused
 from hardened.core.model.hold import Hold
 from hardened.core.model.manifest import Manifest
 
@@ -21,6 +23,8 @@ def as_held(svc: HardenedService, children: Iterable[Manifest], hold: Hold | Non
 def _as_held(svc: HardenedService, child: Manifest, hold: Hold) -> Manifest:
     if child["kind"] == AUTOSCALER:
         return signed({**child, "spec": frozen(child["spec"], svc.spec.replicas)})
+    if child["kind"] == SCALED_OBJECT:
+        return signed(paused(child))
     return signed(_stopped(child, hold)) if child["kind"] == "Deployment" else child
 
 

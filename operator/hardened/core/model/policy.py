@@ -31,6 +31,8 @@ class Policy:
     verifier_resources: Amounts = field(default_factory=lambda: RESOURCES)
     load_resources: Amounts = field(default_factory=lambda: LOAD_RESOURCES)
     backup: BackupKit = field(default_factory=BackupKit)
+    prometheus_url: str = ""
+    """Whom KEDA asks for the numbers that services are scaled by, "" for nobody."""
 
     @property
     def kit(self) -> Kit:
@@ -81,13 +83,15 @@ def _baseline(spec: HardenedServiceSpec) -> Iterator[FieldError]:
 def _queries(spec: HardenedServiceSpec) -> Iterator[FieldError]:
     text = (
         "the operator watches more than one namespace, and a query could read the figures of any; ask the platform team to set "
-        "prometheus.shared if teams may see each other's, or use an http, grpc, tcp, load or job check"
+        "prometheus.shared if teams may see each other's"
     )
     lists = {"beforeCutover": spec.verify.before_cutover, "afterCutover.checks": spec.verify.after_cutover.checks}
     for path, checks in lists.items():
         for index, check in enumerate(checks or ()):
             if check.prometheus:
-                yield FieldError(f"spec.verify.{path}[{index}].prometheus", text)
+                yield FieldError(f"spec.verify.{path}[{index}].prometheus", f"{text}, or use an http, grpc, tcp, load or job check")
+    if spec.autoscale and spec.autoscale.prometheus:
+        yield FieldError("spec.autoscale.prometheus", f"{text}, or scale by cpu or memory")
 
 
 def _refused(path: str, setting: str, keys: Iterable[str], allowed: frozenset[str]) -> list[FieldError]:

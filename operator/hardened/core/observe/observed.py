@@ -69,6 +69,11 @@ class Observed:
     """By key, everything that carries the service's label or was read by name."""
     absent: frozenset[ChildKey] = frozenset()
     """Wanted children that were read by name and are not there."""
+    gone: frozenset[ChildKey] = frozenset()
+    """Children that were read by name in this pass and were not there, after whatever it has deleted. A deletion alone tells less: a
+    finalizer can hold what was deleted."""
+    unknown_kinds: frozenset[str] = frozenset()
+    """Kinds that the cluster does not know, by their names, as far as one of their objects was read."""
     fresh: frozenset[ChildKey] = frozenset()
     """Children as they were read or written in this pass."""
     pods: tuple[Manifest, ...] | None = None
@@ -130,12 +135,17 @@ class Observed:
         """The same world, with this newer state of one child."""
         key = key_of(child)
         children = MappingProxyType({**self.children, key: child})
-        return replace(self, children=children, absent=self.absent - {key}, fresh=self.fresh | {key})
+        return replace(self, children=children, absent=self.absent - {key}, gone=self.gone - {key}, fresh=self.fresh | {key})
 
     def without_child(self, key: ChildKey) -> "Observed":
-        """The same world, where this child is known to be absent."""
+        """The same world, where this child is known to be absent: it was deleted, or read."""
         children = {k: v for k, v in self.children.items() if k != key}
         return replace(self, children=MappingProxyType(children), absent=self.absent | {key})
+
+    def with_gone(self, key: ChildKey, *, is_kind_known: bool = True) -> "Observed":
+        """The same world, where this child was read by name and is not there. is_kind_known: whether the cluster knows its kind."""
+        kinds = self.unknown_kinds if is_kind_known else self.unknown_kinds | {key.kind}
+        return replace(self.without_child(key), gone=self.gone | {key}, unknown_kinds=kinds)
 
     def with_pods(self, pods: Iterable[Manifest], replica_sets: Iterable[Manifest] | None = None) -> "Observed":
         """The same world, with the pods listed, and after them the ReplicaSets. None: those may not be listed."""

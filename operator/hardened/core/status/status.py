@@ -80,7 +80,10 @@ class Situation:
 
 
 def status_of(svc: HardenedService, situation: Situation, before: Mapping[str, Any], now: datetime) -> Manifest:
-    """The whole status. before: the status as it is, from which only transition times are taken."""
+    """The whole status.
+
+    before: the status as it is, from which only transition times are taken, and the bounds of an autoscaler that is to go.
+    """
     rollout = situation.rollout
     is_served = rollout is not None and situation.serving is not None and rollout.revision == situation.serving.revision
     available = rollout.available if rollout and is_served else 0
@@ -115,8 +118,8 @@ def status_of(svc: HardenedService, situation: Situation, before: Mapping[str, A
     )
     if situation.dependencies:
         status["dependencies"] = list(situation.dependencies)
-    if situation.scaling and svc.spec.autoscale:
-        status["autoscale"] = _autoscale(svc.spec.autoscale, situation.replicas, situation.scaling)
+    if situation.scaling:
+        status["autoscale"] = _autoscale(svc.spec.autoscale, before.get("autoscale") or {}, situation.replicas, situation.scaling)
     if situation.actions:
         status["actions"] = entries_written(situation.actions)
     if situation.backups.records:
@@ -126,9 +129,11 @@ def status_of(svc: HardenedService, situation: Situation, before: Mapping[str, A
     return said
 
 
-def _autoscale(bounds: Autoscale, replicas: int, scaling: Scaling) -> Manifest:
-    found: Manifest = {"minReplicas": bounds.min_replicas, "maxReplicas": bounds.max_replicas, "replicas": replicas}
-    words = {"message": scaling.message, "quota": scaling.quota}
+def _autoscale(bounds: Autoscale | None, told: Mapping[str, Any], replicas: int, scaling: Scaling) -> Manifest:
+    """told: what was said before, whose bounds stay for one that is to go."""
+    least, most = (bounds.min_replicas, bounds.max_replicas) if bounds else (told.get("minReplicas", 0), told.get("maxReplicas", 0))
+    found: Manifest = {"minReplicas": least, "maxReplicas": most, "replicas": replicas}
+    words = {"message": scaling.message, "quota": scaling.quota, "kind": "ScaledObject" if scaling.is_by_keda else ""}
     return found | {"reason": scaling.reason} | {name: text for name, text in words.items() if text}
 
 

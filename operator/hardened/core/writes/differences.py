@@ -7,7 +7,6 @@ from typing import Any
 from hardened.api import names
 from hardened.api.steps import Step
 from hardened.core.checks.pods import is_verifier
-from hardened.core.desired.autoscaler import KIND as AUTOSCALER
 from hardened.core.desired.children import desired_children, signed
 from hardened.core.desired.disruption_budget import migration_budget, migration_budget_name
 from hardened.core.desired.service import active_target, is_strange, selector
@@ -25,6 +24,7 @@ from hardened.core.observe.facts import Facts
 from hardened.core.observe.fixed import loses_nothing
 from hardened.core.observe.observed import Ownership, is_deleting, owner_of
 from hardened.core.observe.rollout import rollout_of
+from hardened.core.observe.scalers import Scalers
 from hardened.core.observe.task_pods import is_over
 from hardened.core.release.decision import Decision
 from hardened.core.release.migration_pods import is_at_work, unseen_pods
@@ -93,8 +93,10 @@ class Writes:
     state: as it is, and not as the course has it; lost: verifiers that were not heard of in time, and are removed.
     """
 
-    def __init__(self, facts: Facts, state: ReleaseState | None, decision: Decision, lost: frozenset[ChildKey], backups: Backups) -> None:
-        self.facts, self.state, self.decision, self.backups = facts, state, decision, backups
+    def __init__(
+        self, facts: Facts, state: ReleaseState | None, decision: Decision, lost: frozenset[ChildKey], backups: Backups, scalers: Scalers
+    ) -> None:
+        self.facts, self.state, self.decision, self.backups, self.scalers = facts, state, decision, backups, scalers
         self.svc, self.observed = facts.svc, facts.observed
         self.task_pods = TaskPods(facts, state, [v for v in decision.check_pods if v.key not in lost and not v.is_early])
 
@@ -148,7 +150,8 @@ class Writes:
         """All that should be there, in the order in which it is written."""
         decision = self.decision
         children = desired_children(self.svc, decision.stacks, decision.active_route, decision.preview_route)
-        children = as_held(self.svc, children, self.facts.hold)
+        scaler = [signed(self.scalers.wanted)] if self.scalers.wanted else []
+        children = as_held(self.svc, [*children, *scaler], self.facts.hold)
         guard = [signed(migration_budget(self.svc))] if self._has_migration() else []
         known = {key_of(child) for child in children}
         ground = [signed(each) for each in self.task_pods.ground() if key_of(each) not in known]
@@ -271,7 +274,8 @@ class Writes:
         unwanted: set[ChildKey] = set()
         for live in self.facts.kept.surplus(self._in_use(), self.svc.spec.release.history_limit):
             unwanted |= {key_of(live), history.files_key(live)}
-        unwanted |= {key_of(child) for child in self.facts.ours if child["kind"] in self._kinds_that_go} - {key_of(m) for m in wanted}
+        kinds = ("Service", *self.scalers.goes)
+        unwanted |= {key_of(child) for child in self.facts.ours if child["kind"] in kinds} - {key_of(m) for m in wanted}
         known = [(manifest, self.observed.children.get(key_of(manifest))) for manifest in wanted]
         unwanted |= {key_of(manifest) for manifest, there in known if there and self._is_remade(manifest, there)}
         pods = {key_of(m) for m in wanted if m["kind"] == "Pod"}
@@ -288,11 +292,6 @@ class Writes:
             if key_of(child) in unwanted and key_of(child) not in self.observed.refused and not is_deleting(child):
                 meta = child["metadata"]
                 yield Delete(key_of(child), meta["uid"], meta["resourceVersion"])
-
-    @property
-    def _kinds_that_go(self) -> tuple[str, ...]:
-        """What goes where nobody wants it any more. An autoscaler of which the spec says what cannot be used is not unwanted."""
-        return ("Service",) if "autoscale" in self.svc.lacks else ("Service", AUTOSCALER)
 
     def ends(self) -> Iterable[ChildKey]:
         """Verifiers that have asked for long enough."""

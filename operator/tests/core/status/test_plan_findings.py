@@ -101,11 +101,15 @@ def test_a_query_is_an_invalid_spec_where_it_could_ask_for_what_is_not_the_teams
     check = {"name": "errors", "prometheus": {"query": "up", "min": 1}}
     other = {"name": "smoke", "http": {}}
     spec = {**WEB, "release": {}, "verify": {"beforeCutover": [other, check], "afterCutover": {"checks": [check | {"name": "late"}]}}}
-    decided = plan(body(spec), Observed.of([]), Policy(allows_queries=False), NOW)
+    decided_by = Observed.of([]), Policy(allows_queries=False), NOW
+    decided = plan(body(spec), *decided_by)
     assert decided.status
     assert not decided.has_writes
     assert condition(decided.status, "Stalled") == ("True", "InvalidSpec")
     said = decided.status["conditions"][0]["message"]
+    scaled = plan(body({**WEB, "autoscale": {"maxReplicas": 3, "prometheus": [{"query": "up", "target": 1}]}}), *decided_by).status
+    assert scaled
+    assert "spec.autoscale.prometheus" in scaled["conditions"][0]["message"]
     assert "spec.verify.beforeCutover[1].prometheus" in said
     assert "spec.verify.afterCutover.checks[0].prometheus" in said
     assert "set prometheus.shared" in said
