@@ -1,9 +1,13 @@
 """What restic's exit status and last words mean. They are those of restic 0.18."""
 
 import json
+import re
 
 from hardened.runner.failures import Failed, Reason
 
+_ESCAPE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+#: What it says of its end where it was ended for its time was over.
+_OF_OUR_OWN = ("signal terminated received", "context canceled")
 #: Exit statuses of their own.
 UNREADABLE = 3
 LOCKED = 11
@@ -84,7 +88,7 @@ def last_words(err: str) -> str:
 
     Example: '{"message_type":"exit_error","code":12,"message":"Fatal: wrong password"}' -> "wrong password".
     """
-    lines = [line for line in err.splitlines() if line.strip()]
+    lines = [line for line in _ESCAPE.sub("", err).splitlines() if line.strip() and not any(words in line for words in _OF_OUR_OWN)]
     for line in reversed(lines):
         if message := _exit_error(line):
             return _on_one_line(message)

@@ -117,6 +117,11 @@ def test_what_restic_says_becomes_a_reason(code: int, err: str, reason: Reason, 
     assert message is None or failed.message == message
 
 
+def test_what_restic_says_of_being_ended_is_no_cause() -> None:
+    ours = "\x1b[2Ksignal terminated received, cleaning up\nFatal: unable to open config file: context canceled\n"
+    assert last_words(f"{ours}Is there a repository at s3:x?\n") == "Is there a repository at s3:x?"
+
+
 def test_the_last_words_are_those_of_the_end_and_not_of_what_was_tried_before() -> None:
     err = 'retrying after 1s\n{"message_type":"error"}\n' + EXIT % (1, "gone\\n  for good") + "\n"
     assert last_words(err) == "gone for good"

@@ -43,7 +43,12 @@ def of_failure(doing: str, failure: ApiFailure, namespace: str = "") -> Diagnosi
 
 def of_refused_check(pod: str, failure: ApiFailure) -> Diagnosis:
     """Why a pod of a check cannot be made, by the API server. None of that is final: it is tried again."""
-    text = f"check pod {pod} cannot be created: {_CALL.sub('', failure.message)}"
+    return of_refused_pod(f"check pod {pod}", failure)
+
+
+def of_refused_pod(who: str, failure: ApiFailure) -> Diagnosis:
+    """The same of any pod that the operator has made, or has the Job controller make."""
+    text = f"{who} cannot be created: {_CALL.sub('', failure.message)}"
     known = of_failure("", failure)
     if known.reason is Reason.NAMESPACE_TERMINATING:
         return known

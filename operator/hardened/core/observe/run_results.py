@@ -80,7 +80,7 @@ def _told(found: Outcome, pods: Sequence[Manifest], refused: Mapping[ChildKey, A
     failure = refused.get(ChildKey("Pod", found.job)) if isinstance(found, Active) and not pods else None
     if failure is None or not isinstance(found, Active):
         return found
-    return replace(found, message=_plain(f"its pod cannot be created: {failure.message}"))
+    return replace(found, message=_plain(diagnosis.of_refused_pod("its pod", failure).message))
 
 
 def _controller(live: Manifest) -> str:

@@ -52,10 +52,14 @@ def _remembered(backup: Backup, before: Record, runs: Sequence[Run], now: dateti
 
 
 def _with_cause(run: Run, before: Active | None) -> Outcome:
-    """What came of a run. Of one whose time was over with what it waited for: its pod is gone by then."""
+    """What came of a run. With what it waited for, where its pod is gone by now, or is not there yet: room alone makes none at once."""
     found = run.outcome
-    if isinstance(found, Failure) and found.reason == LATE and before and before.job == run.job and before.message:
+    if before is None or before.job != run.job or not before.message:
+        return found
+    if isinstance(found, Failure) and found.reason == LATE:
         return replace(found, message=f"{before.message}; {found.message}")
+    if isinstance(found, Active) and run.lacks_pod and not found.message:
+        return replace(found, message=before.message)
     return found
 
 
@@ -147,6 +151,8 @@ def _overdue_at(backup: Backup, record: Record, since: datetime | None) -> datet
 def _verdict(backup: Backup, record: Record, since: datetime | None, now: datetime) -> _Verdict:
     failure = record.failure if record.has_failed_last else None
     failed = f"; the last run failed at {timestamp(failure.at)}: {failure.reason}: {failure.message}" if failure else ""
+    if record.active and record.active.message:
+        failed += f"; Job {record.active.job} waits: {record.active.message}"
     if record.success is None:
         then = f"; the next run is at {timestamp(record.next_at)}" if record.next_at and not failure else ""
         still = "; its schedule is suspended" if record.is_suspended else ""

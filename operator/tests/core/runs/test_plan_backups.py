@@ -226,11 +226,16 @@ def test_a_run_whose_pod_cannot_be_created_says_why_and_the_reason_outlives_its_
     later = NOW + timedelta(seconds=30)
     settle(cr, world, later)
     assert world.tried == [job.name], "once in a look"
-    assert of(cr)["running"]["message"] == f'its pod cannot be created: pods "{job.name}" is forbidden: {QUOTA}'
+    why = f'its pod cannot be created: pods "{job.name}" is forbidden: {QUOTA}; raise the ResourceQuota or free some of it'
+    assert of(cr)["running"]["message"] == why
+    assert f"Job {job.name} waits: its pod cannot be created: " in said(cr)
+    world.barred = {}
+    settle(cr, world, later + timedelta(seconds=30))
+    assert of(cr)["running"]["message"] == why, "its controller waits longer each time, and may be too late"
     end(world, job, "Failed", NOW + HOUR, "DeadlineExceeded")
     settle(cr, world, NOW + HOUR)
     assert QUOTA in of(cr)["lastFailure"]["message"]
-    assert len(world.tried) == 1
+    assert len(world.tried) == 2
 
 
 def test_a_suspended_service_changes_nothing_but_its_schedules() -> None:
