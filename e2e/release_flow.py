@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from e2e.kube import Body, is_ready
@@ -23,7 +23,9 @@ class Flow:
     prepare: makes the service as it is before; change: what somebody does then, with which the measured part begins; selected: the colours
     that traffic is led to, one after the other; told: the reasons of its Events, each of which comes once; keep: by Deployment, the seconds
     that it is kept up at least once traffic has left it, and none for what is not to be taken down at all; versions: that clients may be
-    answered by; status_writes: how often a status is written in every run.
+    answered by; status_writes: how often a status is written in every run; settings: of its operators, beside those of all tests;
+    is_outage: nobody is served in the course of it, as it has to be, and what clients see is not looked at; look: what else is compared at
+    its end.
     """
 
     name: str
@@ -35,6 +37,9 @@ class Flow:
     keep: Mapping[str, float]
     versions: frozenset[str]
     status_writes: int
+    settings: Mapping[str, str] = field(default_factory=dict)
+    is_outage: bool = False
+    look: Callable[[Run], Awaitable[Mapping[str, Any]]] | None = None
 
     def __str__(self) -> str:
         return self.name

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from e2e.backup_state import backups_in, watching_data
 from e2e.cluster.local.cluster import LocalCluster
 from e2e.faults import Answer, Drop, Fault, Moment, Plan, Silence
 from e2e.invariants import watching
@@ -27,8 +28,11 @@ RATE = 50
 SETTLED_SECONDS = 60.0
 #: Seconds in which an Event comes that nothing has held up.
 TOLD_SECONDS = 10.0
-#: The reasons of the Events that tell of a release.
-REASONS = frozenset({"ReleaseStarted", "SwitchedOver", "SwitchingBack", "Promoted", "RollingBack", "Rejected", "RolledBack"})
+#: The reasons of the Events that tell of a release, or of work on a backup.
+REASONS = frozenset({
+    "ReleaseStarted", "SwitchedOver", "SwitchingBack", "Promoted", "RollingBack", "Rejected", "RolledBack",
+    "BackupSucceeded", "BackupFailed", "VerificationSucceeded", "VerificationFailed",
+})  # fmt: skip
 #: The one stage of a flow that is compared.
 END = "the release"
 
@@ -56,7 +60,7 @@ async def _run(stage: Stage, flow: Flow, clean: Outcome | None, faults: tuple[Fa
     prefix = flow.name.split()[0]
     async with (
         fresh_namespace(stage.kube, prefix) as namespace,
-        operator_behind(stage.kube, stage.local.kubeconfig, stage.folder, namespace=namespace) as run,
+        operator_behind(stage.kube, stage.local.kubeconfig, stage.folder, namespace=namespace, settings=dict(flow.settings)) as run,
     ):
         await flow.prepare(run)
         return await measure(stage.local, [run], flow, clean, faults)
@@ -78,6 +82,7 @@ async def measure(
     told_before = await _told(run)
     async with contextlib.AsyncExitStack() as stack:
         monitor = await stack.enter_async_context(watching(run))
+        replaced = await stack.enter_async_context(watching_data(run))
         traffic = await stack.enter_async_context(sending(local, run.kube, run.namespace, rate=RATE))
         # Nothing comes between the two: a fault counts the calls that the plans were enumerated from.
         since = len(run.proxy.calls)
@@ -86,11 +91,11 @@ async def measure(
         await flow.change(run)
         await run.kube.until("HardenedService", "web", run.namespace, flow.is_over, within=FLOW_SECONDS)
         await other
-        state = await _settled(runs, clean)
+        state = await _settled(runs, flow, clean)
     told = await _told_at_last(run, told_before, flow, is_all=_is_all_told(run, faults))
     hits = sum(run.proxy.hits(fault) for fault in faults)
-    seen = monitor.wrongs(replicas=TERMS["replicas"], keep=flow.keep)
-    wrongs = (*seen, *_selected(flow, monitor.selected), *told, *_answered(flow, traffic.sent))
+    seen = [] if flow.is_outage else [*monitor.wrongs(replicas=TERMS["replicas"], keep=flow.keep), *_answered(flow, traffic.sent)]
+    wrongs = (*seen, *replaced, *_selected(flow, monitor.selected), *told)
     return Outcome({END: state}, run.proxy.calls[since:], time.monotonic() - begun, hits, len(run.operator.exits), wrongs)
 
 
@@ -104,20 +109,20 @@ def _begun(meanwhile: Coroutine[Any, Any, None] | None) -> Iterator[asyncio.Futu
         task.cancel()
 
 
-async def _settled(runs: Sequence[Run], clean: Outcome | None) -> Mapping[str, Any]:
+async def _settled(runs: Sequence[Run], flow: Flow, clean: Outcome | None) -> Mapping[str, Any]:
     """The world once nobody writes any more, and it is as in the clean run; as it is after SETTLED_SECONDS where it does not become so."""
     end = time.monotonic() + SETTLED_SECONDS
     while True:
         for run in runs:
             await run.proxy.until_quiet(QUIET_SECONDS, within=SETTLED_SECONDS)
-        state = await _state(runs[0])
+        state = await _state(runs[0], flow)
         if clean is None or state == clean.states[END] or time.monotonic() > end:
             return state
         await asyncio.sleep(1)  # what is waited for may be a call that is tried again only after half a minute
 
 
-async def _state(run: Run) -> Mapping[str, Any]:
-    """See rig.snapshot; and what is remembered of the release."""
+async def _state(run: Run, flow: Flow) -> Mapping[str, Any]:
+    """See rig.snapshot; what is remembered of the release, and of backups; and what the flow looks at besides."""
     found = await snapshot(run.kube, run.namespace)
     live = await run.kube.get("HardenedService", "web", run.namespace)
     status = (live or {}).get("status") or {}
@@ -129,7 +134,7 @@ async def _state(run: Run) -> Mapping[str, Any]:
     }
     for action in await run.kube.list("HardenedServiceAction", run.namespace):
         found[f"HardenedServiceAction {action['metadata']['name']}"] = (action.get("status") or {}).get("phase")
-    return found
+    return {**found, **await backups_in(run, status), **(await flow.look(run) if flow.look else {})}
 
 
 # ---- what should never have been

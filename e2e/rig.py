@@ -263,11 +263,14 @@ def stable(live: Body) -> Body:
     for owner in meta.get("ownerReferences", []):
         owner.pop("uid")
     # Its digest covers the owner's uid, an epoch is a time, and a Deployment controller's own counter comes and goes with every rollout.
-    for key in ("hardened.dev/applied", "hardened.dev/serving-epoch", "deployment.kubernetes.io/revision"):
+    # A claim is bound to a volume, and on a node, that the cluster chooses.
+    for key in (
+        "hardened.dev/applied", "hardened.dev/serving-epoch", "deployment.kubernetes.io/revision", "volume.kubernetes.io/selected-node",
+    ):  # fmt: skip
         meta.get("annotations", {}).pop(key, None)
     if "hardened.dev/rejected" in meta.get("annotations", {}):
         meta["annotations"]["hardened.dev/rejected"] = _without_messages(meta["annotations"]["hardened.dev/rejected"])
-    spec = {k: v for k, v in (live.get("spec") or {}).items() if k not in ("clusterIP", "clusterIPs")}
+    spec = {k: v for k, v in (live.get("spec") or {}).items() if k not in ("clusterIP", "clusterIPs", "volumeName")}
     rest = {k: v for k, v in live.items() if k not in ("apiVersion", "kind", "metadata", "status")}
     stable = {**rest, "metadata": {**meta, "namespace": "X"}, "spec": spec}
     if live["kind"] == "HardenedService":

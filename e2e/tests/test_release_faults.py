@@ -17,7 +17,8 @@ from e2e.cluster.local.cluster import LocalCluster
 from e2e.faults import Call, Fault, Hold, Moment, Plan, answer_plans, kill_plans, signal_plans, targets
 from e2e.kube import Kube
 from e2e.release_flow import FLOW_SECONDS, PROMOTED, REJECTED, REPLACED, ROLLED_BACK, ROLLED_BACK_BY_HAND, Flow
-from e2e.release_run import Stage, measure, run_clean, run_struck
+from e2e.release_run import Stage, measure
+from e2e.release_sweep import clean_runs, sure, sweep
 from e2e.rig import Run, fresh_namespace, subfolder
 from e2e.sweep import (
     AT_ONCE,
@@ -25,7 +26,6 @@ from e2e.sweep import (
     Enumerate,
     Outcome,
     Results,
-    certain,
     choose_part,
     choose_sample,
     differences,
@@ -39,47 +39,14 @@ KILLED, ANSWERED = (REPLACED, REJECTED, ROLLED_BACK, ROLLED_BACK_BY_HAND), (PROM
 KILL_PARTS, ANSWER_PARTS = 6, 24
 #: Seconds that a leader is paused: less than a Lease lives, a little more, and so long that its successor is done with most of it.
 PAUSES = (5.0, 20.0, 60.0)
-#: What flows come to without a fault: each is run once by a process, whatever it is compared with.
-CLEAN: dict[str, Outcome] = {}
 #: What the other leader must not undo: these writes carry the version that they were decided on.
 FENCED = frozenset({"services", "deployments"})
-
-
-def sure(flow: Flow, clean: Outcome) -> list[Call]:
-    """The calls that every run of the flow makes. Whatever is read is read once at least."""
-    return certain(clean.calls, status_writes=flow.status_writes, reads=1)
-
-
-# ---- one operator, killed or answered wrongly
-
-
-async def _clean(stage: Stage, flows: Sequence[Flow]) -> Mapping[str, Outcome]:
-    """What these flows come to without a fault, by their names."""
-    missing = [flow for flow in flows if flow.name not in CLEAN]
-    found = await gather_limited(AT_ONCE, [functools.partial(run_clean, stage, flow) for flow in missing])
-    for flow, outcome in zip(missing, found, strict=True):
-        if isinstance(outcome, BaseException):
-            raise outcome
-        CLEAN[flow.name] = outcome
-    return CLEAN
-
-
-async def _sweep(stage: Stage, flows: Sequence[Flow], enumerate_plans: Enumerate, choose: Choose) -> tuple[float, Results, list[str]]:
-    """(seconds of all clean runs, what came of the chosen plans of all flows, what was wrong with them or with a clean run)."""
-    clean = await _clean(stage, flows)
-    plans = {f"{flow}: {plan.name}": (flow, plan) for flow in flows for plan in enumerate_plans(sure(flow, clean[flow.name]))}
-    chosen = [plan.name for plan in choose(replace(plan, name=name) for name, (_, plan) in plans.items())]
-    jobs = [functools.partial(run_struck, stage, flow, clean[flow.name], plan) for flow, plan in (plans[name] for name in chosen)]
-    results = dict(zip(chosen, await gather_limited(AT_ONCE, jobs), strict=True))
-    of_flow = {flow.name: {name: result for name, result in results.items() if plans[name][0] is flow} for flow in flows}
-    wrong = [line for flow in flows for line in differences(clean[flow.name], of_flow[flow.name])]
-    return sum(clean[flow.name].seconds for flow in flows), results, wrong
 
 
 def _check(name: str, local: LocalCluster, folder: Path, flows: Sequence[Flow], enumerate_plans: Enumerate, choose: Choose) -> None:
     async def all_of_it() -> tuple[float, Results, list[str]]:
         async with Kube(local.kubeconfig) as kube:
-            return await _sweep(Stage(local, kube, folder), flows, enumerate_plans, choose)
+            return await sweep(Stage(local, kube, folder), flows, enumerate_plans, choose)
 
     tell_and_check(name, *asyncio.run(all_of_it()))
 
@@ -181,7 +148,7 @@ def two_writers(writes: Mapping[str, Iterable[Call]]) -> list[str]:
 
 
 async def _pause(stage: Stage, paused: Paused, choose: Choose) -> tuple[float, Results, list[str]]:
-    clean = (await _clean(stage, [REPLACED]))[REPLACED.name]
+    clean = (await clean_runs(stage, [REPLACED]))[REPLACED.name]
     plans = choose(paused.plans(sure(REPLACED, clean)))
     found = await gather_limited(AT_ONCE, [functools.partial(_pause_once, stage, paused, clean, plan) for plan in plans])
     results: Results = dict(zip((plan.name for plan in plans), found, strict=True))
