@@ -57,7 +57,7 @@ async def serve_s3(run: Run, keys: dict[str, str]) -> None:
 def policy_of_the_docs(namespace: str) -> Body:
     """The NetworkPolicy for backup pods that docs/operations.md shows."""
     blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/operations.md").read_text(), re.DOTALL)
-    found = [manifest for block in blocks for manifest in yaml.safe_load_all(block) if manifest.get("kind") == "NetworkPolicy"]
+    found = [manifest for block in blocks for manifest in yaml.safe_load_all(block) if manifest and manifest.get("kind") == "NetworkPolicy"]
     (policy,) = (manifest for manifest in found if manifest["metadata"]["name"] == "backups")
     return {**policy, "metadata": {**policy["metadata"], "namespace": namespace}}
 
