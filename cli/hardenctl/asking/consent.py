@@ -60,8 +60,10 @@ def stakes(session: Session, live: Manifest, backup: Mapping[str, Any], point: R
     kind, at = source_of(backup)
     replaced = _REPLACED.get(kind, "the data").format(at=at)
     kept = "" if kind == "command" else "; what is there now is stored in the repository first"
+    unknown = "unknown: the status does not name this snapshot; if the repository has none, the pods stay stopped until you decide"
     return [
         f"replaced: {replaced}, by {point.text(now)}",
+        *([] if point.is_known else [unknown]),
         f"lost: what was written since then{kept}",
         f"stopped meanwhile: {_stopped(session, live, str(backup.get('stops') or 'Self'))}",
     ]

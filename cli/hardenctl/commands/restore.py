@@ -33,7 +33,8 @@ MORE = (
     "What is there is stored first, then replaced by what the snapshot holds; who the backup's `stops` names is stopped meanwhile. "
     "Without a terminal it needs --yes. With --into, for PostgreSQL alone, nothing is stopped and the data that serves is left alone. "
     "While the restore runs, a line is printed for each change. If it fails, the service stays stopped, so that it never runs on half "
-    "of the data: repeat the restore, or give it up by `abort`. "
+    "of the data: repeat the restore, or give it up by `abort`. Waits as long as the restore may take, which is four times the backup's "
+    "deadline, unless --timeout says otherwise. "
 ) + arguments.MORE
 
 #: The name of a database that is made.
@@ -96,7 +97,8 @@ def _ended(point: RecoveryPoint) -> Addition:
         now = moments.now()
         if outcome is None:
             return (), {"recoveryPoint": point.data(now), "seconds": None}
-        made = replace(point, at=moment(outcome.result, "recoveryPoint") or point.at)
+        # The status knows when the dump began, the repository only when the snapshot was made of it.
+        made = replace(point, at=point.at or moment(outcome.result, "recoveryPoint"))
         took = f"; it took {shown(outcome.seconds)}" if outcome.seconds is not None else ""
         return [f"recovery point: {made.text(now)}{took}"], {"recoveryPoint": made.data(now), "seconds": outcome.seconds}
 

@@ -6,6 +6,7 @@ from typing import Any
 from hardenctl.output.outcome import ResultWord
 from hardenctl.output.program import PROG
 from hardenctl.release.hold import SHORT, hold_of
+from hardenctl.release.recovery_point import LATEST
 from hardenctl.release.verdict import ServiceVerdict, is_paused, is_seen, status, verdict_of
 from hardened.api import names
 from hardened.api.steps import Step
@@ -49,7 +50,9 @@ def after(verdict: ServiceVerdict, live: Mapping[str, Any], cluster_flags: str =
 def _template(verdict: ServiceVerdict, live: Mapping[str, Any]) -> str:
     hold = hold_of(live)
     if hold and hold.has_failed and hold.backup and hold.snapshot:
-        return "{prog} restore {name} -n {namespace} --backup {backup} --snapshot {snapshot}"
+        # Whoever named a snapshot that there is none of did not mean to repeat that.
+        wanted = LATEST if "SnapshotUnknown" in hold.message else "{snapshot}"
+        return "{prog} restore {name} -n {namespace} --backup {backup} --snapshot " + wanted
     match verdict.result:
         case ResultWord.HEALTHY | ResultWord.DELETED:
             return ""

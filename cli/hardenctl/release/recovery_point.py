@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +24,8 @@ class RecoveryPoint:
     """Its id, whole where status knows it."""
     at: datetime | None = None
     """When its dump began, None where only the repository knows."""
+    is_known: bool = True
+    """The status names it."""
 
     def text(self, now: datetime) -> str:
         """Example: "snapshot 1f2e3d4c, of 2026-01-02 03:30:00 UTC (8h ago)"."""
@@ -42,18 +44,18 @@ def chosen(session_flags: str, live: Live, backup: str, text: str) -> RecoveryPo
     session_flags: those of a next command. Raises CommandEnd for what is no id, and where no good snapshot is known that `latest` could be.
     """
     if text == LATEST:
-        newest = _point((_told(live, backup)).get("lastSuccess"))
+        newest = _newest(_told(live, backup))
         if newest is None:
             meta = live["metadata"]
-            step = f"{PROG} backup list {meta['name']} -n {meta['namespace']}{session_flags}"
-            message = f"backup {backup} has no good snapshot that the status knows: name one of the repository's by --snapshot ID"
+            step = f"{PROG} backup verify {meta['name']} {backup} -n {meta['namespace']}{session_flags}"
+            message = f"the status knows no good snapshot of backup {backup}: find the repository's newest by `backup verify`, or name one"
             raise CommandEnd(message, result=ResultWord.REFUSED, code=Exit.REFUSED, next_step=step)
         return newest
     if not _ID.fullmatch(text):
         known = f"{PROG} backup list {live['metadata']['name']}"
         raise usage(f"--snapshot {text!r} is not a snapshot", f"it is {LATEST}, or 8 to 64 hex digits, as `{known}` shows the newest")
     found = {each.snapshot: each for each in _known(live, backup) if each.snapshot.startswith(text)}
-    return next(iter(found.values())) if len(found) == 1 else RecoveryPoint(text)
+    return next(iter(found.values())) if len(found) == 1 else RecoveryPoint(text, is_known=False)
 
 
 def of_revision(live: Live, revision: str) -> tuple[str, RecoveryPoint] | None:
@@ -64,8 +66,18 @@ def of_revision(live: Live, revision: str) -> tuple[str, RecoveryPoint] | None:
     return (str(found.get("name") or ""), point) if isinstance(found, Mapping) and point else None
 
 
+def _newest(told: Mapping[str, Any]) -> RecoveryPoint | None:
+    """The last good one; in a cluster that has made none yet, the one of its repository that was verified last."""
+    verified = told.get("lastVerification")
+    is_good = isinstance(verified, Mapping) and verified.get("result") == "Succeeded"
+    found = _point(verified) if is_good else None
+    # The moment of a verification is when it ended: nobody here knows when its snapshot was made.
+    return _point(told.get("lastSuccess")) or (replace(found, at=None) if found else None)
+
+
 def _known(live: Live, backup: str) -> Iterator[RecoveryPoint]:
-    yield from filter(None, (_point(_told(live, backup).get("lastSuccess")),))
+    told = _told(live, backup)
+    yield from filter(None, (_point(told.get("lastSuccess")), _newest(told)))
     for entry in _mappings(status(live).get("history")):
         found = entry.get("backup")
         point = _point(found)

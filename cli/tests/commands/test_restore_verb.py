@@ -168,11 +168,24 @@ def test_a_snapshot_that_the_status_knows_is_named_in_full(run: Any, text: str) 
     assert "snapshot cdcdcdcd, of 2026-01-01 03:30:00 UTC (1d ago)" in shown.stderr
 
 
+def test_in_a_new_cluster_the_newest_is_what_was_verified(run: Any) -> None:
+    verified = {"job": "j", "at": "2026-01-02T11:00:00Z", "result": "Succeeded", "snapshot": OLDER, "seconds": 4}
+    cluster = backed_up(DONE, told=[{"name": "nightly", "lastVerification": verified}])
+    shown = run(cluster, *LATEST, "--yes")
+    assert cluster.asked[0]["spec"]["snapshot"] == OLDER
+    assert "snapshot cdcdcdcd, whose time only the repository knows" in shown.stderr
+    bad = backed_up(told=[{"name": "nightly", "lastVerification": {**verified, "result": "Failed"}}])
+    refused = run(bad, *LATEST, "--yes")
+    assert (refused.exit_code, bad.asked) == (4, [])
+    assert "Next: hardenctl backup verify api nightly -n shop\n" in refused.stderr
+
+
 def test_a_snapshot_that_only_the_repository_knows_is_named_as_it_is(run: Any) -> None:
     cluster = backed_up(DONE)
     shown = run(cluster, "restore", "api", "--backup", "nightly", "--snapshot", "0123456789", "--yes")
     assert cluster.asked[0]["spec"]["snapshot"] == "0123456789"
     assert "snapshot 01234567, whose time only the repository knows" in shown.stderr
+    assert "unknown: the status does not name this snapshot; if the repository has none" in shown.stderr
     assert "snapshot 01234567, of 2026-01-02 03:30:00 UTC" in shown.stdout, "once it is restored, the operator knows"
 
 
@@ -184,7 +197,7 @@ def test_a_snapshot_that_only_the_repository_knows_is_named_as_it_is(run: Any) -
         pytest.param(["--backup", "nightly", "--snapshot", "v1"], backed_up(), 2, "--snapshot 'v1' is not a snapshot", id="not an id"),
         pytest.param(["--backup", "n", "--snapshot", "latest"], backed_up(), 4, "no backup n; it has nightly", id="unknown backup"),
         pytest.param(
-            ["--backup", "nightly", "--snapshot", "latest"], backed_up(told=[]), 4, "backup nightly has no good snapshot", id="no good one"
+            ["--backup", "nightly", "--snapshot", "latest"], backed_up(told=[]), 4, "no good snapshot of backup nightly", id="no good one"
         ),
         pytest.param(
             ["--backup", "nightly", "--snapshot", "latest", "--into", "b"],
@@ -239,6 +252,11 @@ def test_status_shows_the_hold(run: Any, phase: str, result: str, code: int, ste
     assert f"Next: {step}\n" in shown.stderr
     answer = json.loads(run(cluster, "status", "api", "-o", "json").stdout)
     assert (answer["result"], answer["hold"]["phase"], answer["next"]) == (result, phase, step)
+
+
+def test_a_snapshot_that_there_is_none_of_is_not_what_is_tried_next(run: Any) -> None:
+    shown = run(backed_up(**held("Failed", "SnapshotUnknown: the repository has no snapshot abababab")), "status", "api")
+    assert shown.stderr == "Next: hardenctl restore api -n shop --backup nightly --snapshot latest\n"
 
 
 @pytest.mark.parametrize("phase", ["Stopping", "Failed"])
