@@ -81,8 +81,8 @@ class Shell:
     async def kubectl(self, *arguments: str) -> str:
         return await asyncio.to_thread(call, [*self._kubectl, *arguments], timeout=60)
 
-    async def sh(self, script: str) -> str:
-        return (await self.kubectl("exec", "deployment/files-blue", "--", "sh", "-c", script)).strip()
+    async def sh(self, script: str, color: str = "blue") -> str:
+        return (await self.kubectl("exec", f"deployment/files-{color}", "--", "sh", "-c", script)).strip()
 
     async def sql(self, text: str, base: str = "orders") -> str:
         return (await self.kubectl("exec", "deployment/db-blue", "--", "psql", "-U", "postgres", "-d", base, "-tA", "-c", text)).strip()
@@ -141,7 +141,7 @@ async def files_come_back(run: Run, shell: Shell) -> None:
     await until_files(
         run, lambda live: is_ready(live) and live["status"]["observedGeneration"] == live["metadata"]["generation"], within=90
     )
-    assert await shell.sh("cat /files/a; ls /files; echo $NEWER") == "old\na\nyes"
+    assert await shell.sh("cat /files/a; ls /files; echo $NEWER", "green") == "old\na\nyes"
 
 
 def hold_of(live: Body) -> Body:
