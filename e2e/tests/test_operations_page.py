@@ -65,7 +65,8 @@ def _seconds(text: str) -> int:
 def test_each_section_that_has_a_remedy_has_its_commands() -> None:
     headings = {name.partition(" ")[2] for name in parts("shop")}
     assert {"Rights of a team", "How it does", "Backups", "Restore", "The cluster is lost", "Restore by hand"} <= headings
-    assert not re.search(r"-n shop|namespace shop|\bshop/db/", "".join(parts("docs").values())), "all of them act on the namespace that is named"
+    every = "".join(parts("docs").values())
+    assert not re.search(r"-n shop|namespace shop|\bshop/db/", every), "all of them act on the namespace that is named"
 
 
 @pytest.mark.parametrize("name", ["api", "db"])
