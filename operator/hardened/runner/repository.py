@@ -64,6 +64,11 @@ def before_restore(tag: str) -> str:
     return f"{tag}/before-restore"
 
 
+def of_run(run: str) -> str:
+    """The tag of what one restore has stored, however often it is tried."""
+    return f"restore-{run}"
+
+
 class Repository:
     """patience: see PATIENCE and LESS_PATIENCE; reach: see REACH; spread: see first_run.SPREAD."""
 
@@ -123,14 +128,20 @@ class Repository:
         snapshots = [Snapshot(one["id"], frozenset(one.get("tags") or ()), _moment(one["time"]), one["paths"][0]) for one in found]
         return sorted(snapshots, key=lambda snapshot: snapshot.time)
 
+    def stored_before(self, tag: str, run: str) -> Snapshot | None:
+        """What was there before this very restore, whole; None before that is stored. tag: of the backup; run: of the restore."""
+        found = self._snapshots(before_restore(tag))
+        return next((snapshot for snapshot in found if of_run(run) in snapshot.tags and not snapshot.is_pending), None)
+
     def find(self, tag: str, wanted: str, *, pending: bool = False) -> Snapshot:
         """The snapshot of this tag by its id or the beginning of one, or the newest that is whole for `latest`.
 
-        Those of other tags are none: a repository may be shared. Raises Failed: with SnapshotUnknown, or SnapshotPending unless `pending`.
+        By its id also what was there before a restore: so a restore is undone. Those of other tags are none: a repository may be shared.
+        Raises Failed: with SnapshotUnknown, or SnapshotPending unless `pending`.
         """
-        found = self.snapshots(tag)
+        found = self._snapshots(tag, before_restore(tag))
         if wanted == LATEST:
-            found = [snapshot for snapshot in found if not snapshot.is_pending]
+            found = [snapshot for snapshot in found if tag in snapshot.tags and not snapshot.is_pending]
             if not found:
                 raise Failed(Reason.SNAPSHOT_UNKNOWN, f"the repository has no whole snapshot of {tag}")
             return found[-1]

@@ -12,7 +12,7 @@ from hardened.runner.failures import Failed, Reason
 from hardened.runner.postgres import Database
 from hardened.runner.programs import Programs
 from hardened.runner.report import Outcome, Report
-from hardened.runner.repository import Repository, Snapshot, before_restore
+from hardened.runner.repository import Repository, Snapshot, before_restore, of_run
 from hardened.runner.task import DUMPS, RestoreTask
 from hardened.runner.verify import dump_in, report_of
 
@@ -61,11 +61,18 @@ def _is_done(task: RestoreTask, programs: Programs) -> bool:
 
 
 def _stored_before(task: RestoreTask, repository: Repository, programs: Programs) -> str | None:
-    """The snapshot of what is there, or None where nothing is, or nothing is replaced. Raises Failed where it could not be stored."""
+    """The snapshot of what is there, or None where nothing is, or nothing is replaced. Raises Failed where it could not be stored.
+
+    Once for each restore: one that was killed has left some of the old data and some of the new.
+    """
+    known = repository.stored_before(task.tag, task.run) if task.safety and not task.into else None
+    if known:
+        programs.say(f"what was there is stored as {known.id} already")
+        return known.id
     folder = _what_is_there(task, programs) if task.safety else None
     if folder is None or not size_of(folder)[0]:
         return None
-    stored = repository.store(folder, task.host, (before_restore(task.tag),))
+    stored = repository.store(folder, task.host, (before_restore(task.tag), of_run(task.run)))
     if stored.missing:
         raise Failed(Reason.UNREADABLE_FILES, f"what is there could not be stored first: {stored.missing}")
     programs.say(f"what is there is stored as {stored.snapshot}")

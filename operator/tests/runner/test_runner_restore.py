@@ -62,6 +62,22 @@ def test_a_volume_is_as_it_was_and_what_it_was_since_is_stored(volume: Service, 
     assert [one["id"] for one in volume.snapshots()] == [stored.snapshot]
 
 
+def test_what_was_there_is_stored_once_for_a_restore_that_is_tried_again_and_comes_back_by_its_id(volume: Service) -> None:
+    stored = volume.back_up()
+    (volume.data / "a").write_text("spoilt")
+    wanted = content(volume.data)
+    asked = {"source": "volume", "path": volume.data, "snapshot": str(stored.snapshot)}
+    killed = of(volume, **asked)
+    (volume.data / "a").write_text("half of it")
+    again = of(volume, **asked)
+    assert again.before == killed.before, "what a killed one has left is not what was there"
+    assert [one["id"] for one in volume.snapshots(before_restore(TAG))] == [killed.before]
+    undone = of(volume, **{**asked, "snapshot": str(killed.before)}, run="another")
+    assert (undone.outcome.result, undone.outcome.message) == ("Succeeded", "")
+    assert content(volume.data) == wanted
+    assert undone.before not in (None, killed.before)
+
+
 def test_an_empty_volume_is_filled_and_has_nothing_to_be_stored(volume: Service, tmp_path: Path) -> None:
     volume.back_up()
     (tmp_path / "empty").mkdir()

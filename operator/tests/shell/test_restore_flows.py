@@ -237,6 +237,33 @@ def test_a_failed_restore_is_replaced_by_the_next_one() -> None:
     assert len(application_pods(world)) == 2
 
 
+def test_while_a_pod_of_it_may_still_write_a_restore_whose_job_was_deleted_can_be_neither_given_up_nor_repeated() -> None:
+    async def orphan_its_pod(world: OperatorWorld) -> None:
+        await restores()(world)
+        while not (found := [pod for pod in world.server.all(POD) if pod["metadata"]["labels"].get("hardened.dev/run") == "restore"]):
+            await asyncio.sleep(1)
+            world.server.settle()
+        (job,) = restore_jobs(world)
+        await world.people.delete(JOB, "shop", job["metadata"]["name"], uid=job["metadata"]["uid"], propagation="Orphan")
+        assert found
+
+    async def end_it(world: OperatorWorld) -> None:
+        (pod,) = (pod for pod in world.server.all(POD) if pod["metadata"]["labels"].get("hardened.dev/run") == "restore")
+        await world.people.delete(POD, "shop", pod["metadata"]["name"], uid=pod["metadata"]["uid"])
+
+    steps = (creates(**OF_VOLUME), orphan_its_pod, asks("Abort", "a", backup="nightly"), restores("s"))
+    world, _ = played(*steps)
+    assert phases_of(world) == {"r": "Failed", "a": "Refused", "s": "Refused"}
+    hold = status(world)["hold"]
+    assert hold["phase"] == "Restoring"
+    assert "-x, which may still write" in hold["message"]
+    assert application_pods(world) == []
+    ended, _ = played(*steps, end_it, asks("Abort", "b", backup="nightly"))
+    assert phases_of(ended)["b"] == "Succeeded"
+    assert "hold" not in status(ended)
+    assert len(application_pods(ended)) == 2
+
+
 def test_neither_a_spec_nor_a_scale_by_hand_brings_pods_or_a_release_into_a_hold() -> None:
     async def scale_by_hand(world: OperatorWorld) -> None:
         await world.people.merge_patch(DEPLOYMENT, "shop", "web-blue", {"spec": {"replicas": 5}})

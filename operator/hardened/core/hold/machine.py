@@ -12,7 +12,7 @@ from typing import Final
 from hardened.core.actions.log import LogEntry
 from hardened.core.actions.restores import is_given_up, replacing
 from hardened.core.hold.dependents import late_dependents, leader
-from hardened.core.hold.users import all_stopped, users
+from hardened.core.hold.users import all_stopped, users, writers
 from hardened.core.model.hold import Hold, HoldPhase
 from hardened.core.model.question import ListMounts, Question
 from hardened.core.observe.facts import Facts
@@ -52,7 +52,7 @@ def held(facts: Facts, entries: Sequence[LogEntry], replicas: int, now: datetime
     if any(is_given_up(entry) and entry.key == before.uid for entry in entries):
         return Held()
     if begun is None:
-        return Held(_ended(before, next((entry for entry in entries if entry.uid == before.uid), None)))
+        return _over(facts, before, next((entry for entry in entries if entry.uid == before.uid), None), now)
     if before.phase is HoldPhase.RESTORING:
         return Held(replace(before, message=begun.message))
     return Held(before) if facts.svc.spec.suspend else _stopping(facts, before, now)
@@ -79,6 +79,17 @@ def _begun(facts: Facts, entry: LogEntry, replicas: int, now: datetime) -> Hold:
     stops = next((each.stops for each in facts.svc.spec.backups or () if each.name == entry.backup), "Self")
     text = "the pods are about to be stopped"
     return Hold(entry.name, entry.uid, entry.backup, entry.snapshot, stops, HoldPhase.STOPPING, now, replicas, text)
+
+
+def _over(facts: Facts, before: Hold, entry: LogEntry | None, now: datetime) -> Held:
+    """The hold of a restore that has ended: as long as a pod of it may still write, nobody can give it up, nor repeat it."""
+    ended, observed = _ended(before, entry), facts.observed
+    if before.phase is not HoldPhase.RESTORING or ended is None or not observed.sees_pods:
+        return Held(ended)
+    if observed.namespace_pods is None:
+        return Held(before, question=ListMounts())
+    left = writers(facts)
+    return Held(replace(before, message=left[:1024]), look_at=now + _LOOK_AGAIN) if left else Held(ended)
 
 
 def _ended(before: Hold, entry: LogEntry | None) -> Hold | None:

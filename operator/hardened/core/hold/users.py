@@ -40,6 +40,17 @@ def users(facts: Facts, hold: Hold) -> str:
     return "; ".join(part for part in parts if part)
 
 
+def writers(facts: Facts) -> str:
+    """Which pods of restores may still write, though nobody waits for what they say; "" for none. The pods of the namespace were listed."""
+    found = [pod for pod in facts.observed.namespace_pods or () if may_run(pod) and _restores(facts, pod)]
+    return f"waits for the end of {_named(found)}, which may still write: its Job has failed, or was deleted" if found else ""
+
+
+def _restores(facts: Facts, pod: Manifest) -> bool:
+    labels = pod["metadata"].get("labels") or {}
+    return (labels.get(names.SERVICE_LABEL), labels.get(names.RUN_LABEL)) == (facts.svc.name, names.RESTORE)
+
+
 def _is_of(facts: Facts, pod: Manifest) -> bool:
     """Whether a pod is one of the application's, or makes a backup of it."""
     labels = pod["metadata"].get("labels") or {}
