@@ -264,6 +264,32 @@ def test_while_a_pod_of_it_may_still_write_a_restore_whose_job_was_deleted_can_b
     assert len(application_pods(ended)) == 2
 
 
+def test_a_hold_that_somebody_removes_while_its_job_restores_comes_back_as_it_was() -> None:
+    async def remove_the_hold(world: OperatorWorld) -> None:
+        await restores()(world)
+        while not any(entry.get("job") for entry in status(world).get("actions", ())):
+            await asyncio.sleep(1)
+            world.server.settle()
+        without = {name: value for name, value in status(world).items() if name != "hold"}
+        await world.people.replace_status(HARDENED_SERVICE, "shop", "web", without)
+
+    world, watch = played(creates(**OF_VOLUME), remove_the_hold)
+    assert watch.holds == ["", "Stopping", "Restoring", "", "Restoring", ""]
+    assert watch.seen == []
+    assert phases_of(world) == {"r": "Succeeded"}
+
+
+def test_a_pod_by_hand_that_looks_like_the_services_own_is_told_with_its_remedy() -> None:
+    async def bare(world: OperatorWorld) -> None:
+        labels = {"hardened.dev/service": "web", "app.kubernetes.io/component": "app"}
+        meta = {"name": "bare", "namespace": "shop", "labels": labels}
+        await world.people.create(POD, {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": {}})
+
+    world, _ = played(creates(**OF_VOLUME), bare, restores())
+    assert status(world)["hold"]["phase"] == "Stopping"
+    assert "kubectl delete pod -n shop bare" in status(world)["hold"]["message"]
+
+
 def test_neither_a_spec_nor_a_scale_by_hand_brings_pods_or_a_release_into_a_hold() -> None:
     async def scale_by_hand(world: OperatorWorld) -> None:
         await world.people.merge_patch(DEPLOYMENT, "shop", "web-blue", {"spec": {"replicas": 5}})

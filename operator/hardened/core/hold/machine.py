@@ -77,8 +77,9 @@ def _with_leader(facts: Facts, before: Hold | None, replicas: int, now: datetime
 
 def _begun(facts: Facts, entry: LogEntry, replicas: int, now: datetime) -> Hold:
     stops = next((each.stops for each in facts.svc.spec.backups or () if each.name == entry.backup), "Self")
-    text = "the pods are about to be stopped"
-    return Hold(entry.name, entry.uid, entry.backup, entry.snapshot, stops, HoldPhase.STOPPING, now, replicas, text)
+    # Whoever removed a hold by hand did not end its Job: nothing is to be given up meanwhile.
+    phase, text = (HoldPhase.RESTORING, entry.message) if entry.job else (HoldPhase.STOPPING, "the pods are about to be stopped")
+    return Hold(entry.name, entry.uid, entry.backup, entry.snapshot, stops, phase, now, replicas, text)
 
 
 def _over(facts: Facts, before: Hold, entry: LogEntry | None, now: datetime) -> Held:

@@ -26,12 +26,16 @@ def users(facts: Facts, hold: Hold) -> str:
     """Who is waited for, and what to do about it; "" once nobody is left. The pods of the namespace were listed."""
     pods = [pod for pod in facts.observed.namespace_pods or () if _holds_on(pod)]
     own = [pod for pod in pods if hold.stops_self and _is_of(facts, pod)]
+    strays = [pod for pod in own if not is_deleting(pod) and not pod["metadata"].get("ownerReferences")]
     claim = _claim(facts, hold)
     others = [pod for pod in pods if pod not in own and claim and claim in _claims(pod)]
     late = hold.stops_self and _replica_sets_are_late(facts)
     parts = [
         "its ReplicaSets have not heard yet that it has no pods" if late and not own else "",
         f"waits for the end of {_named(own)}" if own else "",
+        f"nobody ends {_named(strays)}, made by hand: kubectl delete pod -n {facts.svc.namespace} {' '.join(_names(strays)[:_MOST_NAMED])}"
+        if strays
+        else "",
         f"claim {claim} is mounted by {_named(others)}, which the operator does not stop: end what they belong to, or delete them: "
         f"kubectl delete pod -n {facts.svc.namespace} {' '.join(_names(others)[:_MOST_NAMED])}"
         if others
