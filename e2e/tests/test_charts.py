@@ -86,9 +86,13 @@ def test_no_right_is_a_wildcard_nor_reaches_secrets_or_further_rights() -> None:
             assert not forbidden & {*rule["apiGroups"], *rule["resources"], *rule["verbs"]}, rule
 
 
-def test_who_may_edit_a_service_may_do_every_action_on_it() -> None:
-    allowed = {resource for rule in TABLE["edit"] if "create" in rule["verbs"] for resource in rule["resources"]}
-    assert {f"hardenedservices/{action.lower()}" for action in get_args(ACTIONS)} == {r for r in allowed if "/" in r}
+def test_who_may_edit_a_service_may_do_every_action_on_it_but_replace_its_data() -> None:
+    allowed = {
+        role: {f for rule in TABLE[role] if "create" in rule["verbs"] for f in rule["resources"] if "/" in f} for role in ("edit", "restore")
+    }
+    assert {f"hardenedservices/{action.lower()}" for action in get_args(ACTIONS)} == allowed["edit"] | allowed["restore"]
+    assert allowed["restore"] == {"hardenedservices/restore"}
+    assert not allowed["edit"] & allowed["restore"]
 
 
 def test_the_operator_deletes_nothing_but_what_holds_no_data() -> None:
@@ -96,7 +100,7 @@ def test_the_operator_deletes_nothing_but_what_holds_no_data() -> None:
     # Pods: verifiers, that are to ask again. Budgets: of migrations that are over. Autoscalers and schedules: what the spec has no more.
     assert deletable == {
         "services", "configmaps", "controllerrevisions", "hardenedserviceactions", "pods", "poddisruptionbudgets",
-        "horizontalpodautoscalers", "cronjobs",
+        "horizontalpodautoscalers", "scaledobjects", "cronjobs",
     }  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """What a service is told, in order: each change of its status, each Event, each answer to an action, and what `hardenctl status` says.
 
-recorded/*.txt has them. Regenerate: PYTHONPATH=operator:cli:cli/tests .venv/bin/python cli/tests/flows/test_recorded_flows.py
+recorded/*.txt has them. Regenerate: PYTHONPATH=.:operator:cli:cli/tests .venv/bin/python cli/tests/flows/test_recorded_flows.py
 """
 
 import json

@@ -119,7 +119,7 @@ class World:
         labelled = [o for o, mine in labels if mine.get(names.SERVICE_LABEL) == service]
         labelled = [o | {"metadata": {k: v for k, v in o["metadata"].items() if k != "managedFields"}} for o in labelled]
         conditions = [{"type": "Ready", "status": "False"}, {"type": "Available", "status": "True"}]
-        services = {name: {"status": {"conditions": conditions}} for name in self.available}
+        services = {name: {"metadata": {"name": name}, "status": {"conditions": conditions}} for name in self.available}
         known = {"services": services, "refused": dict(self.refused), "made": dict(self.made)}
         return replace(Observed.of(labelled), has_slot=self.has_slot, **known)
 

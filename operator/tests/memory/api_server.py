@@ -9,7 +9,7 @@ finalizers, namespaces that end, object quotas. What it does not know: ReplicaSe
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -109,12 +109,19 @@ class MemoryApiServer(ApiServer):
         return await self._call(Call("get", kind, namespace, name), lambda: self.store.existing(kind, namespace, name).body)
 
     async def list(self, kind: Kind, namespace: str | None, label_selector: str = "", *, chunk: int = 100) -> Listed:
+        listed = await self._listed(kind, namespace, label_selector)
+        kept = Kept(kind, namespace)
+        kept.take(listed.items, 0)
+        return Listed(kept.items, listed.version)
+
+    async def pages(self, kind: Kind, namespace: str | None, label_selector: str = "") -> AsyncIterator[Listed]:
+        yield await self._listed(kind, namespace, label_selector)
+
+    async def _listed(self, kind: Kind, namespace: str | None, label_selector: str) -> Listed:
         def read() -> Body:
             found = [body for body in self.store.bodies(kind, namespace) if matches(label_selector, body)]
             items = [body | {"metadata": {k: v for k, v in body["metadata"].items() if k != "managedFields"}} for body in found]
-            kept = Kept(kind, namespace)
-            kept.take(items, 0)
-            return {"items": kept.items, "version": str(self.store.version)}
+            return {"items": items, "version": str(self.store.version)}
 
         return Listed(**await self._call(Call("list", kind, namespace, None), read))
 
