@@ -24,7 +24,8 @@ BUILD_TIMEOUT_S = 3600.0
 @dataclass(frozen=True)
 class Program:
     """What to build: `packages` of a module at a version; or the main package in `source`, a folder with its own go.mod and go.sum, or
-    those `packages` of others that its go.mod names.
+    those `packages` of others that its go.mod names; or, where a module cannot do without the replacements in its own go.mod, which
+    `go install` refuses, those `packages` in the module's own folder, such as `./cmd/operator`: is_at_home.
     """
 
     name: str
@@ -37,12 +38,14 @@ class Program:
     """Further names that the program in `source` is called by."""
     module: str = ""
     files: tuple[str, ...] = ()
-    """Files of that module that the program reads: they are put beside it."""
+    """Files of that module that the program reads: they are put beside it. Of a folder its YAML, each under its path."""
+    is_at_home: bool = False
 
     @property
     def key(self) -> str:
         """Hex digits that stand for all inputs of the build."""
         inputs = [repr((self.packages, self.version, self.tags, self.ldflags, self.links, self.files))]
+        inputs += ["at home"] if self.is_at_home else []
         if self.source:
             inputs += [
                 path.read_text() for path in sorted(self.source.iterdir()) if path.name in ("go.mod", "go.sum") or path.suffix == ".go"
@@ -81,12 +84,30 @@ def _build(program: Program, folder: Path) -> None:
         if program.source:
             command = ["go", "build", *flags, "-mod=readonly", "-o", str(folder / program.name), *(program.packages or ["."])]
             run(command, env=env, cwd=program.source, timeout=BUILD_TIMEOUT_S, log=log)
+        elif program.is_at_home:
+            command = ["go", "build", *flags, "-mod=readonly", "-o", f"{folder}/", *program.packages]
+            run(command, env=env, cwd=_downloaded(program), timeout=BUILD_TIMEOUT_S, log=log)
         else:
             packages = [f"{package}@{program.version}" for package in program.packages]
             run(["go", "install", *flags, *packages], env=env, cwd=folder, timeout=BUILD_TIMEOUT_S, log=log)
     for file in program.files:
-        module = json.loads(run(["go", "mod", "download", "-json", f"{program.module}@{program.version}"], env=env, cwd=folder))
-        shutil.copy(Path(module["Dir"]) / file, folder)
+        _copy(_downloaded(program), file, folder)
     for link in program.links:
         (folder / link).symlink_to(program.name)
     os.sync()  # a name that outlives a power cut must not outlive its content
+
+
+def _downloaded(program: Program) -> Path:
+    """Where Go keeps the files of a module: nobody may write them."""
+    found = json.loads(run(["go", "mod", "download", "-json", f"{program.module}@{program.version}"], env={"GOWORK": "off"}, cwd=Path("/")))
+    return Path(found["Dir"])
+
+
+def _copy(module: Path, name: str, folder: Path) -> None:
+    if not (module / name).is_dir():
+        shutil.copy(module / name, folder)
+        return
+    for file in (module / name).rglob("*.yaml"):
+        target = folder / file.relative_to(module)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, target)

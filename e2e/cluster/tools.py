@@ -44,6 +44,14 @@ KWOK = Program(
 )
 RESTIC = Program(name="restic", version="v0.18.1", packages=("github.com/restic/restic/cmd/restic",))
 S3 = Program(name="versitygw", version="v1.8.0", packages=("github.com/versity/versitygw/cmd/versitygw",))
+KEDA = Program(
+    name="keda",
+    version="v2.21.0",
+    module="github.com/kedacore/keda/v2",
+    packages=("./cmd/operator", "./cmd/adapter", "./cmd/webhooks"),
+    files=("config",),
+    is_at_home=True,
+)
 HELM = Program(name="helm", version="v4.3.1", packages=("helm.sh/helm/v4/cmd/helm",))
 
 
@@ -70,6 +78,11 @@ def s3_server() -> Path:
 def kwok_dir() -> Path:
     """The folder of KWOK, which plays nodes and pods that do not exist. About 2 minutes the first time on two cores."""
     return golang.ensure(KWOK)
+
+
+def keda_dir() -> Path:
+    """The folder of KEDA: its three programs, and the manifests that install it. About 12 minutes the first time on two cores."""
+    return golang.ensure(KEDA)
 
 
 def firewall() -> Path:

@@ -11,20 +11,14 @@ import pytest
 
 from e2e.cluster.local.cluster import LocalCluster
 from e2e.figures import figures
-from e2e.kube import Body, is_ready
+from e2e.kube import Body
 from e2e.releases import released, serving_color, unsized, until_step
-from e2e.rig import Run, running, serve
-from e2e.traffic import Sending, load, sending
+from e2e.rig import running, serve
+from e2e.scaling import AT_ONCE, LOAD_RATE, QUIET_RATE, REQUESTED, SCALED_WITHIN, failures, is_asked_for, until_sized
+from e2e.traffic import load, sending
 
-#: Requests a second: what goes on all the time, and what is more than one pod is to serve.
-QUIET_RATE, LOAD_RATE = 10, 300
-#: What a pod requests, and how much of it may be used: half of it is less than LOAD_RATE takes, and more than QUIET_RATE does.
-REQUESTED = {"requests": {"cpu": "20m", "memory": "16Mi"}, "limits": {"memory": "64Mi"}}
-#: Seconds for the kubelets to measure, for metrics-server to ask them, for the autoscaler to look, and for a pod to start.
-SCALED_WITHIN = 90.0
 #: Seconds for which nothing may happen where it would shrink otherwise.
 FROZEN_FOR = 45.0
-AT_ONCE = {"stabilizationWindowSeconds": 0}
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("rights")]
 
@@ -33,27 +27,6 @@ def scaled(namespace: str, version: str, **spec: Any) -> Body:
     """A service of one pod while it is quiet, and of three at most."""
     autoscale = {"minReplicas": 1, "maxReplicas": 3, "cpu": 50, "behavior": {"scaleUp": AT_ONCE, "scaleDown": AT_ONCE}}
     return unsized(released(namespace, version, resources=REQUESTED, autoscale=autoscale, **spec))
-
-
-def has_size(holds: Callable[[int], bool]) -> Callable[[Body | None], bool]:
-    """Whether a service is ready with so many pods, by what it says itself."""
-    return lambda live: is_ready(live) and live is not None and holds(live["status"]["autoscale"]["replicas"])
-
-
-def is_asked_for(holds: Callable[[int], bool]) -> Callable[[Body | None], bool]:
-    """Whether so many pods are wanted, though they may not be there yet."""
-    return lambda live: live is not None and holds(live["spec"].get("replicas", 1))
-
-
-async def until_sized(run: Run, holds: Callable[[int], bool]) -> tuple[Body, float]:
-    live, seconds = await run.kube.until("HardenedService", "web", run.namespace, has_size(holds), within=SCALED_WITHIN)
-    assert live
-    return live, seconds
-
-
-def failures(*sendings: Sending) -> dict[str, int]:
-    sent = [each.sent for each in sendings]
-    return {"requests": sum(s.requests for s in sent), "failed": sum(s.failed for s in sent)}
 
 
 def test_it_grows_under_load_and_shrinks_after_it(local: LocalCluster, tmp_path: Path) -> None:

@@ -18,6 +18,8 @@ from . import archive
 
 PAUSE_IMAGE = "docker.io/hardened/pause:1"
 BASE_IMAGE = "docker.io/library/debian:bookworm-slim"
+KEDA_IMAGE = f"docker.io/hardened/keda:{tools.KEDA.version}"
+_KEDA = {"/keda": "operator", "/keda-adapter": "adapter", "/keda-admission-webhooks": "webhooks"}
 _NOBODY = "65532:65532"
 _FORMAT = "1"  # counts up when `archive` writes the same program differently
 
@@ -65,6 +67,18 @@ def ensure(image: AddonImage) -> Path:
         archive.write(image.name, layer, config, platform.machine(), partial)
 
     return _once(image.path, f"the image {image.name}", make)
+
+
+def ensure_keda() -> Path:
+    """The archive of an image with the programs of KEDA, named as its own manifests call them."""
+
+    def make(partial: Path) -> None:
+        folder = tools.keda_dir()
+        layer = partial.with_suffix(".layer")
+        archive.layer_of({path: folder / name for path, name in _KEDA.items()}, layer)
+        archive.write(KEDA_IMAGE, layer, {"Entrypoint": ["/keda"], "User": _NOBODY}, platform.machine(), partial)
+
+    return _once(cache_root() / "images" / f"{tools.KEDA.folder.name}-{_FORMAT}.tar", f"the image {KEDA_IMAGE}", make)
 
 
 def ensure_base() -> Path:
