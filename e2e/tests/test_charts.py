@@ -88,7 +88,8 @@ def test_no_right_is_a_wildcard_nor_reaches_secrets_or_further_rights() -> None:
 
 def test_who_may_edit_a_service_may_do_every_action_on_it_but_replace_its_data() -> None:
     allowed = {
-        role: {f for rule in TABLE[role] if "create" in rule["verbs"] for f in rule["resources"] if "/" in f} for role in ("edit", "restore")
+        role: {f for rule in TABLE[role] if "create" in rule["verbs"] for f in rule["resources"] if "/" in f}
+        for role in ("edit", "restore")
     }
     assert {f"hardenedservices/{action.lower()}" for action in get_args(ACTIONS)} == allowed["edit"] | allowed["restore"]
     assert allowed["restore"] == {"hardenedservices/restore"}
