@@ -290,13 +290,14 @@ def test_the_probes_are_answered_from_the_first_moment() -> None:
     async def scenario() -> None:
         process = Started(Cluster(), "a", health_port=port, clock=time.monotonic)
         is_over = asyncio.Event()
-        lists = process.caller.list
+        pages = process.caller.pages
 
         async def held_up(*given: Any, **named: Any) -> Any:
             await is_over.wait()
-            return await lists(*given, **named)
+            async for page in pages(*given, **named):
+                yield page
 
-        process.caller.list = held_up  # type: ignore[method-assign]
+        process.caller.pages = held_up  # type: ignore[method-assign]
         async with running(process):
             await asyncio.sleep(0.1)
             assert await statuses() == [(200, "ok"), (500, "not everything is watched yet")]
