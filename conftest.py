@@ -20,8 +20,8 @@ from e2e.workloads.build import build
 
 #: With a name of its own for each process that runs tests side by side: one may stop what another one's tests need.
 CLUSTER = workers.own_name(os.environ.get("CLUSTER", "test"))
-#: Processes that `pytest -n auto` runs side by side. They mostly wait, and each has a cluster of its own to pay for.
-WORKERS = 4
+#: Processes that `pytest -n auto` runs side by side, each with a cluster of its own: a fourth is too many for two cores.
+WORKERS = 3
 
 # How long one example takes is the machine's affair: on a busy one it says nothing of the code. A test as a whole has its time-out.
 settings.register_profile("untimed", deadline=None)

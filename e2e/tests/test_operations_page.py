@@ -75,7 +75,7 @@ def test_its_services_are_valid(name: str) -> None:
     assert parse({**body, "metadata": {**body["metadata"], "namespace": "shop", "uid": "1", "generation": 1}}).name == name
 
 
-@pytest.mark.cluster
+@pytest.mark.full
 @pytest.mark.usefixtures("rights")
 @pytest.mark.timeout(2 * WITHIN_S)
 def test_its_commands_work_from_the_first_to_the_last_and_no_row_is_lost(local: LocalCluster, tmp_path: Path) -> None:

@@ -31,13 +31,13 @@ EXAMPLES = (
     "rollback shop                                 # to the revision promoted before",
     "rollback shop --to-revision 3                 # to that one, as `history` numbers them",
     'rollback shop --reason "p99 doubled" --no-wait',
-    "rollback shop --to-revision 3 --with-data     # and the data that `release.backupFirst` stored before it was replaced",
 )
 MORE = (
     "Traffic switches at once while the previous colour is still up; otherwise the revision is started first. It was checked when it was "
     "promoted, and is not checked again. Its `files` are rolled back with it; Secrets, referenced ConfigMaps and the data in claims are "
-    "not, as the output says. The revision that it replaces is rejected until `retry`, or until the spec changes. --with-data restores "
-    "the snapshot that belongs to the target, as `restore` does, and starts only the target on it; without a terminal it needs --yes. "
+    "not, as the output says. The revision that it replaces is rejected until `retry`, or until the spec changes. --with-data is to "
+    "restore the snapshot that belongs to the target, and to start only the target on it: operators of this version refuse it, with what "
+    "to do instead. "
 ) + arguments.MORE
 
 
