@@ -297,7 +297,9 @@ def test_the_operator_is_told_what_the_pods_are_made_of_that_check() -> None:
         return Settings.from_environ(env | {"HOSTNAME": "a", "POD_NAMESPACE": "b"})
 
     usual = told()
-    assert usual.policy.kit == Kit(usual.verifier_image, backup=BackupKit(usual.backup_image)), "the same as where nothing is said"
+    # The chart installs the policy that checks who may restore.
+    kit = Kit(usual.verifier_image, backup=BackupKit(usual.backup_image, may_restore=True))
+    assert usual.policy.kit == kit, "else the same as where nothing is said"
     assert usual.backup_image == f"docker.io/hardened/backup:{__version__}", "beside the operator's"
     secrets = ("imagePullSecrets[0].name=a", "verifier.imagePullSecrets[0].name=b", "verifier.imagePullSecrets[1].name=a")
     mirrored = told("image.repository=mirror.example/a/operator", "image.tag=v1", "backup.imagePullSecrets[0].name=c").policy.kit.backup

@@ -34,7 +34,8 @@ def user_of(verb: str) -> str:
 def asked(namespace: str, verb: str, service: str, by: str) -> Body:
     """An action that nothing is wrong with but, perhaps, who asks."""
     revision, backup = SOME_REVISION if verb in OF_A_REVISION else "", "nightly" if verb in OF_A_BACKUP else ""
-    return action(namespace, verb, by=by, service=service, revision=revision, backup=backup)
+    snapshot = "0123abcd" if verb == "Restore" else ""
+    return action(namespace, verb, by=by, service=service, revision=revision, backup=backup, snapshot=snapshot)
 
 
 async def allow(kube: Kube, namespace: str, verb: str, service: str) -> str:
