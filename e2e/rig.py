@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import json
-import os
-import socket
 import sys
 import time
 import uuid
@@ -19,6 +16,7 @@ from typing import Any
 from e2e.faults import Fault, FaultProxy, Operator, Upstream
 from e2e.install import image_name
 from e2e.kube import Body, Kube, is_ready
+from e2e.ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 SYSTEM = "hardened-system"
@@ -102,20 +100,6 @@ def subfolder(folder: Path, name: str) -> Path:
 
 def _write(file: Path, text: str) -> None:
     file.write_text(text)
-
-
-#: Ports that the kernel gives to nobody who asks for any: what is free there stays free until it is bound, a second or more later.
-_PORTS = range(15_000, 30_000)
-_next_port = itertools.count(os.getpid() * 128)
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that is free, another one each time. Processes side by side begin at places of their own."""
-    while True:
-        port = _PORTS[next(_next_port) % len(_PORTS)]
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
 
 
 @dataclass

@@ -20,7 +20,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from e2e.faults import Operator, Upstream
 from e2e.faults.kubeconfig import write_kubeconfig
 from e2e.kube import Kube, TooLate
-from e2e.rig import ROOT, free_port, operator_token
+from e2e.ports import free_port
+from e2e.rig import ROOT, operator_token
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 #: Seconds between two looks at the metrics: nobody tells that a figure has changed.

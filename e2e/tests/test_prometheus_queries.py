@@ -7,7 +7,6 @@ import http.server
 import math
 import os
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -19,6 +18,7 @@ import pytest
 
 from e2e.cluster.local.cluster import LocalCluster
 from e2e.kube import Body, condition
+from e2e.ports import free_port
 from e2e.releases import leads_to, ready_reason, released
 from e2e.rig import running, serve
 from e2e.workloads.build import build_prometheus
@@ -65,12 +65,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A Prometheus that has measured its target, and cannot reach another one that it is told to read from as well."""
     target = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Target)
     threading.Thread(target=target.serve_forever, daemon=True).start()
-    folder, port = tmp_path_factory.mktemp("prometheus"), _free_port()
+    folder, port = tmp_path_factory.mktemp("prometheus"), free_port()
     config = folder / "prometheus.yml"
     config.write_text(f"""
 global: {{scrape_interval: 1s}}
 scrape_configs: [{{job_name: target, static_configs: [{{targets: ["127.0.0.1:{target.server_port}"]}}]}}]
-remote_read: [{{url: "http://127.0.0.1:{_free_port()}/read", read_recent: true, required_matchers: {{remote: "yes"}}}}]
+remote_read: [{{url: "http://127.0.0.1:{free_port()}/read", read_recent: true, required_matchers: {{remote: "yes"}}}}]
 """)
     argv = [
         build_prometheus(), f"--config.file={config}", f"--storage.tsdb.path={folder / 'data'}",
@@ -87,12 +87,6 @@ remote_read: [{{url: "http://127.0.0.1:{_free_port()}/read", read_recent: true, 
         process.wait()
         target.shutdown()
         target.server_close()
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 def _await_samples(server: Server, log: Path) -> None:
@@ -162,7 +156,7 @@ def test_a_server_that_hangs_is_no_data_within_the_deadline(server: Server, monk
 
 
 def test_a_server_that_is_gone_is_no_data(server: Server) -> None:
-    found = asyncio.run(Prometheus(f"http://127.0.0.1:{_free_port()}").ask(Query("check", "errors_ratio")))
+    found = asyncio.run(Prometheus(f"http://127.0.0.1:{free_port()}").ask(Query("check", "errors_ratio")))
     assert (found.value, found.is_final) == (None, False)
 
 

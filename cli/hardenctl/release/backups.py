@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 _SOURCES = ("postgres", "redis", "volume", "command")
 #: Seconds beyond the deadline of a run, until its end is known.
 BEYOND = 60.0
-#: A restore has so many times the deadline of its backup.
-_RESTORE = 4
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
@@ -65,7 +63,7 @@ def backups_of(live: Mapping[str, Any]) -> "tuple[Backup, ...]":
 
 def longest_wait(live: Mapping[str, Any], backup: str) -> float:
     """Seconds until the end of a restore of this backup is known; a minute where the spec cannot be read."""
-    return _RESTORE * next((each.deadline.total_seconds() for each in backups_of(live) if each.name == backup), 0.0) + BEYOND
+    return next((each.restore_deadline.total_seconds() for each in backups_of(live) if each.name == backup), 0.0) + BEYOND
 
 
 def readings(live: Mapping[str, Any], now: datetime) -> list[BackupReading]:

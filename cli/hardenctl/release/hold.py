@@ -22,7 +22,7 @@ class HoldReading:
     backup: str
     snapshot: str
     phase: str
-    """Stopping, Restoring, Starting, Failed, or what a newer operator writes."""
+    """Stopping, Restoring, Failed, or what a newer operator writes."""
     message: str
     """What it waits for, or why it failed."""
     since: datetime | None

@@ -212,6 +212,11 @@ class Backup(Model):
         return longest_gap(self.schedule, self.time_zone) + self.deadline
 
     @property
+    def restore_deadline(self) -> timedelta:
+        """How long a restore may take: what is there is stored first, and a database takes longer to be loaded than to be dumped."""
+        return 4 * self.deadline
+
+    @property
     def most_unverified(self) -> timedelta | None:
         """How long ago the last verification may be: the longest time from one to the next, and what one takes at most; None for no end."""
         return longest_gap(self.verify.schedule, self.time_zone) + self.verify.deadline if self.verify else None

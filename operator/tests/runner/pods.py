@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -33,13 +32,6 @@ def path_in(folder: Path) -> str:
     """PATH as in the image, by links in that folder: Debian keeps PostgreSQL's programs apart, and gives Redis's server another name."""
     (folder / "redis-server").symlink_to(REDIS)
     return f"{folder}:{POSTGRES}:{os.environ['PATH']}"
-
-
-def free_port() -> int:
-    """A port of this machine that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Pod:

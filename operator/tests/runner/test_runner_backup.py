@@ -19,8 +19,9 @@ from typing import Any
 
 import pytest
 from tests.runner.locks import leave_lock
-from tests.runner.pods import SOURCES, TAG, Pod, Service, free_port, small_disk, unprivileged
+from tests.runner.pods import SOURCES, TAG, Pod, Service, small_disk, unprivileged
 
+from e2e.ports import free_port
 from hardened.runner.report import Report
 from hardened.runner.repository import before_restore
 from hardened.runner.task import VerifyTask

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.runner.pods import Pod, free_port
+from tests.runner.pods import Pod
 
+from e2e.ports import free_port
 from e2e.servers import Redis
 from hardened.runner import replication
 from hardened.runner.dump import dump_redis

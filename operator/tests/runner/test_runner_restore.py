@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.runner.pods import TAG, Pod, Service, bare_pod, dumped, free_port, programs_of_another_image, unprivileged
+from tests.runner.pods import TAG, Pod, Service, bare_pod, dumped, programs_of_another_image, unprivileged
 
+from e2e.ports import free_port
 from e2e.servers import POSTGRES, Postgres, Redis
 from hardened.runner.programs import Programs
 from hardened.runner.redis_server import live

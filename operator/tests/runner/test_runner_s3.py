@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.runner.pods import TAG, Pod, Service, free_port
+from tests.runner.pods import TAG, Pod, Service
 
 from e2e.cluster import tools
+from e2e.ports import free_port
 from hardened.runner.task import VerifyTask
 from hardened.runner.verify import verify
 

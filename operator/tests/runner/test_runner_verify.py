@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.runner.pods import TAG, Pod, Service, bare_pod, dumped, free_port, programs_of_another_image
+from tests.runner.pods import TAG, Pod, Service, bare_pod, dumped, programs_of_another_image
 
+from e2e.ports import free_port
 from e2e.servers import POSTGRES, Postgres, Redis, as_nobody
 from hardened.runner.report import Report
 from hardened.runner.task import VerifyTask

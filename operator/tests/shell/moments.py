@@ -3,11 +3,12 @@
 import copy
 from bisect import bisect_left
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Generic, TypeVar
 
 from tests.shell import virtual_time
-from tests.shell.operator_world import OperatorWorld
+from tests.shell.operator_world import Killed, OperatorWorld, Strike
 
 Kept = TypeVar("Kept")
 Result = TypeVar("Result")
@@ -43,3 +44,43 @@ def step_of_write(nth: int, writes: Sequence[int]) -> tuple[int, int]:
     """
     step = bisect_left(writes, nth)
     return step, nth - (writes[step - 1] if step else 0)
+
+
+@dataclass(frozen=True)
+class PlayedFlow:
+    """A flow without a fault. moments: before each step; writes until, and states at, the end of each."""
+
+    steps: Sequence[Callable[[OperatorWorld], Any]]
+    moments: Sequence[Moment[OperatorWorld]]
+    writes: Sequence[int]
+    states: Sequence[Any]
+
+    def kill_after(self, nth: int) -> None:
+        """Plays it anew from the step that makes the n-th write, whose operator is killed after it: it comes to the same end."""
+        step, own = step_of_write(nth, self.writes)
+
+        async def play(world: OperatorWorld) -> None:
+            strike = Strike(own, Killed)
+            world.server.after = strike
+            await world.play(*self.steps[step:])
+            assert (strike.has_struck, world.kills) == (True, 1)
+            assert world.state() == self.states[-1], f"killed after write {own} of step {step}"
+
+        self.moments[step].run(play)
+
+
+def played(steps: Sequence[Callable[[OperatorWorld], Any]], check: Callable[[OperatorWorld, int], None]) -> PlayedFlow:
+    """Plays steps in a new world, each until it has come to rest. check: is called with the world and the step at the end of each."""
+
+    async def play() -> PlayedFlow:
+        world = OperatorWorld()
+        flow = PlayedFlow(steps, moments := [], writes := [], states := [])
+        for number, step in enumerate(steps):
+            moments.append(Moment(world))
+            await world.play(step)
+            writes.append(len(world.server.writes))
+            states.append(world.state())
+            check(world, number)
+        return flow
+
+    return virtual_time.run(play())

@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 from tests.enumerations import Turn, turns
-from tests.shell import virtual_time
-from tests.shell.moments import Moment, after, step_of_write
-from tests.shell.operator_world import RELEASED, Killed, OperatorWorld, Strike, service
+from tests.shell.moments import PlayedFlow, after, played
+from tests.shell.operator_world import RELEASED, OperatorWorld, service
 
 from hardened.shell.kinds import CUSTOM_RESOURCE_DEFINITION, DEPLOYMENT, HARDENED_SERVICE, HORIZONTAL_POD_AUTOSCALER, SERVICE
 
@@ -66,22 +65,15 @@ ENDS = [(2, "Active"), (5, "Active"), (5, "Active"), (3, "Active"), (3, "Active"
 
 
 @cache
-def clean() -> tuple[list[Moment[OperatorWorld]], list[int], list[Body]]:
-    """The flow without a fault, played once: moments before each step; writes until, and states at, the end of each."""
+def clean() -> PlayedFlow:
+    """The flow without a fault, played once."""
 
-    async def play() -> tuple[list[Moment[OperatorWorld]], list[int], list[Body]]:
-        world = OperatorWorld()
-        moments, writes, states = [], [], []
-        for step, (size, reason) in zip(FLOW, ENDS, strict=True):
-            moments.append(Moment(world))
-            await world.play(step)
-            writes.append(len(world.server.writes))
-            states.append(world.state())
-            assert (sizes(world)["spec"], told(world)["reason"]) == (size, reason)
-            assert set(sizes(world).values()) == {size}
-        return moments, writes, states
+    def check(world: OperatorWorld, step: int) -> None:
+        size, reason = ENDS[step]
+        assert (sizes(world)["spec"], told(world)["reason"]) == (size, reason)
+        assert set(sizes(world).values()) == {size}
 
-    return virtual_time.run(play())
+    return played(FLOW, check)
 
 
 def test_the_size_is_what_the_load_asks_for_whatever_is_released_and_stays_while_suspended() -> None:
@@ -90,18 +82,8 @@ def test_the_size_is_what_the_load_asks_for_whatever_is_released_and_stays_while
 
 @pytest.mark.parametrize("turn", turns(1))
 def test_killed_at_any_write_it_comes_to_the_same_end(turn: Turn) -> None:
-    moments, writes, states = clean()
-    for nth in turn.of(range(1, writes[-1] + 1)):
-        step, own = step_of_write(nth, writes)
-
-        async def play(world: OperatorWorld, step: int = step, own: int = own) -> None:
-            strike = Strike(own, Killed)
-            world.server.after = strike
-            await world.play(*FLOW[step:])
-            assert (strike.has_struck, world.kills) == (True, 1)
-            assert world.state() == states[-1], f"killed after write {own} of step {step}"
-
-        moments[step].run(play)
+    for nth in turn.of(range(1, clean().writes[-1] + 1)):
+        clean().kill_after(nth)
 
 
 CHECKED = {"beforeCutover": [{"name": "smoke", "tcp": {}}], "afterCutover": {"window": "2s"}}

@@ -10,8 +10,8 @@ import pytest
 from tests.enumerations import Turn, turns
 from tests.memory import keda
 from tests.shell import virtual_time
-from tests.shell.moments import Moment, after, step_of_write
-from tests.shell.operator_world import POLICY, RELEASED, Killed, OperatorWorld, Strike, service
+from tests.shell.moments import PlayedFlow, after, played
+from tests.shell.operator_world import POLICY, RELEASED, OperatorWorld, service
 from tests.shell.test_autoscale_flows import load, new_version, patch, sizes, told
 
 from hardened.shell.kinds import CUSTOM_RESOURCE_DEFINITION, HARDENED_SERVICE, HORIZONTAL_POD_AUTOSCALER, SCALED_OBJECT, Kind
@@ -85,22 +85,14 @@ def reason(world: OperatorWorld) -> str:
 
 
 @cache
-def clean() -> tuple[list[Moment[OperatorWorld]], list[int], list[Body]]:
-    """The flow without a fault, played once: see test_autoscale_flows."""
+def clean() -> PlayedFlow:
+    """The flow without a fault, played once."""
 
-    async def play() -> tuple[list[Moment[OperatorWorld]], list[int], list[Body]]:
-        world = OperatorWorld()
-        moments, writes, states = [], [], []
-        for step, end in zip(FLOW, ENDS, strict=True):
-            moments.append(Moment(world))
-            await world.play(step)
-            writes.append(len(world.server.writes))
-            states.append(world.state())
-            assert (sizes(world)["spec"], reason(world), scalers(world)) == end
-            assert set(sizes(world).values()) == {end[0]}
-        return moments, writes, states
+    def check(world: OperatorWorld, step: int) -> None:
+        assert (sizes(world)["spec"], reason(world), scalers(world)) == ENDS[step]
+        assert set(sizes(world).values()) == {ENDS[step][0]}
 
-    return virtual_time.run(play())
+    return played(FLOW, check)
 
 
 def test_the_one_goes_before_the_other_comes_there_and_back() -> None:
@@ -109,18 +101,8 @@ def test_the_one_goes_before_the_other_comes_there_and_back() -> None:
 
 @pytest.mark.parametrize("turn", turns(1))
 def test_killed_at_any_write_it_comes_to_the_same_end(turn: Turn) -> None:
-    moments, writes, states = clean()
-    for nth in turn.of(range(1, writes[-1] + 1)):
-        step, own = step_of_write(nth, writes)
-
-        async def play(world: OperatorWorld, step: int = step, own: int = own) -> None:
-            strike = Strike(own, Killed)
-            world.server.after = strike
-            await world.play(*FLOW[step:])
-            assert (strike.has_struck, world.kills) == (True, 1)
-            assert world.state() == states[-1], f"killed after write {own} of step {step}"
-
-        moments[step].run(play)
+    for nth in turn.of(range(1, clean().writes[-1] + 1)):
+        clean().kill_after(nth)
 
 
 # ---- without KEDA, or half of it

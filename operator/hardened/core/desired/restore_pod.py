@@ -33,9 +33,8 @@ from hardened.core.desired.template import claim_name
 from hardened.core.model.manifest import Manifest
 
 _RESTORED: Final = f"{SCRATCH}/restored"
-#: What is there is stored before anything is restored: two dumps, and the time that both take.
+#: What is there is stored before anything is restored.
 _DUMPS: Final = 2
-_DEADLINES: Final = 4
 #: Where a server of an image of others listens; it saves nothing.
 _PORT: Final = 6380
 _REDIS_SERVER: Final = ("redis-server", "--dbfilename", "dump.rdb", "--save", "", "--appendonly", "no", "--protected-mode", "no")
@@ -81,7 +80,7 @@ def restore_job(svc: HardenedService, run: BackupRun, wanted: Restoring) -> Mani
         volumes.append({"name": "writable-data", "persistentVolumeClaim": {"claimName": claim_name(svc, volume.name)}})
     parts = {**({"initContainers": first} if first else {}), "containers": [runner], "volumes": volumes, **where(svc.spec)}
     template = with_programs(pod_template(svc, run, restore_labels(svc, backup.name), parts), run)
-    return once(_DEADLINES * backup.deadline, template)
+    return once(backup.restore_deadline, template)
 
 
 def _server(run: BackupRun, image: str, mounted: list[Manifest]) -> Manifest:

@@ -77,10 +77,10 @@ def _pod_of(job: Manifest) -> Manifest:
 
 def _told(found: Outcome, pods: Sequence[Manifest], refused: Mapping[ChildKey, ApiFailure]) -> Outcome:
     """With why its pod cannot be made, of a run that has none."""
-    failure = refused.get(ChildKey("Pod", found.job)) if isinstance(found, Active) and not pods else None
-    if failure is None or not isinstance(found, Active):
+    if not isinstance(found, Active) or pods:
         return found
-    return replace(found, message=_plain(diagnosis.of_refused_pod("its pod", failure).message))
+    failure = refused.get(ChildKey("Pod", found.job))
+    return replace(found, message=_plain(diagnosis.of_refused_pod("its pod", failure).message)) if failure else found
 
 
 def _controller(live: Manifest) -> str:
