@@ -6,6 +6,8 @@ BIN     := .venv/bin
 PY      := $(BIN)/python
 READY   := .venv/.installed
 REPORT  := --junitxml=build/cluster.xml -o junit_duration_report=call
+# Test files that speak of these marks: to import all the others takes three quarters of a collection, in each process.
+REAL     = $(shell grep -rlE '\bmark\.(cluster|servers)\b' operator/tests cli/tests e2e --include='test_*.py')
 
 # Tests start hundreds of Python processes: without byte code that is kept, each compiles all that it imports anew.
 export PYTHONDONTWRITEBYTECODE :=
@@ -35,7 +37,7 @@ unit: $(READY)
 # loadgroup hands out one test at a time to whoever is free, in the order of conftest.py: the longest first, as e2e/long_tests.toml knows
 # them from the report of an earlier run.
 test: check ## run check, and one case of every promise on a real cluster and real servers; 20 minutes
-	$(BIN)/pytest -n auto --dist loadgroup --no-loadscope-reorder -m "(cluster or servers) and not full" $(REPORT)
+	$(BIN)/pytest -n auto --dist loadgroup --no-loadscope-reorder -m "(cluster or servers) and not full" $(REPORT) $(REAL)
 
 e2e: $(READY) ## run the whole of what check samples, then the promises at full size, on a cluster of their own
 	HARDENED_WHOLE=1 $(BIN)/pytest -n 3 -m "(exhaustive or drawn) and not full"

@@ -20,6 +20,7 @@ from e2e.release_flow import FLOW_SECONDS, PROMOTED, REJECTED, REPLACED, ROLLED_
 from e2e.release_run import Stage, measure
 from e2e.release_sweep import clean_runs, sure, sweep
 from e2e.rig import Run, fresh_namespace, subfolder
+from e2e.samples import sample
 from e2e.sweep import (
     AT_ONCE,
     Choose,
@@ -37,6 +38,8 @@ from e2e.sweep import (
 KILLED, ANSWERED = (REPLACED, REJECTED, ROLLED_BACK, ROLLED_BACK_BY_HAND), (PROMOTED, REJECTED, ROLLED_BACK, ROLLED_BACK_BY_HAND)
 #: How many tests the full enumerations are cut into: each takes some minutes.
 KILL_PARTS, ANSWER_PARTS = 6, 24
+#: How many flows are sampled, since each is run once without a fault first; and how many plans of them.
+FLOWS, PLANS = 2, 4
 #: Seconds that a leader is paused: less than a Lease lives, a little more, and so long that its successor is done with most of it.
 PAUSES = (5.0, 20.0, 60.0)
 #: What the other leader must not undo: these writes carry the version that they were decided on.
@@ -54,13 +57,15 @@ def _check(name: str, local: LocalCluster, folder: Path, flows: Sequence[Flow], 
 @pytest.mark.cluster
 @pytest.mark.usefixtures("rights")
 def test_killed_around_sampled_writes_of_releases_they_end_the_same(local: LocalCluster, tmp_path: Path) -> None:
-    _check("releases killed around sampled writes", local, tmp_path, KILLED, kill_plans, choose_sample(4))
+    _check("releases killed around sampled writes", local, tmp_path, sample(KILLED, FLOWS, by=str), kill_plans, choose_sample(PLANS))
 
 
 @pytest.mark.cluster
 @pytest.mark.usefixtures("rights")
 def test_sampled_calls_of_releases_answered_wrongly_once_they_end_the_same(local: LocalCluster, tmp_path: Path) -> None:
-    _check("sampled calls of releases answered wrongly", local, tmp_path, ANSWERED, answer_plans, choose_sample(4))
+    _check(
+        "sampled calls of releases answered wrongly", local, tmp_path, sample(ANSWERED, FLOWS, by=str), answer_plans, choose_sample(PLANS)
+    )
 
 
 # In parts, since whoever runs all of them over hours may be interrupted.

@@ -124,8 +124,6 @@ async def do_everything(run: Run) -> None:
     manifest = action(run.namespace, "Rollback", by=await run.kube.username(), ttl="1m")
     await run.kube.create(manifest)
     assert phase_of(await until_over(run.kube, manifest, within=60)) == "Succeeded"  # patch of actions
-    name = manifest["metadata"]["name"]
-    await run.kube.until("HardenedServiceAction", name, run.namespace, lambda live: live is None, within=120)  # delete of actions
     migrating = {**terms, "migrate": {"command": ["/web", "-h"], "deadline": "30s"}}
     await serve(run, web(run.namespace, volumes=[CLAIM, LATER], token="migrated", release=migrating))  # delete of budgets
     await back_up(run)
@@ -139,6 +137,8 @@ async def do_everything(run: Run) -> None:
     )  # list of pods
     await serve(run, web(run.namespace))
     await until_event(run, "Repaired")
+    name = manifest["metadata"]["name"]
+    await run.kube.until("HardenedServiceAction", name, run.namespace, lambda live: live is None, within=120)  # delete of actions
     await run.operator.kill()
     await run.operator.wait_run(1)
     await repair_seconds(run, "Service", EDITS["Service"], within=60)  # get of events
