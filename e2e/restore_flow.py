@@ -26,9 +26,9 @@ def with_volume(namespace: str) -> Body:
     return web(namespace, "v1", volumes=[volume], backups=[backup], release={"strategy": "Recreate"})
 
 
-async def folder_of(run: Run) -> Path:
-    """Where the files of the volume are on this machine, which is all nodes of a local cluster."""
-    claim = await run.kube.get("PersistentVolumeClaim", "web-data", run.namespace)
+async def folder_of(run: Run, claim_name: str = "web-data") -> Path:
+    """Where the files of a claim are on this machine, which is all nodes of a local cluster."""
+    claim = await run.kube.get("PersistentVolumeClaim", claim_name, run.namespace)
     assert claim
     volume = await run.kube.get("PersistentVolume", claim["spec"]["volumeName"])
     assert volume

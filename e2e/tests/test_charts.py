@@ -373,6 +373,7 @@ def test_a_stack_with_backups_is_valid_and_backs_up_its_database() -> None:
     assert found.repository.claim.name == "backups"
     assert found.source.postgres.secret_name == "source"
     assert found.retention.kept["daily"] == 7
+    assert found.stops == "Dependents", "without the server nothing can be restored"
 
 
 @pytest.mark.cluster

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -118,15 +118,17 @@ class Stack:
 
 
 @contextlib.asynccontextmanager
-async def installed(local: LocalCluster, folder: Path) -> AsyncIterator[Stack]:
-    """The stack by its chart, with an operator of its own, and Available."""
+async def installed(
+    local: LocalCluster, folder: Path, values: Sequence[str] = QUICK, settings: dict[str, str] | None = None
+) -> AsyncIterator[Stack]:
+    """The stack by its chart, with an operator of its own, and Available. values: for helm; settings: of the operator."""
     async with (
         Kube(local.kubeconfig) as kube,
         fresh_namespace(kube, "stack") as namespace,
-        operator_behind(kube, local.kubeconfig, folder, namespace=namespace) as run,
+        operator_behind(kube, local.kubeconfig, folder, namespace=namespace, settings=settings) as run,
     ):
         ensure_passwords(local.kubeconfig, namespace, STACK)
-        upgrade(local.kubeconfig, STACK, namespace, QUICK)
+        upgrade(local.kubeconfig, STACK, namespace, values)
         stack = Stack(run)
         await stack.until("worker", "Available", "True", within=180)
         yield stack

@@ -14,6 +14,7 @@ from hardened.runner.fields import BadTask
 from hardened.runner.redaction import redacted, secrets_of
 from hardened.runner.report import LIMIT, Outcome, Report, rendered
 from hardened.runner.task import backup_task, restore_task, verify_task
+from hardened.runner.verify import time_to_answer
 from hardened.runner.wording import failure_of, last_words
 
 TASK: dict[str, Any] = {"kind": "backup", "source": "volume", "path": "/data", "host": "shop/db", "tag": "shop/db/nightly"}
@@ -189,3 +190,8 @@ def test_a_task_of_a_later_kind_that_cannot_be_used_names_the_field(document: di
     with pytest.raises(BadTask) as caught:
         (verify_task if "run" not in document else restore_task)(json.dumps(document))
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(("deadline", "spent", "left"), [(3600, 10, 3560), (60, 5.5, 39), (60, 0, 45), (60, 300, 1), (1, 0, 1)])
+def test_what_hangs_in_a_verification_ends_before_its_pod_does(deadline: int, spent: float, left: int) -> None:
+    assert time_to_answer(deadline, spent) == left

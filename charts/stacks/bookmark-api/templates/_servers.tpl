@@ -47,6 +47,8 @@ backups:
       {{- end }}
     source:
       postgres: {secretName: {{ required "backup.sourceSecret: a Secret with host, user, password and dbname of the database" .sourceSecret }}}
+    # Of a restore: the data comes back through the server itself, while nobody else uses it.
+    stops: Dependents
     {{- with .retention }}
     retention: {{- toYaml . | nindent 6 }}
     {{- end }}

@@ -22,6 +22,9 @@ def network_policy(svc: HardenedService, revision: Revision, color: str) -> Mani
     would open what another one, such as a platform's default, has closed.
     """
     egress = _egress(revision.spec)
+    if egress is not None and any(backup.source.redis for backup in svc.spec.backups or ()):
+        # A Redis is restored by copying from the pod that restores it.
+        egress.append({"to": [_own_backups(svc)]})
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
@@ -71,10 +74,14 @@ def _ingress(svc: HardenedService, revision: Revision) -> Manifest:
         # Without its own verifier, no release of a service that lets nobody in could ever be checked.
         verifier = {"podSelector": {"matchLabels": verifier_labels(svc)}}
         # A database that lets nobody else in is still to be backed up.
-        own = {names.SERVICE_LABEL: svc.name, names.COMPONENT_LABEL: names.BACKUP, names.MANAGED_BY_LABEL: names.MANAGED_BY}
-        backup = [{"podSelector": {"matchLabels": own}}] if svc.spec.backups else []
+        backup = [_own_backups(svc)] if svc.spec.backups else []
         rule["from"] = [*(_peer(peer) for peer in spec.network.ingress_from), verifier, *backup]
     return {"ingress": [rule]}
+
+
+def _own_backups(svc: HardenedService) -> Manifest:
+    labels = {names.SERVICE_LABEL: svc.name, names.COMPONENT_LABEL: names.BACKUP, names.MANAGED_BY_LABEL: names.MANAGED_BY}
+    return {"podSelector": {"matchLabels": labels}}
 
 
 def _egress(spec: HardenedServiceSpec) -> list[Manifest] | None:

@@ -165,3 +165,12 @@ def test_its_own_backups_reach_a_database_that_lets_nobody_in() -> None:
     others = backup_labels(parse(body(SPEC, name="other")), "nightly")
     assert not may_reach(End("market", others), pod(), 8080, [policy({**closed, "backups": [NIGHTLY]})])
     assert not may_reach(End("edge", own), pod(), 8080, [policy({**closed, "backups": [NIGHTLY]})])
+
+
+def test_a_redis_that_may_connect_to_nobody_is_restored_from_its_own_backups() -> None:
+    closed = {**SPEC, "network": {"egressTo": []}}
+    of_redis = {**closed, "backups": [{**NIGHTLY, "source": {"redis": {"secretName": "redis"}}}]}
+    own, others = (End("market", backup_labels(parse(body(SPEC, name=name)), "nightly")) for name in ("shop", "other"))
+    assert may_reach(pod(), own, 40000, [policy(of_redis)])
+    assert not may_reach(pod(), others, 40000, [policy(of_redis)])
+    assert not may_reach(pod(), own, 40000, [policy({**closed, "backups": [NIGHTLY]})]), "others are written to, and connect to nobody"
