@@ -13,6 +13,7 @@ from hardened.api.service import REVISION_FIELDS, HardenedServiceSpec
 from hardened.api.whole import WHOLE_RULES
 from hardened.core.desired.container import DEFAULT_LIMITS, DEFAULT_REQUESTS
 from hardened.core.model.reasons import MEANING
+from hardened.core.model.remedies import REMEDY
 
 Schema = dict[str, Any]
 
@@ -57,7 +58,7 @@ An action requests one thing, once, and never changes.
 | field | type | bounds | default | |
 |---|---|---|---|---|
 """
-_REASONS = "\n## Condition reasons\n\n| reason | meaning |\n|---|---|\n"
+_REASONS = "\n## Condition reasons\n\n| reason | meaning | what to do |\n|---|---|---|\n"
 _EXITS = """
 ## Exit codes of hardenctl
 
@@ -89,7 +90,7 @@ def reference() -> str:
     rules = "".join(f"- `{path}`: {rule['message']}\n" for path, rule in said if "oldSelf" not in rule["rule"])
     rules += "".join(f"- `{rule.field.removeprefix('.')}`: {rule.message}\n" for rule in WHOLE_RULES)
     changes = "".join(f"- `{path}`: {rule['message']}\n" for path, rule in said if "oldSelf" in rule["rule"])
-    reasons = "".join(f"| `{reason}` | {meaning} |\n" for reason, meaning in MEANING.items())
+    reasons = "".join(f"| `{reason}` | {meaning} | {REMEDY[reason].fix} |\n" for reason, meaning in MEANING.items())
     fields, action_fields = _fields(spec, HardenedServiceSpec), _fields(action, HardenedServiceActionSpec)
     return _HEAD + fields + _RULES + rules + _CHANGES + changes + _ACTION + action_fields + _REASONS + reasons + _EXITS
 

@@ -16,6 +16,9 @@ from hardenctl.plain_values import plain
 VERBS = {
     "deploy": "Deploy an image, or a file's services, and wait for them.",
     "status": "Show the status of a service, or wait for it.",
+    "explain": "Explain why a service waits or is not Ready, or what a reason means.",
+    "events": "Show what happened to a service, its pods and its actions, in the order of time.",
+    "logs": "Print or follow the logs of all pods of a service.",
     "history": "List the revisions of a service and the state of each.",
     "rollback": "Roll back to a revision that was promoted before.",
     "promote": "Approve a release that awaits promotion.",

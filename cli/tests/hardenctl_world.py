@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 from hardenctl.cluster.paths import CHILD_COLLECTIONS
 from hardened.errors import ApiFailure, LookAgain, TryAgain, Vanished
 
-_COLLECTIONS = {template.rpartition("/")[2] for template in CHILD_COLLECTIONS.values()}
+_COLLECTIONS = {template.rpartition("/")[2] for template in CHILD_COLLECTIONS.values()} | {"pods", "replicasets", "events"}
 ACTIONS = "/apis/hardened.dev/v1alpha1/namespaces/shop/hardenedserviceactions"
 CHILDREN = "/apis/apps/v1/namespaces/shop"
 SERVICES = "/apis/hardened.dev/v1alpha1/namespaces/shop/hardenedservices"
@@ -148,7 +148,7 @@ class FakeCluster:
     """objects: by path; watches: what each watch sends before it ends, or the error with which it fails; refusal: of every apply.
 
     answers: the statuses that an action gets, one after the other; user: who asks, or the error that says nobody knows; losses: how many
-    replies to the making of an action are lost after it was made.
+    replies to the making of an action are lost after it was made; logs: by pod, what it says, or the error with which that fails.
     """
 
     context, server, namespace = "test", "https://cluster.example", "shop"
@@ -160,6 +160,7 @@ class FakeCluster:
         self.answers: list[dict[str, Any]] = []
         self.user: str | ApiFailure = "bob@example"
         self.losses = 0
+        self.logs: dict[str, list[str] | ApiFailure] = {}
         self.asked: list[dict[str, Any]] = []
         self.applied: list[tuple[str, dict[str, Any], bool]] = []
 
@@ -244,6 +245,15 @@ class FakeCluster:
             if event["type"] == "MODIFIED":
                 self.objects[f"{SERVICES}/{live['metadata']['name']}"] = live
             yield copy.deepcopy(event)
+
+    def lines(self, path: str, timeout: float) -> Iterator[str]:
+        plain, _, query = path.partition("?")
+        self.applied.append((path, {}, True))
+        said = self.logs.get(plain.split("/")[-2], [])
+        if isinstance(said, ApiFailure):
+            raise said
+        tail = int(dict(parse_qsl(query)).get("tailLines", len(said)))
+        yield from said[len(said) - tail :]
 
     def _answered(self) -> Iterator[dict[str, Any]]:
         while self.answers:

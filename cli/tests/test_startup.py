@@ -31,6 +31,10 @@ RUN = "from hardenctl.app import app\ntry:\n    app(args={args!r}, prog_name='ha
         ["deploy", "--help"],
         ["rollback", "--help"],
         ["history", "--help"],
+        ["explain", "--help"],
+        ["explain", "CrashLooping"],
+        ["events", "--help"],
+        ["logs", "--help"],
         ["backup", "list", "--help"],
         ["restore", "--help"],
         ["version", "--client"],
@@ -50,7 +54,7 @@ def test_status_loads_one_client_and_no_models() -> None:
     assert not loaded & NO_MODELS
 
 
-@pytest.mark.parametrize("verb", ["rollback", "promote", "abort", "retry", "pause", "resume", "history"])
+@pytest.mark.parametrize("verb", ["rollback", "promote", "abort", "retry", "pause", "resume", "history", "explain", "events"])
 def test_the_verbs_of_releases_load_no_models(verb: str) -> None:
     fake = (
         "import hardenctl_world as w, hardenctl.cluster.api_cluster as c\n"

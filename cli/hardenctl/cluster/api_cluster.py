@@ -9,6 +9,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -46,6 +47,9 @@ class Cluster(Protocol):
 
     def watch(self, path: str, timeout: float) -> Iterator[Manifest]:
         """The events of a watch, until the server ends it. timeout: seconds without any event before TryAgain."""
+
+    def lines(self, path: str, timeout: float) -> Iterator[str]:
+        """The lines of a text, such as a log, as they come. timeout: seconds without any line before TryAgain."""
 
 
 class ApiCluster:
@@ -107,6 +111,13 @@ class ApiCluster:
         for line in reply.lines:
             if line.strip():
                 yield _decoded(line)
+
+    def lines(self, path: str, timeout: float) -> Iterator[str]:
+        """The lines of a text, until the server ends it."""
+        call = self._made("GET", path, timeout=timeout, is_stream=True)
+        reply = self._send(replace(call, headers={**call.headers, "Accept": "*/*"}))
+        for line in reply.lines:
+            yield line.decode(errors="replace")
 
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None, kind: str = "") -> Manifest:
         content = None if body is None else json.dumps(body).encode()

@@ -34,6 +34,8 @@ CHILD_COLLECTIONS = {
 #: The same of kinds that a cluster may lack.
 OPTIONAL_COLLECTIONS = {"ScaledObject": "apis/keda.sh/v1alpha1/{}/scaledobjects"}
 PODS = "api/v1/{}/pods"
+REPLICA_SETS = "apis/apps/v1/{}/replicasets"
+EVENTS = "api/v1/{}/events"
 ENDPOINT_SLICES = "apis/discovery.k8s.io/v1/{}/endpointslices"
 QUOTAS = "api/v1/{}/resourcequotas"
 LIMIT_RANGES = "api/v1/{}/limitranges"

@@ -11,6 +11,7 @@ from hardened.api.steps import Step
 from hardened.core.model.finding import Diagnosis
 from hardened.core.model.manifest import Manifest
 from hardened.core.model.reasons import MEANING, Reason
+from hardened.core.model.remedies import REMEDY
 from hardened.core.model.state import ReleaseState
 from hardened.core.model.target import Target
 from hardened.core.observe.rollout import Rollout
@@ -192,6 +193,11 @@ def test_an_invalid_spec_that_asks_for_no_pods_says_so() -> None:
 
 def test_every_reason_is_explained() -> None:
     assert set(MEANING) == set(Reason)
+
+
+def test_every_reason_has_a_cause_and_a_remedy() -> None:
+    assert set(REMEDY) == set(Reason)
+    assert all(text.endswith(".") for remedy in REMEDY.values() for text in remedy)
 
 
 def told(available: str = "False", **more: Any) -> Manifest:

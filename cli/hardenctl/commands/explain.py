@@ -1,0 +1,135 @@
+"""`explain`: why a service waits or is not Ready; or what a reason means."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from hardenctl.cluster.session import Session
+from hardenctl.output import moments
+from hardenctl.output.console import Console
+from hardenctl.output.formats import printable
+from hardenctl.output.outcome import Exit, ResultWord
+from hardenctl.release import next_step, report
+from hardenctl.release.cause import Cause, Link, World, cause_of, chain_of
+from hardenctl.release.children import children_of
+from hardenctl.release.lookup import find
+from hardenctl.release.pods import live_pods_of
+from hardenctl.release.reason_pages import command_of, is_reason, page, reason_named
+from hardenctl.release.stacks import stacks_of
+from hardenctl.release.timeline import timeline_of
+from hardenctl.release.verdict import ServiceVerdict, verdict_of, waits_for_approval
+from hardened.core.model.manifest import Manifest
+from hardened.core.model.reasons import MEANING, Reason
+from hardened.core.model.remedies import REMEDY
+from hardened.errors import ApiFailure
+
+OUTPUTS = ("json", "yaml")
+EXAMPLES = (
+    "explain shop                           # why it waits or is not Ready, and what to do next",
+    "explain CrashLooping                   # what a reason means, its usual cause, and what to do",
+    "explain shop -o json                   # the same as data",
+)
+MORE = (
+    "Shows the cause in one sentence, the chain from the spec to the revision, its pods and their newest warnings, and the next command. "
+    "Exits 0 whatever it finds (`status` judges), 1 when the service does not exist, 2 for a reason that there is none of. "
+    "-o json of a service: `result` as of `status`, `namespace`, `name`, `reason`, `cause`, `meaning`, `fix`, `next`, and `chain`: a list "
+    "of `kind` (spec, condition, needs, release, check, revision, colour, pod, event), `name`, `state` and `message`. "
+    "Of a reason: `result`, `reason`, `meaning`, `cause`, `fix`, `command`. Rights: the cluster role view."
+)
+
+#: Width of the words before each line.
+_TITLE = 10
+
+
+def run(
+    session: Session,
+    name: Annotated[str, typer.Argument(metavar="NAME|REASON", help="The service, or a reason such as CrashLooping.")],
+) -> Exit:
+    """Explains a service, or a reason."""
+    if is_reason(name):
+        return _of_reason(session.console, name)
+    live = find(session, name)
+    verdict, world = verdict_of(live), _world(session, live)
+    cause = cause_of(world, verdict)
+    chain, step = chain_of(world, moments.now()), _next(session, live, verdict, cause)
+    meaning, fix = _general(cause.reason)
+    if session.console.output:
+        links = [{"kind": link.kind, "name": link.name, "state": link.state, "message": link.message} for link in chain]
+        found = {"reason": cause.reason, "cause": cause.sentence, "meaning": meaning, "fix": fix, "chain": links, "next": step}
+        meta = live["metadata"]
+        session.console.data({"result": str(verdict.result), "namespace": meta["namespace"], "name": meta["name"]} | found)
+        return Exit.OK
+    _show(session.console, live, verdict, cause, chain)
+    session.console.advise(step)
+    return Exit.OK
+
+
+def _of_reason(console: Console, word: str) -> Exit:
+    reason = reason_named(word)
+    found = page(reason)
+    if console.output:
+        console.data({"result": str(ResultWord.OK), "reason": str(reason), **found})
+        return Exit.OK
+    console.print(f"{reason}\n")
+    for title, text in found.items():
+        if title == "command":  # what is to be pasted is one line
+            console.print(f"{title.capitalize().ljust(_TITLE)}{text}")
+        else:
+            _titled(console, title.capitalize(), text)
+    return Exit.OK
+
+
+def _world(session: Session, live: Manifest) -> World:
+    try:
+        pods, deployments = live_pods_of(session, live), children_of(session, live, "Deployment")
+    except ApiFailure as error:
+        session.console.warn(f"pods are left out: {error}")
+        pods, deployments = [], []
+    return World(live, deployments, stacks_of(session, live), pods, timeline_of(session, live, (), session.console.trace))
+
+
+def _next(session: Session, live: Manifest, verdict: ServiceVerdict, cause: Cause) -> str:
+    if verdict.result in (ResultWord.HEALTHY, ResultWord.DELETED):
+        return ""
+    given = next_step.after(verdict, live, session.cluster_flags)
+    # What waits for a person, for the operator, or for a restore is known to all verbs alike.
+    if waits_for_approval(live) or not cause.reason or cause.reason == Reason.RESTORE_FAILED:
+        return given
+    meta = live["metadata"]
+    found = command_of(
+        cause.reason,
+        name=meta["name"],
+        namespace=meta["namespace"],
+        revision=cause.revision,
+        pod=cause.pod,
+        has_ended=cause.has_ended,
+    )
+    return found + session.cluster_flags if found else given
+
+
+def _general(reason: str) -> tuple[str, str]:
+    """What a reason means, and what to do about it; nothing of one that a newer operator may know."""
+    if reason not in set(Reason):
+        return "", ""
+    return MEANING[Reason(reason)], REMEDY[Reason(reason)].fix
+
+
+def _show(console: Console, live: Mapping[str, Any], verdict: ServiceVerdict, cause: Cause, chain: Sequence[Link]) -> None:
+    meta, is_healthy = live["metadata"], verdict.result is ResultWord.HEALTHY
+    reason = f": {cause.reason}" if cause.reason and not is_healthy else ""
+    console.print(f"{console.mark(report.mark_of(verdict))} {meta['namespace']}/{meta['name']} is {verdict.result}{printable(reason)}")
+    _, fix = _general(cause.reason)
+    _titled(console, "State" if is_healthy else "Cause", cause.sentence or "the operator does not say why", "\n")
+    if fix and not is_healthy:
+        _titled(console, "Fix", fix)
+    before, gap = "", "\n"
+    for link in chain:
+        title = "" if link.kind == before else link.kind
+        before = link.kind
+        _titled(console, title, ": ".join(filter(None, (link.name, link.state, link.message))), gap)
+        gap = ""
+
+
+def _titled(console: Console, title: str, text: str, gap: str = "") -> None:
+    console.print(gap + console.hanging(title.ljust(_TITLE), _TITLE, text))

@@ -1,0 +1,193 @@
+"""`explain`: why a service waits or is not Ready, in one screen, with a next command that works."""
+
+import json
+import shlex
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hardenctl_world import NEW, REVISION, condition, degraded, healthy, releasing, service, state, suspended, taken_back
+from service_world import CRASHED, NEW_POD, UNPULLED, around, event, pod, waiting
+
+from hardenctl.app import VERBS
+from hardenctl.release.reason_pages import COMMANDS, command_of, is_reason
+from hardened.core.model.reasons import Reason
+from hardened.errors import Refused
+
+BACK_OFF = event("Pod", NEW_POD, "BackOff", "Back-off restarting failed container", type="Warning", count=5)
+LOGS = f"hardenctl logs api -n shop --revision {NEW} --tail 50"
+
+
+@pytest.fixture(autouse=True)
+def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hardenctl.output.moments.now", lambda: datetime(2026, 1, 2, 3, 4, 0, tzinfo=UTC))
+
+
+def test_a_crash_is_told_from_the_spec_to_the_event(run: Any) -> None:
+    shown = run(around(None, CRASHED, BACK_OFF), "explain", "api")
+    assert shown.exit_code == 0
+    assert shown.stdout == (
+        "… shop/api is progressing: CrashLooping\n"
+        "\n"
+        f"Cause     pod {NEW_POD}, container app: ended with exit code 1 (Error), restarted 4 times; "
+        f"see kubectl logs -n shop {NEW_POD} -c app --previous\n"
+        "Fix       Read the logs of the container that ended, and correct the program or the spec.\n"
+        "\n"
+        "spec      generation 1: registry.example/api:2.0\n"
+        "release   step Preview\n"
+        f"revision  {NEW}: registry.example/api:2.0, new\n"
+        "colour    green: 0 of 1 pods ready\n"
+        f"pod       {NEW_POD}: CrashLoopBackOff, 0 of 1 ready, 4 restarts: CrashLooping\n"
+        "event     30s ago: Error: container app ended with exit code 1\n"
+        "          1m ago: BackOff (x5): Back-off restarting failed container\n"
+    )
+    assert shown.stderr == f"Next: {LOGS} --previous\n"
+    assert "hunter2" not in shown.output, "the message of a container is the application's own"
+
+
+WAITS = releasing("Approval")
+SLOW = {"phase": "Running", "containerStatuses": [{"name": "app", "ready": False, "restartCount": 0, "state": {"running": {}}}]}
+OLD_SLOW = SLOW | {"conditions": [{"type": "Ready", "status": "False"}]}
+LOST = {
+    "phase": "Pending",
+    "conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/2 nodes: Insufficient cpu"}],
+}
+
+
+@pytest.mark.parametrize(
+    ("status", "new", "reason", "cause", "step"),
+    [
+        pytest.param(None, UNPULLED, "ImagePullFailed", "not found", f"kubectl describe pod {NEW_POD} -n shop", id="an image"),
+        pytest.param(
+            None,
+            waiting("CreateContainerConfigError", 'secret "db" not found'),
+            "ConfigMissing",
+            'secret "db" not found',
+            f"kubectl describe pod {NEW_POD} -n shop",
+            id="a Secret that is missing",
+        ),
+        pytest.param(None, LOST, "Unschedulable", "Insufficient cpu", f"kubectl describe pod {NEW_POD} -n shop", id="no node"),
+        pytest.param(None, OLD_SLOW, "PodsNotReady", "readiness probe", LOGS, id="a probe that fails"),
+        pytest.param(None, None, "RollingOut", "is on its way", "hardenctl status api -n shop -w", id="pods are on their way"),
+        pytest.param(WAITS, None, "RollingOut", "Approval", "hardenctl promote api -n shop", id="it waits for a person"),
+        pytest.param(
+            taken_back(after_cutover=False),
+            None,
+            "CheckFailed",
+            f"revision {NEW} was rejected: CheckFailed: check smoke failed: 500",
+            f"hardenctl events api -n shop --for={NEW}",
+            id="it was rejected",
+        ),
+        pytest.param(
+            taken_back(),
+            None,
+            "CheckFailed",
+            f"revision {NEW} was rolled back",
+            f"hardenctl events api -n shop --for={NEW}",
+            id="taken back",
+        ),
+        pytest.param(healthy(), None, "Healthy", "serves with 2 of 2 pods", "", id="nothing is wrong"),
+        pytest.param(
+            state("Degraded", condition("Ready", "False", "QuotaExceeded", "exceeded quota: small; raise it")),
+            None,
+            "QuotaExceeded",
+            "exceeded quota: small",
+            "kubectl describe quota -n shop",
+            id="a quota",
+        ),
+        pytest.param(
+            state("Degraded", condition("Ready", "False", "OfANewerOperator", "who knows")),
+            None,
+            "OfANewerOperator",
+            "who knows",
+            "kubectl get pods -n shop -l hardened.dev/service=api",
+            id="a reason of a newer operator",
+        ),
+        pytest.param(
+            degraded(), None, "CrashLooping", "exit code 1", f"hardenctl logs api -n shop --revision {REVISION} --tail 50", id="all of it"
+        ),
+    ],
+)
+def test_the_cause_and_the_next_command(run: Any, status: Any, new: Any, reason: str, cause: str, step: str) -> None:
+    found = json.loads(run(around(status, new), "explain", "api", "-o", "json").stdout)
+    assert set(found) == {"result", "namespace", "name", "reason", "cause", "meaning", "fix", "chain", "next"}
+    assert (found["reason"], found["next"]) == (reason, step)
+    assert cause in found["cause"]
+    assert "IMAGE" not in found["next"], "it can be pasted as it is"
+    assert all(set(link) == {"kind", "name", "state", "message"} for link in found["chain"])
+
+
+def test_what_serves_beside_it_is_not_blamed(run: Any) -> None:
+    cluster = around(None, UNPULLED)
+    cluster.objects["/api/v1/namespaces/shop/pods"]["items"].append(pod("api-blue-7f6d8-ccccc", "blue", REVISION, CRASHED))
+    assert json.loads(run(cluster, "explain", "api", "-o", "json").stdout)["reason"] == "ImagePullFailed"
+
+
+def test_a_suspended_service_says_how_it_goes_on(run: Any) -> None:
+    shown = run(around(suspended()), "explain", "api")
+    command = shlex.split(shown.stderr.removeprefix("Next: "))
+    assert json.loads(command[-1]) == {"spec": {"suspend": False}}
+
+
+def test_drift_and_dependencies_are_in_the_chain(run: Any) -> None:
+    ready = condition("Ready", "False", "WaitingForDependencies", "Preflight: waits for db")
+    status = state("Progressing", ready, condition("Drifted", "True", "ForeignPods", "pod x is not one of them"))
+    status["dependencies"] = [{"service": "db", "state": "Unavailable"}, {"service": "redis", "state": "Available"}]
+    found = json.loads(run(around(status), "explain", "api", "-o", "json").stdout)
+    links = {(link["kind"], link["name"], link["state"]) for link in found["chain"]}
+    assert {("condition", "Drifted", "ForeignPods"), ("needs", "db", "Unavailable")} <= links
+    assert not any(link["name"] == "redis" for link in found["chain"])
+
+
+def test_who_may_not_read_pods_learns_what_status_says(run: Any) -> None:
+    cluster = around(degraded())
+    cluster.objects["/api/v1/namespaces/shop/pods"] = Refused("forbidden", status=403)
+    shown = run(cluster, "explain", "api")
+    assert shown.exit_code == 0
+    assert "exit code 1" in shown.stdout
+    assert "warning: pods are left out: forbidden" in shown.stderr
+
+
+def test_a_service_that_there_is_none_of(run: Any) -> None:
+    shown = run(around(), "explain", "apj")
+    assert shown.exit_code == 1
+    assert "did you mean api?" in shown.stderr
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+def test_every_reason_has_a_page(run: Any, reason: Reason) -> None:
+    assert is_reason(reason)
+    shown = run(None, "explain", str(reason))
+    assert shown.exit_code == 0
+    assert shown.stdout.startswith(f"{reason}\n\nMeaning   ")
+    found = json.loads(run(None, "explain", str(reason), "-o", "json").stdout)
+    assert set(found) == {"result", "reason", "meaning", "cause", "fix", "command"}
+    assert all(found.values())
+
+
+def test_a_reason_that_there_is_none_of(run: Any) -> None:
+    shown = run(None, "explain", "CrashLoop")
+    assert shown.exit_code == 2
+    assert "did you mean CrashLooping?" in shown.stderr
+    assert "docs/reference.md" in run(None, "explain", "Xyzzy").stderr
+
+
+def test_every_reason_has_a_command_that_can_be_pasted() -> None:
+    assert set(COMMANDS) == set(Reason)
+    for reason in Reason:
+        words = shlex.split(command_of(reason, name="api", namespace="shop", revision=NEW, pod=NEW_POD, has_ended=True))
+        assert words[0] in ("kubectl", "hardenctl")
+        assert words[0] == "kubectl" or words[1] in VERBS, words
+        assert not any("{" in word and "suspend" not in word for word in words), words
+
+
+def test_the_cluster_goes_with_the_next_command(run: Any) -> None:
+    shown = run(around(None, CRASHED), "explain", "api", "--context", "eu")
+    assert shown.stderr == f"Next: {LOGS} --previous --context eu\n"
+
+
+def test_a_service_that_nobody_has_looked_at(run: Any) -> None:
+    cluster = around()
+    cluster.objects["/apis/hardened.dev/v1alpha1/namespaces/shop/hardenedservices/api"] = service()
+    found = json.loads(run(cluster, "explain", "api", "-o", "json").stdout)
+    assert (found["result"], found["next"]) == ("pending", "hardenctl check -n shop")
