@@ -69,8 +69,11 @@ _EXITS = """
 | 2 | wrong usage, or an invalid file |
 | 3 | the new version was rejected or rolled back, and the previous one serves |
 | 4 | refused by the cluster, or by the operator |
-| 124 | the wait timed out |
-| 130 | interrupted |
+| 5 | the cluster could not be asked: it stays away, is overloaded, or accepts no credentials; of the service nothing is known |
+| 124 | the wait timed out, and the cluster answered until then; the release continues |
+| 130 | interrupted by Ctrl-C; the release continues |
+| 141 | whoever read the output has closed it |
+| 128 + N | ended by signal N, 143 for SIGTERM; the release continues |
 """
 
 

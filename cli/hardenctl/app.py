@@ -15,7 +15,8 @@ from hardenctl.plain_values import plain
 #: has verbs of its own, in the same way.
 VERBS = {
     "deploy": "Deploy an image, or a file's services, and wait for them.",
-    "status": "Show the status of a service, or wait for it.",
+    "get": "List services.",
+    "status": "Show the status of services, or wait for them.",
     "explain": "Explain why a service waits or is not Ready, or what a reason means.",
     "events": "Show what happened to a service, its pods and its actions, in the order of time.",
     "logs": "Print or follow the logs of all pods of a service.",
@@ -74,9 +75,10 @@ app = typer.Typer(
       {PROG} deploy -f shop.yaml
       {PROG} status shop
       {PROG} rollback shop
+      {PROG} help rollback
     """,
     epilog="Exit codes: 0 ok, 1 failed or degraded, 2 usage or an invalid file, 3 the new version was rejected and the previous one "
-    "serves, 4 refused, 124 timed out, 130 interrupted.",
+    "serves, 4 refused, 5 the cluster could not be asked, 124 timed out, 130 interrupted.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -116,12 +118,20 @@ _fill(app, VERBS)
 
 
 def verb_first(arguments: Sequence[str]) -> list[str]:
-    """The same command line with the flags before the verb put after it.
+    """The same command line with the flags before the verb put after it, and with help and versions as flags or verbs alike.
 
-    Example: ["-n", "shop", "status", "api"] -> ["status", "-n", "shop", "api"].
+    Examples: ["-n", "shop", "status", "api"] -> ["status", "-n", "shop", "api"]; ["help", "status"] -> ["status", "--help"];
+    ["--version"] -> ["version", "--client"].
     """
     found = _verb_first(arguments)
-    return [found[0], *_verb_first(found[1:])] if found and found[0] in GROUPS else found
+    match found:
+        case ["help", *verbs]:
+            return [*verbs, "--help"]
+        case ["--version", *rest]:
+            return ["version", "--client", *rest]
+        case [verb, *rest] if verb in GROUPS:
+            return [verb, *_verb_first(rest)]
+    return found
 
 
 def _verb_first(arguments: Sequence[str]) -> list[str]:

@@ -3,7 +3,7 @@
 import inspect
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, fields
 from typing import Annotated, Any, Protocol, get_type_hints
 
@@ -12,9 +12,11 @@ import typer.main
 
 from hardenctl.cluster.session import Flags, Session
 from hardenctl.output.console import Console
+from hardenctl.output.duration import Deadline, seconds
 from hardenctl.output.outcome import CommandEnd, Exit, ResultWord, usage
 from hardenctl.output.program import PROG
 from hardenctl.plain_values import PlainCommand
+from hardenctl.release.naming import service_name
 from hardened.errors import ApiFailure, HardenedError
 
 #: A verb's work. Its first parameter is the Session; the others become its own arguments and options.
@@ -74,7 +76,7 @@ def _ended(name: str, work: Work, outputs: Sequence[str], session: Session, give
     try:
         if console.output not in ("", *outputs):
             raise usage(f"-o {console.output} is not an output of {name}", f"it takes {', '.join(outputs)}")
-        return work(session, **given)
+        return work(_bounded(session, given), **_named(given))
     except CommandEnd as stop:
         return _told(console, stop)
     except HardenedError as error:
@@ -94,6 +96,22 @@ def _ended(name: str, work: Work, outputs: Sequence[str], session: Session, give
 
         console.trace(where(error))
         return _told(console, told(error, is_verbose=console.is_verbose))
+
+
+def _bounded(session: Session, given: Mapping[str, Any]) -> Session:
+    """--timeout is for the whole of a verb: from its first call to the cluster on, whatever the cluster does."""
+    timeout = given.get("timeout")
+    return session.until(Deadline.after(seconds(timeout, "--timeout"))) if timeout else session
+
+
+def _named(given: Mapping[str, Any]) -> dict[str, Any]:
+    """NAME, or NAMEs, as the service alone. Raises CommandEnd (usage) for an empty one."""
+    found = dict(given)
+    if found.get("name") is not None:
+        found["name"] = service_name(found["name"])
+    if found.get("services"):
+        found["services"] = list(dict.fromkeys(map(service_name, found["services"])))
+    return found
 
 
 def _told(console: Console, stop: CommandEnd) -> int:

@@ -23,12 +23,12 @@ RevisionOption = Annotated[
 ReasonOption = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Reason, recorded in status and history.")]
 WaitOption = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the result.")]
 YesOption = Annotated[bool, typer.Option("--yes", help="Agree to what is overwritten, without being asked.")]
-TimeoutOption = Annotated[str, typer.Option("--timeout", metavar="TIME", help="How long to wait (default: 10m).")]
+TimeoutOption = Annotated[str, typer.Option("--timeout", metavar="TIME", help="How long all may take (default: as a release may).")]
 
 MORE = (
     "Creates a HardenedServiceAction, which the operator answers; Git and the spec are not changed. Ctrl-C only ends the waiting. "
-    "Exits 0 when it is done, or was already; 1 when it failed, 4 when it was refused, 124 when --timeout has passed. "
-    "`result` is one of ok, unchanged, requested (with --no-wait), failed, refused, timeout."
+    "Exits 0 when it is done, or was already; 1 when it failed, 4 when it was refused, 124 when --timeout has passed, 5 when the "
+    "cluster could not be asked. `result` is one of ok, unchanged, requested (with --no-wait), failed, refused, timeout, unanswered."
 )
 
 
@@ -46,6 +46,8 @@ class ActionArguments:
     """Why, "" where nobody said."""
     span: float | None = None
     """Seconds to wait, None for not at all."""
+    is_bounded: bool = False
+    """Somebody has said how long to wait."""
     beside: str = ""
     """What is said beside it when it is asked for, such as the revision that the operator should choose; "" for nothing."""
     across_migration: bool = False
@@ -84,4 +86,4 @@ def action_arguments(action: str, name: str, revision: str, reason: str, wait: b
     if timeout and not wait:
         raise usage("--timeout and --no-wait exclude each other")
     span = duration.seconds(timeout, "--timeout") if timeout else _WAIT_SECONDS
-    return ActionArguments(action, name, revision, reason, span if wait else None)
+    return ActionArguments(action, name, revision, reason, span if wait else None, bool(timeout))

@@ -10,11 +10,11 @@ from hardenctl.asking.identity import user_name
 from hardenctl.asking.request import ActionOutcome, ActionRequest, follow, make
 from hardenctl.cluster.paths import service
 from hardenctl.cluster.session import Session
-from hardenctl.output.duration import Deadline
 from hardenctl.output.formats import printable
 from hardenctl.output.outcome import CommandEnd, Exit, ResultWord
 from hardenctl.output.program import PROG
 from hardenctl.release import report
+from hardenctl.release.span import release_span
 from hardenctl.release.state import image_of, serving_of
 from hardenctl.release.verdict import status
 from hardened.core.model.manifest import Manifest
@@ -83,7 +83,9 @@ def _asked(session: Session, live: Manifest, wanted: ActionArguments, ask: ToAsk
         done = "--for=jsonpath='{.status.phase}'=Succeeded"
         step = f"kubectl wait {report.action_name(name)} -n {meta['namespace']} {done}{session.cluster_flags}"
         return Ended(ResultWord.REQUESTED, Exit.OK, ask.revision, message, name, step, more=more, lines=lines)
-    return _after(session, wanted, ask, follow(session, made, request, Deadline.after(wanted.span)), add)
+    # What is asked for may begin a release, or end with one.
+    span = wanted.span if wanted.is_bounded else max(wanted.span, release_span(live))
+    return _after(session, wanted, ask, follow(session, made, request, session.wait(span)), add)
 
 
 def _after(session: Session, wanted: ActionArguments, ask: ToAsk, outcome: ActionOutcome, add: Addition) -> Ended:

@@ -14,7 +14,7 @@ from hardenctl.cluster.session import Session
 from hardenctl.output.duration import Deadline, shown
 from hardenctl.output.formats import printable
 from hardenctl.output.moments import moment
-from hardenctl.output.outcome import CommandEnd, Exit, ResultWord
+from hardenctl.output.outcome import CommandEnd, Exit, ResultWord, unanswered
 from hardenctl.output.program import PROG
 from hardened.api import names
 from hardened.core.model.manifest import Manifest
@@ -148,11 +148,11 @@ def follow(session: Session, made: Manifest, request: ActionRequest, deadline: D
         pass
     except Refused as error:
         raise _unreadable(error, name, request, session.cluster_flags) from error
-    except TryAgain as error:
-        # The follower tries again by itself, but for what only a new login mends.
+    except (TryAgain, CommandEnd) as error:
+        # The follower has tried again by itself.
         stop = explained(error, "get", request.namespace, session.cluster_flags)
         text = f"the {request.verb} was requested as {name} and continues, but can no longer be followed: {stop.message}"
-        raise CommandEnd(text, result=ResultWord.ERROR, hint=stop.hint, next_step=_look_at(name, request, session.cluster_flags)) from error
+        raise unanswered(text, stop.hint, _look_at(name, request, session.cluster_flags)) from error
     except KeyboardInterrupt:
         if session.console.err.isatty():
             session.console.progress("")  # the terminal shows ^C: go on below it

@@ -1,12 +1,7 @@
 """The cluster as hardenctl sees it: raw objects in, raw objects out, one error tree."""
 
-import atexit
 import json
-import shutil
-import signal
-import sys
-import tempfile
-import threading
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -18,12 +13,16 @@ from hardenctl.cluster.paths import FIELD_MANAGER, with_query
 from hardenctl.connection.credentials import LoggedIn, source
 from hardenctl.connection.header import impersonation
 from hardenctl.connection.kubeconfig import ResolvedContext, target
+from hardenctl.connection.private_folder import private_folder
 from hardenctl.connection.transport import HttpCall, HttpReply, Transport
+from hardenctl.output.duration import NEVER, Deadline
 from hardened.core.model.manifest import Manifest
 from hardened.errors import TryAgain
 
 #: How often a call is sent again that the server asked to send later.
 ATTEMPTS = 3
+#: The least that a call is given, in seconds.
+AT_LEAST = 1.0
 
 
 class Cluster(Protocol):
@@ -53,7 +52,10 @@ class Cluster(Protocol):
 
 
 class ApiCluster:
-    """A cluster behind a transport. request_timeout: seconds, None for no bound; trace: is told of each call."""
+    """A cluster behind a transport.
+
+    request_timeout: seconds, None for no bound; deadline: when no call is waited for any more; trace: is told of each call.
+    """
 
     def __init__(
         self,
@@ -62,9 +64,11 @@ class ApiCluster:
         *,
         user: str = "",
         request_timeout: float | None = 30.0,
+        deadline: Deadline = NEVER,
         trace: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self._target, self._transport, self._timeout, self._trace = target, transport, request_timeout, trace
+        self._target, self._transport, self._most, self._trace = target, transport, request_timeout, trace
+        self._deadline = deadline
         self._headers = {"Accept": "application/json", "User-Agent": FIELD_MANAGER}
         self._repeated = tuple(impersonation(target.user, user))
 
@@ -87,7 +91,8 @@ class ApiCluster:
         """An object or a list."""
         if within is None:
             return self._call("GET", path)
-        span = within if self._timeout is None else min(within, self._timeout)
+        most = self._timeout
+        span = within if most is None else min(within, most)
         return _decoded(self._send(self._made("GET", path, timeout=span)).body)
 
     def apply(self, path: str, manifest: Mapping[str, Any], *, force: bool = False, dry_run: bool = False) -> Manifest:
@@ -126,10 +131,17 @@ class ApiCluster:
                 return _decoded(self._send(self._made(method, path, content, kind, timeout=self._timeout)).body)
             except TryAgain as error:
                 # Only what the server asked for: it sends Retry-After with a call that it has not begun to serve.
-                if error.retry_after is None or left == 0:
+                if error.retry_after is None or left == 0 or self._deadline.within(error.retry_after) < error.retry_after:
                     raise
                 time.sleep(error.retry_after)
         raise AssertionError("unreachable")
+
+    @property
+    def _timeout(self) -> float | None:
+        """Seconds for the next call. After the deadline there are a few: what a verb shows at its end is read then."""
+        if self._deadline.at is None:
+            return self._most
+        return max(AT_LEAST, self._deadline.within(math.inf if self._most is None else self._most))
 
     def _made(
         self, method: str, path: str, body: bytes | None = None, kind: str = "", *, timeout: float | None, is_stream: bool = False
@@ -153,6 +165,8 @@ def _decoded(text: bytes) -> Manifest:
         raise TryAgain("an object in the reply is nested too deep to be read, most likely its metadata.managedFields") from None
     except ValueError:
         # Without its cause, which holds the whole reply.
+        if replies.is_page(text):
+            raise replies.not_the_server("a web page") from None
         raise TryAgain("the reply is not JSON: is this the URL of a Kubernetes API server?") from None
     if not isinstance(found, dict):
         raise TryAgain("the reply is not an object: is this the URL of a Kubernetes API server?")
@@ -166,24 +180,17 @@ def connect(
     namespace: str = "",
     user: str = "",
     request_timeout: float | None = 30.0,
+    deadline: Deadline = NEVER,
     trace: Callable[[str], None] = lambda _: None,
 ) -> Cluster:
-    """The cluster that the flags and the kubeconfig name; nothing is sent yet. user: whom to act as.
+    """The cluster that the flags and the kubeconfig name; nothing is sent yet. user: whom to act as; deadline: of all calls together.
 
     Raises CommandEnd where the kubeconfig cannot be used.
     """
     chosen = target(kubeconfig, context, namespace)
-    _end_in_order()
-    folder = Path(tempfile.mkdtemp(prefix="hardenctl-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    folder = private_folder()
     transport = LoggedIn(_transport(chosen, folder), source(chosen, folder))
-    return ApiCluster(chosen, transport, user=user, request_timeout=request_timeout, trace=trace)
-
-
-def _end_in_order() -> None:
-    """SIGTERM ends the process as an error does. By itself it would leave the folder behind, with the keys in it."""
-    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    return ApiCluster(chosen, transport, user=user, request_timeout=request_timeout, deadline=deadline, trace=trace)
 
 
 def _transport(chosen: ResolvedContext, folder: Path) -> Transport:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from hardenctl.cluster.replies import Conflict, FieldConflict, InvalidFields, is_kind_missing
-from hardenctl.output.outcome import CommandEnd, Exit, ResultWord
+from hardenctl.output.outcome import CommandEnd, Exit, ResultWord, unanswered
 from hardenctl.output.program import PROG
 from hardened.errors import ApiFailure, HardenedError, InvalidSpec, LookAgain, Refused, TryAgain, Vanished
 
@@ -14,11 +14,13 @@ _GITOPS = ("argocd", "kustomize-controller", "helm", "flux")
 def explained(error: HardenedError, verb: str, namespace: str, flags: str = "") -> CommandEnd:
     """The same failure, as an end of the command. verb: what was tried, as RBAC calls it; flags: those that name the cluster, for hints."""
     match error:
+        case CommandEnd():
+            return error
         case InvalidSpec():
             # Files are checked before: what comes here is on the cluster, where a newer CRD may have let it in.
             hint = f"if the cluster's CRD is newer than hardenctl, bring both to the same version: see {PROG} check{flags}"
             return CommandEnd("\n".join(map(str, error.errors)), result=ResultWord.INVALID, hint=hint)
-        case ApiFailure(status=status) if status >= 500:
+        case TryAgain(status=status) if status >= 500:
             return _server_failed(error)
         case Conflict():
             return _conflict(error.conflicts)
@@ -33,11 +35,12 @@ def explained(error: HardenedError, verb: str, namespace: str, flags: str = "") 
             return CommandEnd(error.message, result=ResultWord.REFUSED, code=Exit.REFUSED, hint=_hint(error.message, flags))
         case TryAgain(status=401):
             hint = "the token or certificate is unknown or has expired: log in again, or choose another --context"
-            return CommandEnd("the API server does not accept your credentials", result=ResultWord.REFUSED, code=Exit.REFUSED, hint=hint)
+            return unanswered("the API server does not accept your credentials", hint)
         case TryAgain(status=0):
             untrusted = "the kubeconfig's certificate-authority is not this server's"
-            hint = untrusted if "certificate" in error.message else "is this the right --context, and is the cluster up?"
-            return CommandEnd(f"cannot reach the cluster: {error.message}", hint=hint)
+            away = "is this the right --context, and is the cluster up?"
+            hint = untrusted if "certificate" in error.message else "" if error.message.endswith("?") else away
+            return unanswered(f"cannot reach the cluster: {error.message}", hint)
         case Vanished():
             return _vanished(error, namespace, flags)
         case ApiFailure():
@@ -46,7 +49,10 @@ def explained(error: HardenedError, verb: str, namespace: str, flags: str = "") 
 
 
 def _server_failed(error: ApiFailure) -> CommandEnd:
-    return CommandEnd(f"the API server failed: {error.message}", hint="try again; it may be starting or overloaded")
+    if error.status == 429:
+        wait = f" in {error.retry_after:.0f} s" if isinstance(error, TryAgain) and error.retry_after else ""
+        return unanswered("the API server answers too many requests (HTTP 429)", f"try again{wait}; it is overloaded")
+    return unanswered(f"the API server failed: {error.message}", "try again; it may be starting or overloaded")
 
 
 def _vanished(error: Vanished, namespace: str, flags: str) -> CommandEnd:

@@ -6,12 +6,13 @@ Without the right to watch, by reading it every few seconds.
 import random
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hardenctl.cluster import replies
 from hardenctl.cluster.api_cluster import Cluster
 from hardenctl.cluster.paths import collection, one, with_query
 from hardenctl.output.duration import Deadline
+from hardenctl.output.outcome import CommandEnd, Exit
 from hardened.api import names
 from hardened.core.model.manifest import Manifest
 from hardened.errors import Refused, TryAgain, Vanished
@@ -30,10 +31,16 @@ _LONGEST_PAUSE = 10.0
 _SHORTEST = 1.0
 #: The least that a request is given, in seconds: none takes 0.
 _LEAST = 0.1
+#: How long a server may be away: one that is restarted or upgraded comes back within two minutes.
+PATIENCE = 300.0
+#: How long credentials may be refused, in seconds: each try gets new ones where the kubeconfig says how.
+PATIENCE_WITH_LOGIN = 15.0
+#: A wait whose time is up has not asked in vain for longer than this; else it is not known how things are.
+PATIENCE_AT_THE_END = 3.0
 
 
 class WaitTimedOut(Exception):
-    """The deadline passed first."""
+    """The deadline passed first, and until then the cluster has answered."""
 
 
 @dataclass
@@ -56,12 +63,21 @@ class Follower:
     """Waits some seconds before a retry."""
     plural: str = names.PLURAL
     """Its kind."""
+    _away_since: float | None = field(default=None, init=False)
+    """When the first of the reads began that all have failed since."""
+    _refused_since: float | None = field(default=None, init=False)
+    """When credentials were refused first, without a watch that was let in since."""
+    _error: TryAgain | CommandEnd | None = field(default=None, init=False)
+    """The last failure."""
+    _asked_at: float | None = field(default=None, init=False)
+    """When the read began that has not been answered. A watch may be quiet for as long as it likes."""
 
     def states(self, first: Manifest) -> Iterator[Manifest | None]:
         """`first`, then each newer state as it comes; None once it is gone, and then nothing more.
 
         One of the same name that was made since is another object. Who may not list or watch is served by reading the object again and
-        again. Raises WaitTimedOut at the deadline, and ApiFailure for what retrying does not mend.
+        again. Raises WaitTimedOut at the deadline. Raises TryAgain for a server that stays away or does not accept any credentials,
+        CommandEnd where there are none any more, and Refused.
         """
         for state in self._states(first):
             is_gone = state is None or state["metadata"].get("uid") != first["metadata"].get("uid")
@@ -97,7 +113,7 @@ class Follower:
                         seen = _version(live)
                         yield live
                 for kind, found in self._watch(since):
-                    since, failures = _version(found), 0
+                    since, failures, self._refused_since = _version(found), 0, None
                     if kind == "DELETED":
                         yield None
                         return
@@ -107,10 +123,8 @@ class Follower:
                 if self.deadline.clock() - began < _SHORTEST:
                     # Something between us and the server ends each watch at once: do not spin.
                     raise TryAgain("the watch ended at once")
-                failures = 0
-            except TryAgain as error:
-                if error.status == 401:
-                    raise
+                failures, self._refused_since = 0, None
+            except (TryAgain, CommandEnd) as error:
                 since, failures = "", failures + 1
                 self._hold(error, failures)
 
@@ -120,10 +134,12 @@ class Follower:
         A list's version is the server's newest. The object's own may be older than all that the server remembers: it would
         answer a watch from there with 410 each time.
         """
+        self._asked_at = self.deadline.clock()
         try:
             found = self.cluster.get(with_query(self._collection, fieldSelector=f"metadata.name={self.name}"), self._span(READ_SECONDS))
         except Vanished:
             return None, ""
+        self._away_since = self._asked_at = None
         live = next((item for item in found.get("items") or () if item["metadata"]["name"] == self.name), None)
         return live, _version(found)
 
@@ -149,8 +165,10 @@ class Follower:
     def _polled(self, first: Manifest) -> Iterator[Manifest | None]:
         seen, failures = _version(first), 0
         while True:
+            self._asked_at = self.deadline.clock()
             try:
                 live = self.cluster.get(one(self._collection, self.name), self._span(READ_SECONDS))
+                self._away_since = self._asked_at = self._refused_since = None
                 failures = 0
                 if _version(live) != seen:
                     seen = _version(live)
@@ -159,21 +177,39 @@ class Follower:
             except Vanished:
                 yield None
                 return
-            except TryAgain as error:
-                if error.status == 401:
-                    raise
+            except (TryAgain, CommandEnd) as error:
                 failures += 1
                 self._hold(error, failures)
             self._check_time()
 
-    def _hold(self, error: TryAgain, failures: int) -> None:
+    def _hold(self, error: TryAgain | CommandEnd, failures: int) -> None:
+        """Waits a while before the next try; raises the error once it has been too long."""
+        if isinstance(error, CommandEnd) and error.code != Exit.UNANSWERED:
+            raise error
+        if self._has_been_too_long(error):
+            raise error
         if self.deadline.has_passed:
             return
         self.trace(f"the watch was cut off ({error}); trying again")
         if failures == TOLD_AFTER:
             self.tell(f"        the cluster does not answer: {error}; trying again")
-        wanted = error.retry_after or min(_LONGEST_PAUSE, 0.25 * 2 ** min(failures, 10)) * random.uniform(0.5, 1.0)
+        wanted = getattr(error, "retry_after", None) or min(_LONGEST_PAUSE, 0.25 * 2 ** min(failures, 10)) * random.uniform(0.5, 1.0)
         self.pause(self.deadline.within(wanted))
+
+    def _has_been_too_long(self, error: TryAgain | CommandEnd) -> bool:
+        is_refused = isinstance(error, CommandEnd) or error.status == 401
+        now = self.deadline.clock()
+        if is_refused:
+            self._refused_since = now if self._refused_since is None else self._refused_since
+        elif self._away_since is None:
+            self._away_since = self._asked_at  # None for a watch that was cut: reading the object again tells whether the server is there
+        self._error = error
+        return self._lost_for() >= (PATIENCE_WITH_LOGIN if is_refused else PATIENCE)
+
+    def _lost_for(self) -> float:
+        """Seconds since the cluster was last heard of."""
+        since = [each for each in (self._refused_since, self._away_since) if each is not None]
+        return self.deadline.clock() - min(since) if since else 0.0
 
     @property
     def _collection(self) -> str:
@@ -184,6 +220,8 @@ class Follower:
 
     def _check_time(self) -> None:
         if self.deadline.has_passed:
+            if self._error and self._lost_for() >= PATIENCE_AT_THE_END:
+                raise self._error
             raise WaitTimedOut
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hardened.errors import ApiFailure, FieldError, LookAgain, Refused, Vanished
+from hardened.errors import ApiFailure, FieldError, LookAgain, Refused, TryAgain, Vanished
 from hardened.failures import failure_of, read_failed
 
 #: The longest wait in seconds that a Retry-After can ask of a person at a prompt.
@@ -42,7 +42,12 @@ class InvalidFields(Refused):
 
 def failure(code: int, headers: Mapping[str, str], body: bytes) -> ApiFailure:
     """The error for a reply whose code is not 2xx: in the server's words, with the fields that it names."""
+    if code < 500 and (is_page(body) or code < 400):
+        # Whatever its code says, it is not the API server that says it.
+        return not_the_server(f"HTTP {code}, with a web page" if is_page(body) else f"HTTP {code}, a redirection")
     reply = read_failed(code, headers, body, longest_wait=LONGEST_WAIT)
+    if is_page(body):
+        return failure_of(reply, f"HTTP {code} with a web page, from a proxy before it")
     conflicts = tuple(_conflicts(reply.causes))
     if code == 409 and conflicts:
         return Conflict(reply.message, conflicts)
@@ -50,6 +55,16 @@ def failure(code: int, headers: Mapping[str, str], body: bytes) -> ApiFailure:
         wrong = tuple(FieldError(str(cause.get("field", "")), str(cause.get("message", ""))) for cause in reply.causes)
         return InvalidFields(reply.message, wrong, status=code, reason=reply.reason)
     return failure_of(reply, reply.message)
+
+
+def is_page(body: bytes) -> bool:
+    """A page for people, as proxies and login pages send it: no API server writes HTML."""
+    return body[:200].lstrip().startswith(b"<")
+
+
+def not_the_server(what: str) -> TryAgain:
+    """The error for an answer that somebody else gave. what: it came in its place."""
+    return TryAgain(f"the answer is {what}: does a proxy or a login page stand before the API server, or is the kubeconfig's server wrong?")
 
 
 def is_kind_missing(error: Vanished) -> bool:

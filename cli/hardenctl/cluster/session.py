@@ -1,7 +1,7 @@
 """What every verb has: the common flags, a console, and the cluster once it is needed."""
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Annotated
 
@@ -11,6 +11,7 @@ from hardenctl.cluster import api_cluster
 from hardenctl.cluster.api_cluster import Cluster
 from hardenctl.output import duration
 from hardenctl.output.console import Console
+from hardenctl.output.duration import NEVER, Deadline
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,16 @@ class Session:
     """As they were given."""
     console: Console
     """Where it prints."""
+    deadline: Deadline = NEVER
+    """When the verb is to have ended, as --timeout says."""
+
+    def until(self, deadline: Deadline) -> "Session":
+        """The same, whose calls to the cluster end by then."""
+        return replace(self, deadline=deadline)
+
+    def wait(self, span: float | None) -> Deadline:
+        """When a wait ends: as --timeout says, else after so many seconds, None for never."""
+        return Deadline.after(span) if self.deadline.at is None else self.deadline
 
     @cached_property
     def cluster(self) -> Cluster:
@@ -45,6 +56,7 @@ class Session:
             namespace=self.flags.namespace,
             user=self.flags.as_user,
             request_timeout=duration.seconds(self.flags.request_timeout, "--request-timeout") or None,
+            deadline=self.deadline,
             trace=self.console.trace,
         )
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from hardenctl.cluster import installation
 from hardenctl.cluster.paths import ACCESS_REVIEWS, CRD_NAME, METRICS, VERSION
@@ -15,7 +15,7 @@ from hardened.errors import ApiFailure, Refused, Vanished
 
 OUTPUTS = ("json", "yaml")
 EXAMPLES = ("check", "check --context staging -n shop   # another cluster, rights in namespace shop", "check -o json")
-MORE = "Exits 1 if anything is marked ×. ‼ is a warning, and stops no deployment."  # noqa: RUF001 - the sign, not a letter
+MORE = "Exits 1 if anything is marked ×, 5 if the cluster does not answer. ‼ is a warning, and stops no deployment."  # noqa: RUF001 - the sign
 
 OLDEST = (1, 30)
 _VERBS = ("get", "list", "watch", "create", "patch")
@@ -34,6 +34,8 @@ class ClusterFinding:
     """What was found."""
     hint: str = ""
     """What to do about it, "" for nothing."""
+    is_unanswered: bool = False
+    """The cluster did not say."""
 
 
 _MARKS = {"ok": Mark.GOOD, "warning": Mark.WARNING, "failed": Mark.BAD}
@@ -42,9 +44,10 @@ ClusterCheck = Callable[[Session], ClusterFinding]
 
 def run(session: Session) -> Exit:
     """Prints each finding as soon as it is there."""
-    console, found = session.console, []
+    console, found, is_answered = session.console, [], True
     for finding in findings(session):
         found.append(finding)
+        is_answered = is_answered and not finding.is_unanswered
         if not console.output:
             console.print(f"{console.mark(_MARKS[finding.result])} {finding.name.ljust(9)}  {finding.message}")
             if finding.hint:
@@ -52,10 +55,16 @@ def run(session: Session) -> Exit:
     results = {finding.result for finding in found}
     result = ResultWord.FAILED if "failed" in results else ResultWord.WARNINGS if "warning" in results else ResultWord.OK
     if console.output:
-        console.data({"result": str(result), "checks": [asdict(finding) for finding in found]})
+        console.data({"result": str(result), "checks": [_data(finding) for finding in found]})
     elif result is not ResultWord.FAILED:
         console.advise(f"{PROG} deploy NAME --image IMAGE{session.cluster_flags}")
+    if not is_answered:
+        return Exit.UNANSWERED
     return Exit.FAILED if result is ResultWord.FAILED else Exit.OK
+
+
+def _data(finding: ClusterFinding) -> dict[str, str]:
+    return {"name": finding.name, "result": finding.result, "message": finding.message, "hint": finding.hint}
 
 
 def findings(session: Session) -> Iterator[ClusterFinding]:
@@ -79,7 +88,8 @@ def cluster_answers(session: Session) -> ClusterFinding:
         from hardenctl.cluster.failures import explained
 
         stop = explained(error, "get", session.namespace, session.cluster_flags)
-        return ClusterFinding("cluster", "failed", f"{stop.message} (context {session.cluster.context})", stop.hint)
+        text = f"{stop.message} (context {session.cluster.context})"
+        return ClusterFinding("cluster", "failed", text, stop.hint, stop.code == Exit.UNANSWERED)
     where = f"{version} at {session.cluster.server} (context {session.cluster.context})"
     number = re.match(r"v?(\d+)\.(\d+)", version)
     if number and (int(number[1]), int(number[2])) < OLDEST:

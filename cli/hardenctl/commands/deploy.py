@@ -12,15 +12,15 @@ from hardenctl.deploying import submission
 from hardenctl.deploying.apply import apply_one, find_live, read_live
 from hardenctl.deploying.submission import Submission
 from hardenctl.output import duration
-from hardenctl.output.duration import Deadline
 from hardenctl.output.formats import printable
-from hardenctl.output.outcome import Exit, ResultWord, usage
+from hardenctl.output.outcome import Exit, ResultWord, usage, worst
 from hardenctl.output.program import PROG
 from hardenctl.release import next_step, report
+from hardenctl.release.span import release_span
 from hardenctl.release.verdict import ServiceVerdict, is_seen, verdict_of
 from hardenctl.release.waiting import Waited, wait
 from hardened.core.model.manifest import Manifest
-from hardened.errors import ApiFailure, Refused
+from hardened.errors import Refused
 
 OUTPUTS = ("json", "yaml", "name")
 EXAMPLES = (
@@ -35,27 +35,27 @@ MORE = (
     "It writes by server-side apply, as field manager hardenctl. Ctrl-C only ends the waiting, never the release. "
     "Exits 0 once healthy (with --wait=paused: or awaiting promotion), 1 when the release failed or was superseded, "
     "2 for a wrong file or flag, 3 when the new version was rejected or rolled back and the previous one serves, "
-    "4 when the server refuses it, 124 when --timeout has passed."
+    "4 when the server refuses it, 5 when the cluster could not be asked, 124 when --timeout has passed. "
+    "Several services are followed side by side, and the worst decides."
 )
 
 
 def run(
     session: Session,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The service; with a file, only this one.", show_default=False)] = "",
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="The service; with a file, only this one.", show_default=False)] = None,
     image: Annotated[str, typer.Option("--image", metavar="IMAGE", help="Image to release, with a tag or a digest.")] = "",
     files: Annotated[list[str] | None, typer.Option("--filename", "-f", metavar="FILE", help="File with services; - for stdin.")] = None,
     port: Annotated[int | None, typer.Option("--port", help="Port of a new service; without one it is a worker.")] = None,
     replicas: Annotated[int | None, typer.Option("--replicas", help="Number of pods.")] = None,
     wait_for: Annotated[str, typer.Option("--wait", metavar="healthy|paused|none", help="What to wait for.")] = "healthy",
-    timeout: Annotated[str, typer.Option("--timeout", metavar="TIME", help="How long to wait.")] = "10m",
+    timeout: Annotated[str, typer.Option("--timeout", metavar="TIME", help="How long all may take (default: as a release may).")] = "",
     dry_run: Annotated[str, typer.Option("--dry-run", metavar="client|server", help="Change nothing; show what would change.")] = "",
     force_conflicts: Annotated[bool, typer.Option("--force-conflicts", help="Take over fields that others manage.")] = False,
 ) -> Exit:
     """Applies, then waits."""
-    span = duration.seconds(timeout, "--timeout")
     _check_words("--wait", wait_for, (*_GOALS, "none"))
     _check_words("--dry-run", dry_run, ("", "client", "server", "none"))
-    submissions = _submissions(session, name, image, files or [], port, replicas, needs_cluster=dry_run != "client")
+    submissions = _submissions(session, name or "", image, files or [], port, replicas, needs_cluster=dry_run != "client")
     if dry_run in ("client", "server"):
         from hardenctl.deploying.dry_run import show  # loads the models
 
@@ -63,7 +63,7 @@ def run(
     applied = _apply_all(session, submissions, force_conflicts)
     if wait_for == "none":
         return _without_waiting(session, applied)
-    return _wait_all(session, applied, span, _GOALS[wait_for])
+    return _wait_all(session, applied, _GOALS[wait_for])
 
 
 #: Healthy is further than paused: a release that asks nobody never pauses.
@@ -146,33 +146,21 @@ def _without_waiting(session: Session, applied: Iterable[Applied]) -> Exit:
     return Exit.OK
 
 
-def _wait_all(session: Session, applied: Sequence[Applied], span: float, goals: Sequence[ResultWord]) -> Exit:
+def _wait_all(session: Session, applied: Sequence[Applied], goals: Sequence[ResultWord]) -> Exit:
     began = time.monotonic()
-    deadline = Deadline.after(span)
-    ended = []
-    for a in applied:
-        prefix = f"{a.live['metadata']['name']}: " if len(applied) > 1 else ""
-        ended.append(_if_ours(a, wait(session, _first(session, a, deadline), goals, deadline, began, prefix)))
+    deadline = session.wait(max(release_span(a.live) for a in applied))
+    waited = wait(session, [a.live for a in applied], goals, deadline, began)
+    ended = [_if_ours(a, w) for a, w in zip(applied, waited, strict=True)]
+    code = worst(w.code for w in ended)
     if session.console.output in ("json", "yaml"):
         services = [
             report.summary(w.live, w.verdict, session.cluster_flags) | {"change": a.change} for w, a in zip(ended, applied, strict=True)
         ]
-        worst = min(ended, key=lambda w: _WORST_FIRST.index(w.code))
-        session.console.data({"result": str(worst.verdict.result), "services": services})
-    for waited in ended:
-        _say(session, waited, time.monotonic() - began)
-    return min((w.code for w in ended), key=_WORST_FIRST.index)
-
-
-def _first(session: Session, applied: Applied, deadline: Deadline) -> Manifest:
-    """What waiting begins with: where others have used up the time, what became of the service meanwhile."""
-    if not deadline.has_passed:
-        return applied.live
-    meta = applied.live["metadata"]
-    try:
-        return find_live(session, meta["namespace"], meta["name"]) or applied.live
-    except ApiFailure:
-        return applied.live
+        result = next(w.verdict.result for w in ended if w.code == code)
+        session.console.data({"result": str(result), "services": services})
+    for each in ended:
+        _say(session, each, time.monotonic() - began)
+    return code
 
 
 def _if_ours(applied: Applied, waited: Waited) -> Waited:
@@ -184,9 +172,6 @@ def _if_ours(applied: Applied, waited: Waited) -> Waited:
         return waited
     text = f"its spec was changed meanwhile and now asks for {theirs.get('image')}"
     return Waited(ServiceVerdict(ResultWord.SUPERSEDED, text), waited.live, Exit.FAILED)
-
-
-_WORST_FIRST = (Exit.FAILED, Exit.REJECTED, Exit.TIMED_OUT, Exit.OK)
 
 
 def _say(session: Session, waited: Waited, span: float) -> None:

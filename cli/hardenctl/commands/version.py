@@ -14,7 +14,7 @@ from hardened.errors import ApiFailure
 
 OUTPUTS = ("json", "yaml")
 EXAMPLES = ("version", "version --client          # without a cluster", "version -o json")
-MORE = "Exits 1 if the cluster does not answer; the version of hardenctl is printed anyway."
+MORE = "Exits 5 if the cluster does not answer; the version of hardenctl is printed anyway. `--version` is `version --client`."
 
 
 def run(
@@ -28,10 +28,10 @@ def run(
         try:
             found |= _of_cluster(session)
         except (CommandEnd, ApiFailure) as error:
-            failure, found["result"] = error, str(ResultWord.ERROR)
+            failure, found["result"] = error, str(ResultWord.UNANSWERED)
     if session.console.output:
         session.console.data(found)
-        return Exit.FAILED if failure else Exit.OK
+        return Exit.UNANSWERED if failure else Exit.OK
     words = {"hardenctl": "client", "operator": "operator", "CRD": "crd", "cluster": "cluster"}
     session.console.print(facts({shown: str(found.get(key, "")) for shown, key in words.items()}))
     if failure:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ from typing import Any, Protocol
 from hardenctl.connection.header import value
 from hardenctl.connection.kubeconfig import ResolvedContext
 from hardenctl.connection.transport import HttpCall, HttpReply, Transport
-from hardenctl.output.outcome import CommandEnd, usage
+from hardenctl.output.outcome import CommandEnd, unanswered, usage
 
 #: Seconds for which what a tokenFile holds is believed: whoever writes it replaces it before the old one expires.
 REREAD = 60.0
@@ -47,16 +48,26 @@ class LoggedIn:
 
     def __init__(self, inner: Transport, source: Source) -> None:
         self._inner, self._source = inner, source
+        # Several services are followed at once: they share one login, and one run of a plugin.
+        self._lock = threading.Lock()
 
     def send(self, call: HttpCall) -> HttpReply:
         """One call."""
-        login = self._source.login()
+        with self._lock:
+            login = self._source.login()
         reply = self._inner.send(_with(call, login))
         if reply.status != 401:
             return reply
-        self._source.renew()
-        again = self._source.login()
+        again = self._renewed(login)
         return reply if again == login else self._inner.send(_with(call, again))
+
+    def _renewed(self, refused: CallCredentials) -> CallCredentials:
+        with self._lock:
+            now = self._source.login()
+            if now != refused:
+                return now  # another call has renewed it meanwhile
+            self._source.renew()
+            return self._source.login()
 
 
 def _with(call: HttpCall, login: CallCredentials) -> HttpCall:
@@ -69,6 +80,17 @@ def source(target: ResolvedContext, folder: Path, now: Callable[[], float] = tim
 
     now: seconds since the epoch. Raises CommandEnd (usage) for what cannot be sent.
     """
+    user = target.user
+    found = _without_files(target, folder, now)
+    pair = str(user.get("client-certificate") or ""), str(user.get("client-key") or "")
+    if not all(pair) or user.get("client-certificate-data") or user.get("client-key-data"):
+        return found
+    from hardenctl.connection.certificate_files import CertificateFiles
+
+    return CertificateFiles(found, pair, folder, now)
+
+
+def _without_files(target: ResolvedContext, folder: Path, now: Callable[[], float]) -> Source:
     user = target.user
     token = value(user.get("token") or "", "the kubeconfig's token")
     if user.get("tokenFile"):
@@ -196,9 +218,10 @@ class Plugin:
         return str(self._conf["command"])
 
     def _failed(self, why: str, *, is_missing: bool = False) -> CommandEnd:
-        # Not the plugin's own words, nor its command line: they may hold a token.
-        hint = str(self._conf.get("installHint") or "") if is_missing else ""
-        return CommandEnd(f"the credential plugin {self._name} gave no credentials: {why}", hint=hint or "run it by hand, or log in again")
+        # Not the plugin's own words, nor its command line: they may hold a token. What it writes to stderr has been shown as it came.
+        hints = "" if is_missing else "run it by hand, or log in again", str(self._conf.get("installHint") or "").strip()
+        text = f"the credential plugin {self._name} gave no credentials: {why}"
+        return unanswered(text, "; ".join(filter(None, hints)) or "install it, or log in by other means")
 
 
 def _described(target: ResolvedContext) -> dict[str, Any]:

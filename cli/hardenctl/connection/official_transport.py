@@ -21,7 +21,7 @@ class OfficialTransport:
         self._server, self._shown_server = target.server, target.shown_server
         self._configuration = client.Configuration()
         self._log_in(target, folder)
-        self._certificate: tuple[str, str] | None = None
+        self._certificate = (self._configuration.cert_file, self._configuration.key_file)
         self._pool = self._connections()
 
     def _log_in(self, target: ResolvedContext, folder: Path) -> None:

@@ -55,3 +55,6 @@ class Deadline:
     def within(self, most: float) -> float:
         """Seconds until the deadline, at least 0, at most `most`."""
         return most if self.at is None else max(0.0, min(most, self.at - self.clock()))
+
+
+NEVER = Deadline(None)

@@ -1,5 +1,6 @@
 """How a command can end: its exit code, and the word for it in JSON output."""
 
+from collections.abc import Iterable
 from enum import IntEnum, StrEnum
 
 from hardened.errors import HardenedError
@@ -13,9 +14,19 @@ class Exit(IntEnum):
     USAGE = 2
     REJECTED = 3
     REFUSED = 4
+    UNANSWERED = 5
     TIMED_OUT = 124
     INTERRUPTED = 130
     BROKEN_PIPE = 141
+
+
+#: Which of several ends is told by the exit code.
+_WORST_FIRST = (Exit.FAILED, Exit.REJECTED, Exit.TIMED_OUT, Exit.OK)
+
+
+def worst(codes: Iterable[Exit]) -> Exit:
+    """The code of several services together."""
+    return min(codes, key=_WORST_FIRST.index)
 
 
 class ResultWord(StrEnum):
@@ -41,6 +52,7 @@ class ResultWord(StrEnum):
     NOT_FOUND = "notfound"
     INVALID = "invalid"
     REFUSED = "refused"
+    UNANSWERED = "unanswered"
     TIMED_OUT = "timeout"
     INTERRUPTED = "interrupted"
     ERROR = "error"
@@ -61,6 +73,11 @@ class CommandEnd(HardenedError):
         self.code = code
         self.hint = hint
         self.next_step = next_step
+
+
+def unanswered(message: str, hint: str = "", next_step: str = "") -> CommandEnd:
+    """The cluster could not be asked: nothing is known of what was asked for, neither good nor bad."""
+    return CommandEnd(message, result=ResultWord.UNANSWERED, code=Exit.UNANSWERED, hint=hint, next_step=next_step)
 
 
 def usage(message: str, hint: str = "") -> CommandEnd:

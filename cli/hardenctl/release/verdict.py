@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
+from hardenctl.output.moments import moment
 from hardenctl.output.outcome import Exit, ResultWord
 from hardenctl.release.steps import row_of
 from hardened.api.steps import Step
@@ -149,9 +151,31 @@ _TAKEN_BACK = {"Rejected": ResultWord.REJECTED, "RolledBack": ResultWord.ROLLED_
 RULES: tuple[VerdictRule, ...] = (_leaving, _unseen, _suspended, _held, _going_back, _taken_back, _stalled, _ready, _degraded, _paused)
 
 
-def verdict_of(live: Live) -> ServiceVerdict:
-    """How a service is. What no check claims is on its way."""
-    return next((found for check in RULES if (found := check(live))), None) or _from_ready(live, ResultWord.PROGRESSING)
+#: For so long the pods of a release may look as if something was wrong with them: an image is pulled, a volume bound, a name not known yet.
+SETTLING = timedelta(seconds=20)
+
+
+def verdict_of(live: Live, now: datetime | None = None) -> ServiceVerdict:
+    """How a service is. What no check claims is on its way.
+
+    now: nothing is degraded in the first seconds of a release; None for what the status says by itself.
+    """
+    found = next((found for check in RULES if (found := check(live))), None) or _from_ready(live, ResultWord.PROGRESSING)
+    if found.result is ResultWord.DEGRADED and now is not None and _has_just_begun(live, now):
+        return ServiceVerdict(ResultWord.PROGRESSING, found.message, found.reason)
+    return found
+
+
+def _has_just_begun(live: Live, now: datetime) -> bool:
+    release = _release(live)
+    if release and row_of(str(release.get("step"))).is_going_back:
+        return False
+    began = moment(release, "startedAt") if release else None if _has_served(live) else moment(live["metadata"], "creationTimestamp")
+    return began is not None and release.get("step") != Step.KEEP and now - began < SETTLING
+
+
+def _has_served(live: Live) -> bool:
+    return bool(status(live).get("stable"))
 
 
 def is_available(live: Live) -> bool:

@@ -1,7 +1,7 @@
-"""Waits for a service, and tells of each change on the way."""
+"""Waits for services, and tells of each change on the way."""
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +11,12 @@ from hardenctl.cluster.session import Session
 from hardenctl.output import moments
 from hardenctl.output.duration import Deadline, shown
 from hardenctl.output.formats import printable
-from hardenctl.output.outcome import CommandEnd, Exit, ResultWord
+from hardenctl.output.outcome import CommandEnd, Exit, ResultWord, unanswered
+from hardenctl.output.program import PROG
+from hardenctl.release.side_by_side import side_by_side
 from hardenctl.release.state import ReleaseReading, release_of
 from hardenctl.release.verdict import ServiceVerdict, is_available, verdict_of, waits_for_approval
+from hardened.core.model.manifest import Manifest
 from hardened.errors import Refused, TryAgain
 
 #: A progress line is cut after this many characters.
@@ -32,16 +35,58 @@ class Waited:
     """Of the process."""
 
 
-def wait(
-    session: Session, first: dict[str, Any], goals: Collection[ResultWord], deadline: Deadline, began: float, prefix: str = ""
-) -> Waited:
-    """Until the service is as one of the goals says, or cannot become so, or time is up. No goals: until any end.
+def wait(session: Session, first: Sequence[Manifest], goals: Collection[ResultWord], deadline: Deadline, began: float) -> list[Waited]:
+    """Until each service is as one of the goals says, or cannot become so, or time is up. No goals: until any end. In the order of `first`.
 
-    A Degraded service may recover and is waited for. Interrupting it raises CommandEnd: the release goes on.
+    They are followed side by side. A Degraded service may recover and is waited for. Interrupting it raises CommandEnd: the releases go on.
     """
+    follows = [_follow(session, live, goals, deadline, began, prefix) for live, prefix in zip(first, prefixes(first), strict=True)]
+    try:
+        return side_by_side(follows)
+    except KeyboardInterrupt:
+        if session.console.err.isatty():
+            session.console.progress("")  # the terminal shows ^C: go on below it
+        text = f"stopped waiting; the release{'s continue' if len(first) > 1 else ' continues'}"
+        raise CommandEnd(
+            text, result=ResultWord.INTERRUPTED, code=Exit.INTERRUPTED, next_step=_again(session, first[0]["metadata"])
+        ) from None
+
+
+def prefixes(first: Sequence[Manifest]) -> list[str]:
+    """What each line begins with, so that it is known whose it is."""
+    meta = [live["metadata"] for live in first]
+    if len(first) == 1:
+        return [""]
+    is_one = len({each["namespace"] for each in meta}) == 1
+    return [f"{each['name']}: " if is_one else f"{each['namespace']}/{each['name']}: " for each in meta]
+
+
+def _follow(
+    session: Session, first: Manifest, goals: Collection[ResultWord], deadline: Deadline, began: float, prefix: str
+) -> Callable[[], Waited]:
+    meta = first["metadata"]
+
+    def follow() -> Waited:
+        try:
+            return _followed(session, first, goals, deadline, _teller(session, began, prefix))
+        except Refused as error:
+            # Whatever the verb has done before, it is reading that is not allowed.
+            raise explained(error, "get", meta["namespace"], session.cluster_flags) from error
+        except (TryAgain, CommandEnd) as error:
+            # The follower has tried again by itself.
+            stop = explained(error, "get", meta["namespace"], session.cluster_flags)
+            text = f"{meta['namespace']}/{meta['name']} can no longer be followed, and continues: {stop.message}"
+            raise unanswered(text, stop.hint, _again(session, meta)) from error
+
+    return follow
+
+
+_Tell = Callable[[ServiceVerdict, Mapping[str, Any]], None]
+
+
+def _followed(session: Session, first: Manifest, goals: Collection[ResultWord], deadline: Deadline, tell: _Tell) -> Waited:
     meta = first["metadata"]
     follower = Follower(session.cluster, meta["namespace"], meta["name"], deadline, session.console.trace, session.console.progress)
-    tell = _teller(session, began, prefix)
     live: Mapping[str, Any] = first
     try:
         for state in follower.states(first):
@@ -50,30 +95,13 @@ def wait(
                 tell(gone, live)
                 return Waited(gone, live, Exit.FAILED)
             live = state
-            verdict = verdict_of(live)
+            verdict = verdict_of(live, moments.now())
             tell(verdict, live)
             ended = _ended(verdict, live, goals)
             if ended:
                 return ended
     except WaitTimedOut:
         pass
-    except Refused as error:
-        # Whatever the verb has done before, it is reading that is not allowed.
-        raise explained(error, "get", meta["namespace"], session.cluster_flags) from error
-    except TryAgain as error:
-        # The follower tries again by itself, but for what only a new login mends.
-        stop = explained(error, "get", meta["namespace"], session.cluster_flags)
-        text = f"{meta['namespace']}/{meta['name']} can no longer be followed, and continues: {stop.message}"
-        raise CommandEnd(text, result=ResultWord.ERROR, hint=stop.hint, next_step=_again(session, meta)) from error
-    except KeyboardInterrupt:
-        if session.console.err.isatty():
-            session.console.progress("")  # the terminal shows ^C: go on below it
-        raise CommandEnd(
-            "stopped waiting; the release continues",
-            result=ResultWord.INTERRUPTED,
-            code=Exit.INTERRUPTED,
-            next_step=_again(session, meta),
-        ) from None
     last = verdict_of(live)
     return Waited(ServiceVerdict(ResultWord.TIMED_OUT, last.message, last.reason), live, Exit.TIMED_OUT)
 
@@ -93,7 +121,7 @@ def _ended(verdict: ServiceVerdict, live: Mapping[str, Any], goals: Collection[R
     return Waited(verdict, live, Exit.FAILED if goals and verdict.code == Exit.OK else verdict.code)
 
 
-def _teller(session: Session, began: float, prefix: str) -> Callable[[ServiceVerdict, Mapping[str, Any]], None]:
+def _teller(session: Session, began: float, prefix: str) -> _Tell:
     # A cause that comes in two wordings by turns (a pull that fails, a pull that is backed off) is told once in each.
     last, said = ("", "", ""), set[str]()
 
@@ -127,6 +155,4 @@ def _short(text: str) -> str:
 
 
 def _again(session: Session, meta: Mapping[str, Any]) -> str:
-    from hardenctl.output.program import PROG
-
     return f"{PROG} status {meta['name']} -n {meta['namespace']} -w{session.cluster_flags}"

@@ -42,17 +42,44 @@ def test_the_words_are_those_of_the_server() -> None:
 @pytest.mark.parametrize(
     ("code", "body", "said"),
     [
-        pytest.param(503, b"<html>", "HTTP 503", id="a proxy that has no server"),
-        pytest.param(500, _status(message=NOT_DECLARED), NOT_DECLARED, id="an older CRD"),
+        pytest.param(503, b"<html>", "HTTP 503 with a web page, from a proxy before it", id="a proxy that has no server"),
+        pytest.param(500, _status(message="etcd is away"), "etcd is away", id="the server itself"),
     ],
 )
 def test_a_fault_of_the_server_is_told_as_one(code: int, body: bytes, said: str) -> None:
     end = explained(failure(code, {}, body), "patch", "shop")
     assert (end.message, end.code, end.hint) == (
         f"the API server failed: {said}",
-        Exit.FAILED,
+        Exit.UNANSWERED,
         "try again; it may be starting or overloaded",
     )
+
+
+def test_a_field_that_the_crd_lacks_is_refused_whatever_the_code_says() -> None:
+    end = explained(failure(500, {}, _status(message=NOT_DECLARED)), "patch", "shop")
+    assert (end.message, end.code) == (NOT_DECLARED, Exit.REFUSED)
+    assert "the CRD in the cluster is older than hardenctl" in end.hint
+
+
+@pytest.mark.parametrize(
+    ("code", "body", "said"),
+    [
+        (403, b"\n<!DOCTYPE html>", "the answer is HTTP 403, with a web page"),
+        (404, b"<html>", "the answer is HTTP 404, with a web page"),
+        (302, b"", "the answer is HTTP 302, a redirection"),
+    ],
+)
+def test_what_no_api_server_says_is_not_taken_for_its_word(code: int, body: bytes, said: str) -> None:
+    end = explained(failure(code, {}, body), "get", "shop")
+    assert (end.code, end.result) == (Exit.UNANSWERED, "unanswered")
+    assert said in end.message
+    assert "does a proxy or a login page stand before the API server" in end.message
+    assert "\n" not in end.message
+
+
+def test_one_that_is_overloaded_says_when_to_come_back() -> None:
+    end = explained(failure(429, {"Retry-After": "7"}, b"{}"), "get", "shop")
+    assert (end.code, end.hint) == (Exit.UNANSWERED, "try again in 7 s; it is overloaded")
 
 
 @pytest.mark.parametrize(

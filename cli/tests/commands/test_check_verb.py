@@ -40,7 +40,7 @@ def world(**changes: Any) -> FakeCluster:
     [
         pytest.param({}, "ok", 0, {}, id="all is well"),
         pytest.param({"version": {"gitVersion": "v1.29.4"}}, "failed", 1, {"cluster": "failed"}, id="an old cluster"),
-        pytest.param({"version": TryAgain("https://x: Connection refused")}, "failed", 1, {"cluster": "failed"}, id="no cluster"),
+        pytest.param({"version": TryAgain("https://x: Connection refused")}, "failed", 5, {"cluster": "failed"}, id="no cluster"),
         pytest.param({"denied": ["create", "patch"]}, "warnings", 0, {"rights": "warning"}, id="a reader"),
         pytest.param({"denied": ["get", "watch"]}, "failed", 1, {"rights": "failed"}, id="no rights"),
         pytest.param({"crd": GONE}, "failed", 1, {"crd": "failed"}, id="no CRD"),
@@ -76,4 +76,4 @@ def test_the_clients_own_version_needs_no_cluster(run: Any) -> None:
     assert run(None, "version", "--client").stdout == "hardenctl   0.1.0\n"
     without = run(world(version=TryAgain("https://x: Connection refused")), "version")
     assert without.stdout == "hardenctl   0.1.0\n"
-    assert without.exit_code == 1
+    assert without.exit_code == 5

@@ -1,8 +1,10 @@
 """`deploy`: what it sends, what it says, how it exits."""
 
 import json
+import threading
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 from hardenctl_world import SERVICES, FakeCluster, degraded, gone_back, healthy, modified, progressing, releasing, service, taken_back
@@ -137,15 +139,31 @@ def test_an_operator_that_does_not_look_is_asked_for(run: Any) -> None:
             assert "hardenctl check" in shown.stderr
 
 
-def test_where_the_first_used_up_the_time_the_others_are_told_as_they_are(run: Any) -> None:
-    class Meanwhile(FakeCluster):
-        def watch(self, path: str, timeout: float) -> Any:
-            self.objects[f"{SERVICES}/two"] |= {"status": taken_back()}
-            return iter(())
+class Scripted(FakeCluster):
+    """Each service has a watch of its own. It sends its one state once the services before it have got theirs."""
 
+    def __init__(self, order: list[tuple[str, dict[str, Any]]]) -> None:
+        super().__init__()
+        self.order, self.turn = order, threading.Condition()
+
+    def watch(self, path: str, timeout: float) -> Any:
+        mine = dict(parse_qsl(path.partition("?")[2]))["fieldSelector"].removeprefix("metadata.name=")
+        with self.turn:
+            if not self.turn.wait_for(lambda: self.order and self.order[0][0] == mine, timeout=30):
+                return
+            _, status = self.order.pop(0)
+            self.turn.notify_all()
+        yield modified(service(mine, version=7, status=status, ports=[{"name": "http", "containerPort": 8080}]))
+
+
+def test_several_services_are_followed_side_by_side(run: Any) -> None:
+    # The last of the file is rejected first: who waits for them in turn hears of it when all others have ended.
+    cluster = Scripted([("two", taken_back()), ("one", healthy())])
     text = "---\n".join(FILE.replace("NAME", name) for name in ("one", "two"))
-    shown = run(Meanwhile(), "deploy", "-f", "-", "--timeout=0.3s", "-o", "json", stdin=text)
-    assert [each["result"] for each in json.loads(shown.stdout)["services"]] == ["timeout", "rolledback"]
+    shown = run(cluster, "deploy", "-f", "-", "--timeout=20s", stdin=text)
+    told = [line.split()[1:3] for line in shown.stderr.splitlines() if "rolledback:" in line or " healthy:" in line]
+    assert told == [["two:", "rolledback:"], ["one:", "healthy:"]]
+    assert "√ shop/one is healthy" in shown.stdout
     assert shown.exit_code == 3
 
 
@@ -240,6 +258,8 @@ def test_one_service_of_a_file(run: Any) -> None:
     [
         ([], "deploy needs an image or a file"),
         (["--image", IMAGE], "--image needs the NAME"),
+        (["", "--image", IMAGE], "NAME is empty"),
+        (["", "-f", "-"], "NAME is empty"),
         (["api", "--image", IMAGE, "-f", "-"], "exclude each other"),
         (["api", "--image", "registry.example/api"], "--image: an image needs a digest"),
         (["api", "--image", IMAGE, "--port", "0"], "--port: "),

@@ -152,7 +152,7 @@ def test_before_the_first_revision_there_is_nothing_to_list(run: Any) -> None:
         (["history"], None, 2),
         (["history", "api", "-o", "xml"], None, 2),
         (["history", "other"], None, 1),
-        (["history", "api"], TryAgain("overloaded", status=503), 1),
+        (["history", "api"], TryAgain("overloaded", status=503), 5),
     ],
 )
 def test_what_cannot_be_listed_is_told(run: Any, arguments: list[str], broken: Any, code: int) -> None:

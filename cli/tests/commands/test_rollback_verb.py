@@ -60,7 +60,7 @@ def test_a_revision_that_refers_to_nothing_comes_back_whole(run: Any) -> None:
 @pytest.mark.parametrize(
     ("found", "code", "expected"),
     [
-        pytest.param(TryAgain("overloaded", status=503), 1, "error: the API server failed: overloaded", id="the server fails"),
+        pytest.param(TryAgain("overloaded", status=503), 5, "error: the API server failed: overloaded", id="the server fails"),
         pytest.param(Refused("forbidden", status=403), 2, "because you may not list controllerrevisions", id="no right"),
     ],
 )

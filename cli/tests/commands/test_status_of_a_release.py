@@ -253,11 +253,12 @@ def test_what_was_promoted_and_waits_for_a_place_asks_nobody(run: Any) -> None:
 
 
 @pytest.mark.parametrize("verb", [["deploy", "api", "--image", NEW_IMAGE], ["status", "api", "-w"]])
-def test_who_is_logged_out_meanwhile_learns_that_it_goes_on(run: Any, verb: list[str]) -> None:
+def test_who_is_logged_out_meanwhile_learns_that_it_goes_on(run: Any, verb: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hardenctl.cluster.follower.PATIENCE_WITH_LOGIN", 0.0)
     cluster = world(progressing())
     cluster.watches = [TryAgain("Unauthorized", status=401)]
     answer = json.loads(run(cluster, *verb, "-o", "json").stdout)
-    assert (answer["result"], answer["next"]) == ("error", "hardenctl status api -n shop -w")
+    assert (answer["result"], answer["next"]) == ("unanswered", "hardenctl status api -n shop -w")
     assert answer["message"] == "shop/api can no longer be followed, and continues: the API server does not accept your credentials"
     assert "log in again" in answer["hint"]
 

@@ -176,9 +176,9 @@ def test_each_change_is_told_once(run: Any) -> None:
     ("error", "code", "expected"),
     [
         (Refused("forbidden: no", status=403), 4, "kubectl auth can-i get hardenedservices.hardened.dev -n shop"),
-        (TryAgain("Unauthorized", status=401), 4, "the API server does not accept your credentials"),
-        (TryAgain("https://x: Connection refused"), 1, "cannot reach the cluster: https://x: Connection refused"),
-        (TryAgain("overloaded", status=503), 1, "the API server failed: overloaded"),
+        (TryAgain("Unauthorized", status=401), 5, "the API server does not accept your credentials"),
+        (TryAgain("https://x: Connection refused"), 5, "cannot reach the cluster: https://x: Connection refused"),
+        (TryAgain("overloaded", status=503), 5, "the API server failed: overloaded"),
     ],
 )
 def test_a_failure_is_explained(run: Any, error: Exception, code: int, expected: str) -> None:
@@ -191,7 +191,14 @@ def test_a_failure_is_explained(run: Any, error: Exception, code: int, expected:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["status"], ["status", "api", "-o", "xml"], ["status", "api", "--for=gone"], ["stauts"], ["status", "api", "--timeout=1m"]],
+    [
+        ["status", "-w"],
+        ["status", "api", "-A"],
+        ["status", "api", "-o", "xml"],
+        ["status", "api", "--for=gone"],
+        ["stauts"],
+        ["status", "api", "--timeout=1m"],
+    ],
 )
 def test_usage_errors_exit_2(run: Any, arguments: list[str]) -> None:
     assert run(FakeCluster(service()), *arguments).exit_code == 2

@@ -82,7 +82,8 @@ def test_the_client_is_chosen_by_the_kubeconfig(files: Any, user: Any, cluster: 
     assert target().needs_official_client is expected
 
 
-def test_keys_are_gone_once_the_process_is_told_to_end(kubeconfig_file: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_keys_are_gone_once_the_process_is_told_to_end(kubeconfig_file: Any, tmp_path: Path, number: signal.Signals) -> None:
     (folder := tmp_path / "private").mkdir()
     with socket.create_server(("127.0.0.1", 0)) as server:
         entry = {"server": f"http://127.0.0.1:{server.getsockname()[1]}"}
@@ -99,8 +100,8 @@ def test_keys_are_gone_once_the_process_is_told_to_end(kubeconfig_file: Any, tmp
             server.settimeout(60)
             with server.accept()[0]:
                 assert [path.read_text() for path in folder.glob("hardenctl-*/*")] == ["KEY"]
-                process.send_signal(signal.SIGTERM)
-                assert process.wait(60) == 128 + signal.SIGTERM
+                process.send_signal(number)
+                assert process.wait(60) == 128 + number
     assert list(folder.iterdir()) == []
 
 

@@ -3,6 +3,7 @@
 import base64
 import http.server
 import json
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -32,6 +33,7 @@ class Server(http.server.ThreadingHTTPServer):
     def __init__(self) -> None:
         self.calls: list[list[tuple[str, str]]] = []
         self.answer: tuple[int, bytes] = (200, b"{}")
+        self.accepted = ""
         super().__init__(("127.0.0.1", 0), _Handler)
 
     def got(self, name: str) -> list[str]:
@@ -45,7 +47,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.rfile.read(int(self.headers.get("content-length") or 0))
         self.server.calls.append(list(self.headers.items()))
-        code, body = self.server.answer
+        is_known = self.server.accepted in ("", self.headers.get("authorization"))
+        code, body = self.server.answer if is_known else (401, b"{}")
         self.send_response(code)
         self.send_header("content-length", str(len(body)))
         self.end_headers()
@@ -171,8 +174,12 @@ def test_no_error_shows_the_body_that_was_sent(server: Server, reached: Any, is_
 
 @pytest.mark.parametrize(
     ("answer", "said"),
-    [(b'{"a":' * 5000 + b"1" + b"}" * 5000, "nested too deep"), (b"<html>" + MARK.encode(), "is this the URL of a Kubernetes API server")],
-    ids=["nested deep", "a page for people"],
+    [
+        (b'{"a":' * 5000 + b"1" + b"}" * 5000, "nested too deep"),
+        (b"<html>" + MARK.encode(), "does a proxy or a login page stand before"),
+        (MARK.encode(), "is this the URL of a Kubernetes API server"),
+    ],
+    ids=["nested deep", "a page for people", "text"],
 )
 def test_a_reply_that_cannot_be_read_is_told_from_one_that_is_none_and_is_in_no_error(
     server: Server, reached: Any, answer: bytes, said: str
@@ -181,6 +188,85 @@ def test_a_reply_that_cannot_be_read_is_told_from_one_that_is_none_and_is_in_no_
     with pytest.raises(TryAgain, match=said) as caught:
         reached({"token": "t"}).get("/version")
     assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    ("command", "hint"),
+    [
+        ("no-such-plugin", "brew install it"),
+        ("false", "run it by hand, or log in again; brew install it"),
+    ],
+)
+def test_a_plugin_that_fails_says_what_to_do_and_leaves_its_words_on_the_terminal(
+    server: Server, reached: Any, capfd: pytest.CaptureFixture[str], command: str, hint: str
+) -> None:
+    script = {"command": command} if command != "false" else {"command": "sh", "args": ["-c", "echo its own words >&2; exit 3"]}
+    plugin = {"apiVersion": BETA.replace("v1beta1", "v1"), "installHint": "brew install it", **script}
+    with pytest.raises(CommandEnd) as caught:
+        reached({"exec": plugin}).get("/version")
+    assert (caught.value.code, caught.value.hint) == (5, hint)
+    assert ("its own words" in capfd.readouterr().err) == (command == "false")
+    assert server.calls == []
+
+
+@CLIENTS
+@pytest.mark.parametrize("version", ["v1", "v1beta1"])
+def test_a_plugin_runs_again_once_its_token_is_not_accepted_any_more(
+    server: Server, reached: Any, tmp_path: Path, is_official: bool, version: str
+) -> None:
+    (tmp_path / "tok").write_text('{"status": {"token": "one"}}')
+    script = f"echo >> {tmp_path}/runs; cat {tmp_path}/tok"
+    cluster = reached(
+        {"exec": {"apiVersion": f"client.authentication.k8s.io/{version}", "command": "sh", "args": ["-c", script]}},
+        is_official=is_official,
+    )
+    for _ in range(3):
+        cluster.get("/version")
+    server.accepted = "Bearer two"
+    (tmp_path / "tok").write_text('{"status": {"token": "two"}}')
+    for _ in range(3):
+        cluster.get("/version")
+    assert (tmp_path / "runs").read_text() == "\n\n"
+    assert server.got("Authorization") == ["Bearer two"]
+
+
+def _pair(folder: Path, name: str) -> tuple[bytes, bytes]:
+    """A certificate of its own signature, and its key."""
+    certificate, key = folder / f"{name}.crt", folder / f"{name}.key"
+    make = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", f"/CN={name}"]
+    subprocess.run([*make, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    return certificate.read_bytes(), key.read_bytes()
+
+
+def test_a_certificate_that_is_renewed_in_its_files_is_used_once_both_are(tmp_path: Path, kubeconfig_file: Any) -> None:
+    one, two = _pair(tmp_path, "one"), _pair(tmp_path, "two")
+    certificate, key = tmp_path / "tls.crt", tmp_path / "tls.key"
+    certificate.write_bytes(one[0])
+    key.write_bytes(one[1])
+    (folder := tmp_path / "private").mkdir()
+    times = [0.0]
+    chosen = target(str(kubeconfig_file(user={"client-certificate": "tls.crt", "client-key": "tls.key"})))
+    found = source(chosen, folder, lambda: times[0])
+
+    def used() -> tuple[bytes, bytes]:
+        pair = found.login().certificate
+        assert pair
+        return Path(pair[0]).read_bytes(), Path(pair[1]).read_bytes()
+
+    first = found.login().certificate
+    times[0] = REREAD
+    certificate.write_bytes(two[0])  # and the key not yet
+    assert found.login().certificate == first
+    found.renew()
+    assert found.login().certificate == first
+    key.write_bytes(two[1])
+    times[0] = 2 * REREAD
+    assert used() == two
+    assert found.login().certificate != first
+    key.unlink()
+    found.renew()
+    assert used() == two
+    assert all(path.stat().st_mode & 0o077 == 0 for path in folder.iterdir())
 
 
 @CLIENTS
