@@ -214,6 +214,9 @@ def test_who_asks_for_an_action_needs_the_right_to_it_as_the_values_say() -> Non
     assert policy["failurePolicy"] == "Fail"
     assert [rule["resources"] for rule in policy["matchConstraints"]["resourceRules"]] == [["hardenedserviceactions"]]
     assert binding == {"policyName": "hardened-operator-actions", "validationActions": ["Deny"]}
+    replaces_data = [each["expression"] for each in policy["validations"] if 'subresource("restore")' in each["expression"]]
+    assert len(replaces_data) == 1, "a rollback with data needs the right to restore, too"
+    assert replaces_data[0].startswith("!has(object.spec.withData) || !object.spec.withData ||")
     without = {m["kind"] for m in _rendered(OPERATOR, "actionPolicy.enabled=false", "accountPolicy.enabled=false")}
     assert without == {m["kind"] for m in manifests} - {"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"}
 

@@ -58,6 +58,11 @@ async def allow(kube: Kube, namespace: str, verb: str, service: str) -> str:
     return user
 
 
+def with_data(rollback: Body) -> Body:
+    """The same, and the data."""
+    return {**rollback, "spec": {**rollback["spec"], "withData": True}}
+
+
 async def refusal(kube: Kube, manifest: Body) -> str:
     """Why the API server does not take an action, or "" where it does. Nothing is made."""
     try:
@@ -92,6 +97,10 @@ def test_a_right_to_one_verb_on_one_service_is_a_right_to_nothing_else(cluster: 
             said = await refusal(theirs, asked(namespace, verb, SERVICES[0], "somebody-else"))
             if "requestedBy must be your own name" not in said:
                 wrong.append(f"{user} in another's name: {said or 'it was taken'}")
+            if verb == "Rollback":
+                said = await refusal(theirs, with_data(asked(namespace, verb, SERVICES[0], user)))
+                if "it needs the right to create hardenedservices/restore, too" not in said:
+                    wrong.append(f"{user} with data: {said or 'it was taken'}")
             return wrong
 
     async def all_of_it() -> list[str]:

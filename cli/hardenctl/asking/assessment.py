@@ -6,7 +6,7 @@ Only what is so already, and what cannot be put into words, is answered here. Ev
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from hardenctl.release.hold import hold_of
+from hardenctl.release.hold import HoldReading, hold_of
 from hardenctl.release.state import ReleaseReading, image_of, pin_of, release_of, serving_of, stable_of
 from hardenctl.release.steps import is_before_promotion, row_of
 from hardenctl.release.verdict import Live, is_paused
@@ -78,8 +78,12 @@ def abort(live: Live, revision: str) -> Assessment:
     release, pin, hold = release_of(live), pin_of(live), hold_of(live)
     if hold and revision == hold.backup:
         if hold.can_be_aborted:
-            return ToAsk("", f"the restore of {hold.what}")
-        return Nothing(f"the restore of {hold.what} is replacing data, and cannot be aborted: wait for its end", _FOLLOW)
+            return ToAsk("", hold.called)
+        if hold.has_data:
+            then = "repeat it, or restore what was there, as the status says" if hold.has_failed else "wait for its end"
+            text = f"{hold.called} has brought the data back, and cannot be aborted: {then}"
+            return Nothing(text, "status {name}" if hold.has_failed else _FOLLOW)
+        return Nothing(f"{hold.called} is replacing data, and cannot be aborted: wait for its end", _FOLLOW)
     if release is None:
         if pin and revision in ("", pin.revision):
             return Already(pin.revision, f"revision {_shown(live, pin.revision)} is already rejected: {_cause(pin.cause)}")
@@ -128,7 +132,10 @@ def resume(live: Live, _: str) -> Assessment:
 
 def rollback(live: Live, revision: str) -> Assessment:
     """revision: where to, "" for the one promoted before the one that serves."""
-    release, serving = release_of(live), serving_of(live)
+    release, serving, hold = release_of(live), serving_of(live), hold_of(live)
+    if hold:
+        # One with data may follow one that has failed; whether it is one, the operator sees.
+        return ToAsk(revision, f"to revision {_shown(live, revision)}") if hold.has_failed and revision else _held(hold)
     is_beside = release is not None and row_of(release.step).before_cutover and not release.is_rollback
     is_leaving = release is not None and release.revision != revision and row_of(release.step).is_unproven
     if revision and revision == serving and not is_leaving:
@@ -165,9 +172,7 @@ def verify_backup(live: Live, name: str) -> Assessment:
 def restore(live: Live, name: str) -> Assessment:
     """name: which of the service's backups."""
     hold = hold_of(live)
-    if hold and not hold.has_failed:
-        return Nothing(f"a restore is under way, {hold.what}: wait for its end", _FOLLOW)
-    return backup(live, name)
+    return _held(hold) if hold and not hold.has_failed else backup(live, name)
 
 
 #: By the name of the verb.
@@ -182,6 +187,12 @@ ASSESSMENTS: Mapping[str, Callable[[Live, str], Assessment]] = {
     "VerifyBackup": verify_backup,
     "Restore": restore,
 }
+
+
+def _held(hold: HoldReading) -> Nothing:
+    if hold.has_failed:
+        return Nothing(f"{hold.called} has failed, and keeps the service stopped: decide on that first", "status {name}")
+    return Nothing(f"{hold.called} is under way: wait for its end", _FOLLOW)
 
 
 def _another(live: Live, release: ReleaseReading, revision: str) -> Nothing:

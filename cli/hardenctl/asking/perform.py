@@ -102,7 +102,7 @@ def _after(session: Session, wanted: ActionArguments, ask: ToAsk, outcome: Actio
             # Somebody else may have asked for the same in between.
             after = _now(session, wanted)
             found = ASSESSMENTS[wanted.action](after, wanted.backup or ask.revision) if after else ask
-            if isinstance(found, Already):
+            if isinstance(found, Already) and not wanted.with_data:
                 step = _command(session, wanted, found.then)
                 return Ended(ResultWord.UNCHANGED, Exit.OK, found.revision, found.message, outcome.name, step)
             step = _command(session, wanted, _ELSE.get(wanted.action, "status {name}"))

@@ -12,10 +12,9 @@ from hardenctl.asking.arguments import OUTPUTS, NameArgument, ReasonOption, Time
 from hardenctl.asking.consent import backup_named, consent, source_of, stakes
 from hardenctl.asking.perform import Addition, perform
 from hardenctl.asking.request import ActionOutcome
+from hardenctl.asking.with_data import restored
 from hardenctl.cluster.session import Session
 from hardenctl.output import moments
-from hardenctl.output.duration import shown
-from hardenctl.output.moments import moment
 from hardenctl.output.outcome import Exit, usage
 from hardenctl.release.backups import longest_wait
 from hardenctl.release.lookup import find
@@ -94,12 +93,6 @@ def _ended(point: RecoveryPoint) -> Addition:
     """What is told of a restore that has succeeded: the moment that the data is of, and how long it took."""
 
     def add(_live: Manifest, outcome: ActionOutcome | None) -> tuple[Sequence[str], Mapping[str, Any]]:
-        now = moments.now()
-        if outcome is None:
-            return (), {"recoveryPoint": point.data(now), "seconds": None}
-        # The status knows when the dump began, the repository only when the snapshot was made of it.
-        made = replace(point, at=point.at or moment(outcome.result, "recoveryPoint"))
-        took = f"; it took {shown(outcome.seconds)}" if outcome.seconds is not None else ""
-        return [f"recovery point: {made.text(now)}{took}"], {"recoveryPoint": made.data(now), "seconds": outcome.seconds}
+        return restored(point, outcome)
 
     return add

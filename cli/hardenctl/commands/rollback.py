@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -12,13 +12,14 @@ from hardenctl.asking.arguments import OUTPUTS, NameArgument, ReasonOption, Time
 from hardenctl.asking.consent import backup_named, consent, source_of, stakes
 from hardenctl.asking.perform import perform
 from hardenctl.asking.request import ActionOutcome
+from hardenctl.asking.with_data import RevisionData, restorable, restored
 from hardenctl.cluster.session import Session
 from hardenctl.output import moments
 from hardenctl.output.outcome import CommandEnd, Exit, ResultWord, usage
 from hardenctl.output.program import PROG
 from hardenctl.release.backups import longest_wait
 from hardenctl.release.lookup import find
-from hardenctl.release.recovery_point import RecoveryPoint, of_revision
+from hardenctl.release.recovery_point import of_revision
 from hardenctl.release.references import References, references_of
 from hardenctl.release.revisions import DIGITS, Stored, before, named, stored_of
 from hardenctl.release.state import serving_of
@@ -31,13 +32,16 @@ EXAMPLES = (
     "rollback shop                                 # to the revision promoted before",
     "rollback shop --to-revision 3                 # to that one, as `history` numbers them",
     'rollback shop --reason "p99 doubled" --no-wait',
+    "rollback shop --with-data                     # with the data of before its migration; asks first",
+    "rollback shop --with-data --to-revision 3 --yes",
 )
 MORE = (
     "Traffic switches at once while the previous colour is still up; otherwise the revision is started first. It was checked when it was "
     "promoted, and is not checked again. Its `files` are rolled back with it; Secrets, referenced ConfigMaps and the data in claims are "
-    "not, as the output says. The revision that it replaces is rejected until `retry`, or until the spec changes. --with-data is to "
-    "restore the snapshot that belongs to the target, and to start only the target on it: operators of this version refuse it, with what "
-    "to do instead. "
+    "not, as the output says. The revision that it replaces is rejected until `retry`, or until the spec changes. --with-data brings the "
+    "data back, too: all pods are stopped, what is there is stored, the snapshot that `release.backupFirst` took before the target was "
+    "replaced is restored, and only the target starts on it. What was written since then is lost, so that it needs a yes, and the right to "
+    "restore. If the restore fails, the service stays stopped: repeat it, or give it up by `abort`. "
 ) + arguments.MORE
 
 
@@ -70,17 +74,23 @@ def run(
         # Whoever agrees to it must have seen which data comes back: the target is named, not left to the operator.
         revision, likely = revision or (likely.revision if likely else ""), None
         data = _data_of(session, live, revision)
+        restorable(session, live, revision, data)
 
-    def leftovers(after: Manifest, _: ActionOutcome | None) -> tuple[Sequence[str], Mapping[str, Any]]:
+    def leftovers(after: Manifest, outcome: ActionOutcome | None) -> tuple[Sequence[str], Mapping[str, Any]]:
         # A status that still tells of the revision that was left says nothing of where it went.
         has_moved = serving_of(after) != serving_of(live)
         target = revision or (serving_of(after) if has_moved else likely.revision if likely else "")
         found = next((references_of(each.fields) for each in kept if each.revision == target and each.fields), None)
-        return _leftovers(replace(found, claims=_untouched(found, data)) if found else None)
+        lines, more = _leftovers(replace(found, claims=_untouched(found, data)) if found else None)
+        if data is None:
+            return lines, more
+        point, data_of_it = restored(data.point, outcome)
+        return [*point, *lines], {**more, **data_of_it}
 
     def agree() -> None:
         if data:
-            consent(session, name, stakes(session, live, data.backup, data.point, moments.now()), is_given=yes)
+            starts = f"starts then: revision {revision} alone; what serves now is rejected"
+            consent(session, name, [*stakes(session, live, data.backup, data.point, moments.now()), starts], is_given=yes)
 
     wanted = replace(
         action_arguments("Rollback", name, revision, reason, wait, timeout),
@@ -93,15 +103,7 @@ def run(
     return perform(session, live, wanted, leftovers, agree)
 
 
-@dataclass(frozen=True)
-class _Data:
-    """What comes back with a revision: a backup as the spec has it, and its snapshot."""
-
-    backup: Mapping[str, Any]
-    point: RecoveryPoint
-
-
-def _data_of(session: Session, live: Manifest, revision: str) -> _Data:
+def _data_of(session: Session, live: Manifest, revision: str) -> RevisionData:
     """Raises CommandEnd where no data belongs to the revision."""
     name = live["metadata"]["name"]
     step = f"{PROG} history {name} -n {session.namespace}{session.cluster_flags}"
@@ -116,10 +118,10 @@ def _data_of(session: Session, live: Manifest, revision: str) -> _Data:
     if not spec:
         text = f"revision {revision} has a snapshot of backup {backup}, which spec.backups does not name any more"
         raise CommandEnd(text, result=ResultWord.REFUSED, code=Exit.REFUSED, hint="add it again, with the same repository and source")
-    return _Data(spec, point)
+    return RevisionData(spec, point)
 
 
-def _untouched(found: References, data: _Data | None) -> tuple[str, ...]:
+def _untouched(found: References, data: RevisionData | None) -> tuple[str, ...]:
     """The claims that keep the data that they have."""
     restored = source_of(data.backup) if data else ("", "")
     return tuple(name for name in found.claims if restored != ("volume", name))

@@ -1,4 +1,4 @@
-"""The hold of a service: who is stopped, and since when, while a restore replaces its data. As its status tells of it."""
+"""The hold of a service: who is stopped, and since when, while a restore, or a rollback with data, replaces its data."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from hardenctl.release.verdict import Live, status
 
 #: Of a snapshot's id, as people see it.
 SHORT = 8
-_FAILED = "Failed"
+_FAILED, _NOT_STARTED = "Failed", "NotStarted"
 
 
 @dataclass(frozen=True)
@@ -22,21 +22,33 @@ class HoldReading:
     backup: str
     snapshot: str
     phase: str
-    """Stopping, Restoring, Failed, or what a newer operator writes."""
+    """Stopping, Restoring, Starting, Failed, NotStarted, or what a newer operator writes."""
     message: str
     """What it waits for, or why it failed."""
     since: datetime | None
     """When it began."""
+    revision: str = ""
+    """Of a rollback with data: the target."""
 
     @property
     def has_failed(self) -> bool:
         """It goes no further by itself: it is repeated, or given up."""
-        return self.phase == _FAILED
+        return self.phase in (_FAILED, _NOT_STARTED)
 
     @property
     def can_be_aborted(self) -> bool:
         """Nothing is being replaced yet, or nothing is any more."""
         return self.phase in ("Stopping", _FAILED)
+
+    @property
+    def has_data(self) -> bool:
+        """The data is back, and its target alone may run on it."""
+        return self.phase in ("Starting", _NOT_STARTED)
+
+    @property
+    def called(self) -> str:
+        """Examples: "the restore of snapshot 1f2e3d4c of backup nightly", "the rollback to revision 0123456789ab with its data"."""
+        return f"the rollback to revision {self.revision} with its data" if self.revision else f"the restore of {self.what}"
 
     @property
     def what(self) -> str:
@@ -46,7 +58,7 @@ class HoldReading:
     def text(self, now: datetime) -> str:
         """Example: "Stopping, snapshot 1f2e3d4c of backup nightly, for 12s: 1 pod is left"."""
         span = f"for {shown(max(0.0, (now - self.since).total_seconds()))}" if self.since else ""
-        head = ", ".join(filter(None, (self.phase, self.what, span)))
+        head = ", ".join(filter(None, (self.phase, self.revision and f"revision {self.revision}", self.what, span)))
         return f"{head}: {self.message}" if self.message else head
 
 
@@ -55,7 +67,7 @@ def hold_of(live: Live) -> HoldReading | None:
     found = status(live).get("hold")
     if not isinstance(found, Mapping) or not found.get("phase"):
         return None
-    action, backup, snapshot, phase, message = (
-        " ".join(str(found.get(name) or "").split()) for name in ("action", "backup", "snapshot", "phase", "message")
+    action, backup, snapshot, phase, message, revision = (
+        " ".join(str(found.get(name) or "").split()) for name in ("action", "backup", "snapshot", "phase", "message", "revision")
     )
-    return HoldReading(action, backup, snapshot, phase, message, moment(found, "since"))
+    return HoldReading(action, backup, snapshot, phase, message, moment(found, "since"), revision)

@@ -42,13 +42,15 @@ def after(verdict: ServiceVerdict, live: Mapping[str, Any], cluster_flags: str =
     words["of_revision"] = f",{names.REVISION_LABEL}={coming}" if coming else ""
     words |= {"singular": names.SINGULAR, "plural": names.PLURAL}
     hold = hold_of(live)
-    words |= {"backup": hold.backup, "snapshot": hold.snapshot[:SHORT]} if hold else {}
+    words |= {"backup": hold.backup, "snapshot": hold.snapshot[:SHORT], "revision": hold.revision} if hold else {}
     template = _template(verdict, live)
     return template.format(**words) + cluster_flags if template else ""
 
 
 def _template(verdict: ServiceVerdict, live: Mapping[str, Any]) -> str:
     hold = hold_of(live)
+    if hold and hold.has_failed and hold.revision:
+        return "{prog} rollback {name} -n {namespace} --with-data --to-revision {revision}"
     if hold and hold.has_failed and hold.backup and hold.snapshot:
         # Whoever named a snapshot that there is none of did not mean to repeat that.
         wanted = LATEST if "SnapshotUnknown" in hold.message else "{snapshot}"

@@ -45,12 +45,13 @@ def backed_up(*answers: dict[str, Any], told: list[dict[str, Any]] | None = None
     return cluster
 
 
-def held(phase: str, message: str) -> dict[str, Any]:
-    """The status while a restore replaces the data, or has failed to."""
-    word, is_stalled = ("RestoreFailed", "True") if phase == "Failed" else ("Restoring", "False")
+def held(phase: str, message: str, **more: Any) -> dict[str, Any]:
+    """The status while a restore replaces the data, or has failed to. more: of the hold."""
+    words = {"Failed": ("RestoreFailed", "True"), "NotStarted": ("RollbackFailed", "True")}
+    word, is_stalled = words.get(phase, ("Restoring", "False"))
     found = state("Degraded", condition("Ready", "False", word, message), condition("Stalled", is_stalled, word, message), available=0)
     hold = {"action": "api-restore-1", "uid": "u", "backup": "nightly", "snapshot": SNAPSHOT, "stops": "Self", "phase": phase}
-    return {**found, "hold": {**hold, "since": "2026-01-02T11:59:48Z", "message": message}}
+    return {**found, "hold": {**hold, "since": "2026-01-02T11:59:48Z", "message": message, **more}}
 
 
 @pytest.fixture
@@ -213,7 +214,7 @@ def test_a_snapshot_that_only_the_repository_knows_is_named_as_it_is(run: Any) -
             ["--backup", "nightly", "--snapshot", "latest"],
             backed_up(**held("Restoring", "Job api-restore is at work")),
             4,
-            "a restore is under way, snapshot abababab of backup nightly: wait for its end\nNext: hardenctl status api -n shop -w",
+            "the restore of snapshot abababab of backup nightly is under way: wait for its end\nNext: hardenctl status api -n shop -w",
             id="one is under way",
         ),
     ],
@@ -276,10 +277,11 @@ def test_a_restore_that_replaces_data_is_not_given_up(run: Any) -> None:
     assert "is replacing data, and cannot be aborted: wait for its end" in shown.stderr
 
 
-def with_history(*answers: dict[str, Any], backups: Any = (VOLUME,)) -> FakeCluster:
+def with_history(*answers: dict[str, Any], backups: Any = (VOLUME,), serves: str = NEW, **status: Any) -> FakeCluster:
     """NEW serves; a snapshot was taken when it replaced REVISION."""
     history = [{"revision": REVISION, "image": OLD_IMAGE, "backup": {"name": "nightly", "snapshot": OLDER, "at": "2026-01-01T03:30:00Z"}}]
-    cluster = world({**kept(), "history": history}, *answers)
+    found = {**kept(), **status, "history": history}
+    cluster = world({**found, "serving": {**found["serving"], "revision": serves}}, *answers)
     cluster.objects[f"{SERVICES}/api"]["spec"]["backups"] = list(backups)
     return cluster
 
@@ -291,7 +293,66 @@ def test_a_rollback_with_data_names_its_target_and_what_it_replaces(typed: Any) 
     spec = cluster.asked[0]["spec"]
     assert spec == {"service": "api", "action": "Rollback", "revision": REVISION, "withData": True, "requestedBy": "bob@example"}
     assert "replaced: all files of volume data, by snapshot cdcdcdcd, of 2026-01-01 03:30:00 UTC (1d ago)" in shown.stderr
+    assert f"starts then: revision {REVISION} alone" in shown.stderr
     assert "not rolled back: Secret cert, Secret db, ConfigMap flags\n" in shown.stdout, "the claim is"
+    assert "recovery point: snapshot cdcdcdcd, of 2026-01-01 03:30:00 UTC (1d ago); it took 42s\n" in shown.stdout
+
+
+def test_for_scripts_a_rollback_with_data_tells_its_recovery_point(run: Any) -> None:
+    shown = run(with_history(RUNNING, DONE), "rollback", "api", "--with-data", "--yes", "-o", "json")
+    answer = json.loads(shown.stdout)
+    assert (shown.exit_code, answer["result"], answer["seconds"]) == (0, "ok", 42.0)
+    assert answer["recoveryPoint"] == {"snapshot": OLDER, "at": "2026-01-01T03:30:00Z", "ageSeconds": 117000}
+
+
+@pytest.mark.parametrize(
+    ("phase", "shown", "code", "step"),
+    [
+        pytest.param("Starting", "the data is that of then", 0, "hardenctl status api -n shop -w", id="it starts"),
+        pytest.param(
+            "NotStarted",
+            "its pods crash",
+            1,
+            f"hardenctl rollback api -n shop --with-data --to-revision {REVISION}",
+            id="it has not started",
+        ),
+        pytest.param(
+            "Failed",
+            "WrongPassword: no key found",
+            1,
+            f"hardenctl rollback api -n shop --with-data --to-revision {REVISION}",
+            id="its restore has failed",
+        ),
+    ],
+)
+def test_status_shows_how_far_a_rollback_with_data_is(run: Any, phase: str, shown: str, code: int, step: str) -> None:
+    cluster = backed_up(**held(phase, shown, revision=REVISION))
+    found = run(cluster, "status", "api")
+    assert found.exit_code == code
+    assert f"Restore        {phase}, revision {REVISION}, snapshot abababab of backup nightly, for 12s: {shown}\n" in found.stdout
+    assert f"Next: {step}\n" in found.stderr
+
+
+@pytest.mark.parametrize(
+    ("phase", "said"), [("Starting", "cannot be aborted: wait for its end"), ("NotStarted", "repeat it, or restore what was there")]
+)
+def test_once_its_data_is_back_a_rollback_with_data_is_not_given_up(run: Any, phase: str, said: str) -> None:
+    cluster = backed_up(**held(phase, "", revision=REVISION))
+    shown = run(cluster, "abort", "api")
+    assert (shown.exit_code, cluster.asked) == (4, [])
+    assert f"the rollback to revision {REVISION} with its data has brought the data back" in shown.stderr
+    assert said in shown.stderr
+
+
+def test_a_rollback_with_data_that_has_failed_is_repeated_and_another_one_is_not_begun(run: Any) -> None:
+    again = ("rollback", "api", "--with-data", "--yes")
+    failed = with_history(RUNNING, DONE, **held("NotStarted", "", revision=REVISION))
+    assert run(failed, *again).exit_code == 0
+    assert failed.asked[0]["spec"]["withData"] is True
+    busy = with_history(**held("Starting", "", revision=REVISION))
+    shown = run(busy, *again)
+    assert (shown.exit_code, busy.asked) == (4, [])
+    assert f"the rollback to revision {REVISION} with its data is under way: wait for its end" in shown.stderr
 
 
 @pytest.mark.parametrize(
@@ -300,6 +361,14 @@ def test_a_rollback_with_data_names_its_target_and_what_it_replaces(typed: Any) 
         pytest.param([], (VOLUME,), 2, "no terminal, and no --yes", id="nobody agrees"),
         pytest.param(["--yes", "--to-revision", NEW], (VOLUME,), 4, f"no snapshot belongs to revision {NEW}", id="without a snapshot"),
         pytest.param(["--yes"], (), 4, "which spec.backups does not name any more", id="its backup is gone"),
+        pytest.param(
+            ["--yes"],
+            ({**DATABASE, "stops": "Dependents"},),
+            4,
+            "would run on the restored data: roll back without",
+            id="it would run on it",
+        ),
+        pytest.param(["--yes"], ({**DATABASE, "source": {"command": {}}},), 4, "is restored by hand", id="a command"),
     ],
 )
 def test_a_rollback_without_data_to_go_back_to_is_not_asked_for(
@@ -309,3 +378,10 @@ def test_a_rollback_without_data_to_go_back_to_is_not_asked_for(
     shown = run(cluster, "rollback", "api", "--with-data", *arguments)
     assert (shown.exit_code, cluster.asked) == (code, [])
     assert expected in shown.stderr
+
+
+def test_of_a_revision_that_serves_the_data_alone_is_brought_back(run: Any) -> None:
+    cluster = with_history(serves=REVISION)
+    shown = run(cluster, "rollback", "api", "--with-data", "--to-revision", REVISION, "--yes")
+    assert (shown.exit_code, cluster.asked) == (4, [])
+    assert "Next: hardenctl restore api --backup nightly --snapshot cdcdcdcd -n shop\n" in shown.stderr

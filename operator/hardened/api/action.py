@@ -86,7 +86,8 @@ class HardenedServiceActionSpec(Model):
     )
     with_data: bool = Field(
         False,
-        description="For a Rollback: restore the snapshot that was taken before the target was replaced, too. Refused as yet.",
+        description="For a Rollback: restore the snapshot that `release.backupFirst` took before the target was replaced, too, and start "
+        "only the target on it. Its backup has `stops: Self`. Needs the right to create hardenedservices/restore as well.",
     )
     reason: OneLine | None = None
     requested_by: Annotated[OneLine, StringConstraints(min_length=1)] = Field(

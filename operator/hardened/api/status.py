@@ -193,15 +193,16 @@ class HoldStatus(Model):
     service: Short | None = Field(
         None, description="The service that it depends on, and whose data is restored; all else is of that one. Omitted: its own."
     )
-    action: Annotated[str, StringConstraints(max_length=253)] = Field(description="The name of the Restore.")
+    action: Annotated[str, StringConstraints(max_length=253)] = Field(description="The name of the Restore, or of the Rollback with data.")
     uid: Short = Field(description="Of that action: the Deployments have it as an annotation.")
     backup: Short
     snapshot: SnapshotId
     stops: Literal["Self", "Dependents", "Nothing"]
-    phase: Literal["Stopping", "Restoring", "Failed"]
+    phase: Literal["Stopping", "Restoring", "Failed", "Starting", "NotStarted"]
     since: When
     replicas: int = Field(description="How many pods were wanted when it began.")
     message: Annotated[str, StringConstraints(max_length=1024)] | None = Field(None, description="What it waits for, or why it has failed.")
+    revision: Short | None = Field(None, description="Of a Rollback with data: the target, which alone may run on the restored data.")
 
 
 class DependencyStatus(Model):

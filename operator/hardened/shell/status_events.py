@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from hardened.core.model.hold import HoldPhase, hold_of
 from hardened.core.model.run import Record, Verification
 from hardened.core.runs.judgement import SHORT_ID
 from hardened.core.runs.record import records_of
@@ -23,12 +24,12 @@ class StatusEvent(NamedTuple):
 
 
 def status_events(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[StatusEvent]:
-    """An Event for each told condition whose status or reason changed, for each turn of a release, and for each end of a backup
-    and of its verification.
+    """An Event for each told condition whose status or reason changed, for each turn of a release and of a restore, and for each end of a
+    backup and of its verification.
 
     A new service has one when it is Ready, and for what goes wrong until then. A repeated look at an unchanged world announces nothing.
     """
-    found = [*_conditions(before, after), *_release(before, after), *_backups(before, after)]
+    found = [*_conditions(before, after), *_release(before, after), *_hold(before, after), *_backups(before, after)]
     return list(dict.fromkeys(found))
 
 
@@ -62,6 +63,18 @@ def _release(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[St
             "Promoted",
             f"revision {stable['revision']} in {stable['color']} is stable: later releases that fail roll back to it",
         )
+
+
+def _hold(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[StatusEvent]:
+    """How far a restore has come. That one begins, fails or has ended is told by Ready."""
+    old, new = hold_of(before), hold_of(after)
+    if old is None or new is None or new.service or (old.uid, old.phase) == (new.uid, new.phase):
+        return
+    what = f"snapshot {new.snapshot[:SHORT_ID]} of backup {new.backup}"
+    if new.phase is HoldPhase.RESTORING:
+        yield StatusEvent("Normal", "DataReplacing", f"nobody uses the data any more: it is replaced by {what}")
+    if new.phase is HoldPhase.STARTING:
+        yield StatusEvent("Normal", "DataReplaced", f"the data is that of {what}, and revision {new.revision} alone starts on it")
 
 
 def _backups(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[StatusEvent]:

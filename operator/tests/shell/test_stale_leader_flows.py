@@ -85,7 +85,7 @@ def serves(world: OperatorWorld) -> Body:
 async def woken(world: OperatorWorld, edit: Any, nth: int, *later: Any, found: Callable[[OperatorWorld], Body] = runs) -> Call | None:
     """The write before which the old leader was paused; None where it made fewer. Raises AssertionError where it changed what is served."""
     api = Pausing(world, nth)
-    old = asyncio.create_task(Operator(api).run())
+    old = asyncio.create_task(Operator(api, policy=world.policy).run())
     await asyncio.sleep(1)
     await edit(world)
     for _ in range(120):

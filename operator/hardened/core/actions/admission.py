@@ -10,6 +10,7 @@ nothing. The action's own status only repeats its entry.
     Rollback                 Running until traffic has followed to the target, and it is promoted
     Backup, VerifyBackup     Running until their Job has ended, see core.actions.backups
     Restore                  the same, once nobody uses the data any more, see core.actions.restores and core.hold
+    Rollback with data       as a Restore, and once the data is back as a Rollback, see core.hold.starting
 
 Data has a lane of its own: a backup neither waits for a release, nor does an action on a release wait for it. But a restore and a release
 never are under way together.
@@ -26,7 +27,8 @@ from hardened.api.parse import HardenedServiceAction, parse_action
 from hardened.api.steps import Step
 from hardened.core.actions import backups, restores
 from hardened.core.actions.log import FINAL, LogEntry, bounded, has_room
-from hardened.core.model.hold import Hold
+from hardened.core.actions.with_data import DataOf, serves_again, starts_no_more
+from hardened.core.model.hold import Hold, HoldPhase
 from hardened.core.model.input import Input, RollbackRequest
 from hardened.core.model.reasons import Reason
 from hardened.core.model.state import Rejection, ReleaseState
@@ -72,6 +74,8 @@ class AdmissionContext:
     """Finds why this action on the backup of this name cannot begin, "" for nothing."""
     stops_restore: Callable[[HardenedServiceActionSpec], str] = lambda _: ""
     """Finds why this restore cannot begin, whatever is released; "" for nothing."""
+    data_of: Callable[[str], DataOf] = lambda _: DataOf()
+    """Finds the data that belongs to a revision, for a rollback with data."""
     hold: Hold | None = None
     """What keeps the service without pods, as status has it."""
 
@@ -122,6 +126,8 @@ class _Begun:
     """See ReleaseState."""
     left: str = ""
     """See LogEntry."""
+    data: DataOf | None = None
+    """Of a rollback: what is restored with it."""
 
 
 @dataclass(frozen=True)
@@ -191,10 +197,10 @@ def _overtaken(entry: LogEntry, now: datetime) -> LogEntry:
     return entry.ended("Failed", "a rollback superseded it: retry after the rollback", now) if is_retry else entry
 
 
-def pending_rollback(entries: Iterable[LogEntry]) -> RollbackRequest | None:
-    """The rollback that is on its way."""
+def pending_rollback(entries: Iterable[LogEntry], hold: Hold | None = None) -> RollbackRequest | None:
+    """The rollback that is on its way; one with data once its data is back, and status says so. hold: as status has it."""
     entry = _running(entries, "Rollback")
-    if entry is None:
+    if entry is None or (entry.takes_data and not (hold and hold.uid == entry.uid and hold.phase is HoldPhase.STARTING)):
         return None
     return RollbackRequest(entry.revision, Rejection(entry.left, entry.key, Reason.ROLLED_BACK, entry.by, after_cutover=True))
 
@@ -226,9 +232,10 @@ def _settled(entry: LogEntry, state: ReleaseState | None, seen: Input, marked: C
         case "Retry" if entry.key not in marked:
             return entry.ended("Succeeded", f"revision {entry.revision} is released again", now)
         case "Rollback" if failed:
-            return entry.ended("Failed", f"revision {entry.revision} does not serve: {failed}", now)
+            return entry.ended("Failed", f"revision {entry.revision} does not serve: {failed}{starts_no_more(entry)}", now)
         case "Rollback" if is_quiet and stable == entry.revision:
-            return entry.ended("Succeeded", f"revision {entry.revision} serves again; {entry.left} is rejected until it is retried", now)
+            text = f"revision {entry.revision} serves again{serves_again(entry)}; {entry.left} is rejected until it is retried"
+            return entry.ended("Succeeded", text, now)
         case "Abort" if state and state.target.revision == entry.revision and state.step is Step.KEEP:
             return entry.ended("Failed", f"revision {entry.revision} was promoted first: roll back instead", now)
         case "Abort" if is_quiet or (state and state.target.revision != entry.revision):
@@ -268,8 +275,9 @@ def _entry(action: HardenedServiceAction, ruled: _Ruled, now: datetime) -> LogEn
             return entry.ended("Succeeded", said, now)
         case _GivenUp(said=said, hold=hold):
             return replace(entry, key=hold.uid).ended("Succeeded", said, now)
-        case _Begun():
-            return replace(entry, message=ruled.said, revision=ruled.revision, key=ruled.key, left=ruled.left)
+        case _Begun(data=data):
+            begun = replace(entry, message=ruled.said, revision=ruled.revision, key=ruled.key, left=ruled.left)
+            return replace(begun, backup=data.backup, snapshot=data.snapshot) if data else begun
 
 
 def _running(entries: Iterable[LogEntry], action: str) -> LogEntry | None:
@@ -283,7 +291,7 @@ def _ruled(action: HardenedServiceAction, context: AdmissionContext, under_way: 
     if why := _out_of_turn(action, context, under_way, now):
         return _Refused(why)
     if action.spec.with_data:
-        return _Refused("withData is not supported yet: restore the snapshot of status.history[].backup by a Restore, then roll back")
+        return _rollback_with_data(action.spec.revision or "", context, under_way, now)
     if action.spec.action == "Abort" and action.spec.backup:
         return _give_up(action.spec.backup, context)
     if action.spec.action == restores.RESTORE:
@@ -308,7 +316,7 @@ def _out_of_turn(action: HardenedServiceAction, context: AdmissionContext, under
         return "it was more than 5 minutes old when the operator first saw it: create it again if you still want it"
     if context.obstacle:
         return context.obstacle
-    if context.hold and (verb not in _IN_HOLD or (verb == "Abort" and not action.spec.backup)):
+    if context.hold and not action.spec.with_data and (verb not in _IN_HOLD or (verb == "Abort" and not action.spec.backup)):
         return restores.held(context.hold)
     if context.seen.is_held and verb not in _ORDER:
         return "the spec cannot be used, and nothing new is released until it is fixed: see the Ready condition"
@@ -395,13 +403,33 @@ def _backup(action: str, name: str, s: AdmissionContext) -> _Ruled:
     return _Refused(why) if why else _Begun(f"{'verification of ' if action == backups.VERIFY else ''}backup {name} begins", "")
 
 
-def _restore(asked: HardenedServiceActionSpec, s: AdmissionContext, under_way: str) -> _Ruled:
-    release = ""
+def _rollback_with_data(revision: str, s: AdmissionContext, under_way: str, now: datetime) -> _Ruled:
+    """As a rollback, and as the restore of what belongs to the target; whatever migrated since goes with the data."""
+    ruled, why = _rollback(revision, s, now), _hindrance(s, under_way)
+    if why or not isinstance(ruled, _Begun):
+        beside = "; a Restore brings back its data alone" if revision == s.serving else ""
+        return _Refused(why or f"{ruled.why}{beside}") if isinstance(ruled, _Refused) or why else ruled
+    data = s.data_of(ruled.revision)
+    if data.lacks:
+        return _Refused(data.lacks)
+    said = f"rollback to revision {ruled.revision} begins, with snapshot {data.snapshot} of backup {data.backup}, of {data.at}"
+    return replace(ruled, said=said, data=data)
+
+
+def _hindrance(s: AdmissionContext, under_way: str) -> str:
+    """Why nothing that replaces data may begin now: a restore or a release is under way; "" for nothing."""
+    if s.hold and not s.hold.has_failed:
+        return restores.held(s.hold)
     if under_way:
-        release = f"{under_way} is under way: wait for its end"
-    elif s.state and s.step is not Step.KEEP:
-        release = f"revision {s.state.target.revision} is being released: wait for its end, or abort it"
-    why = (restores.held(s.hold) if s.hold and not s.hold.has_failed else "") or s.stops_restore(asked) or ("" if asked.into else release)
+        return f"{under_way} is under way: wait for its end"
+    if s.state and s.step is not Step.KEEP:
+        return f"revision {s.state.target.revision} is being released: wait for its end, or abort it"
+    return ""
+
+
+def _restore(asked: HardenedServiceActionSpec, s: AdmissionContext, under_way: str) -> _Ruled:
+    held = restores.held(s.hold) if s.hold and not s.hold.has_failed else ""
+    why = held or s.stops_restore(asked) or ("" if asked.into else _hindrance(s, under_way))
     into = f", into the new database {asked.into}" if asked.into else ""
     return _Refused(why) if why else _Begun(f"restore of snapshot {asked.snapshot} of backup {asked.backup} begins{into}", "")
 
@@ -411,7 +439,8 @@ def _give_up(backup: str, s: AdmissionContext) -> _Ruled:
     if why or s.hold is None:
         return _Refused(why)
     left = "the data is as the failed restore has left it" if s.hold.has_failed else "nothing was changed"
-    return _GivenUp(f"the restore of backup {backup} is given up, and the pods start: {left}", s.hold)
+    beside = f"; nothing is rolled back: revision {s.serving} starts again" if s.hold.revision else ""
+    return _GivenUp(f"the restore of backup {backup} is given up, and the pods start: {left}{beside}", s.hold)
 
 
 _VERBS: Mapping[str, Callable[[str, AdmissionContext, datetime], _Ruled]] = {

@@ -48,17 +48,30 @@ class LogEntry:
     """Who asked, and why."""
     finished_at: datetime | None = None
     backup: str = ""
-    """Of a backup, its verification, or its restore: its name."""
+    """Of a backup, its verification, or its restore: its name. Of a rollback with data: the one that is restored."""
     job: str = ""
     """Of a backup, its verification, or its restore: the uid of its Job, once that was seen."""
     snapshot: str = ""
-    """Of a backup that has succeeded, or of a verification that has ended: the id of the snapshot. Of a restore: as it was asked for."""
+    """Of a backup that has succeeded, or of a verification that has ended: the id of the snapshot. Of a restore: as it was asked for.
+
+    Of a rollback with data: what was stored before the target was replaced.
+    """
     into: str = ""
     """Of a restore: the new database beside the one that serves; "" where that is replaced."""
     recovery_point: str = ""
-    """Of a restore that has succeeded: when its snapshot was made, in RFC 3339."""
+    """Of a restore that has succeeded, and of a rollback whose data is back: when its snapshot was made, in RFC 3339."""
     before: str = ""
     """Of a restore that has ended: the id of the snapshot of what was there."""
+
+    @property
+    def takes_data(self) -> bool:
+        """Whether it is a rollback with data."""
+        return self.action == "Rollback" and self.backup != ""
+
+    @property
+    def has_data(self) -> bool:
+        """Of a rollback with data: whether the data is back."""
+        return self.recovery_point != ""
 
     def ended(self, phase: str, message: str, now: datetime) -> "LogEntry":
         """The same action, over."""

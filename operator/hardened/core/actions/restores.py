@@ -1,6 +1,7 @@
 """Restores: when one may begin, when its Job is made, and what came of it.
 
-One that replaces what is there has a hold, see core.hold: its Job is made once nobody uses the data any more. Otherwise as a backup.
+One that replaces what is there has a hold, see core.hold: its Job is made once nobody uses the data any more. Otherwise as a backup. The
+restore of a rollback with data is one of these, too: its entry goes on once the data is back.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,7 +10,6 @@ from datetime import UTC, datetime
 from typing import Final
 
 from hardened.api import names
-from hardened.api.action import HardenedServiceActionSpec
 from hardened.api.backup import Backup
 from hardened.core.actions import backups
 from hardened.core.actions.log import MESSAGE_LIMIT, LogEntry
@@ -19,6 +19,7 @@ from hardened.core.model.hold import Hold, HoldPhase
 from hardened.core.model.kit import BackupKit
 from hardened.core.model.run import Active, Restoration, Run
 from hardened.core.observe.facts import Facts
+from hardened.core.revisions.history import backup_of
 from hardened.core.runs.backups import HandRun, hand_job_key
 from hardened.core.runs.judgement import SHORT_ID
 from hardened.errors import TryAgain
@@ -27,21 +28,23 @@ RESTORE: Final = "Restore"
 
 
 def is_restore(entry: LogEntry) -> bool:
-    """Whether an entry is a restore that is under way."""
-    return entry.action == RESTORE and entry.phase == "Running"
+    """Whether an entry is a restore that is under way; of a rollback with data as long as the data is not back."""
+    return entry.phase == "Running" and (entry.action == RESTORE or (entry.takes_data and not entry.has_data))
 
 
 def replacing(entries: Iterable[LogEntry]) -> LogEntry | None:
-    """The restore under way that replaces what is there."""
-    return next((entry for entry in entries if is_restore(entry) and not entry.into), None)
+    """What is under way and replaces what is there, or has replaced it, and has not ended yet."""
+    under_way = (entry for entry in entries if entry.phase == "Running" and not entry.into)
+    return next((entry for entry in under_way if entry.action == RESTORE or entry.takes_data), None)
 
 
 def held(hold: Hold) -> str:
     """That a restore is under way, or has failed, in words."""
+    if hold.phase is HoldPhase.NOT_STARTED:
+        return f"revision {hold.revision} did not start on the restored data, requested as {hold.action}: see the Ready condition"
     remedy = "repeat it, or abort it" if hold.has_failed else "wait for its end"
-    return (
-        f"the restore of backup {hold.backup}, requested as {hold.action}, {'has failed' if hold.has_failed else 'is under way'}: {remedy}"
-    )
+    what = f"the {f'rollback to revision {hold.revision} with its data' if hold.revision else f'restore of backup {hold.backup}'}"
+    return f"{what}, requested as {hold.action}, {'has failed' if hold.has_failed else 'is under way'}: {remedy}"
 
 
 def stops_abort(hold: Hold | None, backup: str) -> str:
@@ -52,28 +55,33 @@ def stops_abort(hold: Hold | None, backup: str) -> str:
         return f"it is the restore of the data of service {hold.service}: abort it there"
     if hold.backup != backup:
         return f"the restore under way is of backup {hold.backup}, not {backup}"
+    if hold.has_data:
+        return (
+            f"the data is back, and the revision that was left must not run on it: wait until revision {hold.revision} serves, repeat the "
+            "rollback, or restore the snapshot of what was there"
+        )
     if hold.phase is HoldPhase.RESTORING:
         return f"the data is being replaced: wait for the end of it, see status.hold; {hold.message}"
     return ""
 
 
-def obstacle(facts: Facts, kit: BackupKit, entries: Sequence[LogEntry], asked: HardenedServiceActionSpec) -> str:
-    """Why this restore cannot begin now; "" where it can. What a release has to do with it is not asked here."""
+def obstacle(facts: Facts, kit: BackupKit, entries: Sequence[LogEntry], name: str, into: str = "") -> str:
+    """Why a restore of this backup cannot begin now; "" where it can. What a release has to do with it is not asked here."""
     if not kit.may_restore:
         return (
             "nobody checks who may restore: the admission policy of the operator's chart is not installed, or its setting restore.allowed "
             "is false"
         )
     known = {each.name: each for each in facts.svc.spec.backups or ()}
-    if asked.backup not in known:
+    if name not in known:
         has = f"it has {', '.join(known)}" if known else "it has none: add it to spec.backups"
-        return f"the service has no backup {asked.backup}; {has}"
+        return f"the service has no backup {name}; {has}"
     if not kit.image:
         return "the operator's settings name no image for backups: set backup.image of its chart"
     running = next((entry for entry in entries if is_restore(entry) or backups.is_backup(entry)), None)
     if running:
         return f"{running.action} of backup {running.backup} is already under way, requested as {running.name}: wait for its end"
-    return _unsupported(known[asked.backup], asked.into or "")
+    return _unsupported(known[name], into)
 
 
 def _unsupported(backup: Backup, into: str) -> str:
@@ -139,23 +147,32 @@ def _settled(entry: LogEntry, facts: Facts, run: Run | None, now: datetime) -> L
         return _without_job(entry, facts, now)
     match run.outcome:
         case Restoration() as found:
-            return _restored(replace(entry, job=run.uid, before=found.before), found, now)
+            return _restored(replace(entry, job=run.uid, before=found.before), found, _point(facts, entry, found), now)
         case Active(message=message):
             return replace(entry, job=run.uid, message=f"Job {run.job} restores{f': {message}' if message else ''}"[:1024])
         case _:
             return entry
 
 
-def _restored(entry: LogEntry, found: Restoration, now: datetime) -> LogEntry:
+def _point(facts: Facts, entry: LogEntry, found: Restoration) -> str:
+    """When the snapshot was made, in RFC 3339; "" where nobody knows. A pod that found all done names none."""
+    known = backup_of(facts.before, entry.revision)
+    if found.made_at or entry.action == RESTORE:
+        return timestamp(found.made_at) if found.made_at else ""
+    return known.at if known and known.snapshot == entry.snapshot else timestamp(found.at)
+
+
+def _restored(entry: LogEntry, found: Restoration, made: str, now: datetime) -> LogEntry:
     which = f"snapshot {(found.snapshot or entry.snapshot)[:SHORT_ID]}"
     before = f"; what was there is snapshot {found.before[:SHORT_ID]}" if found.before else ""
     if found.has_failed:
         return entry.ended("Failed", f"{which} was not restored: {found.reason}: {found.message}{before}", now)
-    made = timestamp(found.made_at) if found.made_at else ""
     of_then = f" of {made}" if made else ""
     beside = f": {found.message}" if found.message else ""
-    ended = replace(entry, snapshot=found.snapshot or entry.snapshot, recovery_point=made)
-    return ended.ended("Succeeded", f"{which}{of_then} was restored in {found.seconds} s{beside}{before}", now)
+    text, ended = f"{which}{of_then} was restored in {found.seconds} s", replace(entry, recovery_point=made)
+    if entry.takes_data:
+        return replace(ended, message=f"{text}{before}; revision {entry.revision} starts on it{beside}"[:MESSAGE_LIMIT])
+    return replace(ended, snapshot=found.snapshot or entry.snapshot).ended("Succeeded", f"{text}{beside}{before}", now)
 
 
 def _without_job(entry: LogEntry, facts: Facts, now: datetime) -> LogEntry:

@@ -25,7 +25,8 @@ def _as_held(svc: HardenedService, child: Manifest, hold: Hold) -> Manifest:
         return signed({**child, "spec": frozen(child["spec"], svc.spec.replicas)})
     if child["kind"] == SCALED_OBJECT:
         return signed(paused(child))
-    return signed(_stopped(child, hold)) if child["kind"] == "Deployment" else child
+    is_stopped = child["kind"] == "Deployment" and not hold.lets_run(child["spec"]["template"]["metadata"]["labels"][names.REVISION_LABEL])
+    return signed(_stopped(child, hold)) if is_stopped else child
 
 
 def _stopped(deployment: Manifest, hold: Hold) -> Manifest:

@@ -12,6 +12,7 @@ from typing import Final
 from hardened.core.actions.log import LogEntry
 from hardened.core.actions.restores import is_given_up, replacing
 from hardened.core.hold.dependents import late_dependents, leader
+from hardened.core.hold.starting import lacks_target, starting
 from hardened.core.hold.users import all_stopped, users, writers
 from hardened.core.model.hold import Hold, HoldPhase
 from hardened.core.model.question import ListMounts, Question
@@ -53,6 +54,8 @@ def held(facts: Facts, entries: Sequence[LogEntry], replicas: int, now: datetime
         return Held()
     if begun is None:
         return _over(facts, before, next((entry for entry in entries if entry.uid == before.uid), None), now)
+    if begun.has_data:
+        return Held(starting(before, begun, now))
     if before.phase is HoldPhase.RESTORING:
         return Held(replace(before, message=begun.message))
     return Held(before) if facts.svc.spec.suspend else _stopping(facts, before, now)
@@ -79,7 +82,8 @@ def _begun(facts: Facts, entry: LogEntry, replicas: int, now: datetime) -> Hold:
     stops = next((each.stops for each in facts.svc.spec.backups or () if each.name == entry.backup), "Self")
     # Whoever removed a hold by hand did not end its Job: nothing is to be given up meanwhile.
     phase, text = (HoldPhase.RESTORING, entry.message) if entry.job else (HoldPhase.STOPPING, "the pods are about to be stopped")
-    return Hold(entry.name, entry.uid, entry.backup, entry.snapshot, stops, phase, now, replicas, text)
+    begun = Hold(entry.name, entry.uid, entry.backup, entry.snapshot, stops, phase, now, replicas, text, revision=entry.revision)
+    return starting(begun, entry, now) if entry.has_data else begun
 
 
 def _over(facts: Facts, before: Hold, entry: LogEntry | None, now: datetime) -> Held:
@@ -99,7 +103,7 @@ def _ended(before: Hold, entry: LogEntry | None) -> Hold | None:
     if before.has_failed:
         return before
     text = entry.message if entry else "what came of it is not on record any more"
-    return replace(before, phase=HoldPhase.FAILED, message=text)
+    return replace(before, phase=HoldPhase.NOT_STARTED if before.has_data else HoldPhase.FAILED, message=text)
 
 
 def _stopping(facts: Facts, before: Hold, now: datetime, then: str = "its Job is about to be made") -> Held:
@@ -107,7 +111,7 @@ def _stopping(facts: Facts, before: Hold, now: datetime, then: str = "its Job is
     if before.stops == "Dependents" and not before.service:
         late = late_dependents(facts, before)
         return Held(replace(before, message=late[:1024]), look_at=again) if late else _stopped(before, then)
-    if not all_stopped(facts, before):
+    if not all_stopped(facts, before) or lacks_target(facts, before):
         return Held(replace(before, message="its pods are being stopped"), look_at=again)
     if not observed.sees_pods:
         return Held(replace(before, message="the pods of the namespace could not be listed"), look_at=again)

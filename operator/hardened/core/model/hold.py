@@ -22,6 +22,10 @@ class HoldPhase(StrEnum):
     """None of them is left, and the Job may be made; of a service that depends on the one that is restored, its end is waited for."""
     FAILED = "Failed"
     """The restore has failed: nobody knows what the data is like, so that the pods stay stopped until somebody decides."""
+    STARTING = "Starting"
+    """Of a rollback with data: the data is back, and the pods of the target may start, and no others."""
+    NOT_STARTED = "NotStarted"
+    """The same, and the target did not come to serve: all pods stay stopped until somebody decides."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,7 @@ class Hold:
     """Why a service has no pods. Times are moments in UTC."""
 
     action: str
-    """The name of the Restore."""
+    """The name of the Restore, or of the Rollback with data."""
     uid: str
     """Of that action."""
     backup: str
@@ -45,6 +49,8 @@ class Hold:
     """What it waits for, or why it has failed."""
     service: str = ""
     """The service that it depends on, and whose data is restored; "" for its own."""
+    revision: str = ""
+    """Of a rollback with data: the target, the only one that may run on the restored data; "" for a Restore."""
 
     @property
     def stops_self(self) -> bool:
@@ -54,7 +60,16 @@ class Hold:
     @property
     def has_failed(self) -> bool:
         """Whether somebody has to decide what follows."""
-        return self.phase is HoldPhase.FAILED
+        return self.phase in (HoldPhase.FAILED, HoldPhase.NOT_STARTED)
+
+    @property
+    def has_data(self) -> bool:
+        """Whether the data is back, so that the revision that was left must not run any more."""
+        return self.phase in (HoldPhase.STARTING, HoldPhase.NOT_STARTED)
+
+    def lets_run(self, revision: str) -> bool:
+        """Whether pods of this revision of the service itself may run."""
+        return not self.stops_self or (self.phase is HoldPhase.STARTING and revision == self.revision)
 
 
 def hold_written(hold: Hold) -> Manifest:
@@ -70,6 +85,7 @@ def hold_written(hold: Hold) -> Manifest:
         since=timestamp(hold.since),
         replicas=hold.replicas,
         message=hold.message[:_MESSAGE_LIMIT] or None,
+        revision=hold.revision or None,
     )
 
 
@@ -91,7 +107,7 @@ def hold_of(status: Mapping[str, Any]) -> Hold | None:
                 moment = datetime.fromisoformat(since)
             except ValueError:
                 return None
-            said, service = str(rest.get("message", "")), str(rest.get("service", ""))
-            return Hold(action, uid, backup, snapshot, stops, HoldPhase(phase), moment, replicas, said, service)
+            said, service, revision = (str(rest.get(name, "")) for name in ("message", "service", "revision"))
+            return Hold(action, uid, backup, snapshot, stops, HoldPhase(phase), moment, replicas, said, service, revision)
         case _:
             return None

@@ -185,7 +185,8 @@ class Input:
     is_taken_away: bool = False
     """What the state's target has lost of its pods was taken from it, by no fault of its own."""
     is_held: bool = False
-    """The spec cannot be used as it stands, and an older one stands in for it: nothing new begins, nor comes to its cutover."""
+    """Nothing new begins, nor comes to its cutover: the spec cannot be used as it stands, and an older one stands in for it; or a restore
+    keeps the service without pods."""
     is_blind: bool = False
     """Nor is it known what has to be passed: nothing is promoted."""
 

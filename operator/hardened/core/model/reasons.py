@@ -53,6 +53,7 @@ class Reason(StrEnum):
     BACKUP_FAILED = "BackupFailed"
     RESTORING = "Restoring"
     RESTORE_FAILED = "RestoreFailed"
+    ROLLBACK_FAILED = "RollbackFailed"
     SNAPSHOTS_FRESH = "SnapshotsFresh"
     NO_SNAPSHOT = "NoSnapshot"
     SNAPSHOT_OVERDUE = "SnapshotOverdue"
@@ -108,8 +109,10 @@ MEANING: dict[Reason, str] = {
     Reason.MIGRATION_FAILED: "The migration of the new revision failed; none of its pods was started.",
     Reason.MIGRATION_NOT_UNDONE: "The migration of a release that ended early was not undone; the undo is not retried.",
     Reason.BACKUP_FAILED: "The backup that is taken before a release failed, or cannot be made. It is tried again; what served serves.",
-    Reason.RESTORING: "A restore replaces the data: the pods that use it are stopped until it has ended.",
+    Reason.RESTORING: "A restore, or a rollback with data, replaces the data: the pods that use it are stopped until it has ended.",
     Reason.RESTORE_FAILED: "A restore has failed, and the pods stay stopped: repeat it, or abort it to start them on what is there.",
+    Reason.ROLLBACK_FAILED: "A rollback brought the data back, and its target did not come to serve on it. All pods stay stopped; the "
+    "message has the commands that go on.",
     Reason.SNAPSHOTS_FRESH: "Each backup has a good snapshot that is not older than its maxAge; the message says if a later run failed.",
     Reason.NO_SNAPSHOT: "A backup has no good snapshot yet; the message names it, why the last run failed, and the next command.",
     Reason.SNAPSHOT_OVERDUE: "The newest good snapshot of a backup is older than its maxAge; the message names it, and why.",

@@ -15,6 +15,7 @@ from hardened.core.checks.reports import CheckResults, check_results, removal_re
 from hardened.core.desired.service import is_previewed
 from hardened.core.hold.dependents import leader
 from hardened.core.hold.machine import held
+from hardened.core.hold.starting import is_starting, with_target
 from hardened.core.model.input import Input
 from hardened.core.model.kit import Kit
 from hardened.core.model.manifest import Manifest
@@ -116,7 +117,7 @@ def _look(facts: Facts, state: ReleaseState | None, policy: ReleasePolicy, kit: 
     )
     seen = replace(seen, needs=needs, backup=backup_progress(facts, state, kit.backup), migration=migration_run(facts, state, now))
     found = admitted(facts, known, seen, kit.backup)
-    seen = with_requests(seen, found, known)
+    seen = with_requests(seen, found, known, facts.hold)
     seen = replace(
         seen,
         is_proven=is_proven(facts, state, seen),
@@ -149,7 +150,7 @@ def _decide(facts: Facts, state: ReleaseState | None, kit: Kit, now: datetime) -
     entries = restores.told(entries, holds.hold)
     is_held = after is not None and after.step is Step.PREFLIGHT and not after.paused_at and seen.needs.is_held
     told = after if _is_led_back_unwritten(facts, state, after) else state
-    wanted = machine.desired(told, seen)
+    wanted = with_target(facts, machine.desired(told, seen))
     serving = _serving(facts, seen, wanted)
     marked = () if look.admission.is_news else move.marked  # what was decided is written down first
     measures = None if goes_back(facts, after, marked) else what_checks_measure(facts, state, now)
@@ -197,13 +198,17 @@ def _move(facts: Facts, look: _Look, kit: Kit, *, lists_pods: bool) -> Moved:
     cleared = () if are_refused(facts, cleared) else cleared
     # In place nothing tells one version's pods from another's but the pods.
     is_unseen = look.seen.in_place is not None and not facts.observed.sees_pods
-    return Moved(state, cleared) if lists_pods or cleared or is_unseen else moved(facts, state, look.seen, kit)
+    if lists_pods or cleared or is_unseen:
+        return Moved(state, cleared)
+    found = moved(facts, state, look.seen, kit)
+    # After a rollback with data there is nothing to be led back to: what was left must not run on it.
+    return replace(found, state=None) if found.failed and is_starting(facts, look.admission.entries) else found
 
 
-def _is_held(facts: Facts, entries: Sequence[LogEntry], state: ReleaseState | None) -> bool:
+def _is_held(facts: Facts, entries: tuple[LogEntry, ...], state: ReleaseState | None) -> bool:
     """Whether no release begins, nor goes on: a restore replaces the data, or has failed to; or will, and no release is at work."""
     if facts.hold is not None or restores.replacing(entries) is not None:
-        return True
+        return not is_starting(facts, entries)
     return (state is None or state.step is Step.KEEP) and leader(facts) is not None
 
 

@@ -9,21 +9,26 @@ from hardened.core.actions import admission, backups, restores
 from hardened.core.actions.admission import Admission, AdmissionContext, RollbackTarget
 from hardened.core.actions.log import FINAL, entries_of
 from hardened.core.actions.replies import concerns, crowded
+from hardened.core.actions.with_data import DataOf, data_of
 from hardened.core.desired.metadata import action_owner
 from hardened.core.hold.dependents import busy_dependents
 from hardened.core.model.annotations import RevisionAnnotations, annotations_of
+from hardened.core.model.hold import Hold
 from hardened.core.model.input import Input
 from hardened.core.model.kit import BackupKit
 from hardened.core.model.state import Migration, ReleaseState
 from hardened.core.observe.facts import Facts
 from hardened.core.release.inputs import is_older
+from hardened.core.revisions.history import backup_of
 from hardened.core.revisions.revision import key_of, revision_of, stored
 
 #: The first schema revision of the CRD that keeps all that is decided on actions: 3 brought their entries and what a release by hand
 #: records, 5 its strategy, without which a rollback in place would be read as one of BlueGreen. An older one forgets what it was told.
 ACTIONS_SCHEMA = 5
-#: The first that keeps a hold.
+#: The first that keeps a hold, and the first that keeps that of a rollback with data.
 HOLD_SCHEMA = 12
+TARGET_SCHEMA = 13
+_OLD_CRD = "the CRD on the cluster is older than the operator, and cannot hold that a restore is under way: upgrade it first"
 
 
 def admitted(facts: Facts, state: ReleaseState | None, seen: Input, kit: BackupKit) -> Admission:
@@ -37,14 +42,15 @@ def admitted(facts: Facts, state: ReleaseState | None, seen: Input, kit: BackupK
     return admission.judged(admission.unseen(mine, entries), entries, _context(facts, state, seen, kit), seen.now, present, unanswered)
 
 
-def with_requests(seen: Input, found: Admission, state: ReleaseState | None) -> Input:
-    """The input with what is asked for by hand, and not done yet."""
+def with_requests(seen: Input, found: Admission, state: ReleaseState | None, hold: Hold | None) -> Input:
+    """The input with what is asked for by hand, and not done yet. hold: as status has it."""
     key = admission.pending_retry(found.entries)
     return replace(
         seen,
-        rollback=admission.pending_rollback(found.entries),
+        rollback=admission.pending_rollback(found.entries, hold),
         abort=admission.pending_abort(found.entries, state),
         rejected=seen.rejected - {key},
+        is_held=seen.is_held or hold is not None,
     )
 
 
@@ -72,14 +78,24 @@ def _context(facts: Facts, state: ReleaseState | None, seen: Input, kit: BackupK
 
     def stops_restore(asked: HardenedServiceActionSpec) -> str:
         if is_older(facts.observed.crd_schema, HOLD_SCHEMA):
-            return "the CRD on the cluster is older than the operator, and cannot hold that a restore is under way: upgrade it first"
+            return _OLD_CRD
         busy = [] if asked.into or not _stops_dependents(facts, asked.backup) else busy_dependents(facts)
         text = f"{', '.join(busy)} would be stopped, and is being released: wait for the end of that, or abort it" if busy else ""
-        return restores.obstacle(facts, kit, entries_of(facts.before), asked) or text
+        return restores.obstacle(facts, kit, entries_of(facts.before), asked.backup or "", asked.into or "") or text
 
-    return AdmissionContext(
-        state, seen, targets, key, _obstacle(facts), is_deaf, crosses, stops_backup, stops_restore=stops_restore, hold=facts.hold
-    )
+    def data(revision: str) -> DataOf:
+        return _data_of(facts, kit, revision)
+
+    return AdmissionContext(state, seen, targets, key, _obstacle(facts), is_deaf, crosses, stops_backup, stops_restore, data, facts.hold)
+
+
+def _data_of(facts: Facts, kit: BackupKit, revision: str) -> DataOf:
+    found = backup_of(facts.before, revision)
+    if is_older(facts.observed.crd_schema, TARGET_SCHEMA):
+        return DataOf(lacks=_OLD_CRD)
+    backup = next((each for each in facts.svc.spec.backups or () if found and each.name == found.name), None)
+    why = restores.obstacle(facts, kit, entries_of(facts.before), found.name) if found else ""
+    return data_of(revision, found, backup, why)
 
 
 def _stops_dependents(facts: Facts, backup: str | None) -> bool:

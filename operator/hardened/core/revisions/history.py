@@ -121,6 +121,29 @@ def _entry(live: Manifest, backup: Mapping[str, Any] | None) -> Manifest:
     }
 
 
+@dataclass(frozen=True)
+class RevisionBackup:
+    """The snapshot of the data as it was before a revision was replaced."""
+
+    name: str
+    """Of the backup."""
+    snapshot: str
+    """Its id."""
+    at: str
+    """When its dump began, in RFC 3339."""
+
+
+def backup_of(status: Mapping[str, Any], revision: str) -> RevisionBackup | None:
+    """What `status.history` names for a revision; None for nothing."""
+    found = status.get("history")
+    entries = [entry for entry in found if isinstance(entry, Mapping)] if isinstance(found, list) else []
+    match next((entry.get("backup") for entry in entries if entry.get("revision") == revision), None):
+        case {"name": str(name), "snapshot": str(snapshot), "at": str(at)}:
+            return RevisionBackup(name, snapshot, at)
+        case _:
+            return None
+
+
 def files_key(revision: Manifest) -> ChildKey:
     """The ConfigMap that goes with a stored revision: it has the same name."""
     return ChildKey("ConfigMap", revision["metadata"]["name"])

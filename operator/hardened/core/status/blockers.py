@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from hardened.api.steps import Step
 from hardened.core.model.finding import Diagnosis
+from hardened.core.model.hold import HoldPhase
 from hardened.core.model.manifest import Manifest
 from hardened.core.model.reasons import Reason
 from hardened.core.model.revision import object_name
@@ -16,6 +17,7 @@ from hardened.core.observe.facts import Facts
 from hardened.core.observe.observed import is_deleting
 from hardened.core.release.decision import Decision
 from hardened.core.revisions.history import revision_label
+from hardened.core.status.holds import failed_hold
 
 #: Pods get this long to come up before anybody asks why they do not.
 PATIENCE = timedelta(seconds=5)
@@ -51,13 +53,14 @@ class Blockers:
         beside = f"; but {trouble.message}" if trouble else ""
         if hold.service:
             return Diagnosis(Reason.RESTORING, f"{hold.message}{beside}")
-        what = f"snapshot {hold.snapshot} of backup {hold.backup}"
         if hold.has_failed:
-            stopped = "; its pods stay stopped" if hold.stops_self else ""
-            repeat = f"hardenctl restore {svc.name} --backup {hold.backup} --snapshot {hold.snapshot} -n {svc.namespace}"
-            text = f"the restore of {what} has failed: {hold.message}{stopped}; repeat: {repeat}; give up: hardenctl abort {svc.name}"
-            return Diagnosis(Reason.RESTORE_FAILED, f"{text} -n {svc.namespace}", is_final=True)
-        return Diagnosis(Reason.RESTORING, f"{what} is being restored: {hold.phase}: {hold.message}{beside}")
+            before = next((entry.before for entry in self.decision.actions if entry.uid == hold.uid), "")
+            return failed_hold(hold, svc.namespace, svc.name, before)
+        if hold.phase is HoldPhase.STARTING and (late := self.pods()):
+            beside = f"; {late.message}{beside}"
+        what = f"snapshot {hold.snapshot} of backup {hold.backup}"
+        doing = f"rolling back to revision {hold.revision} with {what}" if hold.revision else f"{what} is being restored"
+        return Diagnosis(Reason.RESTORING, f"{doing}: {hold.phase}: {hold.message}{beside}")
 
     def forged(self) -> Diagnosis | None:
         """That what the revision is stored under was not stored by the operator."""
@@ -107,7 +110,8 @@ class Blockers:
     def wants_pods(self, finding: Diagnosis | None) -> bool:
         """Whether pods that are late are to be listed. finding: what is known so far."""
         # That a deadline has passed is no cause: the pods know it.
-        is_unexplained = finding is None or finding.reason is Reason.PROGRESS_DEADLINE_EXCEEDED
+        is_starting = self.decision.hold is not None and self.decision.hold.phase is HoldPhase.STARTING
+        is_unexplained = finding is None or finding.reason is Reason.PROGRESS_DEADLINE_EXCEEDED or is_starting
         return self.observed.pods is None and self.observed.sees_pods and is_unexplained and self.is_late()
 
     def drift(self, entries: Iterable[Manifest]) -> Diagnosis | None:

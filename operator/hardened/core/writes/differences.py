@@ -347,6 +347,7 @@ class Writes:
         if self.decision.state:
             named.add(self.decision.state.target.revision)
         named |= {entry.revision for entry in self.decision.actions if entry.phase == "Running"}
+        named |= {self.decision.hold.revision} if self.decision.hold else set()
         return frozenset({self.facts.wanted.name, *running, *named, *(s.revision.name for s in self.decision.stacks)})
 
 
