@@ -19,7 +19,7 @@ from tests.shell.test_stale_leader_flows import LEAST, MOST, runs, woken
 
 from hardened.core.hold import machine
 from hardened.core.model.hold import Hold, HoldPhase
-from hardened.shell.kinds import DEPLOYMENT, HARDENED_SERVICE_ACTION
+from hardened.shell.kinds import DEPLOYMENT, HARDENED_SERVICE, HARDENED_SERVICE_ACTION
 
 pytestmark = pytest.mark.one_of(3)
 
@@ -403,3 +403,77 @@ def test_in_its_hold_nothing_else_is_taken_and_once_the_data_is_back_it_is_not_g
         assert application_pods(world) == []
 
     begun("BlueGreen").run(play)
+
+
+async def removes_the_hold(world: Guarded) -> None:
+    """Somebody edits the status."""
+    without = {name: value for name, value in world.status.items() if name != "hold"}
+    await world.people.replace_status(HARDENED_SERVICE, "shop", "web", without)
+
+
+def is_changed(**spec: Any) -> Step:
+    """Somebody changes the spec, and it is as it was a while later."""
+
+    async def change(world: Guarded) -> None:
+        await new("web:2", "BlueGreen", **spec)(world)
+        await world.until(lambda status: status["observedGeneration"] == 3)
+        await asyncio.sleep(5)
+        await new("web:2", "BlueGreen", suspend=False)(world)
+
+    return change
+
+
+@pytest.mark.parametrize("phase", ["Restoring", "Starting"])
+@pytest.mark.parametrize(
+    "happens",
+    [
+        pytest.param(removes_the_hold, id="its hold is removed"),
+        pytest.param(is_changed(suspend=True), id="the service is suspended"),
+        pytest.param(is_changed(replicas=-1), id="the spec cannot be used"),
+    ],
+)
+def test_whatever_happens_to_the_status_or_the_spec_meanwhile_it_ends_the_same(phase: str, happens: Step) -> None:
+    async def meanwhile(world: Guarded) -> None:
+        await rolls_back()(world)
+        await world.in_phase(phase)
+        await happens(world)
+
+    async def play(world: Guarded) -> None:
+        await world.play(meanwhile)
+        assert world.watch.wrongs == []
+        assert phases_of(world) == {"r": "Succeeded"}
+        assert conditions(world)["Ready"] == ("False", "RolledBack")
+        assert world.status["serving"]["image"] == "web:1"
+
+    begun("BlueGreen").run(play)
+
+
+def test_where_nothing_is_to_serve_any_more_the_target_does_not_start_and_that_is_told() -> None:
+    async def to_zero(world: Guarded) -> None:
+        await rolls_back()(world)
+        await world.in_phase("Restoring")
+        await world.people.merge_patch(HARDENED_SERVICE, "shop", "web", {"spec": {"replicas": 0}})
+
+    async def play(world: Guarded) -> None:
+        await world.play(to_zero)
+        assert conditions(world)["Ready"] == ("False", "RollbackFailed")
+        assert "the spec asks for 0 replicas; the data is that of 2029-12-31T23:00:00Z" in message(world, "r")
+
+    begun("BlueGreen").run(play)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_where_the_spec_goes_back_as_well_nothing_is_released_twice(strategy: str) -> None:
+    async def reverts(world: Guarded) -> None:
+        await rolls_back()(world)
+        await world.in_phase("Restoring")
+        await release("web:1", **spec_of(strategy))(world)
+
+    async def play(world: Guarded) -> None:
+        await world.play(reverts)
+        assert world.watch.wrongs == []
+        assert phases_of(world) == {"r": "Succeeded"}
+        assert conditions(world)["Ready"] == ("True", "Healthy")
+        assert (world.status["serving"]["image"], world.status["stable"]["promotion"]) == ("web:1", 3)
+
+    begun(strategy).run(play)

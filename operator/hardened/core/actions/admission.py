@@ -405,10 +405,13 @@ def _backup(action: str, name: str, s: AdmissionContext) -> _Ruled:
 
 def _rollback_with_data(revision: str, s: AdmissionContext, under_way: str, now: datetime) -> _Ruled:
     """As a rollback, and as the restore of what belongs to the target; whatever migrated since goes with the data."""
-    ruled, why = _rollback(revision, s, now), _hindrance(s, under_way)
-    if why or not isinstance(ruled, _Begun):
-        beside = "; a Restore brings back its data alone" if revision == s.serving else ""
-        return _Refused(why or f"{ruled.why}{beside}") if isinstance(ruled, _Refused) or why else ruled
+    if why := _hindrance(s, under_way):
+        return _Refused(why)
+    ruled = _rollback(revision, s, now)
+    if isinstance(ruled, _Refused):
+        return _Refused(f"{ruled.why}; a Restore brings back its data alone") if revision == s.serving else ruled
+    if not isinstance(ruled, _Begun):
+        return ruled
     data = s.data_of(ruled.revision)
     if data.lacks:
         return _Refused(data.lacks)
