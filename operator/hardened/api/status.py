@@ -180,7 +180,10 @@ class ActionEntry(Model):
     )
     snapshot: SnapshotId | None = Field(None, description="For a backup that has succeeded, one that was verified, or a restore.")
     into: Short | None = Field(None, description="For a restore: the new database, where nothing is replaced.")
-    recovery_point: When | None = Field(None, description="For a restore that has succeeded: when its snapshot was made.")
+    recovery_point: When | None = Field(
+        None, description="For a restore that has succeeded, and a rollback with data: when the snapshot was made."
+    )
+    restored_at: When | None = Field(None, description="For a rollback with data: when the data was back.")
     before: SnapshotId | None = Field(None, description="For a restore: the snapshot of what was there. Omitted: nothing was.")
     by: Line | None = Field(None, description="Who requested it, and why.")
     started_at: When

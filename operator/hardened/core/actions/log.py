@@ -22,6 +22,7 @@ _TEXTS = ("name", "uid", "action", "phase", "message")
 _OPTIONAL = {
     **{name: name for name in ("revision", "key", "left", "by", "backup", "job", "snapshot", "into", "before")},
     "recovery_point": "recoveryPoint",
+    "restored_at": "restoredAt",
 }
 
 
@@ -60,6 +61,8 @@ class LogEntry:
     """Of a restore: the new database beside the one that serves; "" where that is replaced."""
     recovery_point: str = ""
     """Of a restore that has succeeded, and of a rollback whose data is back: when its snapshot was made, in RFC 3339."""
+    restored_at: str = ""
+    """Of a rollback with data: when the data was back, in RFC 3339."""
     before: str = ""
     """Of a restore that has ended: the id of the snapshot of what was there."""
 
@@ -71,7 +74,7 @@ class LogEntry:
     @property
     def has_data(self) -> bool:
         """Of a rollback with data: whether the data is back."""
-        return self.recovery_point != ""
+        return self.restored_at != ""
 
     def ended(self, phase: str, message: str, now: datetime) -> "LogEntry":
         """The same action, over."""

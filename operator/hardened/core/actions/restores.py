@@ -156,10 +156,10 @@ def _settled(entry: LogEntry, facts: Facts, run: Run | None, now: datetime) -> L
 
 def _point(facts: Facts, entry: LogEntry, found: Restoration) -> str:
     """When the snapshot was made, in RFC 3339; "" where nobody knows. A pod that found all done names none."""
-    known = backup_of(facts.before, entry.revision)
-    if found.made_at or entry.action == RESTORE:
+    known = backup_of(facts.before, entry.revision) if entry.takes_data else None
+    if found.made_at or known is None:
         return timestamp(found.made_at) if found.made_at else ""
-    return known.at if known and known.snapshot == entry.snapshot else timestamp(found.at)
+    return known.at if known.snapshot == entry.snapshot else ""
 
 
 def _restored(entry: LogEntry, found: Restoration, made: str, now: datetime) -> LogEntry:
@@ -171,6 +171,7 @@ def _restored(entry: LogEntry, found: Restoration, made: str, now: datetime) -> 
     beside = f": {found.message}" if found.message else ""
     text, ended = f"{which}{of_then} was restored in {found.seconds} s", replace(entry, recovery_point=made)
     if entry.takes_data:
+        ended = replace(ended, restored_at=timestamp(found.at))
         return replace(ended, message=f"{text}{before}; revision {entry.revision} starts on it{beside}"[:MESSAGE_LIMIT])
     return replace(ended, snapshot=found.snapshot or entry.snapshot).ended("Succeeded", f"{text}{beside}{before}", now)
 

@@ -37,12 +37,12 @@ def data_of(revision: str, found: RevisionBackup | None, backup: Backup | None, 
 
 def serves_again(entry: LogEntry) -> str:
     """What is told of the data, once the target serves; "" for a rollback without."""
-    return f" on the data of {entry.recovery_point}{_before(entry)}" if entry.takes_data else ""
+    return f" on the data of {entry.recovery_point or 'its snapshot'}{_before(entry)}" if entry.takes_data else ""
 
 
 def starts_no_more(entry: LogEntry) -> str:
     """What is told of the data, where the target did not come to serve; "" for a rollback without."""
-    return f"; the data is that of {entry.recovery_point}{_before(entry)}" if entry.takes_data else ""
+    return f"; the data is that of {entry.recovery_point or 'its snapshot'}{_before(entry)}" if entry.takes_data else ""
 
 
 def _before(entry: LogEntry) -> str:
