@@ -94,7 +94,7 @@ def _next(session: Session, live: Manifest, verdict: ServiceVerdict, cause: Caus
         return ""
     given = next_step.after(verdict, live, session.cluster_flags)
     # What waits for a person, for the operator, or for a restore is known to all verbs alike.
-    if waits_for_approval(live) or not cause.reason or cause.reason == Reason.RESTORE_FAILED:
+    if waits_for_approval(live) or not cause.reason or cause.reason in (Reason.RESTORE_FAILED, Reason.ROLLBACK_FAILED):
         return given
     meta = live["metadata"]
     found = command_of(

@@ -66,6 +66,7 @@ COMMANDS: Mapping[Reason, str] = {
     Reason.BACKUP_FAILED: _BACKUPS,
     Reason.RESTORING: _WATCH,
     Reason.RESTORE_FAILED: _BACKUPS,
+    Reason.ROLLBACK_FAILED: "{prog} history {name} -n {namespace}",
     Reason.SNAPSHOTS_FRESH: _BACKUPS,
     Reason.NO_SNAPSHOT: _BACKUPS,
     Reason.SNAPSHOT_OVERDUE: _BACKUPS,

@@ -173,10 +173,14 @@ REMEDY: dict[Reason, Remedy] = {
         "The repository or the source of the backup that spec.release.backupFirst names cannot be reached, or its pod cannot be made.",
         "Follow what the message names; it is tried again by itself. Or remove backupFirst to release without a backup.",
     ),
-    Reason.RESTORING: Remedy("Somebody asked for a restore.", "Wait for its end."),
+    Reason.RESTORING: Remedy("Somebody asked for a restore, or for a rollback with data.", "Wait for its end."),
     Reason.RESTORE_FAILED: Remedy(
         "The restore ended with an error; the message says what was found.",
         "Repeat the restore, or abort it to start the pods on the data that is there. The message has both commands.",
+    ),
+    Reason.ROLLBACK_FAILED: Remedy(
+        "No pod of the target was ready on the restored data within spec.release.progressDeadline, or its cutover did not end.",
+        "Repeat the rollback, also to another revision, or restore what was there. The message has the commands.",
     ),
     Reason.SNAPSHOTS_FRESH: Remedy(_FINE, _NOTHING),
     Reason.NO_SNAPSHOT: Remedy("No run of the backup has succeeded yet.", "Make a backup now, and look at why the last run failed."),
