@@ -3,7 +3,7 @@
 import inspect
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
 from typing import Annotated, Any, Protocol, get_type_hints
 
@@ -26,7 +26,10 @@ _STRUCTURED = ("json", "yaml")
 
 
 class Verb(Protocol):
-    """A module of `hardenctl.commands`. OUTPUTS: what -o takes; EXAMPLES: come first in its help; MORE: what follows them."""
+    """A module of `hardenctl.commands`. OUTPUTS: what -o takes; EXAMPLES: come first in its help; MORE: what follows them.
+
+    LEAST_ERROR, where a module has it: the least exit code of an error, because 1 is a result of the verb.
+    """
 
     OUTPUTS: tuple[str, ...]
     EXAMPLES: tuple[str, ...]
@@ -38,14 +41,15 @@ def command(name: str, verb: Verb, summary: str) -> Any:
     """The command of a verb, ready to be invoked."""
     shown = "\n".join(f"  {PROG} {example}" for example in verb.EXAMPLES)
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, context_settings=_SETTINGS)
-    app.command(name, cls=PlainCommand, help=f"{summary}\n\n\b\nExamples:\n{shown}\n\n{verb.MORE}")(_callback(name, verb.run, verb.OUTPUTS))
+    app.command(name, cls=PlainCommand, help=f"{summary}\n\n\b\nExamples:\n{shown}\n\n{verb.MORE}")(_callback(name, verb))
     return typer.main.get_command(app)
 
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
 
 
-def _callback(name: str, work: Work, outputs: Sequence[str]) -> Callable[..., None]:
+def _callback(name: str, verb: Verb) -> Callable[..., None]:
+    work, outputs = verb.run, verb.OUTPUTS
     own = list(inspect.signature(work).parameters.values())[1:]
     hints = get_type_hints(work, include_extras=True)
     kind = inspect.Parameter.KEYWORD_ONLY
@@ -64,27 +68,28 @@ def _callback(name: str, work: Work, outputs: Sequence[str]) -> Callable[..., No
         output = given.pop("output")
         flags = Flags(**{f.name: given.pop(f.name) for f in fields(Flags)})
         console = Console.standard(output, is_quiet=flags.quiet, is_verbose=flags.verbose, no_color=flags.no_color)
-        raise typer.Exit(_ended(name, work, outputs, Session(flags, console), given))
+        raise typer.Exit(_ended(name, verb, Session(flags, console), given))
 
     command.__signature__ = inspect.Signature(signature)  # type: ignore[attr-defined]
     command.__annotations__ = {p.name: p.annotation for p in signature}
     return command
 
 
-def _ended(name: str, work: Work, outputs: Sequence[str], session: Session, given: dict[str, Any]) -> int:
-    console = session.console
+def _ended(name: str, verb: Verb, session: Session, given: dict[str, Any]) -> int:
+    console, least = session.console, getattr(verb, "LEAST_ERROR", 0)
     try:
-        if console.output not in ("", *outputs):
-            raise usage(f"-o {console.output} is not an output of {name}", f"it takes {', '.join(outputs)}")
-        return work(_bounded(session, given), **_named(given))
+        if console.output not in ("", *verb.OUTPUTS):
+            raise usage(f"-o {console.output} is not an output of {name}", f"it takes {', '.join(verb.OUTPUTS)}")
+        return verb.run(_bounded(session, given), **_named(given))
     except CommandEnd as stop:
-        return _told(console, stop)
+        return max(least, _told(console, stop))
     except HardenedError as error:
         from hardenctl.cluster.failures import explained
 
         # Only a call to the cluster fails in words about a namespace; without one there may be no kubeconfig to ask for it.
         namespace = session.namespace if isinstance(error, ApiFailure) else ""
-        return _told(console, explained(error, "patch" if name == "deploy" else "get", namespace, session.cluster_flags))
+        verb_tried = "patch" if name in ("deploy", "diff") else "get"
+        return max(least, _told(console, explained(error, verb_tried, namespace, session.cluster_flags)))
     except KeyboardInterrupt:
         return _told(console, CommandEnd("interrupted", result=ResultWord.INTERRUPTED, code=Exit.INTERRUPTED))
     except BrokenPipeError:
@@ -95,7 +100,7 @@ def _ended(name: str, work: Work, outputs: Sequence[str], session: Session, give
         from hardenctl.unexpected import told, where
 
         console.trace(where(error))
-        return _told(console, told(error, is_verbose=console.is_verbose))
+        return max(least, _told(console, told(error, is_verbose=console.is_verbose)))
 
 
 def _bounded(session: Session, given: Mapping[str, Any]) -> Session:

@@ -35,6 +35,7 @@ RUN = "from hardenctl.app import app\ntry:\n    app(args={args!r}, prog_name='ha
         ["explain", "CrashLooping"],
         ["events", "--help"],
         ["logs", "--help"],
+        ["diff", "--help"],
         ["backup", "list", "--help"],
         ["restore", "--help"],
         ["version", "--client"],

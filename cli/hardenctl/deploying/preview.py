@@ -38,6 +38,8 @@ class Change:
     """The first field that differs, "" when all of it does."""
     manifest: Mapping[str, Any]
     """As it is written, {} for a deletion."""
+    before: Mapping[str, Any]
+    """As it is on the cluster, {} for a creation."""
 
 
 @dataclass(frozen=True)
@@ -173,23 +175,23 @@ class _Rehearsal:
         for step in decided.apply:
             observed = self._put(step.manifest, _field(step, observed), observed, is_new=step.is_new)
         for unwanted in decided.delete:
-            self._children.pop(unwanted.key, None)
+            gone = self._children.pop(unwanted.key, None) or {}
             # What is made only to be waited for goes again once that is granted: what will be seen of it is that it is made.
-            self.changes.setdefault(unwanted.key, Change("delete", unwanted.key, "", {}))
+            self.changes.setdefault(unwanted.key, Change("delete", unwanted.key, "", {}, gone))
             observed = observed.without_child(unwanted.key)
         for key in decided.end:
             pod = {**observed.children[key], "spec": {**observed.children[key]["spec"], "activeDeadlineSeconds": ENDED_SECONDS}}
             observed = self._put(pod, "spec.activeDeadlineSeconds", observed, is_new=False)
         return observed
 
-    def _put(self, manifest: Manifest, field: str, observed: Observed, *, is_new: bool) -> Observed:
+    def _put(self, manifest: Manifest, path: str, observed: Observed, *, is_new: bool) -> Observed:
         key = key_of(manifest)
         live = None if is_new else observed.children.get(key)
         after = self._children[key] = _applied(manifest, live, self._now)
         before = self.changes.get(key)
         # What is written twice is one change: from what was there to what is last.
-        action, first = (before.action, before.field) if before and before.action != "delete" else ("create" if is_new else "update", field)
-        self.changes[key] = Change(action, key, first, manifest)
+        action, first = (before.action, before.field) if before and before.action != "delete" else ("create" if is_new else "update", path)
+        self.changes[key] = Change(action, key, first, manifest, before.before if before else live or {})
         return observed.with_child(after)
 
 
@@ -199,8 +201,8 @@ def _applied(manifest: Manifest, live: Manifest | None, now: datetime) -> Manife
         made = {"uid": NO_UID, "resourceVersion": "1", "generation": 1, "creationTimestamp": now.isoformat(), "managedFields": []}
         return {**manifest, "metadata": {**manifest["metadata"], **made}}
     meta = {**live["metadata"], **manifest["metadata"]}
-    for field in ("labels", "annotations"):
-        meta[field] = {**(live["metadata"].get(field) or {}), **(manifest["metadata"].get(field) or {})}
+    for kind in ("labels", "annotations"):
+        meta[kind] = {**(live["metadata"].get(kind) or {}), **(manifest["metadata"].get(kind) or {})}
     found = {**live, **manifest, "metadata": meta}
     if "spec" in manifest:
         found["spec"] = {**(live.get("spec") or {}), **manifest["spec"]}

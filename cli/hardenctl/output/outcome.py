@@ -49,6 +49,7 @@ class ResultWord(StrEnum):
     APPLIED = "applied"
     REQUESTED = "requested"
     UNCHANGED = "unchanged"
+    DIFFERS = "differs"
     NOT_FOUND = "notfound"
     INVALID = "invalid"
     REFUSED = "refused"
