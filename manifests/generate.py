@@ -14,6 +14,7 @@ from e2e.cluster import tools  # noqa: E402
 from e2e.cluster.command import run  # noqa: E402
 from e2e.cluster.errors import ClusterError  # noqa: E402
 from hardened.api.crd import action_definition, custom_resource_definition  # noqa: E402
+from manifests.checks import checks_page  # noqa: E402
 from manifests.reference import reference  # noqa: E402
 
 CHART = ROOT / "charts/hardened-operator"
@@ -52,6 +53,7 @@ FILES: Mapping[str, Callable[[], str]] = {
     "charts/hardened-operator/files/crds.yaml": crds,
     "manifests/crds.yaml": crds,
     "docs/reference.md": reference,
+    "docs/checks.md": checks_page,
 }
 HELM_FILES: Mapping[str, Callable[[], str]] = {"manifests/install.yaml": install, "manifests/stacks/bookmark-api.yaml": bookmark_api}
 """Path -> its content. The second ones need helm, and read the files of the first."""

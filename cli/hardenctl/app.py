@@ -31,6 +31,7 @@ VERBS = {
     "backup": "Make or verify a backup now, or list the backups of a service.",
     "restore": "Restore the data of a service from a snapshot.",
     "render": "Print what the operator would create from a file, without a cluster.",
+    "preflight": "Check a file's services, or one that runs, for what makes releases fail or lets pods be lost.",
     "check": "Check the cluster, your rights, the CRD, the operator and the metrics API.",
     "version": "Show the versions of hardenctl, operator, CRD and cluster.",
 }

@@ -180,6 +180,12 @@ class FakeCluster:
         name = plain.rpartition("/")[2]
         raise Vanished(f'hardenedservices.hardened.dev "{name}" not found', status=404, reason="NotFound")
 
+    def is_there(self, path: str) -> bool:
+        found = self.objects.get(path)
+        if isinstance(found, ApiFailure):
+            raise found
+        return found is not None
+
     def _list(self, path: str) -> dict[str, Any]:
         broken = [o for p, o in self.objects.items() if p.startswith(SERVICES) and isinstance(o, ApiFailure)]
         if broken:

@@ -38,6 +38,7 @@ RUN = "from hardenctl.app import app\ntry:\n    app(args={args!r}, prog_name='ha
         ["diff", "--help"],
         ["backup", "list", "--help"],
         ["restore", "--help"],
+        ["preflight", "--help"],
         ["version", "--client"],
     ],
 )

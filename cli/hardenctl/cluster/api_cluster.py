@@ -17,8 +17,10 @@ from hardenctl.connection.private_folder import private_folder
 from hardenctl.connection.transport import HttpCall, HttpReply, Transport
 from hardenctl.output.duration import NEVER, Deadline
 from hardened.core.model.manifest import Manifest
-from hardened.errors import TryAgain
+from hardened.errors import TryAgain, Vanished
 
+#: The form of an object without what is in it.
+_METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 #: How often a call is sent again that the server asked to send later.
 ATTEMPTS = 3
 #: The least that a call is given, in seconds.
@@ -39,6 +41,9 @@ class Cluster(Protocol):
 
     def get(self, path: str, within: float | None = None) -> Manifest:
         """An object or a list. within: the seconds that there are for it, and for no second try; None for the usual bound, and some."""
+
+    def is_there(self, path: str) -> bool:
+        """Whether there is an object. No more of it than its metadata is asked for: what is in a Secret never gets here."""
 
     def apply(self, path: str, manifest: Mapping[str, Any], *, force: bool = False, dry_run: bool = False) -> Manifest: ...
 
@@ -94,6 +99,15 @@ class ApiCluster:
         most = self._timeout
         span = within if most is None else min(within, most)
         return _decoded(self._send(self._made("GET", path, timeout=span)).body)
+
+    def is_there(self, path: str) -> bool:
+        """Whether there is an object, by its metadata alone."""
+        call = self._made("GET", path, timeout=self._timeout)
+        try:
+            self._send(replace(call, headers={**call.headers, "Accept": _METADATA}))
+        except Vanished:
+            return False
+        return True
 
     def apply(self, path: str, manifest: Mapping[str, Any], *, force: bool = False, dry_run: bool = False) -> Manifest:
         """Server-side apply as field manager `hardenctl`. Unknown fields are refused, not pruned."""

@@ -9,6 +9,7 @@ from hardenctl.cluster.api_cluster import Cluster
 from hardenctl.deploying.observation import Nowhere, Observation, OnCluster
 from hardened.api.parse import parse
 from hardened.core.desired.children import at_rest
+from hardened.core.hardening.catalog import gaps
 from hardened.core.look import at_once, look, snapshot
 from hardened.core.model.manifest import ChildKey, Manifest, key_of
 from hardened.core.model.measurement import Query
@@ -17,7 +18,6 @@ from hardened.core.observe.compare import difference
 from hardened.core.observe.observed import Observed
 from hardened.core.plan import Plan, plan
 from hardened.core.revisions.revision import render, revision_name
-from hardened.core.status.hardening import gaps
 from hardened.core.writes.differences import ENDED_SECONDS, Apply
 
 #: Stands in for the uid that only the API server can give.

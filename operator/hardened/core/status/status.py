@@ -11,6 +11,7 @@ from hardened.api.parse import HardenedService
 from hardened.api.steps import Step
 from hardened.api.text import plain
 from hardened.core.actions.log import LogEntry, entries_written
+from hardened.core.hardening.catalog import gaps
 from hardened.core.model.conditions import Condition, merge
 from hardened.core.model.finding import Diagnosis
 from hardened.core.model.hold import Hold, hold_written
@@ -24,7 +25,6 @@ from hardened.core.observe.autoscaling import Scaling
 from hardened.core.observe.rollout import Rollout
 from hardened.core.runs import record
 from hardened.core.runs.backups import Backups
-from hardened.core.status.hardening import gaps
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ import yaml
 
 from hardened.api.parse import parse
 from hardened.core.desired.children import at_rest
+from hardened.core.hardening.catalog import gaps
 from hardened.core.revisions.revision import render
-from hardened.core.status.hardening import gaps
 
 FOLDER = Path(__file__).parent / "golden"
 SAMPLES = ["minimal", "web", "worker"]

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from tests.core.worlds import service
 
-from hardened.core.status.hardening import CHECKS, gaps
+from hardened.core.hardening.catalog import CHECKS, gaps
+from hardened.core.hardening.check import Subject
 
 DIGEST = "registry.example/shop@sha256:" + "0" * 64
 PROBE = {"httpGet": {"path": "/health"}}
@@ -88,10 +89,22 @@ def test_what_is_no_gap_is_not_named(change: dict[str, Any], absent: str) -> Non
 
 
 def test_two_lines_of_spec_leave_several_in_the_order_of_the_checks() -> None:
-    found = gaps(service({"image": "registry.example/shop:1", "ports": [{"name": "http", "containerPort": 80}]}))
-    assert found == [
-        gap
-        for check in CHECKS
-        if (gap := check(service({"image": "registry.example/shop:1", "ports": [{"name": "http", "containerPort": 80}]})))
+    two_lines = service({"image": "registry.example/shop:1", "ports": [{"name": "http", "containerPort": 80}]})
+    assert gaps(two_lines) == [
+        "no readiness probe (a TCP check is used instead: set probes.readiness)",
+        "no liveness probe (set probes.liveness)",
+        "image by tag (use its digest)",
+        "default resources (set resources.limits.memory)",
     ]
-    assert len(found) == 4
+
+
+def test_the_condition_tells_of_its_own_checks_alone() -> None:
+    open_everywhere = service({**CLOSED, "shutdown": {"drainSeconds": 0}, "env": [{"name": "PASSWORD", "value": "x"}]})
+    assert {each.id for each in CHECKS if list(each.look(Subject(open_everywhere)))} >= {"HS017", "HS025", "HS032"}
+    assert gaps(open_everywhere) == []
+
+
+def test_one_sentence_is_told_for_each_check() -> None:
+    assert gaps(service({**CLOSED, "env": [SECRET, {**SECRET, "name": "OTHER"}]})) == [
+        "a secret in an environment variable (mount it with volumes)"
+    ]

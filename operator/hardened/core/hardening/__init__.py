@@ -1,0 +1,1 @@
+"""The checks of a HardenedService: one list, for its condition `Hardened`, for `hardenctl preflight`, and for docs/checks.md."""
