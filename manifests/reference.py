@@ -33,7 +33,7 @@ With `image` and one port, a service gets: {DEFAULT_REPLICAS} replicas, spread o
 requests of {_listed(DEFAULT_REQUESTS)} and limits of {_listed(DEFAULT_LIMITS)};
 a TCP readiness probe on that port; 5 s of preStop sleep and 30 s of grace; a disruption budget of one pod; a NetworkPolicy that
 closes every other port, and does not restrict where pods connect to unless `network.egressTo` is set. The `Hardened`
-condition lists what is left for the team to do.
+condition lists what is left for the team to do; [checks.md](checks.md) says why, and what to do.
 
 A change of any of these creates a new revision: {", ".join(f"`{name}`" for name in REVISION_FIELDS)}.
 Everything else applies at once.

@@ -102,9 +102,8 @@ class ApiCluster:
 
     def is_there(self, path: str) -> bool:
         """Whether there is an object, by its metadata alone."""
-        call = self._made("GET", path, timeout=self._timeout)
         try:
-            self._send(replace(call, headers={**call.headers, "Accept": _METADATA}))
+            self._call("GET", path, accept=_METADATA)
         except Vanished:
             return False
         return True
@@ -138,11 +137,13 @@ class ApiCluster:
         for line in reply.lines:
             yield line.decode(errors="replace")
 
-    def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None, kind: str = "") -> Manifest:
+    def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None, kind: str = "", accept: str = "") -> Manifest:
         content = None if body is None else json.dumps(body).encode()
         for left in reversed(range(ATTEMPTS)):
+            call = self._made(method, path, content, kind, timeout=self._timeout)
+            call = replace(call, headers={**call.headers, "Accept": accept}) if accept else call
             try:
-                return _decoded(self._send(self._made(method, path, content, kind, timeout=self._timeout)).body)
+                return _decoded(self._send(call).body)
             except TryAgain as error:
                 # Only what the server asked for: it sends Retry-After with a call that it has not begun to serve.
                 if error.retry_after is None or left == 0 or self._deadline.within(error.retry_after) < error.retry_after:

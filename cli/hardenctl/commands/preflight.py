@@ -28,7 +28,7 @@ MORE = (
 
 def run(
     session: Session,
-    name: Annotated[str, typer.Argument(metavar="[NAME]", help="A service that runs.")] = "",
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="A service that runs.")] = None,
     files: Annotated[list[str] | None, typer.Option("--filename", "-f", metavar="FILE", help="File with services; - for stdin.")] = None,
     offline: Annotated[bool, typer.Option("--offline", help="Check the fields of a file alone; ask no cluster.")] = False,
     fail_on: Annotated[str, typer.Option("--fail-on", metavar="error|warn", help="Exit 1 for findings as bad as this.")] = "error",
@@ -59,7 +59,7 @@ def _bound(fail_on: str) -> Literal["error", "warn"]:
     raise usage(f"--fail-on {fail_on} is not a severity", "use error or warn")
 
 
-def _targets(session: Session, name: str, files: Sequence[str], offline: bool) -> "list[Target]":
+def _targets(session: Session, name: str | None, files: Sequence[str], offline: bool) -> "list[Target]":
     from hardenctl.checking.judged import Target, of_submission
 
     if name:
