@@ -118,7 +118,7 @@ def test_each_way_in_which_a_backup_proves_bad_is_named_and_a_dump_that_fails_ta
     local: LocalCluster, tmp_path: Path
 ) -> None:
     async def all_of_it() -> None:
-        ensure_files(PACKAGES)
+        ensure_files({POSTGRES / "postgres": PACKAGES[POSTGRES / "postgres"]})
         local.load([build_part("postgres"), ensure_backup_image()])
         async with running(local.kubeconfig, tmp_path, settings={"HARDENED_BACKUP_IMAGE": backup_image_name()}, name="verify") as run:
             password, shell = secrets.token_hex(12), Shell(local.kubeconfig, run.namespace)
