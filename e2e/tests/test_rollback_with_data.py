@@ -48,9 +48,9 @@ async def ask(sql):
     finally:
         await connection.close()
 
-async def answer(_):
+async def answer(request):
     try:
-        return web.Response(text=await ask(os.environ["ASKS"]))
+        return web.Response(text=await ask("select 'yes'" if request.path == "/alive" else os.environ["ASKS"]))
     except (OSError, asyncio.TimeoutError, asyncpg.PostgresError) as error:
         return web.Response(status=503, text=type(error).__name__)
 
@@ -62,7 +62,7 @@ if sys.argv[1:] == ["migrate"]:
     asyncio.run(migrate())
 else:
     site = web.Application()
-    site.add_routes([web.get("/", answer)])
+    site.add_routes([web.get("/", answer), web.get("/alive", answer)])
     web.run_app(site, port=8080, print=None)
 """
 
@@ -91,7 +91,7 @@ def application(namespace: str, version: str) -> Body:
             "ports": [{"name": "http", "containerPort": 8080, "port": 80}],
             "env": [*env, {"name": "ASKS", "value": ASKS[version]}, {"name": "MIGRATION", "value": MIGRATION}],
             "files": [{"mountPath": "/code", "data": {"server.py": SERVER}}],
-            "probes": {"readiness": {"httpGet": {"path": "/"}, "periodSeconds": 1, "timeoutSeconds": 5}},
+            "probes": {"readiness": {"httpGet": {"path": "/alive"}, "periodSeconds": 1, "timeoutSeconds": 5}},
             "security": {"runAsUser": 10001, "runAsGroup": 10001},
             "shutdown": {"drainSeconds": 0, "graceSeconds": 5},
             "verify": {"afterCutover": {"window": "1s"}},
@@ -115,11 +115,12 @@ class PodWatch:
     async def follow(self, version: str) -> None:
         """From this version of the list of pods on, until it is cancelled."""
         async for change in self._run.kube.watch("Pod", self._run.namespace, version):
-            meta = change["object"]["metadata"]
-            labels = meta.get("labels") or {}
+            pod = change["object"]
+            labels = pod["metadata"].get("labels") or {}
             self._has_begun = self._has_begun or labels.get("hardened.dev/run") == "restore"
             is_of_it = (labels.get("hardened.dev/service"), labels.get("app.kubernetes.io/component")) == ("app", "app")
-            if self._has_begun and is_of_it and change["type"] != "DELETED" and change["object"]["spec"].get("nodeName"):
+            may_run = change["type"] != "DELETED" and pod["status"].get("phase") not in ("Succeeded", "Failed")
+            if self._has_begun and is_of_it and may_run and pod["spec"].get("nodeName"):
                 self.revisions.append(labels["hardened.dev/revision"])
 
 
@@ -156,6 +157,7 @@ async def scale_what_was_left(run: Run, shell: Shell, color: str) -> None:
         await shell.kubectl("scale", "deployment", f"app-{color}", "--replicas=3")
 
 
+@pytest.mark.full
 def test_code_and_data_go_back_by_one_command_and_nothing_else_runs_on_them(loaded: LocalCluster, tmp_path: Path) -> None:
     async def all_of_it() -> None:
         settings = {"HARDENED_BACKUP_IMAGE": backup_image_name(), "HARDENED_ALLOW_RESTORE": "true"}
