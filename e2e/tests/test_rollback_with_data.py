@@ -91,7 +91,7 @@ def application(namespace: str, version: str) -> Body:
             "ports": [{"name": "http", "containerPort": 8080, "port": 80}],
             "env": [*env, {"name": "ASKS", "value": ASKS[version]}, {"name": "MIGRATION", "value": MIGRATION}],
             "files": [{"mountPath": "/code", "data": {"server.py": SERVER}}],
-            "probes": {"readiness": {"httpGet": {"path": "/alive"}, "periodSeconds": 1, "timeoutSeconds": 5}},
+            "probes": {"readiness": {"httpGet": {"path": "/alive"}, "periodSeconds": 2, "timeoutSeconds": 2}},
             "security": {"runAsUser": 10001, "runAsGroup": 10001},
             "shutdown": {"drainSeconds": 0, "graceSeconds": 5},
             "verify": {"afterCutover": {"window": "1s"}},
