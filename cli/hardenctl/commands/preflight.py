@@ -1,5 +1,6 @@
 """`preflight`: what of a service is left open, or cannot work on this cluster, before somebody has to find out."""
 
+import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -47,8 +48,14 @@ def run(
     if session.console.output in ("", "table"):
         _summarize(session.console, judged, offline)
     if files and not is_bad and not session.console.output:
-        session.console.advise(f"{PROG} deploy {' '.join(f'-f {each}' for each in files)}{session.cluster_flags}")
+        session.console.advise(_deployed(session, files))
     return Exit.FAILED if is_bad else Exit.OK
+
+
+def _deployed(session: Session, files: Sequence[str]) -> str:
+    """The command that deploys the files, to where they were checked for."""
+    where = f" -n {shlex.quote(session.flags.namespace)}" if session.flags.namespace else ""
+    return f"{PROG} deploy {' '.join(f'-f {shlex.quote(each)}' for each in files)}{where}{session.cluster_flags}"
 
 
 def _bound(fail_on: str) -> Literal["error", "warn"]:

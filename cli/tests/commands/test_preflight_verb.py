@@ -203,6 +203,15 @@ def test_a_file_that_sets_the_size_beside_an_autoscaler_is_told_of(run: Any, tmp
 QUOTA = {"metadata": {"name": "q"}, "status": {"hard": {"pods": "1"}, "used": {"pods": "0"}}}
 BOUNDS = {"metadata": {"name": "l"}, "spec": {"limits": [{"type": "Container", "max": {"memory": "1Mi"}}]}}
 SCALED = {"replicas": None, "autoscale": {"maxReplicas": 4, "cpu": 70}}
+
+
+def test_the_next_command_deploys_the_same_file_to_the_same_place(run: Any, tmp_path: Path) -> None:
+    (tmp_path / "my shop").mkdir()
+    path = file(tmp_path / "my shop", {})
+    done = run(Rich(), "preflight", "-f", path, "-n", "shop", "--context", "a b")
+    assert done.stderr.endswith(f"Next: hardenctl deploy -f '{path}' -n shop --context 'a b'\n")
+
+
 SECRET_VOLUME = {"volumes": [{"name": "db", "mountPath": "/db", "secret": {"secretName": "db"}}]}
 
 

@@ -63,7 +63,9 @@ def namespace_admits_pods(svc: HardenedService, around: Surroundings) -> Iterato
 def secrets_are_there(svc: HardenedService, around: Surroundings) -> Iterator[Gap]:
     for path, name in secret_references(svc.spec):
         if name not in (around.secrets or ()):
-            yield Gap(path, f"there is no Secret {name} in namespace {svc.namespace}")
+            # What a backup needs no field makes optional.
+            fix = "create it in this namespace" if path.startswith("spec.backups") else ""
+            yield Gap(path, f"there is no Secret {name} in namespace {svc.namespace}", fix)
 
 
 @live_check(
