@@ -20,6 +20,7 @@ VERBS = {
     "explain": "Explain why a service waits or is not Ready, or what a reason means.",
     "events": "Show what happened to a service, its pods and its actions, in the order of time.",
     "logs": "Print or follow the logs of all pods of a service.",
+    "tree": "Show a service as a tree: revisions, colours, pods.",
     "diff": "Show what a file, or another revision, would change.",
     "history": "List the revisions of a service and the state of each.",
     "rollback": "Roll back to a revision that was promoted before.",

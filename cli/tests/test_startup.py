@@ -36,6 +36,7 @@ RUN = "from hardenctl.app import app\ntry:\n    app(args={args!r}, prog_name='ha
         ["events", "--help"],
         ["logs", "--help"],
         ["diff", "--help"],
+        ["tree", "--help"],
         ["backup", "list", "--help"],
         ["restore", "--help"],
         ["preflight", "--help"],
@@ -56,7 +57,7 @@ def test_status_loads_one_client_and_no_models() -> None:
     assert not loaded & NO_MODELS
 
 
-@pytest.mark.parametrize("verb", ["rollback", "promote", "abort", "retry", "pause", "resume", "history", "explain", "events"])
+@pytest.mark.parametrize("verb", ["rollback", "promote", "abort", "retry", "pause", "resume", "history", "explain", "events", "tree"])
 def test_the_verbs_of_releases_load_no_models(verb: str) -> None:
     fake = (
         "import hardenctl_world as w, hardenctl.cluster.api_cluster as c\n"

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -41,7 +42,7 @@ def run(
     color: Annotated[str, typer.Option("--color", metavar="blue|green", help="Only pods of this colour.")] = "",
     container: Annotated[str, typer.Option("--container", "-c", metavar="NAME", help="The container of each pod.")] = _CONTAINER,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Print lines as they come, until Ctrl-C.")] = False,
-    previous: Annotated[bool, typer.Option("--previous", "-p", help="Of the container before its last restart.")] = False,
+    previous: Annotated[bool, typer.Option("--previous", "-p", help="Of the run that ended last.")] = False,
     tail: Annotated[int, typer.Option("--tail", metavar="N", help="The last N lines of each pod; -1 for all.")] = _TAIL,
     since: Annotated[str, typer.Option("--since", metavar="TIME", help="Only lines newer than this, such as 5m.")] = "",
     timestamps: Annotated[bool, typer.Option("--timestamps", help="Begin each line with its time.")] = False,
@@ -78,8 +79,11 @@ def _check(output: str, color: str, tail: int, *, follow: bool, previous: bool) 
 
 
 def _read(session: Session, live: Mapping[str, Any], pod: PodReading, request: LogRequest) -> PodLog:
-    if request.previous and not pod.restarts:
-        return PodLog(pod, problem="its containers were never restarted")
+    if request.previous and not pod.has_ended:
+        return PodLog(pod, problem="none of its containers has ended")
+    if request.container in pod.stopped:
+        # Nothing runs there: the server would give the run before the one that has just ended, which its node may have removed.
+        request = replace(request, previous=False)
     return read(session.cluster, live["metadata"]["namespace"], pod, request)
 
 

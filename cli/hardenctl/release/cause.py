@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from hardenctl.output.moments import age
-from hardenctl.release.pods import PodReading, reading_of
+from hardenctl.release.pods import reading_of
 from hardenctl.release.stacks import RunningStack
 from hardenctl.release.state import image_of, pin_of, release_of, serving_of
 from hardenctl.release.timeline import Happening
@@ -53,7 +53,7 @@ class Cause:
     pod: str = ""
     """That shows it, "" for none."""
     has_ended: bool = False
-    """A container of that pod was started again: it has previous logs."""
+    """A container of that pod has ended: it has previous logs."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def cause_of(world: World, verdict: ServiceVerdict) -> Cause:
         if found:
             reason, message = str(found.reason), found.message
     pod = next((p for p in world.pods if p["metadata"]["name"] in message), None)
-    has_ended = pod is not None and reading_of(pod).restarts > 0
+    has_ended = pod is not None and reading_of(pod).has_ended
     return Cause(reason, message, revision, str(pod["metadata"]["name"]) if pod else "", has_ended)
 
 
@@ -144,14 +144,9 @@ def _pods(world: World, revision: str) -> Iterator[Link]:
     bodies = [(pod, reading_of(pod)) for pod in world.pods]
     late = [(pod, found) for pod, found in bodies if found.revision == revision and not found.is_ready]
     for pod, found in late[:_MOST_PODS]:
-        yield Link("pod", found.name, _pod_state(found), _pod_message(pod))
+        yield Link("pod", found.name, found.short_state, _pod_message(pod))
     if len(late) > _MOST_PODS:
         yield Link("pod", f"and {len(late) - _MOST_PODS} more", "", "")
-
-
-def _pod_state(found: PodReading) -> str:
-    restarts = f", {found.restarts} restart{'' if found.restarts == 1 else 's'}" if found.restarts else ""
-    return f"{found.state}, {found.ready} of {found.containers} ready{restarts}"
 
 
 def _pod_message(pod: Manifest) -> str:

@@ -11,6 +11,8 @@ from hardened.errors import ApiFailure, TryAgain
 
 #: Seconds between two looks for pods that are new.
 POLL_SECONDS = 2.0
+#: What a node answers, as if it were the log, while it replaces a container.
+_REMOVED = "unable to retrieve container logs for "
 #: A stream without a line for so many seconds may be dead, and is opened anew where it stopped.
 QUIET_SECONDS = 300.0
 
@@ -45,7 +47,10 @@ def read(cluster: Cluster, namespace: str, pod: PodReading, request: LogRequest)
     """The log as it is now. Raises ApiFailure where the caller may not read it, or the server does not answer."""
     path = _path(namespace, pod.name, request, tail=request.tail)
     try:
-        return PodLog(pod, tuple(cluster.lines(path, QUIET_SECONDS)))
+        lines = tuple(cluster.lines(path, QUIET_SECONDS))
+        if len(lines) == 1 and _REMOVED in lines[0]:
+            return PodLog(pod, problem="the node has removed that container; try again after the next restart")
+        return PodLog(pod, lines)
     except ApiFailure as error:
         if error.status not in (400, 404):
             raise

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from hardenctl.cluster.paths import PODS, with_query, within
 from hardenctl.cluster.session import Session
+from hardenctl.output.moments import age, moment
 from hardened.api import names
 from hardened.core.model.manifest import Manifest
 
@@ -35,6 +37,13 @@ class PodReading:
     """As the cluster writes it, "" if unknown."""
     node: str
     """Where it runs, "" for nowhere yet."""
+    stopped: frozenset[str] = frozenset()
+    """Containers that have ended and are not started again yet: their last run is the present one, and not a previous one."""
+
+    @property
+    def has_ended(self) -> bool:
+        """A container of it has ended at least once."""
+        return self.restarts > 0 or bool(self.stopped)
 
     @property
     def is_ready(self) -> bool:
@@ -45,6 +54,17 @@ class PodReading:
     def short(self) -> str:
         """What tells it from the others of its colour. Example: api-green-6c9f-x2v1q -> x2v1q."""
         return self.name.rpartition("-")[2]
+
+    @property
+    def short_state(self) -> str:
+        """With what is ready of it where that is not all. Example: "CrashLoopBackOff, 0 of 1 ready, 4 restarts"."""
+        ready = "" if self.is_ready else f"{self.ready} of {self.containers} ready"
+        restarts = f"{self.restarts} restart{'' if self.restarts == 1 else 's'}" if self.restarts else ""
+        return ", ".join(filter(None, (self.state, ready, restarts)))
+
+    def text(self, now: datetime) -> str:
+        """One line of a tree. Example: "x2v1q   Running   12s"."""
+        return f"{self.short}   {self.short_state}   {age(moment({'at': self.created_at}, 'at'), now)}"
 
     def data(self) -> Manifest:
         """As JSON output has it."""
@@ -76,6 +96,7 @@ def reading_of(pod: Mapping[str, Any]) -> PodReading:
         restarts=sum(int(c.get("restartCount") or 0) for c in _all_containers(status)),
         created_at=str(meta.get("creationTimestamp", "")),
         node=str((pod.get("spec") or {}).get("nodeName", "")),
+        stopped=frozenset(str(c.get("name", "")) for c in _all_containers(status) if (c.get("state") or {}).get("terminated")),
     )
 
 

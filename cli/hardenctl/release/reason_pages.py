@@ -10,7 +10,7 @@ from hardened.core.model.remedies import REMEDY
 
 _LOGS = "{prog} logs {name} -n {namespace}{of_revision} --tail 50"
 _POD = "kubectl describe pod {pod} -n {namespace}"
-_PODS = "kubectl get pods -n {namespace} -l hardened.dev/service={name}"
+_PODS = "{prog} tree {name} -n {namespace}"
 _EVENTS = "{prog} events {name} -n {namespace}{for_revision}"
 _STATUS = "{prog} status {name} -n {namespace}"
 _WATCH = "{prog} status {name} -n {namespace} -w"

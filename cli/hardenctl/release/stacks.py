@@ -24,6 +24,10 @@ class RunningStack:
     wanted: int
     """Pods that there are to be."""
 
+    def __str__(self) -> str:
+        """Example: "1 of 2 pods ready"."""
+        return f"{self.ready} of {self.wanted} pods ready"
+
 
 def stacks_of(session: Session, live: Mapping[str, Any]) -> tuple[RunningStack, ...]:
     """The colours of a service, by name. Who may not read Deployments learns of none: the rest of a status is worth showing."""

@@ -1,11 +1,13 @@
-"""A release as a tree: revisions, and under each its colour, its step, its checks and why it was rejected."""
+"""A release as a tree: revisions, and under each its colour with its pods, its step, its checks and why it was rejected."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from hardenctl.output.console import Console
 from hardenctl.output.formats import printable
+from hardenctl.release.pods import PodReading
 from hardenctl.release.stacks import RunningStack
 from hardenctl.release.state import image_of, pin_of, release_of, serving_of, stable_of
 
@@ -15,17 +17,64 @@ def is_worth_showing(live: Mapping[str, Any], stacks: Sequence[RunningStack]) ->
     return bool(release_of(live) or pin_of(live) or sum(stack.wanted > 0 for stack in stacks) > 1)
 
 
-def tree(console: Console, live: Mapping[str, Any], stacks: Sequence[RunningStack], now: datetime) -> list[str]:
-    """The lines of the tree, the newest revision first."""
-    revisions = _revisions(live, stacks)
+@dataclass(frozen=True)
+class LeftOver:
+    """A colour that runs another revision by now, and has pods of this one that are still there."""
+
+    color: str
+    pods: int
+
+    def __str__(self) -> str:
+        return f"{self.pods} pod{'' if self.pods == 1 else 's'} on the way out"
+
+
+#: A colour, or a line of text.
+Leaf = RunningStack | LeftOver | str
+
+
+def tree(
+    console: Console, live: Mapping[str, Any], stacks: Sequence[RunningStack], now: datetime, pods: Sequence[PodReading] = ()
+) -> list[str]:
+    """The lines of the tree, the newest revision first. pods: those that are shown under their colours."""
+    revisions = revisions_of(live, stacks, pods)
     lines = []
     for at, revision in enumerate(revisions):
         is_last = at == len(revisions) - 1
         lines.append(f"{console.branch(is_last)} {_head(live, revision)}")
-        leaves = list(_leaves(live, revision, stacks, now))
         trunk = console.trunk(is_last)
-        lines += [f"{trunk} {console.branch(leaf is leaves[-1])} {leaf}" for leaf in leaves]
+        lines += [f"{trunk} {line}" for line in _twigs(console, _grown(live, revision, stacks, pods, now), revision, pods, now)]
     return [printable(line) for line in lines]
+
+
+def revisions_of(live: Mapping[str, Any], stacks: Sequence[RunningStack], pods: Sequence[PodReading] = ()) -> list[str]:
+    """The revisions that play a role, or have pods, the newest first."""
+    return list(dict.fromkeys([*_revisions(live, stacks), *(pod.revision for pod in pods if pod.revision)]))
+
+
+def colors_of(revision: str, stacks: Sequence[RunningStack], pods: Sequence[PodReading]) -> list[RunningStack | LeftOver]:
+    """The colours with pods of a revision, or that are to have some."""
+    found: list[RunningStack | LeftOver] = [s for s in stacks if s.revision == revision and (s.wanted > 0 or s.ready > 0)]
+    left = [pod.color for pod in pods if pod.revision == revision and pod.color not in [s.color for s in found]]
+    return [*found, *(LeftOver(color, left.count(color)) for color in dict.fromkeys(left))]
+
+
+def pods_under(color: str, revision: str, pods: Iterable[PodReading]) -> list[PodReading]:
+    """The pods of a revision in a colour."""
+    return [pod for pod in pods if pod.revision == revision and pod.color == color]
+
+
+def _grown(live: Mapping[str, Any], revision: str, stacks: Sequence[RunningStack], pods: Sequence[PodReading], now: datetime) -> list[Leaf]:
+    return [*colors_of(revision, stacks, pods), *_leaves(live, revision, now)]
+
+
+def _twigs(console: Console, leaves: Sequence[Leaf], revision: str, pods: Sequence[PodReading], now: datetime) -> Iterable[str]:
+    for at, leaf in enumerate(leaves):
+        is_last = at == len(leaves) - 1
+        text = leaf if isinstance(leaf, str) else f"{leaf.color.ljust(5)}   {leaf}"
+        yield f"{console.branch(is_last)} {text}"
+        under = [] if isinstance(leaf, str) else pods_under(leaf.color, revision, pods)
+        for pod in under:
+            yield f"{console.trunk(is_last)} {console.branch(pod is under[-1])} {pod.text(now)}"
 
 
 def _revisions(live: Mapping[str, Any], stacks: Sequence[RunningStack]) -> list[str]:
@@ -56,11 +105,8 @@ def roles(live: Mapping[str, Any], revision: str) -> list[str]:
     return [word for word, holds in words.items() if holds]
 
 
-def _leaves(live: Mapping[str, Any], revision: str, stacks: Sequence[RunningStack], now: datetime) -> Iterable[str]:
+def _leaves(live: Mapping[str, Any], revision: str, now: datetime) -> Iterable[str]:
     release, pin = release_of(live), pin_of(live)
-    for stack in stacks:
-        if stack.revision == revision and (stack.wanted > 0 or stack.ready > 0):
-            yield f"{stack.color.ljust(5)}   {stack.ready} of {stack.wanted} pods ready"
     if release and release.revision == revision:
         timing = release.timing(now)
         yield f"step {release.step}" + (f": {timing}" if timing else "")

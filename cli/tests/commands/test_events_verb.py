@@ -85,6 +85,16 @@ def test_those_of_one_revision(run: Any) -> None:
     assert "the revisions are: 2 (" in unknown.stderr
 
 
+def test_what_the_operator_says_of_a_pod_is_about_its_revision(run: Any) -> None:
+    crashing = event("HardenedService", "api", "CrashLooping", f"pod {NEW_POD}, container app: ended", who="hardened-operator")
+    assert [reason for *_, reason in told(run, around(None, CRASHED, crashing), "--for=2")] == ["CrashLooping", "Error"]
+
+
+def test_of_one_second_causes_come_before_effects(run: Any) -> None:
+    late = [event(kind, name, "Same", "") for kind, name in (("Pod", NEW_POD), ("Deployment", "api-green"), ("HardenedService", "api"))]
+    assert [name for _, _, name, _ in told(run, around(None, None, *late))] == ["api", "api-green", NEW_POD]
+
+
 def test_only_what_is_new(run: Any) -> None:
     assert [reason for *_, reason in told(run, around(None, CRASHED, GONE, STARTED), "--since", "90s")] == ["Error"]
     assert run(None, "events", "api", "--since", "soon").exit_code == 2

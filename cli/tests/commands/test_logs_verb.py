@@ -64,13 +64,28 @@ def test_no_pod_has_a_log(run: Any) -> None:
     assert shown.stderr == f"error: pod {NEW_POD}: container app is waiting to start\nNext: hardenctl explain api -n shop\n"
 
 
-def test_no_container_was_restarted(run: Any) -> None:
+def test_no_container_has_ended(run: Any) -> None:
     cluster = talking()
     shown = run(cluster, "logs", "api", "--color", "green", "-p")
     assert shown.exit_code == 1
-    assert "its containers were never restarted" in shown.stderr
+    assert "none of its containers has ended" in shown.stderr
     assert "hint: without --previous" in shown.stderr
     assert not cluster.applied, "the server is not asked for what there is none of"
+
+
+def test_what_a_node_says_in_place_of_a_log_is_none(run: Any) -> None:
+    cluster = talking(CRASHED)
+    cluster.logs[NEW_POD] = ["unable to retrieve container logs for containerd://a0b93f70d7d9"]
+    shown = run(cluster, "logs", "api", "--color", "green", "-p")
+    assert shown.exit_code == 1
+    assert "the node has removed that container" in shown.stderr
+
+
+def test_the_run_that_has_just_ended_is_the_previous_one(run: Any) -> None:
+    ended = {"phase": "Running", "containerStatuses": [{"name": "app", "restartCount": 2, "state": {"terminated": {"exitCode": 1}}}]}
+    cluster = talking(ended)
+    assert run(cluster, "logs", "api", "--color", "green", "-p").stdout == "[green/x2v1q] four\n"
+    assert not any("previous" in path for path, *_ in cluster.applied)
 
 
 def test_there_is_no_such_pod(run: Any) -> None:
