@@ -6,7 +6,7 @@ Only what is so already, and what cannot be put into words, is answered here. Ev
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from hardenctl.release.hold import HoldReading, hold_of
+from hardenctl.release.hold import HoldReading, hold_of, sought
 from hardenctl.release.state import ReleaseReading, image_of, pin_of, release_of, serving_of, stable_of
 from hardenctl.release.steps import is_before_promotion, row_of
 from hardenctl.release.verdict import Live, is_paused
@@ -76,6 +76,8 @@ def promote(live: Live, revision: str) -> Assessment:
 def abort(live: Live, revision: str) -> Assessment:
     """revision: the one that the caller means, "" for the one that is released; the backup of a restore that is given up."""
     release, pin, hold = release_of(live), pin_of(live), hold_of(live)
+    if revision and revision == sought(live):
+        return ToAsk("", f"the restore of backup {revision}")
     if hold and revision == hold.backup:
         if hold.can_be_aborted:
             return ToAsk("", hold.called)

@@ -7,7 +7,7 @@ from hardenctl.asking.arguments import OUTPUTS, NameArgument, ReasonOption, Revi
 from hardenctl.asking.perform import perform
 from hardenctl.cluster.session import Session
 from hardenctl.output.outcome import Exit
-from hardenctl.release.hold import hold_of
+from hardenctl.release.hold import hold_of, sought
 from hardenctl.release.lookup import find
 
 __all__ = ["EXAMPLES", "MORE", "OUTPUTS", "run"]
@@ -36,6 +36,6 @@ def run(
     wanted = action_arguments("Abort", name, revision, reason, wait, timeout)
     live = find(session, name)
     hold = hold_of(live)
-    if hold and not revision:
-        wanted = replace(wanted, backup=hold.backup)
+    if backup := "" if revision else sought(live) or (hold.backup if hold else ""):
+        wanted = replace(wanted, backup=backup)
     return perform(session, live, wanted)

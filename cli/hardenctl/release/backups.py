@@ -63,7 +63,10 @@ def backups_of(live: Mapping[str, Any]) -> "tuple[Backup, ...]":
 
 def longest_wait(live: Mapping[str, Any], backup: str) -> float:
     """Seconds until the end of a restore of this backup is known; a minute where the spec cannot be read."""
-    return next((each.restore_deadline.total_seconds() for each in backups_of(live) if each.name == backup), 0.0) + BEYOND
+    from hardened.api.backup import FIND_DEADLINE
+
+    found = next((each.restore_deadline + FIND_DEADLINE for each in backups_of(live) if each.name == backup), timedelta())
+    return found.total_seconds() + BEYOND
 
 
 def readings(live: Mapping[str, Any], now: datetime) -> list[BackupReading]:

@@ -29,6 +29,8 @@ class HoldReading:
     """When it began."""
     revision: str = ""
     """Of a rollback with data: the target."""
+    service: str = ""
+    """The service whose data is restored, where that is another one, which this one depends on."""
 
     @property
     def has_failed(self) -> bool:
@@ -70,4 +72,12 @@ def hold_of(live: Live) -> HoldReading | None:
     action, backup, snapshot, phase, message, revision = (
         " ".join(str(found.get(name) or "").split()) for name in ("action", "backup", "snapshot", "phase", "message", "revision")
     )
-    return HoldReading(action, backup, snapshot, phase, message, moment(found, "since"), revision)
+    return HoldReading(action, backup, snapshot, phase, message, moment(found, "since"), revision, str(found.get("service") or ""))
+
+
+def sought(live: Live) -> str:
+    """The backup whose snapshot is looked up, before anybody is stopped for it; "" for none."""
+    entries = [each for each in status(live).get("actions") or () if isinstance(each, Mapping)]
+    begun = (each for each in entries if each.get("phase") == "Running" and each.get("action") in ("Restore", "Rollback"))
+    found = next((each for each in begun if not (each.get("into") or each.get("recoveryPoint") or each.get("job"))), {})
+    return str(found.get("backup") or "")

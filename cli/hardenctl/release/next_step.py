@@ -42,16 +42,20 @@ def after(verdict: ServiceVerdict, live: Mapping[str, Any], cluster_flags: str =
     words["of_revision"] = f",{names.REVISION_LABEL}={coming}" if coming else ""
     words |= {"singular": names.SINGULAR, "plural": names.PLURAL}
     hold = hold_of(live)
-    words |= {"backup": hold.backup, "snapshot": hold.snapshot[:SHORT], "revision": hold.revision} if hold else {}
+    words |= {"backup": hold.backup, "snapshot": hold.snapshot[:SHORT], "revision": hold.revision, "leader": hold.service} if hold else {}
     template = _template(verdict, live)
     return template.format(**words) + cluster_flags if template else ""
 
 
 def _template(verdict: ServiceVerdict, live: Mapping[str, Any]) -> str:
     hold = hold_of(live)
+    if hold and hold.service:
+        return "{prog} status {leader} -n {namespace}"
     if hold and hold.has_failed and hold.revision:
         return "{prog} rollback {name} -n {namespace} --with-data --to-revision {revision}"
     if hold and hold.has_failed and hold.backup and hold.snapshot:
+        if hold.backup not in {each.get("name") for each in live["spec"].get("backups") or ()}:
+            return "kubectl edit {singular} {name} -n {namespace}"
         # Whoever named a snapshot that there is none of did not mean to repeat that.
         wanted = LATEST if "SnapshotUnknown" in hold.message else "{snapshot}"
         return "{prog} restore {name} -n {namespace} --backup {backup} --snapshot " + wanted

@@ -260,6 +260,30 @@ def test_a_snapshot_that_there_is_none_of_is_not_what_is_tried_next(run: Any) ->
     assert shown.stderr == "Next: hardenctl restore api -n shop --backup nightly --snapshot latest\n"
 
 
+def test_a_failed_restore_whose_backup_left_the_spec_is_repeated_once_it_is_back(run: Any) -> None:
+    shown = run(backed_up(backup={**DATABASE, "name": "hourly"}, **held("Failed", "WrongPassword: no key found")), "status", "api")
+    assert shown.stderr == "Next: kubectl edit hardenedservice api -n shop\n"
+
+
+def test_of_a_service_that_another_ones_restore_stops_the_next_step_is_over_there(run: Any) -> None:
+    status = held("Restoring", "the restore of the data of service db is under way")
+    status["hold"]["service"] = "db"
+    shown = run(backed_up(**status), "status", "api")
+    assert shown.stderr == "Next: hardenctl status db -n shop\n"
+
+
+def test_a_restore_whose_snapshot_is_looked_up_is_given_up_like_any_other(run: Any) -> None:
+    begun = {"name": "r", "uid": "u", "action": "Restore", "phase": "Running", "backup": "nightly", "snapshot": SNAPSHOT}
+    given_up = {**DONE, "message": "the restore of backup nightly is given up: nothing was stopped, nor changed", "result": {}}
+    cluster = backed_up(RUNNING, given_up, actions=[begun])
+    shown = run(cluster, "abort", "api")
+    assert shown.exit_code == 0
+    assert cluster.asked[0]["spec"]["backup"] == "nightly"
+    assert "abort of shop/api: the restore of backup nightly" in shown.stderr
+    later = backed_up(actions=[{**begun, "into": "orders_then"}])
+    assert run(later, "abort", "api").exit_code != 0, "beside what serves there is nothing to give up"
+
+
 @pytest.mark.parametrize("phase", ["Stopping", "Failed"])
 def test_a_restore_that_replaces_nothing_is_given_up_by_its_backup(run: Any, phase: str) -> None:
     cluster = backed_up(said("Succeeded", "the restore is given up"), **held(phase, "why"))

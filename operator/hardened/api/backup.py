@@ -15,6 +15,9 @@ from hardened.api.schedule import Cron, ScheduleField, ZoneField, longest_gap
 #: The zone of schedules that name none.
 UTC_ZONE: Final = "Etc/UTC"
 MOST_BACKUPS: Final = 8
+#: How long it may take to look a snapshot up, before a restore stops anybody. A repository is out of reach after two minutes; the rest is
+#: for a pod that waits for a node, or its image.
+FIND_DEADLINE: Final = timedelta(minutes=10)
 
 BackupName = Annotated[Name, StringConstraints(max_length=40)]
 Schedule = Annotated[Cron, ScheduleField()]

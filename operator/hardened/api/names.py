@@ -47,10 +47,12 @@ VERIFIER_SELECTOR = f"{CHILD_SELECTOR},{COMPONENT_LABEL}={VERIFIER}"
 #: The pods that make backups, as a component; and the label that says which backup of the service it is.
 BACKUP = "backup"
 BACKUP_LABEL = f"{GROUP}/backup"
-#: What the run of a backup's pod is for, where it is not that backup itself; and the values that it has: it is verified, or restored.
+#: What the run of a backup's pod is for, where it is not that backup itself; and the values that it has: it is verified, or restored, or
+#: what is to be restored is looked up.
 RUN_LABEL = f"{GROUP}/run"
 VERIFY = "verify"
 RESTORE = "restore"
+FIND = "find"
 #: On a pod that runs an image of others: its /etc/passwd, for programs that ask for the name of their user.
 USERS_ANNOTATION = f"{GROUP}/users"
 #: All pods that are watched, as the server selects them. The application's are listed when somebody asks.

@@ -181,7 +181,7 @@ class ActionEntry(Model):
     snapshot: SnapshotId | None = Field(None, description="For a backup that has succeeded, one that was verified, or a restore.")
     into: Short | None = Field(None, description="For a restore: the new database, where nothing is replaced.")
     recovery_point: When | None = Field(
-        None, description="For a restore that has succeeded, and a rollback with data: when the snapshot was made."
+        None, description="For a restore, and a rollback with data: when the snapshot was made, once that was found."
     )
     restored_at: When | None = Field(None, description="For a rollback with data: when the data was back.")
     before: SnapshotId | None = Field(None, description="For a restore: the snapshot of what was there. Omitted: nothing was.")
@@ -206,6 +206,9 @@ class HoldStatus(Model):
     replicas: int = Field(description="How many pods were wanted when it began.")
     message: Annotated[str, StringConstraints(max_length=1024)] | None = Field(None, description="What it waits for, or why it has failed.")
     revision: Short | None = Field(None, description="Of a Rollback with data: the target, which alone may run on the restored data.")
+    may_have_changed: bool | None = Field(
+        None, description="True if it has failed, or one before it, and may have changed the data. Omitted: it is known that none has."
+    )
 
 
 class DependencyStatus(Model):

@@ -8,6 +8,10 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Protocol, TypeVar, assert_never
 
+from hardened.api import names
+from hardened.core.actions.log import entries_of
+from hardened.core.actions.seeking import RESTORE, is_restore
+from hardened.core.hold.dependents import needed_services
 from hardened.core.model.hold import hold_of
 from hardened.core.model.manifest import ChildKey, Manifest
 from hardened.core.model.measurement import Query
@@ -139,7 +143,7 @@ def snapshot(
     needs: the names of those that the HardenedService of this name depends on; dependents: those that depend on it, which is asked where a
     restore may have to stop them.
     """
-    others = named_services(body) | namesakes(str(body["metadata"]["name"]))
+    others = needed_services(body) | namesakes(str(body["metadata"]["name"]))
     found = {name: live for name in sorted(others) if (live := service(name)) is not None}
     seen = Observed.of(children, crd_schema=crd_schema)
     stopped = tuple(dependents(str(body["metadata"]["name"]))) if _is_restored(body, seen) else ()
@@ -147,8 +151,14 @@ def snapshot(
 
 
 def _is_restored(body: Mapping[str, Any], seen: Observed) -> bool:
-    """Whether its data is being restored, or somebody may ask for that in this look."""
-    return hold_of(body.get("status") or {}) is not None or any(live["spec"].get("action") == "Restore" for live in seen.actions)
+    """Whether its data is being restored, or will be, or somebody may ask for that in this look."""
+    status = body.get("status") or {}
+    is_asked = any(live["spec"].get("action") == RESTORE for live in seen.actions) or any(map(is_restore, entries_of(status)))
+    return is_asked or hold_of(status) is not None or any(key.kind == "Job" and _restores(live) for key, live in seen.children.items())
+
+
+def _restores(job: Manifest) -> bool:
+    return (job["metadata"].get("labels") or {}).get(names.RUN_LABEL) == names.RESTORE
 
 
 def _all_needs(body: Mapping[str, Any], needs: Callable[[str], frozenset[str]]) -> dict[str, frozenset[str]]:

@@ -40,7 +40,8 @@ restore  {"kind": "restore", "source": …, "path": "/scratch/restored", "host":
 With HARDENED_POSTGRES, a folder of the scratch volume, initdb, postgres, pg_dump and pg_restore are those of another container of the pod:
 of the image that made the dump. See hardened.runner.elsewhere for what that container runs.
 
-fetch    A restore's task: puts the files into `path`, and does no more. The report is a restore's.
+find     A restore's task: looks the snapshot up, and does no more: it takes no lock. The report is a restore's.
+fetch    The same task: puts the files into `path`, and does no more. The report is a restore's.
 
 The report:
 
@@ -53,5 +54,5 @@ null where none was stored; it is there for a run that Failed with UnreadableFil
 the dump began, null where the runner cannot know (source `command`): then the Job's start counts. The report of `dump` has no more than
 kind, result, reason, message, seconds and dumped_at. `forget` and `prune` never change the result of the backup; others have none. In a
 report of verify and restore, `snapshot` is the one that was restored, `dumped_at` when it was made, and `before`, of a restore, what was
-there, null where nothing was stored.
+there, null where nothing was stored; `written` tells whether a restore got so far that it may have changed any data.
 """

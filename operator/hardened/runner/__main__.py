@@ -14,7 +14,7 @@ from hardened.runner.fields import BadTask
 from hardened.runner.programs import Programs
 from hardened.runner.report import Outcome, Report, rendered
 from hardened.runner.repository import Repository
-from hardened.runner.restore import fetch, restore
+from hardened.runner.restore import fetch, find, restore
 from hardened.runner.task import backup_task, restore_task, verify_task
 from hardened.runner.verify import verify
 
@@ -31,6 +31,10 @@ def _restore(text: str, programs: Programs) -> Report:
     return restore(restore_task(text), Repository(programs), programs)
 
 
+def _find(text: str, programs: Programs) -> Report:
+    return find(restore_task(text), Repository(programs))
+
+
 def _fetch(text: str, programs: Programs) -> Report:
     return fetch(restore_task(text), Repository(programs))
 
@@ -44,6 +48,7 @@ VERBS: Mapping[str, Callable[[str, Programs], Report]] = {
     "dump": _dump,
     "verify": _verify,
     "restore": _restore,
+    "find": _find,
     "fetch": _fetch,
 }
 

@@ -35,7 +35,8 @@ class Report:
     """What came of a run.
 
     snapshot: the one that was stored or read; bytes, files: what it holds; seconds: how long all took; dumped_at: when the dump began;
-    forget, prune: of a backup; before: of a restore, the snapshot of what was there.
+    forget, prune: of a backup; before: of a restore, the snapshot of what was there; written: of one, whether it may have
+    changed data.
     """
 
     kind: str
@@ -48,6 +49,7 @@ class Report:
     forget: Outcome | None = None
     prune: Outcome | None = None
     before: str | None = None
+    written: bool = False
 
 
 def rendered(report: Report) -> bytes:
@@ -70,7 +72,7 @@ def _document(report: Report, limit: int) -> dict[str, Any]:
         document |= {"snapshot": report.snapshot, "bytes": report.bytes, "files": report.files}
     document |= {"seconds": round(report.seconds, 1), "dumped_at": stamp(report.dumped_at) if report.dumped_at else None}
     if report.kind == "restore":
-        document["before"] = report.before
+        document |= {"before": report.before, "written": report.written}
     steps = {"forget": report.forget, "prune": report.prune}
     return document | {name: _outcome(step, limit) for name, step in steps.items() if step}
 

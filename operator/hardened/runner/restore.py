@@ -22,7 +22,7 @@ def restore(task: RestoreTask, repository: Repository, programs: Programs) -> Re
     began = time.monotonic()
     snapshot: Snapshot | None = None
     before: str | None = None
-    message = ""
+    message, written = "", False
     try:
         reach(task.source, programs)
         if _is_done(task, programs):
@@ -31,11 +31,20 @@ def restore(task: RestoreTask, repository: Repository, programs: Programs) -> Re
             repository.open()
             snapshot = repository.find(task.tag, task.snapshot, pending=task.pending)
             before = _stored_before(task, repository, programs)
+            written = True  # or is about to be
             message = _restored(task, snapshot, repository, programs)
         outcome = Outcome("Succeeded", message=message)
     except Failed as failed:
         outcome = Outcome.of(failed)
-    return replace(report_of("restore", outcome, began, snapshot, size_of(task.path)), before=before)
+    return replace(report_of("restore", outcome, began, snapshot, size_of(task.path)), before=before, written=written)
+
+
+def find(task: RestoreTask, repository: Repository) -> Report:
+    """Looks the snapshot up, as a restore would, and reports it. Raises Failed."""
+    began = time.monotonic()
+    repository.open()
+    snapshot = repository.find(task.tag, task.snapshot, pending=task.pending)
+    return report_of("restore", Outcome("Succeeded"), began, snapshot, (0, 0))
 
 
 def fetch(task: RestoreTask, repository: Repository) -> Report:

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Iterable
 from typing import Final
 
+from hardened.core.hold.dependents import needed_services
 from hardened.core.needs.dependencies import named_services
 from hardened.core.observe.observed import Ownership, owner_of
 from hardened.shell import reading
@@ -118,9 +119,10 @@ class Cache:
         return entry.needs if entry else frozenset()
 
     def dependents(self, namespace: str, name: str) -> tuple[Body, ...]:
-        """The HardenedServices of the namespace that depend on the one of this name."""
+        """The HardenedServices of the namespace that depend on the one of this name, or are held by its restore."""
         known = self._entries.items(HARDENED_SERVICE)
-        return tuple(entry.body for (_, where, _), entry in known if where == namespace and name in entry.needs and entry.body is not None)
+        bodies = (entry.body for (_, where, _), entry in known if where == namespace)
+        return tuple(body for body in bodies if body is not None and name in needed_services(body))
 
     def services(self) -> tuple[Key, ...]:
         """The keys of all known HardenedServices."""

@@ -6,8 +6,9 @@ Nothing of themselves has changed that a watch would tell.
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from hardened.core.hold.dependents import needed_services
 from hardened.core.model.hold import hold_of
-from hardened.core.needs.dependencies import is_available, named_services
+from hardened.core.needs.dependencies import is_available
 from hardened.shell.workqueue import Key
 
 #: Whether it is Available, the uid of the restore of its data, and whether that has failed.
@@ -25,7 +26,7 @@ class Dependents:
     def saw(self, key: Key, body: Mapping[str, Any]) -> None:
         """Takes a service as it is now."""
         self._needs.pop(key, None)
-        if needs := named_services(body):
+        if needs := needed_services(body):
             self._needs[key] = needs
         hold = hold_of(body.get("status") or {})
         now = is_available(body), hold.uid if hold else "", hold.has_failed if hold else False

@@ -176,7 +176,10 @@ def _is_of_job(body: Body) -> bool:
 
 
 def _jobs(store: Store) -> int:
-    """Each Job gets its pod, whose containers have ended a moment later; then the Job has. Well, but where its backup's name is dead."""
+    """Each Job gets its pod, whose containers have ended a moment later; then the Job has. Well, but where its backup's name is dead.
+
+    What is looked up is found all the same, unless "find NAME" is dead.
+    """
     changed = 0
     for job in store.bodies(JOB, None):
         meta, name = job["metadata"], f"{job['metadata']['name']}-x"
@@ -192,8 +195,10 @@ def _jobs(store: Store) -> int:
             write(store, JOB, fields.copy(job) | {"status": {"startTime": store.now(), "active": 1}})
         elif not _has_ended(pod.body):
             verb = pod.body["spec"]["containers"][0]["command"][-1]
-            is_dead = meta["labels"].get("hardened.dev/backup") in store.dead
-            write(store, POD, fields.copy(pod.body) | {"status": (_not_stored if is_dead else _stored)(store.now(), verb)})
+            backup = meta["labels"].get("hardened.dev/backup")
+            is_dead = (f"{verb} {backup}" if verb == "find" else backup) in store.dead
+            ended = _not_stored(store.now(), verb, has_written="unwritten" not in store.dead) if is_dead else _stored(store.now(), verb)
+            write(store, POD, fields.copy(pod.body) | {"status": ended})
         else:
             done = {
                 "type": "Complete" if pod.body["status"]["phase"] == "Succeeded" else "Failed",
@@ -207,11 +212,11 @@ def _jobs(store: Store) -> int:
 def _stored(now: str, verb: str) -> Body:
     """The status of a pod that has made a backup, or verified or restored one."""
     report = {"kind": verb, "result": "Succeeded", "reason": "", "message": "", "snapshot": "ab" * 32, "bytes": 4096}
-    if verb == "restore":
+    if verb in ("restore", "find"):
         report |= {"before": "cd" * 32, "dumped_at": "2029-12-31T23:00:00.000Z"}
     times = {"startedAt": now, "finishedAt": now, "exitCode": 0}
     ended = {"name": "runner", "state": {"terminated": times | {"message": json.dumps(report)}}}
-    if verb in ("verify", "restore"):
+    if verb in ("verify", "restore", "find"):
         return {"phase": "Succeeded", "containerStatuses": [ended]}
     return {
         "phase": "Succeeded",
@@ -220,9 +225,9 @@ def _stored(now: str, verb: str) -> Body:
     }
 
 
-def _not_stored(now: str, verb: str) -> Body:
+def _not_stored(now: str, verb: str, *, has_written: bool) -> Body:
     """The status of a pod that has failed to make a backup, or to restore it."""
-    report = {"kind": verb, "result": "Failed", "reason": "RepositoryUnreachable", "message": "connection refused"}
+    report = {"kind": verb, "result": "Failed", "reason": "RepositoryUnreachable", "message": "connection refused", "written": has_written}
     found = _stored(now, verb)
     found["containerStatuses"][0]["state"]["terminated"] |= {"exitCode": 1, "message": json.dumps(report)}
     return found | {"phase": "Failed"}

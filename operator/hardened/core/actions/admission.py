@@ -9,7 +9,7 @@ nothing. The action's own status only repeats its entry.
     Abort                    Running until traffic has left the revision
     Rollback                 Running until traffic has followed to the target, and it is promoted
     Backup, VerifyBackup     Running until their Job has ended, see core.actions.backups
-    Restore                  the same, once nobody uses the data any more, see core.actions.restores and core.hold
+    Restore                  the same, once its snapshot is found and nobody uses the data, see core.actions.restores and core.hold
     Rollback with data       as a Restore, and once the data is back as a Rollback, see core.hold.starting
 
 Data has a lane of its own: a backup neither waits for a release, nor does an action on a release wait for it. But a restore and a release
@@ -25,7 +25,7 @@ from typing import Any
 from hardened.api.action import HardenedServiceActionSpec
 from hardened.api.parse import HardenedServiceAction, parse_action
 from hardened.api.steps import Step
-from hardened.core.actions import backups, restores
+from hardened.core.actions import backups, restores, seeking
 from hardened.core.actions.log import FINAL, LogEntry, bounded, has_room
 from hardened.core.actions.with_data import DataOf, serves_again, starts_no_more
 from hardened.core.model.hold import Hold, HoldPhase
@@ -78,6 +78,8 @@ class AdmissionContext:
     """Finds the data that belongs to a revision, for a rollback with data."""
     hold: Hold | None = None
     """What keeps the service without pods, as status has it."""
+    sought: LogEntry | None = None
+    """The restore whose snapshot is looked up."""
 
     @property
     def is_before_cutover(self) -> bool:
@@ -141,7 +143,8 @@ class _GivenUp:
     """An abort has ended a hold."""
 
     said: str
-    hold: Hold
+    key: str
+    """See LogEntry."""
 
 
 _Ruled = _Refused | _Begun | _Done | _GivenUp
@@ -273,8 +276,8 @@ def _entry(action: HardenedServiceAction, ruled: _Ruled, now: datetime) -> LogEn
             return entry.ended("Refused", why, now)
         case _Done(said=said):
             return entry.ended("Succeeded", said, now)
-        case _GivenUp(said=said, hold=hold):
-            return replace(entry, key=hold.uid).ended("Succeeded", said, now)
+        case _GivenUp(said=said, key=key):
+            return replace(entry, key=key).ended("Succeeded", said, now)
         case _Begun(data=data):
             begun = replace(entry, message=ruled.said, revision=ruled.revision, key=ruled.key, left=ruled.left)
             return replace(begun, backup=data.backup, snapshot=data.snapshot) if data else begun
@@ -288,6 +291,8 @@ def _running(entries: Iterable[LogEntry], action: str) -> LogEntry | None:
 
 
 def _ruled(action: HardenedServiceAction, context: AdmissionContext, under_way: str, now: datetime) -> _Ruled:
+    if context.hold and context.hold.uid == action.uid and action.spec.action == restores.RESTORE:
+        return _Begun("the restore goes on", "")  # somebody wiped what was on record of it
     if why := _out_of_turn(action, context, under_way, now):
         return _Refused(why)
     if action.spec.with_data:
@@ -318,6 +323,8 @@ def _out_of_turn(action: HardenedServiceAction, context: AdmissionContext, under
         return context.obstacle
     if context.hold and not action.spec.with_data and (verb not in _IN_HOLD or (verb == "Abort" and not action.spec.backup)):
         return restores.held(context.hold)
+    if context.sought and verb not in _OF_DATA and not action.spec.backup:
+        return seeking.under_way(context.sought)
     if context.seen.is_held and verb not in _ORDER:
         return "the spec cannot be used, and nothing new is released until it is fixed: see the Ready condition"
     if under_way == "Rollback" and verb not in ("Abort", *_OF_DATA):
@@ -438,12 +445,15 @@ def _restore(asked: HardenedServiceActionSpec, s: AdmissionContext, under_way: s
 
 
 def _give_up(backup: str, s: AdmissionContext) -> _Ruled:
-    why = restores.stops_abort(s.hold, backup)
-    if why or s.hold is None:
+    why = restores.stops_abort(s.hold, s.sought, backup)
+    if why:
         return _Refused(why)
-    left = "the data is as the failed restore has left it" if s.hold.has_failed else "nothing was changed"
+    text = f"the restore of backup {backup} is given up"
+    if s.hold is None:
+        return _GivenUp(f"{text}: nothing was stopped, nor changed", s.sought.uid if s.sought else "")
+    left = "the data is as the failed restore has left it" if s.hold.may_have_changed else "nothing was changed"
     beside = f"; nothing is rolled back: revision {s.serving} starts again" if s.hold.revision else ""
-    return _GivenUp(f"the restore of backup {backup} is given up, and the pods start: {left}{beside}", s.hold)
+    return _GivenUp(f"{text}, and the pods start: {left}{beside}", (s.sought or s.hold).uid)
 
 
 _VERBS: Mapping[str, Callable[[str, AdmissionContext, datetime], _Ruled]] = {

@@ -53,14 +53,15 @@ class LogEntry:
     job: str = ""
     """Of a backup, its verification, or its restore: the uid of its Job, once that was seen."""
     snapshot: str = ""
-    """Of a backup that has succeeded, or of a verification that has ended: the id of the snapshot. Of a restore: as it was asked for.
+    """Of a backup that has succeeded, or of a verification that has ended: the id of the snapshot. Of a restore: the same
+    once that was found, and as it was asked for before.
 
     Of a rollback with data: what was stored before the target was replaced.
     """
     into: str = ""
     """Of a restore: the new database beside the one that serves; "" where that is replaced."""
     recovery_point: str = ""
-    """Of a restore that has succeeded, and of a rollback whose data is back: when its snapshot was made, in RFC 3339."""
+    """Of a restore, and of a rollback with data: when its snapshot was made, in RFC 3339, once that was found."""
     restored_at: str = ""
     """Of a rollback with data: when the data was back, in RFC 3339."""
     before: str = ""

@@ -1,7 +1,8 @@
-"""Restores: when one may begin, when its Job is made, and what came of it.
+"""Restores: when one may begin, when its Jobs are made, and what came of it.
 
-One that replaces what is there has a hold, see core.hold: its Job is made once nobody uses the data any more. Otherwise as a backup. The
-restore of a rollback with data is one of these, too: its entry goes on once the data is back.
+Of one that replaces what is there, a Job looks the snapshot up first, see core.actions.seeking. Then it has a hold, see core.hold: the Job
+that restores is made once nobody uses the data any more. Otherwise as a backup. The restore of a rollback with data is one of these, too:
+its entry goes on once the data is back.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,28 +14,25 @@ from hardened.api import names
 from hardened.api.backup import Backup
 from hardened.core.actions import backups
 from hardened.core.actions.log import MESSAGE_LIMIT, LogEntry
+from hardened.core.actions.seeking import RESTORE as RESTORE
+from hardened.core.actions.seeking import is_found, is_restore, sought
 from hardened.core.desired.restore_pod import Restoring
 from hardened.core.model.conditions import timestamp
-from hardened.core.model.hold import Hold, HoldPhase
+from hardened.core.model.hold import Hold, HoldPhase, hold_written
 from hardened.core.model.kit import BackupKit
+from hardened.core.model.manifest import canonical
 from hardened.core.model.run import Active, Restoration, Run
 from hardened.core.observe.facts import Facts
-from hardened.core.revisions.history import backup_of
 from hardened.core.runs.backups import HandRun, hand_job_key
 from hardened.core.runs.judgement import SHORT_ID
 from hardened.errors import TryAgain
 
-RESTORE: Final = "Restore"
-
-
-def is_restore(entry: LogEntry) -> bool:
-    """Whether an entry is a restore that is under way; of a rollback with data as long as the data is not back."""
-    return entry.phase == "Running" and (entry.action == RESTORE or (entry.takes_data and not entry.has_data))
+NO_IMAGE: Final = "the operator's settings name no image for backups: set backup.image of its chart"
 
 
 def replacing(entries: Iterable[LogEntry]) -> LogEntry | None:
-    """What is under way and replaces what is there, or has replaced it, and has not ended yet."""
-    under_way = (entry for entry in entries if entry.phase == "Running" and not entry.into)
+    """What is under way and replaces what is there, or has replaced it, and has not ended yet; once its snapshot was found."""
+    under_way = (entry for entry in entries if entry.phase == "Running" and not entry.into and is_found(entry))
     return next((entry for entry in under_way if entry.action == RESTORE or entry.takes_data), None)
 
 
@@ -47,8 +45,10 @@ def held(hold: Hold) -> str:
     return f"{what}, requested as {hold.action}, {'has failed' if hold.has_failed else 'is under way'}: {remedy}"
 
 
-def stops_abort(hold: Hold | None, backup: str) -> str:
-    """Why a restore of this backup cannot be given up; "" where it can."""
+def stops_abort(hold: Hold | None, sought: LogEntry | None, backup: str) -> str:
+    """Why a restore of this backup cannot be given up; "" where it can. sought: see `seeking`."""
+    if sought and sought.backup == backup:
+        return ""
     if hold is None:
         return "no restore is under way, nor has one failed"
     if hold.service:
@@ -77,7 +77,7 @@ def obstacle(facts: Facts, kit: BackupKit, entries: Sequence[LogEntry], name: st
         has = f"it has {', '.join(known)}" if known else "it has none: add it to spec.backups"
         return f"the service has no backup {name}; {has}"
     if not kit.image:
-        return "the operator's settings name no image for backups: set backup.image of its chart"
+        return NO_IMAGE
     running = next((entry for entry in entries if is_restore(entry) or backups.is_backup(entry)), None)
     if running:
         return f"{running.action} of backup {running.backup} is already under way, requested as {running.name}: wait for its end"
@@ -93,32 +93,38 @@ def _unsupported(backup: Backup, into: str) -> str:
     return ""
 
 
-def wanted_runs(entries: Iterable[LogEntry], hold: Hold | None) -> list[HandRun]:
-    """Those that are to have a Job, and had none yet. hold: as status has it."""
-    return [_hand_run(entry) for entry in entries if is_restore(entry) and not entry.job and _may_begin(entry, hold)]
+def wanted_runs(entries: Iterable[LogEntry], hold: Hold | None, *, may_begin: bool) -> list[HandRun]:
+    """Those that are to have a Job, and had none yet. hold: as status has it; may_begin: nobody uses the data that is to be replaced."""
+    left = [entry for entry in entries if is_restore(entry) and not entry.job]
+    sought = [hand_run(entry, hold, finds=True) for entry in left if not entry.into and not is_found(entry)]
+    return sought + [hand_run(entry, hold) for entry in left if entry.into or (may_begin and hold and hold.uid == entry.uid)]
 
 
-def _may_begin(entry: LogEntry, hold: Hold | None) -> bool:
-    return entry.into != "" or (hold is not None and hold.uid == entry.uid and hold.phase is HoldPhase.RESTORING)
-
-
-def _hand_run(entry: LogEntry) -> HandRun:
+def hand_run(entry: LogEntry, hold: Hold | None = None, *, finds: bool = False) -> HandRun:
+    """finds: what it looks up first, and not what it restores."""
     run = entry.started_at.astimezone(UTC).strftime("%Y%m%d_%H%M%S")
-    return HandRun(entry.backup, entry.uid, restores=Restoring(entry.snapshot, run, entry.into))
+    kept = canonical(hold_written(hold)) if hold and not entry.into else ""
+    return HandRun(entry.backup, entry.uid, restores=Restoring(entry.snapshot, run, entry.into, kept), finds=finds)
 
 
-def settled(entries: Sequence[LogEntry], facts: Facts, now: datetime) -> tuple[LogEntry, ...]:
+def settled(entries: Sequence[LogEntry], facts: Facts, kit: BackupKit, now: datetime) -> tuple[LogEntry, ...]:
     """The entries with what came of those that are restores."""
     if not any(is_restore(entry) for entry in entries):
         return tuple(entries)
-    runs = {run.job: run for run in facts.runs if run.is_by_hand and run.work == names.RESTORE}
+    runs = {run.job: run for run in facts.runs if run.is_by_hand and run.work in (names.RESTORE, names.FIND)}
     given_up = {entry.key: entry for entry in entries if is_given_up(entry)}
-    return tuple(
-        _ended_by(entry, given_up[entry.uid], now)
-        if is_restore(entry) and entry.uid in given_up
-        else _settled(entry, facts, runs.get(hand_job_key(facts, _hand_run(entry)).name), now)
-        for entry in entries
-    )
+    found = []
+    for entry in entries:
+        if not is_restore(entry):
+            found.append(entry)
+        elif entry.uid in given_up:
+            found.append(_ended_by(entry, given_up[entry.uid], now))
+        elif (run := runs.get(hand_job_key(facts, hand_run(entry)).name)) is None and not entry.into and not is_found(entry):
+            run = runs.get(hand_job_key(facts, hand_run(entry, finds=True)).name)
+            found.append(sought(entry, run, _stopped_before(entry, facts, kit, finds=True), now))
+        else:
+            found.append(_settled(entry, facts, kit, run, now))
+    return tuple(found)
 
 
 def told(entries: Sequence[LogEntry], hold: Hold | None) -> tuple[LogEntry, ...]:
@@ -137,36 +143,29 @@ def is_given_up(entry: LogEntry) -> bool:
 
 
 def _ended_by(entry: LogEntry, abort: LogEntry, now: datetime) -> LogEntry:
-    return entry.ended("Failed", f"it was given up before it began, by {abort.by}: nothing was changed", now)
+    return entry.ended("Failed", f"it was given up before it began, by {abort.by}: it has changed nothing", now)
 
 
-def _settled(entry: LogEntry, facts: Facts, run: Run | None, now: datetime) -> LogEntry:
-    if not is_restore(entry):
-        return entry
+def _settled(entry: LogEntry, facts: Facts, kit: BackupKit, run: Run | None, now: datetime) -> LogEntry:
     if run is None:
-        return _without_job(entry, facts, now)
+        return _without_job(entry, facts, kit, now)
     match run.outcome:
         case Restoration() as found:
-            return _restored(replace(entry, job=run.uid, before=found.before), found, _point(facts, entry, found), now)
+            return _restored(replace(entry, job=run.uid, before=found.before), found, now)
         case Active(message=message):
             return replace(entry, job=run.uid, message=f"Job {run.job} restores{f': {message}' if message else ''}"[:1024])
         case _:
             return entry
 
 
-def _point(facts: Facts, entry: LogEntry, found: Restoration) -> str:
-    """When the snapshot was made, in RFC 3339; "" where nobody knows. A pod that found all done names none."""
-    known = backup_of(facts.before, entry.revision) if entry.takes_data else None
-    if found.made_at or known is None:
-        return timestamp(found.made_at) if found.made_at else ""
-    return known.at if known.snapshot == entry.snapshot else ""
-
-
-def _restored(entry: LogEntry, found: Restoration, made: str, now: datetime) -> LogEntry:
+def _restored(entry: LogEntry, found: Restoration, now: datetime) -> LogEntry:
     which = f"snapshot {(found.snapshot or entry.snapshot)[:SHORT_ID]}"
     before = f"; what was there is snapshot {found.before[:SHORT_ID]}" if found.before else ""
     if found.has_failed:
-        return entry.ended("Failed", f"{which} was not restored: {found.reason}: {found.message}{before}", now)
+        unchanged = "; nothing was changed" if found.is_unchanged else ""
+        return entry.ended("Failed", f"{which} was not restored: {found.reason}: {found.message}{unchanged}{before}", now)
+    # A pod that found all done names none.
+    made = timestamp(found.made_at) if found.made_at else entry.recovery_point
     of_then = f" of {made}" if made else ""
     beside = f": {found.message}" if found.message else ""
     text, ended = f"{which}{of_then} was restored in {found.seconds} s", replace(entry, recovery_point=made)
@@ -176,17 +175,25 @@ def _restored(entry: LogEntry, found: Restoration, made: str, now: datetime) -> 
     return replace(ended, snapshot=found.snapshot or entry.snapshot).ended("Succeeded", f"{text}{beside}{before}", now)
 
 
-def _without_job(entry: LogEntry, facts: Facts, now: datetime) -> LogEntry:
-    if "backups" in facts.svc.lacks:
-        return entry  # what it was is not known until the spec is fixed
-    key = hand_job_key(facts, _hand_run(entry))
+def _without_job(entry: LogEntry, facts: Facts, kit: BackupKit, now: datetime) -> LogEntry:
     if entry.job:
-        is_gone = key not in facts.observed.children
+        key = hand_job_key(facts, hand_run(entry))
+        is_gone = key not in facts.observed.children and "backups" not in facts.svc.lacks
         return entry.ended("Failed", f"{key} was deleted before its end was seen", now) if is_gone else entry
-    known = {each.name for each in facts.svc.spec.backups or ()}
-    if entry.backup not in known:
-        return entry.ended("Failed", f"the service has no backup {entry.backup} any more", now)
+    why = _stopped_before(entry, facts, kit, finds=False)
+    return entry.ended("Failed", why, now) if why else entry
+
+
+def _stopped_before(entry: LogEntry, facts: Facts, kit: BackupKit, *, finds: bool) -> str:
+    """Why its Job will never be made, as far as is known; "" where it may be. What has a hold waits for what can be mended."""
+    if "backups" in facts.svc.lacks:
+        return ""  # what it was is not known until the spec is fixed
+    if entry.backup not in {each.name for each in facts.svc.spec.backups or ()}:
+        return f"the service has no backup {entry.backup} any more"
+    if finds and facts.svc.spec.suspend:
+        return "the service was suspended before it began"
+    if not kit.image and (finds or entry.into):
+        return NO_IMAGE
+    key = hand_job_key(facts, hand_run(entry, finds=finds))
     refusal = facts.observed.refused.get(key)
-    if refusal and not isinstance(refusal, TryAgain):
-        return entry.ended("Failed", f"{key} cannot be created: {refusal.message}", now)
-    return entry
+    return f"{key} cannot be created: {refusal.message}" if refusal and not isinstance(refusal, TryAgain) else ""

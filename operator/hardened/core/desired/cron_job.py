@@ -14,7 +14,7 @@ from hardened.api.schedule import Cron, longest_gap
 from hardened.core.desired.backup_pod import backup_job
 from hardened.core.desired.metadata import metadata
 from hardened.core.desired.restic_pod import BackupRun, backup_labels
-from hardened.core.desired.restore_pod import Restoring, restore_job, restore_labels
+from hardened.core.desired.restore_pod import Restoring, find_job, find_labels, restore_job, restore_labels
 from hardened.core.desired.verify_pod import verify_job, verify_labels
 from hardened.core.model.manifest import Manifest, digest
 
@@ -49,6 +49,11 @@ def verify_hand_job_name(svc: HardenedService, backup: str, cause: str) -> str:
 def restore_hand_job_name(svc: HardenedService, backup: str, cause: str) -> str:
     """See `hand_job_name`."""
     return names.child_name(svc.name, backup, names.RESTORE, digest(cause, 8))
+
+
+def find_hand_job_name(svc: HardenedService, backup: str, cause: str) -> str:
+    """See `hand_job_name`."""
+    return names.child_name(svc.name, backup, names.FIND, digest(cause, 8))
 
 
 def lateness(backup: Backup) -> timedelta:
@@ -131,13 +136,27 @@ def verify_hand_job(svc: HardenedService, run: BackupRun, cause: str) -> Manifes
     }
 
 
-def restore_hand_job(svc: HardenedService, run: BackupRun, wanted: Restoring, cause: str) -> Manifest:
-    """The Job of a restore; otherwise as `hand_job`."""
-    name = restore_hand_job_name(svc, run.backup.name, cause)
+def find_hand_job(svc: HardenedService, run: BackupRun, wanted: Restoring, cause: str) -> Manifest:
+    """The Job that looks up what a restore is about; otherwise as `hand_job`."""
+    name = find_hand_job_name(svc, run.backup.name, cause)
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": _labelled(svc, name, restore_labels(svc, run.backup.name)),
+        "metadata": _labelled(svc, name, find_labels(svc, run.backup.name)),
+        "spec": {**find_job(svc, run, wanted), "ttlSecondsAfterFinished": _KEPT_SECONDS},
+    }
+
+
+def restore_hand_job(svc: HardenedService, run: BackupRun, wanted: Restoring, cause: str) -> Manifest:
+    """The Job of a restore; otherwise as `hand_job`. It tells of its hold, where status does not any more."""
+    name = restore_hand_job_name(svc, run.backup.name, cause)
+    meta = _labelled(svc, name, restore_labels(svc, run.backup.name))
+    if wanted.hold:
+        meta["annotations"] = {**meta.get("annotations", {}), names.HOLD_ANNOTATION: wanted.hold}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": meta,
         "spec": {**restore_job(svc, run, wanted), "ttlSecondsAfterFinished": _KEPT_SECONDS},
     }
 

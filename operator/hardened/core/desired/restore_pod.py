@@ -1,4 +1,4 @@
-"""The Jobs that restore: `runner` stores what is there first, and then brings the data of one snapshot back.
+"""The Jobs that restore: one looks the snapshot up; `runner` of the other stores what is there first, and then brings its data back.
 
 What it is told, and how it reports, is written down in `hardened.runner`.
 """
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from hardened.api import names
-from hardened.api.backup import Backup
+from hardened.api.backup import FIND_DEADLINE, Backup
 from hardened.api.parse import HardenedService
 from hardened.api.quantity import amount, quantity
 from hardened.core.desired.backup_pod import DATA_DIR, database_variables
@@ -50,6 +50,22 @@ class Restoring:
     """What names are made of that this restore alone has: [a-z0-9_]{1,24}."""
     into: str = ""
     """A new database beside the one that serves; "" to replace what is there."""
+    hold: str = ""
+    """The hold of it, as status has it, as JSON; "" for none."""
+
+
+def find_labels(svc: HardenedService, backup: str) -> dict[str, str]:
+    """The labels of whatever looks up what a restore is about."""
+    return {**backup_labels(svc, backup), names.RUN_LABEL: names.FIND}
+
+
+def find_job(svc: HardenedService, run: BackupRun, wanted: Restoring) -> Manifest:
+    """The spec of a Job that looks a snapshot up, and changes nothing; otherwise as `restore_job`."""
+    mounted = [{"name": "writable-scratch", "mountPath": SCRATCH}, {"name": "writable-tmp", "mountPath": TMP}]
+    runner = restic_container(svc, run, "find", _told(svc, run.backup, wanted), mounted, "0")
+    volumes = [{"name": "writable-scratch", "emptyDir": {"sizeLimit": CACHE_SIZE}}, *repository_volumes(run.backup)]
+    parts = {"containers": [runner], "volumes": volumes, **where(svc.spec)}
+    return once(FIND_DEADLINE, pod_template(svc, run, find_labels(svc, run.backup.name), parts))
 
 
 def restore_labels(svc: HardenedService, backup: str) -> dict[str, str]:

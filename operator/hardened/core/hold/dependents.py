@@ -5,8 +5,15 @@ from typing import Any
 
 from hardened.core.model.hold import Hold, HoldPhase, hold_of
 from hardened.core.model.manifest import Manifest
+from hardened.core.needs.dependencies import named_services
 from hardened.core.observe.facts import Facts
 from hardened.core.observe.presence import is_deleting
+
+
+def needed_services(body: Mapping[str, Any]) -> frozenset[str]:
+    """The names of the services that a HardenedService depends on, and of the one whose restore stops it."""
+    hold = hold_of(body.get("status") or {})
+    return named_services(body) | ({hold.service} if hold and hold.service else set())
 
 
 def leader(facts: Facts) -> tuple[str, Hold] | None:
@@ -17,6 +24,21 @@ def leader(facts: Facts) -> tuple[str, Hold] | None:
         if hold and hold.stops == "Dependents" and not hold.service:
             return str(each.service), hold
     return None
+
+
+def still_led(facts: Facts, hold: Hold) -> tuple[str, Hold] | None:
+    """The service whose restore a hold belongs to, with the hold of that; None once that is over.
+
+    It is asked by its name, whatever the spec says by now of what the service depends on. Where its status was wiped, nobody knows yet.
+    """
+    live = facts.observed.services.get(hold.service)
+    if live is None or is_deleting(live):
+        return None
+    status = _status(live)
+    theirs = hold_of(status)
+    if theirs and not theirs.service and theirs.stops == "Dependents":
+        return hold.service, theirs
+    return None if status.get("conditions") else (hold.service, hold)
 
 
 def late_dependents(facts: Facts, hold: Hold) -> str:

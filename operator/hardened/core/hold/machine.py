@@ -10,16 +10,21 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from hardened.core.actions.log import LogEntry
-from hardened.core.actions.restores import is_given_up, replacing
-from hardened.core.hold.dependents import late_dependents, leader
+from hardened.core.actions.restores import NO_IMAGE, is_given_up, replacing
+from hardened.core.desired.restore_pod import Restoring
+from hardened.core.hold.dependents import late_dependents, leader, still_led
 from hardened.core.hold.starting import lacks_target, starting
 from hardened.core.hold.users import all_stopped, users, writers
 from hardened.core.model.hold import Hold, HoldPhase
 from hardened.core.model.question import ListMounts, Question
+from hardened.core.model.run import Active, Restoration, Run
 from hardened.core.observe.facts import Facts
+from hardened.core.runs.backups import HandRun, hand_job_key
 
 #: Nobody tells when a pod of somebody else ends.
 _LOOK_AGAIN: Final = timedelta(seconds=2)
+#: The same while the Job is at work: nothing waits for it.
+_WATCH_AGAIN: Final = timedelta(seconds=10)
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,10 @@ class Held:
     """What has to be read before anything can be said."""
     look_at: datetime | None = None
     """When to look again."""
+    intruders: str = ""
+    """Who came to use the data while the Job is at work; "" for nobody."""
+    may_begin: bool = False
+    """Status says that nobody is left who uses the data, and so it is: the Job may be made."""
 
     def has_moved(self, before: Hold | None) -> bool:
         """Whether nothing else may be written before status says so. What is only said otherwise can wait."""
@@ -42,35 +51,42 @@ def _without_words(hold: Hold | None) -> Hold | None:
     return replace(hold, message="") if hold else None
 
 
-def held(facts: Facts, entries: Sequence[LogEntry], replicas: int, now: datetime, *, is_released: bool) -> Held:
-    """The hold after this look. entries: of actions, as this look leaves them; replicas: how many pods are wanted; is_released: a release
-    is at work, which ends first where the data of another service is restored."""
+def held(facts: Facts, entries: Sequence[LogEntry], replicas: int, now: datetime, *, has_image: bool, is_released: bool) -> Held:
+    """The hold after this look. entries: of actions, as this look leaves them; replicas: how many pods are wanted; has_image: a Job that
+    restores can be made; is_released: a release is at work, which ends first where the data of another service is restored."""
     before, begun = facts.hold, replacing(entries)
     if begun and (before is None or before.uid != begun.uid):
-        return Held(_begun(facts, begun, before.replicas if before else replicas, now))
+        return Held(_begun(facts, begun, before, replicas, now))
     if before is None or before.service:
         return Held() if before is None and is_released else _with_leader(facts, before, replicas, now)
-    if any(is_given_up(entry) and entry.key == before.uid for entry in entries):
+    if _is_given_up(before, entries):
         return Held()
     if begun is None:
         return _over(facts, before, next((entry for entry in entries if entry.uid == before.uid), None), now)
     if begun.has_data:
         return Held(starting(before, begun, now))
-    if before.phase is HoldPhase.RESTORING:
-        return Held(replace(before, message=begun.message))
-    return Held(before) if facts.svc.spec.suspend else _stopping(facts, before, now)
+    if begun.job:
+        return _watched(facts, replace(before, phase=HoldPhase.RESTORING, message=begun.message), begun.job, now)
+    return Held(before) if facts.svc.spec.suspend else _stopping(facts, before, now, has_image=has_image)
+
+
+def _is_given_up(before: Hold, entries: Sequence[LogEntry]) -> bool:
+    """Whether an Abort ends it: of this restore, or of the one that was to take its place after it had failed."""
+    given_up = {entry.key for entry in entries if is_given_up(entry)}
+    later = {entry.uid for entry in entries if entry.started_at >= before.since} if before.has_failed else set()
+    return not given_up.isdisjoint({before.uid, *later})
 
 
 def _with_leader(facts: Facts, before: Hold | None, replicas: int, now: datetime) -> Held:
     """The hold of a service that depends on one whose data is restored: as long as that one's."""
-    found = leader(facts)
+    found = (before and still_led(facts, before)) or leader(facts)
     if found is None:
         return Held()
     name, theirs = found
     whose = f"the data of service {name}"
     if before is None or before.uid != theirs.uid:
         size = before.replicas if before else replicas
-        mine = replace(theirs, phase=HoldPhase.STOPPING, since=now, replicas=size, service=name)
+        mine = replace(theirs, phase=HoldPhase.STOPPING, since=now, replicas=size, service=name, may_have_changed=False)
         return Held(replace(mine, message=f"{whose} is restored: the pods are about to be stopped"))
     if before.phase is HoldPhase.STOPPING:
         return Held(before) if facts.svc.spec.suspend else _stopping(facts, before, now, f"{whose} is restored once they have ended")
@@ -78,17 +94,23 @@ def _with_leader(facts: Facts, before: Hold | None, replicas: int, now: datetime
     return Held(replace(before, message=f"the restore of {whose} {ended}"))
 
 
-def _begun(facts: Facts, entry: LogEntry, replicas: int, now: datetime) -> Hold:
+def _begun(facts: Facts, entry: LogEntry, before: Hold | None, replicas: int, now: datetime) -> Hold:
+    """before: that of a restore that has failed, and whose place it takes."""
     stops = next((each.stops for each in facts.svc.spec.backups or () if each.name == entry.backup), "Self")
     # Whoever removed a hold by hand did not end its Job: nothing is to be given up meanwhile.
     phase, text = (HoldPhase.RESTORING, entry.message) if entry.job else (HoldPhase.STOPPING, "the pods are about to be stopped")
     begun = Hold(entry.name, entry.uid, entry.backup, entry.snapshot, stops, phase, now, replicas, text, revision=entry.revision)
+    if before:
+        begun = replace(begun, replicas=before.replicas, may_have_changed=before.may_have_changed)
     return starting(begun, entry, now) if entry.has_data else begun
 
 
 def _over(facts: Facts, before: Hold, entry: LogEntry | None, now: datetime) -> Held:
     """The hold of a restore that has ended: as long as a pod of it may still write, nobody can give it up, nor repeat it."""
-    ended, observed = _ended(before, entry), facts.observed
+    run, observed = _run(facts, before), facts.observed
+    if run and entry is None and isinstance(run.outcome, Active):
+        return _watched(facts, replace(before, message=f"Job {run.job} restores"), run.uid, now)
+    ended = _ended(before, entry, run)
     if before.phase is not HoldPhase.RESTORING or ended is None or not observed.sees_pods:
         return Held(ended)
     if observed.namespace_pods is None:
@@ -97,31 +119,59 @@ def _over(facts: Facts, before: Hold, entry: LogEntry | None, now: datetime) -> 
     return Held(replace(before, message=left[:1024]), look_at=now + _LOOK_AGAIN) if left else Held(ended)
 
 
-def _ended(before: Hold, entry: LogEntry | None) -> Hold | None:
-    if entry and entry.phase == "Succeeded":
+def _ended(before: Hold, entry: LogEntry | None, run: Run | None) -> Hold | None:
+    """run: that of its Job; None where that is not there."""
+    outcome = run.outcome if run and isinstance(run.outcome, Restoration) else None
+    if entry.phase == "Succeeded" if entry else outcome and not outcome.has_failed and not before.revision:
         return None
     if before.has_failed:
         return before
-    text = entry.message if entry else "what came of it is not on record any more"
-    return replace(before, phase=HoldPhase.NOT_STARTED if before.has_data else HoldPhase.FAILED, message=text)
+    lost = f"{outcome.reason}: {outcome.message}" if outcome and outcome.has_failed else "what came of it is not on record any more"
+    has_data = before.has_data or (entry is None and outcome is not None and not outcome.has_failed)
+    is_unchanged = (entry is not None and not entry.job) or (outcome is not None and outcome.is_unchanged)
+    text, changed = entry.message if entry else lost, before.may_have_changed or not is_unchanged
+    return replace(before, phase=HoldPhase.NOT_STARTED if has_data else HoldPhase.FAILED, message=text, may_have_changed=changed)
 
 
-def _stopping(facts: Facts, before: Hold, now: datetime, then: str = "its Job is about to be made") -> Held:
+def _run(facts: Facts, hold: Hold) -> Run | None:
+    """The run of its Job; None where that is not there."""
+    name = hand_job_key(facts, HandRun(hold.backup, hold.uid, restores=Restoring(hold.snapshot, ""))).name
+    return next((run for run in facts.runs if run.is_by_hand and run.job == name), None)
+
+
+def _watched(facts: Facts, hold: Hold, job: str, now: datetime) -> Held:
+    """While its Job is at work: whoever comes to use the data nevertheless cannot be kept away, and is told of. job: the uid of it."""
+    observed = facts.observed
+    if not observed.sees_pods or "backups" in facts.svc.lacks or facts.svc.spec.suspend:
+        return Held(hold)
+    if observed.namespace_pods is None:
+        return Held(hold, question=ListMounts())
+    came = users(facts, hold, job)
+    text = "; ".join(filter(None, (hold.message, came)))
+    return Held(replace(hold, message=text[:1024]), look_at=now + _WATCH_AGAIN, intruders=came)
+
+
+def _stopping(facts: Facts, before: Hold, now: datetime, then: str = "its Job is about to be made", *, has_image: bool = True) -> Held:
+    """As long as it has no Job. Who uses the data is looked at again in the very look in which that is made."""
     observed, again = facts.observed, now + _LOOK_AGAIN
+    waits = replace(before, phase=HoldPhase.STOPPING)
+    if not before.service and "backups" in facts.svc.lacks:
+        text = "it waits until spec.backups can be used again: nobody can tell now who uses the data; fix it, or abort the restore"
+        return Held(replace(waits, message=text))
+    if not has_image:
+        return Held(replace(waits, message=f"{NO_IMAGE}; or abort the restore"))
     if before.stops == "Dependents" and not before.service:
         late = late_dependents(facts, before)
-        return Held(replace(before, message=late[:1024]), look_at=again) if late else _stopped(before, then)
+        return Held(replace(waits, message=late[:1024]), look_at=again) if late else _stopped(before, then)
     if not all_stopped(facts, before) or lacks_target(facts, before):
-        return Held(replace(before, message="its pods are being stopped"), look_at=again)
+        return Held(replace(waits, message="its pods are being stopped"), look_at=again)
     if not observed.sees_pods:
-        return Held(replace(before, message="the pods of the namespace could not be listed"), look_at=again)
+        return Held(replace(waits, message="the pods of the namespace could not be listed"), look_at=again)
     if observed.namespace_pods is None:
         return Held(before, question=ListMounts())
     left = users(facts, before)
-    if left:
-        return Held(replace(before, message=left[:1024]), look_at=again)
-    return _stopped(before, then)
+    return Held(replace(waits, message=left[:1024]), look_at=again) if left else _stopped(before, then)
 
 
 def _stopped(before: Hold, then: str) -> Held:
-    return Held(replace(before, phase=HoldPhase.RESTORING, message=then))
+    return Held(replace(before, phase=HoldPhase.RESTORING, message=then), may_begin=before.phase is HoldPhase.RESTORING)

@@ -22,14 +22,17 @@ def all_stopped(facts: Facts, hold: Hold) -> bool:
     return all(held_by(live) == hold.uid and found and found.is_current and found.wanted == 0 for live, found in rollouts)
 
 
-def users(facts: Facts, hold: Hold) -> str:
-    """Who is waited for, and what to do about it; "" once nobody is left. The pods of the namespace were listed."""
+def users(facts: Facts, hold: Hold, job: str = "") -> str:
+    """Who uses the data, and what to do about it; "" once nobody is left. The pods of the namespace were listed.
+
+    job: the uid of the one that restores, whose own pods do not count; "" for none.
+    """
     pods = [pod for pod in facts.observed.namespace_pods or () if _holds_on(pod)]
     own = [pod for pod in pods if hold.stops_self and _is_of(facts, pod)]
     strays = [pod for pod in own if not is_deleting(pod) and not pod["metadata"].get("ownerReferences")]
     claim = _claim(facts, hold)
-    others = [pod for pod in pods if pod not in own and claim and claim in _claims(pod)]
-    late = hold.stops_self and _replica_sets_are_late(facts)
+    others = [pod for pod in pods if pod not in own and claim and claim in _claims(pod) and not _is_made_by(pod, job)]
+    late = hold.stops_self and not job and _replica_sets_are_late(facts)
     parts = [
         "its ReplicaSets have not heard yet that it has no pods" if late and not own else "",
         f"waits for the end of {_named(own)}" if own else "",
@@ -48,6 +51,10 @@ def writers(facts: Facts) -> str:
     """Which pods of restores may still write, though nobody waits for what they say; "" for none. The pods of the namespace were listed."""
     found = [pod for pod in facts.observed.namespace_pods or () if may_run(pod) and _restores(facts, pod)]
     return f"waits for the end of {_named(found)}, which may still write: its Job has failed, or was deleted" if found else ""
+
+
+def _is_made_by(pod: Manifest, job: str) -> bool:
+    return job != "" and any(ref.get("uid") == job and ref.get("controller") for ref in pod["metadata"].get("ownerReferences") or ())
 
 
 def _restores(facts: Facts, pod: Manifest) -> bool:

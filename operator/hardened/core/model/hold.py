@@ -51,6 +51,8 @@ class Hold:
     """The service that it depends on, and whose data is restored; "" for its own."""
     revision: str = ""
     """Of a rollback with data: the target, the only one that may run on the restored data; "" for a Restore."""
+    may_have_changed: bool = False
+    """The data may be other than it was: by this restore, or by one before it that has failed."""
 
     @property
     def stops_self(self) -> bool:
@@ -86,6 +88,7 @@ def hold_written(hold: Hold) -> Manifest:
         replicas=hold.replicas,
         message=hold.message[:_MESSAGE_LIMIT] or None,
         revision=hold.revision or None,
+        mayHaveChanged=hold.may_have_changed or None,
     )
 
 
@@ -108,6 +111,7 @@ def hold_of(status: Mapping[str, Any]) -> Hold | None:
             except ValueError:
                 return None
             said, service, revision = (str(rest.get(name, "")) for name in ("message", "service", "revision"))
-            return Hold(action, uid, backup, snapshot, stops, HoldPhase(phase), moment, replicas, said, service, revision)
+            changed = rest.get("mayHaveChanged") is True
+            return Hold(action, uid, backup, snapshot, stops, HoldPhase(phase), moment, replicas, said, service, revision, changed)
         case _:
             return None

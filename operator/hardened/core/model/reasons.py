@@ -36,6 +36,7 @@ class Reason(StrEnum):
     REVISION_FORGED = "RevisionForged"
     FOREIGN_ENDPOINTS = "ForeignEndpoints"
     FOREIGN_PODS = "ForeignPods"
+    DATA_IN_USE = "DataInUse"
     CONTESTED = "Contested"
     NO_GAPS = "NoGaps"
     GAPS = "Gaps"
@@ -95,6 +96,7 @@ MEANING: dict[Reason, str] = {
     "The operator sees only EndpointSlices with the label app.kubernetes.io/managed-by: hardened, such as copies of the Service's labels.",
     Reason.FOREIGN_PODS: "A pod has the labels of the service's pods but is not one of them; it does not count in any release. "
     "The operator lists pods during a release, and while some of the service's own are late.",
+    Reason.DATA_IN_USE: "A pod came to use the data while a restore replaces it, and may read or write half of it; the message names it.",
     Reason.CONTESTED: "A field does not stay as the operator writes it: something in the cluster changes it at once.",
     Reason.NO_GAPS: "Every hardening check passes.",
     Reason.GAPS: "Some hardening is left for the team to do; the message lists it.",

@@ -123,6 +123,10 @@ REMEDY: dict[Reason, Remedy] = {
         "A pod was made by hand, or by another controller, with the labels of the service's pods.",
         "Delete the pod that the message names, or remove its labels.",
     ),
+    Reason.DATA_IN_USE: Remedy(
+        "A pod that the operator does not stop mounts the claim, or somebody removed the scheduling gate of a pod that is held back.",
+        "Delete the pod that the message names, or what makes it. If it has written, repeat the restore once it has ended.",
+    ),
     Reason.CONTESTED: Remedy(
         "A mutating webhook, a policy or another controller writes the same field.",
         "Exempt the service's objects from it, or stop the other controller.",

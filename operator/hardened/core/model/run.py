@@ -56,7 +56,7 @@ class Verification:
 
 @dataclass(frozen=True)
 class Restoration:
-    """A restore that has ended."""
+    """A restore that has ended, or the look-up of what is to be restored."""
 
     at: datetime
     """When it ended."""
@@ -72,6 +72,8 @@ class Restoration:
     """One of those of the reference; "" where it succeeded."""
     message: str = ""
     """What was restored, or why it was not."""
+    is_unchanged: bool = False
+    """It is known for sure that it has changed nothing."""
 
     @property
     def has_failed(self) -> bool:

@@ -17,6 +17,8 @@ from hardened.core.model.state import Rejection, ReleaseState
 from hardened.core.model.target import COLORS, Target
 from hardened.core.model.written import Stable, rejection_of, stable_of, state_of
 from hardened.core.observe.fixed import as_it_can_be
+from hardened.core.observe.lost_hold import held_by as held_by
+from hardened.core.observe.lost_hold import lost_hold
 from hardened.core.observe.observed import Observed, Ownership, is_deleting, owner_of
 from hardened.core.observe.ownership import applied_fields, is_edited
 from hardened.core.observe.rollout import Rollout, rollout_of
@@ -54,8 +56,8 @@ class Facts:
 
     @cached_property
     def hold(self) -> Hold | None:
-        """What keeps the service without pods, as status has it."""
-        return hold_of(self.before)
+        """What keeps the service without pods: as status has it, or, where somebody wiped that, as the Job tells that restores."""
+        return hold_of(self.before) or lost_hold(self.before, self.ours, self.runs, self.deployments.values())
 
     def stack_name(self, color: str) -> str:
         """The name of a colour's Deployment, budget and policy."""
@@ -247,11 +249,6 @@ class Facts:
     def _runs(self, target: Target) -> bool:
         rollout = self.rollout(target.color)
         return rollout is not None and rollout.revision == target.revision
-
-
-def held_by(deployment: Manifest) -> str:
-    """The uid of the action whose hold a Deployment was written for; "" for none."""
-    return str((deployment["metadata"].get("annotations") or {}).get(names.HOLD_ANNOTATION, ""))
 
 
 def is_at(pod: Manifest, target: Target) -> bool:

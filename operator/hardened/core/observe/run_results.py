@@ -32,6 +32,8 @@ LOST: Final = "Interrupted"
 _NEWER: Final = "server version mismatch"
 #: A Job whose pod is not there after this time has none since something refuses it, unless its controller is busy.
 UNMADE: Final = timedelta(seconds=15)
+#: The first pod of a Job is made so soon; before another one is, that one has begun, and has ended.
+_AT_ONCE: Final = timedelta(seconds=2)
 #: As the Job controller calls it.
 LATE: Final = "DeadlineExceeded"
 
@@ -146,7 +148,14 @@ def _restored(job: Manifest, pods: Sequence[Manifest]) -> Restoration | Active:
         case Snapshot():
             raise AssertionError("whatever names its snapshot has ended well")
         case Failure(at=at, reason=reason, message=message):
-            return Restoration(at, seconds, snapshot, made_at, before, reason, message)
+            is_unchanged = report.get("written") is False and _is_first(_last(pods), job)
+            return Restoration(at, seconds, snapshot, made_at, before, reason, message, is_unchanged)
+
+
+def _is_first(pod: Manifest | None, job: Manifest) -> bool:
+    """Whether no other pod of the Job was at work before this one, whose node was taken away."""
+    made_at = instant(pod["metadata"].get("creationTimestamp")) if pod else None
+    return made_at is not None and made_at - _began(job) <= _AT_ONCE
 
 
 def _told_by(pods: Sequence[Manifest]) -> tuple[Mapping[str, Any], int, datetime | None]:
@@ -180,6 +189,7 @@ _READ_BY: Final[Mapping[str, Callable[[Manifest, Sequence[Manifest]], Outcome]]]
     "": _outcome,
     names.VERIFY: _verified,
     names.RESTORE: _restored,
+    names.FIND: _restored,
 }
 
 

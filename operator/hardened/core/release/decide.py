@@ -8,6 +8,7 @@ from hardened.api.steps import Step
 from hardened.core.actions import admission, backups, restores
 from hardened.core.actions.admission import Admission
 from hardened.core.actions.log import LogEntry, entries_of
+from hardened.core.actions.seeking import seeking
 from hardened.core.checks.pods import CheckPod, check_pods, grace_of, removal_pods
 from hardened.core.checks.proof import look_at, proven, removal
 from hardened.core.checks.queries import next_due, sampled
@@ -16,6 +17,7 @@ from hardened.core.desired.service import is_previewed
 from hardened.core.hold.dependents import leader
 from hardened.core.hold.machine import held
 from hardened.core.hold.starting import is_starting, with_target
+from hardened.core.model.hold import hold_of
 from hardened.core.model.input import Input
 from hardened.core.model.kit import Kit
 from hardened.core.model.manifest import Manifest
@@ -145,8 +147,9 @@ def _decide(facts: Facts, state: ReleaseState | None, kit: Kit, now: datetime) -
     move = _move(facts, look, kit, lists_pods=lists_pods)
     after = _after(facts, look, move.state)
     entries = admission.settled(look.admission.entries, after, seen, facts.rejected_keys(), move.failed, now)
-    entries = restores.settled(backups.settled(entries, facts, now), facts, now)
-    holds = held(facts, entries, seen.replicas, now, is_released=after is not None and after.step is not Step.KEEP)
+    entries = restores.settled(backups.settled(entries, facts, now), facts, kit.backup, now)
+    has_image, is_released = bool(kit.backup.image), after is not None and after.step is not Step.KEEP
+    holds = held(facts, entries, seen.replicas, now, has_image=has_image, is_released=is_released)
     entries = restores.told(entries, holds.hold)
     is_held = after is not None and after.step is Step.PREFLIGHT and not after.paused_at and seen.needs.is_held
     told = after if _is_led_back_unwritten(facts, state, after) else state
@@ -166,7 +169,7 @@ def _decide(facts: Facts, state: ReleaseState | None, kit: Kit, now: datetime) -
         state=after,
         has_moved=_is_further(after, facts.state)
         or entries != look.before
-        or holds.has_moved(facts.hold)
+        or holds.has_moved(hold_of(facts.before))
         or is_news(facts, look.dependencies),
         marked=marked,
         check_pods=(*look.pods, *look.others),
@@ -176,9 +179,10 @@ def _decide(facts: Facts, state: ReleaseState | None, kit: Kit, now: datetime) -
         question=ListPods() if lists_pods else measures or move.question or holds.question,
         waits_for=seen.needs.waits_for if after and _waits(after) else "",
         hold=holds.hold,
+        intruders=holds.intruders,
         runs=(
             *backups.wanted_runs(entries),
-            *restores.wanted_runs(entries, facts.hold),
+            *restores.wanted_runs(entries, facts.hold, may_begin=holds.may_begin),
             *due_runs(facts.state, after, seen.backup, now),
         ),
         dependencies=look.dependencies,
@@ -192,8 +196,9 @@ def _move(facts: Facts, look: _Look, kit: Kit, *, lists_pods: bool) -> Moved:
     """How far the release gets; nowhere, before the pods are listed, or what somebody wants to be tried again is cleared."""
     state = look.admission.state
     if _is_held(facts, look.admission.entries, state):
-        # What is kept for a rollback goes, too: its pods would come back on other data.
-        return Moved(None if state and state.step is Step.KEEP else state)
+        # What is kept for a rollback goes, too: its pods would come back on other data. It stays while a snapshot is looked up.
+        is_sought = facts.hold is None and seeking(look.admission.entries) is not None
+        return Moved(None if state and state.step is Step.KEEP and not is_sought else state)
     cleared = cleared_by(facts, admission.pending_retry(look.before))
     cleared = () if are_refused(facts, cleared) else cleared
     # In place nothing tells one version's pods from another's but the pods.
@@ -207,7 +212,7 @@ def _move(facts: Facts, look: _Look, kit: Kit, *, lists_pods: bool) -> Moved:
 
 def _is_held(facts: Facts, entries: tuple[LogEntry, ...], state: ReleaseState | None) -> bool:
     """Whether no release begins, nor goes on: a restore replaces the data, or has failed to; or will, and no release is at work."""
-    if facts.hold is not None or restores.replacing(entries) is not None:
+    if facts.hold is not None or restores.replacing(entries) is not None or seeking(entries) is not None:
         return not is_starting(facts, entries)
     return (state is None or state.step is Step.KEEP) and leader(facts) is not None
 

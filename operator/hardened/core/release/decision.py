@@ -54,6 +54,8 @@ class Decision:
     """What is not there that the revision depends on, and waits for."""
     hold: Hold | None = None
     """What keeps the service without pods, as this look leaves it."""
+    intruders: str = ""
+    """Who came to use the data while it is replaced, and what to do about it."""
     runs: tuple[HandRun, ...] = ()
     """Backups that somebody asked for, or that the release takes first, and that have no Job yet."""
     dependencies: tuple[Manifest, ...] = ()

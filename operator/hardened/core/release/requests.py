@@ -9,6 +9,7 @@ from hardened.core.actions import admission, backups, restores
 from hardened.core.actions.admission import Admission, AdmissionContext, RollbackTarget
 from hardened.core.actions.log import FINAL, entries_of
 from hardened.core.actions.replies import concerns, crowded
+from hardened.core.actions.seeking import seeking
 from hardened.core.actions.with_data import DataOf, data_of
 from hardened.core.desired.metadata import action_owner
 from hardened.core.hold.dependents import busy_dependents
@@ -86,7 +87,20 @@ def _context(facts: Facts, state: ReleaseState | None, seen: Input, kit: BackupK
     def data(revision: str) -> DataOf:
         return _data_of(facts, kit, revision)
 
-    return AdmissionContext(state, seen, targets, key, _obstacle(facts), is_deaf, crosses, stops_backup, stops_restore, data, facts.hold)
+    return AdmissionContext(
+        state,
+        seen,
+        targets,
+        key,
+        _obstacle(facts),
+        is_deaf,
+        crosses,
+        stops_backup,
+        stops_restore,
+        data,
+        facts.hold,
+        seeking(entries_of(facts.before)),
+    )
 
 
 def _data_of(facts: Facts, kit: BackupKit, revision: str) -> DataOf:

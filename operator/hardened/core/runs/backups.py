@@ -8,6 +8,8 @@ from hardened.api.backup import Backup
 from hardened.core.desired.cron_job import (
     cron_job,
     cron_job_name,
+    find_hand_job,
+    find_hand_job_name,
     hand_job,
     hand_job_name,
     restore_hand_job,
@@ -46,6 +48,8 @@ class HandRun:
     """It is to be verified, and not made."""
     restores: Restoring | None = None
     """What is to be restored of it; None where it is made, or verified."""
+    finds: bool = False
+    """That is looked up, and not restored."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +120,10 @@ def promoted(facts: Facts) -> Revision | None:
 
 def hand_job_key(facts: Facts, wanted: HandRun) -> ChildKey:
     """The Job that is made for it."""
-    name_of = restore_hand_job_name if wanted.restores else verify_hand_job_name if wanted.verifies else hand_job_name
+    if wanted.restores:
+        name_of = find_hand_job_name if wanted.finds else restore_hand_job_name
+    else:
+        name_of = verify_hand_job_name if wanted.verifies else hand_job_name
     return ChildKey("Job", name_of(facts.svc, wanted.backup, wanted.cause))
 
 
@@ -124,7 +131,7 @@ def _hand_job(facts: Facts, run: BackupRun, wanted: HandRun) -> Manifest | None:
     if not run.can_run:
         return None
     if wanted.restores:
-        return restore_hand_job(facts.svc, run, wanted.restores, wanted.cause)
+        return (find_hand_job if wanted.finds else restore_hand_job)(facts.svc, run, wanted.restores, wanted.cause)
     return verify_hand_job(facts.svc, run, wanted.cause) if wanted.verifies else hand_job(facts.svc, run.tagged(wanted.tags), wanted.cause)
 
 

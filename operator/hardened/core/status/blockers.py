@@ -55,7 +55,8 @@ class Blockers:
             return Diagnosis(Reason.RESTORING, f"{hold.message}{beside}")
         if hold.has_failed:
             before = next((entry.before for entry in self.decision.actions if entry.uid == hold.uid), "")
-            return failed_hold(hold, svc.namespace, svc.name, before)
+            has_backup = hold.backup in {each.name for each in svc.spec.backups or ()}
+            return failed_hold(hold, svc.namespace, svc.name, before, has_backup=has_backup)
         if hold.phase is HoldPhase.STARTING and (late := self.pods()):
             beside = f"; {late.message}{beside}"
         what = f"snapshot {hold.snapshot} of backup {hold.backup}"
@@ -116,6 +117,9 @@ class Blockers:
 
     def drift(self, entries: Iterable[Manifest]) -> Diagnosis | None:
         """What is not as it should be, and stops nothing. entries: see history.entries."""
+        if self.decision.intruders:
+            text = f"while a restore replaces the data, it may be read or written half-way: {self.decision.intruders}"
+            return Diagnosis(Reason.DATA_IN_USE, text)
         for child in self.ours:
             if child["kind"] == "PersistentVolumeClaim" and is_deleting(child):
                 name = child["metadata"]["name"]
