@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
+import functools
 import os
 import signal
 import time
@@ -13,6 +15,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
+#: Looked up here: what runs between fork and exec must load nothing.
+_LIBC = ctypes.CDLL(None, use_errno=True)
+_PR_SET_PDEATHSIG = 1
 RESTART_PAUSES = (0.0, 1.0, 2.0, 4.0, 8.0)
 """Seconds before each restart: at once, then doubling, as a kubelet does, on a smaller scale (it begins at 10 s)."""
 
@@ -31,7 +36,8 @@ class Exit:
 
 
 class Operator:
-    """One operator process, in a session of its own. Use as an async context manager: at its end nothing of it is left.
+    """One operator process, in a session of its own. Use as an async context manager: at its end nothing of it is left, nor is once this
+    process is killed.
 
     argv, env: the whole command and the whole environment (nothing is inherited). log: a file that collects stdout and stderr of all
     runs. restarts: how often an ended process is started again; 0 for never.
@@ -84,7 +90,14 @@ class Operator:
     async def _start(self) -> None:
         with self._opened_log() as log:
             self._process = await asyncio.create_subprocess_exec(
-                *self.argv, env=self.env, cwd=self.cwd, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                *self.argv,
+                env=self.env,
+                cwd=self.cwd,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=functools.partial(_end_with, os.getpid()),
             )
         self._started += 1
         self._notify()
@@ -193,6 +206,13 @@ class Operator:
 
     def log_tail(self, lines: int = 30) -> str:
         return "\n".join(["its log ends with:", *self.log_text().splitlines()[-lines:]])
+
+
+def _end_with(parent: int) -> None:
+    """Has the kernel kill this process with its parent: who is killed cannot end what it has started. Called in the new process."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)  # it was killed before this was said
 
 
 def _signal(pid: int, which: signal.Signals) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -150,3 +151,27 @@ def test_waiting_for_an_exit_that_does_not_come_shows_the_log(tmp_path: Path) ->
             await operator.wait_exit(within=0.05)
 
     check(tmp_path, SLEEPER, test)
+
+
+def test_it_ends_with_the_process_that_started_it_even_where_that_is_killed(tmp_path: Path) -> None:
+    starter = f"""
+import asyncio, signal, sys
+from pathlib import Path
+from e2e.faults import Operator
+
+async def start():
+    async with Operator([sys.executable, "-c", {STUBBORN!r}], env={{}}, log=Path({str(tmp_path / "inner")!r})) as operator:
+        await operator.wait_log("up")
+        print(operator.pid, flush=True)
+        await asyncio.Event().wait()
+
+asyncio.run(start())
+"""
+    with subprocess.Popen([sys.executable, "-c", starter], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout
+        pid = int(parent.stdout.readline())
+        assert is_alive(pid)
+        parent.kill()
+    # The kernel sends the signal as the parent ends; pytest's time limit ends the wait for one that does not hear of it.
+    while is_alive(pid):
+        os.sched_yield()

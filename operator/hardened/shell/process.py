@@ -3,11 +3,12 @@
 import asyncio
 import functools
 import logging
+import os
 import random
 import signal
 import time
-from collections.abc import Callable, Coroutine, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import AsyncExitStack, closing, contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -18,11 +19,12 @@ from hardened.shell.cache import Cache
 from hardened.shell.client import Client, Count, connect
 from hardened.shell.health import TICK, Liveness
 from hardened.shell.leader import Leader
-from hardened.shell.metrics import Metrics
+from hardened.shell.listener import Listener
+from hardened.shell.metrics import Metrics, MetricsServer
 from hardened.shell.prometheus import Access, Prometheus
 from hardened.shell.reconciler import Reconciler
 from hardened.shell.recorder import Recorder
-from hardened.shell.settings import Settings
+from hardened.shell.settings import BadSetting, Settings
 from hardened.shell.sync import Sync
 from hardened.shell.workqueue import WorkQueue
 
@@ -125,10 +127,12 @@ class Process:
             self.stop.set()
 
     async def run(self) -> int:
-        """Runs until told to end. The exit code: 0 after a signal, 1 when something ended that should not have."""
+        """Runs until told to end. The exit code: 0 after a signal, 1 when something ended that should not have.
+
+        Raises BadSetting for a port that somebody else has.
+        """
         self._hear_signals()
-        server = metrics.serve(self.metrics.registry, self.settings.metrics_port)
-        asked = await probes.serve(self.settings.health_port, {"/healthz": self._problems, "/readyz": self._unready})
+        server, asked = await self._listen()
         tasks = [self._spawn("ticker", self._tick())]
         try:
             tasks.append(self._spawn("start", self._start(tasks)))
@@ -145,6 +149,17 @@ class Process:
             server.close()
         logger.info("hardened operator %s ends with exit code %d", __version__, self.exit_code)
         return self.exit_code
+
+    async def _listen(self) -> tuple[MetricsServer, Listener]:
+        """The servers of the metrics and of the probes."""
+        async with AsyncExitStack() as opened:
+            opened.push_async_callback(self.client.close)
+            with _opening("HARDENED_METRICS_PORT", self.settings.metrics_port):
+                server = opened.enter_context(closing(metrics.serve(self.metrics.registry, self.settings.metrics_port)))
+            with _opening("HARDENED_HEALTH_PORT", self.settings.health_port):
+                asked = await probes.serve(self.settings.health_port, {"/healthz": self._problems, "/readyz": self._unready})
+            opened.pop_all()
+        return server, asked
 
     async def _finish_telling(self) -> None:
         """Sends the Events of what was done last: nobody else would."""
@@ -235,6 +250,16 @@ def counted(measured: Metrics, signs: Liveness, clock: Callable[[], float] = tim
 
 def new_signs(now: float) -> Liveness:
     return Liveness((kind.plural for kind in watches.WATCHED), now)
+
+
+@contextmanager
+def _opening(setting: str, port: int) -> Iterator[None]:
+    """Raises BadSetting where the port cannot be listened on in here."""
+    try:
+        yield
+    except OSError as error:
+        why = os.strerror(error.errno) if error.errno else str(error)
+        raise BadSetting(setting, f"port {port} cannot be listened on ({why}): set it to a free one, or end who has it") from error
 
 
 async def main(environ: Mapping[str, str]) -> int:

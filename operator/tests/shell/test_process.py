@@ -20,7 +20,7 @@ from hardened.shell.credentials import Credentials
 from hardened.shell.kinds import DEPLOYMENT, EVENT, HARDENED_SERVICE, Kind
 from hardened.shell.metrics import Metrics
 from hardened.shell.process import Process, counted, new_signs
-from hardened.shell.settings import Settings
+from hardened.shell.settings import BadSetting, Settings
 
 
 class Caller(MemoryApiServer):
@@ -50,10 +50,10 @@ class Caller(MemoryApiServer):
 class Started(Process):
     """A process that is told of changes by the in-memory cluster. deaf_to: kinds whose watch is silent."""
 
-    def __init__(self, cluster: MemoryApiServer, name: str, *, health_port: int = 0, clock: Callable[[], float] = virtual_time.now) -> None:
+    def __init__(self, cluster: MemoryApiServer, name: str, *, clock: Callable[[], float] = virtual_time.now, **ports: int) -> None:
         self.caller = Caller(cluster)
         self.deaf_to: set[str] = set()
-        chosen = Settings(identity=name, lease_namespace="system", health_port=health_port, metrics_port=0)
+        chosen = Settings(identity=name, lease_namespace="system", **{"health_port": 0, "metrics_port": 0, **ports})
         super().__init__(chosen, {}, self.caller, Metrics(), new_signs(clock()), clock=clock)  # type: ignore[arg-type]
         self.task = asyncio.create_task(self.run())
 
@@ -272,6 +272,22 @@ def test_who_starts_in_an_outage_lives_until_it_is_over_but_is_not_ready() -> No
             assert await running == 0
 
     play(scenario)
+
+
+@pytest.mark.parametrize("setting", ["metrics_port", "health_port"])
+def test_a_port_that_somebody_else_has_is_named_with_its_setting(setting: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("", 0))
+        taken.listen()
+        number = taken.getsockname()[1]
+
+        async def scenario() -> None:
+            process = Started(Cluster(), "a", clock=time.monotonic, **{setting: number})
+            said = rf"HARDENED_{setting.upper()}: port {number} cannot be listened on \(Address already in use\): set it to a free one"
+            with pytest.raises(BadSetting, match=said):
+                await process.task
+
+        asyncio.run(scenario())
 
 
 def test_the_probes_are_answered_from_the_first_moment() -> None:
