@@ -74,6 +74,9 @@ ONCE_LABEL = ONCE_ANNOTATION
 #: or gave it up. Whoever still means to write them, by what was so before, is told that they have changed.
 EPOCH_ANNOTATION = f"{GROUP}/serving-epoch"
 
+#: On a CronJob: a digest of what its containers ask for, where a LimitRange lets them ask for no more, or no less.
+FITTED_ANNOTATION = f"{GROUP}/fitted"
+
 #: On a Deployment: the uid of the action whose hold keeps it without pods; in its template, the gate by which no pod of it is scheduled.
 HOLD_ANNOTATION = f"{GROUP}/hold"
 HOLD_GATE = HOLD_ANNOTATION

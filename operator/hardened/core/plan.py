@@ -227,7 +227,7 @@ class _Planner:
 
     def _see_constraints(self) -> Plan | None:
         """What pods of checks have to be like. What clients need waits for no list."""
-        if self.decision.marked or not self.writes.task_pods.lack_constraints():
+        if self.decision.marked or not self.writes.lack_constraints():
             return None
         first = tuple(step for step in self.sure_applies if self.writes.is_first(step))
         return Plan(seed_replicas=self._seed(), apply=first) if first else Plan(question=ListConstraints())

@@ -449,7 +449,7 @@ def _give_up(backup: str, s: AdmissionContext) -> _Ruled:
     if why:
         return _Refused(why)
     text = f"the restore of backup {backup} is given up"
-    if s.hold is None:
+    if s.hold is None or s.hold.has_data:
         return _GivenUp(f"{text}: nothing was stopped, nor changed", s.sought.uid if s.sought else "")
     left = "the data is as the failed restore has left it" if s.hold.may_have_changed else "nothing was changed"
     beside = f"; nothing is rolled back: revision {s.serving} starts again" if s.hold.revision else ""

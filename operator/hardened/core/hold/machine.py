@@ -73,7 +73,8 @@ def held(facts: Facts, entries: Sequence[LogEntry], replicas: int, now: datetime
 def _is_given_up(before: Hold, entries: Sequence[LogEntry]) -> bool:
     """Whether an Abort ends it: of this restore, or of the one that was to take its place after it had failed."""
     given_up = {entry.key for entry in entries if is_given_up(entry)}
-    later = {entry.uid for entry in entries if entry.started_at >= before.since} if before.has_failed else set()
+    is_left = before.has_failed and not before.has_data  # what ran before must not run on the data of a rollback
+    later = {entry.uid for entry in entries if entry.started_at >= before.since} if is_left else set()
     return not given_up.isdisjoint({before.uid, *later})
 
 

@@ -1,5 +1,5 @@
-"""LimitRanges: what a namespace lets a container ask for. The pods that work for a release are made to fit into it: no field of the service
-says what they ask for, and one that is refused would hold its release up.
+"""LimitRanges: what a namespace lets a container ask for. The pods that work for a release, and those of backups, are made to fit into it:
+no field of the service says what they ask for, and one that is refused would hold its release up, or leave no backup.
 
 Judged as Kubernetes judges (plugin/pkg/admission/limitranger). Bounds that leave nothing are not met: the API server says so then.
 """
@@ -42,12 +42,17 @@ class _Bounds:
 
 
 def fitted(pod: Manifest, limit_ranges: Iterable[Mapping[str, Any]]) -> Manifest:
-    """The pod, of one container, asking for what these LimitRanges allow."""
+    """The pod, asking for what these LimitRanges allow. What they say of pods is asked of each of its containers."""
     bounds = _bounds(limit_ranges)
     if not bounds:
         return pod
-    containers = [{**each, "resources": _resources(each.get("resources") or {}, bounds)} for each in pod["spec"]["containers"]]
-    return {**pod, "spec": {**pod["spec"], "containers": containers}}
+    spec = pod["spec"]
+    lists = {
+        name: [{**each, "resources": _resources(each.get("resources") or {}, bounds)} for each in spec[name]]
+        for name in ("initContainers", "containers")
+        if spec.get(name)
+    }
+    return {**pod, "spec": {**spec, **lists}}
 
 
 def _resources(given: Mapping[str, Any], bounds: Mapping[str, _Bounds]) -> Manifest:

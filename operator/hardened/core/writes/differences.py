@@ -31,6 +31,7 @@ from hardened.core.release.migration_pods import is_at_work, unseen_pods
 from hardened.core.revisions import history
 from hardened.core.revisions.revision import stored
 from hardened.core.runs.backups import Backups
+from hardened.core.writes.fitted_work import fitted_work, lack_constraints
 from hardened.core.writes.task_pods import TaskPods
 
 #: A pod with this deadline ends at once, and stays with what it reported.
@@ -155,13 +156,22 @@ class Writes:
         guard = [signed(migration_budget(self.svc))] if self._has_migration() else []
         known = {key_of(child) for child in children}
         ground = [signed(each) for each in self.task_pods.ground() if key_of(each) not in known]
-        work = map(signed, (*self.backups.schedules, *self.backups.jobs))
+        work = fitted_work(self._work, self.observed)
         return [*children, *guard, *ground, *map(signed, self.task_pods.pods()), *work]
 
     def suspends(self) -> tuple[Apply, ...]:
         """What is written for the schedules of a service that is suspended: those that are there are, too."""
-        known = [signed(each) for each in self.backups.schedules if key_of(each) in self.observed.children]
-        return tuple(self.applies(known)[0])
+        known = [each for each in self.backups.schedules if key_of(each) in self.observed.children]
+        return tuple(self.applies(fitted_work(known, self.observed))[0])
+
+    def lack_constraints(self) -> bool:
+        """Whether something is to be made, and nobody has looked what the namespace demands of it."""
+        return self.task_pods.lack_constraints() or lack_constraints(self._work, self.observed)
+
+    @property
+    def _work(self) -> tuple[Manifest, ...]:
+        """What makes backups, verifies and restores them."""
+        return *self.backups.schedules, *self.backups.jobs
 
     def surplus_schedules(self) -> Iterable[Delete]:
         """The schedules of backups that the spec has no more."""
@@ -245,7 +255,7 @@ class Writes:
     def _optional(self) -> frozenset[ChildKey]:
         """A check or a backup that cannot be made holds nothing else up, nor does a budget; what was to be run once is waited for."""
         pods = frozenset(verifier.key for verifier in self.decision.check_pods if not verifier.is_once)
-        work = frozenset(key_of(each) for each in (*self.backups.schedules, *self.backups.jobs))
+        work = frozenset(map(key_of, self._work))
         return pods | work | {self._guard}
 
     @property

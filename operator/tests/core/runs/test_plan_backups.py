@@ -287,10 +287,11 @@ def test_without_an_image_nothing_is_made_and_what_is_there_stays() -> None:
 def test_a_cron_job_that_is_refused_holds_nothing_up() -> None:
     cr, world = running()
     world.refuses[CRON_JOB] = Refused("denied by a policy", status=403)
-    cr = with_spec(cr, backups=[NIGHTLY], replicas=3)
+    cr = with_spec(cr, backups=[NIGHTLY])
     world.bars = lambda key: world.refuses.get(key)  # type: ignore[method-assign]
     decided = decide(cr, world, NOW)
     assert next(step for step in decided.apply if step.manifest["kind"] == "CronJob").is_optional
+    cr = with_spec(cr, backups=[NIGHTLY], replicas=3)
     world.refused[CRON_JOB] = world.refuses[CRON_JOB]
     decided = decide(cr, world, NOW)
     assert [step.manifest["kind"] for step in decided.apply] == ["Deployment"]
