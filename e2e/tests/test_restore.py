@@ -113,6 +113,7 @@ async def files_come_back(run: Run, shell: Shell) -> None:
     """Nothing runs meanwhile: neither what somebody scales by hand, nor a newer spec."""
     await shell.sh("echo old > /files/a")
     made = await ask(run, "Backup", "files", backup="files")
+    await stops_nobody(run)
     await shell.sh("echo new > /files/a; echo newer > /files/b")
     pod = foreign(run.namespace)
     await run.kube.create(pod)
@@ -142,6 +143,21 @@ async def files_come_back(run: Run, shell: Shell) -> None:
         run, lambda live: is_ready(live) and live["status"]["observedGeneration"] == live["metadata"]["generation"], within=90
     )
     assert await shell.sh("cat /files/a; ls /files; echo $NEWER", "green") == "old\na\nyes"
+
+
+async def stops_nobody(run: Run) -> None:
+    """A snapshot that the repository does not have is found out while the application goes on."""
+    before = await run.kube.get("Deployment", "files-blue", run.namespace)
+    manifest = action(run.namespace, "Restore", by=await run.kube.username(), service="files", backup="files", snapshot="deadbeef")
+    await run.kube.create(manifest)
+    done = await until_over(run.kube, manifest, within=120)
+    assert phase_of(done) == "Failed", done["status"]
+    assert done["status"]["message"].startswith("snapshot deadbeef was not found: SnapshotUnknown"), done["status"]
+    assert "nothing was stopped" in done["status"]["message"]
+    after = await run.kube.get("Deployment", "files-blue", run.namespace)
+    assert before
+    assert after
+    assert after["metadata"]["generation"] == before["metadata"]["generation"]
 
 
 def hold_of(live: Body) -> Body:
