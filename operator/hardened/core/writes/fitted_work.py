@@ -19,7 +19,8 @@ def lack_constraints(work: Iterable[Manifest], observed: Observed) -> bool:
     """Whether one of them is to be made or changed, or cannot run as it is, and nobody has looked what that one has to be like."""
     if observed.constraints is not None:
         return False
-    return bool(observed.tried_runs) or any(_is_to_be_written(signed(each), observed.children) for each in work)
+    left = (each for each in work if key_of(each) not in observed.refused)
+    return bool(observed.tried_runs) or any(_is_to_be_written(signed(each), observed.children) for each in left)
 
 
 def fitted_work(work: Iterable[Manifest], observed: Observed) -> list[Manifest]:
