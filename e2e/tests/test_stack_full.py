@@ -249,7 +249,7 @@ def test_one_command_installs_it_from_a_fresh_clone(tmp_path: Path) -> None:
         done = subprocess.run(command, cwd=clone, env=env, capture_output=True, text=True, timeout=WITHIN_S, check=False)
         assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
         took = time.monotonic() - began
-        access = [tools.kubectl(), f"--kubeconfig={choose(CLUSTER).kubeconfig}", f"--namespace={STACK}"]
+        access = [str(tools.kubectl()), f"--kubeconfig={choose(CLUSTER).kubeconfig}", f"--namespace={STACK}"]
         shown = json.loads(call([*access, "get", "hs", "--output=json"], timeout=60))
         ready = {each["metadata"]["name"]: condition(each, "Ready").get("status") for each in shown["items"]}
         assert ready == dict.fromkeys((f"{STACK}-{part}" for part in ("api", "postgres", "redis", "worker")), "True")
