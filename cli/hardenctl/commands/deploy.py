@@ -28,6 +28,7 @@ EXAMPLES = (
     "deploy shop --image registry.example/shop:1.4 --port 8080  # a new service",
     "deploy -f shop.yaml                                        # all of a file; - reads stdin",
     "deploy -f shop.yaml --dry-run=server                       # what it would change",
+    "deploy shop --image registry.example/shop:1.4 -o yaml --dry-run=client # the HardenedService, for a file",
     "deploy shop --image registry.example/shop:1.4 --wait=paused # until it awaits promotion",
 )
 MORE = (
@@ -44,7 +45,7 @@ def run(
     session: Session,
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="The service; with a file, only this one.", show_default=False)] = None,
     image: Annotated[str, typer.Option("--image", metavar="IMAGE", help="Image to release, with a tag or a digest.")] = "",
-    files: Annotated[list[str] | None, typer.Option("--filename", "-f", metavar="FILE", help="File with services; - for stdin.")] = None,
+    files: Annotated[list[str] | None, typer.Option("--filename", "-f", metavar="FILE", help="File or folder; - for stdin.")] = None,
     port: Annotated[int | None, typer.Option("--port", help="Port of a new service; without one it is a worker.")] = None,
     replicas: Annotated[int | None, typer.Option("--replicas", help="Number of pods.")] = None,
     wait_for: Annotated[str, typer.Option("--wait", metavar="healthy|paused|none", help="What to wait for.")] = "healthy",
@@ -89,7 +90,7 @@ def _submissions(
         raise usage("--port and --replicas need --image: a file sets them itself")
     from hardenctl.files.manifest_file import read
 
-    documents = [document for document in read(files) if name in ("", document.name)]
+    documents = [document for document in read(files, session.console.note) if name in ("", document.name)]
     if not documents:
         raise usage(f"there is no service {name} in {', '.join(files)}")
     namespace = session.namespace if needs_cluster else session.flags.namespace or "default"

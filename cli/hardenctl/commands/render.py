@@ -24,12 +24,12 @@ _NOTE = "# What the operator creates from {names}; to read, not to apply: the ow
 
 def run(
     session: Session,
-    files: Annotated[list[str] | None, typer.Option("--filename", "-f", metavar="FILE", help="File with services; - for stdin.")] = None,
+    files: Annotated[list[str] | None, typer.Option("--filename", "-f", metavar="FILE", help="File or folder; - for stdin.")] = None,
 ) -> Exit:
     """By the operator's own core."""
     if not files:
         raise usage("render needs a file", f"{PROG} render -f FILE")
-    submissions = [of_document(document, session.flags.namespace, "default") for document in read(files)]
+    submissions = [of_document(document, session.flags.namespace, "default") for document in read(files, session.console.note)]
     children = [child for each in submissions for child in wanted(each.body, each.namespace)]
     console = session.console
     match console.output:

@@ -15,6 +15,9 @@ from hardened.errors import Refused
 def show(session: Session, submissions: Sequence[Submission], *, is_server: bool, force: bool) -> Exit:
     """is_server: each object goes through the server's own checks, and is compared with the children that are there."""
     console = session.console
+    if console.output == "yaml" and not is_server:
+        console.print("\n---\n".join(as_yaml(_manifest(each)) for each in submissions))
+        return Exit.OK
     found = [(each, _preview(session, each, is_server, force)) for each in submissions]
     if console.output == "json":
         console.data({"result": str(ResultWord.OK), "services": [_data(each, seen) for each, seen in found]})
@@ -32,6 +35,12 @@ def show(session: Session, submissions: Sequence[Submission], *, is_server: bool
         for warning in filter(None, (*seen.gaps, seen.obstacle)):
             console.warn(f"{name}{warning}")
     return Exit.OK
+
+
+def _manifest(each: Submission) -> dict[str, Any]:
+    """What would be applied, to be kept in a file: without what holds for the object that is there now alone."""
+    meta = {name: value for name, value in each.body["metadata"].items() if name != "uid"}
+    return {"apiVersion": each.body["apiVersion"], "kind": each.body["kind"], "metadata": meta, "spec": each.body["spec"]}
 
 
 def _preview(session: Session, each: Submission, is_server: bool, force: bool) -> Forecast:

@@ -1,19 +1,15 @@
 """Reads HardenedServices from files, and says of each wrong field where it stands and how to mend it."""
 
 import re
-import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from hardenctl.files.sources import Source, sources
 from hardenctl.files.yaml_tree import BadYaml, Node, Position, documents
 from hardenctl.output.outcome import CommandEnd, Exit, ResultWord, usage
 from hardened.api import names
 from hardened.errors import FieldError, InvalidSpec
-
-#: The API server takes no larger request body by default.
-LARGEST = 3 * 1024 * 1024
 
 #: What the server adds to an object that it shows: left out, so that the output of `kubectl get -o yaml` can be deployed.
 _SERVERS_OWN = ("uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "selfLink", "deletionTimestamp")
@@ -22,6 +18,7 @@ METADATA = ("name", "namespace", "labels", "annotations", "ownerReferences", "fi
 _TOP = ("apiVersion", "kind", "metadata", "spec", "status")
 _NAME = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
 _SHOWN = 50
+_LONGEST_KEY = 100
 
 
 @dataclass(frozen=True)
@@ -78,62 +75,80 @@ class Document:
         return InvalidManifests(_by_place(self.source, self.root, errors))
 
 
-def read(paths: Sequence[str]) -> list[Document]:
-    """Every HardenedService of these files; "-" is standard input.
+def read(paths: Sequence[str], note: Callable[[str], None] = lambda _: None) -> list[Document]:
+    """Every HardenedService of these files, folders and Lists; "-" is standard input. note: is told of each object that is passed over.
 
-    Raises CommandEnd where a file cannot be read or has none, InvalidManifests with every wrong field of all of them.
+    Raises CommandEnd where a file cannot be read, or none has one; InvalidManifests with every wrong field of all of them.
     """
     found: list[Document] = []
     wrong: list[WrongField] = []
-    for path in paths:
-        source = "stdin" if path == "-" else path
-        before = len(found) + len(wrong)
-        for item in _read_one(source, _text(path)):
-            if isinstance(item, Document):
-                found.append(item)
-            else:
-                wrong.append(item)
-        if len(found) + len(wrong) == before:
-            raise usage(f"{source} is empty: there is no {names.KIND} in it")
+    others: list[WrongField] = []
+    for source in sources(paths):
+        items = list(_read_one(source))
+        found += [item for item in items if isinstance(item, Document)]
+        wrong += [item for item in items if isinstance(item, WrongField)]
+        others += [item.why for item in items if isinstance(item, _Other)]
+        if not items and not source.is_of_folder:
+            raise usage(f"{source.name} is empty: there is no {names.KIND} in it")
     wrong += _twice(found)
-    if wrong:
-        raise InvalidManifests(wrong)
+    if wrong or not found:
+        raise InvalidManifests(wrong or others) if wrong or others else usage(f"there is no {names.KIND} in {', '.join(paths)}")
+    for other in others[:_SHOWN]:
+        note(f"{other.source}:{other.place.line}: {other.message}")
     return found
 
 
-def _text(path: str) -> str:
-    source = "stdin" if path == "-" else path
-    try:
-        if path != "-" and Path(path).is_dir():
-            raise usage(f"{path} is a folder: name a file")
-        if path == "-":
-            content = sys.stdin.buffer.read(LARGEST + 1)
-        else:
-            with Path(path).open("rb") as stream:
-                content = stream.read(LARGEST + 1)
-    except OSError as error:
-        raise usage(f"cannot read {source}: {error.strerror}") from error
-    if len(content) > LARGEST:
-        raise usage(f"{source} is larger than {LARGEST // 1024 // 1024} MiB, more than the API server takes")
-    if b"\0" in content:
-        raise usage(f"{source} is not text in UTF-8: it has zero bytes")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise usage(f"{source}:{line}: not text in UTF-8: byte 0x{content[error.start]:02x}") from error
+@dataclass(frozen=True)
+class _Other:
+    """An object of another kind."""
+
+    why: WrongField
+    """What is to be told of it."""
 
 
-def _read_one(source: str, text: str) -> Iterator[Document | WrongField]:
+def _read_one(source: Source) -> Iterator[Document | WrongField | _Other]:
     try:
-        for root in documents(text):
-            wrong = _by_place(source, root, _errors(root))
-            if wrong:
+        for root in (each for document in documents(source.text) for each in _items(document)):
+            other = _other(root)
+            wrong = [] if other else _by_place(source.name, root, _errors(root))
+            if other:
+                yield _Other(WrongField(source.name, locate(root, "kind"), "kind", other))
+            elif wrong:
                 yield from wrong
             else:
-                yield Document(source, root, _to_send(root.plain()))
+                yield Document(source.name, root, _to_send(root.plain()))
     except BadYaml as error:
-        yield WrongField(source, error.place, "", error.message)
+        yield WrongField(source.name, error.place, "", error.message)
+
+
+def _items(root: Node) -> Iterator[Node]:
+    """What is in a List, as `kubectl get -o yaml` prints several objects; else the document itself."""
+    fields = root.value if isinstance(root.value, dict) else {}
+    kind, items = fields.get("kind"), fields.get("items")
+    if kind is None or kind.value not in ("List", f"{names.KIND}List") or items is None or not isinstance(items.value, list):
+        yield root
+        return
+    yield from items.value
+
+
+def _other(root: Node) -> str:
+    """What an object of somebody else's kind is told by; "" for one that is, or was meant to be, a HardenedService."""
+    fields = root.value if isinstance(root.value, dict) else {}
+    kind, version = (_scalar_of(fields.get(name)) for name in ("kind", "apiVersion"))
+    if not kind or kind == names.KIND:
+        return ""
+    called = f"{kind} {_scalar_of((_fields_of(fields.get('metadata'))).get('name'))}".strip()
+    if version.partition("/")[0] == names.GROUP and kind != names.ACTION_KIND:
+        return ""
+    return f"{called} is no {names.KIND}: apply it with kubectl"
+
+
+def _scalar_of(node: Node | None) -> str:
+    return node.value if node is not None and isinstance(node.value, str) else ""
+
+
+def _fields_of(node: Node | None) -> Mapping[str, Node]:
+    return node.value if node is not None and isinstance(node.value, dict) else {}
 
 
 def _errors(root: Node) -> list[FieldError]:
@@ -145,14 +160,14 @@ def _errors(root: Node) -> list[FieldError]:
         return kind_errors
     from hardened.api.parse import parse_spec
 
-    unknown = [FieldError(key, f"unknown field{_meant(key, _TOP)}") for key in body if key not in _TOP]
+    unknown = [FieldError(key, f"unknown field{_meant(key, _TOP, at)}") for at, key in enumerate(body) if key not in _TOP]
     found = [*unknown, *_metadata_errors(body.get("metadata"))]
     if "spec" not in body:
         return [*found, FieldError("spec", "Required value; the shortest is `spec: {image: registry.example/name:1.0}`")]
     try:
         parse_spec(body["spec"])
     except InvalidSpec as error:
-        found += [_with_guess(wrong) for wrong in error.errors]
+        found += [_with_guess(wrong) for wrong in error.errors[:_SHOWN]] + list(error.errors[_SHOWN:])
     return found
 
 
@@ -163,7 +178,7 @@ def _kind_errors(body: Mapping[str, Any]) -> Iterator[FieldError]:
         yield FieldError("kind", f"Required value: {names.KIND}")
     elif kind != names.KIND:
         called = f"{kind} {name}".strip()
-        yield FieldError("kind", f"{called} is no {names.KIND}: apply it with kubectl, and leave it out here")
+        yield FieldError("kind", f"{called} is no {names.KIND}{_meant(str(kind), (names.KIND,))}")
         return
     if version is None:
         yield FieldError("apiVersion", f"Required value: {names.API_VERSION}")
@@ -175,9 +190,9 @@ def _metadata_errors(meta: Any) -> Iterator[FieldError]:
     if not isinstance(meta, dict):
         yield FieldError("metadata", "Required value: metadata.name")
         return
-    for key in meta:
+    for at, key in enumerate(meta):
         if key not in METADATA and key not in _SERVERS_OWN:
-            yield FieldError(f"metadata.{key}", f"unknown field{_meant(key, METADATA)}")
+            yield FieldError(f"metadata.{key}", f"unknown field{_meant(key, METADATA, at)}")
     error = name_error(meta.get("name"))
     if error:
         yield FieldError("metadata.name", error)
@@ -251,11 +266,14 @@ def _next_key(node: Node, rest: str) -> str | None:
     if not isinstance(node.value, dict):
         return None
     rest = rest.lstrip(".[")
-    fitting = [key for key in node.keys if rest == key or (rest.startswith(key) and rest[len(key)] in ".[]")]
-    return max(fitting, key=len, default=None)
+    ends = [at for at, c in enumerate(rest) if c in ".[]"]
+    return next((rest[:end] for end in (len(rest), *reversed(ends)) if rest[:end] in node.keys), None)
 
 
-def _meant(key: str, known: Iterable[str]) -> str:
+def _meant(key: str, known: Iterable[str], at: int = 0) -> str:
+    """What was meant, if anything. at: how many came before it; of very many, or of a very long one, nobody wants to know."""
+    if at > _SHOWN or len(key) > _LONGEST_KEY:
+        return ""
     from difflib import get_close_matches
 
     close = get_close_matches(key, list(known), 1, 0.6)

@@ -15,6 +15,8 @@ from hardenctl.output.yaml_scalar import plain_scalar
 #: Bounds on one document, aliases counted as often as they are used. The largest useful spec has some 10,000 nodes.
 MOST_NODES = 100_000
 DEEPEST = 64
+#: The most documents of one file, empty ones counted.
+MOST_DOCUMENTS = 10_000
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ class _Builder:
     """Takes events; gives a node at the end of each document."""
 
     def __init__(self) -> None:
+        self.documents = 0
         self.open: list[_Open] = []
         self.anchors: dict[str, Node] = {}
         self.root: Node | None = None
@@ -87,6 +90,9 @@ class _Builder:
     def take(self, event: Any) -> Node | None:
         match event:
             case yaml.DocumentStartEvent():
+                self.documents += 1
+                if self.documents > MOST_DOCUMENTS:
+                    raise BadYaml(f"more than {MOST_DOCUMENTS:,} documents", _place(event))
                 self.open, self.anchors, self.root = [], {}, None
             case yaml.DocumentEndEvent():
                 return self.root
@@ -157,9 +163,9 @@ class _Open:
 
     def _take_key(self, node: Node, place: Position) -> None:
         if not isinstance(node.value, str):
-            raise BadYaml(f"the key {node.text or 'here'} is not a string: quote it", place)
+            raise BadYaml(f"the key {_short(node.text) or 'here'} is not a string: quote it", place)
         if node.value in self.node.keys:
-            raise BadYaml(f"the key {node.value} is here twice; it was first in line {self.node.keys[node.value].line}", place)
+            raise BadYaml(f"the key {_short(node.value)} is here twice; it was first in line {self.node.keys[node.value].line}", place)
         self.key = node.value
         self.node.keys[node.value] = place
 
@@ -175,6 +181,10 @@ class _Open:
         return self.node
 
 
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:59]}…"
+
+
 def _place(event: Any) -> Position:
     return Position(event.start_mark.line + 1, event.start_mark.column + 1)
 
@@ -186,4 +196,4 @@ def _scalar(event: Any) -> Any:
     try:
         return plain_scalar(text)
     except ValueError as error:
-        raise BadYaml(f"{text} is {error}", _place(event)) from None
+        raise BadYaml(f"{_short(text)} is {error}", _place(event)) from None

@@ -86,6 +86,10 @@ class Console:
         """Something worth knowing that does not stop the command."""
         self.progress(f"{self.colored('warning:', '33', self.err)} {printable(message)}")
 
+    def note(self, message: str) -> None:
+        """Something that was left alone, and that nobody need do anything about."""
+        self.progress(f"{self.colored('note:', '36', self.err)} {printable(message)}")
+
     def data(self, value: Any) -> None:
         """One value as JSON or YAML, as -o asks."""
         self.print(as_yaml(value) if self.output == "yaml" else as_json(value))

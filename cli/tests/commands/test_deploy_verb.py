@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
+import yaml
 from hardenctl_world import SERVICES, FakeCluster, degraded, gone_back, healthy, modified, progressing, releasing, service, taken_back
 
 from hardenctl.cluster.replies import Conflict, FieldConflict, InvalidFields
@@ -289,6 +290,21 @@ def test_of_several_services_each_warning_names_its_own(run: Any) -> None:
     warned = run(None, "deploy", "-f", "-", "--dry-run=client", stdin=both).stderr
     assert "warning: shop/api: no liveness probe (set probes.liveness)" in warned
     assert "warning: shop/web: no liveness probe (set probes.liveness)" in warned
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_a_dry_run_of_an_image_can_be_kept_as_a_file(run: Any, tmp_path: Path, is_there: bool) -> None:
+    cluster = FakeCluster(*([service(status=healthy())] if is_there else []))
+    shown = run(cluster, "deploy", "api", "--image", IMAGE, "-o", "yaml", "--dry-run=client")
+    (tmp_path / "made.yaml").write_text(shown.stdout)
+    assert yaml.safe_load(shown.stdout) == {
+        "apiVersion": "hardened.dev/v1alpha1",
+        "kind": "HardenedService",
+        "metadata": {"name": "api", "namespace": "shop"},
+        "spec": {"image": IMAGE},
+    }
+    assert run(cluster, "deploy", "-f", str(tmp_path), "--wait=none").exit_code == 0
+    assert [dry_run for _, _, dry_run in cluster.applied] == [False]
 
 
 @pytest.mark.parametrize("where", ["client", "server"])

@@ -1,6 +1,8 @@
 """Wrong fields are named where they stand."""
 
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -70,7 +72,11 @@ def _read(tmp_path: Path, text: str | bytes) -> list[str]:
         pytest.param(
             GOOD + "---\n" + GOOD, ["api.yaml:9:12: metadata.name: api is here twice; it was first in api.yaml:1"], id="a name twice"
         ),
-        pytest.param(GOOD + "---\nkind: X\n", ["api.yaml:7:1: kind: X is no HardenedService"], id="the second document"),
+        pytest.param(
+            GOOD + "---\nkind: HardenedServce\napiVersion: hardened.dev/v1alpha1\n",
+            ["api.yaml:7:1: kind: HardenedServce is no HardenedService; did you mean HardenedService?"],
+            id="a misspelt kind",
+        ),
         pytest.param(GOOD + "  image: b:2\n", ["api.yaml:6:3: the key image is here twice; it was first in line 5"], id="a key twice"),
         pytest.param("", ["api.yaml is empty: there is no HardenedService in it"], id="an empty file"),
         pytest.param(b"\x7fELF\0\0", ["api.yaml is not text in UTF-8: it has zero bytes"], id="a program"),
@@ -128,3 +134,75 @@ def test_a_path_is_located(path: str, expected: tuple[int, int]) -> None:
     [root] = documents("spec:\n  image: x\n  ports:\n    - {name: a}\n    - {name: b}\n  labels: {a.b/c.d: 1}\n")
     place = locate(root, path)
     assert (place.line, place.column) == expected
+
+
+SECRET = "- {apiVersion: v1, kind: Secret, metadata: {name: db}}\n"
+LIST = "apiVersion: v1\nkind: List\nitems:\n- " + GOOD.replace("\n", "\n  ").rstrip() + "\n" + SECRET
+
+
+def _names(*paths: Path) -> tuple[list[str], list[str]]:
+    """The services, and the notes, without their folder."""
+    notes: list[str] = []
+    found = [document.name for document in read([str(path) for path in paths], notes.append)]
+    return found, [note.rpartition("/")[2] for note in notes]
+
+
+@pytest.mark.parametrize("kind", ["List", "HardenedServiceList"])
+def test_a_list_is_read_as_its_items(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "api.yaml").write_text(LIST.replace("kind: List", f"kind: {kind}"))
+    assert _names(tmp_path / "api.yaml") == (["api"], ["api.yaml:9: Secret db is no HardenedService: apply it with kubectl"])
+
+
+def test_a_fault_in_a_list_is_named_where_it_stands(tmp_path: Path) -> None:
+    [said] = _read(tmp_path, LIST.replace(":1.0", ""))
+    assert said.startswith("api.yaml:8:5: spec.image: an image needs a digest")
+
+
+def test_other_kinds_are_passed_over_with_a_note(tmp_path: Path) -> None:
+    (tmp_path / "all.yaml").write_text("kind: Service\napiVersion: v1\nmetadata: {name: x}\n---\n" + GOOD + "---\nkind: Secret\n")
+    assert _names(tmp_path / "all.yaml") == (
+        ["api"],
+        [
+            "all.yaml:1: Service x is no HardenedService: apply it with kubectl",
+            "all.yaml:11: Secret is no HardenedService: apply it with kubectl",
+        ],
+    )
+
+
+def test_a_folder_is_its_own_manifests_in_the_order_of_their_names(tmp_path: Path) -> None:
+    for name in ("b.yml", "a.yaml", "c.json"):
+        (tmp_path / name).write_text(GOOD.replace("name: api", f"name: {name[0]}"))
+    (tmp_path / "README.md").write_text("# no manifest")
+    (tmp_path / "empty.yaml").write_text("")
+    (tmp_path / "deeper.yaml").mkdir()
+    (tmp_path / "link.yaml").symlink_to(tmp_path / "elsewhere.txt")
+    (tmp_path / "elsewhere.txt").write_text(GOOD.replace("name: api", "name: linked"))
+    assert _names(tmp_path)[0] == ["a", "b", "c", "linked"]
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        pytest.param(lambda p: p.symlink_to(p), "Too many levels of symbolic links", id="a link to itself"),
+        pytest.param(lambda p: p.symlink_to("/no/such/file"), "No such file or directory", id="a link to nothing"),
+        pytest.param(lambda p: p.symlink_to("/dev/zero"), "is no regular file", id="a device without end"),
+        pytest.param(os.mkfifo, "is no regular file", id="a pipe that nobody writes to"),
+    ],
+)
+def test_what_a_folder_cannot_be_read_with_is_named_at_once(tmp_path: Path, make: Any, said: str) -> None:
+    make(tmp_path / "x.yaml")
+    with pytest.raises(CommandEnd, match=said) as caught:
+        read([str(tmp_path)])
+    assert caught.value.code == 2
+
+
+@pytest.mark.parametrize("path", ["/dev/zero", "/proc/self/mem", ""])
+def test_what_is_named_and_is_no_text_is_a_usage_error(path: str) -> None:
+    with pytest.raises(CommandEnd) as caught:
+        read([path])
+    assert caught.value.code == 2
+
+
+def test_a_folder_without_manifests(tmp_path: Path) -> None:
+    with pytest.raises(CommandEnd, match=r"there is no file in .* that ends in \.yaml, \.yml, \.json"):
+        read([str(tmp_path)])

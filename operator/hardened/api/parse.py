@@ -120,18 +120,25 @@ def _validated(model: type[_M], spec: Any) -> _M:
 
 def _field_errors(error: ValidationError, spec: Any) -> list[FieldError]:
     found: dict[str, str] = {}
-    for item in sorted(error.errors(include_url=False, include_context=True), key=lambda e: _place(spec, e["loc"])):
+    orders: _Orders = {}
+    for item in sorted(error.errors(include_url=False, include_context=True), key=lambda e: _place(spec, e["loc"], orders)):
         path = field_path(item["loc"]) + str((item.get("ctx") or {}).get("field", ""))
         found.setdefault(path, _message(item["type"], item["msg"], str((item.get("ctx") or {}).get("pattern", ""))))
     return [FieldError(path, message) for path, message in found.items()]
 
 
-def _place(document: Any, location: tuple[int | str, ...]) -> tuple[int, ...]:
+#: The order of the keys of each map, by its id: a map with many wrong keys is asked for each of them.
+_Orders = dict[int, dict[Any, int]]
+
+
+def _place(document: Any, location: tuple[int | str, ...], orders: _Orders) -> tuple[int, ...]:
     """Where in the document something stands, as numbers that sort. What is missing comes after what is there."""
     place: list[int] = []
     for part in location:
         if isinstance(document, Mapping):
-            place.append(list(document).index(part) if part in document else len(document))
+            if id(document) not in orders:
+                orders[id(document)] = {key: at for at, key in enumerate(document)}
+            place.append(orders[id(document)].get(part, len(document)))
             document = document.get(part)
         elif isinstance(document, list) and isinstance(part, int) and part < len(document):
             place.append(part)
