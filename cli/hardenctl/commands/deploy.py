@@ -195,8 +195,7 @@ def _say(session: Session, waited: Waited, span: float) -> None:
         )
         console.complain(f"{name} is {found.result} after {duration.shown(span)}: {found.message}", hint)
     else:
-        again = f"{PROG} retry {meta['name']} -n {meta['namespace']}{session.cluster_flags}"
-        hint = f"if the version was not the cause: {again}" if verdict.is_taken_back else ""
+        hint = next_step.unpinning(waited.live, session.cluster_flags) if verdict.is_taken_back else ""
         console.complain(f"{name} {_ENDS.get(verdict.result, 'has failed')}: {verdict.message}", hint)
     console.advise(next_step.after(verdict, waited.live, session.cluster_flags))
 

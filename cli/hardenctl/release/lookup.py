@@ -1,6 +1,7 @@
 """Finds the service that somebody meant."""
 
 from difflib import get_close_matches
+from urllib.parse import quote
 
 from hardenctl.cluster.paths import ALL_SERVICES, service, services, with_query
 from hardenctl.cluster.replies import is_kind_missing
@@ -35,10 +36,24 @@ def _not_found(session: Session, name: str) -> CommandEnd:
     elif elsewhere:
         hint = f"there is one in namespace {', '.join(elsewhere[:5])}"
         step = f"{PROG} status {name} -n {elsewhere[0]}{session.cluster_flags}"
+    elif not _is_there(session, here):
+        step = f"kubectl create namespace {here}{session.cluster_flags}"
+        return CommandEnd(f"there is no namespace {here}", result=ResultWord.NOT_FOUND, code=Exit.FAILED, next_step=step)
     elif not any(namespace == here for namespace, _ in known):
         step = f"{PROG} deploy {name} -n {here} --image IMAGE{session.cluster_flags}"
     message = f"there is no hardened service {name} in namespace {here}"
     return CommandEnd(message, result=ResultWord.NOT_FOUND, code=Exit.FAILED, hint=hint, next_step=step)
+
+
+def _is_there(session: Session, namespace: str) -> bool:
+    """False for a namespace that the server does not have. Who may not ask is not told so."""
+    try:
+        session.cluster.get(f"/api/v1/namespaces/{quote(namespace, safe='')}")
+    except Vanished as error:
+        return not error.message.startswith("namespaces ")
+    except ApiFailure:
+        return True
+    return True
 
 
 def _known(session: Session) -> list[tuple[str, str]]:

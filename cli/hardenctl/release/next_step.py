@@ -6,18 +6,21 @@ from typing import Any
 from hardenctl.output.outcome import ResultWord
 from hardenctl.output.program import PROG
 from hardenctl.release.hold import SHORT, hold_of
+from hardenctl.release.origin import origin_of, origin_of_edit
 from hardenctl.release.recovery_point import LATEST
 from hardenctl.release.verdict import ServiceVerdict, is_paused, is_seen, status, verdict_of
 from hardened.api import names
 from hardened.api.steps import Step
 from hardened.core.model.reasons import Reason
 
+#: Stand for the way that a change of this service stays: see origin. An edit is one that no image alone makes.
+_CHANGE, _EDIT = "change", "edit"
 _PODS = "kubectl get pods -n {namespace} -l {label}={name}"
 _BY_REASON = {
     Reason.CRASH_LOOPING: "kubectl logs -n {namespace} -l {label}={name}{of_revision} --tail=50 --previous",
-    Reason.IMAGE_PULL_FAILED: "{prog} deploy {name} -n {namespace} --image IMAGE",
-    Reason.INVALID_IMAGE: "{prog} deploy {name} -n {namespace} --image IMAGE",
-    Reason.INVALID_SPEC: "kubectl edit {singular} {name} -n {namespace}",
+    Reason.IMAGE_PULL_FAILED: _CHANGE,
+    Reason.INVALID_IMAGE: _CHANGE,
+    Reason.INVALID_SPEC: _EDIT,
     Reason.QUOTA_EXCEEDED: "kubectl describe quota -n {namespace}",
     Reason.UNSCHEDULABLE: "kubectl describe pods -n {namespace} -l {label}={name}",
     Reason.CONFIG_MISSING: "kubectl describe pods -n {namespace} -l {label}={name}",
@@ -25,10 +28,10 @@ _BY_REASON = {
     Reason.APPLY_REFUSED: "{prog} status {name} -n {namespace} -o yaml",
     Reason.NOT_OWNED: "kubectl get all -n {namespace} -l {label}!={name}",
     Reason.NAME_TAKEN: "kubectl get {plural} -n {namespace}",
-    Reason.SERVICE_FIXED: "kubectl edit {singular} {name} -n {namespace}",
+    Reason.SERVICE_FIXED: _EDIT,
     # Nothing serves: else its result says so. Its pods are gone.
-    Reason.REJECTED: "{prog} deploy {name} -n {namespace} --image IMAGE",
-    Reason.ROLLED_BACK: "{prog} deploy {name} -n {namespace} --image IMAGE",
+    Reason.REJECTED: _CHANGE,
+    Reason.ROLLED_BACK: _CHANGE,
     Reason.NOT_READY: "kubectl logs -n {namespace} -l {label}={name} --tail=50",
 }
 
@@ -44,7 +47,19 @@ def after(verdict: ServiceVerdict, live: Mapping[str, Any], cluster_flags: str =
     hold = hold_of(live)
     words |= {"backup": hold.backup, "snapshot": hold.snapshot[:SHORT], "revision": hold.revision, "leader": hold.service} if hold else {}
     template = _template(verdict, live)
+    if template in (_CHANGE, _EDIT):
+        origin = origin_of(live)
+        is_edited = template == _EDIT and origin.is_ours
+        return origin_of_edit(live).command + cluster_flags if is_edited else origin.command + origin.flags(cluster_flags)
     return template.format(**words) + cluster_flags if template else ""
+
+
+def unpinning(live: Mapping[str, Any], cluster_flags: str = "") -> str:
+    """What releases a version again that was rejected, and what does not, in one line."""
+    meta = live["metadata"]
+    again = f"{PROG} retry {meta['name']} -n {meta['namespace']}{cluster_flags}"
+    never = "the same spec applied again, labels and replicas release nothing"
+    return f"{origin_of(live).how}; {never}; if the version was not the cause: {again}"
 
 
 def _template(verdict: ServiceVerdict, live: Mapping[str, Any]) -> str:
@@ -75,7 +90,7 @@ def _template(verdict: ServiceVerdict, live: Mapping[str, Any]) -> str:
         case ResultWord.PAUSED:
             return "{prog} resume {name} -n {namespace}" if is_paused(live) else "{prog} promote {name} -n {namespace}"
         case ResultWord.REJECTED | ResultWord.ROLLED_BACK:
-            return "{prog} deploy {name} -n {namespace} --image IMAGE"
+            return _CHANGE
         case ResultWord.SUSPENDED:
             return 'kubectl patch {singular} {name} -n {namespace} --type merge -p \'{{"spec":{{"suspend":false}}}}\''
     if verdict.reason == Reason.CONFIG_MISSING and (status(live).get("release") or {}).get("step") == Step.PREFLIGHT:

@@ -293,7 +293,8 @@ def test_each_step_and_each_result_is_a_line(run: Any) -> None:
             3,
             "runs its previous version, the new one was rolled back: "
             f"revision {NEW} was rolled back: CheckFailed: check smoke failed: 500\n"
-            "hint: if the version was not the cause: hardenctl retry api -n shop\nNext: hardenctl deploy api -n shop --image IMAGE",
+            "hint: change it with deploy, by --image or by its file; the same spec applied again, labels and replicas release nothing; "
+            "if the version was not the cause: hardenctl retry api -n shop\nNext: hardenctl deploy api -n shop --image IMAGE",
             id="taken back",
         ),
         pytest.param(
