@@ -20,7 +20,7 @@ _COLUMNS = [
     ("Color", "string", ".status.serving.color", 0),
     ("Available", "integer", ".status.availableReplicas", 0),
     ("Age", "date", ".metadata.creationTimestamp", 0),
-    ("Image", "string", ".spec.image", 1),
+    ("Image", "string", ".status.serving.image", 1),
     ("Message", "string", '.status.conditions[?(@.type=="Ready")].message', 1),
 ]
 _ACTION_COLUMNS = [

@@ -90,6 +90,7 @@ class ReleaseStatus(Model):
     """The current release: its step and its times."""
 
     revision: Short
+    image: Line | None = Field(None, description="The image of that revision.")
     color: Short
     key: Short
     strategy: Strategy | None = None
@@ -153,6 +154,23 @@ class RevisionBackup(Model):
     at: When = Field(description="When its dump began.")
 
 
+class PendingStatus(Model):
+    """The revision that the spec asks for, while it neither serves nor is being released, and was not rejected."""
+
+    revision: Short
+    image: Line
+    message: Message = Field(description="What it waits for.")
+    until: When | None = Field(None, description="When it starts at the earliest, where that is known.")
+
+
+class HistoryRejection(Model):
+    """Why a revision was rejected the last time."""
+
+    reason: Annotated[str, StringConstraints(max_length=1024)]
+    message: Line
+    after_cutover: bool | None = Field(None, description="True if it had served by then, and was rolled back.")
+
+
 class HistoryEntry(Model):
     """A revision that the operator keeps."""
 
@@ -161,6 +179,7 @@ class HistoryEntry(Model):
     created_at: When
     missing: bool | None = Field(None, description="True if somebody deleted the stored revision: rolling back to it is impossible.")
     backup: RevisionBackup | None = Field(None, description="The last one that `release.backupFirst` took while this revision was stable.")
+    rejection: HistoryRejection | None = Field(None, description="Omitted once the revision has passed, or somebody has retried it.")
 
 
 class ActionEntry(Model):
@@ -308,6 +327,7 @@ class HardenedServiceStatus(Model):
     serving: Serving | None = None
     stable: StableStatus | None = None
     release: ReleaseStatus | None = None
+    pending: PendingStatus | None = None
     proof: ProofStatus | None = None
     pin: Pin | None = None
     autoscale: AutoscaleStatus | None = Field(None, description="Omitted without `spec.autoscale`, once nothing scales any more.")

@@ -340,7 +340,8 @@ class _Planner:
 
     def _status(self, finding: Diagnosis | None) -> Manifest:
         before, limit = self.before.get("history") or (), self.svc.spec.release.history_limit
-        entries = history.entries(self.facts.kept, before, limit, taken(self.decision.state))
+        pinned = self.decision.rejection.key if self.decision.rejection else ""
+        entries = history.entries(self.facts.kept, before, limit, taken(self.decision.state), pinned)
         found = self._with_what_is_invalid(finding)
         drift = self.blockers.drift(entries)
         situation = situation_of(self.facts, self.decision, found, drift, entries, self.backups, self.scaling)

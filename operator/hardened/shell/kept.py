@@ -28,6 +28,10 @@ _OF_METADATA: Final = (
 )  # fmt: skip
 #: Of the metadata of actions: the rest is anybody's, as large as they like.
 _OF_ACTIONS: Final = ("namespace", "name", "uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "ownerReferences")
+#: The probes that a pod waits for before it is ready.
+_PROBES: Final = ("startupProbe", "readinessProbe")
+#: The volumes that are files of another object, and where its name is.
+_FILES: Final = (("secret", "secretName"), ("configMap", "name"))
 
 
 class Kept:
@@ -86,6 +90,7 @@ def _kept(kind: Kind, item: Body) -> Body:
     if kind == POD:
         found["spec"] = {
             "initContainers": [_some(each, ("name", "restartPolicy")) for each in spec.get("initContainers") or ()],
+            **_probes(spec),
             **_some(spec, ("nodeName", "schedulingGates")),
             **_mounts(spec),
         }
@@ -97,8 +102,26 @@ def _kept(kind: Kind, item: Body) -> Body:
     return found
 
 
+def _probes(spec: Mapping[str, Any]) -> Body:
+    """What containers are asked before they are ready: where, and not with which words."""
+    found = []
+    for container in spec.get("containers") or ():
+        probes = {name: _asked(container[name]) for name in _PROBES if container.get(name)}
+        ports = [_some(each, ("name", "containerPort")) for each in container.get("ports") or ()]
+        found += [_some(container, ("name",)) | {"ports": ports, **probes}] if probes else []
+    return {"containers": found} if found else {}
+
+
+def _asked(probe: Mapping[str, Any]) -> Body:
+    found = {kind: _some(probe[kind], ("port", "path")) for kind in ("httpGet", "tcpSocket", "grpc") if probe.get(kind)}
+    return found or {"exec": {}}
+
+
 def _mounts(spec: Mapping[str, Any]) -> Body:
-    """The claims of a pod, also those that are made for it: who uses some data is asked of all pods of a namespace."""
+    """What a pod mounts of other objects, by their names, and the claims that are made for it.
+
+    Who uses some data is asked of all pods of a namespace; what keeps a pod from starting may be what it mounts.
+    """
     volumes = spec.get("volumes") or ()
     claims = [
         {"persistentVolumeClaim": _some(each["persistentVolumeClaim"], ("claimName",))}
@@ -106,7 +129,13 @@ def _mounts(spec: Mapping[str, Any]) -> Body:
         if each.get("persistentVolumeClaim")
     ]
     own = [{"name": each.get("name"), "ephemeral": True} for each in volumes if each.get("ephemeral")]
-    return {"volumes": claims + own} if claims or own else {}
+    files = [
+        {field: _some(each[field], (name,))}
+        for each in volumes
+        for field, name in _FILES
+        if each.get(field) and not each[field].get("optional")
+    ]
+    return {"volumes": claims + own + files} if claims or own or files else {}
 
 
 def _metadata(meta: Mapping[str, Any]) -> Body:

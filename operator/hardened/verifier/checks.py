@@ -32,10 +32,16 @@ async def run_check(check: CheckTask, ask: Request, stop: asyncio.Event) -> Resu
     has_passed = failed <= check.failure_limit
     message = f"{asked - failed} of {asked} requests passed, the slowest took {slowest * 1000:.0f} ms"
     if failed:
-        message = f"{_called(check.target)}{failed} of {asked} requests failed ({check.failure_limit} allowed): {described(failures)}"
+        message = f"{called(check.target)}{failed} of {asked} requests failed ({check.failure_limit} allowed): {described(failures)}"
     return Result(check.name, has_passed, message, asked, failed)
 
 
-def _called(target: RequestTarget) -> str:
-    """What was asked for, before what came of it. Example: "GET /healthz: "."""
-    return f"GET {target.path[:_PATH_LIMIT]}: " if target.kind == "http" else ""
+def called(target: RequestTarget) -> str:
+    """What was asked for, before what came of it. Examples: "GET /healthz: "; "gRPC health of db: "; "TCP port 5432: "."""
+    match target.kind:
+        case "http":
+            return f"GET {target.path[:_PATH_LIMIT]}: "
+        case "grpc":
+            return f"gRPC health of {target.service[:_PATH_LIMIT] or 'the server'}: "
+        case _:
+            return f"TCP port {target.port}: "

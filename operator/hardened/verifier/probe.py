@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from hardened.verifier.checks import called
 from hardened.verifier.pace import is_stopped_before
 from hardened.verifier.report import Result, bounded, described, stamp
 from hardened.verifier.requests import Request
@@ -87,7 +88,7 @@ class _Tally:
         failed = self.kinds.total()
         message = f"{failed} of {self.requests} requests failed"
         if failed:
-            message += f": {described(self.kinds)}"
+            message = f"{called(self.probe.target)}{message}: {described(self.kinds)}"
         details: dict[str, Any] = {"slowestSeconds": round(self.slowest, 3), "missed": self.missed}
         if failed:
             first, last = (stamp(self.started_at + timedelta(seconds=moment)) for moment in self.failed_at)

@@ -21,6 +21,38 @@ OWNERS = {"ownerReferences": [{"uid": "d", "kind": "Deployment", "controller": T
         (POD, {"containers": [{"name": "app", "env": LARGE}]}, {"initContainers": []}),
         (
             POD,
+            {
+                "containers": [
+                    {
+                        "name": "app",
+                        "ports": [{"name": "http", "containerPort": 8080, "protocol": "TCP"}],
+                        "readinessProbe": {"httpGet": {"path": "/ready", "port": "http", "httpHeaders": LARGE}, "periodSeconds": 1},
+                        "startupProbe": {"exec": {"command": LARGE}},
+                        "livenessProbe": {"tcpSocket": {"port": 1}},
+                    },
+                    {"name": "proxy", "env": LARGE},
+                ],
+                "volumes": [
+                    {"name": "a", "secret": {"secretName": "db", "items": LARGE}},
+                    {"name": "b", "configMap": {"name": "flags"}},
+                    {"name": "c", "configMap": {"name": "maybe", "optional": True}},
+                ],
+            },
+            {
+                "initContainers": [],
+                "containers": [
+                    {
+                        "name": "app",
+                        "ports": [{"name": "http", "containerPort": 8080}],
+                        "startupProbe": {"exec": {}},
+                        "readinessProbe": {"httpGet": {"path": "/ready", "port": "http"}},
+                    }
+                ],
+                "volumes": [{"secret": {"secretName": "db"}}, {"configMap": {"name": "flags"}}],
+            },
+        ),
+        (
+            POD,
             {"initContainers": [{"name": "proxy", "restartPolicy": "Always", "env": LARGE}]},
             {"initContainers": [{"name": "proxy", "restartPolicy": "Always"}]},
         ),

@@ -59,7 +59,10 @@ def test_a_port_that_nobody_listens_on_fails_once_another_one_of_the_host_is_ope
             found = await reported(check("fine", port), check("closed", closed, count=3, failureLimit=2), wait=wait)
         assert found["fine"]["result"] == "Passed"
         assert (found["closed"]["result"], found["closed"]["requests"]) == ("Failed", 3), "its own count, and no more"
-        assert found["closed"]["message"] == f"3 of 3 requests failed (2 allowed): 3 x nobody accepts connections on port {closed}"
+        assert (
+            found["closed"]["message"]
+            == f"TCP port {closed}: 3 of 3 requests failed (2 allowed): 3 x nobody accepts connections on port {closed}"
+        )
 
     run(scenario())
 

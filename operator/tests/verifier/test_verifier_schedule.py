@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -87,7 +88,7 @@ def test_a_check_asks_in_turn(
     what: CheckTask, spans: list[Any], has_passed: bool, message: str, asked_at: list[float], virtually: Virtually
 ) -> None:
     result, asked, _ = virtually(run(what, *spans))
-    assert (result.has_passed, result.message, asked) == (has_passed, message, asked_at)
+    assert (result.has_passed, result.message.removeprefix("TCP port 80: "), asked) == (has_passed, message, asked_at)
     assert result.requests == len(asked)
 
 
@@ -105,11 +106,26 @@ def test_a_probe_asks_at_its_rate_however_slow_the_answers_are(takes: float, vir
     assert took == round(0.95 + takes, 3)
 
 
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        pytest.param({"kind": "http", "path": "/healthz"}, "GET /healthz: 1 of 1", id="http"),
+        pytest.param({"kind": "http", "path": "/" + 200 * "x"}, f"GET /{99 * 'x'}: 1 of 1", id="a long path leaves room for the cause"),
+        pytest.param({"kind": "grpc", "service": "db"}, "gRPC health of db: 1 of 1", id="grpc"),
+        pytest.param({"kind": "grpc"}, "gRPC health of the server: 1 of 1", id="grpc, of no service"),
+        pytest.param({"kind": "tcp"}, "TCP port 80: 1 of 1", id="tcp"),
+    ],
+)
+def test_a_check_that_fails_names_what_it_asked_for(asked: dict[str, Any], says: str, virtually: Virtually) -> None:
+    result, _, _ = virtually(run(check(target=replace(TARGET, **asked)), BAD))
+    assert result.message == f"{says} requests failed (0 allowed): HTTP 503"
+
+
 def test_a_probe_counts_every_loss(virtually: Virtually) -> None:
     result, asked, took = virtually(run(probe(), (3.99, 0, ""), (0.2, 0, "connection cut"), (2.0, 0, ""), (0.1, 0, "HTTP 502"), FINE))
     assert (len(asked), took) == (200, 9.96)
     assert (result.has_passed, result.requests, result.failed) == (True, 200, 6)
-    assert result.message == "6 of 200 requests failed: 4 x connection cut, 2 x HTTP 502"
+    assert result.message == "TCP port 80: 6 of 200 requests failed: 4 x connection cut, 2 x HTTP 502"
     assert result.details["failures"] == {"connection cut": 4, "HTTP 502": 2}
     first, last = result.details["firstFailureAt"], result.details["lastFailureAt"]
     assert float(last[17:-1]) - float(first[17:-1]) == pytest.approx(2.25) or last[:16] != first[:16]

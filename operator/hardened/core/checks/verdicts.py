@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from hardened.api.parse import HardenedService
@@ -19,6 +20,8 @@ from hardened.core.observe.task_pods import ended_in_time, interruption, is_over
 
 #: Characters of a message that are kept.
 _MESSAGE_LIMIT = 400
+#: Characters of a path that a message shows: the cause has to fit as well.
+_PATH_LIMIT = 100
 _MOST_RESULTS = 64
 #: A registry may be away for a moment.
 IMAGE_PATIENCE = timedelta(minutes=1)
@@ -131,11 +134,19 @@ def load_result(svc: HardenedService, pod: Mapping[str, Any], name: str) -> Resu
     except (ValueError, TypeError, KeyError, RecursionError):
         return NoData(f"load pod {pod['metadata']['name']} left no readable report: {exited}")
     message = _printable("; ".join(reasons))
+    asked = _asked(pod) if message else ""
     if word == "Passed" and ended.get("exitCode") != 0:
         return NoData(f"the load check proves nothing: it reported a pass, but ended with {exited}")
     if word not in ("Passed", "Failed") or not requests:
         return NoData(f"the load check proves nothing: {message or 'no request was sent'}")
-    return Reported((CheckResult(name, word == "Passed", message or f"{requests} requests", requests, failed),))
+    return Reported((CheckResult(name, word == "Passed", asked + message or f"{requests} requests", requests, failed),))
+
+
+def _asked(pod: Mapping[str, Any]) -> str:
+    """What the load engine asks for, as it is told. Example: "GET /basket: "."""
+    told = [str(word) for word in own_container(pod).get("args") or ()]
+    path = next((value for word, value in pairwise(told) if word == "--path"), "")
+    return f"GET {path[:_PATH_LIMIT]}: " if path else ""
 
 
 def job_result(svc: HardenedService, pod: Mapping[str, Any], name: str) -> Results:
@@ -234,7 +245,10 @@ def health(pods: Iterable[Manifest], least: int, max_restarts: int, since: datet
     ends = [(sum(_ends(container, since) for container in _containers(pod)), diagnosis.logs_command(pod)) for pod in staying]
     total = sum(count for count, _ in ends)
     if total > max_restarts:
-        return Verdict.FAILED, f"containers ended {total} times ({max_restarts} allowed); see {max(ends)[1]} --previous"
+        times = "once" if total == 1 else f"{total} times"
+        cause = diagnosis.of_ends(pod for pod, (count, _) in zip(staying, ends, strict=True) if count)
+        why = cause.message if cause else f"see {max(ends)[1]} --previous"
+        return Verdict.FAILED, f"containers ended {times} ({max_restarts} allowed); {why}"
     ready = sum(_has_condition(pod, "Ready") for pod in staying)
     if ready < least:
         return Verdict.UNKNOWN, f"{ready} of {least} pods are ready"

@@ -61,6 +61,15 @@ class RevisionAnnotations:
         """Without the rejection under this key."""
         return replace(self, rejections=tuple(known for known in self.rejections if known.key != key))
 
+    def rejection(self, pinned_key: str = "") -> Rejection | None:
+        """The last one that still counts; None for none, and where it has passed since.
+
+        Of a revision that was promoted only those count under the checks that it was promoted with, and under those that the spec asks for
+        now. pinned_key: what the spec's revision is rejected under, "" for nothing.
+        """
+        counted = [r for r in self.rejections if not self.promoted_key or r.key in (self.promoted_key, pinned_key)]
+        return counted[-1] if counted else None
+
     def written(self) -> dict[str, str]:
         """As they are written on the ControllerRevision."""
         found = {names.PROMOTION_ANNOTATION: str(self.promotion)} if self.promotion else {}

@@ -34,7 +34,7 @@ _LINE_LIMIT = 512
 
 def written(state: ReleaseState) -> Manifest:
     """The state as status.release. Times carry microseconds: a window of a second is not to become none."""
-    times = {name: _stamp(getattr(state, field)) for name, field in _TIMES.items()}
+    times = {name: stamp(getattr(state, field)) for name, field in _TIMES.items()}
     return without_none(
         revision=state.target.revision,
         color=state.target.color,
@@ -126,10 +126,10 @@ def proof_written(proof: Proof) -> Manifest:
     return without_none(
         revision=proof.target.revision,
         color=proof.target.color,
-        startedAt=_stamp(proof.started_at),
+        startedAt=stamp(proof.started_at),
         cutover=_counted(proof.cutover),
         removal=_counted(proof.removal),
-        removedBy=_stamp(proof.removed_by),
+        removedBy=stamp(proof.removed_by),
     )
 
 
@@ -175,9 +175,9 @@ def _backup_written(backup: ReleaseBackup) -> Manifest:
         job=backup.job or None,
         failures=backup.failures or None,
         message=backup.message[:_LINE_LIMIT] or None,
-        againAt=_stamp(backup.again_at),
+        againAt=stamp(backup.again_at),
         snapshot=backup.snapshot or None,
-        at=_stamp(backup.taken_at),
+        at=stamp(backup.taken_at),
     )
 
 
@@ -211,7 +211,7 @@ def _outcome(outcome: CheckOutcome) -> Manifest:
         "message": outcome.message,
         "requests": outcome.requests,
         "failed": outcome.failed,
-        **({"askedAt": _stamp(outcome.asked_at)} if outcome.asked_at else {}),
+        **({"askedAt": stamp(outcome.asked_at)} if outcome.asked_at else {}),
     }
 
 
@@ -229,7 +229,8 @@ def _outcomes(entries: Any) -> Iterator[CheckOutcome]:
                 yield CheckOutcome(name, result == "Passed", message, requests, failed, _moment(rest.get("askedAt")))
 
 
-def _stamp(moment: datetime | None) -> str | None:
+def stamp(moment: datetime | None) -> str | None:
+    """A moment as status has it, in UTC with microseconds; None for none."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ") if moment else None
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from hardened.core.model.finding import Diagnosis
 from hardened.core.model.manifest import Manifest
 from hardened.core.model.reasons import Reason
+from hardened.core.observe.failing_probes import failing_probe
 from hardened.core.observe.presence import is_deleting, may_run
 from hardened.core.observe.rollout import instant
 from hardened.errors import ApiFailure, TryAgain
@@ -123,6 +124,16 @@ def of_pods(pods: Iterable[Manifest]) -> Diagnosis | None:
     return min(_of_present(pods), key=lambda f: (_RANK.index(f.reason), f.since or _AT_ALL_TIMES), default=None)
 
 
+def of_ends(pods: Iterable[Manifest]) -> Diagnosis | None:
+    """How a container has ended before, also where it runs again, and is ready for the moment: what flaps shows it by turns."""
+    for pod in pods:
+        status = pod.get("status") or {}
+        for container in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())):
+            if last := _last_end(container) or (container.get("state") or {}).get("terminated"):
+                return _crashed(pod, container, last)
+    return None
+
+
 def _of_present(pods: Iterable[Manifest]) -> list[Diagnosis]:
     """Of pods that may run yet: one that was evicted stays listed, and its end was nobody's crash."""
     return [finding for pod in pods if may_run(pod) and not is_deleting(pod) for finding in _of_pod(pod)]
@@ -163,6 +174,8 @@ _CLAIM = re.compile(
 )
 #: And for nodes that the pod does not want, or that do not want it (plugins/nodeaffinity, plugins/tainttoleration).
 _PLACE = re.compile(r"didn't match Pod's node affinity/selector|had untolerated taint")
+#: The fields of a volume that name another object, its kind, and where the name is.
+_MOUNTED = (("secret", "Secret", "secretName"), ("configMap", "ConfigMap", "name"), ("persistentVolumeClaim", "claim", "claimName"))
 _ROOT = re.compile(r"run as root|runAsNonRoot|non-numeric user")
 #: The reasons of a container that never ran: its message is the runtime's, and not the application's own.
 NEVER_RAN = frozenset({"StartError", "ContainerCannotRun"})
@@ -188,8 +201,8 @@ def _of_pod(pod: Manifest) -> list[Diagnosis]:
         text = str(condition.get("message", ""))
         found.append(Diagnosis(Reason.UNSCHEDULABLE, f"pod {name}: {text}; {_room_for(text)}"))
     made_at = instant(pod["metadata"].get("creationTimestamp"))
-    found += _mounts(name, status, made_at)
-    return found or _unready(name, status, made_at)
+    found += _mounts(pod, status, made_at)
+    return found or _unready(pod, status, made_at)
 
 
 def _room_for(text: str) -> str:
@@ -227,6 +240,8 @@ def _crashed(pod: Manifest, container: Manifest, ended: Manifest) -> Diagnosis:
     text = f"ended with exit code {ended.get('exitCode', '?')} ({cause}), restarted {restarts} time{'' if restarts == 1 else 's'}"
     # Between a first end and its restart there is no previous container.
     remedy = f"see {logs_command(pod)} -c {container['name']}{' --previous' if restarts else ''}"
+    if cause == "OOMKilled":
+        remedy = "raise its memory limit (resources.limits.memory), or let it use less"
     if cause in NEVER_RAN:
         # The message is the runtime's. Any other message is the application's own, and may hold what is secret.
         text, remedy = str(ended.get("message", text)), "check command and volumes"
@@ -239,7 +254,7 @@ def logs_command(pod: Mapping[str, Any]) -> str:
     return f"kubectl logs -n {meta['namespace']} {meta['name']}" if meta.get("namespace") else f"kubectl logs {meta['name']}"
 
 
-def _mounts(pod: str, status: Manifest, made_at: datetime | None) -> list[Diagnosis]:
+def _mounts(pod: Manifest, status: Manifest, made_at: datetime | None) -> list[Diagnosis]:
     # A volume whose Secret or ConfigMap is missing leaves the pod at ContainerCreating without a message: only an Event tells
     # more, and the operator does not read Events. Naming the step is what can be said for certain.
     started = any(c.get("type") == "PodReadyToStartContainers" and c.get("status") == "True" for c in status.get("conditions") or ())
@@ -249,11 +264,13 @@ def _mounts(pod: str, status: Manifest, made_at: datetime | None) -> list[Diagno
         if ((c.get("state") or {}).get("waiting") or {}).get("reason") == "ContainerCreating"
     ]
     if status.get("phase") == "Pending" and creating and not started:
+        name, named = pod["metadata"]["name"], _mounted(pod)
+        missing = f"{' or '.join(named)} is missing" if named else "a Secret, ConfigMap or claim that it names is missing"
         return [
             Diagnosis(
                 Reason.NOT_READY,
-                f"pod {pod}: its volumes are not mounted yet: attaching or mounting one of them is slow, or a Secret, ConfigMap or "
-                f"claim that it names is missing; see the Events of kubectl describe pod {pod}",
+                f"pod {name}: its volumes are not mounted yet: attaching or mounting one of them is slow, or {missing}; "
+                f"see the Events of kubectl describe pod {name}",
                 believed_after=timedelta(seconds=15),
                 since=made_at,
             )
@@ -261,14 +278,21 @@ def _mounts(pod: str, status: Manifest, made_at: datetime | None) -> list[Diagno
     return []
 
 
-def _unready(pod: str, status: Manifest, made_at: datetime | None) -> list[Diagnosis]:
+def _mounted(pod: Manifest) -> list[str]:
+    """What of other objects a pod mounts. Example: ["Secret db", "ConfigMap flags"]."""
+    volumes = (pod.get("spec") or {}).get("volumes") or ()
+    return [f"{kind} {each[field][name]}" for each in volumes for field, kind, name in _MOUNTED if (each.get(field) or {}).get(name)]
+
+
+def _unready(pod: Manifest, status: Manifest, made_at: datetime | None) -> list[Diagnosis]:
+    name = pod["metadata"]["name"]
     if status.get("phase") == "Running" and not any(
         c.get("type") == "Ready" and c.get("status") == "True" for c in status.get("conditions") or ()
     ):
         return [
             Diagnosis(
                 Reason.NOT_READY,
-                f"pod {pod} runs, but its readiness probe fails; see kubectl describe pod {pod}",
+                f"pod {name} runs, but {failing_probe(pod)}",
                 believed_after=timedelta(minutes=1),
                 since=made_at,
             )

@@ -18,7 +18,7 @@ from hardened.core.hold.dependents import leader
 from hardened.core.hold.machine import held
 from hardened.core.hold.starting import is_starting, with_target
 from hardened.core.model.hold import hold_of
-from hardened.core.model.input import Input
+from hardened.core.model.input import Input, Verdict
 from hardened.core.model.kit import Kit
 from hardened.core.model.manifest import Manifest
 from hardened.core.model.question import ListPods
@@ -115,7 +115,7 @@ def _look(facts: Facts, state: ReleaseState | None, policy: ReleasePolicy, kit: 
         lacks.needs(cause_of(facts, state)),
         waits_for=waits_for(facts, asking, kit),
         waits_for_services=bool(unavailable(facts)),
-        asks_for_pods=state is not None and needs_pods(facts, state, now),
+        asks_for_pods=state is not None and needs_pods(facts, state, now, has_failed=results.before[0] is Verdict.FAILED),
     )
     seen = replace(seen, needs=needs, backup=backup_progress(facts, state, kit.backup), migration=migration_run(facts, state, now))
     found = admitted(facts, known, seen, kit.backup)

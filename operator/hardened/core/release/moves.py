@@ -95,6 +95,12 @@ def none_ready(seen: Input, text: str) -> str:
     return f"{text}: {seen.needs.cause.message}" if seen.needs.cause else text
 
 
+def failed_check(state: ReleaseState, seen: Input, said: str, reason: Reason = Reason.CHECK_FAILED) -> Failed:
+    """Rejected by a check; with what its pods show, where that may be why. said: by the check."""
+    cause = seen.needs.cause
+    return Failed(state, reason, f"{said}; {cause.message}" if cause and cause.message not in said else said)
+
+
 def unwatched(state: ReleaseState, seen: Input) -> ReleaseState:
     """The state of a release that waits for the pods of its checks, and for nothing else: no deadline runs while they cannot be made."""
     return replace(state, deadline=None) if seen.needs.is_blind else state

@@ -5,7 +5,8 @@ from dataclasses import replace
 from hardened.core.model.input import Input, Verdict
 from hardened.core.model.reasons import Reason
 from hardened.core.model.state import ReleaseState
-from hardened.core.model.transition import Advance, Failed, Stay, Transition
+from hardened.core.model.transition import Advance, Stay, Transition
+from hardened.core.release.moves import failed_check
 
 
 def judged(state: ReleaseState, seen: Input, promotion: Transition | None) -> Advance:
@@ -15,7 +16,7 @@ def judged(state: ReleaseState, seen: Input, promotion: Transition | None) -> Ad
     """
     verdict, said = seen.after
     if verdict is Verdict.FAILED:
-        return Failed(state, Reason.CHECK_FAILED, said)
+        return failed_check(state, seen, said)
     if unwatched := _unwatched(state, seen):
         return unwatched
     ends = state.window_ends_at or seen.now
@@ -27,7 +28,7 @@ def judged(state: ReleaseState, seen: Input, promotion: Transition | None) -> Ad
         return promotion
     gives_up_at = ends + seen.policy.progress_deadline
     if seen.now >= gives_up_at:
-        return Failed(state, Reason.NO_DATA, said or "the checks gave no result for the new revision")
+        return failed_check(state, seen, said or "the checks gave no result for the new revision", Reason.NO_DATA)
     return Stay(state, gives_up_at)
 
 

@@ -8,8 +8,9 @@ from types import MappingProxyType
 from typing import Any
 
 from hardened.api import names
-from hardened.core.model.annotations import annotations_of
+from hardened.core.model.annotations import MESSAGE_LIMIT, annotations_of
 from hardened.core.model.manifest import ChildKey, Manifest
+from hardened.core.model.state import Rejection
 from hardened.core.revisions.revision import number_of, revision_of
 
 #: How many revisions are kept only because they were rejected: what is forgotten would be released again.
@@ -95,30 +96,41 @@ def revision_label(live: Mapping[str, Any]) -> str:
 
 
 def entries(
-    kept: History, before: Iterable[Mapping[str, Any]], limit: int, taken: Mapping[str, Manifest] = MappingProxyType({})
+    kept: History,
+    before: Iterable[Mapping[str, Any]],
+    limit: int,
+    taken: Mapping[str, Manifest] = MappingProxyType({}),
+    pinned_key: str = "",
 ) -> list[Manifest]:
     """`status.history`, oldest first: what is stored, and what status says was stored but somebody deleted.
 
     A revision that the operator removed itself is not missing: it removes one only where there is no room for it. taken: by revision, what
-    was backed up before it is replaced; what status remembers of that stays.
+    was backed up before it is replaced; what status remembers of that stays. pinned_key: see RevisionAnnotations.rejection.
     """
     known = {entry["revision"]: entry for entry in before if isinstance(entry, Mapping) and isinstance(entry.get("revision"), str)}
     backups = {name: entry["backup"] for name, entry in known.items() if isinstance(entry.get("backup"), Mapping)} | dict(taken)
-    present = {revision_of(r): _entry(r, backups.get(revision_of(r))) for r in kept.usable}
+    present = {revision_of(r): _entry(r, backups.get(revision_of(r)), pinned_key) for r in kept.usable}
     lost = [{**entry, "missing": True} for name, entry in known.items() if name not in present and kept.has_room(limit)]
     found = sorted([*lost, *present.values()], key=lambda e: str(e.get("createdAt", "")))
     return found[-limit:]
 
 
-def _entry(live: Manifest, backup: Mapping[str, Any] | None) -> Manifest:
-    data = live.get("data")
+def _entry(live: Manifest, backup: Mapping[str, Any] | None, pinned_key: str) -> Manifest:
+    data, revision = live.get("data"), revision_of(live)
     fields = data.get("fields") if isinstance(data, Mapping) else None
+    rejection = annotations_of(live, revision).rejection(pinned_key)
     return {
-        "revision": revision_of(live),
+        "revision": revision,
         "image": str(fields.get("image", ""))[:512] if isinstance(fields, Mapping) else "",
         "createdAt": live["metadata"].get("creationTimestamp", ""),
         **({"backup": dict(backup)} if backup else {}),
+        **({"rejection": _rejection(rejection)} if rejection else {}),
     }
+
+
+def _rejection(rejection: Rejection) -> Manifest:
+    found = {"reason": str(rejection.reason), "message": rejection.message[:MESSAGE_LIMIT]}
+    return found | ({"afterCutover": True} if rejection.after_cutover else {})
 
 
 @dataclass(frozen=True)

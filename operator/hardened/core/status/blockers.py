@@ -96,7 +96,7 @@ class Blockers:
 
     def pods(self) -> Diagnosis | None:
         """Why pods do not come up, as far as the Deployment and the pods that were listed tell."""
-        if not self.deployment or not self.rollout or self.rollout.is_complete or self.decision.room:
+        if not self.deployment or not self.rollout or self.rollout.is_complete or self.decision.room or not self._is_counted():
             return None
         finding = diagnosis.of_deployment(self.deployment) or diagnosis.of_pods(self._new_pods())
         if finding and not self._has_stood_still(finding.believed_after, finding.since):
@@ -169,9 +169,14 @@ class Blockers:
         moments = [at for at in (self.rollout and self.rollout.progressed_at, since) if at]
         return not self.rollout or not moments or self.now - max(moments) >= time
 
+    def _is_counted(self) -> bool:
+        """Whether the Deployment runs what is waited for, and its controller has seen that: else all that it says is of another version."""
+        state, serving = self.decision.state, self.decision.serving
+        target = state.target if state and state.target.color == self.decision.focus else serving
+        return self.rollout is not None and self.rollout.is_current and (target is None or self.rollout.revision == target.revision)
+
     def _new_pods(self) -> list[Manifest]:
-        pods = [p for p in self.facts.pods or () if self.rollout and revision_label(p) == self.rollout.revision]
-        return pods or list(self.facts.pods or ())
+        return [p for p in self.facts.pods or () if self.rollout and revision_label(p) == self.rollout.revision]
 
 
 def _named(names: Iterable[str]) -> str:

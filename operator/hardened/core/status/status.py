@@ -25,6 +25,7 @@ from hardened.core.observe.autoscaling import Scaling
 from hardened.core.observe.rollout import Rollout
 from hardened.core.runs import record
 from hardened.core.runs.backups import Backups
+from hardened.core.status.pending import Pending, pending_written
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,10 @@ class Situation:
     image: str
     serving: Target | None
     """Where clients' traffic goes, None for nowhere."""
-    serving_image: str
+    shown: Target | None
+    """The revision that clients reach: another one than `serving` while pods are replaced one by one."""
+    shown_image: str
+    """"" if unknown."""
     selector: Mapping[str, str]
     """Of the pods there."""
     replicas: int
@@ -54,6 +58,8 @@ class Situation:
     """The release at work."""
     released_image: str = ""
     """What that one brings, "" if unknown."""
+    pending: Pending | None = None
+    """What the spec asks for, where something else comes first."""
     waits_for: str = ""
     """What it depends on and is not there."""
     dependencies: Sequence[Manifest] = ()
@@ -107,11 +113,12 @@ def status_of(svc: HardenedService, situation: Situation, before: Mapping[str, A
         "conditions": merge(before.get("conditions") or (), conditions, svc.generation, now),
         "history": list(situation.history),
     }
-    if situation.serving and situation.serving.revision:
-        status["serving"] = {"color": situation.serving.color, "revision": situation.serving.revision, "image": situation.serving_image}
+    if situation.shown and situation.shown.revision:
+        status["serving"] = {"color": situation.shown.color, "revision": situation.shown.revision, "image": situation.shown_image}
     status |= without_none(
         stable=stable_written(situation.stable) if situation.stable else None,
-        release=written(situation.state) if situation.state else None,
+        release=written(situation.state) | _image(situation.released_image) if situation.state else None,
+        pending=pending_written(situation.pending) if situation.pending else None,
         hold=hold_written(situation.hold) if situation.hold else None,
         proof=proof_written(situation.proof) if situation.proof else None,
         pin=rejection_written(situation.rejection) if situation.rejection else None,
@@ -129,6 +136,10 @@ def status_of(svc: HardenedService, situation: Situation, before: Mapping[str, A
     return said
 
 
+def _image(image: str) -> Manifest:
+    return {"image": image} if image else {}
+
+
 def _autoscale(bounds: Autoscale | None, told: Mapping[str, Any], replicas: int, scaling: Scaling) -> Manifest:
     """told: what was said before, whose bounds stay for one that is to go."""
     least, most = (bounds.min_replicas, bounds.max_replicas) if bounds else (told.get("minReplicas", 0), told.get("maxReplicas", 0))
@@ -138,7 +149,7 @@ def _autoscale(bounds: Autoscale | None, told: Mapping[str, Any], replicas: int,
 
 
 #: What a person, or another controller, goes by at once. The numbers of pods, and what is said in words, may come a little later.
-_NEWS = ("observedGeneration", "release", "hold", "stable", "pin", "proof", "actions", "dependencies", "backups")
+_NEWS = ("observedGeneration", "release", "pending", "hold", "stable", "pin", "proof", "actions", "dependencies", "backups")
 
 
 def has_news(before: Mapping[str, Any], status: Mapping[str, Any]) -> bool:
@@ -193,9 +204,8 @@ def _released(state: ReleaseState, s: Situation) -> str:
     is_in_line = state.has_released_slot and state.deadline is None and state.is_before_cutover
     step = Step.QUEUED if is_in_line or is_promoted else state.step
     where = "" if step is Step.QUEUED else f" in {state.target.color}"
-    # The spec may ask for another one by now.
-    image = s.image if state.target.revision == s.revision else s.released_image
-    return f"{state.step}: revision {state.target.revision}{f' ({image})' if image else ''} {step.row.doing}{where}"
+    image = f" ({s.released_image})" if s.released_image else ""
+    return f"{state.step}: revision {state.target.revision}{image} {step.row.doing}{where}"
 
 
 def _progress(s: Situation) -> str:

@@ -234,15 +234,15 @@ ONCE = app(container(1, UP, end(AFTER)))
         pytest.param([app(), app()], 2, 0, Verdict.PASSED, "2 pods are ready", id="all is well"),
         pytest.param([app(), app(conditions=())], 2, 0, Verdict.UNKNOWN, "1 of 2 pods are ready", id="one is not ready"),
         pytest.param([], 1, 0, Verdict.UNKNOWN, "0 of 1 pods are ready", id="nobody is there"),
-        pytest.param([app(), ONCE], 2, 0, Verdict.FAILED, "ended 1 times (0 allowed); see kubectl logs", id="a restart"),
+        pytest.param([app(), ONCE], 2, 0, Verdict.FAILED, "ended once (0 allowed); pod", id="a restart"),
         pytest.param([app(), ONCE], 2, 1, Verdict.PASSED, "2 pods are ready", id="a restart that may be"),
         pytest.param([ONCE, ONCE], 2, 1, Verdict.FAILED, "ended 2 times", id="restarts of two pods add up"),
         pytest.param([app(container(3, UP, end(BEFORE)))], 1, 0, Verdict.PASSED, "ready", id="restarts at its start have passed"),
-        pytest.param([app(container(0, end(AFTER)))], 1, 0, Verdict.FAILED, "ended 1 times", id="it has just ended"),
+        pytest.param([app(container(0, end(AFTER)))], 1, 0, Verdict.FAILED, "ended once", id="it has just ended"),
         pytest.param([app(container(1, DOWN, end(AFTER)))], 1, 1, Verdict.FAILED, "ended 2 times", id="it waits to be started again"),
         pytest.param([app(container(1, UP, end(None)))], 1, 0, Verdict.PASSED, "ready", id="nobody saw how it ended"),
         pytest.param([app(inits=[container(1, end(AFTER), name="migrate")])], 1, 0, Verdict.PASSED, "ready", id="an init container"),
-        pytest.param([app(inits=[container(1, UP, end(AFTER), name="proxy")], sidecar=True)], 1, 0, Verdict.FAILED, "ended 1 times",
+        pytest.param([app(inits=[container(1, UP, end(AFTER), name="proxy")], sidecar=True)], 1, 0, Verdict.FAILED, "ended once",
                      id="a sidecar"),
         pytest.param([app(), app(container(9, DOWN, end(AFTER)), conditions=DISRUPTED["conditions"])], 1, 0, Verdict.PASSED, "1 pods",
                      id="a pod that a drain takes away is no failure"),
@@ -298,6 +298,13 @@ def test_load_passes_fails_or_proves_nothing(message: str, code: int, outcome: V
     found, sentence = verdict(load_result(SHOP, pod, "load"), ["load"])
     assert found is outcome
     assert says in sentence
+
+
+def test_a_failed_load_check_names_the_path_that_it_asked_for() -> None:
+    pod = live({"phase": "Failed"} | ended(load_report("Failed", "3 of 100 requests failed"), FAILED_LOAD))
+    pod["spec"]["containers"][0]["args"] = ["--brief", "--path", "/basket?full=1"]
+    _, sentence = verdict(load_result(SHOP, pod, "load"), ["load"])
+    assert sentence == "check load failed: GET /basket?full=1: 3 of 100 requests failed"
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ DEPLOYMENTS: dict[str, Any] = live_sample("deployments")
         pytest.param("root", Reason.INVALID_IMAGE, "set security.runAsUser", True, id="an image that runs as root is refused"),
         pytest.param("crash", Reason.CRASH_LOOPING, "exit code 3 (Error)", False, id="a process that ends, between two restarts"),
         pytest.param("oom", Reason.CRASH_LOOPING, "exit code 137 (OOMKilled)", False, id="a process that takes too much memory"),
+        pytest.param("oom", Reason.CRASH_LOOPING, "; raise its memory limit (resources.limits.memory)", False, id="and what helps"),
         pytest.param("nocommand", Reason.CRASH_LOOPING, "no such file or directory", False, id="a command that is not in the image"),
         pytest.param("initcrash", Reason.CRASH_LOOPING, "container init: ended with exit code 4", False, id="an init container that fails"),
         pytest.param("homeless", Reason.UNSCHEDULABLE, "0/2 nodes are available", False, id="no node takes it"),
@@ -289,3 +290,63 @@ def test_what_never_changes_of_a_claim_is_said_with_the_command_and_what_it_cost
     assert "set spec.volumes back" in found.message
     assert "kubectl delete pvc shop-data -n market" in found.message
     assert "its data, which is deleted with it" in found.message
+
+
+HTTP = {"name": "http", "containerPort": 9999}
+CONNECTS = "nothing accepts connections on its port 9999 (http), which its readiness probe needs; let the application listen there"
+
+
+@pytest.mark.parametrize(
+    ("probes", "state", "says"),
+    [
+        pytest.param({"readinessProbe": {"tcpSocket": {"port": "http"}}}, {}, CONNECTS, id="it listens on another port, or on none"),
+        pytest.param(
+            {"readinessProbe": {"httpGet": {"path": "/ready", "port": "http"}}},
+            {},
+            "its readiness probe fails: GET /ready on port 9999 (http); see kubectl describe pod unready",
+            id="it answers that it is not ready",
+        ),
+        pytest.param({"readinessProbe": {"grpc": {"port": 9}}}, {}, "its readiness probe fails: gRPC health on port 9; see", id="grpc"),
+        pytest.param({"readinessProbe": {"exec": {}}}, {}, "its readiness probe fails: a command; see", id="exec"),
+        pytest.param(
+            {"readinessProbe": {"exec": {}}, "startupProbe": {"tcpSocket": {"port": 1}}},
+            {"started": False},
+            "nothing accepts connections on its port 1, which its startup probe needs",
+            id="it has not started",
+        ),
+        pytest.param({}, {}, "its readiness probe fails; see kubectl describe pod unready", id="it does not show its probe"),
+        pytest.param({"readinessProbe": {}}, {}, "its readiness probe fails; see kubectl describe pod unready", id="of a newer kind"),
+    ],
+)
+def test_a_pod_that_runs_says_which_probe_fails(probes: dict[str, Any], state: dict[str, Any], says: str) -> None:
+    pod = container("unready", **state)
+    pod["spec"] = {"containers": [{"name": "ready", "readinessProbe": {"exec": {}}}, {"name": "app", "ports": [HTTP], **probes}]}
+    pod["status"]["containerStatuses"].append({"name": "ready", "ready": True, "state": {"running": {}}})
+    found = diagnosis.of_pods([pod])
+    assert found
+    assert found.message.startswith(f"pod unready runs, but {says}")
+
+
+def test_a_pod_that_does_not_start_names_what_it_mounts() -> None:
+    volumes = [{"secret": {"secretName": "db"}}, {"configMap": {"name": "flags"}}, {"name": "tmp", "emptyDir": {}}]
+    found = diagnosis.of_pods([{**PODS["unmounted"], "spec": {"volumes": volumes}}])
+    assert found
+    assert "one of them is slow, or Secret db or ConfigMap flags is missing; see" in found.message
+
+
+@pytest.mark.parametrize(
+    ("pod", "says"),
+    [
+        pytest.param(container("crash", state={"running": {}}, ready=True, restartCount=2), "", id="it never ended, as far as is known"),
+        pytest.param(
+            container("crash", state={"running": {}}, ready=True, restartCount=2, lastState={"terminated": {"exitCode": 3}}),
+            "ended with exit code 3 (Error), restarted 2 times",
+            id="it is ready for the moment",
+        ),
+        pytest.param(PODS["healthy"], "", id="it never ended"),
+        pytest.param({"metadata": {"name": "new"}}, "", id="nobody has looked at it yet"),
+    ],
+)
+def test_how_a_container_ended_before_is_found_also_while_it_runs_again(pod: dict[str, Any], says: str) -> None:
+    found = diagnosis.of_ends([pod])
+    assert says in found.message if found else not says

@@ -5,15 +5,18 @@ from typing import Any
 
 import pytest
 from tests.core.observe.test_diagnosis import CLAIMS
-from tests.core.releases import CHECKED, SPEC, released
-from tests.core.worlds import WEB, World, body, condition, decide, live_sample, revision, settle, with_spec
+from tests.core.releases import CHECKED, SPEC, released, released_until
+from tests.core.worlds import ANY_KEY, WEB, World, body, condition, decide, live_sample, revision, settle, with_spec
 
 from hardened.api import names
 from hardened.core.model.manifest import ChildKey, Manifest
+from hardened.core.observe.observed import WriteError
+from hardened.core.plan import plan
+from hardened.errors import Refused
 
 HOUR = timedelta(hours=1)
 SAMPLES: dict[str, Any] = live_sample("pods")
-BETWEEN = {
+BETWEEN: dict[str, Any] = {
     "phase": "Running",
     "containerStatuses": [
         {
@@ -25,6 +28,11 @@ BETWEEN = {
         }
     ],
 }
+FLAPPING = {
+    "phase": "Running",
+    "conditions": [{"type": "Ready", "status": "True"}],
+    "containerStatuses": [{**BETWEEN["containerStatuses"][0], "ready": True}],
+}
 UNBOUND = {
     "phase": "Pending",
     "conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": CLAIMS[0]}],
@@ -34,6 +42,7 @@ CAUSES = [
     pytest.param(
         BETWEEN, "CrashLooping", "ended with exit code 1 (Error), restarted 3 times; see kubectl logs shop-", id="between crashes"
     ),
+    pytest.param(FLAPPING, "CrashLooping", "ended with exit code 1 (Error), restarted 3 times", id="ready for a moment between crashes"),
     pytest.param(SAMPLES["initcrash"]["status"], "CrashLooping", "container init: ended with exit code 4", id="an init container fails"),
     pytest.param(SAMPLES["pull"]["status"], "ImagePullFailed", "registry.invalid", id="an image cannot be pulled"),
     pytest.param(SAMPLES["noconfig"]["status"], "ConfigMissing", 'secret "missing" not found', id="a Secret is missing"),
@@ -161,3 +170,42 @@ def test_no_pod_is_ready_after_the_cutover_and_why() -> None:
     assert condition(cr["status"], "Ready")[1] == "RolledBack"
     assert cr["status"]["pin"]["reason"] == "NoPodsAvailable"
     assert "no pod of the new revision is ready: pod " in cr["status"]["pin"]["message"]
+
+
+WEBHOOK = Refused('admission webhook "policy.example.org" denied the request: no team label', status=403)
+
+
+def test_what_kept_the_operator_from_writing_its_pods_is_the_cause_too() -> None:
+    cr, world, now = second(SPEC)
+    settle(cr, world, now)
+    missing = ChildKey("Deployment", "shop-green")
+    del world.objects[missing]
+    refused = world.seen().with_gone(missing).with_write_error(WriteError("apply Deployment shop-green", WEBHOOK))
+    cr["status"] = plan(cr, refused, ANY_KEY, now).status
+    assert condition(cr["status"], "Ready") == ("False", "Forbidden")
+    settle(cr, world, now + HOUR)
+    assert cr["status"]["pin"]["reason"] == "Forbidden"
+    assert "Preview did not end within its deadline: apply Deployment shop-green: admission webhook" in cr["status"]["pin"]["message"]
+
+
+@pytest.mark.parametrize(("step", "check"), [("VerifyBefore", "smoke"), ("VerifyAfter", "live")])
+def test_a_check_that_fails_says_what_its_pods_show_beside_it(step: str, check: str) -> None:
+    cr, world, now = second(CHECKED)
+    now = released_until(cr, world, now, step)
+    world.failing = {check}
+    follow_checks(world, now)
+    show(cr, world, now, "green", BETWEEN)
+    settle(cr, world, now)
+    settle(cr, world, now)
+    pin = cr["status"]["pin"]
+    assert pin["reason"] in ("CheckFailed", "NoPodsAvailable")
+    assert "ended with exit code 1 (Error), restarted 3 times" in pin["message"]
+    assert pin["message"].count("exit code 1") == 1
+
+
+def follow_checks(world: World, now: datetime) -> None:
+    """Lets the pods of checks end anew, and all else follow."""
+    for key, live in world.objects.items():
+        if key.kind == "Pod":
+            live.pop("status", None)
+    world.follow(now)

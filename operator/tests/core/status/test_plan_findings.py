@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from tests.core.worlds import ANY_KEY, NOW, WEB, body, condition, decide, keys, live_sample, revision, running, with_spec
 
+from hardened.api import names
 from hardened.api.parse import parse_spec
 from hardened.api.text import plain
-from hardened.core.model.manifest import ChildKey
+from hardened.core.model.manifest import ChildKey, Manifest
 from hardened.core.model.policy import Policy
 from hardened.core.model.question import ListPods
 from hardened.core.observe.observed import NamespaceSnapshot, Observed, WriteError
@@ -20,7 +21,12 @@ from hardened.errors import Refused, TryAgain
 
 DEPLOYMENT = ChildKey("Deployment", "shop-blue")
 LATER = NOW + timedelta(minutes=1)
-PULL = live_sample("pods")["pull"]
+
+
+def pod_of(cr: Manifest, sample: str, **meta: Any) -> Manifest:
+    """A pod of the spec's revision, in this state."""
+    found = live_sample("pods")[sample]
+    return {**found, "metadata": {**found["metadata"], "labels": {names.REVISION_LABEL: revision(cr)}, **meta}}
 
 
 def test_an_invalid_spec_changes_nothing_and_says_which_field() -> None:
@@ -126,7 +132,7 @@ def test_pods_are_asked_only_once_they_are_late() -> None:
 def test_a_cause_is_found_in_the_pods_and_looked_at_again() -> None:
     cr, world = running()
     world.run_pods(ready=0, since=NOW)
-    world.pods = [PULL]
+    world.pods = [pod_of(cr, "pull")]
     decided = decide(cr, world, LATER)
     assert decided.status
     assert condition(decided.status, "Ready") == ("False", "ImagePullFailed")
@@ -147,7 +153,7 @@ def test_a_cause_is_found_in_the_pods_and_looked_at_again() -> None:
 def test_a_cause_is_believed_once_it_is_no_ordinary_start(pod: str, seconds: int, reason: str) -> None:
     cr, world = running()
     world.run_pods(ready=0, since=NOW)
-    world.pods = [live_sample("pods")[pod]]
+    world.pods = [pod_of(cr, pod)]
     decided = decide(cr, world, NOW + timedelta(seconds=seconds))
     assert decided.status
     assert condition(decided.status, "Ready") == ("False", reason)
@@ -158,29 +164,46 @@ def test_a_pod_of_a_deployment_that_is_scaled_up_anew_may_start_as_any_other(age
     cr, world = running()
     world.run_pods(ready=0, since=NOW)
     now = NOW + timedelta(hours=1)
-    pod = live_sample("pods")["unmounted"]
     made_at = (now - timedelta(seconds=age)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    world.pods = [{**pod, "metadata": {**pod["metadata"], "creationTimestamp": made_at}}]
+    world.pods = [pod_of(cr, "unmounted", creationTimestamp=made_at)]
     decided = decide(cr, world, now)
     assert decided.status
     assert condition(decided.status, "Ready") == ("False", reason)
 
 
-def test_pods_of_the_wanted_revision_speak_before_older_ones() -> None:
+@pytest.mark.parametrize(
+    ("newer", "reason"), [pytest.param(["unready"], "PodsNotReady", id="it has pods"), pytest.param([], "RollingOut", id="it has none yet")]
+)
+def test_pods_of_another_revision_say_nothing_of_the_one_that_is_waited_for(newer: list[str], reason: str) -> None:
     cr, world = running()
     world.run_pods(ready=0, since=NOW)
-    newer = {**live_sample("pods")["unready"], "metadata": {"name": "new", "labels": {"hardened.dev/revision": revision(cr)}}}
-    world.pods = [PULL, newer]
+    older = pod_of(cr, "pull", labels={names.REVISION_LABEL: "0123456789ab"})
+    world.pods = [older, *(pod_of(cr, sample) for sample in newer)]
     decided = decide(cr, world, LATER)
     assert decided.status
-    assert condition(decided.status, "Ready") == ("False", "PodsNotReady")
+    assert condition(decided.status, "Ready") == ("False", reason)
 
 
-@pytest.mark.parametrize(("pods", "reason"), [([PULL], "ImagePullFailed"), ([], "ProgressDeadlineExceeded")])
-def test_a_rollout_that_passed_its_deadline_stalls(pods: list[Any], reason: str) -> None:
+def test_a_deployment_whose_controller_has_not_seen_the_new_template_says_nothing_of_it() -> None:
     cr, world = running()
     world.run_pods(ready=0, reason="ProgressDeadlineExceeded")
-    world.pods = pods
+    refused = {"type": "ReplicaFailure", "status": "True", "message": 'pods "x" is forbidden: violates PodSecurity "restricted:latest"'}
+    world.objects[DEPLOYMENT]["status"]["conditions"].append(refused)
+    told = decide(cr, world, LATER).status
+    assert told
+    assert condition(told, "Ready") == ("False", "PodSecurityRefused")
+    world.objects[DEPLOYMENT]["metadata"]["generation"] += 1
+    told = decide(cr, world, LATER).status
+    assert told
+    assert condition(told, "Ready") == ("False", "RollingOut")
+    assert condition(told, "Stalled")[0] == "False"
+
+
+@pytest.mark.parametrize(("pods", "reason"), [(["pull"], "ImagePullFailed"), ([], "ProgressDeadlineExceeded")])
+def test_a_rollout_that_passed_its_deadline_stalls(pods: list[str], reason: str) -> None:
+    cr, world = running()
+    world.run_pods(ready=0, reason="ProgressDeadlineExceeded")
+    world.pods = [pod_of(cr, sample) for sample in pods]
     decided = decide(cr, world, LATER)
     assert decided.status
     assert condition(decided.status, "Stalled") == ("True", reason)

@@ -22,7 +22,8 @@ HEALTHY = Situation(
     revision="new",
     image="shop:2",
     serving=Target("blue", "new"),
-    serving_image="shop:2",
+    shown=Target("blue", "new"),
+    shown_image="shop:2",
     selector={"hardened.dev/service": "shop", "hardened.dev/color": "blue"},
     replicas=2,
     rollout=DONE,
@@ -41,7 +42,7 @@ def status(situation: Situation, before: dict[str, Any] | None = None) -> dict[s
 
 def with_rollout(**changes: Any) -> Situation:
     rollout = replace(DONE, **changes)
-    return replace(HEALTHY, rollout=rollout, serving=Target("blue", rollout.revision))
+    return replace(HEALTHY, rollout=rollout, serving=Target("blue", rollout.revision), shown=Target("blue", rollout.revision))
 
 
 @pytest.mark.parametrize(
@@ -103,7 +104,7 @@ def test_conditions(situation: Situation, ready: tuple[str, str], reconciling: s
 )
 def test_what_was_promoted_is_not_said_to_wait_for_it(is_approved: bool, text: str) -> None:
     state = ReleaseState(Target("green", "new"), "key", Step.APPROVAL, NOW, is_approved=is_approved)
-    ready = status(replace(HEALTHY, state=state))["conditions"][0]
+    ready = status(replace(HEALTHY, state=state, released_image="shop:2"))["conditions"][0]
     assert ready["message"] == f"Approval: revision new (shop:2) {text}"
 
 
@@ -139,7 +140,7 @@ def test_the_same_situation_later_gives_the_same_status() -> None:
 
 def test_serving_names_what_the_deployment_runs() -> None:
     assert status(with_rollout(revision="old"))["serving"]["revision"] == "old"
-    assert "serving" not in status(replace(HEALTHY, rollout=None, serving=None))
+    assert "serving" not in status(replace(HEALTHY, rollout=None, serving=None, shown=None))
 
 
 def test_scale_reads_the_pods_that_are_there() -> None:

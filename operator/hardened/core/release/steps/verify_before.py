@@ -2,11 +2,11 @@
 
 from hardened.api.steps import Step
 from hardened.core.model.input import Input, Verdict
-from hardened.core.model.reasons import Reason
 from hardened.core.model.state import ReleaseState
-from hardened.core.model.transition import Advance, Failed, Passed
+from hardened.core.model.transition import Advance, Passed
 from hardened.core.release import sizes
 from hardened.core.release.entering import enter as enter_step
+from hardened.core.release.moves import failed_check
 from hardened.core.release.pods import asked_for_room
 from hardened.core.release.waiting import waiting
 
@@ -29,6 +29,6 @@ def advance(state: ReleaseState, seen: Input) -> Advance:
         case Verdict.PASSED:
             return Passed(state)
         case Verdict.FAILED:
-            return Failed(state, Reason.CHECK_FAILED, said)
+            return failed_check(state, seen, said)
         case Verdict.UNKNOWN:
             return waiting(state, seen, said)

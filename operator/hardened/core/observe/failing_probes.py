@@ -1,0 +1,45 @@
+"""Says what of a pod that runs keeps it from being ready: the probe that fails, in words.
+
+What the kubelet saw is only in Events, which the operator does not read. But a probe that only connects can fail in one way.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from hardened.core.model.manifest import Manifest
+
+
+def failing_probe(pod: Manifest) -> str:
+    """The probe of the first container that is not ready, with what to do; in general terms where the pod does not show it.
+
+    Example: "nothing accepts connections on its port 8080 (http), which its readiness probe needs: …".
+    """
+    see = f"see kubectl describe pod {pod['metadata']['name']}"
+    states = {each.get("name"): each for each in (pod.get("status") or {}).get("containerStatuses") or ()}
+    for container in (pod.get("spec") or {}).get("containers") or ():
+        state = states.get(container.get("name")) or {}
+        kind = "startup" if container.get("startupProbe") and state.get("started") is False else "readiness"
+        probe = container.get(f"{kind}Probe")
+        if probe and not state.get("ready"):
+            return _failing(container, kind, probe, see)
+    return f"its readiness probe fails; {see}"
+
+
+def _failing(container: Manifest, kind: str, probe: Mapping[str, Any], see: str) -> str:
+    match probe:
+        case {"tcpSocket": {"port": port}}:
+            remedy = "let the application listen there, on all addresses, or set spec.ports to the port that it listens on"
+            return f"nothing accepts connections on its port {_port(container, port)}, which its {kind} probe needs; {remedy}"
+        case {"httpGet": {"port": port, **more}}:
+            return f"its {kind} probe fails: GET {more.get('path', '/')} on port {_port(container, port)}; {see}"
+        case {"grpc": {"port": port}}:
+            return f"its {kind} probe fails: gRPC health on port {_port(container, port)}; {see}"
+        case {"exec": _}:
+            return f"its {kind} probe fails: a command; {see}"
+    return f"its {kind} probe fails; {see}"
+
+
+def _port(container: Manifest, port: Any) -> str:
+    """A port by its number, with its name where the probe has that. Examples: "8080"; "8080 (http)"."""
+    number = next((each.get("containerPort") for each in container.get("ports") or () if each.get("name") == port), None)
+    return f"{number} ({port})" if number is not None else str(port)
