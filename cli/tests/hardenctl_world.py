@@ -2,19 +2,32 @@
 
 import copy
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl
 
 from hardenctl.cluster.paths import CHILD_COLLECTIONS
+from hardened.api.parse import HardenedService, parse_spec
+from hardened.core.desired.controller_revision import controller_revision
+from hardened.core.revisions.revision import render, revision_name
 from hardened.errors import ApiFailure, LookAgain, TryAgain, Vanished
 
 _COLLECTIONS = {template.rpartition("/")[2] for template in CHILD_COLLECTIONS.values()} | {"pods", "replicasets", "events"}
 ACTIONS = "/apis/hardened.dev/v1alpha1/namespaces/shop/hardenedserviceactions"
 CHILDREN = "/apis/apps/v1/namespaces/shop"
 SERVICES = "/apis/hardened.dev/v1alpha1/namespaces/shop/hardenedservices"
-REVISION = "4e7bb635c5c3"
-NEW = "9c2d1b0a7e55"
-NEW_IMAGE = "registry.example/api:2.0"
+OLD_IMAGE, NEW_IMAGE = "registry.example/api:1.0", "registry.example/api:2.0"
+#: What the older of two revisions refers to.
+REFERS: dict[str, Any] = {
+    "env": [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "db", "key": "url"}}}],
+    "envFrom": [{"configMapRef": {"name": "flags"}}],
+    "volumes": [
+        {"name": "tls", "mountPath": "/tls", "secret": {"secretName": "cert"}},
+        {"name": "data", "mountPath": "/data", "claim": {"size": "1Gi"}},
+    ],
+}
+REVISION = revision_name(parse_spec({"image": OLD_IMAGE, **REFERS}))
+NEW = revision_name(parse_spec({"image": NEW_IMAGE}))
 
 
 def condition(kind: str, status: str, reason: str = "Healthy", message: str = "") -> dict[str, Any]:
@@ -77,7 +90,15 @@ def releasing(step: str = "VerifyAfter", *, phase: str = "Progressing", **more: 
     text = f"{step}: revision {NEW} ({NEW_IMAGE}) is on its way in green"
     found = state(phase, condition("Ready", "False", "RollingOut", text), condition("Available", "True", "PodsAvailable"))
     stable = {"color": "blue", "revision": REVISION, "promotion": 1}
-    release = {"revision": NEW, "color": "green", "key": "k2", "step": step, "startedAt": "2026-01-02T03:04:05Z", **more}
+    release = {
+        "revision": NEW,
+        "image": NEW_IMAGE,
+        "color": "green",
+        "key": "k2",
+        "step": step,
+        "startedAt": "2026-01-02T03:04:05Z",
+        **more,
+    }
     return found | {"stable": stable, "release": release}
 
 
@@ -85,7 +106,7 @@ def kept() -> dict[str, Any]:
     """NEW was promoted; REVISION is still up."""
     serving = {"color": "green", "revision": NEW, "image": NEW_IMAGE}
     stable = {"color": "green", "revision": NEW, "promotion": 2}
-    release = {"revision": NEW, "color": "green", "key": "k2", "step": "Keep", "startedAt": "2026-01-02T03:04:05Z"}
+    release = {"revision": NEW, "image": NEW_IMAGE, "color": "green", "key": "k2", "step": "Keep", "startedAt": "2026-01-02T03:04:05Z"}
     return healthy() | {"serving": serving, "stable": stable, "release": release}
 
 
@@ -118,7 +139,12 @@ def gone_back() -> dict[str, Any]:
 def stored(
     revision: str, number: int, image: str, *, promotion: int = 0, passed: str = "", rejected: str = "", **fields: Any
 ) -> dict[str, Any]:
-    """A ControllerRevision. passed: the key that it was promoted under; rejected: the annotation, as JSON."""
+    """A ControllerRevision. passed: the key that it was promoted under; rejected: the annotation, as JSON.
+
+    REVISION and NEW are as the operator stores them; what has another name cannot be used, and is shown all the same.
+    """
+    fields = fields or (REFERS if revision == REVISION else {})
+    svc = HardenedService("api", "shop", "uid-api", 1, parse_spec({"image": image, **fields}))
     marks = {"hardened.dev/promotion": str(promotion)} if promotion else {}
     marks |= {"hardened.dev/promoted-key": passed} if passed else {}
     marks |= {"hardened.dev/rejected": rejected} if rejected else {}
@@ -130,7 +156,7 @@ def stored(
             "ownerReferences": [{"uid": "uid-api", "controller": True}],
         },
         "revision": number,
-        "data": {"number": number, "fields": {"image": image, **fields}},
+        "data": dict(controller_revision(svc, replace(render(svc), name=revision), number, {})["data"]),
     }
 
 

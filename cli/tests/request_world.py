@@ -3,14 +3,7 @@
 from typing import Any
 
 import pytest
-from hardenctl_world import CHILDREN, NEW, NEW_IMAGE, REVISION, FakeCluster, kept, releasing, service, stored, taken_back
-
-OLD_IMAGE = "registry.example/api:1.0"
-REFERS = {
-    "env": [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "db", "key": "url"}}}],
-    "envFrom": [{"configMapRef": {"name": "flags"}}],
-    "volumes": [{"name": "tls", "secret": {"secretName": "cert"}}, {"name": "data", "claim": {"size": "1Gi"}}],
-}
+from hardenctl_world import CHILDREN, NEW, NEW_IMAGE, OLD_IMAGE, REFERS, REVISION, FakeCluster, kept, releasing, service, stored, taken_back
 
 
 def world(status: dict[str, Any], *answers: dict[str, Any], fields: dict[str, Any] | None = None) -> FakeCluster:

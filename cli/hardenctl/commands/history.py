@@ -36,7 +36,7 @@ def run(session: Session, name: NameArgument) -> Exit:
     """Lists them, the newest first."""
     live, console = find(session, name), session.console
     kept = stored_of(session, live, console.warn)
-    target = before(kept, live)
+    target = before(kept, live, moments.now())
     flag = session.cluster_flags
     step = f"{PROG} rollback {name} -n {session.namespace} --to-revision {target.revision}{flag}" if target else ""
     match console.output:

@@ -68,7 +68,7 @@ def run(
     is_looked_up = bool(to_revision) and not _is_whole(to_revision)
     kept = stored_of(session, live, session.console.warn) if is_looked_up else _kept(session, live)
     revision = named(kept, to_revision).revision if is_looked_up else to_revision
-    likely = None if revision else before(kept, live)
+    likely = None if revision else before(kept, live, moments.now())
     data = None
     if with_data:
         # Whoever agrees to it must have seen which data comes back: the target is named, not left to the operator.
@@ -94,7 +94,7 @@ def run(
 
     wanted = replace(
         action_arguments("Rollback", name, revision, reason, wait, timeout),
-        beside=f"probably {likely.revision} ({likely.image})" if likely else "",
+        beside=f"target: {likely.revision} ({likely.image})" if likely else "",
         across_migration=across_migration,
         with_data=with_data,
     )

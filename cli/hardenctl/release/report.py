@@ -91,6 +91,7 @@ def summary(live: Mapping[str, Any], verdict: ServiceVerdict, cluster_flags: str
         "generation": meta.get("generation", 0),
         "observedGeneration": found.get("observedGeneration", -1),
         "release": found.get("release"),
+        "pending": found.get("pending"),
         "hold": found.get("hold"),
         "stable": found.get("stable"),
         "pin": found.get("pin"),
@@ -133,15 +134,15 @@ def text(
         facts(
             {
                 "Revision": _with_color(serving),
-                "Image": serving.get("image") or wanted_image,
-                "Wanted image": wanted_image if serving.get("image") not in (None, wanted_image) else "",
+                "Image": serving.get("image", ""),
+                "Wanted image": wanted_image if serving.get("image") != wanted_image else "",
                 "Pods": f"{shown['available']} of {'?' if shown['wanted'] is None else shown['wanted']} available",
                 "Restore": hold.text(now) if hold else "",
                 "Depends on": _dependencies(found, is_wide),
                 "Autoscaling": str(scaling) if scaling else "",
                 "Not scaled": scaling.problem if scaling else "",
                 "Quota": scaling.quota if scaling else "",
-                "Zero loss": f"revision {proof.revision}, {proof}" if proof else "",
+                "Zero loss": f"revision {proof.revision}, {proof}" if proof and proof.revision == serving.get("revision") else "",
                 "Generation": f"{meta.get('generation', 0)}, seen {found.get('observedGeneration', -1)}" if is_wide else "",
                 "Created": meta.get("creationTimestamp", "") if is_wide else "",
             }

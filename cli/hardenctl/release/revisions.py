@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from hardenctl.cluster.session import Session
 from hardenctl.output.outcome import usage
 from hardenctl.release.children import children_of
-from hardenctl.release.state import pin_of, release_of, serving_of, stable_of
-from hardenctl.release.steps import is_taking_over
+from hardenctl.release.state import pin_of
 from hardenctl.release.verdict import status
 from hardened.core.model.annotations import NO_ANNOTATIONS, RevisionAnnotations, annotations_of
 from hardened.core.model.manifest import Manifest
@@ -42,17 +42,13 @@ class Stored:
     """It was deleted."""
     pinned_under: str = ""
     """The key that status rejects it under, "" for none."""
+    manifest: Manifest = field(default_factory=dict, repr=False)
+    """Its object, {} if unknown."""
 
     @property
     def rejection(self) -> Rejection | None:
-        """The last one that still counts: it failed, or was taken back, and nobody has retried it. None where it has passed since.
-
-        Of a revision that was promoted only those count that the operator goes by: under the checks that it was promoted with, and under
-        those that the spec asks for now.
-        """
-        promoted_key = self.annotations.promoted_key
-        counted = [r for r in self.annotations.rejections if not promoted_key or r.key in (promoted_key, self.pinned_under)]
-        return counted[-1] if counted else None
+        """The last one that still counts: it failed, or was taken back, and nobody has retried it. None where it has passed since."""
+        return self.annotations.rejection(self.pinned_under)
 
 
 def stored_of(session: Session, live: Mapping[str, Any], tell: Callable[[str], None]) -> list[Stored]:
@@ -89,19 +85,13 @@ def named(kept: list[Stored], text: str) -> Stored:
     raise usage(f"{text} is {'more than one revision' if found else 'no revision'} of this service", f"the revisions are: {known}")
 
 
-def before(kept: list[Stored], live: Mapping[str, Any]) -> Stored | None:
-    """Where a rollback goes that names no target: the last promoted, not rejected revision but the one that is left."""
-    possible = [each for each in kept if each.annotations.promotion and not each.rejection and not each.is_missing]
-    left = _left(live)
-    return max((each for each in possible if each.revision != left), key=lambda each: each.annotations.promotion, default=None)
+def before(kept: list[Stored], live: Mapping[str, Any], now: datetime) -> Stored | None:
+    """Where a rollback goes that names no target, as the operator chooses. None where it would refuse one, and where nobody can say."""
+    from hardened.core.release.rollback_choice import rollback_choice  # loads the models
 
-
-def _left(live: Mapping[str, Any]) -> str:
-    """The revision that a rollback leaves: the one that is released, as soon as clients may be led to it."""
-    release = release_of(live)
-    if release and is_taking_over(release.step) and not release.is_rollback:
-        return release.revision
-    return stable_of(live) or serving_of(live)
+    manifests = [each.manifest for each in kept if each.manifest]
+    choice = rollback_choice(live, manifests, now) if manifests else ""
+    return next((each for each in kept if each.revision == choice), None)
 
 
 def _stored(live: Manifest, owner: Mapping[str, Any]) -> Stored:
@@ -121,4 +111,5 @@ def _stored(live: Manifest, owner: Mapping[str, Any]) -> Stored:
         annotations=annotations_of(live, revision),
         fields=fields or {},
         pinned_under=pin.key if pin and pin.revision == revision else "",
+        manifest={**live, "apiVersion": "apps/v1", "kind": "ControllerRevision"},  # which the items of a list lack
     )

@@ -125,6 +125,32 @@ class PinReading:
         return ": ".join(filter(None, (self.reason, self.message)))
 
 
+@dataclass(frozen=True)
+class PendingReading:
+    """A newer spec that waits."""
+
+    revision: str
+    """The one that the spec asks for."""
+    message: str
+    """What it waits for."""
+    until: datetime | None = None
+    """When its release begins at the earliest."""
+
+    def text(self, now: datetime) -> str:
+        """Example: "waits 28s: the previous pods must stay up first"."""
+        left = remaining(self.until, now)
+        return f"waits{f' {left}' if left else ''}: {self.message}" if self.message else "waits"
+
+
+def pending_of(live: Live) -> PendingReading | None:
+    """None where the spec's revision serves, is released, or is rejected."""
+    found = _mapping(status(live).get("pending"))
+    if not found.get("revision"):
+        return None
+    revision, message = (" ".join(str(found.get(name, "")).split()) for name in ("revision", "message"))
+    return PendingReading(revision, message, moment(found, "until"))
+
+
 def release_of(live: Live) -> ReleaseReading | None:
     """The release at work, None where there is none."""
     found = _mapping(status(live).get("release"))
@@ -177,17 +203,18 @@ def serving_of(live: Live) -> str:
 def image_of(live: Live, revision: str) -> str:
     """The image of a revision that a status tells of, "" if it says nothing of it."""
     found = status(live)
-    known = [found.get("serving"), *(found.get("history") or ())]
-    image = next((str(e.get("image", "")) for e in known if isinstance(e, Mapping) and e.get("revision") == revision), "")
+    known = [*(found.get(name) for name in ("serving", "release", "pending")), *(found.get("history") or ())]
+    images = (str(e.get("image", "")) for e in known if isinstance(e, Mapping) and e.get("revision") == revision)
+    image = next(filter(None, images), "")
     return image or (str((live.get("spec") or {}).get("image", "")) if revision == _wanted(live) else "")
 
 
 def _wanted(live: Live) -> str:
-    """The revision that the spec asks for, "" where that is not sure."""
-    release, pin = release_of(live), pin_of(live)
+    """The revision that the spec asks for, "" where that is not sure: what is released may be an older one."""
+    pending, pin = pending_of(live), pin_of(live)
     if not is_seen(live):
         return ""
-    return pin.revision if pin else release.revision if release and not release.is_rollback else ""
+    return pending.revision if pending else pin.revision if pin else ""
 
 
 def _check(found: Mapping[str, Any]) -> CheckReading:

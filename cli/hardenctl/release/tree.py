@@ -9,12 +9,12 @@ from hardenctl.output.console import Console
 from hardenctl.output.formats import printable
 from hardenctl.release.pods import PodReading
 from hardenctl.release.stacks import RunningStack
-from hardenctl.release.state import image_of, pin_of, release_of, serving_of, stable_of
+from hardenctl.release.state import image_of, pending_of, pin_of, release_of, serving_of, stable_of
 
 
 def is_worth_showing(live: Mapping[str, Any], stacks: Sequence[RunningStack]) -> bool:
     """More is going on than one revision that serves."""
-    return bool(release_of(live) or pin_of(live) or sum(stack.wanted > 0 for stack in stacks) > 1)
+    return bool(release_of(live) or pin_of(live) or pending_of(live) or sum(stack.wanted > 0 for stack in stacks) > 1)
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,14 @@ def _twigs(console: Console, leaves: Sequence[Leaf], revision: str, pods: Sequen
 
 
 def _revisions(live: Mapping[str, Any], stacks: Sequence[RunningStack]) -> list[str]:
-    release, pin = release_of(live), pin_of(live)
-    named = [release.revision if release else "", pin.revision if pin else "", serving_of(live), stable_of(live)]
+    release, pin, pending = release_of(live), pin_of(live), pending_of(live)
+    named = [
+        pending.revision if pending else "",
+        release.revision if release else "",
+        pin.revision if pin else "",
+        serving_of(live),
+        stable_of(live),
+    ]
     running = [stack.revision for stack in stacks if stack.wanted > 0 or stack.ready > 0]
     return list(dict.fromkeys(filter(None, [*named, *running])))
 
@@ -94,7 +100,9 @@ def roles(live: Mapping[str, Any], revision: str) -> list[str]:
     is_released = release is not None and release.revision == revision and revision != stable_of(live)
     is_rollback = release is not None and release.is_rollback
     is_pinned = pin is not None and pin.revision == revision
+    pending = pending_of(live)
     words = {
+        "wanted": pending is not None and pending.revision == revision,
         "serves": revision == serving_of(live),
         "stable": revision == stable_of(live),
         "new": is_released and not is_rollback,
@@ -106,10 +114,12 @@ def roles(live: Mapping[str, Any], revision: str) -> list[str]:
 
 
 def _leaves(live: Mapping[str, Any], revision: str, now: datetime) -> Iterable[str]:
-    release, pin = release_of(live), pin_of(live)
+    release, pin, pending = release_of(live), pin_of(live), pending_of(live)
     if release and release.revision == revision:
         timing = release.timing(now)
         yield f"step {release.step}" + (f": {timing}" if timing else "")
         yield from map(str, release.checks)
+    if pending and pending.revision == revision:
+        yield pending.text(now)
     if pin and pin.revision == revision:
         yield pin.cause or "the operator does not say why"

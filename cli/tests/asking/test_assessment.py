@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hardenctl_world import NEW, REVISION, healthy, kept, releasing, service, taken_back
+from hardenctl_world import NEW, NEW_IMAGE, REVISION, healthy, kept, releasing, service, taken_back
 
 from hardenctl.asking.assessment import ASSESSMENTS, Already, Nothing, ToAsk
 
@@ -77,11 +77,14 @@ def test_people_are_shown_what_they_approve() -> None:
     assert found == ToAsk(NEW, f"revision {NEW} (registry.example/api:2.0), in step Approval")
 
 
-def test_the_image_of_a_spec_that_nobody_has_seen_is_not_the_one_that_is_released() -> None:
+def test_the_image_of_a_newer_spec_is_not_the_one_that_is_released() -> None:
     found = ASSESSMENTS["Promote"](service(generation=2, status=APPROVAL, image="registry.example/api:3.0"), "")
-    assert found == ToAsk(NEW, f"revision {NEW}, in step Approval")
+    assert found == ToAsk(NEW, f"revision {NEW} ({NEW_IMAGE}), in step Approval")
+    older = {**APPROVAL, "release": {name: value for name, value in APPROVAL["release"].items() if name != "image"}}
+    found = ASSESSMENTS["Promote"](service(generation=1, status=older, image="registry.example/api:3.0"), "")
+    assert found == ToAsk(NEW, f"revision {NEW}, in step Approval"), "no image rather than another one's"
 
 
 def test_nor_is_it_the_one_that_is_gone_back_to() -> None:
     found = ASSESSMENTS["Pause"](service(status=RETURNING, image="registry.example/api:3.0"), "")
-    assert found == ToAsk("", f"revision {NEW}, in step ScaleUp")
+    assert found == ToAsk("", f"revision {NEW} ({NEW_IMAGE}), in step ScaleUp")

@@ -8,7 +8,19 @@ from urllib.parse import parse_qsl
 
 import pytest
 import yaml
-from hardenctl_world import SERVICES, FakeCluster, degraded, gone_back, healthy, modified, progressing, releasing, service, taken_back
+from hardenctl_world import (
+    REVISION,
+    SERVICES,
+    FakeCluster,
+    degraded,
+    gone_back,
+    healthy,
+    modified,
+    progressing,
+    releasing,
+    service,
+    taken_back,
+)
 
 from hardenctl.cluster.replies import Conflict, FieldConflict, InvalidFields
 from hardened.errors import ApiFailure, FieldError, Refused, Vanished
@@ -59,7 +71,7 @@ def test_an_image_keeps_what_was_applied_before_and_pins_the_object(run: Any) ->
 @pytest.mark.parametrize(
     ("states", "result", "code", "expected"),
     [
-        pytest.param([progressing(), healthy()], "healthy", 0, "√ shop/api is healthy: revision 4e7bb635c5c3 serves", id="healthy"),
+        pytest.param([progressing(), healthy()], "healthy", 0, f"√ shop/api is healthy: revision {REVISION} serves", id="healthy"),
         pytest.param([releasing("SwitchBack"), gone_back()], "healthy", 0, "shop/api is healthy", id="back to what served"),
         pytest.param([degraded(), healthy()], "healthy", 0, "shop/api is healthy", id="a passing fault"),
         pytest.param([degraded(stalled=True)], "failed", 1, "error: shop/api has failed: pod api-1", id="a final fault"),

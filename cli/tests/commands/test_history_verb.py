@@ -5,12 +5,24 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hardenctl_world import CHILDREN, NEW, NEW_IMAGE, REVISION, FakeCluster, healthy, kept, releasing, service, stored, taken_back
+from hardenctl_world import (
+    CHILDREN,
+    NEW,
+    NEW_IMAGE,
+    OLD_IMAGE,
+    REVISION,
+    FakeCluster,
+    healthy,
+    kept,
+    releasing,
+    service,
+    stored,
+    taken_back,
+)
 
 from hardenctl.output.moments import age
 from hardened.errors import Refused, TryAgain
 
-OLD_IMAGE = "registry.example/api:1.0"
 NOW = datetime(2026, 1, 5, 3, 4, 5, tzinfo=UTC)
 OLD, BAD = stored(REVISION, 1, OLD_IMAGE, promotion=1), "0123456789ab"
 
@@ -109,7 +121,7 @@ def test_the_names_are_those_of_the_objects(run: Any) -> None:
             id="to what was rejected before it passed",
         ),
         pytest.param(healthy(), [OLD], "", id="there is no other"),
-        pytest.param(kept(), [stored(BAD, 3, "i", promotion=1), stored(REVISION, 1, "i", promotion=3)], REVISION, id="by promotion"),
+        pytest.param(kept(), [stored(BAD, 3, "i:1", promotion=1), OLD], REVISION, id="by promotion"),
     ],
 )
 def test_the_next_command_goes_back(run: Any, status: dict[str, Any], items: list[dict[str, Any]], target: str) -> None:

@@ -80,7 +80,7 @@ def test_the_text_says_what_came_of_it_and_what_is_next(run: Any) -> None:
     )
     name = cluster.asked[0]["metadata"]["name"]
     assert shown.stderr.splitlines() == [
-        f"rollback of shop/api: to the revision promoted before, from {NEW} ({NEW_IMAGE}); probably {REVISION} ({OLD_IMAGE})",
+        f"rollback of shop/api: to the revision promoted before, from {NEW} ({NEW_IMAGE}); target: {REVISION} ({OLD_IMAGE})",
         f"    0s  requested as {name} by bob@example",
         "    0s  waiting for the operator",
         "    0s  Running: on its way",

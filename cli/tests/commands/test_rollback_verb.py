@@ -8,13 +8,19 @@ from hardenctl_world import (
     CHILDREN,
     NEW,
     NEW_IMAGE,
+    OLD_IMAGE,
     REVISION,
+    FakeCluster,
+    healthy,
     kept,
     releasing,
+    service,
     stored,
 )
-from request_world import DONE, OLD_IMAGE, RUNNING, world
+from request_world import DONE, RUNNING, world
 
+from hardened.api.parse import parse_spec
+from hardened.core.revisions.revision import revision_name
 from hardened.errors import Refused, TryAgain
 
 
@@ -102,15 +108,53 @@ def test_a_rollback_beside_a_release_that_does_not_serve_yet_says_what_would_end
     ("status", "expected"),
     [
         pytest.param(releasing("Cutover"), REVISION, id="away from what is about to take over, to what serves"),
-        pytest.param(releasing("VerifyBefore"), NEW, id="away from what serves, to what was promoted once"),
         pytest.param(kept(), REVISION, id="away from what was promoted"),
     ],
 )
 def test_where_it_will_go_is_told_as_the_operator_chooses(run: Any, status: dict[str, Any], expected: str) -> None:
-    assert f"; probably {expected} (" in run(world(status, DONE), "rollback", "api").stderr
+    assert f"; target: {expected} (" in run(world(status, DONE), "rollback", "api").stderr
 
 
 def test_a_rollback_across_a_migration_says_so(run: Any) -> None:
     cluster = world(kept(), RUNNING, DONE)
     assert run(cluster, "rollback", "api", "--across-migration").exit_code == 0
     assert cluster.asked[0]["spec"]["acrossMigration"] is True
+
+
+THIRD_IMAGE = "registry.example/api:3.0"
+THIRD = revision_name(parse_spec({"image": THIRD_IMAGE}))
+
+
+def rejected(key: str) -> str:
+    return json.dumps([{"key": key, "reason": "CheckFailed", "message": "check smoke failed"}])
+
+
+@pytest.mark.parametrize(
+    ("second", "spec", "expected"),
+    [
+        pytest.param(stored(NEW, 2, NEW_IMAGE, promotion=2), {}, NEW, id="the one promoted before"),
+        pytest.param(
+            stored(NEW, 2, NEW_IMAGE, promotion=2, passed="k2", rejected=rejected("k1")), {}, NEW, id="it has passed since it was rejected"
+        ),
+        pytest.param(
+            stored(NEW, 2, NEW_IMAGE, promotion=2, passed="k2", rejected=rejected("k2")), {}, REVISION, id="it was rejected since"
+        ),
+        pytest.param(stored(NEW, 2, NEW_IMAGE, rejected=rejected("k1")), {}, REVISION, id="it never was promoted"),
+        pytest.param(
+            stored(NEW, 2, NEW_IMAGE, promotion=2) | {"data": {"number": 2, "fields": {"image": "registry.example/evil:1"}}},
+            {},
+            REVISION,
+            id="what is stored is not what the operator stored, which it does not use",
+        ),
+        pytest.param(stored(NEW, 2, NEW_IMAGE, promotion=2), {"replicas": 0}, "", id="the operator would refuse it"),
+    ],
+)
+def test_it_announces_what_the_operator_will_choose(run: Any, second: dict[str, Any], spec: dict[str, Any], expected: str) -> None:
+    serving = {"color": "green", "revision": THIRD, "image": THIRD_IMAGE}
+    status = healthy() | {"serving": serving, "stable": {"color": "green", "revision": THIRD, "promotion": 3}}
+    cluster = FakeCluster(service(status=status, image=THIRD_IMAGE, **spec))
+    items = [stored(REVISION, 1, OLD_IMAGE, promotion=1), second, stored(THIRD, 3, THIRD_IMAGE, promotion=3)]
+    cluster.objects[f"{CHILDREN}/controllerrevisions"] = {"items": items}
+    cluster.answers = [DONE]
+    said = run(cluster, "rollback", "api").stderr
+    assert (f"; target: {expected} (" in said) if expected else ("target:" not in said)

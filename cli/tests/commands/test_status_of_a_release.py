@@ -157,7 +157,7 @@ def test_a_version_that_failed_is_shown_with_its_cause(run: Any, late: bool, wor
     assert "Next: hardenctl deploy api -n shop --image IMAGE" in shown.stderr
     said = json.loads(run(cluster, "status", "api", "-o", "json").stdout)
     assert (said["result"], said["pin"]["reason"]) == (result, "CheckFailed")
-    assert said["stacks"][0] == {"color": "blue", "revision": REVISION, "ready": 2, "wanted": 2}
+    assert said["stacks"][0] == {"color": "blue", "revision": REVISION, "ready": 2, "wanted": 2, "others": 0, "counted": True}
 
 
 def test_what_failed_with_nothing_to_go_back_to_has_failed(run: Any) -> None:
@@ -328,3 +328,38 @@ def test_a_deployment_ends_with_its_release(
             assert json.loads(shown.stdout)["result"] == result
         else:
             assert expected in shown.output
+
+
+WAITS = "the previous pods must stay up first"
+
+
+@pytest.mark.parametrize(
+    ("until", "leaf"),
+    [
+        pytest.param({"until": after(seconds=28)}, f"waits 28s: {WAITS}", id="until a moment"),
+        pytest.param({}, f"waits: {WAITS}", id="nobody knows how long"),
+    ],
+)
+def test_a_newer_spec_that_waits_is_in_the_tree_with_what_it_waits_for(run: Any, until: dict[str, Any], leaf: str) -> None:
+    pending = {"revision": "0123456789ab", "image": "registry.example/api:3.0", "message": WAITS, **until}
+    live = service(status=releasing("VerifyAfter") | {"pending": pending}, image="registry.example/api:3.0")
+    assert tree(run(world(live["status"], *STACKS), "status", "api"))[:3] == [
+        "├─ 0123456789ab   registry.example/api:3.0   wanted",
+        f"│  └─ {leaf}",
+        f"├─ {NEW}   {NEW_IMAGE}   new",
+    ]
+    assert json.loads(run(FakeCluster(live), "status", "api", "-o", "json").stdout)["pending"] == pending
+
+
+def test_what_the_last_release_has_lost_is_not_shown_beside_another_revision(run: Any) -> None:
+    proof = {"revision": NEW, "color": "green", "cutover": CUTOVER}
+    shown = run(world(taken_back() | {"proof": proof}), "status", "api")
+    assert "Zero loss" not in shown.stdout, "REVISION serves"
+
+
+def test_before_anything_serves_the_image_of_the_spec_is_only_wanted(run: Any) -> None:
+    status = releasing("Preview")
+    del status["serving"], status["stable"]
+    shown = run(world(status), "status", "api").stdout
+    assert "\nImage " not in shown
+    assert "\nWanted image " in shown

@@ -4,7 +4,20 @@ import json
 from typing import Any
 
 import pytest
-from hardenctl_world import NEW, FakeCluster, condition, degraded, healthy, modified, progressing, releasing, service, state, suspended
+from hardenctl_world import (
+    NEW,
+    REVISION,
+    FakeCluster,
+    condition,
+    degraded,
+    healthy,
+    modified,
+    progressing,
+    releasing,
+    service,
+    state,
+    suspended,
+)
 
 from hardened.errors import Refused, TryAgain
 
@@ -88,7 +101,7 @@ def test_the_text_shows_what_runs_and_each_condition(run: Any) -> None:
     live = service(
         status=state(
             "Healthy",
-            condition("Ready", "True", message="revision 4e7bb635c5c3 serves with 2 of 2 pods"),
+            condition("Ready", "True", message=f"revision {REVISION} serves with 2 of 2 pods"),
             condition("Progressing", "False", message="nothing is being rolled out"),
             condition("Stalled", "False", "InStep", "the operator can continue by itself"),
             condition("Hardened", "False", "Gaps", "no liveness probe"),
@@ -99,11 +112,11 @@ def test_the_text_shows_what_runs_and_each_condition(run: Any) -> None:
     assert shown.stdout == (
         "√ shop/api   Healthy\n"
         "\n"
-        "Revision       4e7bb635c5c3 (blue)\n"
+        f"Revision       {REVISION} (blue)\n"
         "Image          registry.example/api:1.0\n"
         "Pods           2 of 2 available\n"
         "\n"
-        "√ Ready         True    revision 4e7bb635c5c3 serves with 2 of 2 pods\n"
+        f"√ Ready         True    revision {REVISION} serves with 2 of 2 pods\n"
         "· Progressing   False   nothing is being rolled out\n"
         "√ Stalled       False   the operator can continue by itself\n"
         "‼ Hardened      False   no liveness probe\n"

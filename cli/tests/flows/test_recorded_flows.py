@@ -4,6 +4,7 @@ recorded/*.txt has them. Regenerate: PYTHONPATH=.:operator:cli:cli/tests .venv/b
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -222,6 +223,11 @@ FLOWS: dict[str, Acts] = {
         "the team applies the first spec again": release("web:1", files=service()["spec"]["files"]),
         "a spec that cannot be used": release("web:2", verify={"afterCutover": _ENDLESS}),
     },
+    "newer-spec-waits": {
+        **_MADE,
+        "a new version that is watched for long": release("web:2", **_WATCHED),
+        "a newer one meanwhile": release("web:3", verify={"afterCutover": {"window": "5s"}}),
+    },
     "suspended": {
         **_MADE,
         "a new version, and suspend: true with it": release("web:2", suspend=True),
@@ -269,6 +275,48 @@ def test_a_service_is_told_what_it_was_told(name: str) -> None:
 
 def test_every_recording_is_of_a_flow() -> None:
     assert {path.stem for path in FOLDER.iterdir()} == FLOWS.keys()
+
+
+#: A revision with an image beside it, in messages and in the tree. Examples: `b2a2bfdd8846 (web:2)`, `b2a2bfdd8846   web:2`.
+_BESIDE = re.compile(r"\b([0-9a-f]{12})(?: \(|   )([a-z]+:\d+)\b")
+#: As the head of a status has them, in two lines.
+_HEAD = re.compile(r"^ *Revision +([0-9a-f]{12}) .*\n *Image +(\S+)$", re.MULTILINE)
+#: A change of either, of one field of a status: serving, release, pending, or an entry of history.
+_FIELD = re.compile(r"^ +((?:serving|release|pending|history\[\w+\]))\.(revision|image): (\S+)$")
+
+
+def told_beside(text: str) -> Iterator[tuple[str, str]]:
+    """Each revision that a recording names, with the image that it names beside it."""
+    yield from _BESIDE.findall(text)
+    yield from _HEAD.findall(text)
+    for change in re.split(r"^\S+  status$", text, flags=re.MULTILINE)[1:]:
+        found: dict[str, dict[str, str]] = {}
+        for line in change.splitlines():
+            if match := _FIELD.match(line):
+                found.setdefault(match[1], {})[match[2]] = match[3]
+        yield from ((pair["revision"], pair["image"]) for pair in found.values() if pair.keys() == {"revision", "image"})
+
+
+def test_no_revision_stands_beside_the_image_of_another() -> None:
+    images: dict[str, set[str]] = {}
+    for path in FOLDER.iterdir():
+        for revision, image in told_beside(path.read_text()):
+            images.setdefault(revision, set()).add(image)
+    assert {image for found in images.values() for image in found} >= {"web:1", "web:2", "web:3", "dead:1", "doomed:1"}
+    assert {revision: found for revision, found in images.items() if len(found) > 1} == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "VerifyAfter: revision b2a2bfdd8846 (web:3) is watched",
+        "    ├─ b2a2bfdd8846   web:3   new",
+        "    Revision       b2a2bfdd8846 (blue)\n    Image          web:3",
+        "00:18:52.6  status\n            release.image: web:3\n            release.revision: b2a2bfdd8846",
+    ],
+)
+def test_an_image_beside_a_revision_is_seen_wherever_it_stands(text: str) -> None:
+    assert list(told_beside(text)) == [("b2a2bfdd8846", "web:3")]
 
 
 if __name__ == "__main__":
