@@ -1,5 +1,6 @@
 """Transitions that more than one step makes: a release ends, is kept, or is led back."""
 
+import re
 from dataclasses import replace
 
 from hardened.api.steps import Step
@@ -10,6 +11,8 @@ from hardened.core.model.state import Migration, Rejection, ReleaseState
 from hardened.core.model.target import other
 from hardened.core.model.transition import Failed, Transition
 
+#: The command that shows more of a pod, at the end of a cause. A rejected version's pods are gone within seconds.
+_SEE = re.compile(r"; see (the Events of )?kubectl [^;]*$")
 #: Why a rollback ends where nothing is to serve.
 NO_REPLICAS = "the spec asks for 0 replicas"
 
@@ -86,19 +89,27 @@ def late(state: ReleaseState, seen: Input, text: str, otherwise: str = "") -> Fa
     """The deadline has passed: rejected for what keeps its pods, where that is known. otherwise: what else is known."""
     cause, said = seen.needs.cause, otherwise
     if cause:
-        said = cause.message
+        said = lasting(cause.message)
     return Failed(state, cause.reason if cause else Reason.PROGRESS_DEADLINE_EXCEEDED, f"{text}: {said}" if said else text)
 
 
 def none_ready(seen: Input, text: str) -> str:
     """That no pod is ready, with the cause, where it is known."""
-    return f"{text}: {seen.needs.cause.message}" if seen.needs.cause else text
+    return f"{text}: {lasting(seen.needs.cause.message)}" if seen.needs.cause else text
+
+
+def lasting(message: str) -> str:
+    """What of a cause is worth keeping: all but the command that shows more for as long as the pods are there.
+
+    Example: "pod a: ended with exit code 3 (Error); see kubectl logs a" -> "pod a: ended with exit code 3 (Error)".
+    """
+    return _SEE.sub("", message)
 
 
 def failed_check(state: ReleaseState, seen: Input, said: str, reason: Reason = Reason.CHECK_FAILED) -> Failed:
     """Rejected by a check; with what its pods show, where that may be why. said: by the check."""
-    cause = seen.needs.cause
-    return Failed(state, reason, f"{said}; {cause.message}" if cause and cause.message not in said else said)
+    cause, said = seen.needs.cause and lasting(seen.needs.cause.message), lasting(said)
+    return Failed(state, reason, f"{said}; {cause}" if cause and cause not in said else said)
 
 
 def unwatched(state: ReleaseState, seen: Input) -> ReleaseState:
