@@ -87,10 +87,12 @@ def named(kept: list[Stored], text: str) -> Stored:
 
 def before(kept: list[Stored], live: Mapping[str, Any], now: datetime) -> Stored | None:
     """Where a rollback goes that names no target, as the operator chooses. None where it would refuse one, and where nobody can say."""
-    from hardened.core.release.rollback_choice import rollback_choice  # loads the models
-
     manifests = [each.manifest for each in kept if each.manifest]
-    choice = rollback_choice(live, manifests, now) if manifests else ""
+    if not manifests:
+        return None
+    from hardened.core.release.rollback_choice import rollback_choice  # loads the models: it is the operator's own decision
+
+    choice = rollback_choice(live, manifests, now)
     return next((each for each in kept if each.revision == choice), None)
 
 

@@ -9,6 +9,7 @@ from hardenctl_world import (
     NEW,
     NEW_IMAGE,
     OLD_IMAGE,
+    REFERS,
     REVISION,
     FakeCluster,
     healthy,
@@ -119,6 +120,11 @@ def test_a_rollback_across_a_migration_says_so(run: Any) -> None:
     cluster = world(kept(), RUNNING, DONE)
     assert run(cluster, "rollback", "api", "--across-migration").exit_code == 0
     assert cluster.asked[0]["spec"]["acrossMigration"] is True
+
+
+def test_the_revisions_of_these_tests_have_the_names_that_the_operator_gives() -> None:
+    named = (revision_name(parse_spec({"image": OLD_IMAGE, **REFERS})), revision_name(parse_spec({"image": NEW_IMAGE})))
+    assert named == (REVISION, NEW)
 
 
 THIRD_IMAGE = "registry.example/api:3.0"
