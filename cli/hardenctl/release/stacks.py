@@ -35,10 +35,6 @@ class RunningStack:
         others = f", {self.others} of the revision before still there" if self.others else ""
         return f"{self.ready} of {self.wanted} pods ready{others}"
 
-    def __str__(self) -> str:
-        """Example: "1 of 2 pods ready"."""
-        return f"{self.ready} of {self.wanted} pods ready"
-
 
 def stacks_of(session: Session, live: Mapping[str, Any]) -> tuple[RunningStack, ...]:
     """The colours of a service, by name. Who may not read Deployments learns of none: the rest of a status is worth showing."""
