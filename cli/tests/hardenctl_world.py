@@ -152,6 +152,7 @@ def stored(
     return {
         "metadata": {
             "name": f"api-{revision}",
+            "uid": f"uid-{revision}",
             "creationTimestamp": f"2026-01-0{number}T03:04:05Z",
             "annotations": marks,
             "ownerReferences": [{"uid": "uid-api", "controller": True}],
