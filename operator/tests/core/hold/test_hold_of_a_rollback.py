@@ -1,5 +1,6 @@
 """What a rollback with data goes by: which data belongs to its target, and what its hold lets run in which phase."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -108,7 +109,8 @@ def test_what_a_history_names(history: Any, expected: RevisionBackup | None) -> 
 @pytest.mark.parametrize(
     ("entry", "is_replacing"),
     [
-        pytest.param(RUNNING, True, id="a rollback with data"),
+        pytest.param(replace(RUNNING, recovery_point=AT), True, id="a rollback with data"),
+        pytest.param(RUNNING, False, id="one whose snapshot is looked up"),
         pytest.param(LogEntry("r", "u", "Rollback", "Running", "", NOW, revision=TARGET), False, id="one without"),
         pytest.param(RUNNING.ended("Failed", "", NOW), False, id="one that has ended"),
         pytest.param(LogEntry("r", "u", "Restore", "Running", "", NOW, backup="nightly", into="b"), False, id="a restore beside"),
@@ -121,7 +123,7 @@ def test_what_keeps_a_service_in_its_hold(entry: LogEntry, is_replacing: bool) -
 @pytest.mark.parametrize("phase", HoldPhase)
 def test_it_is_given_up_only_while_the_data_is_not_back_and_is_not_being_replaced(phase: HoldPhase) -> None:
     may_end = phase in (HoldPhase.STOPPING, HoldPhase.FAILED)
-    assert (stops_abort(hold(phase), "nightly") == "") is may_end
+    assert (stops_abort(hold(phase), None, "nightly") == "") is may_end
 
 
 @pytest.mark.parametrize(
