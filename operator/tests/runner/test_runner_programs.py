@@ -137,7 +137,7 @@ def test_an_image_without_restic_is_said(tmp_path: Path) -> None:
 def test_a_verb_that_is_none_is_said(words: list[str], tmp_path: Path) -> None:
     code, report, said = run_verb(tmp_path, *words, task=TASK)
     assert (code, report) == (1, {})
-    assert said.startswith("usage: python -m hardened.runner backup|dump|verify|restore|fetch")
+    assert said.startswith("usage: python -m hardened.runner backup|dump|verify|restore|find|fetch")
 
 
 def test_the_program_loads_nothing_of_hardened_but_its_errors() -> None:
