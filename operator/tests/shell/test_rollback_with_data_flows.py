@@ -164,7 +164,8 @@ _WELL = ("Stopping", "Restoring", "Starting")
 _LATE = (*_WELL, "NotStarted")
 ENDS = {
     "it ends well": ("RolledBack", "web:1", {"r": "Succeeded"}, _WELL, 1),
-    "Git asks for a newer spec": ("Healthy", "web:3", {"r": "Succeeded"}, _WELL, 1),
+    # Somebody scales by hand before the Job is made: who uses the data is waited for again.
+    "Git asks for a newer spec": ("Healthy", "web:3", {"r": "Succeeded"}, ("Stopping", "Restoring", *_WELL), 1),
     "its restore fails": ("RestoreFailed", "", {"r": "Failed"}, ("Stopping", "Restoring", "Failed"), 1),
     "it is given up": ("Healthy", "web:2", {"r": "Failed", "a": "Succeeded"}, ("Stopping", "Restoring", "Failed"), 1),
     "it is repeated": ("RolledBack", "web:1", {"r": "Failed", "s": "Succeeded"}, ("Stopping", "Restoring", "Failed", *_WELL), 2),
