@@ -35,7 +35,8 @@ def asked(*answers: bytes, server: Server | None = None) -> Sample:
 
 
 def answer(result: Any, **more: Any) -> bytes:
-    return reply(200, {"status": "success", "data": {"resultType": "vector", "result": result}, **more})
+    """That of a server which closes the connection then: whoever took it for one that is kept would ask the next time in vain."""
+    return reply(200, {"status": "success", "data": {"resultType": "vector", "result": result}, **more}, "Connection: close")
 
 
 def series(value: str) -> dict[str, Any]:
