@@ -17,8 +17,8 @@ VERBS = {
     "deploy": "Deploy an image, or a file's services, and wait for them.",
     "get": "List services.",
     "status": "Show the status of services, or wait for them.",
-    "explain": "Explain why a service waits or is not Ready, or what a reason means.",
-    "events": "Show what happened to a service, its pods and its actions, in the order of time.",
+    "explain": "Explain why a service is not Ready, or what a reason means.",
+    "events": "Show what happened to a service and its pods, in order.",
     "logs": "Print or follow the logs of all pods of a service.",
     "tree": "Show a service as a tree: revisions, colours, pods.",
     "diff": "Show what a file, or another revision, would change.",
@@ -31,9 +31,9 @@ VERBS = {
     "resume": "Resume a paused release.",
     "backup": "Make or verify a backup now, or list the backups of a service.",
     "restore": "Restore the data of a service from a snapshot.",
-    "render": "Print what the operator would create from a file, without a cluster.",
-    "preflight": "Check a file's services, or one that runs, for what makes releases fail or lets pods be lost.",
-    "check": "Check the cluster, your rights, the CRD, the operator and the metrics API.",
+    "render": "Print what the operator would create from a file.",
+    "preflight": "Check a file or a running service for risks, offline or live.",
+    "check": "Check the cluster, your rights and the operator.",
     "version": "Show the versions of hardenctl, operator, CRD and cluster.",
 }
 

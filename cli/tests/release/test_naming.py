@@ -65,3 +65,8 @@ def test_the_version_and_the_help_of_a_verb(run: Any) -> None:
     assert run(None, "--version").stdout.startswith("hardenctl   ")
     assert run(None, "help", "rollback").stdout == run(None, "rollback", "--help").stdout
     assert run(None, "help", "no-such-verb").exit_code == 2
+
+
+def test_the_summary_of_each_verb_is_shown_whole(run: Any) -> None:
+    shown = run(None, "--help").stdout
+    assert all(f" {summary}\n" in shown for summary in VERBS.values())
