@@ -16,23 +16,23 @@ Data has a lane of its own: a backup neither waits for a release, nor does an ac
 never are under way together.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from hardened.api.action import HardenedServiceActionSpec
 from hardened.api.parse import HardenedServiceAction, parse_action
 from hardened.api.steps import Step
-from hardened.core.actions import backups, restores, seeking
+from hardened.core.actions import backups, data_verbs, restores, seeking
 from hardened.core.actions.log import FINAL, LogEntry, bounded, has_room
-from hardened.core.actions.with_data import DataOf, serves_again, starts_no_more
+from hardened.core.actions.release_verbs import VERBS
+from hardened.core.actions.ruling import AdmissionContext, Begun, Done, GivenUp, Refused, Ruled
+from hardened.core.actions.with_data import serves_again, starts_no_more
 from hardened.core.model.hold import Hold, HoldPhase
 from hardened.core.model.input import Input, RollbackRequest
 from hardened.core.model.reasons import Reason
 from hardened.core.model.state import Rejection, ReleaseState
-from hardened.core.model.timing import paused, resumed
 from hardened.errors import InvalidSpec
 
 #: An action that is older than this when it is seen first was meant for another state of the service.
@@ -46,62 +46,6 @@ _IN_HOLD = (backups.VERIFY, restores.RESTORE, "Abort")
 
 
 @dataclass(frozen=True)
-class RollbackTarget:
-    """A revision that can be gone back to: it was promoted, is stored, and is not rejected."""
-
-    revision: str
-    promotion: int
-    """The number of its last promotion."""
-
-
-@dataclass(frozen=True)
-class AdmissionContext:
-    """What actions are judged by."""
-
-    state: ReleaseState | None
-    seen: Input
-    targets: Callable[[], Sequence[RollbackTarget]]
-    """Finds what can be gone back to, the last promoted first."""
-    key: Callable[[str], str]
-    """Of a revision, see ReleaseState."""
-    obstacle: str = ""
-    """Why nothing can be done by hand."""
-    is_deaf: bool = False
-    """What is decided could not be written down, under an older CRD."""
-    crosses: Callable[[str], str] = lambda _: ""
-    """Finds a revision whose migration ran since another was promoted, "" for none."""
-    stops_backup: Callable[[str, str], str] = lambda _action, _name: ""
-    """Finds why this action on the backup of this name cannot begin, "" for nothing."""
-    stops_restore: Callable[[HardenedServiceActionSpec], str] = lambda _: ""
-    """Finds why this restore cannot begin, whatever is released; "" for nothing."""
-    data_of: Callable[[str], DataOf] = lambda _: DataOf()
-    """Finds the data that belongs to a revision, for a rollback with data."""
-    hold: Hold | None = None
-    """What keeps the service without pods, as status has it."""
-    sought: LogEntry | None = None
-    """The restore whose snapshot is looked up."""
-
-    @property
-    def is_before_cutover(self) -> bool:
-        """Whether a release is at work, and traffic has not been led to it yet."""
-        return self.step is not None and self.step.row.before_cutover
-
-    @property
-    def step(self) -> Step | None:
-        """Where the release is; in Keep already, where only the state does not say so yet."""
-        if self.state and self.state.step is Step.VERIFY_AFTER and self.seen.stable == self.state.target:
-            return Step.KEEP
-        return self.state.step if self.state else None
-
-    @property
-    def serving(self) -> str:
-        """The revision that clients were led to last; "" for none."""
-        if self.state and self.step in (Step.CUTOVER, Step.VERIFY_AFTER) and not self.state.is_by_hand:
-            return self.state.target.revision
-        return self.seen.stable.revision if self.seen.stable else ""
-
-
-@dataclass(frozen=True)
 class Admission:
     """What was decided."""
 
@@ -110,44 +54,6 @@ class Admission:
     """As an accepted action leaves it."""
     is_news: bool = False
     """Status does not say so yet."""
-
-
-@dataclass(frozen=True)
-class _Refused:
-    why: str
-
-
-@dataclass(frozen=True)
-class _Begun:
-    """Its effect is on its way."""
-
-    said: str
-    revision: str
-    """Whose."""
-    key: str = ""
-    """See ReleaseState."""
-    left: str = ""
-    """See LogEntry."""
-    data: DataOf | None = None
-    """Of a rollback: what is restored with it."""
-
-
-@dataclass(frozen=True)
-class _Done:
-    said: str
-    state: ReleaseState
-
-
-@dataclass(frozen=True)
-class _GivenUp:
-    """An abort has ended a hold."""
-
-    said: str
-    key: str
-    """See LogEntry."""
-
-
-_Ruled = _Refused | _Begun | _Done | _GivenUp
 
 
 def unseen(bodies: Iterable[Mapping[str, Any]], entries: Iterable[LogEntry]) -> list[HardenedServiceAction]:
@@ -184,12 +90,12 @@ def judged(
         if not has_room(found, open_ones):
             break
         ruled = _ruled(action, context, under_way, now)
-        if isinstance(ruled, _Begun) and action.spec.action == "Rollback":
+        if isinstance(ruled, Begun) and action.spec.action == "Rollback":
             found = [_overtaken(entry, now) for entry in found]
         found.append(_entry(action, ruled, now))
         open_ones.add(action.name)
-        if not isinstance(ruled, _Refused):
-            state = ruled.state if isinstance(ruled, _Done) else context.state
+        if not isinstance(ruled, Refused):
+            state = ruled.state if isinstance(ruled, Done) else context.state
             return Admission(bounded(found, present, open_ones), state, is_news=True)
     return Admission(bounded(found, present, open_ones), context.state, is_news=len(found) > len(entries))
 
@@ -255,7 +161,7 @@ def _urgency(action: HardenedServiceAction) -> tuple[int, str, str]:
     return _ORDER.index(verb) if verb in _ORDER else len(_ORDER), str(action.created_at), action.name
 
 
-def _entry(action: HardenedServiceAction, ruled: _Ruled, now: datetime) -> LogEntry:
+def _entry(action: HardenedServiceAction, ruled: Ruled, now: datetime) -> LogEntry:
     spec = action.spec
     by = f"{spec.requested_by}: {spec.reason}" if spec.reason else spec.requested_by
     entry = LogEntry(
@@ -272,13 +178,13 @@ def _entry(action: HardenedServiceAction, ruled: _Ruled, now: datetime) -> LogEn
         into=spec.into or "",
     )
     match ruled:
-        case _Refused(why=why):
+        case Refused(why=why):
             return entry.ended("Refused", why, now)
-        case _Done(said=said):
+        case Done(said=said):
             return entry.ended("Succeeded", said, now)
-        case _GivenUp(said=said, key=key):
+        case GivenUp(said=said, key=key):
             return replace(entry, key=key).ended("Succeeded", said, now)
-        case _Begun(data=data):
+        case Begun(data=data):
             begun = replace(entry, message=ruled.said, revision=ruled.revision, key=ruled.key, left=ruled.left)
             return replace(begun, backup=data.backup, snapshot=data.snapshot) if data else begun
 
@@ -287,27 +193,27 @@ def _running(entries: Iterable[LogEntry], action: str) -> LogEntry | None:
     return next((e for e in entries if e.action == action and e.phase == "Running"), None)
 
 
-# ---- the verbs
+# ---- what becomes of one
 
 
-def _ruled(action: HardenedServiceAction, context: AdmissionContext, under_way: str, now: datetime) -> _Ruled:
+def _ruled(action: HardenedServiceAction, context: AdmissionContext, under_way: str, now: datetime) -> Ruled:
     if context.hold and context.hold.uid == action.uid and action.spec.action == restores.RESTORE:
-        return _Begun("the restore goes on", "")  # somebody wiped what was on record of it
+        return Begun("the restore goes on", "")  # somebody wiped what was on record of it
     if why := _out_of_turn(action, context, under_way, now):
-        return _Refused(why)
+        return Refused(why)
     if action.spec.with_data:
-        return _rollback_with_data(action.spec.revision or "", context, under_way, now)
+        return data_verbs.rollback_with_data(action.spec.revision or "", context, under_way, now)
     if action.spec.action == "Abort" and action.spec.backup:
-        return _give_up(action.spec.backup, context)
+        return data_verbs.give_up(action.spec.backup, context)
     if action.spec.action == restores.RESTORE:
-        return _restore(action.spec, context, under_way)
+        return data_verbs.restore(action.spec, context, under_way)
     if action.spec.action in _OF_DATA:
-        return _backup(action.spec.action, action.spec.backup or "", context)
-    ruled = _VERBS[action.spec.action](action.spec.revision or "", context, now)
-    if isinstance(ruled, _Begun) and action.spec.action == "Rollback" and not action.spec.across_migration:
+        return data_verbs.backup(action.spec.action, action.spec.backup or "", context)
+    ruled = VERBS[action.spec.action](action.spec.revision or "", context, now)
+    if isinstance(ruled, Begun) and action.spec.action == "Rollback" and not action.spec.across_migration:
         crossed = context.crosses(ruled.revision)
         if crossed:
-            return _Refused(
+            return Refused(
                 f"the migration of revision {crossed} has run since revision {ruled.revision} was promoted, and a rollback does not undo "
                 f"it: if revision {ruled.revision} works with the migrated data, set acrossMigration"
             )
@@ -330,137 +236,3 @@ def _out_of_turn(action: HardenedServiceAction, context: AdmissionContext, under
     if under_way == "Rollback" and verb not in ("Abort", *_OF_DATA):
         return "a rollback is under way: wait for its end, or abort it before its cutover"
     return ""
-
-
-def _rollback(revision: str, s: AdmissionContext, _: datetime) -> _Ruled:
-    if s.seen.replicas == 0:
-        return _Refused("the spec asks for 0 replicas: nothing serves, so there is nothing to roll back")
-    possible = [t for t in s.targets() if t.revision != s.serving]
-    choice = f"possible targets are {', '.join(t.revision for t in possible)}" if possible else "there is none to roll back to"
-    if revision == s.serving != "":
-        is_early = s.is_before_cutover
-        return _Refused(f"revision {revision} already serves; {'Abort ends the release; ' if is_early else ''}{choice}")
-    if s.step is Step.SWITCH_BACK and s.seen.stable and revision in ("", s.seen.stable.revision):
-        return _Refused(f"traffic is already being switched back to revision {s.seen.stable.revision}")
-    if revision and revision not in {t.revision for t in possible}:
-        return _Refused(f"revision {revision} was never promoted, is no longer kept, or is rejected: {choice}")
-    if not possible:
-        return _Refused(f"no other revision is kept that was promoted and not rejected: {choice}; Retry releases a rejected one again")
-    to = revision or possible[0].revision
-    return _Begun(f"rolling back to revision {to}", to, s.key(s.serving), s.serving)
-
-
-def _promote(revision: str, s: AdmissionContext, _: datetime) -> _Ruled:
-    state = s.state
-    if state is None or state.is_rollback or not s.is_before_cutover or not s.seen.policy.is_manual:
-        return _Refused("no release awaits promotion")
-    if state.target.revision != revision:
-        return _Refused(f"the revision to promote is {state.target.revision}, not {revision}: check what changed")
-    if state.is_approved or s.step is Step.SCALE_UP:
-        return _Refused(f"revision {revision} is already promoted")
-    then = "" if s.step is Step.APPROVAL else " once its checks have passed"
-    return _Done(
-        f"revision {revision} takes over{then}{', when it is resumed' if state.paused_at else ''}", replace(state, is_approved=True)
-    )
-
-
-def _abort(revision: str, s: AdmissionContext, _: datetime) -> _Ruled:
-    state = s.state
-    if state is None or s.step in (Step.KEEP, Step.SWITCH_BACK, Step.UNDO):
-        return _Refused("no release is in progress" if s.step is not Step.KEEP else "the release was promoted: roll back instead")
-    if state.target.revision != revision:
-        return _Refused(f"revision {state.target.revision} is being released, not {revision}")
-    if state.is_rollback and not s.is_before_cutover:
-        return _Refused("the rollback is in its cutover: it ends within its deadline")
-    return _Begun(f"aborting the release of revision {revision}", revision, state.key)
-
-
-def _retry(revision: str, s: AdmissionContext, _: datetime) -> _Ruled:
-    if s.seen.wanted != revision:
-        return _Refused(f"the spec asks for revision {s.seen.wanted}, not {revision}")
-    if s.seen.key not in s.seen.rejected:
-        return _Refused(f"revision {revision} is not rejected")
-    return _Begun(f"revision {revision} is released again", revision, s.seen.key)
-
-
-def _pause(revision: str, s: AdmissionContext, now: datetime) -> _Ruled:
-    state = s.state
-    if state is None or s.step is Step.KEEP:
-        return _Refused("no release is in progress")
-    if not s.is_before_cutover or state.is_rollback:
-        return _Refused(f"a release cannot be paused in {s.step}: it has to finish" if not state.is_rollback else "a rollback is under way")
-    if revision not in ("", state.target.revision):
-        return _Refused(f"revision {state.target.revision} is being released, not {revision}")
-    if state.paused_at:
-        return _Refused("the release is already paused")
-    return _Done(f"the release of revision {state.target.revision} is paused in {s.step}", paused(state, now))
-
-
-def _resume(revision: str, s: AdmissionContext, now: datetime) -> _Ruled:
-    state = s.state
-    if state is None or not state.paused_at:
-        return _Refused("no release is paused")
-    if revision not in ("", state.target.revision):
-        return _Refused(f"the release of revision {state.target.revision} is paused, not {revision}")
-    return _Done(f"the release of revision {state.target.revision} continues in {s.step}", resumed(state, now))
-
-
-def _backup(action: str, name: str, s: AdmissionContext) -> _Ruled:
-    why = s.stops_backup(action, name)
-    return _Refused(why) if why else _Begun(f"{'verification of ' if action == backups.VERIFY else ''}backup {name} begins", "")
-
-
-def _rollback_with_data(revision: str, s: AdmissionContext, under_way: str, now: datetime) -> _Ruled:
-    """As a rollback, and as the restore of what belongs to the target; whatever migrated since goes with the data."""
-    if why := _hindrance(s, under_way):
-        return _Refused(why)
-    ruled = _rollback(revision, s, now)
-    if isinstance(ruled, _Refused):
-        return _Refused(f"{ruled.why}; a Restore brings back its data alone") if revision == s.serving else ruled
-    if not isinstance(ruled, _Begun):
-        return ruled
-    data = s.data_of(ruled.revision)
-    if data.lacks:
-        return _Refused(data.lacks)
-    said = f"rollback to revision {ruled.revision} begins, with snapshot {data.snapshot} of backup {data.backup}, of {data.at}"
-    return replace(ruled, said=said, data=data)
-
-
-def _hindrance(s: AdmissionContext, under_way: str) -> str:
-    """Why nothing that replaces data may begin now: a restore or a release is under way; "" for nothing."""
-    if s.hold and not s.hold.has_failed:
-        return restores.held(s.hold)
-    if under_way:
-        return f"{under_way} is under way: wait for its end"
-    if s.state and s.step is not Step.KEEP:
-        return f"revision {s.state.target.revision} is being released: wait for its end, or abort it"
-    return ""
-
-
-def _restore(asked: HardenedServiceActionSpec, s: AdmissionContext, under_way: str) -> _Ruled:
-    held = restores.held(s.hold) if s.hold and not s.hold.has_failed else ""
-    why = held or s.stops_restore(asked) or ("" if asked.into else _hindrance(s, under_way))
-    into = f", into the new database {asked.into}" if asked.into else ""
-    return _Refused(why) if why else _Begun(f"restore of snapshot {asked.snapshot} of backup {asked.backup} begins{into}", "")
-
-
-def _give_up(backup: str, s: AdmissionContext) -> _Ruled:
-    why = restores.stops_abort(s.hold, s.sought, backup)
-    if why:
-        return _Refused(why)
-    text = f"the restore of backup {backup} is given up"
-    if s.hold is None or s.hold.has_data:
-        return _GivenUp(f"{text}: nothing was stopped, nor changed", s.sought.uid if s.sought else "")
-    left = "the data is as the failed restore has left it" if s.hold.may_have_changed else "nothing was changed"
-    beside = f"; nothing is rolled back: revision {s.serving} starts again" if s.hold.revision else ""
-    return _GivenUp(f"{text}, and the pods start: {left}{beside}", (s.sought or s.hold).uid)
-
-
-_VERBS: Mapping[str, Callable[[str, AdmissionContext, datetime], _Ruled]] = {
-    "Rollback": _rollback,
-    "Promote": _promote,
-    "Abort": _abort,
-    "Retry": _retry,
-    "Pause": _pause,
-    "Resume": _resume,
-}

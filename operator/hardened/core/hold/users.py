@@ -7,7 +7,8 @@ from hardened.api import names
 from hardened.core.desired.template import claim_name
 from hardened.core.model.hold import Hold
 from hardened.core.model.manifest import Manifest
-from hardened.core.observe.facts import Facts, held_by
+from hardened.core.observe.facts import Facts
+from hardened.core.observe.lost_hold import held_by
 from hardened.core.observe.presence import is_deleting, may_run
 
 #: Of pods, in one message.

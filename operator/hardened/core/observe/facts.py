@@ -17,8 +17,7 @@ from hardened.core.model.state import Rejection, ReleaseState
 from hardened.core.model.target import COLORS, Target
 from hardened.core.model.written import Stable, rejection_of, stable_of, state_of
 from hardened.core.observe.fixed import as_it_can_be
-from hardened.core.observe.lost_hold import held_by as held_by
-from hardened.core.observe.lost_hold import lost_hold
+from hardened.core.observe.lost_hold import held_by, lost_hold
 from hardened.core.observe.observed import Observed, Ownership, is_deleting, owner_of
 from hardened.core.observe.ownership import applied_fields, is_edited
 from hardened.core.observe.rollout import Rollout, rollout_of

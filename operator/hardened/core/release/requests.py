@@ -6,9 +6,10 @@ from datetime import datetime
 from hardened.api.action import HardenedServiceActionSpec
 from hardened.api.steps import Step
 from hardened.core.actions import admission, backups, restores
-from hardened.core.actions.admission import Admission, AdmissionContext, RollbackTarget
+from hardened.core.actions.admission import Admission
 from hardened.core.actions.log import FINAL, entries_of
 from hardened.core.actions.replies import concerns, crowded
+from hardened.core.actions.ruling import AdmissionContext, RollbackTarget
 from hardened.core.actions.seeking import seeking
 from hardened.core.actions.with_data import DataOf, data_of
 from hardened.core.desired.metadata import action_owner

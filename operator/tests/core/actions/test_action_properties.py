@@ -16,8 +16,8 @@ from hardened.api.action import HardenedServiceActionSpec
 from hardened.api.parse import HardenedServiceAction
 from hardened.api.steps import Step
 from hardened.core.actions import admission
-from hardened.core.actions.admission import AdmissionContext, RollbackTarget
 from hardened.core.actions.log import LogEntry
+from hardened.core.actions.ruling import AdmissionContext, RollbackTarget
 from hardened.core.model.input import Input
 from hardened.core.model.release_policy import ReleasePolicy
 from hardened.core.model.target import COLORS, Stack, Target, other

@@ -11,8 +11,6 @@ from tests.core.worlds import NOW
 from hardened.api.parse import HardenedServiceAction, parse_action
 from hardened.api.steps import Step
 from hardened.core.actions.admission import (
-    AdmissionContext,
-    RollbackTarget,
     judged,
     pending_abort,
     pending_retry,
@@ -20,6 +18,7 @@ from hardened.core.actions.admission import (
     settled,
 )
 from hardened.core.actions.log import LIMIT, LogEntry, entries_of, entries_written
+from hardened.core.actions.ruling import AdmissionContext, RollbackTarget
 from hardened.core.model.input import Input
 from hardened.core.model.reasons import Reason
 from hardened.core.model.state import Rejection, ReleaseState
