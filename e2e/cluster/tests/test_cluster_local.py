@@ -72,8 +72,29 @@ def kubectl(cluster: LocalCluster, *arguments: str, stdin: str | None = None) ->
     return subprocess.run(command, input=stdin, text=True, capture_output=True, check=True, timeout=120).stdout
 
 
+#: Prints the status that an address answers with. kube-proxy leads to a pod a moment after that is ready: until then it refuses.
+_ASK = """
+import sys, time, urllib.request
+last = time.monotonic() + 30
+while True:
+    try:
+        sys.exit(print(urllib.request.urlopen(sys.argv[1], timeout=10).status))
+    except OSError:
+        if time.monotonic() > last:
+            raise
+        time.sleep(0.1)
+"""
+
+
 def server_pod(name: str, node: str) -> str:
-    container = {"name": "web", "image": BASE_IMAGE, "imagePullPolicy": "IfNotPresent", "command": ["python3", "-m", "http.server", "8000"]}
+    container = {
+        "name": "web",
+        "image": BASE_IMAGE,
+        "imagePullPolicy": "IfNotPresent",
+        "command": ["python3", "-m", "http.server", "8000"],
+        # Without it the pod is ready before it listens.
+        "readinessProbe": {"tcpSocket": {"port": 8000}, "periodSeconds": 1},
+    }
     spec = {"nodeName": node, "containers": [container], "terminationGracePeriodSeconds": 0}
     return json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": {"app": name}}, "spec": spec})
 
@@ -85,7 +106,7 @@ def test_a_cluster_serves_pods_survives_a_dead_containerd_and_leaves_nothing(clu
     kubectl(cluster, "expose", "pod", "web", "--port", "80", "--target-port", "8000")
     kubectl(cluster, "wait", "--for=condition=Ready", "pod/web", "--timeout=60s")
     address = kubectl(cluster, "get", "service", "web", "--output", "jsonpath={.spec.clusterIP}")
-    ask = [sys.executable, "-c", f"import urllib.request as u; print(u.urlopen('http://{address}/', timeout=10).status)"]
+    ask = [sys.executable, "-c", _ASK, f"http://{address}/"]
     for index in range(plan.nodes):
         assert cluster.run_in_node(index, ask).stdout.strip() == "200", f"the Service does not answer on node {index}"
     assert min(weights_of(plan)) > 10, "pods starve beside the tests of them"
