@@ -161,24 +161,32 @@ def test_a_service_that_is_suspended_while_it_is_looked_up_is_not_stopped_later(
 
 
 class BeforeJob:
-    """Right before the Job that restores is made, the operator is killed, and somebody mounts the claim."""
+    """Right before the Job that restores is made, something happens, and the operator is killed."""
 
-    def __init__(self, world: OperatorWorld) -> None:
-        self.world, self.has_struck = world, False
+    def __init__(self, world: OperatorWorld, happens: Callable[[OperatorWorld], None]) -> None:
+        self.world, self.happens, self.has_struck = world, happens, False
 
     def __call__(self, call: Call) -> None:
         if self.has_struck or call.kind != JOB or not call.body or call.body["metadata"]["labels"].get("hardened.dev/run") != "restore":
             return
         self.has_struck = True
-        volumes = [{"name": "x", "persistentVolumeClaim": {"claimName": "web-data"}}]
-        meta = {"name": "debug", "namespace": "shop", "labels": {"app": "debug"}}
-        self.world.server.store.create(POD, {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": {"volumes": volumes}}, CONTROLLER)
+        self.happens(self.world)
         raise Killed
+
+
+def mounts_the_claim(world: OperatorWorld) -> None:
+    volumes = [{"name": "x", "persistentVolumeClaim": {"claimName": "web-data"}}]
+    meta = {"name": "debug", "namespace": "shop", "labels": {"app": "debug"}}
+    world.server.store.create(POD, {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": {"volumes": volumes}}, CONTROLLER)
+
+
+def names_no_image(world: OperatorWorld) -> None:
+    world.policy = replace(world.policy, backup=replace(world.policy.backup, image=""))
 
 
 def test_who_mounts_the_claim_after_the_pods_were_listed_is_seen_before_the_job_is_made() -> None:
     async def ask(world: OperatorWorld) -> None:
-        world.server.before = BeforeJob(world)
+        world.server.before = BeforeJob(world, mounts_the_claim)
         await restores()(world)
 
     world, _ = played(creates(**OF_VOLUME), ask)
@@ -292,23 +300,9 @@ def test_an_unusable_list_of_backups_is_waited_for_while_pods_are_stopped() -> N
     assert restore_jobs(aborted) == []
 
 
-class Unset:
-    """Right before the Job that restores is made, the operator is restarted, with settings that name no image for backups."""
-
-    def __init__(self, world: OperatorWorld) -> None:
-        self.world, self.has_struck = world, False
-
-    def __call__(self, call: Call) -> None:
-        if self.has_struck or call.kind != JOB or not call.body or call.body["metadata"]["labels"].get("hardened.dev/run") != "restore":
-            return
-        self.has_struck = True
-        self.world.policy = replace(self.world.policy, backup=replace(self.world.policy.backup, image=""))
-        raise Killed
-
-
 def test_where_the_image_for_backups_is_gone_a_restore_is_told_why_it_waits_and_can_be_given_up() -> None:
     async def ask(world: OperatorWorld) -> None:
-        world.server.before = Unset(world)
+        world.server.before = BeforeJob(world, names_no_image)
         await restores()(world)
 
     world, _ = played(creates(**OF_VOLUME), ask)
