@@ -15,7 +15,7 @@ import pytest
 from e2e.damage import AUTOSCALE, CLAIM, EDITS, REPAIR_SECONDS, WHOLE, child, repair_seconds
 from e2e.figures import figures
 from e2e.kube import KINDS, Body, KubeError, condition, is_ready
-from e2e.rig import CHILDREN, MERCY, Act, Run, is_seen, running, serve, until_event, web
+from e2e.rig import CHILDREN, MERCY, Act, Run, running, serve, until_event, web
 
 #: An entry more in a map that counts as a whole: left there, it would select other pods.
 ATOMIC: dict[str, Body] = {
@@ -207,6 +207,10 @@ def unchanged_part(live: Body | None) -> Any:
     return {k: v for k, v in live.items() if k not in ("metadata", "status")}, meta, fields
 
 
+def _is_stalled(live: Body | None) -> bool:
+    return condition(live, "Stalled").get("status") == "True"
+
+
 async def _blocked_by(run: Run, model: Body) -> str:
     """Makes a service whose child of the model's kind is somebody else's. What went wrong, or ""."""
     kind, service = model["kind"], model["kind"].lower()
@@ -218,7 +222,7 @@ async def _blocked_by(run: Run, model: Body) -> str:
     before = await run.kube.get(kind, name, run.namespace)
     manifest = web(run.namespace, **WHOLE)
     await run.kube.apply({**manifest, "metadata": {**manifest["metadata"], "name": service}})
-    await run.kube.until("HardenedService", service, run.namespace, is_seen, within=15)
+    await run.kube.until("HardenedService", service, run.namespace, _is_stalled, within=30)
     await run.proxy.until_quiet(1, within=30)
     live = await run.kube.get("HardenedService", service, run.namespace)
     after = await run.kube.get(kind, name, run.namespace)

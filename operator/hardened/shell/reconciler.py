@@ -9,7 +9,7 @@ from hardened.core.actions.replies import answers
 from hardened.core.look import snapshot
 from hardened.core.model.policy import Policy
 from hardened.core.observe.observed import Observed
-from hardened.errors import ApiFailure, TryAgain
+from hardened.errors import ApiFailure, LookAgain, TryAgain
 from hardened.shell.api_server import ApiServer, Body
 from hardened.shell.bodies import complete
 from hardened.shell.cache import Cache
@@ -169,9 +169,11 @@ class Reconciler:
 
     def _failed(self, key: Key, failure: ApiFailure) -> None:
         self._metrics.reconcile_errors.labels(failure.reason or type(failure).__name__).inc()
-        at_least = failure.retry_after if isinstance(failure, TryAgain) else None
-        seconds = self._queue.retry(key, at_least)
-        logger.info("%s: %s; again in %.1f s", key, failure, seconds)
+        if isinstance(failure, LookAgain):
+            seconds = self._queue.retry_conflict(key)
+        else:
+            seconds = self._queue.retry(key, failure.retry_after if isinstance(failure, TryAgain) else None)
+        logger.info("%s: %s; again in %.2f s", key, failure, seconds)
 
     async def _gone(self, key: Key) -> None:
         """No finalizer, nothing to do: the garbage collector removes the children by their owner. Actions may ask for what never was."""

@@ -13,6 +13,10 @@ logger = logging.getLogger(__name__)
 #: Back-off of a failing key, in seconds: 0.2 to 0.4 after the first failure, doubled each time, 30 to 60 in the end.
 FIRST_BACKOFF: Final = 0.2
 LAST_BACKOFF: Final = 60.0
+#: Seconds until the next look at a key that changed while it was being looked at, the first few times in a row, as client-go retries
+#: conflicts (util/retry.DefaultRetry): a failure it is only if it goes on. What changes often is caught by looking sooner, not later.
+CONFLICT_BACKOFF: Final = 0.01
+MOST_CONFLICTS: Final = 5
 #: Seconds after which a worker that has not come back is cancelled and its key retried. 20 calls of 15 s: more than any reconcile makes.
 WORK_DEADLINE: Final = 300.0
 #: Looks at one key: so many at once, as a release needs them; then one each LEAST_INTERVAL seconds, however often anything of it changes.
@@ -55,6 +59,7 @@ class WorkQueue:
         self._timers: list[_Timer] = []  # a heap; timers that `_due` does not hold are stale
         self._order = count()
         self._failures: dict[Key, int] = {}
+        self._conflicts: dict[Key, int] = {}
         self._full_at: dict[Key, float] = {}  # when it will have all its looks left again
         self._paused = False
         self._progress_at = clock()
@@ -87,6 +92,16 @@ class WorkQueue:
                 heapq.heapify(self._timers)
             self._arm()
 
+    def retry_conflict(self, key: Key) -> float:
+        """Look at `key` again at once, since it changed while it was looked at; as `retry` where it goes on changing. The seconds until then."""
+        conflicts = self._conflicts.get(key, 0)
+        if conflicts == MOST_CONFLICTS:
+            return self.retry(key)
+        self._conflicts[key] = conflicts + 1
+        delay = self._rng.uniform(CONFLICT_BACKOFF, 2 * CONFLICT_BACKOFF)
+        self.add_after(key, delay)
+        return delay
+
     def retry(self, key: Key, at_least: float | None = None) -> float:
         """Look at `key` again after a failure: back-off, but not before `at_least` seconds. The seconds until then.
 
@@ -105,6 +120,7 @@ class WorkQueue:
     def forget(self, key: Key) -> None:
         """The look went well: the next failure is the first one again."""
         self._failures.pop(key, None)
+        self._conflicts.pop(key, None)
 
     # ---- taking keys out
 

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from hardened.shell.workqueue import BURST, LEAST_INTERVAL, MOST_COUNTED, Key, WorkQueue
+from hardened.shell.workqueue import BURST, CONFLICT_BACKOFF, LEAST_INTERVAL, MOST_CONFLICTS, MOST_COUNTED, Key, WorkQueue
 
 A, B = (Key("shop", name) for name in "ab")
 
@@ -122,6 +122,15 @@ def test_done_leaves_the_back_off_and_forget_resets_it(queue: WorkQueue) -> None
     assert queue.retry(A) > 6
     queue.forget(A)
     assert queue.retry(A) <= 0.4
+
+
+def test_what_changed_meanwhile_is_looked_at_at_once_unless_it_goes_on_changing(queue: WorkQueue) -> None:
+    delays = [queue.retry_conflict(A) for _ in range(8)]
+    assert max(delays[:MOST_CONFLICTS]) <= 2 * CONFLICT_BACKOFF
+    assert min(delays[MOST_CONFLICTS:]) >= 0.2
+    assert delays[-1] >= 0.8
+    queue.forget(A)
+    assert queue.retry_conflict(A) <= 2 * CONFLICT_BACKOFF
 
 
 def test_a_paused_queue_collects_and_hands_out_nothing(queue: WorkQueue, clock: Clock) -> None:
