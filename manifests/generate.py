@@ -1,4 +1,4 @@
-"""Writes the files that come from code: the chart's CRDs and the plain manifests. `--check` writes nothing, and says what differs."""
+"""Writes the files that come from code: CRDs, plain manifests, pages and schemas of the docs. `--check` writes nothing, and tells what differs."""
 
 import argparse
 import sys
@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "operator")]
+sys.path[:0] = [str(ROOT), str(ROOT / "operator"), str(ROOT / "cli")]
 
 import yaml  # noqa: E402
 
@@ -16,6 +16,7 @@ from e2e.cluster.errors import ClusterError  # noqa: E402
 from hardened.api.crd import action_definition, custom_resource_definition  # noqa: E402
 from manifests.checks import checks_page  # noqa: E402
 from manifests.reference import reference  # noqa: E402
+from manifests.schemas import schemas  # noqa: E402
 
 CHART = ROOT / "charts/hardened-operator"
 NAMESPACE = "hardened-system"
@@ -54,6 +55,7 @@ FILES: Mapping[str, Callable[[], str]] = {
     "manifests/crds.yaml": crds,
     "docs/reference.md": reference,
     "docs/checks.md": checks_page,
+    **schemas(),
 }
 HELM_FILES: Mapping[str, Callable[[], str]] = {"manifests/install.yaml": install, "manifests/stacks/bookmark-api.yaml": bookmark_api}
 """Path -> its content. The second ones need helm, and read the files of the first."""
@@ -77,6 +79,7 @@ def main(argv: list[str] | None = None) -> int:
             for name, text in differing(wanted).items():
                 found[name] = text
                 if not options.check:
+                    (ROOT / name).parent.mkdir(exist_ok=True)
                     (ROOT / name).write_text(text)
     except ClusterError as error:
         print(f"generate: {error}", file=sys.stderr)

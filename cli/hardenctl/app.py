@@ -50,6 +50,8 @@ class LazyGroup(TyperGroup):
 
     package = "hardenctl.commands"
     verbs: Mapping[str, str] = VERBS
+    prefix = ""
+    """The name of the group, and a space; "" for the program itself."""
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Its parameters, --help for one, without pydantic."""
@@ -65,7 +67,7 @@ class LazyGroup(TyperGroup):
         verb: Any = importlib.import_module(f"{self.package}.{name}")
         if name in GROUPS:
             return name, typer.main.get_command(_group_of(name, verb)), rest
-        return name, command(name, verb, self.verbs[name]), rest
+        return name, command(f"{self.prefix}{name}", verb, self.verbs[name]), rest
 
 
 app = typer.Typer(
@@ -101,7 +103,7 @@ def _fill(group: typer.Typer, verbs: Mapping[str, str]) -> None:
 
 def _group_of(name: str, package: Any) -> typer.Typer:
     """The group of a verb that has verbs of its own. package: has VERBS and EXAMPLES."""
-    own = type("OwnGroup", (LazyGroup,), {"package": package.__name__, "verbs": package.VERBS})
+    own = type("OwnGroup", (LazyGroup,), {"package": package.__name__, "verbs": package.VERBS, "prefix": f"{name} "})
     shown = "\n".join(f"  {PROG} {example}" for example in package.EXAMPLES)
     group = typer.Typer(
         cls=own,

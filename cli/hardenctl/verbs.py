@@ -38,11 +38,17 @@ class Verb(Protocol):
 
 
 def command(name: str, verb: Verb, summary: str) -> Any:
-    """The command of a verb, ready to be invoked."""
+    """The command of a verb, ready to be invoked. name: with its group before it. Example: "backup list"."""
     shown = "\n".join(f"  {PROG} {example}" for example in verb.EXAMPLES)
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, context_settings=_SETTINGS)
-    app.command(name, cls=PlainCommand, help=f"{summary}\n\n\b\nExamples:\n{shown}\n\n{verb.MORE}")(_callback(name, verb))
+    more = f"{verb.MORE.rstrip()} The schema of -o json is {schema_file(name)}." if "json" in verb.OUTPUTS else verb.MORE
+    app.command(name.split()[-1], cls=PlainCommand, help=f"{summary}\n\n\b\nExamples:\n{shown}\n\n{more}")(_callback(name, verb))
     return typer.main.get_command(app)
+
+
+def schema_file(name: str) -> str:
+    """Where the repository has the schema of what -o json prints. Example: "backup list" -> "docs/schemas/backup_list.json"."""
+    return f"docs/schemas/{name.replace(' ', '_')}.json"
 
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 120}

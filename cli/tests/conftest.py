@@ -7,17 +7,19 @@ from typing import Any
 
 import pytest
 from hardenctl_world import FakeCluster
+from json_output import asks_for_json, assert_fits, verb_of
 from typer.testing import CliRunner, Result
 
 import hardenctl.cluster.api_cluster
 from hardenctl.app import app, verb_first
+from hardenctl.output.outcome import Exit
 
 Run = Callable[..., Result]
 
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch) -> Run:
-    """run(cluster, *arguments): the result of `hardenctl <arguments>` on this cluster."""
+    """run(cluster, *arguments): the result of `hardenctl <arguments>` on this cluster; what -o json prints fits the verb's schema."""
 
     def invoke(cluster: FakeCluster | None, *arguments: str, stdin: str | bytes | None = None) -> Result:
         def connect(**_: Any) -> FakeCluster:
@@ -25,7 +27,11 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
             return cluster
 
         monkeypatch.setattr(hardenctl.cluster.api_cluster, "connect", connect)
-        return CliRunner().invoke(app, verb_first(arguments), input=stdin, prog_name="hardenctl")
+        words = verb_first(arguments)
+        result = CliRunner().invoke(app, words, input=stdin, prog_name="hardenctl")
+        if asks_for_json(words) and (result.stdout or result.exit_code != Exit.USAGE):
+            assert_fits(verb_of(words), result.stdout)
+        return result
 
     return invoke
 
