@@ -1,4 +1,4 @@
-"""Writes the files that come from code: CRDs, plain manifests, pages and schemas of the docs. `--check` writes nothing, and tells what differs."""
+"""Writes the files that come from code: CRDs, plain manifests, parts of the docs. `--check` writes nothing, and says what differs."""
 
 import argparse
 import sys

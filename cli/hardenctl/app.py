@@ -33,6 +33,7 @@ VERBS = {
     "restore": "Restore the data of a service from a snapshot.",
     "render": "Print what the operator would create from a file.",
     "preflight": "Check a file or a running service for risks, offline or live.",
+    "generate": "Print what a repository keeps beside its services.",
     "check": "Check the cluster, your rights and the operator.",
     "version": "Show the versions of hardenctl, operator, CRD and cluster.",
 }
@@ -42,7 +43,7 @@ _VALUED = frozenset({"-n", "--namespace", "--context", "--kubeconfig", "--as", "
 
 
 #: The verbs that have verbs of their own.
-GROUPS = frozenset({"backup"})
+GROUPS = frozenset({"backup", "generate"})
 
 
 class LazyGroup(TyperGroup):
@@ -66,7 +67,7 @@ class LazyGroup(TyperGroup):
 
         verb: Any = importlib.import_module(f"{self.package}.{name}")
         if name in GROUPS:
-            return name, typer.main.get_command(_group_of(name, verb)), rest
+            return name, typer.main.get_group(_group_of(name, verb)), rest
         return name, command(f"{self.prefix}{name}", verb, self.verbs[name]), rest
 
 

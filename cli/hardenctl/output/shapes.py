@@ -445,8 +445,8 @@ class Backups(TypedDict):
     next: str
 
 
-class Rendered(TypedDict):
-    """The children of a file's services."""
+class Manifests(TypedDict):
+    """Objects, as kubectl lists them."""
 
     apiVersion: Literal["v1"]
     kind: Literal["List"]
@@ -547,7 +547,8 @@ SHAPES: Mapping[str, tuple[Any, ...]] = {
     "backup verify": (Done,),
     "backup list": (Backups,),
     "restore": (Restored,),
-    "render": (Rendered,),
+    "render": (Manifests,),
+    "generate rbac": (Manifests,),
     "preflight": (Preflight,),
     "check": (Check,),
     "version": (Version,),
