@@ -35,6 +35,7 @@ VERBS = {
     "preflight": "Check a file or a running service for risks, offline or live.",
     "generate": "Print what a repository keeps beside its services.",
     "check": "Check the cluster, your rights and the operator.",
+    "completion": "Print the completion script of a shell, or of kubectl.",
     "version": "Show the versions of hardenctl, operator, CRD and cluster.",
 }
 
@@ -151,4 +152,7 @@ def _verb_first(arguments: Sequence[str]) -> list[str]:
 
 def main() -> None:
     """Runs the program with the process's arguments, and ends the process."""
+    if sys.argv[1:2] == ["__complete"]:
+        importlib.import_module("hardenctl.completing.program").main(sys.argv[2:])
+        return
     app(args=verb_first(sys.argv[1:]), prog_name=PROG)

@@ -47,6 +47,11 @@ def test_help_loads_nothing_heavy(args: list[str]) -> None:
     assert not _loaded(RUN.format(args=args)) & HEAVY
 
 
+@pytest.mark.parametrize("words", [["prom"], ["status", "--f"], ["deploy", "-f", ""], ["completion", ""]], ids=" ".join)
+def test_completion_loads_nothing_heavy(words: list[str]) -> None:
+    assert not _loaded(f"from hardenctl.completing import program\nprogram.main({words!r})") & HEAVY
+
+
 def test_status_loads_one_client_and_no_models() -> None:
     fake = (
         "import hardenctl_world as w, hardenctl.cluster.api_cluster as c\n"

@@ -37,7 +37,7 @@ def test_what_is_none_is_refused(text: str, said: str) -> None:
     assert caught.value.code == 2
 
 
-_NAMED = [[verb] for verb in VERBS if verb not in GROUPS and verb not in ("render", "check", "version", "init", "generate")]
+_NAMED = [[verb] for verb in VERBS if verb not in GROUPS and verb not in ("render", "check", "version", "init", "completion")]
 
 
 @pytest.mark.parametrize("verb", [*_NAMED, ["backup", "list"], ["backup", "create"], ["backup", "verify"]], ids=" ".join)
