@@ -19,6 +19,7 @@ from manifests.schemas import schemas
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = str(Path(__file__).parent / "commands/golden/worker.yaml")
+DEPLOYMENT = str(Path(__file__).parent / "converting/examples/deployment-guestbook.yaml")
 NIGHTLY = {
     "name": "nightly",
     "schedule": "30 3 * * *",
@@ -67,6 +68,7 @@ WHOLE: list[tuple[list[str], FakeCluster | None, str]] = [
     (["backup", "verify", "api", "nightly"], backed_up(), "Done"),
     (["backup", "list", "api"], backed_up(), "Backups"),
     (["restore", "api", "--backup", "nightly", "--snapshot", "latest", "--yes"], backed_up(), "Restored"),
+    (["init", "--from", DEPLOYMENT], None, "Conversion"),
     (["render", "-f", FILE], None, "Manifests"),
     (["generate", "rbac"], None, "Manifests"),
     (["preflight", "-f", FILE, "--offline"], None, "Preflight"),

@@ -453,6 +453,27 @@ class Manifests(TypedDict):
     items: list[AsInCluster]
 
 
+class ConversionNote(TypedDict):
+    """What became of a field."""
+
+    service: str
+    field: str
+    """Of the source where it was changed or left out, else of the HardenedService."""
+    message: str
+
+
+class Conversion(TypedDict):
+    """HardenedServices that were made of something else."""
+
+    result: ResultWord
+    source: Literal["Deployment", "Rollout", "Ingress", "compose"]
+    services: list[AsInCluster]
+    """As they are to be applied."""
+    changed: list[ConversionNote]
+    guessed: list[ConversionNote]
+    leftOut: list[ConversionNote]
+
+
 class Judged(TypedDict):
     """A service that was checked."""
 
@@ -547,6 +568,7 @@ SHAPES: Mapping[str, tuple[Any, ...]] = {
     "backup verify": (Done,),
     "backup list": (Backups,),
     "restore": (Restored,),
+    "init": (Conversion,),
     "render": (Manifests,),
     "generate rbac": (Manifests,),
     "preflight": (Preflight,),
