@@ -67,7 +67,9 @@ class HardenedServiceActionSpec(Model):
     )
 
     service: ServiceName = Field(description="The HardenedService, in the same namespace.")
-    action: Literal["Rollback", "Promote", "Abort", "Retry", "Pause", "Resume", "Backup", "VerifyBackup", "Restore"]
+    action: Literal["Rollback", "Promote", "Abort", "Retry", "Pause", "Resume", "Backup", "VerifyBackup", "Restore"] = Field(
+        description="What is asked for."
+    )
     revision: RevisionName | None = Field(
         None, description="The revision that the action is for. For a Rollback: the target (default: the one promoted before)."
     )
@@ -89,7 +91,7 @@ class HardenedServiceActionSpec(Model):
         description="For a Rollback: restore the snapshot that `release.backupFirst` took before the target was replaced, too, and start "
         "only the target on it. Its backup has `stops: Self`. Needs the right to create hardenedservices/restore as well.",
     )
-    reason: OneLine | None = None
+    reason: OneLine | None = Field(None, description="Why, in words for the history and for whoever reads it later.")
     requested_by: Annotated[OneLine, StringConstraints(min_length=1)] = Field(
         description="The user who makes the request, as the API server knows them. The chart's admission policy refuses any other name."
     )
@@ -101,8 +103,10 @@ class HardenedServiceActionSpec(Model):
 class HardenedServiceActionStatus(Model):
     """The result of the action."""
 
-    phase: Literal["Pending", "Running", "Succeeded", "Failed", "Refused"] | None = None
-    message: Annotated[str, StringConstraints(max_length=4096)] | None = None
-    started_at: When | None = None
-    finished_at: When | None = None
-    result: Annotated[dict[Short, Line], at_most(16)] | None = None
+    phase: Literal["Pending", "Running", "Succeeded", "Failed", "Refused"] | None = Field(None, description="Running until it has ended.")
+    message: Annotated[str, StringConstraints(max_length=4096)] | None = Field(
+        None, description="What became of it, or why it was refused."
+    )
+    started_at: When | None = Field(None, description="When the operator took it up.")
+    finished_at: When | None = Field(None, description="When it ended.")
+    result: Annotated[dict[Short, Line], at_most(16)] | None = Field(None, description="What it has made or found, by name.")

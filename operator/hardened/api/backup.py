@@ -35,7 +35,7 @@ _LEAST = "A smaller dump is a failure, and is not stored. Default: %s."
 class RepositoryClaim(Model):
     """A persistent volume claim of the same namespace. The operator never creates it, nor deletes it."""
 
-    name: ObjectName
+    name: ObjectName = Field(description="A PersistentVolumeClaim of the same namespace.")
 
 
 class BackupRepository(Model):
@@ -110,10 +110,10 @@ class Retention(Model):
 
     last: Kept | None = Field(None, description="The newest.")
     hourly: Kept | None = Field(None, description="The newest of each of so many hours.")
-    daily: Kept | None = None
-    weekly: Kept | None = None
-    monthly: Kept | None = None
-    yearly: Kept | None = None
+    daily: Kept | None = Field(None, description="The newest of each of so many days.")
+    weekly: Kept | None = Field(None, description="The newest of each of so many weeks.")
+    monthly: Kept | None = Field(None, description="The newest of each of so many months.")
+    yearly: Kept | None = Field(None, description="The newest of each of so many years.")
 
     @property
     def kept(self) -> dict[str, int | None]:

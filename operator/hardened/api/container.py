@@ -60,9 +60,9 @@ def image_rule(field: str = "image") -> Rule:
 class KeyRef(Model):
     """One key of a Secret or ConfigMap in the same namespace."""
 
-    name: ObjectName
-    key: DataKey
-    optional: bool | None = None
+    name: ObjectName = Field(description="The Secret or ConfigMap.")
+    key: DataKey = Field(description="The key in it.")
+    optional: bool | None = Field(None, description="True if the pod may start without it. Default: false.")
 
 
 class FieldRef(Model):
@@ -75,7 +75,7 @@ class FieldRef(Model):
             r"|spec\.(nodeName|serviceAccountName)|status\.(hostIP|hostIPs|podIP|podIPs))$",
             max_length=400,
         ),
-    ]
+    ] = Field(description="The path of the field, such as metadata.name or status.podIP.")
 
 
 class ResourceFieldRef(Model):
@@ -90,9 +90,13 @@ class ResourceFieldRef(Model):
         ),
     )
 
-    resource: Annotated[str, StringConstraints(pattern=r"^(limits|requests)\.(cpu|memory|ephemeral-storage)$", max_length=40)]
-    container_name: Name | None = None
-    divisor: Literal["1", "1m", "1k", "1M", "1G", "1T", "1P", "1Ki", "1Mi", "1Gi", "1Ti", "1Pi"] | None = None
+    resource: Annotated[str, StringConstraints(pattern=r"^(limits|requests)\.(cpu|memory|ephemeral-storage)$", max_length=40)] = Field(
+        description="Which request or limit, such as limits.memory."
+    )
+    container_name: Name | None = Field(None, description="Of which container. Default: this one.")
+    divisor: Literal["1", "1m", "1k", "1M", "1G", "1T", "1P", "1Ki", "1Mi", "1Gi", "1Ti", "1Pi"] | None = Field(
+        None, description="The unit of the value. Default: 1."
+    )
 
 
 class EnvSource(Model):
@@ -117,16 +121,16 @@ class EnvVar(Model):
         ),
     )
 
-    name: EnvName
-    value: LongText | None = None
+    name: EnvName = Field(description="The variable.")
+    value: LongText | None = Field(None, description="Its value. $(NAME) stands for a variable that is named before it.")
     value_from: EnvSource | None = None
 
 
 class EnvObject(Model):
     """A Secret or ConfigMap in the same namespace."""
 
-    name: ObjectName
-    optional: bool | None = None
+    name: ObjectName = Field(description="The Secret or ConfigMap.")
+    optional: bool | None = Field(None, description="True if the pod may start without it. Default: false.")
 
 
 class EnvFrom(Model):
@@ -134,7 +138,9 @@ class EnvFrom(Model):
 
     rules: ClassVar[tuple[Rule, ...]] = (one_of("secret_ref", "config_map_ref"),)
 
-    prefix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]*$", max_length=100)] | None = None
+    prefix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]*$", max_length=100)] | None = Field(
+        None, description="Put before the name of each variable."
+    )
     secret_ref: EnvObject | None = None
     config_map_ref: EnvObject | None = None
 
@@ -164,8 +170,12 @@ class Resources(Model):
         ),
     )
 
-    requests: Annotated[dict[ResourceName, Quantity], at_most(16)] | None = None
-    limits: Annotated[dict[ResourceName, Quantity], at_most(16)] | None = None
+    requests: Annotated[dict[ResourceName, Quantity], at_most(16)] | None = Field(
+        None, description="What the scheduler sets aside, by resource."
+    )
+    limits: Annotated[dict[ResourceName, Quantity], at_most(16)] | None = Field(
+        None, description="What a container may use at most, by resource."
+    )
 
 
 def _devices_are_whole(requests: dict[str, str], limits: dict[str, str]) -> bool:
@@ -176,10 +186,10 @@ def _devices_are_whole(requests: dict[str, str], limits: dict[str, str]) -> bool
 class VolumeMount(Model):
     """Mounts one of `spec.volumes` into an init container or a sidecar."""
 
-    name: Name
-    mount_path: AbsolutePath
-    read_only: bool | None = None
-    sub_path: RelativePath | None = None
+    name: Name = Field(description="One of `volumes`.")
+    mount_path: AbsolutePath = Field(description="Where it is mounted.")
+    read_only: bool | None = Field(None, description="True if the container may only read it. Default: false.")
+    sub_path: RelativePath | None = Field(None, description="The path within the volume. Default: its root.")
 
 
 Arguments = Annotated[list[Text], atomic(256)]
@@ -191,59 +201,65 @@ class HelperContainer(Model):
 
     rules: ClassVar[tuple[Rule, ...]] = (image_rule(),)
 
-    name: Name
-    image: Image
-    command: Arguments | None = None
-    args: Arguments | None = None
-    env: Environment | None = None
-    env_from: Annotated[list[EnvFrom], atomic(32)] | None = None
+    name: Name = Field(description="Unique among the containers of the pod; app is the application's own.")
+    image: Image = Field(description="The image, by a digest or by a tag other than latest.")
+    command: Arguments | None = Field(None, description="Replaces the image's entrypoint.")
+    args: Arguments | None = Field(None, description="The arguments of the entrypoint. Default: the image's.")
+    env: Environment | None = Field(None, description="Environment variables.")
+    env_from: Annotated[list[EnvFrom], atomic(32)] | None = Field(None, description="Secrets and ConfigMaps whose keys become variables.")
     resources: Resources | None = None
-    volume_mounts: Annotated[list[VolumeMount], keyed("mount_path", 32)] | None = None
+    volume_mounts: Annotated[list[VolumeMount], keyed("mount_path", 32)] | None = Field(
+        None, description="Which of `volumes` it mounts, and where."
+    )
 
 
 class Port(Model):
     """A port that the application listens on, and the Service port that routes to it."""
 
-    name: PortName
-    container_port: PortNumber
+    name: PortName = Field(description="Its name, which probes, checks and the Service use.")
+    container_port: PortNumber = Field(description="The port that the application listens on.")
     port: PortNumber | None = Field(None, description="The Service's port (default: containerPort).")
-    protocol: Literal["TCP", "UDP", "SCTP"] = "TCP"
-    app_protocol: Annotated[str, StringConstraints(pattern=rf"^{QUALIFIED}$", min_length=1, max_length=253)] | None = None
+    protocol: Literal["TCP", "UDP", "SCTP"] = Field("TCP", description="The transport protocol.")
+    app_protocol: Annotated[str, StringConstraints(pattern=rf"^{QUALIFIED}$", min_length=1, max_length=253)] | None = Field(
+        None, description="The application protocol, such as kubernetes.io/h2c: a hint for load balancers and meshes."
+    )
 
 
 class HttpHeader(Model):
     """A header of an HTTP probe."""
 
-    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]+$", max_length=100)]
-    value: Annotated[str, StringConstraints(pattern=r"^[ -~]*$", max_length=1024)]
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]+$", max_length=100)] = Field(description="The header.")
+    value: Annotated[str, StringConstraints(pattern=r"^[ -~]*$", max_length=1024)] = Field(description="Its value.")
 
 
 class HttpGet(Model):
     """A GET request; any status from 200 to 399 passes."""
 
-    path: UrlPath = "/"
+    path: UrlPath = Field("/", description="The path to ask for.")
     port: PortRef | None = Field(None, description="A port's name or number (default: the main port).")
-    scheme: Literal["HTTP", "HTTPS"] | None = None
-    http_headers: Annotated[list[HttpHeader], atomic(16)] | None = None
+    scheme: Literal["HTTP", "HTTPS"] | None = Field(None, description="Default: HTTP. A certificate is not verified.")
+    http_headers: Annotated[list[HttpHeader], atomic(16)] | None = Field(None, description="Headers of the request.")
 
 
 class TcpSocket(Model):
     """An accepted connection passes."""
 
-    port: PortRef | None = None
+    port: PortRef | None = Field(None, description="A port's name or number (default: the main port).")
 
 
 class Grpc(Model):
     """The standard gRPC health service must answer SERVING."""
 
-    port: PortNumber
-    service: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._/-]*$", max_length=253)] | None = None
+    port: PortNumber = Field(description="The number of the container's port.")
+    service: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._/-]*$", max_length=253)] | None = Field(
+        None, description="The name that the health service is asked for. Default: the server as a whole."
+    )
 
 
 class Exec(Model):
     """A command that runs in the container; exit code 0 passes."""
 
-    command: Annotated[list[Text], atomic(64, least=1)]
+    command: Annotated[list[Text], atomic(64, least=1)] = Field(description="The program and its arguments. No shell is involved.")
 
 
 class Probe(Model):
@@ -263,11 +279,19 @@ class Probe(Model):
     tcp_socket: TcpSocket | None = None
     grpc: Grpc | None = None
     exec: Exec | None = None
-    initial_delay_seconds: Annotated[int, Field(ge=0, le=3600)] | None = None
-    period_seconds: Annotated[int, Field(ge=1, le=3600)] | None = None
-    timeout_seconds: Annotated[int, Field(ge=1, le=3600)] | None = None
-    failure_threshold: Annotated[int, Field(ge=1, le=1000)] | None = None
-    success_threshold: Annotated[int, Field(ge=1, le=100)] | None = None
+    initial_delay_seconds: Annotated[int, Field(ge=0, le=3600)] | None = Field(
+        None, description="Seconds after the container's start before the first try. Default: 0."
+    )
+    period_seconds: Annotated[int, Field(ge=1, le=3600)] | None = Field(None, description="Seconds between two tries. Default: 10.")
+    timeout_seconds: Annotated[int, Field(ge=1, le=3600)] | None = Field(
+        None, description="Seconds after which a try counts as failed. Default: 1."
+    )
+    failure_threshold: Annotated[int, Field(ge=1, le=1000)] | None = Field(
+        None, description="Failures in a row until the probe fails. Default: 3."
+    )
+    success_threshold: Annotated[int, Field(ge=1, le=100)] | None = Field(
+        None, description="Successes in a row until the probe passes. Default: 1."
+    )
 
 
 _ONCE = Rule(
@@ -289,6 +313,6 @@ class Probes(Model):
 
     rules: ClassVar[tuple[Rule, ...]] = (_ONCE, _START_ONCE)
 
-    readiness: Probe | None = None
-    liveness: Probe | None = None
-    startup: Probe | None = None
+    readiness: Probe | None = Field(None, description="While it fails, no traffic is led to the pod.")
+    liveness: Probe | None = Field(None, description="When it fails, the container is restarted.")
+    startup: Probe | None = Field(None, description="The other probes wait until it has passed once.")

@@ -33,6 +33,11 @@ _ACTION_COLUMNS = [
     ("Reason", "string", ".spec.reason", 1),
     ("Message", "string", ".status.message", 1),
 ]
+_OF_EVERY_OBJECT = {
+    "apiVersion": {"type": "string", "description": f"{names.API_VERSION}."},
+    "kind": {"type": "string", "description": "What the object is."},
+}
+_METADATA = {"type": "object", "description": "As of every object: name, namespace, labels and annotations."}
 
 
 def custom_resource_definition() -> Schema:
@@ -101,9 +106,8 @@ def root_schema() -> Schema:
         "description": "A hardened service: the operator creates and maintains everything that it needs.",
         "required": ["spec"],
         "properties": {
-            "apiVersion": {"type": "string"},
-            "kind": {"type": "string"},
-            "metadata": {"type": "object", "properties": {"name": {"type": "string", "maxLength": 63}}},
+            **_OF_EVERY_OBJECT,
+            "metadata": {**_METADATA, "properties": {"name": {"type": "string", "maxLength": 63, "description": "Unique in its namespace."}}},
             "spec": schema_of(HardenedServiceSpec),
             "status": {**schema_of(HardenedServiceStatus), "default": {"observedGeneration": -1}},
         },
@@ -133,9 +137,8 @@ def action_schema() -> Schema:
         "description": "One request to a HardenedService, and its result.",
         "required": ["spec"],
         "properties": {
-            "apiVersion": {"type": "string"},
-            "kind": {"type": "string"},
-            "metadata": {"type": "object"},
+            **_OF_EVERY_OBJECT,
+            "metadata": _METADATA,
             "spec": {**spec, "x-kubernetes-validations": [*spec["x-kubernetes-validations"], never_changes]},
             "status": schema_of(HardenedServiceActionStatus),
         },

@@ -25,8 +25,10 @@ class IpBlock(Model):
         ),
     )
 
-    cidr: Cidr
-    except_: Annotated[list[Cidr], atomic(32)] | None = Field(None, alias="except")
+    cidr: Cidr = Field(description="A range of addresses, such as 10.0.0.0/8.")
+    except_: Annotated[list[Cidr], atomic(32)] | None = Field(
+        None, alias="except", description="Smaller ranges within cidr that are left out."
+    )
 
 
 def _is_cidr(text: str) -> bool:
@@ -58,9 +60,9 @@ class PeerPort(Model):
         ),
     )
 
-    port: PortNumber
-    end_port: PortNumber | None = None
-    protocol: Literal["TCP", "UDP", "SCTP"] = "TCP"
+    port: PortNumber = Field(description="The port, or the first of a range.")
+    end_port: PortNumber | None = Field(None, description="The last port of a range. Default: one port alone.")
+    protocol: Literal["TCP", "UDP", "SCTP"] = Field("TCP", description="The transport protocol.")
 
 
 class Peer(Model):
@@ -82,14 +84,18 @@ class Peer(Model):
 class EgressPeer(Peer):
     """A peer and its ports (default: all ports)."""
 
-    ports: Annotated[list[PeerPort], atomic(32)] | None = None
+    ports: Annotated[list[PeerPort], atomic(32)] | None = Field(None, description="The ports that may be reached there. Default: all.")
 
 
 class Network(Model):
     """Default: any source may reach the declared ports, and other policies decide where pods may connect to. egressTo also allows DNS."""
 
-    ingress_from: Annotated[list[Peer], atomic(32)] | None = None
-    egress_to: Annotated[list[EgressPeer], atomic(32)] | None = None
+    ingress_from: Annotated[list[Peer], atomic(32)] | None = Field(
+        None, description="Who may reach the declared ports. Default: any source."
+    )
+    egress_to: Annotated[list[EgressPeer], atomic(32)] | None = Field(
+        None, description="Where the pods may connect to, beside DNS. Default: what other policies say."
+    )
 
 
 _PORT = "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
@@ -117,7 +123,11 @@ class ServiceSettings(Model):
 
     rules: ClassVar[tuple[Rule, ...]] = (not_reserved("annotations"),)
 
-    type: Literal["ClusterIP", "Headless", "NodePort", "LoadBalancer"] = "ClusterIP"
-    annotations: Annotated[dict[LabelKey, Annotated[str, StringConstraints(max_length=4096)]], at_most(32)] | None = None
-    session_affinity: Literal["None", "ClientIP"] = "None"
-    traffic_distribution: Literal["PreferClose", "PreferSameZone", "PreferSameNode"] | None = None
+    type: Literal["ClusterIP", "Headless", "NodePort", "LoadBalancer"] = Field("ClusterIP", description="How the Service is reached.")
+    annotations: Annotated[dict[LabelKey, Annotated[str, StringConstraints(max_length=4096)]], at_most(32)] | None = Field(
+        None, description="Annotations of the Service, such as those of a cloud's load balancer."
+    )
+    session_affinity: Literal["None", "ClientIP"] = Field("None", description="ClientIP sends a client's connections to one pod.")
+    traffic_distribution: Literal["PreferClose", "PreferSameZone", "PreferSameNode"] | None = Field(
+        None, description="Which endpoints are preferred, by where they run."
+    )

@@ -26,9 +26,11 @@ class Requirement(Model):
 
     rules: ClassVar[tuple[Rule, ...]] = (_VALUES,)
 
-    key: LabelKey
-    operator: Literal["In", "NotIn", "Exists", "DoesNotExist"]
-    values: Annotated[list[LabelValue], atomic(64)] | None = None
+    key: LabelKey = Field(description="The label.")
+    operator: Literal["In", "NotIn", "Exists", "DoesNotExist"] = Field(description="How its value is compared.")
+    values: Annotated[list[LabelValue], atomic(64)] | None = Field(
+        None, description="The values to compare with; none for Exists and DoesNotExist."
+    )
 
 
 class NodeRequirement(Model):
@@ -36,28 +38,32 @@ class NodeRequirement(Model):
 
     rules: ClassVar[tuple[Rule, ...]] = (_VALUES, _NUMBER)
 
-    key: LabelKey
-    operator: Literal["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"]
-    values: Annotated[list[LabelValue], atomic(64)] | None = None
+    key: LabelKey = Field(description="The label of the node.")
+    operator: Literal["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"] = Field(description="How its value is compared.")
+    values: Annotated[list[LabelValue], atomic(64)] | None = Field(
+        None, description="The values to compare with; none for Exists and DoesNotExist."
+    )
 
 
 class LabelSelector(Model):
     """Selects by labels; an empty selector selects everything."""
 
-    match_labels: Annotated[dict[LabelKey, LabelValue], at_most(32)] | None = None
-    match_expressions: Annotated[list[Requirement], atomic(32)] | None = None
+    match_labels: Annotated[dict[LabelKey, LabelValue], at_most(32)] | None = Field(None, description="Labels that must have these values.")
+    match_expressions: Annotated[list[Requirement], atomic(32)] | None = Field(None, description="Conditions that must all hold.")
 
 
 class NodeSelectorTerm(Model):
     """Requirements on node labels, which must all match."""
 
-    match_expressions: Annotated[list[NodeRequirement], atomic(32, least=1)]
+    match_expressions: Annotated[list[NodeRequirement], atomic(32, least=1)] = Field(
+        description="Conditions on the node's labels that must all hold."
+    )
 
 
 class NodeSelector(Model):
     """One of the terms must match."""
 
-    node_selector_terms: Annotated[list[NodeSelectorTerm], atomic(16, least=1)]
+    node_selector_terms: Annotated[list[NodeSelectorTerm], atomic(16, least=1)] = Field(description="A node fits that meets one of them.")
 
 
 Weight = Annotated[int, Field(ge=1, le=100)]
@@ -66,36 +72,42 @@ Weight = Annotated[int, Field(ge=1, le=100)]
 class PreferredNodes(Model):
     """A preference for nodes."""
 
-    weight: Weight
+    weight: Weight = Field(description="1 to 100: how much it counts.")
     preference: NodeSelectorTerm
 
 
 class NodeAffinity(Model):
     """Required and preferred nodes."""
 
-    required_during_scheduling_ignored_during_execution: NodeSelector | None = None
-    preferred_during_scheduling_ignored_during_execution: Annotated[list[PreferredNodes], atomic(16)] | None = None
+    required_during_scheduling_ignored_during_execution: NodeSelector | None = Field(None, description="Nodes that a pod may go to.")
+    preferred_during_scheduling_ignored_during_execution: Annotated[list[PreferredNodes], atomic(16)] | None = Field(
+        None, description="Nodes that are preferred, by weight."
+    )
 
 
 class PodTerm(Model):
     """Pods in the same namespace, by topology."""
 
     label_selector: LabelSelector
-    topology_key: LabelKey
+    topology_key: LabelKey = Field(description="The label of nodes whose value makes a place, such as kubernetes.io/hostname.")
 
 
 class PreferredPods(Model):
     """A preference to run beside pods, or apart from them."""
 
-    weight: Weight
+    weight: Weight = Field(description="1 to 100: how much it counts.")
     pod_affinity_term: PodTerm
 
 
 class PodAffinity(Model):
     """Pods to run beside, or apart from."""
 
-    required_during_scheduling_ignored_during_execution: Annotated[list[PodTerm], atomic(16)] | None = None
-    preferred_during_scheduling_ignored_during_execution: Annotated[list[PreferredPods], atomic(16)] | None = None
+    required_during_scheduling_ignored_during_execution: Annotated[list[PodTerm], atomic(16)] | None = Field(
+        None, description="What must hold for a node to be chosen."
+    )
+    preferred_during_scheduling_ignored_during_execution: Annotated[list[PreferredPods], atomic(16)] | None = Field(
+        None, description="What is preferred, by weight."
+    )
 
 
 class Affinity(Model):
@@ -124,19 +136,25 @@ class Toleration(Model):
         ),
     )
 
-    key: LabelKey
-    operator: Literal["Exists", "Equal"] | None = None
-    value: LabelValue | None = None
-    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
-    toleration_seconds: Annotated[int, Field(ge=0, le=86400)] | None = None
+    key: LabelKey = Field(description="The key of the taint.")
+    operator: Literal["Exists", "Equal"] | None = Field(None, description="Default: Equal.")
+    value: LabelValue | None = Field(None, description="The taint's value, for Equal.")
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = Field(
+        None, description="The taint's effect. Default: every effect."
+    )
+    toleration_seconds: Annotated[int, Field(ge=0, le=86400)] | None = Field(
+        None, description="For NoExecute: how long a pod may stay. Default: for ever."
+    )
 
 
 class Spread(Model):
     """Spreads the service's own pods over a topology."""
 
-    topology_key: LabelKey
-    max_skew: Annotated[int, Field(ge=1, le=100)] = 1
-    when_unsatisfiable: Literal["DoNotSchedule", "ScheduleAnyway"] = "ScheduleAnyway"
+    topology_key: LabelKey = Field(description="The label of nodes whose value makes a place, such as topology.kubernetes.io/zone.")
+    max_skew: Annotated[int, Field(ge=1, le=100)] = Field(1, description="How many pods more than in the emptiest place may run in one.")
+    when_unsatisfiable: Literal["DoNotSchedule", "ScheduleAnyway"] = Field(
+        "ScheduleAnyway", description="DoNotSchedule lets a pod wait; ScheduleAnyway puts it where it fits best."
+    )
 
 
 class Scheduling(Model):
@@ -151,9 +169,11 @@ class Scheduling(Model):
         ),
     )
 
-    node_selector: Annotated[dict[LabelKey, LabelValue], at_most(32)] | None = None
-    tolerations: Annotated[list[Toleration], atomic(16)] | None = None
+    node_selector: Annotated[dict[LabelKey, LabelValue], at_most(32)] | None = Field(None, description="Labels that a node must have.")
+    tolerations: Annotated[list[Toleration], atomic(16)] | None = Field(None, description="Taints of nodes that the pods tolerate.")
     affinity: Affinity | None = None
-    spread: Annotated[list[Spread], keyed("topology_key", 8)] | None = None
-    priority_class_name: ObjectName | None = None
-    runtime_class_name: ObjectName | None = None
+    spread: Annotated[list[Spread], keyed("topology_key", 8)] | None = Field(
+        None, description="How the pods are spread. Default: over the nodes, and over the zones, as far as it goes."
+    )
+    priority_class_name: ObjectName | None = Field(None, description="The PriorityClass of the pods.")
+    runtime_class_name: ObjectName | None = Field(None, description="The RuntimeClass of the pods.")

@@ -16,13 +16,13 @@ Command = Annotated[list[Text], atomic(64, least=1)]
 class Preview(Model):
     """The new revision while it is checked, before the cutover."""
 
-    replicas: Annotated[int, Field(ge=1, le=1000)] = 1
+    replicas: Annotated[int, Field(ge=1, le=1000)] = Field(1, description="The number of its pods.")
 
 
 class Undo(Model):
     """Undoes a migration if its release ends before the cutover. It uses the migration's image and deadline."""
 
-    command: Command
+    command: Command = Field(description="The program and its arguments. No shell is involved.")
     after_cutover: bool = Field(
         False,
         description="Also undo after the cutover, once no pod of the new revision is left. Until then live writes may need its schema.",
@@ -32,8 +32,10 @@ class Undo(Model):
 class Migrate(Model):
     """Runs once, in a pod with the new revision's image, before the revision's first pod. It is never interrupted and never retried."""
 
-    command: Command
-    deadline: Annotated[timedelta, between("10s", "24h")] = timedelta(minutes=10)
+    command: Command = Field(description="The program and its arguments. No shell is involved.")
+    deadline: Annotated[timedelta, between("10s", "24h")] = Field(
+        timedelta(minutes=10), description="A migration that has not ended after this time fails."
+    )
     undo: Undo | None = None
 
 
@@ -55,7 +57,9 @@ class Release(Model):
         "otherwise, and with a Headless service, RollingUpdate.",
     )
     preview: Preview | None = None
-    promotion: Literal["Automatic", "Manual"] = "Automatic"
+    promotion: Literal["Automatic", "Manual"] = Field(
+        "Automatic", description="Manual waits before the cutover until somebody promotes the revision: hardenctl promote NAME."
+    )
     auto_promote_after: Annotated[timedelta, between("1s", "720h")] | None = Field(
         None, description="Promotes a Manual release that nobody promoted or aborted within this time. Read live. Default: never."
     )

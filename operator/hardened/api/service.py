@@ -54,8 +54,10 @@ class Shutdown(Model):
         ),
     )
 
-    drain_seconds: Annotated[int, Field(ge=0, le=3599)] = 5
-    grace_seconds: Annotated[int, Field(ge=1, le=3600)] = 30
+    drain_seconds: Annotated[int, Field(ge=0, le=3599)] = Field(5, description="Seconds from the end of a pod's endpoints to its SIGTERM.")
+    grace_seconds: Annotated[int, Field(ge=1, le=3600)] = Field(
+        30, description="Seconds from the begin of its end, drainSeconds included, to its SIGKILL."
+    )
 
 
 class Security(Model):
@@ -71,12 +73,16 @@ class Security(Model):
         ),
     )
 
-    profile: Literal["restricted", "baseline"] = "restricted"
+    profile: Literal["restricted", "baseline"] = Field(
+        "restricted", description="Which level of the Pod Security Standards the pods keep to."
+    )
     run_as_user: UserId | None = Field(None, description="Default: the image's user. Root is refused either way.")
-    run_as_group: UserId | None = None
-    fs_group: UserId | None = None
-    writable_paths: Annotated[list[AbsolutePath], unique(16)] = Field(["/tmp"])
-    add_capabilities: Annotated[list[Capability], unique(16)] = Field([])
+    run_as_group: UserId | None = Field(None, description="Default: the image's group.")
+    fs_group: UserId | None = Field(None, description="The group that owns the volumes. Default: none.")
+    writable_paths: Annotated[list[AbsolutePath], unique(16)] = Field(
+        ["/tmp"], description="Folders that the application may write to; the rest of its root is read-only. They are empty at each start."
+    )
+    add_capabilities: Annotated[list[Capability], unique(16)] = Field([], description="Linux capabilities; all others are dropped.")
 
 
 class PodMetadata(Model):
@@ -84,8 +90,12 @@ class PodMetadata(Model):
 
     rules: ClassVar[tuple[Rule, ...]] = (not_reserved("labels"), not_reserved("annotations"))
 
-    labels: Annotated[dict[LabelKey, LabelValue], at_most(32)] | None = None
-    annotations: Annotated[dict[LabelKey, AnnotationValue], at_most(32)] | None = None
+    labels: Annotated[dict[LabelKey, LabelValue], at_most(32)] | None = Field(
+        None, description="Labels of the pods, beside the operator's own."
+    )
+    annotations: Annotated[dict[LabelKey, AnnotationValue], at_most(32)] | None = Field(
+        None, description="Annotations of the pods, beside the operator's own."
+    )
 
 
 class ServiceAccountSettings(Model):
@@ -94,7 +104,9 @@ class ServiceAccountSettings(Model):
     # No more than the operator's own: what a stored revision says is to stay what a spec can say.
     rules: ClassVar[tuple[Rule, ...]] = (not_reserved("annotations", (f"{GROUP}/",)),)
 
-    annotations: Annotated[dict[LabelKey, AnnotationValue], at_most(32)] | None = None
+    annotations: Annotated[dict[LabelKey, AnnotationValue], at_most(32)] | None = Field(
+        None, description="Annotations of the ServiceAccount."
+    )
 
 
 class DisruptionBudget(Model):
@@ -102,8 +114,8 @@ class DisruptionBudget(Model):
 
     rules: ClassVar[tuple[Rule, ...]] = (one_of("max_unavailable", "min_available"),)
 
-    max_unavailable: IntOrPercent | None = None
-    min_available: IntOrPercent | None = None
+    max_unavailable: IntOrPercent | None = Field(None, description="How many pods, or which share, may be away.")
+    min_available: IntOrPercent | None = Field(None, description="How many pods, or which share, must stay.")
 
 
 class Availability(Model):
@@ -115,7 +127,7 @@ class Availability(Model):
 class PullSecret(Model):
     """A registry secret of the same namespace."""
 
-    name: ObjectName
+    name: ObjectName = Field(description="The Secret, of the type kubernetes.io/dockerconfigjson.")
 
 
 def _paths(spec: Any) -> list[str]:
@@ -244,20 +256,26 @@ class HardenedServiceSpec(Model):
     )
 
     # What reaches a pod: together, these fields are a revision.
-    image: Image
-    command: Arguments | None = None
-    args: Arguments | None = None
-    env: Environment | None = None
-    env_from: Annotated[list[EnvFrom], atomic(32)] | None = None
+    image: Image = Field(description="The image of the application, by a digest or by a tag other than latest.")
+    command: Arguments | None = Field(None, description="Replaces the image's entrypoint.")
+    args: Arguments | None = Field(None, description="The arguments of the entrypoint. Default: the image's.")
+    env: Environment | None = Field(None, description="Environment variables.")
+    env_from: Annotated[list[EnvFrom], atomic(32)] | None = Field(None, description="Secrets and ConfigMaps whose keys become variables.")
     ports: Annotated[list[Port], keyed("name", 16)] | None = Field(
         None, description="The first is the main port. Without ports the service is a worker and has no Service."
     )
     resources: Resources | None = None
-    files: Annotated[list[Files], keyed("mount_path", 8)] | None = None
-    volumes: Annotated[list[Volume], keyed("name", 16)] | None = None
-    init_containers: Annotated[list[HelperContainer], keyed("name", 8)] | None = None
-    sidecars: Annotated[list[HelperContainer], keyed("name", 8)] | None = None
-    image_pull_secrets: Annotated[list[PullSecret], keyed("name", 8)] | None = None
+    files: Annotated[list[Files], keyed("mount_path", 8)] | None = Field(None, description="Folders of small text files.")
+    volumes: Annotated[list[Volume], keyed("name", 16)] | None = Field(None, description="Volumes of the pods.")
+    init_containers: Annotated[list[HelperContainer], keyed("name", 8)] | None = Field(
+        None, description="Containers that end before the application starts, in their order."
+    )
+    sidecars: Annotated[list[HelperContainer], keyed("name", 8)] | None = Field(
+        None, description="Containers that run as long as the pod. They start before the application, and end after it."
+    )
+    image_pull_secrets: Annotated[list[PullSecret], keyed("name", 8)] | None = Field(
+        None, description="Secrets for registries that ask for a password."
+    )
     probes: Probes | None = None
     shutdown: Shutdown = Field(default_factory=lambda: Shutdown())
     security: Security = Field(default_factory=lambda: Security())
@@ -265,7 +283,7 @@ class HardenedServiceSpec(Model):
     pod_metadata: PodMetadata | None = None
     service_account: ServiceAccountSettings | None = None
     network: Network | None = None
-    depends_on: Annotated[list[Dependency], atomic(16)] | None = None
+    depends_on: Annotated[list[Dependency], atomic(16)] | None = Field(None, description="What the first pods of a revision wait for.")
     token: Annotated[str, StringConstraints(max_length=256)] | None = Field(
         None, description="Any string. A change creates a new revision, for example after a Secret was rotated."
     )
@@ -280,7 +298,7 @@ class HardenedServiceSpec(Model):
     availability: Availability | None = None
     release: Release = Field(default_factory=lambda: Release())
     verify: Verify = Field(default_factory=lambda: Verify())
-    backups: Annotated[list[Backup], keyed("name", MOST_BACKUPS)] | None = None
+    backups: Annotated[list[Backup], keyed("name", MOST_BACKUPS)] | None = Field(None, description="What is backed up, where to, and when.")
     suspend: bool = Field(
         False, description="While true, the operator changes nothing. A release that has reached its cutover is finished first."
     )

@@ -38,16 +38,16 @@ class _Repeated(Model):
     )
 
     port: CheckPort = None
-    max_latency: Latency | None = None
-    count: Annotated[int, Field(ge=1, le=100)] = 1
-    interval: Annotated[timedelta, between("100ms", "1m")] = timedelta(seconds=1)
-    failure_limit: Annotated[int, Field(ge=0, le=99)] = 0
+    max_latency: Latency | None = Field(None, description="A request that is answered later fails.")
+    count: Annotated[int, Field(ge=1, le=100)] = Field(1, description="How many requests are sent.")
+    interval: Annotated[timedelta, between("100ms", "1m")] = Field(timedelta(seconds=1), description="The time between two requests.")
+    failure_limit: Annotated[int, Field(ge=0, le=99)] = Field(0, description="How many requests may fail.")
 
 
 class HttpCheck(_Repeated):
     """Sends GET requests. A redirect is an answer and is not followed."""
 
-    path: CheckPath = "/"
+    path: CheckPath = Field("/", description="The path to ask for, with its query.")
     expect_status: Annotated[list[Annotated[int, Field(ge=100, le=599)]], unique(16, least=1)] | None = Field(
         None, description="Default: 200 to 299."
     )
@@ -59,7 +59,9 @@ class HttpCheck(_Repeated):
 class GrpcCheck(_Repeated):
     """The standard gRPC health service must answer SERVING."""
 
-    service: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._/-]*$", max_length=253)] | None = None
+    service: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._/-]*$", max_length=253)] | None = Field(
+        None, description="The name that the health service is asked for. Default: the server as a whole."
+    )
 
 
 class TcpCheck(_Repeated):
@@ -79,8 +81,10 @@ class JobCheck(Model):
     )
 
     image: Image | None = Field(None, description="Default: the new revision's image.")
-    command: Command
-    deadline: Annotated[timedelta, between("1s", "1h")] = timedelta(minutes=5)
+    command: Command = Field(description="The program and its arguments. No shell is involved.")
+    deadline: Annotated[timedelta, between("1s", "1h")] = Field(
+        timedelta(minutes=5), description="A task that has not ended after this time fails."
+    )
 
 
 class LoadCheck(Model):
@@ -95,17 +99,17 @@ class LoadCheck(Model):
         ),
     )
 
-    path: CheckPath = "/"
+    path: CheckPath = Field("/", description="The path to ask for, with its query.")
     port: CheckPort = None
     rate: Annotated[int, Field(ge=1, le=5000, description="Requests per second.")]
-    duration: Annotated[timedelta, between("1s", "10m")] = timedelta(seconds=30)
+    duration: Annotated[timedelta, between("1s", "10m")] = Field(timedelta(seconds=30), description="How long requests are sent.")
     max_error_ratio: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = Field(
         0.0, description="Failed requests, as a share of all. A request fails without an answer, or with one outside 200 to 299."
     )
-    max_mean: Latency | None = None
-    max_p50: Latency | None = None
-    max_p95: Latency | None = None
-    max_p99: Latency | None = None
+    max_mean: Latency | None = Field(None, description="The mean latency must not exceed it.")
+    max_p50: Latency | None = Field(None, description="Half of the answers must come within it.")
+    max_p95: Latency | None = Field(None, description="95 of 100 answers must come within it.")
+    max_p99: Latency | None = Field(None, description="99 of 100 answers must come within it.")
     min_rate: Annotated[int, Field(ge=1, le=5000)] | None = Field(None, description="Minimum answers per second.")
 
 
@@ -129,10 +133,10 @@ class PrometheusCheck(Model):
     query: Annotated[Text, StringConstraints(min_length=1)] = Field(
         description="PromQL. $(color), $(revision), $(service) and $(namespace) are replaced."
     )
-    max: Threshold | None = None
-    min: Threshold | None = None
-    interval: Annotated[timedelta, between("1s", "10m")] = timedelta(seconds=10)
-    failure_limit: Annotated[int, Field(ge=0, le=100)] = 0
+    max: Threshold | None = Field(None, description="A larger number is out of bounds.")
+    min: Threshold | None = Field(None, description="A smaller number is out of bounds.")
+    interval: Annotated[timedelta, between("1s", "10m")] = Field(timedelta(seconds=10), description="The time between two queries.")
+    failure_limit: Annotated[int, Field(ge=0, le=100)] = Field(0, description="How many numbers may be out of bounds.")
     on_no_data: Literal["Hold", "Fail"] = Field(
         "Hold",
         description="No answer, or an empty one, neither passes nor fails (Hold), or counts as out of bounds (Fail).",
@@ -152,7 +156,7 @@ class Check(Model):
         ),
     )
 
-    name: Name
+    name: Name = Field(description="Its name among the results.")
     http: HttpCheck | None = None
     grpc: GrpcCheck | None = None
     tcp: TcpCheck | None = None
@@ -213,11 +217,13 @@ class AfterCutover(Model):
         ),
     )
 
-    window: Annotated[timedelta, between("1s", "1h")] = timedelta(seconds=10)
+    window: Annotated[timedelta, between("1s", "1h")] = Field(
+        timedelta(seconds=10), description="How long the new revision is watched after the cutover, before it is promoted."
+    )
     max_restarts: Annotated[int, Field(ge=0, le=1000)] = Field(
         0, description="How many restarts of the new revision's containers are allowed."
     )
-    checks: Checks | None = None
+    checks: Checks | None = Field(None, description="What it must pass in that time. The zero-loss probe is always among them.")
 
 
 class Verify(Model):

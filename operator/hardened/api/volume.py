@@ -27,15 +27,19 @@ FileName = Annotated[DataKey, StringConstraints(max_length=251)]
 class Files(Model):
     """A folder of small text files that belongs to the revision and rolls back with it."""
 
-    mount_path: AbsolutePath
-    data: Annotated[dict[FileName, Annotated[str, StringConstraints(max_length=65536)]], at_most(32, least=1)]
+    mount_path: AbsolutePath = Field(description="The folder. Other files that the image has there are hidden.")
+    data: Annotated[dict[FileName, Annotated[str, StringConstraints(max_length=65536)]], at_most(32, least=1)] = Field(
+        description="The text of each file, by its name."
+    )
 
 
 class EmptyDir(Model):
     """Scratch space that is deleted with the pod."""
 
-    size_limit: Quantity | None = None
-    medium: Literal["Memory"] | None = None
+    size_limit: Quantity | None = Field(None, description="A pod that writes more is evicted.")
+    medium: Literal["Memory"] | None = Field(
+        None, description="Memory keeps it in RAM, where it counts against the memory limit. Default: the node's disk."
+    )
 
 
 AccessMode = Literal["ReadWriteOnce", "ReadWriteOncePod", "ReadWriteMany", "ReadOnlyMany"]
@@ -86,33 +90,37 @@ class Claim(Model):
         ),
     )
 
-    size: Quantity
-    storage_class_name: ObjectName | None = None
-    access_modes: Annotated[list[AccessMode], unique(4, least=1)] = Field(["ReadWriteOnce"])
+    size: Quantity = Field(description="How much is asked for. It can grow later, where the storage class allows it.")
+    storage_class_name: ObjectName | None = Field(None, description="Default: the cluster's default class.")
+    access_modes: Annotated[list[AccessMode], unique(4, least=1)] = Field(["ReadWriteOnce"], description="How it may be mounted.")
     shared: bool | None = Field(None, description="True if two versions of the application may write to it at the same time.")
 
 
 class KeyToPath(Model):
     """Puts one key at a path within the volume."""
 
-    key: DataKey
-    path: RelativePath
+    key: DataKey = Field(description="The key.")
+    path: RelativePath = Field(description="The path within the volume.")
 
 
 class SecretVolume(Model):
     """A Secret of the same namespace, as files."""
 
-    secret_name: ObjectName
-    items: Annotated[list[KeyToPath], atomic(64)] | None = None
-    optional: bool | None = None
+    secret_name: ObjectName = Field(description="The Secret.")
+    items: Annotated[list[KeyToPath], atomic(64)] | None = Field(
+        None, description="Which keys, and where. Default: each as a file of its name."
+    )
+    optional: bool | None = Field(None, description="True if the pod may start without it. Default: false.")
 
 
 class ConfigMapVolume(Model):
     """A ConfigMap of the same namespace, as files."""
 
-    name: ObjectName
-    items: Annotated[list[KeyToPath], atomic(64)] | None = None
-    optional: bool | None = None
+    name: ObjectName = Field(description="The ConfigMap.")
+    items: Annotated[list[KeyToPath], atomic(64)] | None = Field(
+        None, description="Which keys, and where. Default: each as a file of its name."
+    )
+    optional: bool | None = Field(None, description="True if the pod may start without it. Default: false.")
 
 
 class Volume(Model):
@@ -128,10 +136,10 @@ class Volume(Model):
         ),
     )
 
-    name: Name
-    mount_path: AbsolutePath
-    read_only: bool | None = None
-    sub_path: RelativePath | None = None
+    name: Name = Field(description="Its name.")
+    mount_path: AbsolutePath = Field(description="Where the application finds it.")
+    read_only: bool | None = Field(None, description="True if the application may only read it. Default: false.")
+    sub_path: RelativePath | None = Field(None, description="The path within the volume. Default: its root.")
     empty_dir: EmptyDir | None = None
     claim: Claim | None = None
     secret: SecretVolume | None = None

@@ -8,7 +8,7 @@ import pytest
 from tests.api.bad_specs import fields
 
 from hardened.api import names
-from hardened.api.crd import custom_resource_definition, root_schema
+from hardened.api.crd import action_schema, custom_resource_definition, root_schema
 from hardened.api.service import REVISION_FIELDS, HardenedServiceSpec
 from hardened.api.steps import Step
 
@@ -40,6 +40,12 @@ def test_every_list_is_bounded_and_says_how_it_merges() -> None:
 def test_every_text_is_bounded() -> None:
     unbounded = [p for p, n in of("string", "") if not (n.get("maxLength") or n.get("enum") or n.get("format"))]
     assert unbounded == [".apiVersion", ".kind"], "those two the API server bounds itself"
+
+
+def test_every_field_is_explained() -> None:
+    fields = [each for schema in (root_schema(), action_schema()) for each in nodes(schema) if each[0] and each[0][-1] not in "]}"]
+    assert len(fields) > 700
+    assert [path for path, node in fields if not node.get("description", "").endswith((".", "`", "?"))] == []
 
 
 def test_every_number_is_bounded() -> None:
