@@ -107,7 +107,10 @@ def root_schema() -> Schema:
         "required": ["spec"],
         "properties": {
             **_OF_EVERY_OBJECT,
-            "metadata": {**_METADATA, "properties": {"name": {"type": "string", "maxLength": 63, "description": "Unique in its namespace."}}},
+            "metadata": {
+                **_METADATA,
+                "properties": {"name": {"type": "string", "maxLength": 63, "description": "Unique in its namespace."}},
+            },
             "spec": schema_of(HardenedServiceSpec),
             "status": {**schema_of(HardenedServiceStatus), "default": {"observedGeneration": -1}},
         },

@@ -93,7 +93,7 @@ class WorkQueue:
             self._arm()
 
     def retry_conflict(self, key: Key) -> float:
-        """Look at `key` again at once, since it changed while it was looked at; as `retry` where it goes on changing. The seconds until then."""
+        """Look at `key` again at once, since it changed meanwhile; as `retry` where it goes on changing. The seconds until then."""
         conflicts = self._conflicts.get(key, 0)
         if conflicts == MOST_CONFLICTS:
             return self.retry(key)
