@@ -31,6 +31,7 @@ VERBS = {
     "resume": "Resume a paused release.",
     "backup": "Make or verify a backup now, or list the backups of a service.",
     "restore": "Restore the data of a service from a snapshot.",
+    "eject": "Leave a service running, without the operator.",
     "init": "Make a HardenedService of a Deployment, Rollout or compose file.",
     "render": "Print what the operator would create from a file.",
     "preflight": "Check a file or a running service for risks, offline or live.",

@@ -191,6 +191,8 @@ class FakeCluster:
         self.logs: dict[str, list[str] | ApiFailure] = {}
         self.asked: list[dict[str, Any]] = []
         self.applied: list[tuple[str, dict[str, Any], bool]] = []
+        self.merged: list[tuple[str, dict[str, Any]]] = []
+        self.deleted: list[tuple[str, dict[str, Any]]] = []
 
     def get(self, path: str, within: float | None = None) -> dict[str, Any]:
         plain = path.partition("?")[0]
@@ -241,6 +243,19 @@ class FakeCluster:
         if not dry_run:
             self.objects[path] = after
         return copy.deepcopy(after)
+
+    def merge(self, path: str, changes: Mapping[str, Any]) -> dict[str, Any]:
+        live = self.get(path)
+        self.merged.append((path, copy.deepcopy(dict(changes))))
+        live["spec"] = {**live.get("spec", {}), **changes.get("spec", {})}
+        self.objects[path] = live
+        return copy.deepcopy(live)
+
+    def delete(self, path: str, options: Mapping[str, Any]) -> dict[str, Any]:
+        live = self.get(path)
+        self.deleted.append((path, dict(options)))
+        del self.objects[path]
+        return live
 
     def create(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         if body["kind"] == "SelfSubjectReview":

@@ -68,6 +68,7 @@ WHOLE: list[tuple[list[str], FakeCluster | None, str]] = [
     (["backup", "verify", "api", "nightly"], backed_up(), "Done"),
     (["backup", "list", "api"], backed_up(), "Backups"),
     (["restore", "api", "--backup", "nightly", "--snapshot", "latest", "--yes"], backed_up(), "Restored"),
+    (["eject", "api", "--dry-run"], FakeCluster(service(status=healthy())), "Ejected"),
     (["init", "--from", DEPLOYMENT], None, "Conversion"),
     (["render", "-f", FILE], None, "Manifests"),
     (["generate", "rbac"], None, "Manifests"),

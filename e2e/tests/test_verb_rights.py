@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from e2e.kube import Body
-from e2e.releases import released
+from e2e.releases import released, until_no_release, until_step
 from e2e.rig import Run, running
 from hardenctl.cluster.rights import VERB_RIGHTS
 
@@ -192,6 +192,11 @@ async def tour(run: Run, whole: dict[str, Path], less: dict[str, Path], folder: 
     await paused(run, whole, files["v3"])
     for verb in ("pause", "resume", "abort", "retry"):
         await call(verb, "web")
+    await until_step(run, "Approval")
+    done = await hardenctl(whole["abort"], "abort", "web", "-n", run.namespace)
+    assert done.code == 0, done
+    await until_no_release(run)
+    assert (await call("eject", "web", "--yes"))["left"]
     return tried
 
 

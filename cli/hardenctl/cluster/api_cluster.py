@@ -49,6 +49,12 @@ class Cluster(Protocol):
 
     def create(self, path: str, body: Mapping[str, Any]) -> Manifest: ...
 
+    def merge(self, path: str, changes: Mapping[str, Any]) -> Manifest:
+        """Changes the fields that are named, as a JSON merge patch does; None takes one away."""
+
+    def delete(self, path: str, options: Mapping[str, Any]) -> Manifest:
+        """Deletes an object. options: as the API's DeleteOptions."""
+
     def watch(self, path: str, timeout: float) -> Iterator[Manifest]:
         """The events of a watch, until the server ends it. timeout: seconds without any event before TryAgain."""
 
@@ -122,6 +128,14 @@ class ApiCluster:
     def create(self, path: str, body: Mapping[str, Any]) -> Manifest:
         """Makes an object; the reply is the object as it became."""
         return self._call("POST", path, body, "application/json")
+
+    def merge(self, path: str, changes: Mapping[str, Any]) -> Manifest:
+        """A JSON merge patch, as field manager `hardenctl`."""
+        return self._call("PATCH", with_query(path, fieldManager=FIELD_MANAGER), changes, "application/merge-patch+json")
+
+    def delete(self, path: str, options: Mapping[str, Any]) -> Manifest:
+        """Deletes an object; the reply is the object as it was, or a Status."""
+        return self._call("DELETE", path, options, "application/json")
 
     def watch(self, path: str, timeout: float) -> Iterator[Manifest]:
         """The events of a watch, until the server ends it."""

@@ -62,6 +62,11 @@ _DRY_RUN = (
     *(Right("", resource, ("list",)) for resource in ("resourcequotas", "limitranges")),
     _INSTALLATION[0],
 )
+#: What the operator made, and what of it has to be let go on.
+_EJECT = (
+    *_list(*CHILD_COLLECTIONS.values()),
+    *(Right(*_resource(CHILD_COLLECTIONS[kind]), ("patch",)) for kind in ("HorizontalPodAutoscaler", "CronJob")),
+)
 _PREFLIGHT = (
     *(
         Right(*_resource(CHILD_COLLECTIONS[kind]), ("get",))
@@ -107,6 +112,7 @@ VERB_RIGHTS: Mapping[str, tuple[Right, ...]] = {
     "backup verify": _asks("verifybackup"),
     "backup list": (_ours("get"),),
     "restore": _asks("restore", _ours("list")),
+    "eject": (_ours("get", "patch", "delete"), *_EJECT),
     "preflight": (_ours("get", "list"), *_PREFLIGHT, *_INSTALLATION),
     "check": (_ours("get", "list", "watch"), *_INSTALLATION),
     "version": _INSTALLATION,

@@ -453,6 +453,24 @@ class Manifests(TypedDict):
     items: list[AsInCluster]
 
 
+class LeftBehind(TypedDict):
+    """An object that the operator made."""
+
+    kind: str
+    name: str
+    note: str
+    """What becomes of it, empty for nothing."""
+
+
+class Ejected(TypedDict):
+    """A service that goes on without the operator; with --dry-run, one that would."""
+
+    result: ResultWord
+    namespace: str
+    name: str
+    left: list[LeftBehind]
+
+
 class ConversionNote(TypedDict):
     """What became of a field."""
 
@@ -568,6 +586,7 @@ SHAPES: Mapping[str, tuple[Any, ...]] = {
     "backup verify": (Done,),
     "backup list": (Backups,),
     "restore": (Restored,),
+    "eject": (Ejected,),
     "init": (Conversion,),
     "render": (Manifests,),
     "generate rbac": (Manifests,),
