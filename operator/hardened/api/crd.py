@@ -37,7 +37,8 @@ _OF_EVERY_OBJECT = {
     "apiVersion": {"type": "string", "description": f"{names.API_VERSION}."},
     "kind": {"type": "string", "description": "What the object is."},
 }
-_METADATA = {"type": "object", "description": "As of every object: name, namespace, labels and annotations."}
+# Without a description: the API server takes nothing of metadata but rules on the name, and describes it itself.
+_METADATA = {"type": "object"}
 
 
 def custom_resource_definition() -> Schema:
