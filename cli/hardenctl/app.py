@@ -29,6 +29,8 @@ VERBS = {
     "retry": "Release a rejected or rolled back revision again.",
     "pause": "Pause a release before its next step.",
     "resume": "Resume a paused release.",
+    "suspend": "Leave a service as it is, for a time or until `unsuspend`.",
+    "unsuspend": "Go on with a suspended service.",
     "backup": "Make or verify a backup now, or list the backups of a service.",
     "restore": "Restore the data of a service from a snapshot.",
     "eject": "Leave a service running, without the operator.",

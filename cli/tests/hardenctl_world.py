@@ -226,7 +226,9 @@ class FakeCluster:
         found = [item for item in items if chosen in ("", item["metadata"]["name"])]
         return {"metadata": {"resourceVersion": str(newest)}, "items": copy.deepcopy(found)}
 
-    def apply(self, path: str, manifest: Mapping[str, Any], *, force: bool = False, dry_run: bool = False) -> dict[str, Any]:
+    def apply(
+        self, path: str, manifest: Mapping[str, Any], *, force: bool = False, dry_run: bool = False, manager: str = "hardenctl"
+    ) -> dict[str, Any]:
         if self.refusal and not force:
             raise self.refusal
         self.applied.append((path, copy.deepcopy(dict(manifest)), dry_run))

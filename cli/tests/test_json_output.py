@@ -64,6 +64,8 @@ WHOLE: list[tuple[list[str], FakeCluster | None, str]] = [
     (["history", "api"], looked_at(), "History"),
     (["rollback", "api"], world(BEFORE["rollback"], DONE), "RolledBack"),
     *(([verb, "api"], world(BEFORE[verb], DONE), "Done") for verb in ("promote", "abort", "retry", "pause", "resume")),
+    (["suspend", "api", "--until", "2h"], two(), "Suspended"),
+    (["unsuspend", "api"], two(), "Suspended"),
     (["backup", "create", "api", "nightly"], backed_up(), "Done"),
     (["backup", "verify", "api", "nightly"], backed_up(), "Done"),
     (["backup", "list", "api"], backed_up(), "Backups"),

@@ -45,7 +45,9 @@ class Cluster(Protocol):
     def is_there(self, path: str) -> bool:
         """Whether there is an object. No more of it than its metadata is asked for: what is in a Secret never gets here."""
 
-    def apply(self, path: str, manifest: Mapping[str, Any], *, force: bool = False, dry_run: bool = False) -> Manifest: ...
+    def apply(
+        self, path: str, manifest: Mapping[str, Any], *, force: bool = False, dry_run: bool = False, manager: str = FIELD_MANAGER
+    ) -> Manifest: ...
 
     def create(self, path: str, body: Mapping[str, Any]) -> Manifest: ...
 
@@ -114,11 +116,13 @@ class ApiCluster:
             return False
         return True
 
-    def apply(self, path: str, manifest: Mapping[str, Any], *, force: bool = False, dry_run: bool = False) -> Manifest:
-        """Server-side apply as field manager `hardenctl`. Unknown fields are refused, not pruned."""
+    def apply(
+        self, path: str, manifest: Mapping[str, Any], *, force: bool = False, dry_run: bool = False, manager: str = FIELD_MANAGER
+    ) -> Manifest:
+        """Server-side apply as a field manager. Unknown fields are refused, not pruned."""
         query = with_query(
             path,
-            fieldManager=FIELD_MANAGER,
+            fieldManager=manager,
             fieldValidation="Strict",
             force=force or None,
             dryRun="All" if dry_run else None,

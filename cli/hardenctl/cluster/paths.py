@@ -5,6 +5,8 @@ from urllib.parse import quote, urlencode
 from hardened.api import names
 
 FIELD_MANAGER = "hardenctl"
+#: Of what suspends a service: an apply takes away what its manager said before and leaves out now.
+SUSPENDER = "hardenctl-suspend"
 OPERATOR_LABEL = f"{names.NAME_LABEL}=hardened-operator"
 CRD_NAME = f"{names.PLURAL}.{names.GROUP}"
 

@@ -108,6 +108,8 @@ VERB_RIGHTS: Mapping[str, tuple[Right, ...]] = {
     "retry": _asks("retry"),
     "pause": _asks("pause"),
     "resume": _asks("resume"),
+    "suspend": (_ours("get", "patch"),),
+    "unsuspend": (_ours("get", "patch"),),
     "backup create": _asks("backup"),
     "backup verify": _asks("verifybackup"),
     "backup list": (_ours("get"),),

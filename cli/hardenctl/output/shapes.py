@@ -382,6 +382,19 @@ class Done(Asked, total=False):
     outcome: AsInCluster
 
 
+class Suspended(TypedDict):
+    """Whether the operator leaves a service as it is."""
+
+    result: Literal[ResultWord.SUSPENDED, ResultWord.OK, ResultWord.UNCHANGED]
+    namespace: str
+    name: str
+    suspended: bool
+    until: str | None
+    """When it goes on by itself; null without an end, and where it is not suspended."""
+    message: str
+    next: str
+
+
 class RecoveryPoint(TypedDict):
     """The moment that restored data is of."""
 
@@ -582,6 +595,8 @@ SHAPES: Mapping[str, tuple[Any, ...]] = {
     "retry": (Done,),
     "pause": (Done,),
     "resume": (Done,),
+    "suspend": (Suspended,),
+    "unsuspend": (Suspended,),
     "backup create": (Done,),
     "backup verify": (Done,),
     "backup list": (Backups,),

@@ -92,7 +92,7 @@ def _template(verdict: ServiceVerdict, live: Mapping[str, Any]) -> str:
         case ResultWord.REJECTED | ResultWord.ROLLED_BACK:
             return _CHANGE
         case ResultWord.SUSPENDED:
-            return 'kubectl patch {singular} {name} -n {namespace} --type merge -p \'{{"spec":{{"suspend":false}}}}\''
+            return "{prog} unsuspend {name} -n {namespace}"
     if verdict.reason == Reason.CONFIG_MISSING and (status(live).get("release") or {}).get("step") == Step.PREFLIGHT:
         return "kubectl get configmaps -n {namespace}"  # there is no pod yet
     try:

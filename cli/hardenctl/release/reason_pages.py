@@ -25,7 +25,7 @@ COMMANDS: Mapping[Reason, str] = {
     Reason.SCALED_TO_ZERO: "kubectl scale hardenedservice {name} -n {namespace} --replicas=2",
     Reason.NO_PODS_AVAILABLE: _PODS,
     Reason.PODS_AVAILABLE: _STATUS,
-    Reason.SUSPENDED: 'kubectl patch hardenedservice {name} -n {namespace} --type merge -p \'{{"spec":{{"suspend":false}}}}\'',
+    Reason.SUSPENDED: "{prog} unsuspend {name} -n {namespace}",
     Reason.INVALID_SPEC: _EDIT,
     Reason.NOT_OWNED: "kubectl get all -n {namespace} -l hardened.dev/service!={name}",
     Reason.NAME_TAKEN: "kubectl get hardenedservices -n {namespace}",

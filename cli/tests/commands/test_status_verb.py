@@ -86,7 +86,7 @@ from hardened.errors import Refused, TryAgain
             "kubectl get configmaps -n shop",
             id="a ConfigMap is missing, and there is no pod yet",
         ),
-        pytest.param(service(status=suspended()), "suspended", 1, "kubectl patch hardenedservice api -n shop", id="suspended"),
+        pytest.param(service(status=suspended()), "suspended", 1, "hardenctl unsuspend api -n shop", id="suspended"),
     ],
 )
 def test_a_status_has_one_word_an_exit_code_and_a_next_command(run: Any, live: dict[str, Any], result: str, code: int, advice: str) -> None:

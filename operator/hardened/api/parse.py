@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final, TypeVar
@@ -36,6 +36,10 @@ class HardenedService:
     is_stand_in: bool = False
     lacks: frozenset[str] = frozenset()
     size_manager: str = ""
+
+    def as_of(self, now: datetime) -> "HardenedService":
+        """The same at that moment, see HardenedServiceSpec.as_of. now: timezone-aware."""
+        return self if self.spec.suspend_until is None else replace(self, spec=self.spec.as_of(now))
 
 
 @dataclass(frozen=True)

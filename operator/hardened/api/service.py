@@ -1,6 +1,7 @@
 """The HardenedService: what a team writes."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
@@ -24,6 +25,7 @@ from hardened.api.fields import (
     one_of,
     unique,
 )
+from hardened.api.moment import Moment, moment_text
 from hardened.api.names import DEFAULT_REPLICAS, GROUP
 from hardened.api.network import Dependency, Network, ServiceSettings
 from hardened.api.placement import Scheduling
@@ -302,6 +304,28 @@ class HardenedServiceSpec(Model):
     suspend: bool = Field(
         False, description="While true, the operator changes nothing. A release that has reached its cutover is finished first."
     )
+    suspend_until: Annotated[datetime, Moment()] | None = Field(
+        None,
+        description="Until this moment, the service is suspended as if `suspend` were true; then it goes on by itself. One that has passed "
+        "means nothing.",
+    )
+
+    def as_of(self, now: datetime) -> "HardenedServiceSpec":
+        """The same with `suspend` as it is at that moment; `suspend_until` stays where it is the reason. now: timezone-aware."""
+        if self.suspend_until is None:
+            return self
+        is_the_reason = not self.suspend and now < self.suspend_until
+        return self.model_copy(update={"suspend": True} if is_the_reason else {"suspend_until": None})
+
+    @property
+    def suspension(self) -> str:
+        """Why a service is suspended, of what `as_of` gives. Example: "suspended until 2026-01-31T18:00:00Z, by spec.suspendUntil"."""
+        return f"suspended until {moment_text(self.suspend_until)}, by spec.suspendUntil" if self.suspend_until else "spec.suspend is true"
+
+    @property
+    def suspension_text(self) -> str:
+        """The same, with what it means."""
+        return f"{self.suspension}: the operator changes nothing until {'then' if self.suspend_until else 'it is false'}"
 
     @property
     def first_replicas(self) -> int:

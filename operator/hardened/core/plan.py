@@ -135,6 +135,7 @@ class _Planner:
         invalid: _Invalid | None = None,
     ) -> None:
         """invalid: of the spec as it stands, where `svc` stands in for it."""
+        svc = svc.as_of(now)
         self.svc, self.before, self.observed, self.now, self.invalid = svc, before, observed, now, invalid
         self.facts = Facts(svc, before, observed)
         self.state = self.facts.state
@@ -176,11 +177,13 @@ class _Planner:
         suspends, deletes = (*freezes(self.writes), *self.writes.suspends()), tuple(self.writes.surplus_schedules())
         if suspends or deletes:
             return Plan(apply=suspends, delete=deletes)
-        text, trouble = "spec.suspend is true: the operator changes nothing until it is false", self.blockers.trouble()
+        text, trouble = self.svc.spec.suspension_text, self.blockers.trouble()
         finding = Diagnosis(Reason.SUSPENDED, f"{text}; but {trouble.message}" if trouble else text)
         is_told = self.decision.actions == entries_of(self.before)
         is_first = not is_told and self.observed.keeps_status
-        wait = min((each for each in (self._answer_wait(), self._backup_wait()) if each is not None), default=None)
+        until = self.svc.spec.suspend_until
+        waits = (self._answer_wait(), self._backup_wait(), until - self.now if until else None)
+        wait = min((each for each in waits if each is not None), default=None)
         return Plan(status=self._status(finding), is_status_first=is_first, answers=self.answers, requeue_after=wait)
 
     def _read_what_it_goes_by(self) -> Plan | None:

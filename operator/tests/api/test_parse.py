@@ -38,6 +38,10 @@ PORT = {"name": "http", "containerPort": 8080}
         pytest.param(spec(replicas=True), "spec.replicas", "must be a whole number", id="true is no number"),
         pytest.param(spec(replicas=1.5), "spec.replicas", "must be a whole number", id="half a replica"),
         pytest.param(spec(suspend="true"), "spec.suspend", "must be true or false", id="true as text"),
+        pytest.param(spec(suspendUntil="2h"), "spec.suspendUntil", "must be a moment in UTC such as 2026-01-31T18:00:00Z", id="a time for a moment"),
+        pytest.param(spec(suspendUntil="2026-02-30T00:00:00Z"), "spec.suspendUntil", "must be a moment in UTC such as 2026-01-31T18:00:00Z", id="no such day"),
+        pytest.param(spec(suspendUntil="2026-01-31T18:00:00+01:00"), "spec.suspendUntil", "must be a moment in UTC such as 2026-01-31T18:00:00Z", id="another zone"),
+        pytest.param(spec(suspendUntil=1780000000), "spec.suspendUntil", "must be a moment in UTC such as 2026-01-31T18:00:00Z", id="a number for a moment"),
         pytest.param(
             spec(env=[{"name": "A", "value": 1}]), "spec.env[0].value", "must be a string; quote it where YAML would read something else",
             id="a number for a variable",

@@ -122,7 +122,17 @@ def test_the_crd_says_which_schema_it_is() -> None:
 
 def test_every_field_of_a_revision_is_a_field_and_the_rest_applies_at_once() -> None:
     every = {field.alias for field in HardenedServiceSpec.model_fields.values()}
-    assert every - set(REVISION_FIELDS) == {"replicas", "autoscale", "service", "availability", "release", "verify", "backups", "suspend"}
+    assert every - set(REVISION_FIELDS) == {
+        "replicas",
+        "autoscale",
+        "service",
+        "availability",
+        "release",
+        "verify",
+        "backups",
+        "suspend",
+        "suspendUntil",
+    }
     assert set(REVISION_FIELDS) <= every
 
 

@@ -1,6 +1,6 @@
 """One step for one service: what is looked up, made, changed and removed."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -24,6 +24,7 @@ from tests.core.worlds import (
     with_spec,
 )  # fmt: skip
 
+from hardened.api.moment import moment_text
 from hardened.core.model.manifest import ChildKey
 from hardened.core.model.question import ReadChildren
 from hardened.core.observe.observed import Observed
@@ -127,6 +128,41 @@ def test_a_suspended_service_is_left_as_it_is_whatever_happens_to_its_children()
     assert decided.status["phase"] == "Suspended"
     assert condition(decided.status, "Ready") == ("False", "Suspended")
     assert condition(decided.status, "Available")[0] == "True"
+
+
+def test_a_service_goes_on_by_itself_at_the_moment_until_which_it_is_suspended() -> None:
+    cr, world = running()
+    until = NOW + timedelta(hours=2)
+    cr = with_spec(cr, suspendUntil=moment_text(until), image="shop:9")
+    for now in (NOW, until - timedelta(seconds=1)):
+        decided = plan(cr, world.seen(), ANY_KEY, now)
+        assert (decided.question, decided.has_writes, decided.requeue_after) == (None, False, until - now)
+        assert decided.status
+        assert decided.status["phase"] == "Suspended"
+        ready = next(each for each in decided.status["conditions"] if each["type"] == "Ready")
+        assert f"suspended until {moment_text(until)}, by spec.suspendUntil" in ready["message"]
+        assert datetime.fromisoformat(decided.status["pending"]["until"]) == until
+    # Whoever was killed meanwhile decides the same: nothing but the spec and the time counts.
+    assert begun(cr, world, until).has_writes
+    settle(cr, world, until)
+    assert cr["status"]["phase"] != "Suspended"
+    assert cr["status"]["release"]["image"] == "shop:9"
+
+
+def test_suspend_has_no_end_whatever_the_moment_says() -> None:
+    cr, world = running()
+    for until in (NOW - timedelta(hours=1), NOW + timedelta(hours=1)):
+        decided = plan(with_spec(cr, suspend=True, suspendUntil=moment_text(until)), world.seen(), ANY_KEY, NOW)
+        assert (decided.has_writes, decided.requeue_after) == (False, None)
+        assert decided.status
+        ready = next(each for each in decided.status["conditions"] if each["type"] == "Ready")
+        assert ready["message"] == "spec.suspend is true: the operator changes nothing until it is false"
+
+
+def test_a_moment_that_has_passed_means_nothing() -> None:
+    cr, world = running()
+    whole = plan(with_spec(cr, suspend=False), world.seen(), ANY_KEY, NOW)
+    assert plan(with_spec(cr, suspendUntil=moment_text(NOW)), world.seen(), ANY_KEY, NOW) == whole
 
 
 @pytest.mark.parametrize(

@@ -57,8 +57,8 @@ def _late(live: Manifest, hold: Hold) -> str:
     name, theirs = str(live["metadata"]["name"]), hold_of(_status(live))
     if theirs and theirs.uid == hold.uid:
         return "" if theirs.phase is HoldPhase.RESTORING else f"service {name}: {theirs.message}"
-    if (live.get("spec") or {}).get("suspend"):
-        return f"service {name}, which is suspended: its pods stay until spec.suspend is false"
+    if (live.get("spec") or {}).get("suspend") or _status(live).get("phase") == "Suspended":
+        return f"service {name}, which is suspended: its pods stay until it is not"
     if theirs:
         return f"service {name}, whose own restore has not ended"
     return f"service {name}, which is being released" if _is_released(_status(live)) else f"service {name}, which has not stopped yet"

@@ -70,7 +70,7 @@ MEANING: dict[Reason, str] = {
     Reason.SCALED_TO_ZERO: "The spec asks for 0 replicas.",
     Reason.NO_PODS_AVAILABLE: "No pod can take requests.",
     Reason.PODS_AVAILABLE: "At least one pod can take requests.",
-    Reason.SUSPENDED: "spec.suspend is true: the operator changes nothing.",
+    Reason.SUSPENDED: "spec.suspend is true, or spec.suspendUntil has not passed: the operator changes nothing.",
     Reason.INVALID_SPEC: "A field is invalid; the message names it. What ran before keeps running.",
     Reason.NOT_OWNED: "An object with the name of a child belongs to somebody else; the operator does not touch it.",
     Reason.NAME_TAKEN: "Another HardenedService needs a Service of the same name; the message names it. What serves keeps serving.",

@@ -33,7 +33,10 @@ REMEDY: dict[Reason, Remedy] = {
         "Follow the reason of the condition Ready.",
     ),
     Reason.PODS_AVAILABLE: Remedy(_FINE, _NOTHING),
-    Reason.SUSPENDED: Remedy("Somebody set spec.suspend.", "Set spec.suspend to false when the service may change again."),
+    Reason.SUSPENDED: Remedy(
+        "Somebody set spec.suspend, or spec.suspendUntil.",
+        "Run `hardenctl unsuspend` when the service may change again, or wait until the moment that is named.",
+    ),
     Reason.INVALID_SPEC: Remedy(
         "A field was let in by a CRD that is newer or older than the operator, or is wrong only together with another.",
         "Change the field that the message names, at the source of the service: Git, the chart or the file.",

@@ -57,7 +57,7 @@ def _scaling(facts: Facts, scalers: Scalers, replicas: int, now: datetime) -> Sc
     if scalers.unread or "autoscale" in svc.lacks:
         return Scaling(told.get("reason", "Missing"), str(told.get("message", "" if told else "it was not looked at yet")))
     if svc.spec.suspend:
-        return Scaling("Suspended", "spec.suspend is true: the size stays as it is")
+        return Scaling("Suspended", f"{svc.spec.suspension}: the size stays as it is")
     if facts.hold and facts.hold.stops_self:
         return Scaling("Suspended", "a restore holds the pods: the size stays as it is")
     if scalers.waits_for or svc.spec.autoscale is None:

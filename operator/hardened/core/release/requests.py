@@ -171,4 +171,4 @@ def _is_epoch_of(release: str, fencing_token: str) -> bool:
 
 
 def _obstacle(facts: Facts) -> str:
-    return "spec.suspend is true: the operator changes nothing until it is false" if facts.svc.spec.suspend else ""
+    return facts.svc.spec.suspension_text if facts.svc.spec.suspend else ""

@@ -53,7 +53,7 @@ def _stable(facts: Facts) -> str:
 def _waits_for(facts: Facts, decision: Decision, finding: Diagnosis | None) -> tuple[str, datetime | None]:
     state = decision.state
     if facts.svc.spec.suspend:
-        return "spec.suspend is true", None
+        return facts.svc.spec.suspension, facts.svc.spec.suspend_until
     if decision.hold:
         return f"{decision.hold.service or facts.svc.name} is being restored", None
     if state and state.step is not Step.KEEP:
