@@ -130,8 +130,13 @@ async def hardenctl(kubeconfig: Path, *arguments: str) -> Done:
 
 
 def manual(namespace: str, version: str) -> Body:
-    """A service that waits for somebody before each cutover; its backups have nothing to be made with, which the operator says."""
-    terms = {"strategy": "BlueGreen", "keepPrevious": "60s", "progressDeadline": "60s", "promotion": "Manual"}
+    """It waits for somebody before each cutover but its first. Its backups have nothing to be made with, which the operator says."""
+    terms = {
+        "strategy": "BlueGreen",
+        "keepPrevious": "60s",
+        "progressDeadline": "60s",
+        "promotion": "Automatic" if version == "v1" else "Manual",
+    }
     nightly = {
         "name": "nightly",
         "schedule": "0 3 * * *",
