@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from e2e.cluster.local.cluster import LocalCluster
+from e2e.figures import figures
 from e2e.kube import Body, Kube, KubeError, condition
 from e2e.rig import Run, fresh_namespace, operator_behind
 from e2e.stack import PARTS, ensure_passwords, upgrade
@@ -20,6 +22,8 @@ from e2e.workloads.build import build_part
 STACK = "bookmark-api"
 #: The node that the servers are on, and the other one.
 SERVERS, OTHER = 0, 1
+#: Seconds for one answer: of a pod whose node has no power any more, nothing comes, not even that nothing will.
+ANSWER_S = 10
 #: Nobody watches these releases for long. Jobs take so long that some are under way when something dies.
 QUICK = (
     "--set=api.autoscale=null",
@@ -53,16 +57,17 @@ class Stack:
         self.kube, self.namespace = run.kube, run.namespace
 
     async def ask(self, method: str, path: str, body: Any = None, *, patience: float = 60) -> Body:
-        """A request to the API, again for so many seconds while it fails. Raises KubeError for any code from 300 on."""
+        """A request to the API, again for so many seconds while it fails. Raises KubeError for any code from 300 on, and TimeoutError."""
         path, _, query = path.partition("?")
         until = time.monotonic() + patience
         given = dict(each.split("=") for each in query.split("&") if each)
         while True:
             try:
-                return await self.kube.call(
-                    method, f"api/v1/namespaces/{self.namespace}/services/{STACK}-api:http/proxy{path}", body, **given
-                )
-            except KubeError:
+                async with asyncio.timeout(ANSWER_S):
+                    return await self.kube.call(
+                        method, f"api/v1/namespaces/{self.namespace}/services/{STACK}-api:http/proxy{path}", body, **given
+                    )
+            except (KubeError, TimeoutError):
                 if time.monotonic() > until:
                     raise
                 await self.until("api", "Available", "True", within=120)
@@ -191,6 +196,7 @@ def test_started_with_the_database_down_it_is_ready_once_that_comes_and_was_neve
         assert restarts == [0, 0]
         await stack.make(3)
         await stack.until_done(within=30)
+        figures("bookmark-api, its database comes later", seconds=seconds, load_average=os.getloadavg()[0])
 
     played(loaded, tmp_path, play)
 
@@ -206,6 +212,7 @@ def test_a_killed_database_and_stopped_nodes_lose_no_job(loaded: LocalCluster, t
         # First the node of half the workers; then that of both servers, whose claims are tied to it.
         for made, index in ((140, OTHER), (200, SERVERS)):
             await stack.make(60)
+            began = time.monotonic()
             await asyncio.to_thread(loaded.stop_node, index)
             try:
                 if index == OTHER:
@@ -213,6 +220,9 @@ def test_a_killed_database_and_stopped_nodes_lose_no_job(loaded: LocalCluster, t
             finally:
                 await asyncio.to_thread(loaded.start_node, index)
             await stack.until_done(within=180)
-            assert await stack.enriched() >= made
+            done = await stack.enriched()
+            told = {"node": f"node{index}", "acknowledged": made, "done": done, "seconds": time.monotonic() - began}
+            figures("bookmark-api, a node without power", **told, load_average=os.getloadavg()[0])
+            assert done >= made
 
     played(loaded, tmp_path, play)
