@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -17,14 +15,19 @@ from e2e.cluster.command import Argument, attempt
 from e2e.cluster.local.cluster import LocalCluster
 from e2e.figures import figures
 from e2e.kube import Body, is_ready
-from e2e.releases import following, serving_color, step_of, until_no_release, until_step
+from e2e.releases import following, pods_of, serving_color, step_of, until_no_release, until_step
+from e2e.repeated import repeated
 from e2e.rig import MERCY, Run, running, serve
 from e2e.traffic import Sending, load, sending
 
 #: Two pods while it is quiet, so that there is something to wait for in ScaleUp, and twice as many at most.
 LEAST, MOST = 2, 4
-#: Seconds that each step lasts at least: it grows, and then it shrinks, each of which takes half a minute where the machine is busy.
-STEP_S = 120
+#: Seconds that the steps last after the cutover: it grows, and then it shrinks, each of which takes half a minute on a busy machine.
+STEP_S = 90
+#: Seconds until pods of ScaleUp are ready: it goes on so long after it has begun, and after it has grown.
+SLOW_S = 60
+#: The same of the one pod of Preview: time to make those that follow it slower.
+PREVIEW_S = 10
 #: Seconds until both stacks are asked to have a new size: the load is on the same machine.
 FOLLOWS_S = 10.0
 #: Seconds between two times that Git is applied, as a controller would.
@@ -36,18 +39,37 @@ pytestmark = [pytest.mark.full, pytest.mark.usefixtures("rights")]
 # ---- in each step of a release
 
 
-def of_slow_steps(namespace: str, version: str, *, step_s: int) -> Body:
-    """A service whose pods are ready after so many seconds, and whose release spends as many in each step that follows."""
+def of_steps(namespace: str, version: str, *, step_s: int) -> Body:
+    """A service whose release spends so many seconds in each step after the cutover; then a ConfigMap says how slow its pods are."""
     smoke = {"name": "smoke", "http": {"path": "/", "expectBody": version, "count": 1}}
+    delay: Body = {"valueFrom": {"configMapKeyRef": {"name": "start", "key": "delay"}}} if step_s else {"value": "0"}
     manifest = scaled(
         namespace,
         version,
-        env=[{"name": "LINGER", "value": "0"}, {"name": "START_DELAY", "value": str(step_s)}],
+        env=[{"name": "LINGER", "value": "0"}, {"name": "START_DELAY", **delay}],
         release={"strategy": "BlueGreen", "keepPrevious": f"{max(step_s, 30)}s", "progressDeadline": "15m"},
         verify={"beforeCutover": [smoke], "afterCutover": {"window": f"{max(step_s, 1)}s"}},
     )
     manifest["spec"]["autoscale"] |= {"minReplicas": LEAST, "maxReplicas": MOST}
     return manifest
+
+
+async def start_pods_after(run: Run, seconds: int) -> None:
+    """So long do pods take that are made from now on."""
+    meta = {"name": "start", "namespace": run.namespace}
+    await run.kube.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {"delay": str(seconds)}})
+
+
+async def until_scale_up_is_slow(run: Run) -> None:
+    """Once the only pod of the preview has started, which is not slow, those that follow it are."""
+    await until_step(run, "Preview")
+    async with asyncio.timeout(SCALED_WITHIN):
+        while True:
+            if any((pod.get("status") or {}).get("phase") == "Running" for pod in await pods_of(run, "green")):
+                break
+            await asyncio.sleep(0.1)  # the pace at which a list is asked for again
+    await start_pods_after(run, SLOW_S)
+    await until_step(run, "ScaleUp", within=SCALED_WITHIN)
 
 
 async def until_both_follow(run: Run, size: int) -> None:
@@ -76,16 +98,19 @@ async def grow_and_shrink(local: LocalCluster, run: Run, step: str) -> tuple[Sen
 def test_it_grows_and_shrinks_in_each_step_of_a_release_which_undoes_nothing_and_goes_on(local: LocalCluster, tmp_path: Path) -> None:
     async def all_of_it() -> None:
         async with running(local.kubeconfig, tmp_path, name="autoscale") as run:
-            await serve(run, of_slow_steps(run.namespace, "v1", step_s=0), within=180)
+            await serve(run, of_steps(run.namespace, "v1", step_s=0), within=180)
             async with sending(local, run.kube, run.namespace, rate=QUIET_RATE) as quiet:
                 sendings: list[Sending] = [quiet]
                 seconds: dict[str, float] = {}
-                await run.kube.apply(of_slow_steps(run.namespace, "v2", step_s=STEP_S))
+                await start_pods_after(run, PREVIEW_S)
+                await run.kube.apply(of_steps(run.namespace, "v2", step_s=STEP_S))
+                await until_scale_up_is_slow(run)
                 for step in ("ScaleUp", "VerifyAfter", "Keep"):
                     await until_step(run, step, within=STEP_S + SCALED_WITHIN)
                     loaded, took = await grow_and_shrink(local, run, step)
                     sendings.append(loaded)
                     seconds |= took
+                    await start_pods_after(run, 0)
                 await until_no_release(run, within=STEP_S + SCALED_WITHIN)
                 live, _ = await run.kube.until("HardenedService", "web", run.namespace, is_ready, within=60)
             written = [call for call in run.proxy.writes if call.subresource == "scale"]
@@ -101,46 +126,6 @@ def test_it_grows_and_shrinks_in_each_step_of_a_release_which_undoes_nothing_and
 # ---- applied again and again, as it is in Git
 
 
-class Applied:
-    """How often a file was applied."""
-
-    def __init__(self) -> None:
-        self.times = 0
-        self._news = asyncio.Condition()
-
-    async def again(self) -> None:
-        async with self._news:
-            self.times += 1
-            self._news.notify_all()
-
-    async def more(self, times: int) -> None:
-        """Waits until it was applied so often from now on. Raises TimeoutError."""
-        wanted = self.times + times
-        async with self._news, asyncio.timeout(2 * times * APPLIED_EVERY):
-            await self._news.wait_for(lambda: self.times >= wanted)
-
-
-@contextlib.asynccontextmanager
-async def applied_again_and_again(apply: list[Argument]) -> AsyncIterator[Applied]:
-    """A file is applied every APPLIED_EVERY seconds for the block. Raises where that fails."""
-    applied = Applied()
-
-    async def go_on() -> None:
-        while True:
-            found = await asyncio.to_thread(attempt, apply, timeout=60)
-            assert found.returncode == 0, found.stderr
-            await applied.again()
-            await asyncio.sleep(APPLIED_EVERY)  # the pace of whoever applies it
-
-    task = asyncio.create_task(go_on())
-    try:
-        yield applied
-        assert not task.done(), task.exception()
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
 @pytest.mark.parametrize("options", [(), ("--server-side",)], ids=["client-side", "server-side"])
 def test_git_that_says_nothing_of_replicas_is_applied_all_the_time_and_shrinks_nothing(
     local: LocalCluster, tmp_path: Path, options: tuple[str, ...]
@@ -154,7 +139,7 @@ def test_git_that_says_nothing_of_replicas_is_applied_all_the_time_and_shrinks_n
             (tmp_path / "git.yaml").write_text(json.dumps(manifest))
             kubectl: list[Argument] = [tools.kubectl(), f"--kubeconfig={local.kubeconfig}"]
             words: list[Argument] = [*options, f"--filename={tmp_path / 'git.yaml'}"]
-            async with applied_again_and_again([*kubectl, "apply", *words]) as applied:
+            async with repeated([*kubectl, "apply", *words], every=APPLIED_EVERY) as applied:
                 live, _ = await run.kube.until("HardenedService", "web", run.namespace, is_ready, within=60)
                 assert live
                 assert live["spec"]["replicas"] == 1
