@@ -7,6 +7,7 @@ import contextlib
 import os
 import sys
 from asyncio.subprocess import PIPE, Process
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from e2e.kube import Body, is_ready
 from e2e.releases import pods_of, released, until_no_release
 from e2e.rig import ROOT, Run, running, serve, side_by_side
 from e2e.traffic import load
+from hardenctl.converting.sources import converted as convert_all
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("rights")]
 
@@ -73,13 +75,21 @@ async def serves(local: LocalCluster, run: Run, manifest: dict[str, Any]) -> Non
 
 
 async def converted(kubeconfig: Path, case: str) -> list[dict[str, Any]]:
-    """The services of an example, with an image that there is."""
-    source = EXAMPLES / f"{case}.yaml"
-    base = ("--image", "docs=registry.example/docs:1") if case == "ingress-alone" else ()
-    found = list(yaml.safe_load_all(await hardenctl(kubeconfig, "init", "--from", str(source), *base)))
-    named = [each["metadata"]["name"] for each in found] + [each["name"] for one in found for each in one["spec"].get("sidecars", ())]
-    images = [part for name in named for part in ("--image", f"{name}={IMAGE}")]
-    return list(yaml.safe_load_all(await hardenctl(kubeconfig, "init", "--from", str(source), *images)))
+    """The services of an example by `hardenctl init`, with an image that there is."""
+    named = [part for name in names_in(case) for part in ("--image", f"{name}={IMAGE}")]
+    return list(yaml.safe_load_all(await hardenctl(kubeconfig, "init", "--from", str(EXAMPLES / f"{case}.yaml"), *named)))
+
+
+def read(case: str, images: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The same without a process for each."""
+    _, found = convert_all(yaml.safe_load_all((EXAMPLES / f"{case}.yaml").read_text()), images)
+    return [each.body for each in found]
+
+
+def names_in(case: str) -> list[str]:
+    """Of its services, and of the containers beside them."""
+    found = read(case, {"docs": "registry.example/docs:1"} if case == "ingress-alone" else {})
+    return [each["metadata"]["name"] for each in found] + [each["name"] for one in found for each in one["spec"].get("sidecars", ())]
 
 
 def test_one_of_each_kind_is_converted_and_serves(local: LocalCluster, tmp_path: Path) -> None:
@@ -95,7 +105,7 @@ def test_one_of_each_kind_is_converted_and_serves(local: LocalCluster, tmp_path:
 @pytest.mark.parametrize("kind", ["deployment", "compose", "ingress", "rollout"])
 def test_five_of_each_kind_are_converted_and_serve(local: LocalCluster, tmp_path: Path, kind: str) -> None:
     async def convert(run: Run, case: str) -> None:
-        found = await converted(local.kubeconfig, case)
+        found = read(case, dict.fromkeys(names_in(case), IMAGE))
         for manifest in found:
             manifest["metadata"]["namespace"] = run.namespace
             # What the settings of an operator have to allow, and what programs and metrics of others are asked.
