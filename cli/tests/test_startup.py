@@ -3,9 +3,12 @@
 import os
 import subprocess
 import sys
+import tomllib
+from importlib.metadata import requires
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 HEAVY = {"pydantic", "pykube", "kubernetes", "kopf", "rich", "requests", "hardened.shell", "hardened.api.service"}
 
@@ -70,3 +73,16 @@ def test_the_verbs_of_releases_load_no_models(verb: str) -> None:
         "live.answers = [{'phase': 'Succeeded'}]\nc.connect = lambda **_: live\n"
     )
     assert not _loaded(fake + RUN.format(args=[verb, "api"])) & NO_MODELS
+
+
+def test_whoever_installs_hardenctl_gets_neither_kopf_nor_what_tests_need() -> None:
+    project = tomllib.loads((Path(__file__).resolve().parents[2] / "pyproject.toml").read_text())["project"]
+    found, todo = set[str](), [Requirement(each) for each in project["dependencies"]]
+    while todo:
+        wanted = todo.pop()
+        is_wanted = wanted.marker is None or any(wanted.marker.evaluate({"extra": extra}) for extra in ("", *wanted.extras))
+        if is_wanted and wanted.name.lower() not in found:
+            found.add(wanted.name.lower())
+            todo += [Requirement(each) for each in requires(wanted.name) or ()]
+    assert {"rich", "requests"} <= found
+    assert not found & {"kopf", "pytest", "hypothesis", "uvloop"}

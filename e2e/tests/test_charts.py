@@ -181,6 +181,18 @@ def test_cluster_wide_rights_are_those_of_the_table() -> None:
 
 
 @pytest.mark.cluster
+@pytest.mark.parametrize("values", [["crashLogs.lines=5"], ["crashLogs.lines=5", "watch.namespaces={shop}"]], ids=["everywhere", "in one"])
+def test_logs_may_be_read_where_the_values_say_so_and_nowhere_else(values: list[str]) -> None:
+    (role,) = [
+        m for m in _rendered(OPERATOR, *values) if m["kind"].endswith("Role") and m["rules"][: len(TABLE["services"])] == TABLE["services"]
+    ]
+    assert TABLE["logs"][0] in role["rules"]
+    env = _named(_rendered(OPERATOR, *values), "Deployment", "hardened-operator")["spec"]["template"]["spec"]["containers"][0]["env"]
+    assert {each["name"]: each.get("value") for each in env}["HARDENED_CRASH_LOG_LINES"] == "5"
+    assert "pods/log" not in str(_rendered(OPERATOR))
+
+
+@pytest.mark.cluster
 def test_with_namespaces_the_rights_end_at_them() -> None:
     manifests = _rendered(OPERATOR, "watch.namespaces={shop,bank}", "rbac.aggregateUserRoles=false")
     roles = {(m["metadata"].get("namespace"), m["metadata"]["name"]): m["rules"] for m in manifests if m["kind"].endswith("Role")}

@@ -110,6 +110,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
   "MAX_CONCURRENT_RELEASES" .Values.maxConcurrentReleases
   "NAMESPACE_SHARE" .Values.namespaceShare
   "ALLOW_BASELINE" .Values.allowBaseline
+  "CRASH_LOG_LINES" .Values.crashLogs.lines
   "ALLOW_RESTORE" (include "operator.allowRestore" .)
   "RESYNC_SECONDS" .Values.resyncSeconds
   "PROMETHEUS_URL" .Values.prometheus.url

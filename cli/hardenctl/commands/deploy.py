@@ -11,6 +11,7 @@ from hardenctl.cluster.session import Session
 from hardenctl.deploying import submission
 from hardenctl.deploying.apply import apply_one, find_live, read_live
 from hardenctl.deploying.submission import Submission
+from hardenctl.following.waiting import Waited, wait
 from hardenctl.output import duration
 from hardenctl.output.formats import printable
 from hardenctl.output.outcome import Exit, ResultWord, usage, worst
@@ -18,7 +19,6 @@ from hardenctl.output.program import PROG
 from hardenctl.release import next_step, report
 from hardenctl.release.span import release_span
 from hardenctl.release.verdict import ServiceVerdict, is_seen, verdict_of
-from hardenctl.release.waiting import Waited, wait
 from hardened.core.model.manifest import Manifest
 from hardened.errors import Refused
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from hardenctl.cluster.session import Session
+from hardenctl.following.waiting import Waited, prefixes, wait
 from hardenctl.output import duration, moments
 from hardenctl.output.outcome import Exit, ResultWord, usage, worst
 from hardenctl.output.program import PROG
@@ -18,7 +19,6 @@ from hardenctl.release.scaling import scaling_of
 from hardenctl.release.span import release_span
 from hardenctl.release.stacks import stacks_of
 from hardenctl.release.verdict import ServiceVerdict, verdict_of
-from hardenctl.release.waiting import Waited, prefixes, wait
 from hardened.core.model.manifest import Manifest
 
 OUTPUTS = ("json", "yaml", "wide", "name")
@@ -56,7 +56,7 @@ def run(
     session: Session,
     services: ServicesArgument = None,
     all_namespaces: AllOption = False,
-    watch: Annotated[bool, typer.Option("--watch", "-w", help="Follow the release to its end, one line per change.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Follow the release to its end.")] = False,
     goal: Annotated[str, typer.Option("--for", metavar="healthy|available|paused|rolledback", help="The state to wait for.")] = "",
     timeout: Annotated[
         str,
@@ -82,13 +82,14 @@ def run(
         return worst(verdict.code for _, verdict in shown)
     deadline = session.wait(max(map(release_span, lives)) if goal else None)
     waited = wait(session, lives, _GOALS.get(goal, ()), deadline, began)
-    _show(session, [(dict(each.live), each.verdict) for each in waited])
+    _show(session, [(dict(each.live), each.verdict) for each in waited], is_drawn=session.console.can_redraw)
     for each, prefix in zip(waited, prefixes(lives), strict=True):
         _say_how_it_ended(session, each, time.monotonic() - began, goal, prefix)
     return worst(each.code for each in waited)
 
 
-def _show(session: Session, shown: Sequence[tuple[Manifest, ServiceVerdict]]) -> None:
+def _show(session: Session, shown: Sequence[tuple[Manifest, ServiceVerdict]], *, is_drawn: bool = False) -> None:
+    """is_drawn: the last frame of a live view is on the terminal."""
     if session.console.output in ("json", "yaml"):
         found = [_data(session, live, verdict) for live, verdict in shown]
         decides = worst(verdict.code for _, verdict in shown)
@@ -98,7 +99,7 @@ def _show(session: Session, shown: Sequence[tuple[Manifest, ServiceVerdict]]) ->
     for at, (live, verdict) in enumerate(shown):
         if at and session.console.output != "name":
             session.console.print("")
-        _show_text(session, live, verdict)
+        _show_text(session, live, verdict, is_drawn=is_drawn)
 
 
 def _data(session: Session, live: Manifest, verdict: ServiceVerdict) -> dict[str, Any]:
@@ -107,14 +108,15 @@ def _data(session: Session, live: Manifest, verdict: ServiceVerdict) -> dict[str
     return report.summary(live, verdict, session.cluster_flags) | {"stacks": stacks, "autoscale": scaling.data() if scaling else None}
 
 
-def _show_text(session: Session, live: Manifest, verdict: ServiceVerdict) -> None:
+def _show_text(session: Session, live: Manifest, verdict: ServiceVerdict, *, is_drawn: bool) -> None:
     console = session.console
     match console.output:
         case "name":
             console.print(report.full_name(live))
         case form:
             around = report.Around(stacks_of(session, live), scaling_of(session, live))
-            console.print(report.text(console, live, verdict, around, moments.now(), is_wide=form == "wide"))
+            has_tree = not (is_drawn and console.out.isatty())
+            console.print(report.text(console, live, verdict, around, moments.now(), is_wide=form == "wide", has_tree=has_tree))
             if verdict.result is not ResultWord.TIMED_OUT:
                 console.advise(next_step.after(verdict, live, session.cluster_flags))
 

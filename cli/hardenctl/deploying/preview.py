@@ -13,6 +13,7 @@ from hardened.core.hardening.catalog import gaps
 from hardened.core.look import at_once, look, snapshot
 from hardened.core.model.manifest import ChildKey, Manifest, key_of
 from hardened.core.model.measurement import Query
+from hardened.core.model.question import ReadLog
 from hardened.core.needs.dependencies import named_services
 from hardened.core.observe.compare import difference
 from hardened.core.observe.observed import Observed
@@ -147,6 +148,9 @@ class _Rehearsal:
 
     async def list_mounts(self, observed: Observed) -> Observed:
         return replace(observed, sees_pods=False)  # what a restore waits for is nothing that a preview shows
+
+    async def read_log(self, observed: Observed, wanted: ReadLog) -> Observed:
+        return replace(observed, crash_log="")  # nothing is rejected in a preview that is not rejected already
 
     def _seen(self) -> Observed:
         found = snapshot(self._body, self._children.values(), service=self._service, needs=self._needs, crd_schema="")

@@ -45,6 +45,8 @@ class Console:
     """Also the calls to the API server."""
     no_color: bool = False
     """No colour, even on a terminal."""
+    is_dumb: bool = False
+    """The terminal can but add lines."""
 
     @classmethod
     def standard(cls, output: str = "", *, is_quiet: bool = False, is_verbose: bool = False, no_color: bool = False) -> "Console":
@@ -52,8 +54,19 @@ class Console:
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="replace")
+        is_dumb = os.environ.get("TERM", "dumb") in ("", "dumb", "unknown")
         no_color = no_color or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
-        return cls(sys.stdout, sys.stderr, output, is_quiet, is_verbose, no_color)
+        return cls(sys.stdout, sys.stderr, output, is_quiet, is_verbose, no_color, is_dumb)
+
+    @property
+    def can_redraw(self) -> bool:
+        """Whether what was shown as progress can be shown again in its place, and somebody wants to see it."""
+        return self.err.isatty() and not (self.is_dumb or self.is_quiet or self.is_verbose)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether progress has to do with plain signs."""
+        return not _has_signs(self.err)
 
     def print(self, text: str) -> None:
         """Data."""

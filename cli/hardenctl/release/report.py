@@ -119,8 +119,9 @@ def text(
     now: datetime,
     *,
     is_wide: bool = False,
+    has_tree: bool = True,
 ) -> str:
-    """A service in a few lines: the verdict, what runs, the release as a tree, each condition."""
+    """A service in a few lines: the verdict, what runs, the release as a tree, each condition. has_tree: False where a tree is shown."""
     meta, found = live["metadata"], status(live)
     serving = found.get("serving") or {}
     wanted_image = (live.get("spec") or {}).get("image", "")
@@ -148,7 +149,7 @@ def text(
             }
         ),
         "",
-        *([*tree(console, live, stacks, now), ""] if is_wide or is_worth_showing(live, stacks) else ()),
+        *([*tree(console, live, stacks, now), ""] if has_tree and (is_wide or is_worth_showing(live, stacks)) else ()),
         *_conditions(console, found, is_wide),
         *(_history(found) if is_wide else ()),
     ]

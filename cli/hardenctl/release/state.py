@@ -25,6 +25,10 @@ class CheckReading:
     """Passed, Failed, or what the operator calls a check that has not ended; "" for one that has not begun."""
     message: str
     """What it says, "" for nothing."""
+    requests: int = 0
+    """That it has sent, or times that it has asked; 0 if unknown."""
+    failed: int = 0
+    """Those of them that have failed."""
 
     def __str__(self) -> str:
         said = f"check {self.name}: {self.result or 'not begun'}"
@@ -219,7 +223,8 @@ def _wanted(live: Live) -> str:
 
 def _check(found: Mapping[str, Any]) -> CheckReading:
     name, result, message = (" ".join(str(found.get(key, "")).split()) for key in ("name", "result", "message"))
-    return CheckReading(name, result, message)
+    requests, failed = (count if type(count := found.get(key)) is int and count >= 0 else 0 for key in ("requests", "failed"))
+    return CheckReading(name, result, message, requests, failed)
 
 
 def _counted(counts: Counts | None) -> str:

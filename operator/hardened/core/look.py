@@ -22,6 +22,7 @@ from hardened.core.model.question import (
     ListPods,
     Question,
     ReadChildren,
+    ReadLog,
     ReadNamespace,
     TryPods,
     TryRuns,
@@ -53,6 +54,8 @@ class Reader(Protocol):
     async def list_pods(self, observed: Observed) -> Observed: ...
 
     async def list_mounts(self, observed: Observed) -> Observed: ...
+
+    async def read_log(self, observed: Observed, wanted: ReadLog) -> Observed: ...
 
 
 class Looker(Protocol):
@@ -109,6 +112,8 @@ async def _answered(reader: Reader, observed: Observed, question: Question) -> O
             return await reader.list_pods(observed)
         case ListMounts():
             return await reader.list_mounts(observed)
+        case ReadLog():
+            return await reader.read_log(observed, question)
         case _:
             assert_never(question)
 

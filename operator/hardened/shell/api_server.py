@@ -92,6 +92,13 @@ class ApiServer(Protocol):
         """
         ...
 
+    async def log(self, namespace: str, pod: str, container: str, *, is_previous: bool, lines: int, most: int) -> str:
+        """The last lines of a container's log, at most so many bytes of them; is_previous: of the run before the present one.
+
+        What is no UTF-8 is read as U+FFFD.
+        """
+        ...
+
     async def merge_patch(self, kind: Kind, namespace: str, name: str, patch: Body) -> Body:
         """A JSON merge patch (RFC 7386). The object as it is afterwards."""
         ...

@@ -20,7 +20,7 @@ from hardened.shell.api_server import UNREADABLE, ApiServer, Body, Listed, Propa
 from hardened.shell.credentials import Credentials
 from hardened.shell.failures import failure, no_reply
 from hardened.shell.kept import Kept
-from hardened.shell.kinds import Kind
+from hardened.shell.kinds import POD, Kind
 from hardened.shell.reading import TooLarge
 from hardened.shell.settings import BadSetting
 
@@ -39,7 +39,7 @@ _JSON: Final = "application/json"
 _NOT_YAML: Final = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 Count = Callable[[str, str, str], None]
-"""Told about each call: verb (get, list, apply, try, status, scale, delete, create, update, patch), resource (plural), code (`0`: no
+"""Told about each call: verb (get, list, log, apply, try, status, scale, delete, create, update, patch), resource (plural), code (`0`: no
 reply)."""
 Reload = Callable[[], Awaitable[Credentials]]
 
@@ -131,6 +131,11 @@ class Client(ApiServer):
     async def merge_patch(self, kind: Kind, namespace: str, name: str, patch: Body) -> Body:
         return await self._call("patch", kind, namespace, name, query={"fieldManager": names.MANAGER}, body=patch)
 
+    async def log(self, namespace: str, pod: str, container: str, *, is_previous: bool, lines: int, most: int) -> str:
+        query = {"container": container, "previous": str(is_previous).lower(), "tailLines": str(lines), "limitBytes": str(most)}
+        _, text = await self._exchange("log", POD, namespace, pod, subresource="log", query=query)
+        return text[:most].decode(errors="replace")
+
     # ---- one call
 
     async def _whole_list(self, kind: Kind, namespace: str | None, label_selector: str, chunk: int) -> Listed:
@@ -187,8 +192,27 @@ class Client(ApiServer):
         took: Callable[[int], object] = lambda _: None,
     ) -> Body:
         """most: bytes of a list of several objects; took: told those of the reply."""
+        call = _named(verb, kind, namespace, name)
+        status, text = await self._exchange(verb, kind, namespace, name, subresource=subresource, query=query, body=body, most=most)
+        took(len(text))
+        body_read = await _parsed(call, status, text)
+        return body_read if verb == "list" else _whole(call, status, body_read)
+
+    async def _exchange(
+        self,
+        verb: str,
+        kind: Kind,
+        namespace: str | None,
+        name: str | None,
+        *,
+        subresource: str = "",
+        query: Mapping[str, str] | None = None,
+        body: Body | None = None,
+        most: int = reading.MOST_BYTES,
+    ) -> tuple[int, bytes]:
+        """The status and the text of a reply that is no failure."""
         method, content_type = _VERBS[verb]
-        call = f"{verb} {kind.plural} {'' if namespace is None else namespace + '/'}{name or ''}".rstrip(" /")
+        call = _named(verb, kind, namespace, name)
         if "" in (namespace, name) or {".", ".."} & {namespace, name}:
             # An empty name would address the whole collection; dots are resolved away in a URL.
             raise Refused(f"{call}: not a name")
@@ -210,9 +234,7 @@ class Client(ApiServer):
                 self._is_fresh = False
             if not 200 <= status < 300:
                 raise failure(call, status, headers, text)
-            took(len(text))
-            body_read = await _parsed(call, status, text)
-            return body_read if verb == "list" else _whole(call, status, body_read)
+            return status, text
         finally:
             self._count(verb, kind.plural, code)
 
@@ -246,9 +268,15 @@ class Client(ApiServer):
             logger.warning("credentials could not be read again: %s", error)
 
 
+def _named(verb: str, kind: Kind, namespace: str | None, name: str | None) -> str:
+    """A call, for people. Example: "get pods shop/api-1"."""
+    return f"{verb} {kind.plural} {'' if namespace is None else namespace + '/'}{name or ''}".rstrip(" /")
+
+
 _VERBS: Mapping[str, tuple[str, str]] = {
     "get": ("GET", _JSON),
     "list": ("GET", _JSON),
+    "log": ("GET", _JSON),
     "apply": ("PATCH", _APPLY),
     "try": ("PATCH", _APPLY),
     "status": ("PATCH", _APPLY),

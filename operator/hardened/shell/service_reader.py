@@ -1,19 +1,28 @@
 """What a look at one service reads, beside what the caches know."""
 
 import asyncio
+import logging
 from dataclasses import replace
+from typing import Final
 
 from hardened.api import names
 from hardened.core.model.manifest import ChildKey
 from hardened.core.model.measurement import Query
+from hardened.core.model.question import ReadLog
 from hardened.core.observe.observed import Constraints, Observed
-from hardened.errors import Refused, TryAgain, Vanished
+from hardened.errors import ApiFailure, Refused, TryAgain, Vanished
 from hardened.shell.api_server import ApiServer, Body
 from hardened.shell.kinds import KINDS, POD, REPLICA_SET
 from hardened.shell.namespace_reader import NamespaceReader
 from hardened.shell.questions import Questions
 from hardened.shell.refusals import Refusals
 from hardened.shell.workqueue import Key
+
+logger = logging.getLogger(__name__)
+
+#: How long the log of a pod is waited for, which its node has to send, in seconds; and the most of it that is read, in bytes.
+LOG_SECONDS: Final = 5.0
+LOG_BYTES: Final = 16 * 1024
 
 
 class ServiceReader:
@@ -69,6 +78,23 @@ class ServiceReader:
             return observed.with_mounts((await self._api.list(POD, self._key.namespace, "")).items, owners)
         except (Refused, TryAgain) as failure:
             return self._refusals.pods(observed, failure)
+
+    async def read_log(self, observed: Observed, wanted: ReadLog) -> Observed:
+        try:
+            async with asyncio.timeout(LOG_SECONDS):
+                log = await self._api.log(
+                    self._key.namespace,
+                    wanted.pod,
+                    wanted.container,
+                    is_previous=wanted.is_previous,
+                    lines=wanted.lines,
+                    most=LOG_BYTES,
+                )
+        except (ApiFailure, TimeoutError) as failure:
+            # Why a revision is rejected is known without it; nothing waits for a node that does not answer.
+            logger.info("%s: the log of pod %s cannot be read: %s", self._key, wanted.pod, failure)
+            log = ""
+        return replace(observed, crash_log=log)
 
     async def _get(self, child: ChildKey) -> tuple[ChildKey, Body | Refused | Vanished]:
         try:

@@ -83,6 +83,8 @@ class Settings:
     prometheus_certificate_file: str = ""
     prometheus_key_file: str = ""
     allow_baseline: bool = True
+    crash_log_lines: int = 0
+    """Lines of the log of a container that crashed that go into the cause of a rejection; 0: none is read, which needs no right to."""
     log_level: LogLevel = "info"
 
     @property
@@ -103,6 +105,7 @@ class Settings:
             load_resources=self.load_resources,
             backup=BackupKit(self.backup_image, self.backup_pull_secrets, self.backup_resources, self.allow_restore),
             prometheus_url=self.prometheus_url,
+            crash_log_lines=self.crash_log_lines,
         )
 
     @classmethod
@@ -148,6 +151,7 @@ class Settings:
             backup_resources=read.amounts("BACKUP_RESOURCES", BACKUP_RESOURCES),
             allow_restore=read.boolean("ALLOW_RESTORE", cls.allow_restore),
             allow_baseline=read.boolean("ALLOW_BASELINE", cls.allow_baseline),
+            crash_log_lines=read.integer("CRASH_LOG_LINES", cls.crash_log_lines, 0, 20),
             log_level=read.log_level("LOG_LEVEL", cls.log_level),
         )
         for check in _CHECKS:

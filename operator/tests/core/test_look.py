@@ -15,6 +15,7 @@ from hardened.core.model.question import (
     ListPods,
     Question,
     ReadChildren,
+    ReadLog,
     ReadNamespace,
     TryPods,
 )
@@ -69,6 +70,9 @@ class Script:
 
     async def list_mounts(self, observed: Observed) -> Observed:
         return self.does(observed, ListMounts())
+
+    async def read_log(self, observed: Observed, wanted: ReadLog) -> Observed:
+        return self.does(observed, wanted)
 
     async def write(self, observed: Observed, decided: Plan) -> Observed | None:
         return self.does(observed, decided)

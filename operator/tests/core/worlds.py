@@ -20,6 +20,7 @@ from hardened.core.model.kit import BackupKit
 from hardened.core.model.manifest import ChildKey, Manifest, key_of
 from hardened.core.model.measurement import Query, Sample
 from hardened.core.model.policy import Policy
+from hardened.core.model.question import ReadLog
 from hardened.core.observe.observed import Constraints, Made, NamespaceSnapshot, Observed
 from hardened.core.plan import Plan, plan
 from hardened.core.revisions.revision import revision_name
@@ -112,6 +113,8 @@ class World:
     made: dict[ChildKey, Made] = field(default_factory=dict)  # see Observed
     has_keda: bool = False  # the cluster knows ScaledObjects
     held: set[ChildKey] = field(default_factory=set)  # what a finalizer holds once it is deleted
+    log: str = ""  # what every container has said
+    read_logs: list[ReadLog] = field(default_factory=list)  # what was read of it
 
     def seen(self, service: str = "shop") -> Observed:
         """What the caches show: what carries the service's label, without who owns which field."""
@@ -164,6 +167,10 @@ class World:
 
     async def list_mounts(self, observed: Observed) -> Observed:
         return observed.with_mounts(self.pods, self.replica_sets)
+
+    async def read_log(self, observed: Observed, wanted: ReadLog) -> Observed:
+        self.read_logs.append(wanted)
+        return replace(observed, crash_log=self.log)
 
     def write(self, decided: Plan) -> None:
         for step in decided.apply:

@@ -25,7 +25,7 @@ from hardened.api import names
 from hardened.errors import Vanished
 from hardened.shell.api_server import ApiServer, Listed, Propagation
 from hardened.shell.kept import Kept
-from hardened.shell.kinds import Kind
+from hardened.shell.kinds import POD, Kind
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,8 @@ class MemoryApiServer(ApiServer):
         #: Writes that were taken, and those of them that changed something.
         self.writes: list[Call] = []
         self.changes: list[Call] = []
+        #: What containers have said, by the pod.
+        self.logs: dict[str, str] = {}
 
     # ---- the cluster around it
 
@@ -197,6 +199,15 @@ class MemoryApiServer(ApiServer):
             return self.store.update(kind, manifest, self._updates())
 
         return await self._call(_of("update", kind, manifest), write)
+
+    async def log(self, namespace: str, pod: str, container: str, *, is_previous: bool, lines: int, most: int) -> str:
+        def read() -> Body:
+            self.store.existing(POD, namespace, pod)
+            return {"text": self.logs.get(pod, "")}
+
+        found = await self._call(Call("log", POD, namespace, pod), read)
+        text: str = found["text"]
+        return "".join(text.splitlines(keepends=True)[-lines:])[:most]
 
     async def merge_patch(self, kind: Kind, namespace: str, name: str, patch: Body) -> Body:
         return await self._call(Call("patch", kind, namespace, name, patch), lambda: self.patch_now(kind, namespace, name, patch))

@@ -132,6 +132,14 @@ def test_a_call_is_one_request(call: Any, method: str, path: str, content_type: 
         assert json.loads(request[3]) == body
 
 
+def test_of_a_log_so_many_lines_and_bytes_are_asked_for_and_any_bytes_are_read() -> None:
+    server = Server(reply(200, b"no \xff config\n" + b"x" * 50))
+    text = talk(server, lambda c: c.log("shop", "api-1", "app", is_previous=True, lines=3, most=20))
+    path = "/api/v1/namespaces/shop/pods/api-1/log?container=app&previous=true&tailLines=3&limitBytes=20"
+    assert server.requests[0][:2] == ("GET", path)
+    assert text == "no � config\nxxxxxxxx"
+
+
 def test_a_list_follows_its_pages_and_says_of_items_what_they_are() -> None:
     server = Server(
         reply(200, {"metadata": {"resourceVersion": "9", "continue": "t+/="}, "items": [{"metadata": {"name": "a"}}]}),

@@ -44,7 +44,7 @@ class BackupKit:
 
 @dataclass(frozen=True)
 class Kit:
-    """What the pods that check new revisions are made of, and those that make backups."""
+    """What the pods that check new revisions are made of, and those that make backups; and what is read of those that crash."""
 
     image: str = ""
     """What they run, "" for none: then nobody checks."""
@@ -55,6 +55,8 @@ class Kit:
     load_resources: Amounts = field(default_factory=lambda: LOAD_RESOURCES)
     """Of those that send load."""
     backup: BackupKit = field(default_factory=BackupKit)
+    log_lines: int = 0
+    """Lines of the log of a container that crashed that go into the cause of a rejection; 0 for none."""
 
 
 def amounts_of(text: str, default: Amounts) -> Amounts:

@@ -33,11 +33,15 @@ class Policy:
     backup: BackupKit = field(default_factory=BackupKit)
     prometheus_url: str = ""
     """Whom KEDA asks for the numbers that services are scaled by, "" for nobody."""
+    crash_log_lines: int = 0
+    """See Kit.log_lines."""
 
     @property
     def kit(self) -> Kit:
         """What the pods are made of that check new revisions, and those that make backups."""
-        return Kit(self.verifier_image, self.verifier_pull_secrets, self.verifier_resources, self.load_resources, self.backup)
+        return Kit(
+            self.verifier_image, self.verifier_pull_secrets, self.verifier_resources, self.load_resources, self.backup, self.crash_log_lines
+        )
 
     @classmethod
     def of_anything(cls) -> "Policy":

@@ -61,4 +61,16 @@ class ListMounts:
     """List the service's ReplicaSets, and after them all pods of the namespace: who still has what a restore is to replace."""
 
 
-Question = ReadChildren | AskPrometheus | ReadNamespace | ListConstraints | TryPods | TryRuns | ListPods | ListMounts
+@dataclass(frozen=True)
+class ReadLog:
+    """Read the end of a container's log. Whoever may not, or cannot in time, answers with nothing."""
+
+    pod: str
+    container: str
+    is_previous: bool
+    """Of the run before the present one."""
+    lines: int
+    """How many of them, 1 or more."""
+
+
+Question = ReadChildren | AskPrometheus | ReadNamespace | ListConstraints | TryPods | TryRuns | ListPods | ListMounts | ReadLog

@@ -112,6 +112,8 @@ class Observed:
     """Which services each one depends on, of all that this one depends on by way of others."""
     namespace_snapshot: NamespaceSnapshot | None = None
     """None if nobody has looked at it."""
+    crash_log: str | None = None
+    """The end of the log that was asked for, "" where it could not be read; None if nobody has asked."""
     constraints: Constraints | None = None
     """None if nobody has looked at them."""
     keeps_status: bool = True

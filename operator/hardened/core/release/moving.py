@@ -8,11 +8,12 @@ from hardened.core.checks.pods import check_pods
 from hardened.core.desired.children import DesiredStack
 from hardened.core.model.input import NOT_ASKED, Input
 from hardened.core.model.kit import Kit
-from hardened.core.model.question import Question, ReadNamespace
+from hardened.core.model.question import Question, ReadLog, ReadNamespace
 from hardened.core.model.state import Migration, ReleaseState
 from hardened.core.model.transition import Transition
 from hardened.core.needs import preflight, unmade_checks
 from hardened.core.needs.dependencies import waits_for
+from hardened.core.observe.crash_logs import log_of_crash, with_log
 from hardened.core.observe.facts import Facts
 from hardened.core.release.annotating import are_refused, is_stored, marked_by, unmarked
 from hardened.core.release.machine import step
@@ -51,6 +52,9 @@ def moved(facts: Facts, state: ReleaseState | None, seen: Input, kit: Kit) -> Mo
         following = replace(following, state=_entered(found.state, following.state, seen.now))
         if facts.observed.tried is None and (tries := unmade_checks.to_try(facts, found.state, following.state, seen, kit)):
             return replace(found, question=whether_pods_can_be_made(facts, tries))
+        if asked := _unread_log(facts, found.state, following, kit):
+            return replace(found, question=asked)
+        following = _with_log(facts, following)
         marked, following = _marked(facts, found.state, following)
         if marked:
             return replace(found, marked=marked, look_at=following.look_at)
@@ -68,6 +72,18 @@ def _begun(facts: Facts, before: ReleaseState | None, following: Transition, see
         return seen, following
     seen = replace(seen, needs=replace(seen.needs, waits_for=waits_for(facts, [], kit)))
     return seen, slotted(before, step(before, seen), seen)
+
+
+def _unread_log(facts: Facts, state: ReleaseState | None, following: Transition, kit: Kit) -> ReadLog | None:
+    """The log that says why a revision crashed which is about to be rejected: its pods are gone soon."""
+    if state is None or following.rejects is None or facts.observed.crash_log is not None:
+        return None
+    return log_of_crash(facts.pods_at(state.target), kit.log_lines)
+
+
+def _with_log(facts: Facts, following: Transition) -> Transition:
+    rejects, log = following.rejects, facts.observed.crash_log
+    return replace(following, rejects=replace(rejects, message=with_log(rejects.message, log))) if rejects and log else following
 
 
 def _marked(facts: Facts, state: ReleaseState | None, following: Transition) -> tuple[tuple[DesiredStack, ...], Transition]:

@@ -1,5 +1,6 @@
 """A version that is rejected at a deadline is rejected for what kept its pods: reason and message say it, and so does what is marked."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -102,6 +103,42 @@ def test_in_place(strategy: str, status: Manifest, reason: str, says: str) -> No
     assert pin["reason"] == reason
     assert pin["message"].startswith("the cutover did not end within its deadline: pod ")
     assert says in pin["message"]
+
+
+@pytest.mark.parametrize("strategy", ["BlueGreen", "RollingUpdate"])
+def test_with_the_end_of_its_log_where_the_settings_say_so(strategy: str) -> None:
+    cr, world, now = second(SPEC if strategy == "BlueGreen" else {**WEB, "release": {"strategy": strategy}})
+    world.log = "starting\n\x1b[31mno database\x1b[0m at \x07db:5432\n"
+    told = replace(ANY_KEY, crash_log_lines=5)
+    settle(cr, world, now, told)
+    show(cr, world, now, "green" if strategy == "BlueGreen" else "blue", BETWEEN)
+    settle(cr, world, now + timedelta(minutes=5), told)
+    assert world.read_logs == [], "it is read once, when the revision is rejected"
+    settle(cr, world, now + HOUR, told)
+    assert {(each.container, each.is_previous, each.lines) for each in world.read_logs} == {("app", True, 5)}
+    assert cr["status"]["pin"]["message"].endswith("; its log ends with: starting | no database at �db:5432")
+    assert "no database" in marked(world, cr), "which history says, too"
+
+
+def test_without_a_word_of_its_log_by_default() -> None:
+    cr, world, now = second(SPEC)
+    world.log = "password=hunter2"
+    settle(cr, world, now)
+    show(cr, world, now, "green", BETWEEN)
+    settle(cr, world, now + HOUR)
+    assert (world.read_logs, cr["status"]["pin"]["reason"]) == ([], "CrashLooping")
+    assert "hunter2" not in str(cr) + str(world.objects)
+
+
+def test_a_log_that_cannot_be_read_delays_nothing() -> None:
+    cr, world, now = second(SPEC)
+    told = replace(ANY_KEY, crash_log_lines=5)
+    settle(cr, world, now, told)
+    show(cr, world, now, "green", BETWEEN)
+    settle(cr, world, now + HOUR, told)
+    assert len(world.read_logs) >= 1
+    assert cr["status"]["pin"]["reason"] == "CrashLooping"
+    assert "its log" not in cr["status"]["pin"]["message"]
 
 
 def test_while_checks_wait_for_pods_that_died() -> None:

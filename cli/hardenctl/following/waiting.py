@@ -1,26 +1,22 @@
 """Waits for services, and tells of each change on the way."""
 
-import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from types import TracebackType
+from typing import Any, Protocol
 
 from hardenctl.cluster.failures import explained
 from hardenctl.cluster.follower import Follower, WaitTimedOut
 from hardenctl.cluster.session import Session
+from hardenctl.following.lines import Lines
 from hardenctl.output import moments
-from hardenctl.output.duration import Deadline, shown
-from hardenctl.output.formats import printable
+from hardenctl.output.duration import Deadline
 from hardenctl.output.outcome import CommandEnd, Exit, ResultWord, unanswered
 from hardenctl.output.program import PROG
 from hardenctl.release.side_by_side import side_by_side
-from hardenctl.release.state import ReleaseReading, release_of
 from hardenctl.release.verdict import ServiceVerdict, is_available, verdict_of, waits_for_approval
 from hardened.core.model.manifest import Manifest
 from hardened.errors import Refused, TryAgain
-
-#: A progress line is cut after this many characters.
-_LINE = 240
 
 
 @dataclass(frozen=True)
@@ -35,17 +31,24 @@ class Waited:
     """Of the process."""
 
 
+class Audience(Protocol):
+    """Who is told while services are followed: a live view, or lines. Leaving it ends the telling, whatever comes next."""
+
+    def __enter__(self) -> "Audience": ...
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /) -> None: ...
+    def tell(self, at: int, verdict: ServiceVerdict, live: Mapping[str, Any]) -> None: ...
+    def notice(self, at: int) -> Callable[[str], None]: ...
+
+
 def wait(session: Session, first: Sequence[Manifest], goals: Collection[ResultWord], deadline: Deadline, began: float) -> list[Waited]:
     """Until each service is as one of the goals says, or cannot become so, or time is up. No goals: until any end. In the order of `first`.
 
     They are followed side by side. A Degraded service may recover and is waited for. Interrupting it raises CommandEnd: the releases go on.
     """
-    follows = [_follow(session, live, goals, deadline, began, prefix) for live, prefix in zip(first, prefixes(first), strict=True)]
     try:
-        return side_by_side(follows)
+        with _audience(session, first, began) as audience:
+            return side_by_side([_follow(session, live, goals, deadline, audience, at) for at, live in enumerate(first)])
     except KeyboardInterrupt:
-        if session.console.err.isatty():
-            session.console.progress("")  # the terminal shows ^C: go on below it
         text = f"stopped waiting; the release{'s continue' if len(first) > 1 else ' continues'}"
         raise CommandEnd(
             text, result=ResultWord.INTERRUPTED, code=Exit.INTERRUPTED, next_step=_again(session, first[0]["metadata"])
@@ -61,14 +64,22 @@ def prefixes(first: Sequence[Manifest]) -> list[str]:
     return [f"{each['name']}: " if is_one else f"{each['namespace']}/{each['name']}: " for each in meta]
 
 
+def _audience(session: Session, first: Sequence[Manifest], began: float) -> Audience:
+    if session.console.can_redraw:
+        from hardenctl.following.view import live_view  # loads rich
+
+        return live_view(session, first)
+    return Lines(session.console, began, prefixes(first))
+
+
 def _follow(
-    session: Session, first: Manifest, goals: Collection[ResultWord], deadline: Deadline, began: float, prefix: str
+    session: Session, first: Manifest, goals: Collection[ResultWord], deadline: Deadline, audience: Audience, at: int
 ) -> Callable[[], Waited]:
     meta = first["metadata"]
 
     def follow() -> Waited:
         try:
-            return _followed(session, first, goals, deadline, _teller(session, began, prefix))
+            return _followed(session, first, goals, deadline, audience, at)
         except Refused as error:
             # Whatever the verb has done before, it is reading that is not allowed.
             raise explained(error, "get", meta["namespace"], session.cluster_flags) from error
@@ -81,22 +92,19 @@ def _follow(
     return follow
 
 
-_Tell = Callable[[ServiceVerdict, Mapping[str, Any]], None]
-
-
-def _followed(session: Session, first: Manifest, goals: Collection[ResultWord], deadline: Deadline, tell: _Tell) -> Waited:
+def _followed(session: Session, first: Manifest, goals: Collection[ResultWord], deadline: Deadline, audience: Audience, at: int) -> Waited:
     meta = first["metadata"]
-    follower = Follower(session.cluster, meta["namespace"], meta["name"], deadline, session.console.trace, session.console.progress)
+    follower = Follower(session.cluster, meta["namespace"], meta["name"], deadline, session.console.trace, audience.notice(at))
     live: Mapping[str, Any] = first
     try:
         for state in follower.states(first):
             if state is None:
                 gone = ServiceVerdict(ResultWord.DELETED, "it was deleted meanwhile")
-                tell(gone, live)
+                audience.tell(at, gone, live)
                 return Waited(gone, live, Exit.FAILED)
             live = state
             verdict = verdict_of(live, moments.now())
-            tell(verdict, live)
+            audience.tell(at, verdict, live)
             ended = _ended(verdict, live, goals)
             if ended:
                 return ended
@@ -119,39 +127,6 @@ def _ended(verdict: ServiceVerdict, live: Mapping[str, Any], goals: Collection[R
     if not verdict.is_final or (verdict.result is ResultWord.HEALTHY and goals and _TAKEN_BACK.issuperset(goals)):
         return None
     return Waited(verdict, live, Exit.FAILED if goals and verdict.code == Exit.OK else verdict.code)
-
-
-def _teller(session: Session, began: float, prefix: str) -> _Tell:
-    # A cause that comes in two wordings by turns (a pull that fails, a pull that is backed off) is told once in each.
-    last, said = ("", "", ""), set[str]()
-
-    def tell(verdict: ServiceVerdict, live: Mapping[str, Any]) -> None:
-        nonlocal last
-        release = release_of(live)
-        stage = (verdict.result, verdict.reason, release.step if release else "")
-        if stage != last:
-            last = stage
-            said.clear()
-        for line, timing in _happenings(verdict, release):
-            if line not in said:
-                said.add(line)
-                session.console.progress(printable(f"{shown(time.monotonic() - began):>6}  {prefix}{_short(line)}{timing}"))
-
-    return tell
-
-
-def _happenings(verdict: ServiceVerdict, release: ReleaseReading | None) -> Iterator[tuple[str, str]]:
-    """What there is to tell, each with what changes too often to be told by itself."""
-    timing = release.timing(moments.now()) if release and not verdict.is_final else ""
-    head = f"{verdict.result}: {verdict.message}" if verdict.message else str(verdict.result)
-    yield head, f" ({timing})" if timing else ""
-    for check in release.checks if release else ():
-        yield str(check), ""
-
-
-def _short(text: str) -> str:
-    # The whole message is in the last line, and in `status`.
-    return text if len(text) <= _LINE else text[: _LINE - 1] + "…"
 
 
 def _again(session: Session, meta: Mapping[str, Any]) -> str:

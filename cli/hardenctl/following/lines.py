@@ -1,0 +1,81 @@
+"""A release told in lines: a line for each change, for files, pipelines and terminals that cannot redraw."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any
+
+from hardenctl.following.brief import brief, revisions_in
+from hardenctl.output import moments
+from hardenctl.output.console import Console
+from hardenctl.output.duration import shown
+from hardenctl.output.formats import printable
+from hardenctl.release.state import ReleaseReading, image_of, release_of
+from hardenctl.release.verdict import ServiceVerdict
+
+#: The most characters of a line.
+WIDTH = 120
+
+
+class Lines:
+    """Tells of several services, each line by its prefix."""
+
+    def __init__(self, console: Console, began: float, prefixes: Sequence[str]) -> None:
+        self._console, self._began = console, began
+        self._tellers = [_Teller(prefix) for prefix in prefixes]
+
+    def __enter__(self) -> "Lines":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if kind is KeyboardInterrupt and self._console.err.isatty():
+            self._console.progress("")  # the terminal shows ^C: go on below it
+
+    def tell(self, at: int, verdict: ServiceVerdict, live: Mapping[str, Any]) -> None:
+        """What there is to say of this state of a service that was not said before. at: its place in the prefixes."""
+        for line in self._tellers[at].lines(verdict, live, shown(time.monotonic() - self._began)):
+            self._console.progress(line)
+
+    def notice(self, at: int) -> Callable[[str], None]:
+        """What is told when the cluster does not answer."""
+        return self._console.progress
+
+
+class _Teller:
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+        # A cause that comes in two wordings by turns (a pull that fails, a pull that is backed off) is told once in each.
+        self._last, self._said = ("", "", ""), set[str]()
+        self._known = set[str]()
+
+    def lines(self, verdict: ServiceVerdict, live: Mapping[str, Any], span: str) -> Iterator[str]:
+        release = release_of(live)
+        stage = (verdict.result, verdict.reason, release.step if release else "")
+        if stage != self._last:
+            self._last = stage
+            self._said.clear()
+        for line, timing in _happenings(verdict, release):
+            if line not in self._said:
+                self._said.add(line)
+                head, told = f"{span:>6}  {self._prefix}", brief(" ".join(line.split()), live, self._known.__contains__)
+                self._learn(line, live)
+                yield f"{head}{_short(printable(told), WIDTH - len(head) - len(timing))}{timing}"
+
+    def _learn(self, line: str, live: Mapping[str, Any]) -> None:
+        revisions = revisions_in(line)
+        images = [image_of(live, revision) for revision in revisions]
+        self._known.update(revisions, (image for image in images if image in line))
+
+
+def _happenings(verdict: ServiceVerdict, release: ReleaseReading | None) -> Iterator[tuple[str, str]]:
+    """What there is to tell, each with what changes too often to be told by itself."""
+    timing = release.timing(moments.now()) if release and not verdict.is_final else ""
+    head = f"{verdict.result}: {verdict.message}" if verdict.message else str(verdict.result)
+    yield head, f" ({timing})" if timing else ""
+    for check in release.checks if release else ():
+        yield str(check), ""
+
+
+def _short(text: str, room: int) -> str:
+    # The whole message is in the last line, and in `status`.
+    return text if len(text) <= room else text[: room - 1] + "…"
