@@ -13,7 +13,7 @@ REAL     = $(shell grep -rlE '\bmark\.(cluster|servers)\b' operator/tests cli/te
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint unit e2e bench gen cluster install stack load down lock .venv
+.PHONY: help demo screens test check lint unit e2e bench gen cluster install stack load down lock .venv
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ bench: $(READY) ## measure the figures that the documentation quotes
 
 gen: $(READY) ## generate the files under charts/ and manifests/ that come from code
 	$(PY) manifests/generate.py
+
+screens: $(READY) ## draw the pictures of the documentation from recorded releases
+	$(PY) -m e2e.screens
 
 cluster: $(READY) ## bring up a local cluster: kind with Docker, otherwise built from source. CLUSTER=demo
 	$(PY) -m e2e.cluster up --name $(CLUSTER)

@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 RECORDINGS = ROOT / "cli/tests/following/recorded"
 SCREENS = ROOT / "docs/screens"
 #: As rich has it, without its fonts, which whoever looks at a picture would have to load from elsewhere.
-_SVG = """<svg class="rich-terminal" viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg">
+_SVG = """<svg class="rich-terminal" viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg" xml:space="preserve">
 <style>
 .{unique_id}-matrix {{ font-family: ui-monospace, Menlo, "DejaVu Sans Mono", monospace; font-size: {char_height}px;
   line-height: {line_height}px; }}
@@ -76,7 +76,8 @@ SCREENS_BY_NAME = {
 def moments(recording: str) -> Iterator[tuple[Facts, datetime]]:
     """What was known in each moment of a recording, and when that was."""
     known: tuple[Passage, ...] = ()
-    for each in json.loads((RECORDINGS / f"{recording}.json").read_text()):
+    for line in (RECORDINGS / f"{recording}.jsonl").read_text().splitlines():
+        each = json.loads(line)
         now, live = datetime.fromisoformat(each["now"]), each["live"]
         known = grown(known, live, now)
         stacks = [RunningStack(**stack) for stack in each["stacks"]]
@@ -108,7 +109,7 @@ def open_nowhere() -> Any:
 
 
 def record(namespace: str, name: str) -> list[dict[str, Any]]:
-    """Looks twice a second until the release has ended, or two minutes have passed."""
+    """Looks twice a second until a release has begun and ended, or two minutes have passed."""
     from hardenctl.cluster.session import Flags, Session
     from hardenctl.output import moments as clock
     from hardenctl.output.console import Console as Output
@@ -116,15 +117,19 @@ def record(namespace: str, name: str) -> list[dict[str, Any]]:
     from hardenctl.release.pods import live_pods_of, reading_of
     from hardenctl.release.stacks import stacks_of
 
-    session, found, until = Session(Flags(namespace=namespace), Output.standard()), [], time.monotonic() + 120
+    session, until = Session(Flags(namespace=namespace), Output.standard()), time.monotonic() + 120
+    found: list[dict[str, Any]] = []
+    has_begun = False
     while time.monotonic() < until:
         whole = find(session, name)
         meta = {key: whole["metadata"].get(key) for key in ("name", "namespace", "generation", "creationTimestamp")}
         live = {"metadata": meta, "spec": whole["spec"], "status": whole.get("status") or {}}
         pods = [{**asdict(pod), "stopped": sorted(pod.stopped)} for pod in map(reading_of, live_pods_of(session, live))]
         found.append({"now": clock.now().isoformat(), "live": live, "stacks": [asdict(s) for s in stacks_of(session, whole)], "pods": pods})
-        if verdict_of(whole, clock.now()).is_final and len(found) > 1:
+        is_final = verdict_of(whole, clock.now()).is_final
+        if is_final and has_begun:
             break
+        has_begun = has_begun or not is_final
         time.sleep(0.5)
     return [each for at, each in enumerate(found) if at == 0 or {**each, "now": ""} != {**found[at - 1], "now": ""}]
 
@@ -133,7 +138,8 @@ def main(arguments: list[str]) -> None:
     """Draws all, or records one."""
     if arguments[:1] == ["record"]:
         namespace, _, name = arguments[1].partition("/")
-        (RECORDINGS / f"{arguments[2]}.json").write_text(json.dumps(record(namespace, name), indent=1, sort_keys=True) + "\n")
+        lines = [json.dumps(each, sort_keys=True, separators=(",", ":")) for each in record(namespace, name)]
+        (RECORDINGS / f"{arguments[2]}.jsonl").write_text("".join(f"{line}\n" for line in lines))
         return
     SCREENS.mkdir(exist_ok=True)
     for name, screen in SCREENS_BY_NAME.items():

@@ -80,7 +80,7 @@ def _line(check: CheckReading, kind: str) -> CheckLine:
     counts = f"{check.requests} request{'' if check.requests == 1 else 's'}, {check.failed} failed" if kind in _COUNTED else ""
     if check.result == "Passed":
         # What follows is the command that shows the logs of a pod that has nothing more to tell.
-        return CheckLine(mark, check.name, ", ".join(filter(None, (counts, check.message.partition(": kubectl ")[0]))) or "Passed")
+        return CheckLine(mark, check.name, check.message.partition(": kubectl ")[0] or counts or "Passed")
     return CheckLine(mark, check.name, check.message or counts or check.result)
 
 

@@ -33,9 +33,10 @@ from hardenctl.output.formats import printable
 from hardenctl.release.hold import hold_of
 from hardenctl.release.pods import PodReading
 from hardenctl.release.report import mark_of
+from hardenctl.release.stacks import RunningStack
 from hardenctl.release.state import image_of, pending_of, pin_of, release_of
 from hardenctl.release.steps import row_of
-from hardenctl.release.tree import colors_of, pods_under, revisions_of, roles
+from hardenctl.release.tree import LeftOver, colors_of, pods_under, revisions_of, roles
 from hardened.api.steps import Step
 
 #: The terminal's own colours, which its owner has chosen to be legible, and no background.
@@ -89,7 +90,7 @@ class _Drawing:
         line.add_row(head, _text((self._took(facts), "dim")))
         yield line
         for text, style in (
-            (brief(verdict.message, facts.live), ""),
+            (self._message(facts), ""),
             (hold.text(self._now) if hold else "", "yellow"),
             (facts.notice, "yellow"),
         ):
@@ -97,6 +98,12 @@ class _Drawing:
                 yield self._hanging(" ", text, style)
         if self._detail < _HEADS:
             yield self._tree(facts)
+
+    def _message(self, facts: Facts) -> str:
+        """Of the verdict; without what stands under the revision that was rejected."""
+        pin, whole = pin_of(facts.live), " ".join(facts.verdict.message.split())
+        is_shown_below = pin is not None and pin.cause and self._detail < _HEADS
+        return brief(whole.replace(f": {pin.cause}", "", 1) if pin and is_shown_below else whole, facts.live)
 
     def _took(self, facts: Facts) -> str:
         passages = facts.passages
@@ -107,7 +114,7 @@ class _Drawing:
         for revision in revisions_of(facts.live, facts.stacks, facts.pods):
             branch = root.add(self._revision(facts, revision))
             for color in colors_of(revision, facts.stacks, facts.pods):
-                twig = branch.add(self._row((color.color.ljust(5), _COLORS.get(color.color, "")), f"   {color}"))
+                twig = branch.add(self._row((color.color.ljust(5), _COLORS.get(color.color, "")), f"   {_said_of(color)}"))
                 for pod in self._pods(pods_under(color.color, revision, facts.pods)):
                     twig.add(pod)
             for leaf in self._leaves(facts, revision):
@@ -207,9 +214,17 @@ def _text(*parts: Part) -> Text:
     return Text.assemble(*(printable(part) if isinstance(part, str) else (printable(part[0]), part[1]) for part in parts))
 
 
+def _said_of(color: RunningStack | LeftOver) -> RunningStack | LeftOver:
+    """What is said of a colour. One that is to have no pods is on its way out."""
+    if isinstance(color, RunningStack) and color.counted and color.wanted == 0:
+        return LeftOver(color.color, color.ready + color.others)
+    return color
+
+
 def _mark_of_pod(pod: PodReading) -> Mark:
     if pod.is_ready:
         return Mark.GOOD
     if pod.state in ("Terminating", "Succeeded", "Completed"):
         return Mark.QUIET
-    return Mark.BUSY if pod.state in _COMING else Mark.BAD
+    # Between two crashes it runs.
+    return Mark.BUSY if pod.state in _COMING and not pod.restarts else Mark.BAD

@@ -46,7 +46,7 @@ class _Teller:
         self._prefix = prefix
         # A cause that comes in two wordings by turns (a pull that fails, a pull that is backed off) is told once in each.
         self._last, self._said = ("", "", ""), set[str]()
-        self._known = set[str]()
+        self._known, self._checked = set[str](), ("", set[str]())
 
     def lines(self, verdict: ServiceVerdict, live: Mapping[str, Any], span: str) -> Iterator[str]:
         release = release_of(live)
@@ -54,9 +54,12 @@ class _Teller:
         if stage != self._last:
             self._last = stage
             self._said.clear()
-        for line, timing in _happenings(verdict, release):
-            if line not in self._said:
-                self._said.add(line)
+        revision = release.revision if release else self._checked[0]
+        if revision != self._checked[0]:
+            self._checked = (revision, set())
+        for line, timing, said in (*_verdict(verdict, release, self._said), *_checks(release, self._checked[1])):
+            if line not in said:
+                said.add(line)
                 head, told = f"{span:>6}  {self._prefix}", brief(" ".join(line.split()), live, self._known.__contains__)
                 self._learn(line, live)
                 yield f"{head}{_short(printable(told), WIDTH - len(head) - len(timing))}{timing}"
@@ -67,13 +70,20 @@ class _Teller:
         self._known.update(revisions, (image for image in images if image in line))
 
 
-def _happenings(verdict: ServiceVerdict, release: ReleaseReading | None) -> Iterator[tuple[str, str]]:
-    """What there is to tell, each with what changes too often to be told by itself."""
+#: What there is to tell, what changes too often to be told by itself, and what has been told of its kind.
+_Happening = tuple[str, str, set[str]]
+
+
+def _verdict(verdict: ServiceVerdict, release: ReleaseReading | None, said: set[str]) -> Iterator[_Happening]:
     timing = release.timing(moments.now()) if release and not verdict.is_final else ""
     head = f"{verdict.result}: {verdict.message}" if verdict.message else str(verdict.result)
-    yield head, f" ({timing})" if timing else ""
+    yield head, f" ({timing})" if timing else "", said
+
+
+def _checks(release: ReleaseReading | None, said: set[str]) -> Iterator[_Happening]:
+    """Once in a release, whatever its steps are."""
     for check in release.checks if release else ():
-        yield str(check), ""
+        yield str(check), "", said
 
 
 def _short(text: str, room: int) -> str:

@@ -31,6 +31,12 @@ def test_a_release_names_its_revision_and_image_once() -> None:
     assert found.count("the new revision is on its way in green") == 3
 
 
+def test_a_check_is_told_once_in_a_release_whatever_its_steps_are() -> None:
+    checks = [{"name": "smoke", "result": "Passed", "message": "5 of 5 requests passed"}]
+    found = told(*(releasing(step, checks=checks) for step in ("VerifyBefore", "ScaleUp", "Cutover")))
+    assert len([line for line in found if "check smoke: Passed: 5 of 5 requests passed" in line]) == 1
+
+
 @pytest.mark.parametrize("prefix", ["", "another-namespace/a-rather-long-name: "])
 @pytest.mark.parametrize("remaining", ["", "9m12s"])
 def test_no_line_is_longer_than_a_wide_terminal(prefix: str, remaining: str) -> None:
