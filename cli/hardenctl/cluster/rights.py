@@ -93,9 +93,10 @@ _PREFLIGHT = (
 #: asks for to suggest a similar name, nor `get` of Secrets, which no role is to give away for the sake of a check: `preflight` says then
 #: that it was not checked. A rollback with data also needs what `restore` needs.
 VERB_RIGHTS: Mapping[str, tuple[Right, ...]] = {
-    "deploy": (_ours("get", "list", "watch", "create", "patch"),),
+    # The pods, of a live view.
+    "deploy": (_ours("get", "list", "watch", "create", "patch"), _DEPLOYMENTS, _PODS),
     "get": (_ours("get", "list"),),
-    "status": (_ours("get", "list", "watch"), _DEPLOYMENTS, _AUTOSCALERS),
+    "status": (_ours("get", "list", "watch"), _DEPLOYMENTS, _AUTOSCALERS, _PODS),
     "explain": (_ours("get"), *_TIMELINE),
     "events": (_ours("get"), _REVISIONS, *_TIMELINE),
     "logs": (_ours("get"), _REVISIONS, _PODS, Right("", "pods/log", ("get",))),
