@@ -17,7 +17,7 @@ import yaml
 from e2e.cluster.local.cluster import LocalCluster
 from e2e.figures import figures
 from e2e.kube import Body, is_ready
-from e2e.releases import pods_of, released, until_no_release
+from e2e.releases import pods_of, released, step_of, until_no_release
 from e2e.rig import ROOT, Run, running, serve, side_by_side
 from e2e.traffic import load
 from hardenctl.converting.sources import converted as convert_all
@@ -62,7 +62,7 @@ async def serves(local: LocalCluster, run: Run, manifest: dict[str, Any]) -> Non
     await run.kube.apply(manifest)
 
     def is_there(live: Body | None) -> bool:
-        return is_ready(live) or ((live or {}).get("status") or {}).get("phase") == "Paused"
+        return is_ready(live) or step_of(live) == "Approval"
 
     live, _ = await run.kube.until("HardenedService", name, run.namespace, is_there, within=180)
     if not is_ready(live):
