@@ -32,11 +32,11 @@ def _restore(text: str, programs: Programs) -> Report:
 
 
 def _find(text: str, programs: Programs) -> Report:
-    return find(restore_task(text), Repository(programs))
+    return find(restore_task(text), Repository(programs), programs)
 
 
 def _fetch(text: str, programs: Programs) -> Report:
-    return fetch(restore_task(text), Repository(programs))
+    return fetch(restore_task(text), Repository(programs), programs)
 
 
 def _dump(text: str, programs: Programs) -> Report:

@@ -45,7 +45,7 @@ class OutOfTime(Exception):
 class Programs:
     """Runs programs with this environment, all of whose files are in `scratch`.
 
-    After SIGTERM the one that runs gets it, too, and no other is begun: `run` raises Failed with Interrupted.
+    After SIGTERM the one that runs gets it, too, and no other is begun: `run` raises Failed with Interrupted. See `tidying` for exceptions.
     """
 
     def __init__(self, env: Mapping[str, str], scratch: Path) -> None:
@@ -57,6 +57,7 @@ class Programs:
         self._elsewhere = Elsewhere(Path(calls)) if calls else None
         self._running: subprocess.Popen[bytes] | None = None
         self._is_stopped = False
+        self._is_tidying = False
 
     @property
     def env(self) -> Mapping[str, str]:
@@ -78,6 +79,15 @@ class Programs:
         """From now on it is taken out of what programs say."""
         if secret:
             self._secrets = (secret, *self._secrets)
+
+    @contextmanager
+    def tidying(self) -> Iterator[None]:
+        """What is run meanwhile is run to its end, also after SIGTERM: nobody else would do it. It takes moments."""
+        self._is_tidying = True
+        try:
+            yield
+        finally:
+            self._is_tidying = False
 
     def end_running(self) -> None:
         """Ends the program that runs now, for one of its `on_…`: what it has said is enough."""
@@ -195,17 +205,17 @@ class Programs:
         whole = {name: value for name, value in {**self._env, **env}.items() if value is not None}
         process = subprocess.Popen(words, env=whole, cwd=cwd, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self._running = process
-        if self._is_stopped:  # between the check and here
+        if self._is_stopped and not self._is_tidying:  # between the check and here
             process.terminate()
         return process
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
         self._is_stopped = True
-        if self._running:
+        if self._running and not self._is_tidying:
             self._running.terminate()
 
     def _check(self) -> None:
-        if self._is_stopped:
+        if self._is_stopped and not self._is_tidying:
             raise Failed(Reason.INTERRUPTED, _INTERRUPTED)
 
 

@@ -1,7 +1,8 @@
 """Redis: the live server takes over a dump by replicating from a server of our own that has loaded it.
 
 A dump laid beside a server that writes an append-only file is ignored. A replica takes all, drops what it had, and writes it to its own
-files. A restore that was killed leaves a replica of nobody, with the data that it had, or all of the new; it is simply done again.
+files. A restore that was killed at once leaves a replica of nobody, with the data that it had, or all of the new, which takes no writes
+before it is done again.
 """
 
 import socket
@@ -54,7 +55,8 @@ def _copied(server: Client, scratch: Client, port: int, programs: Programs) -> s
         _wait_for_copy(server, scratch, programs)
         found = _compared(server, scratch, programs)
     finally:
-        server.ask("REPLICAOF", "NO", "ONE")
+        with programs.tidying():  # a replica takes no writes, and would follow whoever gets the address of this pod
+            server.ask("REPLICAOF", "NO", "ONE")
     return f"{found} keys are restored"
 
 

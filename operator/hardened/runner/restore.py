@@ -28,8 +28,7 @@ def restore(task: RestoreTask, repository: Repository, programs: Programs) -> Re
         if _is_done(task, programs):
             message = f"{Database(programs).name} was restored before; what it was is {swap.kept_name(Database(programs).name, task.run)}"
         else:
-            repository.open()
-            snapshot = repository.find(task.tag, task.snapshot, pending=task.pending)
+            snapshot = _found(task, repository, programs)
             before = _stored_before(task, repository, programs)
             written = True  # or is about to be
             message = _restored(task, snapshot, repository, programs)
@@ -39,21 +38,31 @@ def restore(task: RestoreTask, repository: Repository, programs: Programs) -> Re
     return replace(report_of("restore", outcome, began, snapshot, size_of(task.path)), before=before, written=written)
 
 
-def find(task: RestoreTask, repository: Repository) -> Report:
+def find(task: RestoreTask, repository: Repository, programs: Programs) -> Report:
     """Looks the snapshot up, as a restore would, and reports it. Raises Failed."""
     began = time.monotonic()
-    repository.open()
-    snapshot = repository.find(task.tag, task.snapshot, pending=task.pending)
+    snapshot = _found(task, repository, programs)
     return report_of("restore", Outcome("Succeeded"), began, snapshot, (0, 0))
 
 
-def fetch(task: RestoreTask, repository: Repository) -> Report:
+def fetch(task: RestoreTask, repository: Repository, programs: Programs) -> Report:
     """Puts what the snapshot holds into the task's folder. Raises Failed."""
     began = time.monotonic()
-    repository.open()
-    snapshot = repository.find(task.tag, task.snapshot, pending=task.pending)
+    snapshot = _found(task, repository, programs)
     _put(task, snapshot, repository)
     return report_of("restore", Outcome("Succeeded"), began, snapshot, size_of(task.path))
+
+
+def _found(task: RestoreTask, repository: Repository, programs: Programs) -> Snapshot:
+    """The snapshot of the task. Raises Failed, also where it is of another source: a dump laid into a volume would take all else away."""
+    repository.open()
+    snapshot = repository.find(task.tag, task.snapshot, pending=task.pending)
+    is_dump = Path(snapshot.root).is_relative_to(programs.scratch)
+    if task.source != "command" and is_dump == (task.source == "volume"):
+        held, lacks = ("a dump", "files of a volume") if is_dump else ("files of a volume", "dump")
+        text = f"snapshot {snapshot.id[:8]} holds {held}, and no {lacks}: the backup had another source when it was made"
+        raise Failed(Reason.RESTORE_FAILED, text)
+    return snapshot
 
 
 def _put(task: RestoreTask, snapshot: Snapshot, repository: Repository) -> None:

@@ -5,6 +5,8 @@ names of databases, so a restore that was killed anywhere is simply done again.
 """
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from hardened.runner.failures import Failed, Reason
@@ -67,8 +69,9 @@ def replace(database: Database, dump: Path, run: str) -> str:
     if old in names and live in names:
         _drop(server, new)
         return f"{live} was restored before; what it was is {old}"
-    note = _fill(server, new, dump, like=live)
-    _swap(server, live=live, new=new, old=old)
+    with _gone_unless_done(server, new):
+        note = _fill(server, new, dump, like=live)
+        _swap(server, live=live, new=new, old=old)
     before = f"what it was is {old}" if live in names else "there was none before"
     return f"{live} is restored; {before}{note}"
 
@@ -82,9 +85,10 @@ def beside(database: Database, into: str, dump: Path, run: str) -> str:
         if comment != mark:
             raise Failed(Reason.RESTORE_FAILED, f"there is a database {into}: name another one in into, or drop it")
         return f"{into} was restored before"
-    note = _fill(server, new, dump, like=database.name)
     named = 'BEGIN; ALTER DATABASE :"new" RENAME TO :"into"; COMMENT ON DATABASE :"into" IS :\'mark\'; COMMIT'
-    server.ask(named, new=new, into=into, mark=mark)
+    with _gone_unless_done(server, new):
+        note = _fill(server, new, dump, like=database.name)
+        server.ask(named, new=new, into=into, mark=mark)
     return f"{into} is restored{note}"
 
 
@@ -96,6 +100,21 @@ def exists(database: Database) -> bool:
 def is_replaced(database: Database, run: str) -> bool:
     """Whether this run has replaced the database before."""
     return {database.name, kept_name(database.name, run)} <= _databases(_maintenance(database))
+
+
+@contextmanager
+def _gone_unless_done(server: Database, new: str) -> Iterator[None]:
+    """Where it fails, no half of a database takes the room that the one that serves needs."""
+    try:
+        yield
+    except Failed as failed:
+        try:
+            with server.programs.tidying():
+                _drop(server, new)
+        except Failed as left:
+            text = f"{failed.message}; database {new} is left, and takes room: drop it ({left.message})"
+            raise Failed(failed.reason, text) from None
+        raise
 
 
 def _fill(server: Database, new: str, dump: Path, *, like: str) -> str:

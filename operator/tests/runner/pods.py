@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -101,6 +102,18 @@ def bare_pod(pod: Pod, folder: Path, calls: Path) -> Pod:
     for name, found in (("psql", POSTGRES / "psql"), ("restic", tools.restic())):
         (folder / name).symlink_to(found)
     return Pod(pod.scratch, {**pod.env, "PATH": str(folder), "HARDENED_POSTGRES": str(calls)})
+
+
+@contextmanager
+def heeding_sigterm(programs: Programs) -> Iterator[None]:
+    """What this process is told is told to them."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    programs.heed_sigterm()
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.runner.pods import Pod, small_disk, task_of
+from tests.runner.pods import Pod, heeding_sigterm, small_disk, task_of
 
 from e2e.servers import POSTGRES, Postgres
 from hardened.runner import postgres, swap
@@ -112,6 +115,33 @@ def test_a_dump_that_was_cut_changes_nothing(live: Database, dump: Path) -> None
     assert caught.value.reason == Reason.RESTORE_FAILED
     assert rows(live) == 10
     assert not swap.is_replaced(live, RUN)
+    assert names(live) == {"my-App"}, "half of a database takes room that the one that serves needs"
+
+
+def test_a_restore_that_is_told_to_end_leaves_no_half_of_a_database(live: Database, scratch: Path) -> None:
+    live.ask(
+        "create function waits(int) returns bool language plpgsql as $$begin "
+        "if current_database() <> 'my-App' then perform pg_sleep(600); end if; return true; end$$;"
+        "create table slow (id int check (waits(id))); insert into slow values (1)"
+    )
+    dump_postgres(scratch / "database.pgdump", live.programs)
+    told, stop = Programs(live.programs.env, scratch), threading.Timer(3, os.kill, (os.getpid(), signal.SIGTERM))
+    stop.start()
+    with heeding_sigterm(told), pytest.raises(Failed) as caught:
+        swap.beside(Database(told), "other", scratch / "database.pgdump", RUN)
+    assert caught.value.reason == Reason.INTERRUPTED
+    assert (rows(live), names(live)) == (ROWS, {"my-App"})
+
+
+def test_half_of_a_database_that_cannot_be_dropped_is_named(live: Database, dump: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dump.write_bytes(dump.read_bytes()[: dump.stat().st_size * 2 // 3])
+    kept = 'ALTER DATABASE :"name" IS_TEMPLATE true; SELECT 1 / 0'
+    monkeypatch.setattr(Database, "restore", lambda self, *_: self.named("postgres").ask(kept, name=self.name))
+    with pytest.raises(Failed) as caught:
+        swap.replace(live, dump, RUN)
+    live.named("postgres").ask(f'ALTER DATABASE "my-App_restored_{RUN}" IS_TEMPLATE false')
+    assert f"database my-App_restored_{RUN} is left, and takes room: drop it" in caught.value.message
+    assert "division by zero" in caught.value.message
 
 
 def test_what_a_killed_restore_has_left_is_made_anew(live: Database, dump: Path) -> None:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
-from tests.runner.pods import Pod
+from tests.runner.pods import Pod, heeding_sigterm
 
 from e2e.ports import free_port
 from e2e.servers import Redis
 from hardened.runner import replication
 from hardened.runner.dump import dump_redis
 from hardened.runner.failures import Failed, Reason
-from hardened.runner.programs import Programs
+from hardened.runner.programs import Ended, Programs
 from hardened.runner.redis_server import live, scratch_server
 
 pytestmark = [pytest.mark.servers, pytest.mark.sampled(4)]
@@ -77,6 +80,22 @@ def test_what_a_killed_restore_has_left_is_made_whole_by_the_next(programs: Prog
     assert client.call("SET", "key-1", "x").code != 0
     replication.replace(programs, dump)
     assert (client.keys(), client.ask("SET", "key-1", "x")) == ({"db0": KEYS, "db3": 1}, "OK")
+
+
+def test_a_restore_that_is_told_to_end_leaves_a_server_that_takes_writes(programs: Programs, dump: Path) -> None:
+    """Nobody else ends the replication from a pod that is gone."""
+
+    class Told(Programs):
+        def run(self, argv: Sequence[str | Path], **more: Any) -> Ended:
+            ended = super().run(argv, **more)
+            if "REPLICAOF" in argv and "NO" not in argv:
+                os.kill(os.getpid(), signal.SIGTERM)
+            return ended
+
+    with heeding_sigterm(told := Told(programs.env, programs.scratch)), pytest.raises(Failed) as caught:
+        replication.replace(told, dump)
+    assert caught.value.reason == Reason.INTERRUPTED
+    assert (live(programs).info("replication")["role"], live(programs).ask("SET", "key-1", "x")) == ("master", "OK")
 
 
 def test_a_dump_that_was_cut_changes_nothing(programs: Programs, dump: Path) -> None:

@@ -13,11 +13,12 @@ from tests.runner.pods import TAG, Pod, Service, bare_pod, dumped, programs_of_a
 
 from e2e.ports import free_port
 from e2e.servers import POSTGRES, Postgres, Redis
+from hardened.runner.failures import Failed
 from hardened.runner.programs import Programs
 from hardened.runner.redis_server import live
-from hardened.runner.report import Report
+from hardened.runner.report import Outcome, Report
 from hardened.runner.repository import Repository, before_restore
-from hardened.runner.restore import restore
+from hardened.runner.restore import find, restore
 from hardened.runner.task import RestoreTask
 
 pytestmark = [pytest.mark.servers, pytest.mark.sampled(4)]
@@ -28,6 +29,13 @@ def of(service: Service, source: str, programs: Programs | None = None, **more: 
     programs = programs or service.pod.programs()
     plain = RestoreTask(source, service.pod.scratch / "restored", "shop/db", TAG, "latest", False, RUN, None, True)
     return restore(replace(plain, **more), Repository(programs, reach=60, patience=60, less_patience=60), programs)
+
+
+def looked_up(service: Service, source: str, **more: Any) -> Report:
+    task = replace(RestoreTask(source, service.pod.scratch / "restored", "shop/db", TAG, "latest", False, RUN, None, True), **more)
+    with pytest.raises(Failed) as caught:
+        find(task, service.repository(), service.pod.programs())
+    return Report("restore", Outcome.of(caught.value), 0.0)
 
 
 # ---- volumes and files
@@ -99,6 +107,22 @@ def test_a_volume_whose_root_is_another_users_is_restored(volume: Service) -> No
         report = of(volume, "volume", path=volume.data)
     assert (report.outcome.result, report.outcome.message) == ("Succeeded", "")
     assert content(volume.data) == wanted
+
+
+def test_a_dump_takes_no_place_of_the_files_of_a_volume_nor_files_that_of_a_dump(volume: Service) -> None:
+    """The backup of this name had another source once."""
+    folder = volume.pod.scratch / "dump"
+    folder.mkdir()
+    (folder / "database.pgdump").write_text("a dump")
+    dump = Service(volume.pod, folder).back_up(source="postgres")
+    wanted = content(volume.data)
+    for report in (of(volume, "volume", path=volume.data), looked_up(volume, "volume", path=volume.data)):
+        assert (report.outcome.result, report.outcome.reason, report.written) == ("Failed", "RestoreFailed", False)
+        assert f"{str(dump.snapshot)[:8]} holds a dump, and no files of a volume: the backup had another source" in report.outcome.message
+    assert content(volume.data) == wanted
+    files = volume.back_up()
+    report = looked_up(volume, "redis")
+    assert f"{str(files.snapshot)[:8]} holds files of a volume, and no dump: the backup had another source" in report.outcome.message
 
 
 def test_files_for_a_command_are_put_where_it_looks(volume: Service) -> None:

@@ -15,7 +15,16 @@ from tests.shell.operator_world import POLICY, RELEASED, Killed, OperatorWorld, 
 from tests.shell.test_action_flows import phases_of
 from tests.shell.test_backup_flows import NIGHTLY, status
 
-from hardened.shell.kinds import CRON_JOB, DEPLOYMENT, HARDENED_SERVICE, HARDENED_SERVICE_ACTION, HORIZONTAL_POD_AUTOSCALER, JOB, POD
+from hardened.shell.kinds import (
+    CRON_JOB,
+    DEPLOYMENT,
+    HARDENED_SERVICE,
+    HARDENED_SERVICE_ACTION,
+    HORIZONTAL_POD_AUTOSCALER,
+    JOB,
+    PERSISTENT_VOLUME_CLAIM,
+    POD,
+)
 
 pytestmark = pytest.mark.one_of(3)
 
@@ -333,6 +342,19 @@ def test_what_cannot_be_restored_now_is_refused_with_its_remedy() -> None:
     assert "no restore is under way" in message(world, "b")
     assert "is being released: wait for its end, or abort it" in message(world, "c")
     assert restore_jobs(world) == []
+
+
+def test_pods_that_keep_a_deleted_claim_alive_are_not_stopped_for_a_restore() -> None:
+    async def deletes_claim(world: OperatorWorld) -> None:
+        kept = {"metadata": {"finalizers": ["kubernetes.io/pvc-protection"]}}
+        live = await world.people.merge_patch(PERSISTENT_VOLUME_CLAIM, "shop", "web-data", kept)
+        await world.people.delete(PERSISTENT_VOLUME_CLAIM, "shop", "web-data", uid=live["metadata"]["uid"])
+
+    before, _ = played(creates(**OF_VOLUME))
+    world, _ = played(creates(**OF_VOLUME), deletes_claim, restores())
+    assert phases_of(world) == {"r": "Refused"}
+    assert "claim web-data is being deleted" in message(world, "r")
+    assert len(application_pods(world)) == len(application_pods(before)) > 0
 
 
 def test_nobody_restores_where_nobody_checks_who_may() -> None:

@@ -9,7 +9,7 @@ import pytest
 from tests.enumerations import Turn, turns
 from tests.memory.api_server import Call
 from tests.memory.controllers import CONTROLLER
-from tests.shell.operator_world import Killed, OperatorWorld, Strike, asks, release
+from tests.shell.operator_world import RELEASED, Killed, OperatorWorld, Strike, asks, release, service
 from tests.shell.test_action_flows import phases_of
 from tests.shell.test_backup_flows import NIGHTLY, status
 from tests.shell.test_restore_flows import (
@@ -349,3 +349,28 @@ def test_a_failed_restore_whose_backup_left_the_spec_says_how_it_can_be_repeated
     assert "hardenctl abort web -n shop" in said
     ended, _ = played(creates(**FAILING), restores(backup="dead"), gone, asks("Abort", "a", backup="dead"))
     assert conditions(ended)["Ready"] == ("True", "Healthy")
+
+
+def test_who_waits_for_a_service_that_another_failed_restore_holds_is_told_whose_that_is() -> None:
+    """Two databases with one application: the second restore goes on once the first is given up."""
+
+    async def second(world: OperatorWorld) -> None:
+        body = service(**{**RELEASED, **OF_DEPENDENTS})
+        await world.people.create(HARDENED_SERVICE, body | {"metadata": {"name": "db", "namespace": "shop"}})
+
+    needs = {"dependsOn": [{"service": "web"}, {"service": "db"}]}
+    steps = (creates(**FAILING_OF_DEPENDENTS), second, creates_dependent(**FAILING, **needs), restores(backup="dead"))
+    more = (restores("own", service="api", backup="dead"), restores("waits", service="db"))
+    world, _ = played(*steps, *more)
+    assert phases_of(world) == {"r": "Failed", "own": "Refused", "waits": "Running"}
+    for name in ("own", "waits"):
+        assert "the restore of the data of service web has failed: repeat it, or abort it there" in message(world, name)
+    ended, _ = played(*steps, *more, asks("Abort", "a", backup="dead"))
+    assert phases_of(ended) == {"r": "Failed", "own": "Refused", "waits": "Succeeded", "a": "Succeeded"}
+
+
+def test_who_waits_for_a_service_whose_own_restore_has_failed_is_told_what_to_do() -> None:
+    steps = (creates(**OF_DEPENDENTS), creates_dependent(**FAILING), restores("own", service="api", backup="dead"), restores("waits"))
+    world, _ = played(*steps)
+    assert phases_of(world) == {"own": "Failed", "waits": "Running"}
+    assert "service api, whose own restore has failed: repeat it, or abort it" in message(world, "waits")

@@ -23,6 +23,7 @@ from hardened.core.model.kit import BackupKit
 from hardened.core.model.manifest import canonical
 from hardened.core.model.run import Active, Restoration, Run
 from hardened.core.observe.facts import Facts
+from hardened.core.observe.presence import is_deleting
 from hardened.core.runs.backups import HandRun, hand_job_key
 from hardened.core.runs.judgement import SHORT_ID
 from hardened.errors import TryAgain
@@ -40,6 +41,8 @@ def held(hold: Hold) -> str:
     """That a restore is under way, or has failed, in words."""
     if hold.phase is HoldPhase.NOT_STARTED:
         return f"revision {hold.revision} did not start on the restored data, requested as {hold.action}: see the Ready condition"
+    if hold.service:
+        return f"the pods are stopped: {hold.message or f'the data of service {hold.service} is restored'}"
     remedy = "repeat it, or abort it" if hold.has_failed else "wait for its end"
     what = f"the {f'rollback to revision {hold.revision} with its data' if hold.revision else f'restore of backup {hold.backup}'}"
     return f"{what}, requested as {hold.action}, {'has failed' if hold.has_failed else 'is under way'}: {remedy}"
@@ -81,7 +84,16 @@ def obstacle(facts: Facts, kit: BackupKit, entries: Sequence[LogEntry], name: st
     running = next((entry for entry in entries if is_restore(entry) or backups.is_backup(entry)), None)
     if running:
         return f"{running.action} of backup {running.backup} is already under way, requested as {running.name}: wait for its end"
-    return _unsupported(known[name], into)
+    return _unsupported(known[name], into) or _would_lose(facts, known[name], into)
+
+
+def _would_lose(facts: Facts, backup: Backup, into: str) -> str:
+    """Why its pods may not be stopped: what was asked to be deleted waits for their end, and nothing of it could be stored first."""
+    if into or backup.stops != "Self":
+        return ""
+    going = sorted(live["metadata"]["name"] for live in facts.ours if live["kind"] == "PersistentVolumeClaim" and is_deleting(live))
+    text = f"claim {', '.join(going)} is being deleted, and its data would be lost with the end of the pods, which a restore stops"
+    return f"{text}: copy it now, and let the claim be made anew, before you restore" if going else ""
 
 
 def _unsupported(backup: Backup, into: str) -> str:

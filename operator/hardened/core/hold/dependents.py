@@ -59,8 +59,10 @@ def _late(live: Manifest, hold: Hold) -> str:
         return "" if theirs.phase is HoldPhase.RESTORING else f"service {name}: {theirs.message}"
     if (live.get("spec") or {}).get("suspend") or _status(live).get("phase") == "Suspended":
         return f"service {name}, which is suspended: its pods stay until it is not"
+    if theirs and theirs.service:
+        return f"service {name}: {theirs.message}"  # who holds it has the remedy
     if theirs:
-        return f"service {name}, whose own restore has not ended"
+        return f"service {name}, whose own restore has {'failed: repeat it, or abort it' if theirs.has_failed else 'not ended'}"
     return f"service {name}, which is being released" if _is_released(_status(live)) else f"service {name}, which has not stopped yet"
 
 
