@@ -35,7 +35,7 @@ from tests.shell.test_restore_flows import (
     restores,
 )
 
-from hardened.shell.kinds import CRON_JOB, HARDENED_SERVICE, HARDENED_SERVICE_ACTION, JOB, POD
+from hardened.shell.kinds import CRON_JOB, HARDENED_SERVICE, HARDENED_SERVICE_ACTION, JOB, PERSISTENT_VOLUME_CLAIM, POD
 
 pytestmark = pytest.mark.one_of(3)
 
@@ -282,6 +282,50 @@ def test_a_failed_restore_stays_failed_where_its_status_is_wiped() -> None:
     assert "hold" not in status(ended)
     again, _ = played(creates(**FAILING), restores(backup="dead"), wipe, asks("Abort", "a", backup="dead"), wipe)
     assert "hold" not in status(again), "what was given up does not come back"
+
+
+FAILING_OF_VOLUME = {**OF_VOLUME, "backups": [{**OF_VOLUME["backups"][0], "name": "dead"}]}
+
+
+def made_anew(spec: dict[str, Any]) -> Step:
+    """Somebody deletes the service and makes it again, as `kubectl replace --force` does."""
+
+    async def replace_it(world: OperatorWorld) -> None:
+        (live,) = world.server.all(HARDENED_SERVICE)
+        await world.people.delete(HARDENED_SERVICE, "shop", "web", uid=live["metadata"]["uid"])
+        await creates(**spec)(world)
+
+    return replace_it
+
+
+def test_a_service_that_is_made_anew_does_not_start_on_data_that_was_being_replaced() -> None:
+    steps = (creates(**OF_VOLUME), restoring(made_anew(OF_VOLUME)))
+    world, watch = played(*steps)
+    assert watch.seen == []
+    assert application_pods(world) == []
+    assert status(world)["hold"]["phase"] == "Failed"
+    assert conditions(world)["Stalled"] == ("True", "RestoreFailed")
+    again, _ = played(*steps, restores("s"))
+    assert phases_of(again)["s"] == "Succeeded"
+    assert len(application_pods(again)) == 2
+    assert claim_marks(again) == [None]
+
+
+def test_a_service_that_is_made_anew_after_a_restore_failed_stays_stopped_until_somebody_decides() -> None:
+    steps = (creates(**FAILING_OF_VOLUME), restores(backup="dead"), made_anew(FAILING_OF_VOLUME))
+    world, _ = played(*steps)
+    assert application_pods(world) == []
+    assert status(world)["hold"]["phase"] == "Failed"
+    given_up, _ = played(*steps, asks("Abort", "a", backup="dead"))
+    assert conditions(given_up)["Ready"] == ("True", "Healthy")
+    assert claim_marks(given_up) == [None]
+    later, _ = played(*steps, asks("Abort", "a", backup="dead"), made_anew(FAILING_OF_VOLUME))
+    assert conditions(later)["Ready"] == ("True", "Healthy"), "what was given up does not come back"
+
+
+def claim_marks(world: OperatorWorld) -> list[str | None]:
+    """What each claim tells of a hold."""
+    return [live["metadata"]["annotations"].get("hardened.dev/hold") for live in world.server.all(PERSISTENT_VOLUME_CLAIM)]
 
 
 def test_an_unusable_list_of_backups_is_waited_for_while_pods_are_stopped() -> None:

@@ -11,6 +11,7 @@ from hardened.core.desired.scaled_object import KIND as SCALED_OBJECT
 from hardened.core.desired.scaled_object import paused
 from hardened.core.model.hold import Hold
 from hardened.core.model.manifest import Manifest
+from hardened.core.observe.lost_hold import mark
 
 
 def as_held(svc: HardenedService, children: Iterable[Manifest], hold: Hold | None) -> list[Manifest]:
@@ -25,6 +26,8 @@ def _as_held(svc: HardenedService, child: Manifest, hold: Hold) -> Manifest:
         return signed({**child, "spec": frozen(child["spec"], svc.spec.replicas)})
     if child["kind"] == SCALED_OBJECT:
         return signed(paused(child))
+    if child["kind"] == "PersistentVolumeClaim" and not hold.service:
+        return signed(_annotated(child, mark(hold)))
     is_stopped = child["kind"] == "Deployment" and not hold.lets_run(child["spec"]["template"]["metadata"]["labels"][names.REVISION_LABEL])
     return signed(_stopped(child, hold)) if is_stopped else child
 
@@ -32,8 +35,12 @@ def _as_held(svc: HardenedService, child: Manifest, hold: Hold) -> Manifest:
 def _stopped(deployment: Manifest, hold: Hold) -> Manifest:
     """Without pods. The mark changes the object, so that whoever decided before on its size is told so; and who scales it by hand gets pods
     that are given to no node."""
-    meta, spec = deployment["metadata"], deployment["spec"]
-    marked = {**meta, "annotations": {**meta.get("annotations", {}), names.HOLD_ANNOTATION: hold.uid}}
+    spec = deployment["spec"]
     template = spec["template"]
     gated = {**template, "spec": {**template["spec"], "schedulingGates": [{"name": names.HOLD_GATE}]}}
-    return {**deployment, "metadata": marked, "spec": {**spec, "replicas": 0, "template": gated}}
+    return {**_annotated(deployment, hold.uid), "spec": {**spec, "replicas": 0, "template": gated}}
+
+
+def _annotated(child: Manifest, text: str) -> Manifest:
+    meta = child["metadata"]
+    return {**child, "metadata": {**meta, "annotations": {**meta.get("annotations", {}), names.HOLD_ANNOTATION: text}}}
