@@ -186,6 +186,9 @@ class _Rehearsal:
         for key in decided.end:
             pod = {**observed.children[key], "spec": {**observed.children[key]["spec"], "activeDeadlineSeconds": ENDED_SECONDS}}
             observed = self._put(pod, "spec.activeDeadlineSeconds", observed, is_new=False)
+        if decided.let_go:
+            job = observed.children[decided.let_go.key]
+            observed = self._put({**job, "spec": {**job["spec"], "suspend": False}}, "spec.suspend", observed, is_new=False)
         return observed
 
     def _put(self, manifest: Manifest, path: str, observed: Observed, *, is_new: bool) -> Observed:

@@ -13,6 +13,7 @@ from hardened.core.actions.replies import ActionReply, answers
 from hardened.core.checks.reports import unheard
 from hardened.core.desired.children import stored_revision
 from hardened.core.desired.metadata import action_owner
+from hardened.core.hold.door import LetGo
 from hardened.core.model.finding import Diagnosis
 from hardened.core.model.manifest import ChildKey, Manifest, key_of
 from hardened.core.model.policy import Policy
@@ -49,7 +50,7 @@ class Plan:
     """What to do next: the first of the four below that it has. Once that is done it is planned anew, and the rest may be another.
 
     1. a question: nothing else is decided before it is answered;
-    2. writes: seed_replicas, apply, delete and end, in this order. Where one fails, what needs it is left out, and nothing else;
+    2. writes: seed_replicas, apply, delete, end and let_go, in this order. Where one fails, what needs it is left out, and nothing else;
     3. a status that is to be written first, since the rest depends on it: is_status_first;
     4. rest: the status and the answers to actions, and when to look again.
     """
@@ -64,6 +65,8 @@ class Plan:
     """What is ours and not wanted any more."""
     end: tuple[ChildKey, ...] = ()
     """Pods that are to end now, and to stay."""
+    let_go: LetGo | None = None
+    """The Job of a restore that is to begin."""
     status: Manifest | None = None
     """The whole status as it should be once nothing is left to write, None to leave it."""
     is_status_first: bool = False
@@ -76,7 +79,7 @@ class Plan:
     @property
     def has_writes(self) -> bool:
         """Something other than status is to be written."""
-        return bool(self.apply or self.delete or self.end or self.seed_replicas is not None)
+        return bool(self.apply or self.delete or self.end or self.let_go or self.seed_replicas is not None)
 
 
 def plan(body: Mapping[str, Any], observed: Observed, policy: Policy, now: datetime) -> Plan:
@@ -257,6 +260,7 @@ class _Planner:
             apply=self.sure_applies,
             delete=() if keeps_all else tuple(self.writes.deletes(self.wanted)),
             end=tuple(self.writes.ends()),
+            let_go=None if keeps_all else self.decision.lets_go,
             status=self._status(self.finding),
             answers=self.answers,
             requeue_after=self._wait(),

@@ -75,7 +75,7 @@ class ServiceLook:
                     unread = frozenset(key_of(each.manifest) for each in decided.apply if each.is_new) - observed.children.keys()
                     return await self._reader.read_children(observed, unread)
                 observed = self._after(observed, step, outcome)
-        return await self._end(await self._delete(observed, decided), decided)
+        return await self._let_go(await self._end(await self._delete(observed, decided), decided), decided)
 
     async def _seed_replicas(self, observed: Observed, decided: Plan) -> Observed:
         if decided.seed_replicas is not None:
@@ -142,6 +142,14 @@ class ServiceLook:
                 observed = observed.with_child(await self._shared.writer.end(self._key, pod))
             except (Refused, TryAgain) as failure:
                 observed = self._refusals.wrote(observed, pod, failure)
+        return observed
+
+    async def _let_go(self, observed: Observed, decided: Plan) -> Observed:
+        if decided.let_go:
+            try:
+                return observed.with_child(await self._shared.writer.let_go(self._key, decided.let_go))
+            except (Refused, TryAgain) as failure:
+                return self._refusals.wrote(observed, decided.let_go.key, failure)
         return observed
 
     # ---- telling

@@ -8,13 +8,14 @@ from typing import Final
 
 from hardened.api import names
 from hardened.core.actions.replies import ActionReply
+from hardened.core.hold.door import LetGo
 from hardened.core.model.manifest import ChildKey, key_of
 from hardened.core.observe.ownership import taken_over
 from hardened.core.writes.differences import ENDED_SECONDS, Apply, Delete
 from hardened.errors import ApiFailure, LookAgain, Refused, Vanished
 from hardened.shell.api_server import ApiServer, Body
 from hardened.shell.cache import Cache
-from hardened.shell.kinds import HARDENED_SERVICE, HARDENED_SERVICE_ACTION, KINDS, PERSISTENT_VOLUME_CLAIM, POD, Kind
+from hardened.shell.kinds import HARDENED_SERVICE, HARDENED_SERVICE_ACTION, JOB, KINDS, PERSISTENT_VOLUME_CLAIM, POD, Kind
 from hardened.shell.undeclared import undeclared, without
 from hardened.shell.workqueue import Key
 
@@ -134,6 +135,16 @@ class Writer:
             patch = {"spec": {"activeDeadlineSeconds": ENDED_SECONDS}}
             live = POD.named(await self._api.merge_patch(POD, key.namespace, pod.name, patch))
         self._cache.wrote(POD, live)
+        return live
+
+    async def let_go(self, key: Key, job: LetGo) -> Body:
+        """Lets a Job of the service `key` begin that was made suspended, if it is still as it was seen; LookAgain where it is not."""
+        self._assert_leading()
+        with _noted(f"let go {job.key}"):
+            seen = {"uid": job.uid, "resourceVersion": job.resource_version}
+            patch = {"metadata": seen, "spec": {"suspend": False}}
+            live = JOB.named(await self._api.merge_patch(JOB, key.namespace, job.key.name, patch))
+        self._cache.wrote(JOB, live)
         return live
 
     # ---- the service itself

@@ -194,6 +194,9 @@ class World:
         for pod in decided.end:
             self.writes.append(f"end {pod}")
             self.objects[pod]["spec"]["activeDeadlineSeconds"] = ENDED_SECONDS
+        if decided.let_go:
+            self.writes.append(f"let go {decided.let_go.key}")
+            self.objects[decided.let_go.key]["spec"]["suspend"] = False
         for unwanted in decided.delete:
             self.writes.append(f"delete {unwanted.key}")
             if unwanted.key in self.held:

@@ -183,7 +183,7 @@ def _jobs(store: Store) -> int:
     changed = 0
     for job in store.bodies(JOB, None):
         meta, name = job["metadata"], f"{job['metadata']['name']}-x"
-        if (job.get("status") or {}).get("conditions"):
+        if (job.get("status") or {}).get("conditions") or job["spec"].get("suspend"):
             continue
         changed += 1
         pod = store.get(POD, meta["namespace"], name)

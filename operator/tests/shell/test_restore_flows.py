@@ -90,7 +90,8 @@ class Watch:
 
     def _is_replaced(self) -> bool:
         """Whether a Job may write: its pod has not ended, or is still to come."""
-        jobs = [job for job in restore_jobs(self.world) if not (job.get("status") or {}).get("conditions")]
+        let_go = [job for job in restore_jobs(self.world) if not job["spec"].get("suspend")]
+        jobs = [job for job in let_go if not (job.get("status") or {}).get("conditions")]
         phases = {pod["metadata"]["name"]: (pod.get("status") or {}).get("phase") for pod in self.world.server.all(POD)}
         return any(phases.get(f"{job['metadata']['name']}-x") not in ("Succeeded", "Failed") for job in jobs)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.enumerations import Turn, turns
 from tests.memory.api_server import Call
-from tests.memory.controllers import CONTROLLER
+from tests.memory.controllers import CONTROLLER, write
 from tests.shell.operator_world import RELEASED, Killed, OperatorWorld, Strike, asks, release, service
 from tests.shell.test_action_flows import phases_of
 from tests.shell.test_backup_flows import NIGHTLY, status
@@ -203,10 +203,24 @@ def restoring(then: Step) -> Step:
 
     async def play(world: OperatorWorld) -> None:
         await restores()(world)
-        await until(world, lambda: any(entry.get("job") for entry in of(world, "web").get("actions", ())))
+        await until(world, lambda: any(not job["spec"].get("suspend") for job in restore_jobs(world)))
         await then(world)
 
     return play
+
+
+def working(then: Step) -> Step:
+    """Does it while a container of its pod is at work."""
+
+    async def play(world: OperatorWorld) -> None:
+        def pods() -> list[dict[str, Any]]:
+            return [pod for pod in world.server.all(POD) if pod["metadata"].get("labels", {}).get("hardened.dev/run") == "restore"]
+
+        await until(world, lambda: bool(pods()))
+        write(world.server.store, POD, pods()[0] | {"status": {"phase": "Running"}})
+        await then(world)
+
+    return restoring(play)
 
 
 def test_who_mounts_the_claim_while_it_is_restored_is_told_of() -> None:
@@ -218,7 +232,7 @@ def test_who_mounts_the_claim_while_it_is_restored_is_told_of() -> None:
         drifted = next(c for c in status(world)["conditions"] if c["type"] == "Drifted")
         said.extend((drifted["reason"], drifted["message"], status(world)["hold"]["message"]))
 
-    world, _ = played(creates(**OF_VOLUME), restoring(look), ends_it)
+    world, _ = played(creates(**OF_VOLUME), working(look), ends_it)
     assert said[0] == "DataInUse"
     assert all("kubectl delete pod -n shop debug" in text for text in said[1:])
     assert phases_of(world) == {"r": "Succeeded"}
@@ -238,7 +252,7 @@ def test_a_pod_whose_gate_somebody_has_taken_away_counts_as_long_as_it_runs() ->
         await asyncio.sleep(11)
         said.append(next(c["message"] for c in status(world)["conditions"] if c["type"] == "Drifted"))
 
-    played(creates(**OF_VOLUME), restoring(look))
+    played(creates(**OF_VOLUME), working(look))
     assert "pod ungated" in said[0]
 
 

@@ -50,12 +50,13 @@ def restore(asked: HardenedServiceActionSpec, s: AdmissionContext, under_way: st
 
 
 def give_up(backup: str, s: AdmissionContext) -> Ruled:
-    why = restores.stops_abort(s.hold, s.sought, backup)
+    why = restores.stops_abort(s.hold, s.sought, backup, is_let_go=s.is_let_go)
     if why:
         return Refused(why)
     text = f"the restore of backup {backup} is given up"
     if s.hold is None or s.hold.has_data:
         return GivenUp(f"{text}: nothing was stopped, nor changed", s.sought.uid if s.sought else "")
-    left = "the data is as the failed restore has left it" if s.hold.may_have_changed else "nothing was changed"
+    by = "the failed restore" if s.hold.has_failed else "what was begun of it"
+    left = f"the data is as {by} has left it" if s.hold.may_have_changed else "nothing was changed"
     beside = f"; nothing is rolled back: revision {s.serving} starts again" if s.hold.revision else ""
     return GivenUp(f"{text}, and the pods start: {left}{beside}", (s.sought or s.hold).uid)

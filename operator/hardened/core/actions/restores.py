@@ -48,8 +48,8 @@ def held(hold: Hold) -> str:
     return f"{what}, requested as {hold.action}, {'has failed' if hold.has_failed else 'is under way'}: {remedy}"
 
 
-def stops_abort(hold: Hold | None, sought: LogEntry | None, backup: str) -> str:
-    """Why a restore of this backup cannot be given up; "" where it can. sought: see `seeking`."""
+def stops_abort(hold: Hold | None, sought: LogEntry | None, backup: str, *, is_let_go: bool = True) -> str:
+    """Why a restore of this backup cannot be given up; "" where it can. sought: see `seeking`; is_let_go: see core.hold.door."""
     if sought and sought.backup == backup:
         return ""
     if hold is None:
@@ -63,7 +63,7 @@ def stops_abort(hold: Hold | None, sought: LogEntry | None, backup: str) -> str:
             f"the data is back, and the revision that was left must not run on it: wait until revision {hold.revision} serves, repeat the "
             "rollback, or restore the snapshot of what was there"
         )
-    if hold.phase is HoldPhase.RESTORING:
+    if hold.phase is HoldPhase.RESTORING and is_let_go:
         return f"the data is being replaced: wait for the end of it, see status.hold; {hold.message}"
     return ""
 
@@ -140,10 +140,10 @@ def settled(entries: Sequence[LogEntry], facts: Facts, kit: BackupKit, now: date
 
 
 def told(entries: Sequence[LogEntry], hold: Hold | None) -> tuple[LogEntry, ...]:
-    """The entries with what a restore waits for that has no Job yet. hold: as this look leaves it."""
+    """The entries with what a restore waits for whose Job was not let go. hold: as this look leaves it."""
     return tuple(
         replace(entry, message=hold.message[:MESSAGE_LIMIT])
-        if hold and is_restore(entry) and entry.uid == hold.uid and not entry.job
+        if hold and is_restore(entry) and entry.uid == hold.uid and (not entry.job or hold.phase is HoldPhase.STOPPING)
         else entry
         for entry in entries
     )
@@ -164,6 +164,8 @@ def _settled(entry: LogEntry, facts: Facts, kit: BackupKit, run: Run | None, now
     match run.outcome:
         case Restoration() as found:
             return _restored(replace(entry, job=run.uid, before=found.before), found, now)
+        case Active() if run.is_closed:
+            return replace(entry, job=run.uid)
         case Active(message=message):
             return replace(entry, job=run.uid, message=f"Job {run.job} restores{f': {message}' if message else ''}"[:1024])
         case _:
@@ -190,7 +192,9 @@ def _restored(entry: LogEntry, found: Restoration, now: datetime) -> LogEntry:
 def _without_job(entry: LogEntry, facts: Facts, kit: BackupKit, now: datetime) -> LogEntry:
     if entry.job:
         key = hand_job_key(facts, hand_run(entry))
-        is_gone = key not in facts.observed.children and "backups" not in facts.svc.lacks
+        is_gone, hold = key not in facts.observed.children and "backups" not in facts.svc.lacks, facts.hold
+        if is_gone and hold and hold.uid == entry.uid and hold.phase is HoldPhase.STOPPING:
+            return replace(entry, job="")  # it had not begun, and is made again once it may
         return entry.ended("Failed", f"{key} was deleted before its end was seen", now) if is_gone else entry
     why = _stopped_before(entry, facts, kit, finds=False)
     return entry.ended("Failed", why, now) if why else entry

@@ -47,6 +47,8 @@ class AdmissionContext:
     """What keeps the service without pods, as status has it."""
     sought: LogEntry | None = None
     """The restore whose snapshot is looked up."""
+    is_let_go: bool = True
+    """The Job of the hold may be at work, see core.hold.door."""
 
     @property
     def is_before_cutover(self) -> bool:

@@ -148,7 +148,10 @@ def find_hand_job(svc: HardenedService, run: BackupRun, wanted: Restoring, cause
 
 
 def restore_hand_job(svc: HardenedService, run: BackupRun, wanted: Restoring, cause: str) -> Manifest:
-    """The Job of a restore; otherwise as `hand_job`. It tells of its hold, where status does not any more."""
+    """The Job of a restore; otherwise as `hand_job`. It tells of its hold, where status does not any more.
+
+    With a hold it is made suspended, and let go once status knows of it, see core.hold.door.
+    """
     name = restore_hand_job_name(svc, run.backup.name, cause)
     meta = _labelled(svc, name, restore_labels(svc, run.backup.name))
     if wanted.hold:
@@ -157,7 +160,7 @@ def restore_hand_job(svc: HardenedService, run: BackupRun, wanted: Restoring, ca
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": meta,
-        "spec": {**restore_job(svc, run, wanted), "ttlSecondsAfterFinished": _KEPT_SECONDS},
+        "spec": {**restore_job(svc, run, wanted), "ttlSecondsAfterFinished": _KEPT_SECONDS, **({"suspend": True} if wanted.hold else {})},
     }
 
 

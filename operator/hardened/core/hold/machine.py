@@ -10,16 +10,17 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from hardened.core.actions.log import LogEntry
-from hardened.core.actions.restores import NO_IMAGE, is_given_up, replacing
-from hardened.core.desired.restore_pod import Restoring
+from hardened.core.actions.restores import NO_IMAGE, hand_run, is_given_up, replacing
 from hardened.core.hold.dependents import late_dependents, leader, still_led
+from hardened.core.hold.door import LetGo, let_go, run_of
 from hardened.core.hold.starting import lacks_target, starting
 from hardened.core.hold.users import all_stopped, users, writers
 from hardened.core.model.hold import Hold, HoldPhase
+from hardened.core.model.manifest import ChildKey
 from hardened.core.model.question import ListMounts, Question
 from hardened.core.model.run import Active, Restoration, Run
 from hardened.core.observe.facts import Facts
-from hardened.core.runs.backups import HandRun, hand_job_key
+from hardened.core.runs.backups import hand_job_key
 
 #: Nobody tells when a pod of somebody else ends.
 _LOOK_AGAIN: Final = timedelta(seconds=2)
@@ -40,7 +41,11 @@ class Held:
     intruders: str = ""
     """Who came to use the data while the Job is at work; "" for nobody."""
     may_begin: bool = False
-    """Status says that nobody is left who uses the data, and so it is: the Job may be made."""
+    """Status says that nobody is left who uses the data, and so it is: the Job may be made, or let go."""
+    lets_go: LetGo | None = None
+    """The Job that is to begin now."""
+    takes_back: ChildKey | None = None
+    """The Job that is to be deleted, since it has not begun, and must not any more."""
 
     def has_moved(self, before: Hold | None) -> bool:
         """Whether nothing else may be written before status says so. What is only said otherwise can wait."""
@@ -60,14 +65,18 @@ def held(facts: Facts, entries: Sequence[LogEntry], replicas: int, now: datetime
     if before is None or before.service:
         return Held() if before is None and is_released else _with_leader(facts, before, replicas, now)
     if _is_given_up(before, entries):
-        return Held()
+        return _given_up(facts, before, now)
     if begun is None:
         return _over(facts, before, next((entry for entry in entries if entry.uid == before.uid), None), now)
     if begun.has_data:
         return Held(starting(before, begun, now))
-    if begun.job:
-        return _watched(facts, replace(before, phase=HoldPhase.RESTORING, message=begun.message), begun.job, now)
-    return Held(before) if facts.svc.spec.suspend else _stopping(facts, before, now, has_image=has_image)
+    run = run_of(facts, before)
+    if begun.job and not (run and run.is_closed):
+        return _working(facts, before, begun, run, now)
+    if facts.svc.spec.suspend:
+        return Held(before)
+    found = _stopping(facts, before, now, _then(facts, begun), has_image=has_image)
+    return replace(found, lets_go=let_go(facts, run)) if found.may_begin and begun.job else found
 
 
 def _is_given_up(before: Hold, entries: Sequence[LogEntry]) -> bool:
@@ -76,6 +85,51 @@ def _is_given_up(before: Hold, entries: Sequence[LogEntry]) -> bool:
     is_left = before.has_failed and not before.has_data  # what ran before must not run on the data of a rollback
     later = {entry.uid for entry in entries if entry.started_at >= before.since} if is_left else set()
     return not given_up.isdisjoint({before.uid, *later})
+
+
+def _given_up(facts: Facts, before: Hold, now: datetime) -> Held:
+    """The hold of a restore that somebody gave up: until its Job is gone, which was not let go, and no pod of one before may write."""
+    run, observed = run_of(facts, before), facts.observed
+    if before.has_failed:
+        return Held()
+    if run and isinstance(run.outcome, Active):
+        key = ChildKey("Job", run.job)
+        refusal = observed.refused.get(key)
+        why = f": {refusal.message}; kubectl delete job {run.job} -n {facts.svc.namespace}" if refusal else ""
+        return Held(replace(before, message=f"it was given up: its Job is about to be deleted{why}"[:1024]), takes_back=key)
+    if not observed.sees_pods:
+        return Held()
+    if observed.namespace_pods is None:
+        return Held(before, question=ListMounts())
+    left = writers(facts)
+    return Held(replace(before, message=left[:1024]), look_at=now + _LOOK_AGAIN) if left else Held()
+
+
+def _working(facts: Facts, before: Hold, begun: LogEntry, run: Run | None, now: datetime) -> Held:
+    """While its Job is there, and was let go: it is taken back where somebody came to use the data before a container of it has begun.
+
+    That it may be is written down first: it may begin in the same moment. The same task then does the rest, whatever it had done.
+    """
+    was_called_back = before.phase is HoldPhase.STOPPING and run is not None
+    if run and not run.has_begun and isinstance(run.outcome, Active):
+        found = _watched(facts, replace(before, phase=HoldPhase.RESTORING, message=begun.message), begun.job, now)
+        if not found.hold or not found.intruders:
+            return found
+        text = f"its Job is taken back, which has not begun: {found.intruders}"
+        hold = replace(found.hold, phase=HoldPhase.STOPPING, message=text[:1024], may_have_changed=True)
+        return Held(hold, look_at=found.look_at, takes_back=ChildKey("Job", run.job) if was_called_back else None)
+    return _watched(facts, replace(before, phase=HoldPhase.RESTORING, message=begun.message), begun.job, now)
+
+
+def _then(facts: Facts, begun: LogEntry) -> str:
+    """What follows once nobody is left, or what stops it."""
+    key = hand_job_key(facts, hand_run(begun))
+    refusal = facts.observed.refused.get(key)
+    if refusal is None:
+        return f"{key} is about to begin" if begun.job else "its Job is about to be made"
+    what = "begin" if begun.job else "be made"
+    text = f"its Job cannot {what}: {refusal.message}; it is tried again; to give the restore up: "
+    return f"{text}hardenctl abort {facts.svc.name} -n {facts.svc.namespace}"[:1024]
 
 
 def _with_leader(facts: Facts, before: Hold | None, replicas: int, now: datetime) -> Held:
@@ -108,7 +162,7 @@ def _begun(facts: Facts, entry: LogEntry, before: Hold | None, replicas: int, no
 
 def _over(facts: Facts, before: Hold, entry: LogEntry | None, now: datetime) -> Held:
     """The hold of a restore that has ended: as long as a pod of it may still write, nobody can give it up, nor repeat it."""
-    run, observed = _run(facts, before), facts.observed
+    run, observed = run_of(facts, before), facts.observed
     if run and entry is None and isinstance(run.outcome, Active):
         return _watched(facts, replace(before, message=f"Job {run.job} restores"), run.uid, now)
     ended = _ended(before, entry, run)
@@ -132,12 +186,6 @@ def _ended(before: Hold, entry: LogEntry | None, run: Run | None) -> Hold | None
     is_unchanged = (entry is not None and not entry.job) or (outcome is not None and outcome.is_unchanged)
     text, changed = entry.message if entry else lost, before.may_have_changed or not is_unchanged
     return replace(before, phase=HoldPhase.NOT_STARTED if has_data else HoldPhase.FAILED, message=text, may_have_changed=changed)
-
-
-def _run(facts: Facts, hold: Hold) -> Run | None:
-    """The run of its Job; None where that is not there."""
-    name = hand_job_key(facts, HandRun(hold.backup, hold.uid, restores=Restoring(hold.snapshot, ""))).name
-    return next((run for run in facts.runs if run.is_by_hand and run.job == name), None)
 
 
 def _watched(facts: Facts, hold: Hold, job: str, now: datetime) -> Held:
@@ -170,7 +218,7 @@ def _stopping(facts: Facts, before: Hold, now: datetime, then: str = "its Job is
         return Held(replace(waits, message="the pods of the namespace could not be listed"), look_at=again)
     if observed.namespace_pods is None:
         return Held(before, question=ListMounts())
-    left = users(facts, before)
+    left = ("" if before.service else writers(facts)) or users(facts, before)
     return Held(replace(waits, message=left[:1024]), look_at=again) if left else _stopped(before, then)
 
 

@@ -51,7 +51,7 @@ def users(facts: Facts, hold: Hold, job: str = "") -> str:
 def writers(facts: Facts) -> str:
     """Which pods of restores may still write, though nobody waits for what they say; "" for none. The pods of the namespace were listed."""
     found = [pod for pod in facts.observed.namespace_pods or () if may_run(pod) and _restores(facts, pod)]
-    return f"waits for the end of {_named(found)}, which may still write: its Job has failed, or was deleted" if found else ""
+    return f"waits for the end of {_named(found)}, which may still write: its Job has failed, or was deleted or taken back" if found else ""
 
 
 def _is_made_by(pod: Manifest, job: str) -> bool:

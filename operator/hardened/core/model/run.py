@@ -114,6 +114,10 @@ class Run:
     """What it does with the backup, by names.RUN_LABEL; "" where it makes one."""
     has_pod: bool = True
     """Its pod is there."""
+    is_closed: bool = False
+    """Its Job is suspended: it has no pod before somebody says so."""
+    has_begun: bool = True
+    """A container of it has begun, as far as is known."""
 
     @property
     def makes(self) -> bool:
@@ -123,7 +127,7 @@ class Run:
     @property
     def lacks_pod(self) -> bool:
         """Whether it is at work, and has no pod yet."""
-        return isinstance(self.outcome, Active) and not self.has_pod
+        return isinstance(self.outcome, Active) and not self.has_pod and not self.is_closed
 
 
 @dataclass(frozen=True)

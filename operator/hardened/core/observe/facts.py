@@ -56,7 +56,13 @@ class Facts:
     @cached_property
     def hold(self) -> Hold | None:
         """What keeps the service without pods: as status has it, or, where somebody wiped that, as the Job tells that restores."""
-        return hold_of(self.before) or lost_hold(self.before, self.ours, self.runs, self.deployments.values())
+        return hold_of(self.before) or lost_hold(self.before, self.ours, self.runs, self._stopped)
+
+    @property
+    def _stopped(self) -> set[str]:
+        """The uids of the actions for which pods are stopped: its own, and those of services that depend on it."""
+        led = (hold_of(live.get("status") or {}) for live in self.observed.dependents)
+        return {held_by(live) for live in self.deployments.values()} | {hold.uid for hold in led if hold and hold.service == self.svc.name}
 
     def stack_name(self, color: str) -> str:
         """The name of a colour's Deployment, budget and policy."""

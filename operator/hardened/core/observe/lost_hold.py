@@ -19,10 +19,11 @@ def held_by(child: Manifest) -> str:
     return str((child["metadata"].get("annotations") or {}).get(names.HOLD_ANNOTATION, ""))
 
 
-def lost_hold(before: Mapping[str, Any], ours: Iterable[Manifest], runs: Sequence[Run], deployments: Iterable[Manifest]) -> Hold | None:
-    """The hold of a Job that restores, or has failed to while the pods were stopped for it; else that of a claim; None for none.
+def lost_hold(before: Mapping[str, Any], ours: Iterable[Manifest], runs: Sequence[Run], stopped: Collection[str]) -> Hold | None:
+    """The hold of a Job that restores, or has failed to while pods were stopped for it; else that of a claim; None for none.
 
-    Of a restore that status remembers, or that somebody gave up, it tells itself whether the hold is over.
+    stopped: the uids of the actions in whose holds pods are: those of the service, and of services that depend on it. Of a restore that
+    status remembers, or that somebody gave up, it tells itself whether the hold is over.
     """
     witnesses = [live for live in ours if live["kind"] in ("Job", "PersistentVolumeClaim") and held_by(live)]
     if not witnesses:
@@ -31,7 +32,6 @@ def lost_hold(before: Mapping[str, Any], ours: Iterable[Manifest], runs: Sequenc
     remembered = {str(each.get(name)) for each in actions for name in ("uid", "key")}
     told = {(live["kind"], live["metadata"]["name"]): _told_by(live) for live in witnesses}
     left = {witness: hold for witness, hold in told.items() if hold and hold.uid not in remembered}
-    stopped = {held_by(live) for live in deployments}
     by_jobs = {name: hold for (kind, name), hold in left.items() if kind == "Job"}
     # A Job knows better than a claim what became of it.
     known = {hold.uid for hold in by_jobs.values()}
@@ -45,8 +45,8 @@ def mark(hold: Hold) -> str:
 
 
 def _told_by_job(told: Mapping[str, Hold], runs: Sequence[Run], stopped: Collection[str]) -> Hold | None:
-    """told: what each Job tells, by its name; stopped: uids of the actions that Deployments were stopped for."""
-    restores = [run for run in runs if run.is_by_hand and run.work == names.RESTORE]
+    """None also for a Job that was not let go. told: what each Job tells, by its name; stopped: see lost_hold."""
+    restores = [run for run in runs if run.is_by_hand and run.work == names.RESTORE and not run.is_closed]
     for run in reversed(restores):
         hold, outcome = told.get(run.job), run.outcome
         if hold is None:

@@ -55,7 +55,8 @@ def runs_of(ours: Collection[Manifest], children: Collection[Manifest], refused:
         if backup and work in _READ_BY and (is_by_hand or _controller(job) in schedules):
             own = [pod for pod in pods if _controller(pod) == meta["uid"]]
             outcome = _told(_READ_BY[work](job, own), own, refused)
-            run = Run(str(backup), meta["name"], meta["uid"], is_by_hand, outcome, work, has_pod=bool(own))
+            is_closed, has_begun = job["spec"].get("suspend") is True, any(map(_has_begun, own))
+            run = Run(str(backup), meta["name"], meta["uid"], is_by_hand, outcome, work, bool(own), is_closed, has_begun)
             found.append((_began(job), run))
     return tuple(run for _, run in sorted(found, key=lambda each: (each[0], each[1].job)))
 
@@ -67,6 +68,14 @@ def pods_to_try(runs: Iterable[Run], children: Mapping[ChildKey, Manifest], now:
         for run in runs
         if run.lacks_pod and isinstance(run.outcome, Active) and now >= run.outcome.since + UNMADE
     )
+
+
+def _has_begun(pod: Manifest) -> bool:
+    """Whether a container of it has begun, or may have: one that waits says so."""
+    status = pod.get("status") or {}
+    known = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
+    is_waiting = all("waiting" in (each.get("state") or {"waiting": {}}) and not each.get("lastState") for each in known)
+    return status.get("phase", "Pending") != "Pending" or not is_waiting
 
 
 def _pod_of(job: Manifest) -> Manifest:

@@ -15,6 +15,7 @@ from hardened.core.checks.queries import next_due, sampled
 from hardened.core.checks.reports import CheckResults, check_results, removal_results, watched
 from hardened.core.desired.service import is_previewed
 from hardened.core.hold.dependents import leader
+from hardened.core.hold.door import left_over
 from hardened.core.hold.machine import held
 from hardened.core.hold.starting import is_starting, with_target
 from hardened.core.model.hold import hold_of
@@ -180,6 +181,8 @@ def _decide(facts: Facts, state: ReleaseState | None, kit: Kit, now: datetime) -
         waits_for=seen.needs.waits_for if after and _waits(after) else "",
         hold=holds.hold,
         intruders=holds.intruders,
+        lets_go=holds.lets_go,
+        unwanted_jobs=left_over(facts, entries) | ({holds.takes_back} if holds.takes_back else set()),
         runs=(
             *backups.wanted_runs(entries),
             *restores.wanted_runs(entries, facts.hold, may_begin=holds.may_begin),

@@ -6,9 +6,10 @@ from datetime import datetime
 from hardened.core.actions.log import LogEntry
 from hardened.core.checks.pods import CheckPod
 from hardened.core.desired.children import DesiredStack, Route
+from hardened.core.hold.door import LetGo
 from hardened.core.model.finding import Diagnosis
 from hardened.core.model.hold import Hold
-from hardened.core.model.manifest import Manifest
+from hardened.core.model.manifest import ChildKey, Manifest
 from hardened.core.model.proof import Proof
 from hardened.core.model.question import Question
 from hardened.core.model.state import Rejection, ReleaseState
@@ -56,6 +57,10 @@ class Decision:
     """What keeps the service without pods, as this look leaves it."""
     intruders: str = ""
     """Who came to use the data while it is replaced, and what to do about it."""
+    lets_go: LetGo | None = None
+    """The Job of a restore that is to begin now."""
+    unwanted_jobs: frozenset[ChildKey] = frozenset()
+    """Jobs of restores that have not begun, and must not any more."""
     runs: tuple[HandRun, ...] = ()
     """Backups that somebody asked for, or that the release takes first, and that have no Job yet."""
     dependencies: tuple[Manifest, ...] = ()

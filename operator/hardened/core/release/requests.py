@@ -14,6 +14,7 @@ from hardened.core.actions.seeking import seeking
 from hardened.core.actions.with_data import DataOf, data_of
 from hardened.core.desired.metadata import action_owner
 from hardened.core.hold.dependents import busy_dependents
+from hardened.core.hold.door import is_let_go
 from hardened.core.model.annotations import RevisionAnnotations, annotations_of
 from hardened.core.model.hold import Hold
 from hardened.core.model.input import Input
@@ -101,6 +102,7 @@ def _context(facts: Facts, state: ReleaseState | None, seen: Input, kit: BackupK
         data,
         facts.hold,
         seeking(entries_of(facts.before)),
+        is_let_go(facts, facts.hold, entries_of(facts.before)),
     )
 
 

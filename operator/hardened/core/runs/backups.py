@@ -29,6 +29,7 @@ from hardened.core.model.revision import Revision
 from hardened.core.model.run import Record
 from hardened.core.observe.facts import Facts
 from hardened.core.observe.rollout import instant
+from hardened.core.revisions.history import backup_of
 from hardened.core.revisions.revision import revision_of
 from hardened.core.runs.judgement import backed_up, remembered, turns_at
 from hardened.core.runs.record import records_of
@@ -101,10 +102,19 @@ def _paired(backups: Sequence[Backup], records: Sequence[Record]) -> list[tuple[
 
 def backup_run(facts: Facts, kit: BackupKit, backup: Backup, record: Record, *, has_pods: bool) -> BackupRun:
     """What the pods of a backup are made from now."""
-    # What was promoted may be rolled back to: the data of then lives as long.
-    kept = [revision_of(live) for live in facts.kept.usable if facts.annotations(revision_of(live)).promotion]
-    tags = tuple(map(revision_tag, kept))
+    tags = tuple(revision_tag(revision_of(live)) for live in facts.kept.usable if _keeps_data(facts, revision_of(live)))
     return BackupRun(backup, kit, promoted(facts), has_pods, may_init=record.success is None, keep_tags=tags)
+
+
+def _keeps_data(facts: Facts, revision: str) -> bool:
+    """Whether the data of then lives as long as the revision, which was promoted: it may be rolled back to, or status names the snapshot.
+
+    What was rejected since cannot be rolled back to. Its snapshot goes by the retention once it has left the history.
+    """
+    known = facts.annotations(revision)
+    if not known.promotion:
+        return False
+    return known.rejection() is None or backup_of(facts.before, revision) is not None
 
 
 def revision_tag(revision: str) -> str:

@@ -295,7 +295,7 @@ class Writes:
             verifiers = [live for live in verifiers if not is_over(live)]
         unwanted |= {key_of(child) for child in verifiers if not is_at_work(child)} - pods
         unwanted |= {self._guard} - {key_of(m) for m in wanted}
-        yield from self._deleted(unwanted | self.backups.surplus)
+        yield from self._deleted(unwanted | self.backups.surplus | self.decision.unwanted_jobs)
 
     def _deleted(self, unwanted: Collection[ChildKey]) -> Iterable[Delete]:
         for child in self.facts.ours:

@@ -2,6 +2,7 @@
 
 import copy
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +12,10 @@ from tests.core.releases import SECOND, SPEC, released, sizes
 from tests.core.runs.backups import OTHER_SNAPSHOT, SNAPSHOT, backup, begin, end, report, run
 from tests.core.worlds import World, body, condition, settle, with_spec
 
+from hardened.core.model.annotations import annotations_of
 from hardened.core.model.manifest import ChildKey, Manifest
+from hardened.core.model.reasons import Reason
+from hardened.core.model.state import Rejection
 from hardened.errors import Refused
 
 MINUTE = timedelta(minutes=1)
@@ -94,6 +98,23 @@ def test_snapshots_of_revisions_that_may_be_rolled_back_to_are_kept() -> None:
     kept = [f"revision-{each['revision']}" for each in cr["status"]["history"]]
     assert task(schedule)["keep_tags"] == kept
     assert (len(kept), kept[0]) == (2, f"revision-{first}")
+
+
+@pytest.mark.parametrize("is_named", [True, False], ids=["named by the history", "left it"])
+def test_the_snapshot_of_a_revision_that_was_rejected_is_kept_until_it_leaves_the_history(is_named: bool) -> None:
+    cr, world, now = second()
+    first = cr["status"]["stable"]["revision"]
+    run(world, now, name=jobs(world)[0])
+    now = released(cr, world, now)
+    (stored,) = (live for key, live in world.objects.items() if key.kind == "ControllerRevision" and key.name.endswith(first))
+    known = annotations_of(stored, first).rejected(Rejection(first, "k", Reason.ROLLED_BACK, "by hand", after_cutover=True))
+    stored["metadata"]["annotations"] |= replace(known, promoted_key="k").written()
+    for each in cr["status"]["history"]:
+        each.pop("backup", None) if not is_named else None
+    settle(cr, world, now + MINUTE)
+    kept = task(world.objects[ChildKey("CronJob", "shop-nightly")]["spec"]["jobTemplate"])["keep_tags"]
+    assert (f"revision-{first}" in kept) is is_named
+    assert f"revision-{cr['status']['stable']['revision']}" in kept
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
