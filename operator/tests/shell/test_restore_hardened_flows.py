@@ -432,3 +432,16 @@ def test_who_waits_for_a_service_whose_own_restore_has_failed_is_told_what_to_do
     world, _ = played(*steps)
     assert phases_of(world) == {"own": "Failed", "waits": "Running"}
     assert "service api, whose own restore has failed: repeat it, or abort it" in message(world, "waits")
+
+
+def test_in_a_hold_a_job_that_somebody_makes_of_a_schedule_stores_nothing() -> None:
+    """`kubectl create job --from=cronjob/…`: half of the data would be the newest good snapshot."""
+
+    def gates(world: OperatorWorld) -> dict[str, list[str]]:
+        found = {live["metadata"]["name"]: live["spec"]["jobTemplate"]["spec"]["template"]["spec"] for live in world.server.all(CRON_JOB)}
+        return {name: [gate["name"] for gate in spec.get("schedulingGates", ())] for name, spec in found.items()}
+
+    world, _ = played(creates(**FAILING), restores(backup="dead"))
+    assert gates(world) == {"web-dead": ["hardened.dev/hold"]}
+    ended, _ = played(creates(**FAILING), restores(backup="dead"), asks("Abort", "a", backup="dead"))
+    assert gates(ended) == {"web-dead": []}

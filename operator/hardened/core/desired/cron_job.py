@@ -70,10 +70,12 @@ def _lateness(schedule: Cron, zone: str) -> timedelta:
     return max(NOT_LATE, min(MOST_LATE, longest_gap(schedule, zone) / 2))
 
 
-def cron_job(svc: HardenedService, run: BackupRun, *, is_suspended: bool, makes_up: bool) -> Manifest:
-    """The CronJob of a backup; run.can_run. makes_up: whether a run that was missed a short while ago is made up for."""
+def cron_job(svc: HardenedService, run: BackupRun, *, is_suspended: bool, makes_up: bool, is_held: bool = False) -> Manifest:
+    """The CronJob of a backup; run.can_run. makes_up: whether a run that was missed a short while ago is made up for; is_held: a restore
+    replaces the data, or has failed to: pods of Jobs that somebody makes of it by hand are given to no node."""
     backup, marks = run.backup, backup_labels(svc, run.backup.name)
-    job = {"metadata": {"labels": marks}, "spec": backup_job(svc, run)}
+    spec = backup_job(svc, run)
+    job = {"metadata": {"labels": marks}, "spec": _gated(spec) if is_held else spec}
     spec = _spec(backup.schedule, backup.time_zone, job, is_suspended=is_suspended, makes_up=makes_up)
     return {
         "apiVersion": "batch/v1",
@@ -81,6 +83,12 @@ def cron_job(svc: HardenedService, run: BackupRun, *, is_suspended: bool, makes_
         "metadata": _labelled(svc, cron_job_name(svc, backup.name), marks),
         "spec": spec,
     }
+
+
+def _gated(spec: Manifest) -> Manifest:
+    """The spec of a Job whose pods are held back: what they stored would be half of the data, and the newest snapshot of it."""
+    template = spec["template"]
+    return {**spec, "template": {**template, "spec": {**template["spec"], "schedulingGates": [{"name": names.HOLD_GATE}]}}}
 
 
 def verify_cron_job(svc: HardenedService, run: BackupRun, *, is_suspended: bool, makes_up: bool) -> Manifest | None:

@@ -323,5 +323,10 @@ def _plain(text: str) -> str:
 
 
 def _waits_for(pod: Manifest | None) -> str:
+    gates = ((pod or {}).get("spec") or {}).get("schedulingGates") or ()
+    if pod and any(gate.get("name") == names.HOLD_GATE for gate in gates):
+        meta, job = pod["metadata"], (pod["metadata"].get("labels") or {}).get("batch.kubernetes.io/job-name", "NAME")
+        text = "it was made by hand while a restore replaced the data, and never begins"
+        return f"{text}: kubectl delete job {job} -n {meta.get('namespace', 'default')}"
     cause = diagnosis.of_pods([pod]) if pod and (pod.get("status") or {}).get("phase") == "Pending" else None
     return cause.message if cause and not cause.believed_after else ""

@@ -146,10 +146,10 @@ def _hand_job(facts: Facts, run: BackupRun, wanted: HandRun) -> Manifest | None:
 
 
 def _schedules(facts: Facts, run: BackupRun, record: Record) -> list[Manifest]:
-    made = (
-        each(facts.svc, run, is_suspended=record.is_suspended, makes_up=record.resumed_at is None) for each in (cron_job, verify_cron_job)
-    )
-    return [each for each in made if each]
+    svc, rests, makes_up = facts.svc, record.is_suspended, record.resumed_at is None
+    made = cron_job(svc, run, is_suspended=rests, makes_up=makes_up, is_held=facts.hold is not None)
+    verifies = verify_cron_job(svc, run, is_suspended=rests, makes_up=makes_up)
+    return [made, verifies] if verifies else [made]
 
 
 def _schedule_keys(facts: Facts, backup: Backup) -> list[ChildKey]:
