@@ -1,6 +1,7 @@
 """The program: its verbs, each loaded when it is called for."""
 
 import importlib
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -159,4 +160,6 @@ def main() -> None:
     if sys.argv[1:2] == ["__complete"]:
         importlib.import_module("hardenctl.completing.program").main(sys.argv[2:])
         return
+    # pydantic would look through everything that is installed for plugins of its own.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     app(args=verb_first(sys.argv[1:]), prog_name=PROG)

@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from hardenctl.cluster.session import Session
-from hardenctl.deploying.preview import wanted
 from hardenctl.deploying.submission import of_document
+from hardenctl.deploying.wanted import wanted
 from hardenctl.files.manifest_file import read
 from hardenctl.output.formats import as_yaml
 from hardenctl.output.outcome import Exit, usage

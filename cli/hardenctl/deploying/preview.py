@@ -7,8 +7,8 @@ from typing import Any
 
 from hardenctl.cluster.api_cluster import Cluster
 from hardenctl.deploying.observation import Nowhere, Observation, OnCluster
+from hardenctl.deploying.wanted import NO_UID, complete
 from hardened.api.parse import parse
-from hardened.core.desired.children import at_rest
 from hardened.core.hardening.catalog import gaps
 from hardened.core.look import at_once, look, snapshot
 from hardened.core.model.manifest import ChildKey, Manifest, key_of
@@ -18,11 +18,9 @@ from hardened.core.needs.dependencies import named_services
 from hardened.core.observe.compare import difference
 from hardened.core.observe.observed import Observed
 from hardened.core.plan import Plan, plan
-from hardened.core.revisions.revision import render, revision_name
+from hardened.core.revisions.revision import revision_name
 from hardened.core.writes.differences import ENDED_SECONDS, Apply
 
-#: Stands in for the uid that only the API server can give.
-NO_UID = "00000000-0000-0000-0000-000000000000"
 #: Plans in one preview: a release at its beginning takes less than twenty, and what goes round in circles ends.
 _ROUNDS = 60
 
@@ -57,21 +55,13 @@ class Forecast:
     """What stops it, or what it waits for; "" for nothing."""
 
 
-def wanted(body: Mapping[str, Any], namespace: str) -> list[Manifest]:
-    """Every child of a service that is made anew. namespace: where the body has none. Raises InvalidSpec."""
-    svc = parse(_complete(body, namespace))
-    replicas = svc.spec.first_replicas if svc.spec.replicas is None else svc.spec.replicas
-    policy = Nowhere().policy()
-    return at_rest(svc, render(svc), replicas, policy.backup, policy.prometheus_url)
-
-
 def preview(body: Mapping[str, Any], namespace: str, cluster: Cluster | None = None, now: datetime | None = None) -> Forecast:
     """All that is written until the operator has to wait: for pods, for checks, or for time to pass. Raises InvalidSpec, ApiFailure.
 
     cluster: where it is looked at; None: nothing is there yet. now: the moment of the deployment, None for this one. What has to be there
     before the first pod, such as what the service depends on, is told as the obstacle; the changes are those once it is there.
     """
-    body = _complete(body, namespace)
+    body = complete(body, namespace)
     svc = parse(body)
     where: Observation = OnCluster(cluster, svc.namespace, svc.name) if cluster else Nowhere()
     rehearsal = _Rehearsal(body, where, now or datetime.now(UTC))
@@ -216,11 +206,6 @@ def _applied(manifest: Manifest, live: Manifest | None, now: datetime) -> Manife
         # Its controller has not seen it yet.
         meta["generation"] = int(meta.get("generation", 1)) + (found["spec"] != live.get("spec"))
     return found
-
-
-def _complete(body: Mapping[str, Any], namespace: str) -> dict[str, Any]:
-    meta = {"uid": NO_UID, "generation": 1, "namespace": namespace} | body["metadata"]
-    return {**body, "metadata": meta}
 
 
 def _field(step: Apply, observed: Observed) -> str:

@@ -33,7 +33,7 @@ def world(*backups: dict[str, Any], told: list[dict[str, Any]] | None = None, an
 
 
 def test_a_backup_is_asked_for_by_its_name_and_waited_for(run: Any) -> None:
-    from hardened.api.parse import parse_action
+    from hardened.api.parse_action import parse_action
 
     cluster = world(NIGHTLY, answers=(RUNNING, DONE))
     shown = run(cluster, "backup", "create", "api", "nightly", "-o", "json")
@@ -108,7 +108,7 @@ def test_the_last_verification_is_listed(run: Any, verification: dict[str, Any] 
 
 
 def test_a_backup_is_verified_by_its_name_and_waited_for(run: Any) -> None:
-    from hardened.api.parse import parse_action
+    from hardened.api.parse_action import parse_action
 
     cluster = world(VERIFIED, answers=(RUNNING, DONE))
     shown = run(cluster, "backup", "verify", "api", "nightly", "-o", "json")

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from hardenctl.deploying.preview import wanted
+from hardenctl.deploying.wanted import wanted
 from hardenctl.files.manifest_file import read
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -4,7 +4,8 @@ from typing import Any
 
 from hardenctl_world import FakeCluster, service
 
-from hardenctl.deploying.preview import preview, wanted
+from hardenctl.deploying.preview import preview
+from hardenctl.deploying.wanted import wanted
 from hardened.errors import Refused, TryAgain, Vanished
 
 BODY = service()

@@ -53,7 +53,7 @@ class ChangeRule:
 class Model(BaseModel):
     """Strict and immutable; unknown fields are errors; JSON names are camelCase."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, alias_generator=to_camel, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, alias_generator=to_camel, populate_by_name=True, defer_build=True)
 
     rules: ClassVar[tuple[Rule, ...]] = ()
     changes: ClassVar[tuple[ChangeRule, ...]] = ()

@@ -1,4 +1,4 @@
-"""Parses a HardenedService, or a HardenedServiceAction, at the door: inside, there are types."""
+"""Parses a HardenedService at the door: inside, there are types."""
 
 import re
 from collections.abc import Mapping
@@ -9,7 +9,6 @@ from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
 
-from hardened.api.action import HardenedServiceActionSpec
 from hardened.api.fields import Model
 from hardened.api.managed import size_manager
 from hardened.api.names import NAME_LIMIT, NAME_MESSAGE, NAME_PATTERN
@@ -40,17 +39,6 @@ class HardenedService:
     def as_of(self, now: datetime) -> "HardenedService":
         """The same at that moment, see HardenedServiceSpec.as_of. now: timezone-aware."""
         return self if self.spec.suspend_until is None else replace(self, spec=self.spec.as_of(now))
-
-
-@dataclass(frozen=True)
-class HardenedServiceAction:
-    """A parsed HardenedServiceAction. created_at: by the API server's clock, in UTC; None for one that it has not seen yet."""
-
-    name: str
-    namespace: str
-    uid: str
-    created_at: datetime | None
-    spec: HardenedServiceActionSpec
 
 
 def parse(body: Mapping[str, Any]) -> HardenedService:
@@ -96,26 +84,14 @@ class _Given:
 
 @lru_cache(maxsize=REMEMBERED)
 def _parsed(given: _Given) -> HardenedServiceSpec:
-    return _validated(HardenedServiceSpec, given.spec)
-
-
-def parse_action(body: Mapping[str, Any]) -> HardenedServiceAction:
-    """The typed form of a HardenedServiceAction object. Raises InvalidSpec."""
-    meta = body.get("metadata") or {}
-    created = meta.get("creationTimestamp")
-    return HardenedServiceAction(
-        name=str(meta.get("name", "")),
-        namespace=str(meta.get("namespace", "default")),
-        uid=str(meta.get("uid", "")),
-        created_at=datetime.fromisoformat(created) if created else None,
-        spec=_validated(HardenedServiceActionSpec, body.get("spec")),
-    )
+    return validated(HardenedServiceSpec, given.spec)
 
 
 _M = TypeVar("_M", bound=Model)
 
 
-def _validated(model: type[_M], spec: Any) -> _M:
+def validated(model: type[_M], spec: Any) -> _M:
+    """A spec by its model. Raises InvalidSpec with every wrong field, by its path, in document order."""
     try:
         return model.model_validate(spec, by_alias=True, by_name=False)
     except ValidationError as error:

@@ -9,7 +9,7 @@ from tests.api.bad_specs import Bad, bad_specs, fields, is_about
 from hardened.api import names
 from hardened.api.action import HardenedServiceActionSpec
 from hardened.api.crd import action_definition, action_schema
-from hardened.api.parse import parse_action
+from hardened.api.parse_action import parse_action
 from hardened.errors import InvalidSpec
 
 REVISION = "0123456789ab"

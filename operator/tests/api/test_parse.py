@@ -8,7 +8,8 @@ from tests.api.bad_specs import Bad, bad_specs, fields, is_about
 from tests.api.broken_rules import BROKEN, BROKEN_ACTIONS, ESCAPES, spec
 
 from hardened.api.fields import Model
-from hardened.api.parse import field_path, parse, parse_action, parse_spec
+from hardened.api.parse import field_path, parse, parse_spec
+from hardened.api.parse_action import parse_action
 from hardened.errors import InvalidSpec
 
 

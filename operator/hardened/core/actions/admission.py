@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from hardened.api.parse import HardenedServiceAction, parse_action
+from hardened.api.parse_action import HardenedServiceAction, parse_action
 from hardened.api.steps import Step
 from hardened.core.actions import backups, data_verbs, restores, seeking
 from hardened.core.actions.log import FINAL, LogEntry, bounded, has_room

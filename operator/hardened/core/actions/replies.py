@@ -7,7 +7,7 @@ from typing import Any
 
 from hardened.api import names
 from hardened.api.duration import duration
-from hardened.api.parse import parse_action
+from hardened.api.parse_action import parse_action
 from hardened.api.text import plain
 from hardened.core.actions.log import FINAL, LIMIT, LogEntry
 from hardened.core.model.conditions import timestamp

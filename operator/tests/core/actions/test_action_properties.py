@@ -13,7 +13,7 @@ from tests.core.release.test_release_properties import EVENTS, REVISIONS, START,
 
 from e2e.samples import drawn
 from hardened.api.action import HardenedServiceActionSpec
-from hardened.api.parse import HardenedServiceAction
+from hardened.api.parse_action import HardenedServiceAction
 from hardened.api.steps import Step
 from hardened.core.actions import admission
 from hardened.core.actions.log import LogEntry

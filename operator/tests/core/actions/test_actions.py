@@ -8,7 +8,7 @@ import pytest
 from tests.core.machines import policy
 from tests.core.worlds import NOW
 
-from hardened.api.parse import HardenedServiceAction, parse_action
+from hardened.api.parse_action import HardenedServiceAction, parse_action
 from hardened.api.steps import Step
 from hardened.core.actions.admission import (
     judged,
