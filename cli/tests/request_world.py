@@ -29,9 +29,9 @@ BEFORE = {
     "resume": releasing("Preview", phase="Paused", pausedAt="2026-01-02T03:04:05Z"),
 }
 NEXT = {
-    "rollback": "hardenctl deploy api -n shop --image IMAGE",
+    "rollback": "hardenctl history api -n shop",
     "promote": "hardenctl status api -n shop -w",
-    "abort": "hardenctl deploy api -n shop --image IMAGE",
+    "abort": "hardenctl history api -n shop",
     "retry": "hardenctl status api -n shop -w",
     "pause": "hardenctl resume api -n shop",
     "resume": "hardenctl status api -n shop -w",

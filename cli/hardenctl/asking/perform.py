@@ -122,9 +122,9 @@ def _after(session: Session, wanted: ActionArguments, ask: ToAsk, outcome: Actio
 
 #: The next verb once it is done, and once it was refused.
 _THEN = {
-    "Rollback": "deploy {name} --image IMAGE",
+    "Rollback": "history {name}",
     "Promote": "status {name} -w",
-    "Abort": "deploy {name} --image IMAGE",
+    "Abort": "history {name}",
     "Retry": "status {name} -w",
     "Pause": "resume {name}",
     "Resume": "status {name} -w",

@@ -10,6 +10,7 @@ from hardenctl.output import moments
 from hardenctl.output.console import Console
 from hardenctl.output.formats import printable
 from hardenctl.output.outcome import Exit, ResultWord
+from hardenctl.output.program import PROG
 from hardenctl.release import next_step, report
 from hardenctl.release.cause import Cause, Link, World, cause_of, chain_of
 from hardenctl.release.children import children_of
@@ -103,9 +104,11 @@ def _next(session: Session, live: Manifest, verdict: ServiceVerdict, cause: Caus
         namespace=meta["namespace"],
         revision=cause.revision,
         pod=cause.pod,
+        has_pods=cause.has_pods,
         has_ended=cause.has_ended,
     )
-    return found + session.cluster_flags if found else given
+    # Of a reason that is not known here, what to look at is known to no page of it: the timeline has all that there is.
+    return (found or f"{PROG} events {meta['name']} -n {meta['namespace']}") + session.cluster_flags
 
 
 def _general(reason: str) -> tuple[str, str]:

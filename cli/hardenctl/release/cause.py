@@ -22,7 +22,7 @@ from hardened.core.observe import diagnosis
 #: Reasons that only say that pods are not there yet: the pods themselves may say why.
 _VAGUE = frozenset({"", Reason.ROLLING_OUT, Reason.PROGRESS_DEADLINE_EXCEEDED, Reason.NO_PODS_AVAILABLE})
 #: Conditions that are worth a line where they are so, beside Ready.
-_BESIDE = {"Drifted": "True", "BackedUp": "False"}
+_BESIDE = {"Drifted": "True", "BackedUp": "False", "Hardened": "False"}
 #: Pods and Events that are shown one by one.
 _MOST_PODS = 5
 _MOST_EVENTS = 3
@@ -52,6 +52,8 @@ class Cause:
     """That it is about, "" for none."""
     pod: str = ""
     """That shows it, "" for none."""
+    has_pods: bool = False
+    """There are pods of the revision, or of any where there is none."""
     has_ended: bool = False
     """A container of that pod has ended: it has previous logs."""
 
@@ -84,7 +86,8 @@ def cause_of(world: World, verdict: ServiceVerdict) -> Cause:
     if pin and (release is None or release.revision == pin.revision):
         word = "was rolled back" if pin.after_cutover else "was rejected"
         why = f": {pin.cause}" if pin.cause else ""
-        return Cause(_known(pin.reason) or verdict.reason, f"revision {pin.revision} {word}{why}", pin.revision)
+        sentence = f"revision {pin.revision} {word}{why}"
+        return Cause(_known(pin.reason) or verdict.reason, sentence, pin.revision, has_pods=_has_pods(world, pin.revision))
     reason, message = verdict.reason, verdict.message
     if reason in _VAGUE:
         found = diagnosis_of(world, revision)
@@ -92,7 +95,11 @@ def cause_of(world: World, verdict: ServiceVerdict) -> Cause:
             reason, message = str(found.reason), found.message
     pod = next((p for p in world.pods if p["metadata"]["name"] in message), None)
     has_ended = pod is not None and reading_of(pod).has_ended
-    return Cause(reason, message, revision, str(pod["metadata"]["name"]) if pod else "", has_ended)
+    return Cause(reason, message, revision, str(pod["metadata"]["name"]) if pod else "", _has_pods(world, revision), has_ended)
+
+
+def _has_pods(world: World, revision: str) -> bool:
+    return any(revision in ("", reading_of(pod).revision) for pod in world.pods)
 
 
 def diagnosis_of(world: World, revision: str) -> Diagnosis | None:

@@ -15,15 +15,16 @@ from hardened.core.model.reasons import Reason
 
 #: Stand for the way that a change of this service stays: see origin. An edit is one that no image alone makes.
 _CHANGE, _EDIT = "change", "edit"
-_PODS = "kubectl get pods -n {namespace} -l {label}={name}"
+#: What `explain` finds is more: which pod it is, and whether that has logs to show.
+_WHY = "{prog} explain {name} -n {namespace}"
+_DESCRIBED = "kubectl describe pods -n {namespace} -l {label}={name}{of_revision}"
 _BY_REASON = {
-    Reason.CRASH_LOOPING: "kubectl logs -n {namespace} -l {label}={name}{of_revision} --tail=50 --previous",
     Reason.IMAGE_PULL_FAILED: _CHANGE,
     Reason.INVALID_IMAGE: _CHANGE,
     Reason.INVALID_SPEC: _EDIT,
     Reason.QUOTA_EXCEEDED: "kubectl describe quota -n {namespace}",
-    Reason.UNSCHEDULABLE: "kubectl describe pods -n {namespace} -l {label}={name}",
-    Reason.CONFIG_MISSING: "kubectl describe pods -n {namespace} -l {label}={name}",
+    Reason.UNSCHEDULABLE: _DESCRIBED,
+    Reason.CONFIG_MISSING: _DESCRIBED,
     Reason.FORBIDDEN: "{prog} check -n {namespace}",
     Reason.APPLY_REFUSED: "{prog} status {name} -n {namespace} -o yaml",
     Reason.NOT_OWNED: "kubectl get all -n {namespace} -l {label}!={name}",
@@ -32,7 +33,6 @@ _BY_REASON = {
     # Nothing serves: else its result says so. Its pods are gone.
     Reason.REJECTED: _CHANGE,
     Reason.ROLLED_BACK: _CHANGE,
-    Reason.NOT_READY: "kubectl logs -n {namespace} -l {label}={name} --tail=50",
 }
 
 
@@ -40,7 +40,7 @@ def after(verdict: ServiceVerdict, live: Mapping[str, Any], cluster_flags: str =
     """What to type next, "" when nothing is to be done. cluster_flags: ` --context x` where one was given."""
     meta = live["metadata"]
     words = {"namespace": meta.get("namespace", ""), "name": meta["name"], "label": names.SERVICE_LABEL, "prog": PROG}
-    # What serves beside it has not crashed, and kubectl stops at the first pod without a previous container.
+    # What serves beside it is not at fault.
     coming = (status(live).get("release") or {}).get("revision")
     words["of_revision"] = f",{names.REVISION_LABEL}={coming}" if coming else ""
     words |= {"singular": names.SINGULAR, "plural": names.PLURAL}
@@ -96,6 +96,6 @@ def _template(verdict: ServiceVerdict, live: Mapping[str, Any]) -> str:
     if verdict.reason == Reason.CONFIG_MISSING and (status(live).get("release") or {}).get("step") == Step.PREFLIGHT:
         return "kubectl get configmaps -n {namespace}"  # there is no pod yet
     try:
-        return _BY_REASON.get(Reason(verdict.reason), _PODS)
+        return _BY_REASON.get(Reason(verdict.reason), _WHY)
     except ValueError:
-        return _PODS
+        return _WHY

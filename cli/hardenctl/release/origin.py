@@ -39,7 +39,8 @@ def origin_of(live: Mapping[str, Any]) -> Origin:
     if _last_writer(live) not in ("", FIELD_MANAGER):
         return origin_of_edit(live)
     how = "change it with deploy, by --image or by its file"
-    return Origin(how, f"{PROG} deploy {meta['name']} -n {meta.get('namespace', '')} --image IMAGE", is_ours=True)
+    # What is to be deployed only a person knows, who first looks at why.
+    return Origin(how, f"{PROG} explain {meta['name']} -n {meta.get('namespace', '')}", is_ours=True)
 
 
 def origin_of_edit(live: Mapping[str, Any]) -> Origin:

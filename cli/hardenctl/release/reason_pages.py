@@ -96,15 +96,18 @@ def _unknown(word: str) -> CommandEnd:
     return usage(f"{word} is not a reason of a condition", hint)
 
 
-def command_of(reason: str, *, name: str, namespace: str, revision: str = "", pod: str = "", has_ended: bool = False) -> str:
+def command_of(
+    reason: str, *, name: str, namespace: str, revision: str = "", pod: str = "", has_pods: bool = True, has_ended: bool = False
+) -> str:
     """What to type next about a reason; "" for a reason that this program does not know.
 
-    revision, pod: those that show it, "" for none; has_ended: a container of that pod has previous logs.
+    revision, pod: those that show it, "" for none; has_pods: there are pods of that revision; has_ended: a container of that pod has
+    previous logs.
     """
     if reason not in set(Reason):
         return ""
     template = COMMANDS[Reason(reason)]
-    if template is _POD and not pod:
+    if (template is _POD and not pod) or (template.startswith(_LOGS) and not has_pods):
         template = _EVENTS
     return template.format(
         prog=PROG,

@@ -54,6 +54,11 @@ LOST = {
 }
 
 
+def crash_pinned() -> dict[str, Any]:
+    found = taken_back(after_cutover=False)
+    return found | {"pin": found["pin"] | {"reason": "CrashLooping", "message": "exit code 2"}}
+
+
 @pytest.mark.parametrize(
     ("status", "new", "reason", "cause", "step"),
     [
@@ -79,6 +84,14 @@ LOST = {
             id="it was rejected",
         ),
         pytest.param(
+            crash_pinned(),
+            None,
+            "CrashLooping",
+            f"revision {NEW} was rejected: CrashLooping: exit code 2",
+            f"hardenctl events api -n shop --for={NEW}",
+            id="it was rejected since it crashed, and its pods with their logs are gone",
+        ),
+        pytest.param(
             taken_back(),
             None,
             "CheckFailed",
@@ -100,7 +113,7 @@ LOST = {
             None,
             "OfANewerOperator",
             "who knows",
-            "kubectl get pods -n shop -l hardened.dev/service=api",
+            "hardenctl events api -n shop",
             id="a reason of a newer operator",
         ),
         pytest.param(

@@ -37,7 +37,7 @@ def test_a_verb_asks_the_operator_and_waits(run: Any, verb: str) -> None:
 
 @VERBS
 def test_what_is_asked_for_passes_the_schema(run: Any, verb: str) -> None:
-    from hardened.api.parse import parse_action
+    from hardened.api.parse_action import parse_action
 
     cluster = world(BEFORE[verb], DONE)
     assert run(cluster, verb, "api").exit_code == 0
@@ -76,7 +76,7 @@ def test_the_text_says_what_came_of_it_and_what_is_next(run: Any) -> None:
         f"√ shop/api: revision {REVISION} serves again\n"
         f"  Healthy; revision {NEW} ({NEW_IMAGE}) serves\n"
         "  not rolled back: Secret cert, Secret db, ConfigMap flags, data of claim data\n"
-        "Next: hardenctl deploy api -n shop --image IMAGE\n"
+        "Next: hardenctl history api -n shop\n"
     )
     name = cluster.asked[0]["metadata"]["name"]
     assert shown.stderr.splitlines() == [

@@ -154,7 +154,7 @@ def test_a_version_that_failed_is_shown_with_its_cause(run: Any, late: bool, wor
     shown = run(cluster, "status", "api")
     assert tree(shown) == [f"├─ {NEW}   {NEW_IMAGE}   {word}", "│  └─ CheckFailed: check smoke failed: 500", *OLD_BRANCH]
     assert shown.exit_code == 3
-    assert "Next: hardenctl deploy api -n shop --image IMAGE" in shown.stderr
+    assert "Next: hardenctl explain api -n shop" in shown.stderr
     said = json.loads(run(cluster, "status", "api", "-o", "json").stdout)
     assert (said["result"], said["pin"]["reason"]) == (result, "CheckFailed")
     assert said["stacks"][0] == {"color": "blue", "revision": REVISION, "ready": 2, "wanted": 2, "others": 0, "counted": True}
@@ -293,7 +293,7 @@ def test_each_step_and_each_result_is_a_line(run: Any) -> None:
             "runs its previous version, the new one was rolled back: "
             f"revision {NEW} was rolled back: CheckFailed: check smoke failed: 500\n"
             "hint: change it with deploy, by --image or by its file; the same spec applied again, labels and replicas release nothing; "
-            "if the version was not the cause: hardenctl retry api -n shop\nNext: hardenctl deploy api -n shop --image IMAGE",
+            "if the version was not the cause: hardenctl retry api -n shop\nNext: hardenctl explain api -n shop",
             id="taken back",
         ),
         pytest.param(

@@ -22,8 +22,8 @@ ARGO = {"argocd.argoproj.io/tracking-id": "store:hardened.dev/HardenedService:sh
 @pytest.mark.parametrize(
     ("meta", "command", "how"),
     [
-        pytest.param({}, "hardenctl deploy api -n shop --image IMAGE --context c", "change it with deploy", id="nobody knows"),
-        pytest.param({"managedFields": [_by("hardenctl")]}, "hardenctl deploy api -n shop --image IMAGE --context c", "", id="deploy"),
+        pytest.param({}, "hardenctl explain api -n shop --context c", "change it with deploy", id="nobody knows"),
+        pytest.param({"managedFields": [_by("hardenctl")]}, "hardenctl explain api -n shop --context c", "", id="deploy"),
         pytest.param(
             {"managedFields": [_by("kubectl-client-side-apply")]},
             "kubectl edit hardenedservice api -n shop --context c",

@@ -8,7 +8,7 @@ from typing import Any
 from hardened.core.model.finding import Diagnosis
 from hardened.core.model.manifest import Manifest
 from hardened.core.model.reasons import Reason
-from hardened.core.observe.failing_probes import failing_probe
+from hardened.core.observe.failing_probes import by_liveness, failing_probe
 from hardened.core.observe.presence import is_deleting, may_run
 from hardened.core.observe.rollout import instant
 from hardened.errors import ApiFailure, TryAgain
@@ -238,6 +238,8 @@ def _crashed(pod: Manifest, container: Manifest, ended: Manifest) -> Diagnosis:
     cause, name = ended.get("reason", "Error"), pod["metadata"]["name"]
     restarts = int(container.get("restartCount", 0))
     text = f"ended with exit code {ended.get('exitCode', '?')} ({cause}), restarted {restarts} time{'' if restarts == 1 else 's'}"
+    if restarts and cause != "OOMKilled":
+        text += by_liveness(pod, container["name"], ended.get("exitCode"))
     # Between a first end and its restart there is no previous container.
     remedy = f"see {logs_command(pod)} -c {container['name']}{' --previous' if restarts else ''}"
     if cause == "OOMKilled":

@@ -25,6 +25,33 @@ def failing_probe(pod: Manifest) -> str:
     return f"its readiness probe fails; {see}"
 
 
+#: How a container ends that the kubelet tells to: well, or by SIGKILL or SIGTERM.
+_TOLD_TO_END = (0, 128 + 9, 128 + 15)
+
+
+def by_liveness(pod: Manifest, name: str, exit_code: Any) -> str:
+    """That the kubelet may have ended a container by its liveness probe; "" where it has none, or has ended otherwise.
+
+    Example: ", maybe by its liveness probe: GET /live on port 8080 (http)".
+    """
+    probe = _liveness(pod, name) if exit_code in _TOLD_TO_END else ""
+    return f", maybe by its liveness probe: {probe}" if probe else ""
+
+
+def _liveness(pod: Manifest, name: str) -> str:
+    container: Manifest = next((each for each in (pod.get("spec") or {}).get("containers") or () if each.get("name") == name), {})
+    match container.get("livenessProbe"):
+        case {"httpGet": {"port": port, **more}}:
+            return f"GET {more.get('path', '/')} on port {_port(container, port)}"
+        case {"tcpSocket": {"port": port}}:
+            return f"a connection to port {_port(container, port)}"
+        case {"grpc": {"port": port}}:
+            return f"gRPC health on port {_port(container, port)}"
+        case {"exec": _}:
+            return "a command"
+    return ""
+
+
 def _failing(container: Manifest, kind: str, probe: Mapping[str, Any], see: str) -> str:
     match probe:
         case {"tcpSocket": {"port": port}}:

@@ -77,6 +77,33 @@ def test_a_crash_loop_names_how_the_process_ended() -> None:
     assert "hunter2" not in found.message, "a termination message is the application's own text"
 
 
+@pytest.mark.parametrize(
+    ("exit_code", "probe", "says"),
+    [
+        (
+            0,
+            {"httpGet": {"path": "/live", "port": "http"}},
+            "(Error), restarted 3 times, maybe by its liveness probe: GET /live on port 80 (http);",
+        ),
+        (137, {"tcpSocket": {"port": 80}}, "maybe by its liveness probe: a connection to port 80;"),
+        (143, {"exec": {"command": ["x"]}}, "maybe by its liveness probe: a command;"),
+        (143, {"grpc": {"port": 80}}, "maybe by its liveness probe: gRPC health on port 80;"),
+        (7, {"tcpSocket": {"port": 80}}, "restarted 3 times; see"),
+        (0, None, "restarted 3 times; see"),
+        (137, {"tcpSocket": {"port": 80}}, "(OOMKilled), restarted 3 times; raise its memory limit"),
+    ],
+)
+def test_a_container_that_ends_as_when_it_is_told_to_may_be_ended_by_its_liveness_probe(exit_code: int, probe: Any, says: str) -> None:
+    state = {"running": {}}
+    last = {"terminated": {"exitCode": exit_code, "reason": "OOMKilled" if "OOMKilled" in says else "Error"}}
+    status = {"name": "app", "state": state, "lastState": last, "restartCount": 3, "ready": False}
+    container = {"name": "app", "ports": [{"name": "http", "containerPort": 80}]} | ({"livenessProbe": probe} if probe else {})
+    pod = {"metadata": {"name": "new"}, "spec": {"containers": [container]}, "status": {"phase": "Running", "containerStatuses": [status]}}
+    found = diagnosis.of_pods([pod])
+    assert found
+    assert says in found.message
+
+
 @pytest.mark.parametrize("kind", ["containerStatuses", "initContainerStatuses"])
 def test_between_two_crashes_it_runs_and_is_a_crash_loop_all_the_same(kind: str) -> None:
     ended = {"terminated": {"exitCode": 7, "reason": "Error"}}
