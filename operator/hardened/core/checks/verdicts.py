@@ -15,6 +15,7 @@ from hardened.core.model.input import Verdict
 from hardened.core.model.manifest import Manifest
 from hardened.core.model.reasons import Reason
 from hardened.core.observe import diagnosis
+from hardened.core.observe.failing_probes import describing
 from hardened.core.observe.observed import Ownership, is_deleting, may_run, owner_of
 from hardened.core.observe.task_pods import ended_in_time, interruption, is_over, own_container, own_part, own_state, own_status
 
@@ -205,7 +206,7 @@ def _too_late(pod: Mapping[str, Any]) -> str:
     if found and not found.get("imageID"):
         image = own_container(pod).get("image", "")
         return f"did not start by its deadline: image {image} was not pulled; check its name and imagePullSecrets"
-    return f"did not start by its deadline: see kubectl describe pod {pod['metadata']['name']}"
+    return f"did not start by its deadline: see {describing(pod)}"
 
 
 def read(message: str) -> Reported | None:

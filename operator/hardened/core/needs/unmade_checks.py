@@ -19,6 +19,7 @@ from hardened.core.model.state import ReleaseState
 from hardened.core.needs.preflight import is_due
 from hardened.core.observe import diagnosis
 from hardened.core.observe.facts import Facts
+from hardened.core.observe.failing_probes import describing
 from hardened.core.observe.observed import is_deleting
 from hardened.core.observe.task_pods import is_over, is_running, own_part
 
@@ -92,4 +93,4 @@ def _hindrance(facts: Facts, pod: CheckPod, *, is_late: bool) -> Diagnosis | Non
     # What keeps a command of the team's from running may be its own image.
     if pod.is_teams or not is_late:
         return None
-    return cause or Diagnosis(Reason.NOT_READY, f"check pod {pod.key.name} does not run yet; see kubectl describe pod {pod.key.name}")
+    return cause or Diagnosis(Reason.NOT_READY, f"check pod {pod.key.name} does not run yet; see {describing(live)}")

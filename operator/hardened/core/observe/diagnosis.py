@@ -8,7 +8,7 @@ from typing import Any
 from hardened.core.model.finding import Diagnosis
 from hardened.core.model.manifest import Manifest
 from hardened.core.model.reasons import Reason
-from hardened.core.observe.failing_probes import by_liveness, failing_probe
+from hardened.core.observe.failing_probes import by_liveness, describing, failing_probe, in_namespace
 from hardened.core.observe.presence import is_deleting, may_run
 from hardened.core.observe.rollout import instant
 from hardened.errors import ApiFailure, TryAgain
@@ -199,16 +199,16 @@ def _of_pod(pod: Manifest) -> list[Diagnosis]:
             found.append(_crashed(pod, container, last))
     for condition in _unscheduled(status):
         text = str(condition.get("message", ""))
-        found.append(Diagnosis(Reason.UNSCHEDULABLE, f"pod {name}: {text}; {_room_for(text)}"))
+        found.append(Diagnosis(Reason.UNSCHEDULABLE, f"pod {name}: {text}; {_room_for(text, pod)}"))
     made_at = instant(pod["metadata"].get("creationTimestamp"))
     found += _mounts(pod, status, made_at)
     return found or _unready(pod, status, made_at)
 
 
-def _room_for(text: str) -> str:
+def _room_for(text: str, pod: Manifest) -> str:
     """What to do about this reply of the scheduler."""
     if _CLAIM.search(text):
-        return "create the claim, or a volume for it: kubectl describe pvc"
+        return f"create the claim, or a volume for it: kubectl describe pvc{in_namespace(pod)}"
     return "add such nodes, or change spec.scheduling" if _PLACE.search(text) else "add nodes, or request less"
 
 
@@ -252,8 +252,7 @@ def _crashed(pod: Manifest, container: Manifest, ended: Manifest) -> Diagnosis:
 
 def logs_command(pod: Mapping[str, Any]) -> str:
     """What shows the logs of a pod, to be pasted as it is."""
-    meta = pod["metadata"]
-    return f"kubectl logs -n {meta['namespace']} {meta['name']}" if meta.get("namespace") else f"kubectl logs {meta['name']}"
+    return f"kubectl logs{in_namespace(pod)} {pod['metadata']['name']}"
 
 
 def _mounts(pod: Manifest, status: Manifest, made_at: datetime | None) -> list[Diagnosis]:
@@ -272,7 +271,7 @@ def _mounts(pod: Manifest, status: Manifest, made_at: datetime | None) -> list[D
             Diagnosis(
                 Reason.NOT_READY,
                 f"pod {name}: its volumes are not mounted yet: attaching or mounting one of them is slow, or {missing}; "
-                f"see the Events of kubectl describe pod {name}",
+                f"see the Events of {describing(pod)}",
                 believed_after=timedelta(seconds=15),
                 since=made_at,
             )

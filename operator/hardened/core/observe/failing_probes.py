@@ -14,7 +14,7 @@ def failing_probe(pod: Manifest) -> str:
 
     Example: "nothing accepts connections on its port 8080 (http), which its readiness probe needs: …".
     """
-    see = f"see kubectl describe pod {pod['metadata']['name']}"
+    see = f"see {describing(pod)}"
     states = {each.get("name"): each for each in (pod.get("status") or {}).get("containerStatuses") or ()}
     for container in (pod.get("spec") or {}).get("containers") or ():
         state = states.get(container.get("name")) or {}
@@ -23,6 +23,18 @@ def failing_probe(pod: Manifest) -> str:
         if probe and not state.get("ready"):
             return _failing(container, kind, probe, see)
     return f"its readiness probe fails; {see}"
+
+
+def describing(pod: Mapping[str, Any]) -> str:
+    """What shows all of a pod, with its Events, to be pasted as it is."""
+    meta = pod["metadata"]
+    return f"kubectl describe pod{in_namespace(pod)} {meta['name']}"
+
+
+def in_namespace(live: Mapping[str, Any]) -> str:
+    """The flag of kubectl. Example: " -n shop"; "" where an object has no namespace."""
+    namespace = live["metadata"].get("namespace")
+    return f" -n {namespace}" if namespace else ""
 
 
 #: How a container ends that the kubelet tells to: well, or by SIGKILL or SIGTERM.

@@ -136,7 +136,7 @@ def test_a_claim_without_a_volume_is_no_lack_of_room_and_says_what_helps(words: 
     found = diagnosis.of_pods([pod])
     assert found
     assert found.reason is Reason.UNSCHEDULABLE
-    assert found.message.endswith("; create the claim, or a volume for it: kubectl describe pvc")
+    assert found.message.endswith("; create the claim, or a volume for it: kubectl describe pvc -n market")
 
 
 @pytest.mark.parametrize(
@@ -330,7 +330,7 @@ CONNECTS = "nothing accepts connections on its port 9999 (http), which its readi
         pytest.param(
             {"readinessProbe": {"httpGet": {"path": "/ready", "port": "http"}}},
             {},
-            "its readiness probe fails: GET /ready on port 9999 (http); see kubectl describe pod unready",
+            "its readiness probe fails: GET /ready on port 9999 (http); see kubectl describe pod -n market unready",
             id="it answers that it is not ready",
         ),
         pytest.param({"readinessProbe": {"grpc": {"port": 9}}}, {}, "its readiness probe fails: gRPC health on port 9; see", id="grpc"),
@@ -341,8 +341,8 @@ CONNECTS = "nothing accepts connections on its port 9999 (http), which its readi
             "nothing accepts connections on its port 1, which its startup probe needs",
             id="it has not started",
         ),
-        pytest.param({}, {}, "its readiness probe fails; see kubectl describe pod unready", id="it does not show its probe"),
-        pytest.param({"readinessProbe": {}}, {}, "its readiness probe fails; see kubectl describe pod unready", id="of a newer kind"),
+        pytest.param({}, {}, "its readiness probe fails; see kubectl describe pod -n market unready", id="it does not show its probe"),
+        pytest.param({"readinessProbe": {}}, {}, "its readiness probe fails; see kubectl describe pod -n market unready", id="of a newer kind"),
     ],
 )
 def test_a_pod_that_runs_says_which_probe_fails(probes: dict[str, Any], state: dict[str, Any], says: str) -> None:
