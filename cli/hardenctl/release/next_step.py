@@ -36,6 +36,14 @@ _BY_REASON = {
 }
 
 
+#: What a release waits for that does not come by itself, as a rule.
+_WAITS_FOR: Mapping[str, str] = {
+    Reason.QUOTA_EXCEEDED: _BY_REASON[Reason.QUOTA_EXCEEDED],
+    Reason.UNSCHEDULABLE: _DESCRIBED,
+    Reason.WAITING_FOR_DEPENDENCIES: "kubectl get {plural} -n {namespace}",
+}
+
+
 def after(verdict: ServiceVerdict, live: Mapping[str, Any], cluster_flags: str = "") -> str:
     """What to type next, "" when nothing is to be done. cluster_flags: ` --context x` where one was given."""
     meta = live["metadata"]
@@ -84,9 +92,7 @@ def _template(verdict: ServiceVerdict, live: Mapping[str, Any]) -> str:
         case ResultWord.PENDING:
             return "{prog} check -n {namespace}" if not status(live).get("conditions") else "{prog} status {name} -n {namespace} -w"
         case ResultWord.PROGRESSING:
-            return (
-                _BY_REASON[Reason.QUOTA_EXCEEDED] if verdict.reason == Reason.QUOTA_EXCEEDED else "{prog} status {name} -n {namespace} -w"
-            )
+            return _WAITS_FOR.get(verdict.reason, "{prog} status {name} -n {namespace} -w")
         case ResultWord.PAUSED:
             return "{prog} resume {name} -n {namespace}" if is_paused(live) else "{prog} promote {name} -n {namespace}"
         case ResultWord.REJECTED | ResultWord.ROLLED_BACK:

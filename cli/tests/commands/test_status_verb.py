@@ -64,6 +64,20 @@ from hardened.errors import Refused, TryAgain
             "kubectl describe quota -n shop",
             id="a release waits for room",
         ),
+        pytest.param(
+            service(status=progressing() | {"conditions": [condition("Ready", "False", "Unschedulable", "it waits for a node")]}),
+            "progressing",
+            0,
+            "kubectl describe pods -n shop -l hardened.dev/service=api",
+            id="a release waits for a node",
+        ),
+        pytest.param(
+            service(status=progressing() | {"conditions": [condition("Ready", "False", "WaitingForDependencies", "db is not available")]}),
+            "progressing",
+            0,
+            "kubectl get hardenedservices -n shop",
+            id="a release waits for what it depends on",
+        ),
         pytest.param(service(status=degraded("QuotaExceeded")), "degraded", 1, "kubectl describe quota -n shop", id="the quota is full"),
         pytest.param(
             service(status=degraded("NeverHeardOf")),
