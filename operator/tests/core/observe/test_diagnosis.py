@@ -342,7 +342,9 @@ CONNECTS = "nothing accepts connections on its port 9999 (http), which its readi
             id="it has not started",
         ),
         pytest.param({}, {}, "its readiness probe fails; see kubectl describe pod -n market unready", id="it does not show its probe"),
-        pytest.param({"readinessProbe": {}}, {}, "its readiness probe fails; see kubectl describe pod -n market unready", id="of a newer kind"),
+        pytest.param(
+            {"readinessProbe": {}}, {}, "its readiness probe fails; see kubectl describe pod -n market unready", id="of a newer kind"
+        ),
     ],
 )
 def test_a_pod_that_runs_says_which_probe_fails(probes: dict[str, Any], state: dict[str, Any], says: str) -> None:
