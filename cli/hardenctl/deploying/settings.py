@@ -59,4 +59,5 @@ def policy_of(environ: Mapping[str, str]) -> Policy:
             may_restore=environ.get("HARDENED_ALLOW_RESTORE", "").strip().lower() in _TRUE,
         ),
         prometheus_url=environ.get("HARDENED_PROMETHEUS_URL", "").strip(),
+        crash_log_lines=int(lines) if (lines := environ.get("HARDENED_CRASH_LOG_LINES", "").strip()).isdecimal() else 0,
     )

@@ -150,6 +150,7 @@ CHOICES: list[dict[str, str]] = [
     {"HARDENED_LOAD_RESOURCES": '{"limits": {"memory": "1Gi"}}', "HARDENED_VERIFIER_RESOURCES": " "},
     {"HARDENED_BACKUP_IMAGE": "backup:1 ", "HARDENED_BACKUP_PULL_SECRETS": "b,a", "HARDENED_BACKUP_RESOURCES": '{"limits": {"cpu": 2}}'},
     {"HARDENED_PROMETHEUS_URL": " http://prometheus:9090"},
+    {"HARDENED_CRASH_LOG_LINES": " 5 "},
 ]
 
 
