@@ -99,9 +99,10 @@ def test_who_may_edit_a_service_may_do_every_action_on_it_but_replace_its_data()
 def test_the_operator_deletes_nothing_but_what_holds_no_data() -> None:
     deletable = {resource for rule in TABLE["services"] if "delete" in rule["verbs"] for resource in rule["resources"]}
     # Pods: verifiers, that are to ask again. Budgets: of migrations that are over. Autoscalers and schedules: what the spec has no more.
+    # Jobs: of restores that have not begun, and must not any more.
     assert deletable == {
         "services", "configmaps", "controllerrevisions", "hardenedserviceactions", "pods", "poddisruptionbudgets",
-        "horizontalpodautoscalers", "scaledobjects", "cronjobs",
+        "horizontalpodautoscalers", "scaledobjects", "cronjobs", "jobs",
     }  # fmt: skip
 
 

@@ -130,7 +130,8 @@ async def do_everything(run: Run) -> None:
     await scale_by_keda(run)
     worker = web(run.namespace)
     del worker["spec"]["ports"], worker["spec"]["probes"]
-    await serve(run, worker)  # delete of services
+    await serve(run, worker)
+    await run.kube.until("Service", "web", run.namespace, lambda live: live is None, within=30)  # delete of services
     await run.kube.apply(web(run.namespace, "no-such-version"))
     await run.kube.until(
         "HardenedService", "web", run.namespace, lambda live: condition(live, "Ready").get("reason") == "ImagePullFailed", within=60
