@@ -26,9 +26,12 @@ async def allow_leaders(kube: Kube, namespace: str) -> None:
 
 
 @contextlib.asynccontextmanager
-async def candidate(kube: Kube, kubeconfig: Path, folder: Path, namespace: str, name: str, *, restarts: int = 5) -> AsyncIterator[Run]:
-    """One of several operators for a namespace that they are allowed to lead in, each with a proxy of its own."""
-    settings = {"HARDENED_LEADER_ELECT": "true", "HARDENED_IDENTITY": name, "HARDENED_LEASE_NAMESPACE": namespace}
+async def candidate(
+    kube: Kube, kubeconfig: Path, folder: Path, namespace: str, name: str, *, restarts: int = 5, settings: Mapping[str, str] | None = None
+) -> AsyncIterator[Run]:
+    """One of several operators for a namespace that they are allowed to lead in, each with a proxy of its own. settings: more of them."""
+    own = {"HARDENED_LEADER_ELECT": "true", "HARDENED_IDENTITY": name, "HARDENED_LEASE_NAMESPACE": namespace}
+    settings = {**own, **(settings or {})}
     async with operator_behind(kube, kubeconfig, subfolder(folder, name), namespace=namespace, settings=settings, restarts=restarts) as run:
         yield run
 

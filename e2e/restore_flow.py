@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 from e2e.actions import action
-from e2e.backup_flow import BACKUP, NEVER, backs_up, is_over, make_repository
+from e2e.backup_flow import BACKUP, JOB_SECONDS, NEVER, backs_up, is_over, make_repository
 from e2e.install import backup_image_name
 from e2e.kube import Body, is_ready
 from e2e.release_flow import FLOW_SECONDS, QUIET_SECONDS, Flow
@@ -90,3 +92,46 @@ def restore_flow() -> Flow:
         is_outage=True,
         look=files_in,
     )
+
+
+# ---- a restore that takes its time
+
+#: A check of the repository takes it for itself alone; it is stopped in the middle, and goes on once its pod is to end.
+_LOCKER = """
+until [ -n "$pid" ] && kill -STOP $pid && [ -n "$(ls /repository/locks)" ]; do
+  [ -z "$pid" ] || { kill -CONT $pid; wait $pid; }
+  restic check --no-cache > /dev/null & pid=$!
+  while kill -0 $pid && [ -z "$(ls /repository/locks)" ]; do sleep 0.02; done
+done
+trap 'kill -CONT $pid; wait $pid; exit 0' TERM
+touch /tmp/locked
+while :; do sleep 0.2; done
+"""
+
+
+@contextlib.asynccontextmanager
+async def locked_repository(run: Run) -> AsyncIterator[None]:
+    """For the block another restic works on the repository, and a Job that restores waits for it."""
+    env = [
+        {"name": "RESTIC_REPOSITORY", "value": "/repository"},
+        {"name": "RESTIC_PASSWORD", "valueFrom": {"secretKeyRef": {"name": "restic", "key": "RESTIC_PASSWORD"}}},
+    ]
+    container = {
+        "name": "restic",
+        "image": backup_image_name(),
+        "command": ["sh", "-c", _LOCKER],
+        "env": env,
+        "readinessProbe": {"exec": {"command": ["test", "-e", "/tmp/locked"]}, "periodSeconds": 1},
+        "volumeMounts": [{"name": "repository", "mountPath": "/repository"}],
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+    }
+    spec = {
+        "securityContext": {"runAsNonRoot": True, "runAsUser": USER, "fsGroup": USER, "seccompProfile": {"type": "RuntimeDefault"}},
+        "containers": [container],
+        "volumes": [{"name": "repository", "persistentVolumeClaim": {"claimName": "backups"}}],
+    }
+    await run.kube.create({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "locker", "namespace": run.namespace}, "spec": spec})
+    await run.kube.until("Pod", "locker", run.namespace, is_ready, within=JOB_SECONDS)
+    yield
+    await run.kube.delete("Pod", "locker", run.namespace)
+    await run.kube.until("Pod", "locker", run.namespace, lambda live: live is None, within=JOB_SECONDS)

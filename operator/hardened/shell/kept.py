@@ -96,10 +96,17 @@ def _kept(kind: Kind, item: Body) -> Body:
         }
         found["status"] = item.get("status") or {}
     if kind == REPLICA_SET:
-        found["spec"], found["status"] = _some(spec, ("replicas",)), _some(item.get("status") or {}, ("observedGeneration",))
+        found["metadata"]["annotations"] = _some((item.get("metadata") or {}).get("annotations") or {}, (names.HOLD_ANNOTATION,))
+        found["spec"], found["status"] = _some(spec, ("replicas",)) | _gates(spec), _some(item.get("status") or {}, ("observedGeneration",))
     if kind == NETWORK_POLICY:
         found["spec"] = _some(spec, ("podSelector", "policyTypes"))
     return found
+
+
+def _gates(spec: Mapping[str, Any]) -> Body:
+    """Of the template of a ReplicaSet: what keeps its pods from every node."""
+    gates = _some((spec.get("template") or {}).get("spec") or {}, ("schedulingGates",))
+    return {"template": {"spec": gates}} if gates else {}
 
 
 def _probes(spec: Mapping[str, Any]) -> Body:

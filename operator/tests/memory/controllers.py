@@ -84,20 +84,23 @@ def _replica_sets(store: Store) -> int:
         meta, template = deployment["metadata"], deployment["spec"]["template"]
         owner = {"apiVersion": "apps/v1", "kind": "Deployment", "name": meta["name"], "uid": meta["uid"], "controller": True}
         name, labels = _replica_set_name(deployment), template["metadata"]["labels"]
-        set_meta = {"name": name, "namespace": meta["namespace"], "labels": labels, "ownerReferences": [owner]}
+        told = meta.get("annotations", {})
+        set_meta = {"name": name, "namespace": meta["namespace"], "labels": labels, "annotations": told, "ownerReferences": [owner]}
         wanted[meta["namespace"], name] = {
             "apiVersion": "apps/v1",
             "kind": "ReplicaSet",
             "metadata": set_meta,
-            "spec": {"replicas": deployment["spec"]["replicas"]},
+            "spec": {"replicas": deployment["spec"]["replicas"], "template": template},
             "status": {"observedGeneration": 1},
         }
     return _bring(store, REPLICA_SET, wanted, "spec")
 
 
 def _replica_set_name(deployment: Body) -> str:
-    revision = deployment["spec"]["template"]["metadata"]["labels"].get("hardened.dev/revision", "none")
-    return f"{deployment['metadata']['name']}-{revision}"
+    """Another one where a gate holds its pods back: that is in the template."""
+    template = deployment["spec"]["template"]
+    held = "-held" if template["spec"].get("schedulingGates") else ""
+    return f"{deployment['metadata']['name']}-{template['metadata']['labels'].get('hardened.dev/revision', 'none')}{held}"
 
 
 def _pods(store: Store) -> int:
@@ -108,7 +111,7 @@ def _pods(store: Store) -> int:
         ready = (deployment.get("status") or {}).get("readyReplicas", 0)
         made_by = store.existing(REPLICA_SET, meta["namespace"], _replica_set_name(deployment)).body["metadata"]
         for number in range(deployment["spec"]["replicas"]):
-            name = f"{meta['name']}-{template['metadata']['labels'].get('hardened.dev/revision', '')}-{number}"
+            name = f"{made_by['name']}-{number}"
             status = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True" if number < ready else "False"}]}
             if template["spec"]["containers"][0]["image"] in store.homeless:
                 status = {"phase": "Pending", "conditions": [_HOMELESS]}
@@ -303,7 +306,8 @@ def _bring(store: Store, kind: Kind, wanted: dict[tuple[str, str], Body], compar
             known = store.existing(kind, *target)
             changed += 1
         if known.body.get(compared) != body.get(compared):
-            write(store, kind, fields.copy(known.body) | {compared: body[compared]})
+            told = {name: value for name, value in body["metadata"].items() if name == "annotations"}
+            write(store, kind, fields.copy(known.body | {compared: body[compared], "metadata": known.body["metadata"] | told}))
             changed += 1
     return changed
 

@@ -76,6 +76,11 @@ OWNERS = {"ownerReferences": [{"uid": "d", "kind": "Deployment", "controller": T
         ),
         (REPLICA_SET, {"replicas": 2, "template": {"spec": {"containers": [{"name": "app", "env": LARGE}]}}}, {"replicas": 2}),
         (
+            REPLICA_SET,
+            {"replicas": 2, "template": {"spec": {"schedulingGates": [{"name": "hardened.dev/hold"}], "containers": LARGE}}},
+            {"replicas": 2, "template": {"spec": {"schedulingGates": [{"name": "hardened.dev/hold"}]}}},
+        ),
+        (
             NETWORK_POLICY,
             {"podSelector": {}, "policyTypes": ["Ingress"], "ingress": [{"ports": LARGE}]},
             {"podSelector": {}, "policyTypes": ["Ingress"]},
@@ -90,6 +95,14 @@ def test_of_what_a_tenant_writes_that_alone_is_kept_which_is_decided_from(kind: 
     assert item["metadata"]["labels"] == {"hardened.dev/service": "web"}
     assert item["metadata"]["ownerReferences"] == [{"uid": "d", "kind": "Deployment", "controller": True}]
     assert len(json.dumps(item)) < 1000
+
+
+def test_of_a_replica_set_the_hold_that_its_deployment_was_stopped_for_is_kept() -> None:
+    found = Kept(REPLICA_SET, "shop")
+    told = {"annotations": {"hardened.dev/hold": "action-1", **META["annotations"]}}
+    found.take([REPLICA_SET.named({"metadata": META | told, "spec": {"replicas": 2}})], 1_000_000)
+    (item,) = found.items
+    assert item["metadata"]["annotations"] == {"hardened.dev/hold": "action-1"}
 
 
 def test_what_the_platform_writes_is_kept_whole() -> None:

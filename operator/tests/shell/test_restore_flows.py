@@ -317,6 +317,30 @@ def test_neither_a_spec_nor_a_scale_by_hand_brings_pods_or_a_release_into_a_hold
     assert len(application_pods(world)) == 3
 
 
+def test_who_scales_by_hand_again_and_again_does_not_keep_a_restore_from_its_start() -> None:
+    async def play() -> tuple[OperatorWorld, Watch, int]:
+        world = restoring_world()
+        watch, by_hand = Watch(world), []
+
+        async def scale(name: str) -> None:
+            await world.people.merge_patch(DEPLOYMENT, "shop", name, {"spec": {"replicas": 5}})
+            world.server.settle()  # the cluster's controllers are faster than the operator: it never sees 0 pods
+
+        def scales_again(event: str, kind: Any, obj: dict[str, Any]) -> None:
+            is_held = kind == DEPLOYMENT and "hardened.dev/hold" in obj["metadata"].get("annotations", {})
+            if is_held and obj["spec"]["replicas"] == 0 and len(by_hand) < 80 and not restore_jobs(world):
+                by_hand.append(asyncio.create_task(scale(obj["metadata"]["name"])))
+
+        world.server.on_event.append(scales_again)
+        await world.play(creates(**OF_VOLUME), restores())
+        return world, watch, len(by_hand)
+
+    world, watch, times = virtual_time.run(play())
+    assert 0 < times < 80, "it was scaled until the Job was there"
+    assert conditions(world)["Ready"] == ("True", "Healthy")
+    assert watch.seen == []
+
+
 def test_a_foreign_pod_that_mounts_the_claim_is_named_and_waited_for() -> None:
     waits, _ = played(creates(**OF_VOLUME), mounts_it, restores())
     assert status(waits)["hold"]["phase"] == "Stopping"

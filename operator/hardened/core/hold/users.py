@@ -10,17 +10,16 @@ from hardened.core.model.manifest import Manifest
 from hardened.core.observe.facts import Facts
 from hardened.core.observe.lost_hold import held_by
 from hardened.core.observe.presence import is_deleting, may_run
+from hardened.core.observe.rollout import Rollout
 
 #: Of pods, in one message.
 _MOST_NAMED: Final = 3
 
 
 def all_stopped(facts: Facts, hold: Hold) -> bool:
-    """Whether each Deployment was told that it has no pods, and whoever makes them has heard of it."""
-    if not hold.stops_self:
-        return True
-    rollouts = [(live, facts.rollout(color)) for color, live in facts.deployments.items()]
-    return all(held_by(live) == hold.uid and found and found.is_current and found.wanted == 0 for live, found in rollouts)
+    """Whether each Deployment was written for the hold, and whoever makes its ReplicaSets has heard of it: it has no pods; or somebody
+    scales it up again and again, to pods that are given to no node."""
+    return not hold.stops_self or all(_is_stopped(live, facts.rollout(color), hold) for color, live in facts.deployments.items())
 
 
 def users(facts: Facts, hold: Hold, job: str = "") -> str:
@@ -33,7 +32,7 @@ def users(facts: Facts, hold: Hold, job: str = "") -> str:
     strays = [pod for pod in own if not is_deleting(pod) and not pod["metadata"].get("ownerReferences")]
     claim = _claim(facts, hold)
     others = [pod for pod in pods if pod not in own and claim and claim in _claims(pod) and not _is_made_by(pod, job)]
-    late = hold.stops_self and not job and _replica_sets_are_late(facts)
+    late = hold.stops_self and not job and _replica_sets_are_late(facts, hold)
     parts = [
         "its ReplicaSets have not heard yet that it has no pods" if late and not own else "",
         f"waits for the end of {_named(own)}" if own else "",
@@ -78,15 +77,40 @@ def _holds_on(pod: Manifest) -> bool:
     return may_run(pod) and not is_gated
 
 
-def _replica_sets_are_late(facts: Facts) -> bool:
-    """Whether one of them may still make a pod. Each was listed before the pods were."""
-    mine = {live["metadata"]["uid"] for live in facts.deployments.values()}
-    return any(
-        int((live.get("spec") or {}).get("replicas", 0)) > 0
-        or int((live.get("status") or {}).get("observedGeneration", 0)) < int(live["metadata"].get("generation", 0))
-        for live in facts.observed.replica_sets or ()
-        if not is_deleting(live) and any(ref.get("uid") in mine for ref in live["metadata"].get("ownerReferences") or ())
-    )
+def _is_stopped(live: Manifest, rollout: Rollout | None, hold: Hold) -> bool:
+    # A hold that somebody removed comes back under the same uid: a mark says no more than that the gate was seen once.
+    return held_by(live) == hold.uid and bool(rollout and rollout.is_current) and (_has_none(rollout) or _is_gated(live))
+
+
+def _has_none(rollout: Rollout | None) -> bool:
+    return rollout is not None and rollout.is_current and rollout.wanted == 0
+
+
+def _is_gated(live: Manifest) -> bool:
+    """Whether pods of this Deployment, or ReplicaSet, are held back by the gate of a hold."""
+    pod = ((live.get("spec") or {}).get("template") or {}).get("spec") or {}
+    return any(gate.get("name") == names.HOLD_GATE for gate in pod.get("schedulingGates") or ())
+
+
+def _replica_sets_are_late(facts: Facts, hold: Hold) -> bool:
+    """Whether one of them may still make a pod that comes to a node. Each was listed before the pods were."""
+    mine = {live["metadata"]["uid"]: color for color, live in facts.deployments.items()}
+    listed = [live for live in facts.observed.replica_sets or () if not is_deleting(live)]
+    found = [(mine[uid], live) for live in listed for uid in _owners(live) & mine.keys()]
+    # The Deployment controller copies the mark, so it has seen the gate with it, and brings back no ReplicaSet of an older template.
+    held = {color for color, live in found if held_by(live) == hold.uid and _is_gated(live)}
+    scaled = {color for color in facts.deployments if not _has_none(facts.rollout(color))}
+    return not scaled <= held or any(_may_make_pods(live) for color, live in found if color not in held or not _is_gated(live))
+
+
+def _may_make_pods(replica_set: Manifest) -> bool:
+    seen = int((replica_set.get("status") or {}).get("observedGeneration", 0))
+    is_late = seen < int(replica_set["metadata"].get("generation", 0))
+    return is_late or int((replica_set.get("spec") or {}).get("replicas", 0)) > 0
+
+
+def _owners(live: Manifest) -> set[str]:
+    return {str(ref.get("uid")) for ref in live["metadata"].get("ownerReferences") or ()}
 
 
 def _claim(facts: Facts, hold: Hold) -> str:
