@@ -57,11 +57,13 @@ def _check(name: str, kubeconfig: Path, folder: Path, enumerate_plans: Enumerate
 
 
 @pytest.mark.cluster
+@pytest.mark.sampled(1)
 def test_killed_around_sampled_writes_it_ends_the_same(kubeconfig: Path, tmp_path: Path) -> None:
     _check("killed around sampled writes", kubeconfig, tmp_path, kill_plans, choose_sample(4))
 
 
 @pytest.mark.cluster
+@pytest.mark.sampled(1)
 def test_sampled_calls_answered_wrongly_once_it_ends_the_same(kubeconfig: Path, tmp_path: Path) -> None:
     _check("sampled calls answered wrongly", kubeconfig, tmp_path, answer_plans, choose_sample(4))
 

@@ -61,6 +61,7 @@ def test_killed_around_sampled_writes_of_releases_they_end_the_same(local: Local
 
 
 @pytest.mark.cluster
+@pytest.mark.sampled(1)
 @pytest.mark.usefixtures("rights")
 def test_sampled_calls_of_releases_answered_wrongly_once_they_end_the_same(local: LocalCluster, tmp_path: Path) -> None:
     _check(
@@ -169,6 +170,7 @@ def _check_paused(local: LocalCluster, folder: Path, paused: Paused, choose: Cho
 
 
 @pytest.mark.cluster
+@pytest.mark.sampled(1)
 @pytest.mark.usefixtures("rights")
 def test_a_leader_paused_at_a_sampled_write_of_a_release_does_no_harm(local: LocalCluster, tmp_path: Path) -> None:
     _check_paused(local, tmp_path, Paused(PAUSES[1]), choose_sample(1))
