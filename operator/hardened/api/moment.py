@@ -26,7 +26,8 @@ class Moment:
         return core_schema.no_info_plain_validator_function(_parsed, serialization=written)
 
     def __get_pydantic_json_schema__(self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return {"type": "string", "format": "date-time", "pattern": MOMENT_PATTERN, "maxLength": _LENGTH}
+        # No format: where there is one, the API server takes a list for a text.
+        return {"type": "string", "pattern": MOMENT_PATTERN, "maxLength": _LENGTH}
 
 
 def _parsed(value: Any) -> datetime:

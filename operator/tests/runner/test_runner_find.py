@@ -52,7 +52,7 @@ def test_a_snapshot_is_found_by_its_id_the_beginning_of_it_and_as_the_newest_whi
     leave_lock(volume.folder, "of-the-repository", timedelta(minutes=1))
     before = content(volume.data), content(volume.folder)
     for wanted, expected in ((str(stored[0]), stored[0]), (str(stored[0])[:8], stored[0]), (LATEST, stored[1])):
-        found = find(task(volume, wanted), repository(volume))
+        found = find(task(volume, wanted), repository(volume), volume.pod.programs())
         assert (found.outcome.result, found.snapshot, found.files) == ("Succeeded", expected, 0)
         assert found.dumped_at is not None, "when it was made"
     assert (content(volume.data), content(volume.folder)) == before, "it changes nothing, and takes no lock"
@@ -73,7 +73,7 @@ def test_what_is_not_there_is_not_found_and_a_restore_of_it_has_changed_nothing(
         volume.back_up()
     before = content(volume.data)
     with pytest.raises(Failed) as failed:
-        find(task(volume, wanted, **more), repository(volume))
+        find(task(volume, wanted, **more), repository(volume), volume.pod.programs())
     assert failed.value.reason == reason
     report = told(volume, wanted, **more)
     assert (report["reason"], report["written"]) == (reason, False)
@@ -84,9 +84,9 @@ def test_what_is_not_there_is_not_found_and_a_restore_of_it_has_changed_nothing(
 def test_one_that_lacks_files_is_found_only_where_that_is_wished(volume: Service) -> None:
     bad = str(volume.back_up(extra_tags=("pending",)).snapshot)
     with pytest.raises(Failed) as failed:
-        find(task(volume, bad), repository(volume))
+        find(task(volume, bad), repository(volume), volume.pod.programs())
     assert failed.value.reason == "SnapshotPending"
-    assert find(task(volume, bad, pending=True), repository(volume)).snapshot == bad
+    assert find(task(volume, bad, pending=True), repository(volume), volume.pod.programs()).snapshot == bad
 
 
 def test_a_restore_says_whether_it_may_have_written_when_it_fails(volume: Service) -> None:
