@@ -15,6 +15,7 @@ from hardened.core.desired.backup_pod import backup_job
 from hardened.core.desired.metadata import metadata
 from hardened.core.desired.restic_pod import BackupRun, backup_labels
 from hardened.core.desired.restore_pod import Restoring, find_job, find_labels, restore_job, restore_labels
+from hardened.core.desired.template import gated
 from hardened.core.desired.verify_pod import verify_job, verify_labels
 from hardened.core.model.manifest import Manifest, digest
 
@@ -74,8 +75,9 @@ def cron_job(svc: HardenedService, run: BackupRun, *, is_suspended: bool, makes_
     """The CronJob of a backup; run.can_run. makes_up: whether a run that was missed a short while ago is made up for; is_held: a restore
     replaces the data, or has failed to: pods of Jobs that somebody makes of it by hand are given to no node."""
     backup, marks = run.backup, backup_labels(svc, run.backup.name)
-    spec = backup_job(svc, run)
-    job = {"metadata": {"labels": marks}, "spec": _gated(spec) if is_held else spec}
+    work = backup_job(svc, run)
+    # What such pods stored would be half of the data, and the newest snapshot of it.
+    job = {"metadata": {"labels": marks}, "spec": {**work, "template": gated(work["template"])} if is_held else work}
     spec = _spec(backup.schedule, backup.time_zone, job, is_suspended=is_suspended, makes_up=makes_up)
     return {
         "apiVersion": "batch/v1",
@@ -83,12 +85,6 @@ def cron_job(svc: HardenedService, run: BackupRun, *, is_suspended: bool, makes_
         "metadata": _labelled(svc, cron_job_name(svc, backup.name), marks),
         "spec": spec,
     }
-
-
-def _gated(spec: Manifest) -> Manifest:
-    """The spec of a Job whose pods are held back: what they stored would be half of the data, and the newest snapshot of it."""
-    template = spec["template"]
-    return {**spec, "template": {**template, "spec": {**template["spec"], "schedulingGates": [{"name": names.HOLD_GATE}]}}}
 
 
 def verify_cron_job(svc: HardenedService, run: BackupRun, *, is_suspended: bool, makes_up: bool) -> Manifest | None:

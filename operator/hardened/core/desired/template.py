@@ -38,6 +38,11 @@ def mounted_by(pods: Manifest) -> frozenset[ChildKey]:
     return frozenset({*claims, *(ChildKey("ConfigMap", v["configMap"]["name"]) for v in found if "configMap" in v)})
 
 
+def gated(template: Manifest) -> Manifest:
+    """The template of pods that are given to no node, as long as a restore holds them back."""
+    return {**template, "spec": {**template["spec"], "schedulingGates": [{"name": names.HOLD_GATE}]}}
+
+
 def pod_template(svc: HardenedService, revision: str) -> Manifest:
     """The PodTemplateSpec of a revision, without the colour label that a Deployment adds.
 

@@ -9,6 +9,7 @@ from hardened.core.desired.autoscaler import frozen
 from hardened.core.desired.children import signed
 from hardened.core.desired.scaled_object import KIND as SCALED_OBJECT
 from hardened.core.desired.scaled_object import paused
+from hardened.core.desired.template import gated
 from hardened.core.model.hold import Hold
 from hardened.core.model.manifest import Manifest
 from hardened.core.observe.lost_hold import mark
@@ -36,9 +37,7 @@ def _stopped(deployment: Manifest, hold: Hold) -> Manifest:
     """Without pods. The mark changes the object, so that whoever decided before on its size is told so; and who scales it by hand gets pods
     that are given to no node."""
     spec = deployment["spec"]
-    template = spec["template"]
-    gated = {**template, "spec": {**template["spec"], "schedulingGates": [{"name": names.HOLD_GATE}]}}
-    return {**_annotated(deployment, hold.uid), "spec": {**spec, "replicas": 0, "template": gated}}
+    return {**_annotated(deployment, hold.uid), "spec": {**spec, "replicas": 0, "template": gated(spec["template"])}}
 
 
 def _annotated(child: Manifest, text: str) -> Manifest:

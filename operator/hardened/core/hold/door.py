@@ -46,10 +46,13 @@ def is_let_go(facts: Facts, hold: Hold | None, entries: Iterable[LogEntry]) -> b
 
 def let_go(facts: Facts, run: Run | None) -> LetGo | None:
     """What lets a run go; None where it was, or is not there."""
-    live = facts.observed.children.get(ChildKey("Job", run.job)) if run and run.is_closed else None
-    if live is None or ChildKey("Job", live["metadata"]["name"]) in facts.observed.refused:
+    if run is None or not run.is_closed:
         return None
-    return LetGo(ChildKey("Job", live["metadata"]["name"]), live["metadata"]["uid"], live["metadata"]["resourceVersion"])
+    key = ChildKey("Job", run.job)
+    live = facts.observed.children.get(key)
+    if live is None or key in facts.observed.refused:
+        return None
+    return LetGo(key, live["metadata"]["uid"], live["metadata"]["resourceVersion"])
 
 
 def left_over(facts: Facts, entries: Iterable[LogEntry]) -> frozenset[ChildKey]:

@@ -110,15 +110,13 @@ def _working(facts: Facts, before: Hold, begun: LogEntry, run: Run | None, now: 
 
     That it may be is written down first: it may begin in the same moment. The same task then does the rest, whatever it had done.
     """
-    was_called_back = before.phase is HoldPhase.STOPPING and run is not None
-    if run and not run.has_begun and isinstance(run.outcome, Active):
-        found = _watched(facts, replace(before, phase=HoldPhase.RESTORING, message=begun.message), begun.job, now)
-        if not found.hold or not found.intruders:
-            return found
-        text = f"its Job is taken back, which has not begun: {found.intruders}"
-        hold = replace(found.hold, phase=HoldPhase.STOPPING, message=text[:1024], may_have_changed=True)
-        return Held(hold, look_at=found.look_at, takes_back=ChildKey("Job", run.job) if was_called_back else None)
-    return _watched(facts, replace(before, phase=HoldPhase.RESTORING, message=begun.message), begun.job, now)
+    found = _watched(facts, replace(before, phase=HoldPhase.RESTORING, message=begun.message), begun.job, now)
+    if run is None or run.has_begun or not isinstance(run.outcome, Active) or not found.hold or not found.intruders:
+        return found
+    text = f"its Job is taken back, which has not begun: {found.intruders}"
+    hold = replace(found.hold, phase=HoldPhase.STOPPING, message=text[:1024], may_have_changed=True)
+    was_called_back = before.phase is HoldPhase.STOPPING
+    return Held(hold, look_at=found.look_at, takes_back=ChildKey("Job", run.job) if was_called_back else None)
 
 
 def _then(facts: Facts, begun: LogEntry) -> str:
