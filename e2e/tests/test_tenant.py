@@ -111,7 +111,15 @@ async def poison(tenant: Tenant) -> None:
             tools.kubectl(), "--kubeconfig", tenant.kubeconfig, "--as", f"tenant-of-{tenant.namespace}", "-n", tenant.namespace,
             "patch", kind, "poison", "--type=merge", "--patch-file", file, "-o", "name",
         ]  # fmt: skip
-        await asyncio.to_thread(subprocess.run, argv, check=True, capture_output=True)
+        await asyncio.to_thread(_until_taken, argv)
+
+
+def _until_taken(argv: Sequence[str | Path]) -> None:
+    """Runs kubectl until the API server, which may be busy, takes what it says. Raises what it said last after two minutes."""
+    ends = time.monotonic() + 120
+    while (done := subprocess.run(argv, capture_output=True, text=True, check=False)).returncode and time.monotonic() < ends:
+        continue
+    assert not done.returncode, done.stderr
 
 
 async def heaps(tenant: Tenant) -> None:

@@ -19,7 +19,8 @@ from hardened.core.observe.compare import difference
 from hardened.core.observe.observed import Observed
 from hardened.core.plan import Plan, plan
 from hardened.core.revisions.revision import revision_name
-from hardened.core.writes.differences import ENDED_SECONDS, Apply
+from hardened.core.writes.differences import ENDED_SECONDS
+from hardened.core.writes.write import Apply
 
 #: Plans in one preview: a release at its beginning takes less than twenty, and what goes round in circles ends.
 _ROUNDS = 60

@@ -40,8 +40,9 @@ from hardened.core.status.blockers import PATIENCE, Blockers
 from hardened.core.status.scaling import told_of_scaling
 from hardened.core.status.situation import situation_of
 from hardened.core.status.status import status_of, unparsed_status
-from hardened.core.writes.differences import Apply, Delete, Writes, in_turn
+from hardened.core.writes.differences import Writes
 from hardened.core.writes.standstill import freezes
+from hardened.core.writes.write import Apply, Delete, in_turn
 from hardened.errors import InvalidSpec
 
 

@@ -12,7 +12,7 @@ from hardened.core.model.manifest import ChildKey, key_of
 from hardened.core.observe.compare import difference
 from hardened.core.observe.observed import Observed
 from hardened.core.plan import Plan, plan
-from hardened.core.writes.differences import Apply
+from hardened.core.writes.write import Apply
 from hardened.errors import LookAgain, Refused, TryAgain
 from hardened.shell.api_server import Body
 from hardened.shell.kinds import HARDENED_SERVICE, POD

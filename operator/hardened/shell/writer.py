@@ -11,7 +11,8 @@ from hardened.core.actions.replies import ActionReply
 from hardened.core.hold.door import LetGo
 from hardened.core.model.manifest import ChildKey, key_of
 from hardened.core.observe.ownership import taken_over
-from hardened.core.writes.differences import ENDED_SECONDS, Apply, Delete
+from hardened.core.writes.differences import ENDED_SECONDS
+from hardened.core.writes.write import Apply, Delete
 from hardened.errors import ApiFailure, LookAgain, Refused, Vanished
 from hardened.shell.api_server import ApiServer, Body
 from hardened.shell.cache import Cache
@@ -23,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 #: No object has this resourceVersion: the first that a server writes has a higher one.
 NO_VERSION: Final = "1"
+#: Writes of a child in a row, each for its newest state, where no more than its status has moved on; as client-go's DefaultRetry.
+MOST_IN_A_ROW: Final = 5
 #: Without these a status says nothing: it is not written where the CRD lacks them.
 _NEEDED: Final = ("conditions",)
 
@@ -57,19 +60,27 @@ class Writer:
     async def apply(self, step: Apply) -> Body:
         """Makes a child, or brings it in line. The object as it is afterwards. The first note of an ApiFailure says what was being done.
 
-        Raises LookAgain where a new child is there by now, and where another object has taken the place of the known one.
+        Raises LookAgain where a new child is there by now, and where a known one is not as it was when this was decided.
         """
         kind = KINDS[step.manifest["kind"]]
         with _noted(f"apply {key_of(step.manifest)}"):
-            try:
-                live = await self._apply(kind, step)
-            except LookAgain:
-                if not step.is_new:
-                    await self._see(kind, step.manifest)
-                raise
-        live = kind.named(live)
+            live = kind.named(await self._apply_to_newest(kind, step))
         self._keep(kind, live)
         return live
+
+    async def _apply_to_newest(self, kind: Kind, step: Apply) -> Body:
+        for left in reversed(range(MOST_IN_A_ROW)):
+            try:
+                return await self._apply(kind, step)
+            except LookAgain:
+                if step.is_new:
+                    raise
+                newest = await self._see(kind, step.manifest)
+                again = step.on(newest) if newest and left else None
+                if again is None:
+                    raise
+                step = again
+        raise AssertionError("unreachable: the last attempt returns or raises")
 
     def _keep(self, kind: Kind, live: Body) -> None:
         """What nobody tells of later is not kept: it would stay as it is now."""
@@ -86,13 +97,16 @@ class Writer:
             self._assert_leading()
             return await self._api.apply(kind, step.manifest, force=True)
 
-    async def _see(self, kind: Kind, manifest: Body) -> None:
-        """The watch may be late, or silent: the next look is to see what this one did not."""
+    async def _see(self, kind: Kind, manifest: Body) -> Body | None:
+        """The child as it is now, None where it is gone. The watch may be late, or silent: the next look sees the same."""
         meta = manifest["metadata"]
         try:
-            self._keep(kind, kind.named(await self._api.get(kind, meta["namespace"], meta["name"])))
+            live = kind.named(await self._api.get(kind, meta["namespace"], meta["name"]))
         except Vanished:
             self._cache.deleted(kind, meta["namespace"], meta["name"], meta["uid"])
+            return None
+        self._keep(kind, live)
+        return live
 
     async def _take_over(self, kind: Kind, manifest: Body) -> bool:
         """Takes the fields that others set in a child's spec, where they may be why the child is refused; False when there are none."""

@@ -12,7 +12,7 @@ from tests.shell import virtual_time
 from tests.shell.operator_world import Operator, OperatorWorld, create, retire_ports, service, today
 
 from hardened.errors import ApiFailure, Refused, TryAgain, Vanished
-from hardened.shell import reconciler
+from hardened.shell import reconciler, writer
 from hardened.shell.kinds import CONTROLLER_REVISION, DEPLOYMENT, HARDENED_SERVICE, HARDENED_SERVICE_ACTION, SERVICE, Kind
 from hardened.shell.workqueue import Key
 
@@ -69,6 +69,50 @@ def test_an_edit_right_before_our_own_status_write_is_not_swallowed() -> None:
         await world.people.merge_patch(HARDENED_SERVICE, "shop", "web", {"spec": budget})
         await world.until_quiet()
         assert image_of(world) == "web:3"
+
+    play(OperatorWorld(), scenario)
+
+
+def restless(world: OperatorWorld, times: int) -> list[str]:
+    """Right before each apply of a Deployment takes effect its controller writes its status, so many times. What was written by when."""
+    controller, seen = Manager("kube-controller-manager", "Update", "status"), []
+
+    def before(call: Call) -> None:
+        if call.verb == "apply" and call.kind == DEPLOYMENT:
+            seen.append(str(call.name))
+            stored = world.server.store.get(DEPLOYMENT, "shop", str(call.name))
+            if stored and len(seen) <= times:
+                status = {**stored.body.get("status", {}), "collisionCount": len(seen)}
+                world.server.store.update(DEPLOYMENT, {**stored.body, "status": status}, controller)
+
+    world.server.before = before
+    return seen
+
+
+def test_a_size_is_written_in_one_look_though_pods_come_and_go_meanwhile(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario(world: OperatorWorld) -> None:
+        await create(world)
+        await world.until_quiet()
+        applied = restless(world, times=writer.MOST_IN_A_ROW - 1)
+        caplog.clear()
+        await world.people.merge_patch(HARDENED_SERVICE, "shop", "web", {"spec": {"replicas": 7}})
+        await asyncio.sleep(2 * LAG)
+        assert [live["spec"]["replicas"] for live in world.server.all(DEPLOYMENT)] == [7]
+        assert len(applied) == writer.MOST_IN_A_ROW
+        assert "again in" not in caplog.text
+
+    with caplog.at_level("INFO"):
+        play(OperatorWorld(), scenario)
+
+
+def test_a_status_that_never_rests_is_left_for_the_next_look() -> None:
+    async def scenario(world: OperatorWorld) -> None:
+        await create(world)
+        await world.until_quiet()
+        restless(world, times=3 * writer.MOST_IN_A_ROW)
+        await world.people.merge_patch(HARDENED_SERVICE, "shop", "web", {"spec": {"replicas": 7}})
+        await asyncio.sleep(2)
+        assert [live["spec"]["replicas"] for live in world.server.all(DEPLOYMENT)] == [7]
 
     play(OperatorWorld(), scenario)
 

@@ -1,7 +1,6 @@
 """What of the cluster is to be changed, and what has to be read before that is certain."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from hardened.api import names
@@ -33,59 +32,12 @@ from hardened.core.revisions.revision import stored
 from hardened.core.runs.backups import Backups
 from hardened.core.writes.fitted_work import fitted_work, lack_constraints
 from hardened.core.writes.task_pods import TaskPods
+from hardened.core.writes.write import Apply, Delete, pinned_to
 
 #: A pod with this deadline ends at once, and stays with what it reported.
 ENDED_SECONDS = 1
-#: What a process that was paused must not bring back to what it was, once others have gone on: which stack serves, what runs in it, and
-#: which revision is stable or rejected.
-_DECISIVE = ("Service", "Deployment", "ControllerRevision")
-
-
-#: What pods, and the Services that lead to them, need; and itself nothing.
+#: What may still change of these is their end.
 _MADE_ONCE = ("Pod", "Job")
-_GROUND = ("ControllerRevision", "ConfigMap", "ServiceAccount", "NetworkPolicy", "PodDisruptionBudget", "PersistentVolumeClaim")
-
-
-@dataclass(frozen=True)
-class Apply:
-    """Apply this manifest."""
-
-    manifest: Manifest
-    is_new: bool = False
-    """It is not there, so nothing may be taken over."""
-    repairs: str = ""
-    """The field that somebody else changed, or ""."""
-    is_optional: bool = False
-    """Where it fails, nothing is the matter."""
-    needs: frozenset[ChildKey] = frozenset()
-    """What must have been written before, as far as it was to be."""
-
-    @property
-    def may_be_made_at_once(self) -> bool:
-        """Whether it is made new, and needs no other child of which the same is so."""
-        return self.is_new and self.manifest["kind"] in _GROUND
-
-    @property
-    def wish(self) -> Manifest:
-        """The manifest without the version that it was decided on, which is a condition of the write, and moves on with it."""
-        meta = {key: value for key, value in self.manifest["metadata"].items() if key != "resourceVersion"}
-        return {**self.manifest, "metadata": meta}
-
-
-@dataclass(frozen=True)
-class Delete:
-    """Delete this object, if it is still this one, in this state."""
-
-    key: ChildKey
-    uid: str
-    resource_version: str
-
-
-def in_turn(steps: Sequence[Apply]) -> tuple[Apply, ...]:
-    """Each of them needs all those before it. Once a revision is promoted, nothing else tells that the one that traffic left for it is
-    rejected: where that could not be written, the other is not, either."""
-    keys = [key_of(step.manifest) for step in steps]
-    return tuple(replace(step, needs=step.needs | set(keys[:number])) for number, step in enumerate(steps))
 
 
 class Writes:
@@ -210,14 +162,14 @@ class Writes:
         """What brings one child in line, where anything does. needs: see Apply."""
         key = key_of(manifest)
         if live is None:
-            yield Apply(manifest, is_new=True, is_optional=key in self._optional, needs=needs)
+            yield Apply(manifest, is_optional=key in self._optional, needs=needs)
             return
         if self._is_remade(manifest, live):
             return  # once it is gone
-        # What is being deleted is made anew once it is gone. A pod, or a Job, is made once; what may still change of it is its end.
+        # What is being deleted is made anew once it is gone.
         change = difference(manifest, live) if key.kind not in _MADE_ONCE and not is_deleting(live) else None
         if change and key not in self.observed.contested:
-            yield Apply(self._pinned_to(manifest, live), repairs=change if _digest(live) == _digest(manifest) else "", needs=needs)
+            yield Apply(pinned_to(manifest, live), live, repairs=change if _digest(live) == _digest(manifest) else "", needs=needs)
 
     def _is_remade(self, manifest: Manifest, live: Manifest) -> bool:
         """Whether what is there never becomes what is wanted, and is deleted, to be made anew: nothing is lost with it."""
@@ -321,16 +273,6 @@ class Writes:
         before, after = rollout_of(live), manifest["spec"]
         revision = after["template"]["metadata"]["labels"][names.REVISION_LABEL]
         return before.wanted > after["replicas"] or (before.wanted > 0 and before.revision != revision)
-
-    def _pinned_to(self, manifest: Manifest, live: Manifest) -> Manifest:
-        """The manifest for this very object; where traffic or pods depend on it, for the state that it was decided on.
-
-        Each apply of a Deployment is one of its template and size, whatever it is about, and one of a revision is of all its annotations.
-        """
-        seen = {"uid": live["metadata"]["uid"]}
-        if manifest["kind"] in _DECISIVE:
-            seen["resourceVersion"] = live["metadata"]["resourceVersion"]
-        return {**manifest, "metadata": {**manifest["metadata"], **seen}}
 
     def _blocker(self, key: ChildKey, live: Manifest) -> Diagnosis | None:
         match owner_of(live, self.svc.name, self.svc.uid):

@@ -7,7 +7,8 @@ from hardened.core.desired.children import signed
 from hardened.core.desired.scaled_object import KIND as SCALED_OBJECT
 from hardened.core.desired.scaled_object import paused_as_it_is
 from hardened.core.model.manifest import Manifest, key_of
-from hardened.core.writes.differences import Apply, Writes
+from hardened.core.writes.differences import Writes
+from hardened.core.writes.write import Apply
 
 
 def freezes(writes: Writes) -> tuple[Apply, ...]:
