@@ -20,6 +20,7 @@ from manifests.schemas import schemas
 ROOT = Path(__file__).resolve().parents[2]
 FILE = str(Path(__file__).parent / "commands/golden/worker.yaml")
 DEPLOYMENT = str(Path(__file__).parent / "converting/examples/deployment-guestbook.yaml")
+FROM_GIT = ["--name", "shop", "-n", "shop", "--repo-url", "https://git.example/shop.git"]
 NIGHTLY = {
     "name": "nightly",
     "schedule": "30 3 * * *",
@@ -74,6 +75,8 @@ WHOLE: list[tuple[list[str], FakeCluster | None, str]] = [
     (["init", "--from", DEPLOYMENT], None, "Conversion"),
     (["render", "-f", FILE], None, "Manifests"),
     (["generate", "rbac"], None, "Manifests"),
+    (["generate", "argocd", *FROM_GIT], None, "Manifests"),
+    (["generate", "flux", *FROM_GIT], None, "Manifests"),
     (["preflight", "-f", FILE, "--offline"], None, "Preflight"),
     (["check"], FakeCluster(), "Check"),
     (["version", "--client"], None, "Version"),

@@ -8,7 +8,7 @@ from hardenctl.cluster.session import Session
 from hardenctl.deploying.submission import of_document
 from hardenctl.deploying.wanted import wanted
 from hardenctl.files.manifest_file import read
-from hardenctl.output.formats import as_yaml
+from hardenctl.output.objects import print_objects, short_name
 from hardenctl.output.outcome import Exit, usage
 from hardenctl.output.program import PROG
 
@@ -31,14 +31,6 @@ def run(
         raise usage("render needs a file", f"{PROG} render -f FILE")
     submissions = [of_document(document, session.flags.namespace, "default") for document in read(files, session.console.note)]
     children = [child for each in submissions for child in wanted(each.body, each.namespace)]
-    console = session.console
-    match console.output:
-        case "json":
-            console.data({"apiVersion": "v1", "kind": "List", "items": children})
-        case "name":
-            for child in children:
-                console.print(f"{child['kind'].lower()}/{child['metadata']['name']}")
-        case _:
-            called = ", ".join(f"{each.namespace}/{each.name}" for each in submissions)
-            console.print("\n---\n".join([_NOTE.format(names=called), *map(as_yaml, children)]))
+    head = _NOTE.format(names=", ".join(f"{each.namespace}/{each.name}" for each in submissions))
+    print_objects(session.console, children, called=short_name, head=head)
     return Exit.OK

@@ -605,6 +605,8 @@ SHAPES: Mapping[str, tuple[Any, ...]] = {
     "init": (Conversion,),
     "render": (Manifests,),
     "generate rbac": (Manifests,),
+    "generate argocd": (Manifests,),
+    "generate flux": (Manifests,),
     "preflight": (Preflight,),
     "check": (Check,),
     "version": (Version,),

@@ -11,7 +11,7 @@ from hardenctl.app import GROUPS, VERBS
 from hardenctl.cluster.rights import VERB_RIGHTS, Right, rules_of
 
 #: They ask no cluster for anything.
-WITHOUT = {"init", "render", "generate rbac", "completion"}
+WITHOUT = {"init", "render", "generate rbac", "generate argocd", "generate flux", "completion"}
 
 
 def rules(run: Any, *arguments: str) -> list[dict[str, Any]]:

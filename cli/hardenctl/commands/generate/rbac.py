@@ -7,7 +7,7 @@ import typer
 
 from hardenctl.cluster.rights import VERB_RIGHTS, Right, rules_of
 from hardenctl.cluster.session import Session
-from hardenctl.output.formats import as_yaml
+from hardenctl.output.objects import full_name, print_objects
 from hardenctl.output.outcome import Exit, usage
 from hardened.core.model.manifest import Manifest
 
@@ -36,15 +36,7 @@ def run(
         if verb not in VERB_RIGHTS:
             raise usage(f"--verb {verb!r} is no verb that needs a right", f"it is one of: {', '.join(VERB_RIGHTS)}")
     found = [role for verb in wanted for role in roles(verb, session.flags.namespace)]
-    console = session.console
-    match console.output:
-        case "json":
-            console.data({"apiVersion": "v1", "kind": "List", "items": found})
-        case "name":
-            for role in found:
-                console.print(f"{role['kind'].lower()}.rbac.authorization.k8s.io/{role['metadata']['name']}")
-        case _:
-            console.print("\n---\n".join(map(as_yaml, found)))
+    print_objects(session.console, found, called=full_name)
     return Exit.OK
 
 
