@@ -1,5 +1,6 @@
 """`explain`: why a service waits or is not Ready; or what a reason means."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
@@ -18,8 +19,10 @@ from hardenctl.release.lookup import find
 from hardenctl.release.pods import live_pods_of
 from hardenctl.release.reason_pages import command_of, is_reason, page, reason_named
 from hardenctl.release.stacks import stacks_of
+from hardenctl.release.state import release_of
 from hardenctl.release.timeline import timeline_of
 from hardenctl.release.verdict import ServiceVerdict, verdict_of, waits_for_approval
+from hardened.api.steps import Step
 from hardened.core.model.manifest import Manifest
 from hardened.core.model.reasons import MEANING, Reason
 from hardened.core.model.remedies import REMEDY
@@ -39,6 +42,8 @@ MORE = (
     "Of a reason: `result`, `reason`, `meaning`, `cause`, `fix`, `command`. Rights: the cluster role view."
 )
 
+#: The words of the LimitRanger, which does not name its object.
+_LIMIT_RANGE = re.compile(r"(maximum|minimum) \S+ usage per |max limit to request ratio per ")
 #: Width of the words before each line.
 _TITLE = 10
 
@@ -97,15 +102,22 @@ def _next(session: Session, live: Manifest, verdict: ServiceVerdict, cause: Caus
     # What waits for a person, for the operator, or for a restore is known to all verbs alike.
     if waits_for_approval(live) or not cause.reason or cause.reason in (Reason.RESTORE_FAILED, Reason.ROLLBACK_FAILED):
         return given
-    meta = live["metadata"]
+    meta, release = live["metadata"], release_of(live)
+    if cause.reason == Reason.CONFIG_MISSING and not cause.pod:
+        return given
+    if cause.reason == Reason.PODS_REFUSED and _LIMIT_RANGE.search(cause.sentence):
+        return f"kubectl describe limitranges -n {meta['namespace']}{session.cluster_flags}"
     found = command_of(
         cause.reason,
         name=meta["name"],
         namespace=meta["namespace"],
-        revision=cause.revision,
+        # Until its preflight has passed no verb finds it.
+        revision="" if release and release.step == Step.PREFLIGHT else cause.revision,
         pod=cause.pod,
+        container=cause.container,
         has_pods=cause.has_pods,
         has_ended=cause.has_ended,
+        has_logs=cause.has_logs,
     )
     # Of a reason that is not known here, what to look at is known to no page of it: the timeline has all that there is.
     return (found or f"{PROG} events {meta['name']} -n {meta['namespace']}") + session.cluster_flags

@@ -14,7 +14,7 @@ from hardenctl.output.outcome import CommandEnd, Exit, ResultWord, usage
 from hardenctl.output.program import PROG
 from hardenctl.release.log_reader import LogFollower, LogRequest, PodLog, read
 from hardenctl.release.lookup import find
-from hardenctl.release.pods import PodReading, live_pods_of, reading_of
+from hardenctl.release.pods import APP_CONTAINER, PodReading, live_pods_of, reading_of
 from hardenctl.release.revisions import named, stored_of
 
 OUTPUTS = ("json", "yaml")
@@ -31,7 +31,6 @@ MORE = (
     "(why a pod has none). Rights: the cluster role view."
 )
 _COLORS = ("blue", "green")
-_CONTAINER = "app"
 _TAIL = 50
 
 
@@ -40,7 +39,7 @@ def run(
     name: NameArgument,
     revision: Annotated[str, typer.Option("--revision", metavar="R", help="Only pods of this revision: its number or name.")] = "",
     color: Annotated[str, typer.Option("--color", metavar="blue|green", help="Only pods of this colour.")] = "",
-    container: Annotated[str, typer.Option("--container", "-c", metavar="NAME", help="The container of each pod.")] = _CONTAINER,
+    container: Annotated[str, typer.Option("--container", "-c", metavar="NAME", help="The container of each pod.")] = APP_CONTAINER,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Print lines as they come, until Ctrl-C.")] = False,
     previous: Annotated[bool, typer.Option("--previous", "-p", help="Of the run that ended last.")] = False,
     tail: Annotated[int, typer.Option("--tail", metavar="N", help="The last N lines of each pod; -1 for all.")] = _TAIL,

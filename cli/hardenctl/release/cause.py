@@ -1,17 +1,19 @@
 """Why a service is not Ready, or what its release waits for: the cause, and the chain from the spec to the pods and their Events."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from hardenctl.output.moments import age
-from hardenctl.release.pods import reading_of
+from hardenctl.release.pods import APP_CONTAINER, container_named, reading_of
 from hardenctl.release.stacks import RunningStack
 from hardenctl.release.state import image_of, pin_of, release_of, serving_of
 from hardenctl.release.timeline import Happening
 from hardenctl.release.tree import roles
-from hardenctl.release.verdict import ServiceVerdict, condition, is_seen, status
+from hardenctl.release.verdict import ServiceVerdict, condition, is_seen, status, told
+from hardenctl.release.witness import with_witness
 from hardened.api import names
 from hardened.api.steps import Step
 from hardened.core.model.finding import Diagnosis
@@ -23,6 +25,8 @@ from hardened.core.observe import diagnosis
 _VAGUE = frozenset({"", Reason.ROLLING_OUT, Reason.PROGRESS_DEADLINE_EXCEEDED, Reason.NO_PODS_AVAILABLE})
 #: Conditions that are worth a line where they are so, beside Ready.
 _BESIDE = {"Drifted": "True", "BackedUp": "False", "Hardened": "False"}
+#: How the operator names a container of a pod.
+_CONTAINER = re.compile(r", container (\S+?): ")
 #: Pods and Events that are shown one by one.
 _MOST_PODS = 5
 _MOST_EVENTS = 3
@@ -54,8 +58,12 @@ class Cause:
     """That shows it, "" for none."""
     has_pods: bool = False
     """There are pods of the revision, or of any where there is none."""
+    container: str = ""
+    """Of that pod, "" for the application's."""
     has_ended: bool = False
-    """A container of that pod has ended: it has previous logs."""
+    """That container has ended: it has previous logs."""
+    has_logs: bool = True
+    """That container has run; True where no pod shows it."""
 
 
 @dataclass(frozen=True)
@@ -92,10 +100,30 @@ def cause_of(world: World, verdict: ServiceVerdict) -> Cause:
     if reason in _VAGUE:
         found = diagnosis_of(world, revision)
         if found:
-            reason, message = str(found.reason), found.message
+            reason, message = str(found.reason), told(world.live, found.message)
     pod = next((p for p in world.pods if p["metadata"]["name"] in message), None)
-    has_ended = pod is not None and reading_of(pod).has_ended
-    return Cause(reason, message, revision, str(pod["metadata"]["name"]) if pod else "", _has_pods(world, revision), has_ended)
+    if pod is None:
+        return Cause(reason, message, revision, has_pods=_has_pods(world, revision))
+    named = _CONTAINER.search(message)
+    container = named[1] if named else APP_CONTAINER
+    runs = _runs(container_named(pod, container))
+    return Cause(
+        reason,
+        with_witness(reason, message, pod, container, world.timeline),
+        revision,
+        str(pod["metadata"]["name"]),
+        _has_pods(world, revision),
+        container if container != APP_CONTAINER else "",
+        has_ended=any("exitCode" in run for run in runs),
+        has_logs=bool(runs),
+    )
+
+
+def _runs(container: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What a container has run, the present run among them: each leaves logs. Of one that could not be started there are none."""
+    states = (container.get("state") or {}, container.get("lastState") or {})
+    found = [state[kind] for state in states for kind in ("running", "terminated") if isinstance(state.get(kind), Mapping)]
+    return [run for run in found if run.get("reason") not in diagnosis.NEVER_RAN]
 
 
 def _has_pods(world: World, revision: str) -> bool:

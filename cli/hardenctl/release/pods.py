@@ -13,6 +13,8 @@ from hardened.core.model.manifest import Manifest
 
 #: Of an application's pods, as a label says; pods of checks, backups and migrations have others.
 _APP = f"{names.COMPONENT_LABEL}=app"
+#: The container of the application.
+APP_CONTAINER = "app"
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,11 @@ def container_ends(pod: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, A
             ended = (container.get(place) or {}).get("terminated")
             if isinstance(ended, Mapping):
                 yield str(container.get("name", "")), ended
+
+
+def container_named(pod: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """The status of one container, {} where there is none of that name."""
+    return next((each for each in _all_containers(pod.get("status") or {}) if each.get("name") == name), {})
 
 
 def _all_containers(status: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -8,7 +8,7 @@ from hardenctl.output.program import PROG
 from hardened.core.model.reasons import MEANING, Reason
 from hardened.core.model.remedies import REMEDY
 
-_LOGS = "{prog} logs {name} -n {namespace}{of_revision} --tail 50"
+_LOGS = "{prog} logs {name} -n {namespace}{of_revision}{of_container} --tail 50"
 _POD = "kubectl describe pod {pod} -n {namespace}"
 _PODS = "{prog} tree {name} -n {namespace}"
 _EVENTS = "{prog} events {name} -n {namespace}{for_revision}"
@@ -97,16 +97,27 @@ def _unknown(word: str) -> CommandEnd:
 
 
 def command_of(
-    reason: str, *, name: str, namespace: str, revision: str = "", pod: str = "", has_pods: bool = True, has_ended: bool = False
+    reason: str,
+    *,
+    name: str,
+    namespace: str,
+    revision: str = "",
+    pod: str = "",
+    container: str = "",
+    has_pods: bool = True,
+    has_ended: bool = False,
+    has_logs: bool = True,
 ) -> str:
     """What to type next about a reason; "" for a reason that this program does not know.
 
-    revision, pod: those that show it, "" for none; has_pods: there are pods of that revision; has_ended: a container of that pod has
-    previous logs.
+    revision, pod: those that show it, "" for none; container: of that pod, "" for the application's; has_pods: there are pods of that
+    revision; has_ended: the container has previous logs; has_logs: it has run at all.
     """
     if reason not in set(Reason):
         return ""
     template = COMMANDS[Reason(reason)]
+    if template.startswith(_LOGS) and not has_logs:
+        template = _POD
     if (template is _POD and not pod) or (template.startswith(_LOGS) and not has_pods):
         template = _EVENTS
     return template.format(
@@ -115,6 +126,7 @@ def command_of(
         namespace=namespace,
         pod=pod,
         of_revision=f" --revision {revision}" if revision else "",
+        of_container=f" -c {container}" if container else "",
         for_revision=f" --for={revision}" if revision else "",
         previous=" --previous" if has_ended else "",
     )

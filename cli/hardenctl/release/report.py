@@ -15,7 +15,7 @@ from hardenctl.release.scaling import ScalingReading
 from hardenctl.release.stacks import RunningStack
 from hardenctl.release.state import proof_of
 from hardenctl.release.tree import is_worth_showing, tree
-from hardenctl.release.verdict import ServiceVerdict, is_seen, status
+from hardenctl.release.verdict import ServiceVerdict, is_seen, status, told
 from hardened.api import names
 
 _MARKS = {
@@ -150,7 +150,7 @@ def text(
         ),
         "",
         *([*tree(console, live, stacks, now), ""] if has_tree and (is_wide or is_worth_showing(live, stacks)) else ()),
-        *_conditions(console, found, is_wide),
+        *_conditions(console, live, is_wide),
         *(_history(found) if is_wide else ()),
     ]
     return "\n".join(lines).rstrip("\n")
@@ -174,15 +174,15 @@ def _with_color(serving: Mapping[str, Any]) -> str:
     return f"{revision} ({color})" if revision and color else str(revision)
 
 
-def _conditions(console: Console, found: Mapping[str, Any], is_wide: bool) -> list[str]:
-    conditions = [c for c in found.get("conditions") or () if isinstance(c, Mapping)]
+def _conditions(console: Console, live: Mapping[str, Any], is_wide: bool) -> list[str]:
+    conditions = [c for c in status(live).get("conditions") or () if isinstance(c, Mapping)]
     if not conditions:
         return ["no condition is set yet"]
     kinds = max(len(printable(str(c.get("type")))) for c in conditions)
     reasons = max(len(printable(str(c.get("reason", "")))) for c in conditions)
     lines, said = [], dict[str, str]()
     for c in conditions:
-        kind, message = printable(str(c.get("type"))), str(c.get("message", ""))
+        kind, message = printable(str(c.get("type"))), told(live, str(c.get("message", "")))
         head = f"{kind.ljust(kinds)}   {printable(str(c.get('status'))).ljust(5)}   "
         if is_wide:
             head += printable(str(c.get("reason", ""))).ljust(reasons) + f"   {printable(str(c.get('lastTransitionTime', '')))}   "

@@ -1,5 +1,6 @@
 """One word for how a HardenedService is, from its raw status."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -55,6 +56,23 @@ def condition(live: Live, kind: str) -> Mapping[str, Any]:
     """One condition, {} if it is not set."""
     conditions = status(live).get("conditions") or ()
     return next((c for c in conditions if isinstance(c, Mapping) and c.get("type") == kind), {})
+
+
+#: What the operator says of a container in a crash loop that shows no end of it: by itself it is no command.
+_UNNAMED = "kubectl logs --previous"
+_CONTAINER = re.compile(r"\bpod (\S+), container (\S+?): ")
+
+
+def told(live: Live, message: str) -> str:
+    """A message of the operator, with a command in it that can be pasted as it is.
+
+    Example: "pod a-x, container app: …; see kubectl logs --previous" -> "…; see kubectl logs -n shop a-x -c app --previous".
+    """
+    named = _CONTAINER.search(message)
+    if not named:
+        return message
+    whole = f"kubectl logs -n {live['metadata'].get('namespace', '')} {named[1]} -c {named[2]} --previous"
+    return message.replace(_UNNAMED, whole)
 
 
 def is_true(live: Live, kind: str) -> bool:
@@ -118,14 +136,14 @@ def _taken_back(live: Live) -> ServiceVerdict | None:
     if result is None or not is_true(live, "Stalled") or not is_true(live, "Available"):
         return None
     found = condition(live, "Stalled")
-    return ServiceVerdict(result, str(found.get("message", "")), str(found.get("reason", "")))
+    return _verdict(live, result, found)
 
 
 def _stalled(live: Live) -> ServiceVerdict | None:
     if not is_true(live, "Stalled"):
         return None
     found = condition(live, "Stalled")
-    return ServiceVerdict(ResultWord.FAILED, str(found.get("message", "")), str(found.get("reason", "")))
+    return _verdict(live, ResultWord.FAILED, found)
 
 
 def _ready(live: Live) -> ServiceVerdict | None:
@@ -141,8 +159,11 @@ def _degraded(live: Live) -> ServiceVerdict | None:
 
 
 def _from_ready(live: Live, result: ResultWord) -> ServiceVerdict:
-    found = condition(live, "Ready")
-    return ServiceVerdict(result, str(found.get("message", "")), str(found.get("reason", "")))
+    return _verdict(live, result, condition(live, "Ready"))
+
+
+def _verdict(live: Live, result: ResultWord, found: Mapping[str, Any]) -> ServiceVerdict:
+    return ServiceVerdict(result, told(live, str(found.get("message", ""))), str(found.get("reason", "")))
 
 
 _TAKEN_BACK = {"Rejected": ResultWord.REJECTED, "RolledBack": ResultWord.ROLLED_BACK}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from hardenctl_world import NEW, REVISION, condition, degraded, healthy, releasing, service, state, suspended, taken_back
-from service_world import CRASHED, NEW_POD, UNPULLED, around, event, pod, waiting
+from service_world import CRASHED, NEW_POD, RUNNING, UNPULLED, around, event, pod, waiting
 
 from hardenctl.app import VERBS
 from hardenctl.release.reason_pages import COMMANDS, command_of, is_reason
@@ -128,6 +128,96 @@ def test_the_cause_and_the_next_command(run: Any, status: Any, new: Any, reason:
     assert cause in found["cause"]
     assert "IMAGE" not in found["next"], "it can be pasted as it is"
     assert all(set(link) == {"kind", "name", "state", "message"} for link in found["chain"])
+
+
+MOUNTED_LATE = waiting("ContainerCreating")
+TOLD_TO_END = waiting("CrashLoopBackOff", restarts=2, ended={"exitCode": 0, "reason": "Completed"})
+NEVER_RAN = waiting("CrashLoopBackOff", restarts=2, ended={"exitCode": 128, "reason": "StartError", "message": 'exec: "/no/such"'})
+NO_ROOM = LOST | {"conditions": [LOST["conditions"][0] | {"message": "pod has unbound immediate PersistentVolumeClaims"}]}
+#: The claim that a pod waits for, beside it.
+CLAIM = {"metadata": {"name": "api-data", "labels": {"hardened.dev/service": "api"}}}
+LIVENESS = {"name": "app", "livenessProbe": {"httpGet": {"path": "/live", "port": 80}}}
+
+
+@pytest.mark.parametrize(
+    ("new", "about", "seen", "cause", "step"),
+    [
+        pytest.param(
+            OLD_SLOW, "Pod", ("Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 503"),
+            "its readiness probe fails: HTTP probe failed with statuscode: 503; see", LOGS, id="a readiness probe",
+        ),
+        pytest.param(
+            OLD_SLOW, "Pod", ("Unhealthy", "Liveness probe failed: it was slow"),
+            "its readiness probe fails; see", LOGS, id="another probe is not told",
+        ),
+        pytest.param(
+            TOLD_TO_END, "Pod", ("Unhealthy", "Liveness probe failed: HTTP probe failed with statuscode: 503"),
+            "restarted 2 times, by its liveness probe: GET /live on port 80: HTTP probe failed with statuscode: 503; see",
+            f"{LOGS} --previous", id="a liveness probe",
+        ),
+        pytest.param(
+            TOLD_TO_END, "Pod", ("BackOff", "Back-off"),
+            "restarted 2 times, maybe by its liveness probe: GET /live on port 80; see", f"{LOGS} --previous", id="maybe a liveness probe",
+        ),
+        pytest.param(
+            CRASHED, "Pod", ("Unhealthy", "Liveness probe failed: refused"), "restarted 4 times; see", f"{LOGS} --previous",
+            id="a crash is not the liveness probe's",
+        ),
+        pytest.param(
+            MOUNTED_LATE, "Pod", ("FailedMount", 'secret "keys" not found'),
+            ': secret "keys" not found; see', f"kubectl describe pod {NEW_POD} -n shop", id="a Secret of a volume",
+        ),
+        pytest.param(
+            UNPULLED, "Pod", ("FailedToRetrieveImagePullSecret", "Unable to retrieve some image pull secrets (key)."),
+            ": Unable to retrieve some image pull secrets (key); check", f"kubectl describe pod {NEW_POD} -n shop", id="a pull secret",
+        ),
+        pytest.param(
+            NO_ROOM, "PersistentVolumeClaim", ("ProvisioningFailed", 'storageclass "gone" not found'),
+            ': storageclass "gone" not found; create', f"kubectl describe pod {NEW_POD} -n shop", id="a class of storage",
+        ),
+        pytest.param(
+            NEVER_RAN, "Pod", ("BackOff", "Back-off"), 'exec: "/no/such"; check command', f"kubectl describe pod {NEW_POD} -n shop",
+            id="what never ran has no logs",
+        ),
+    ],
+)  # fmt: skip
+def test_what_others_saw_is_in_the_cause(run: Any, new: Any, about: str, seen: tuple[str, str], cause: str, step: str) -> None:
+    name = NEW_POD if about == "Pod" else "api-data"
+    cluster = around(None, new, event(about, name, *seen, type="Warning"))
+    core = "/api/v1/namespaces/shop"
+    cluster.objects[f"{core}/persistentvolumeclaims"] = {"items": [CLAIM]}
+    cluster.objects[f"{core}/pods"]["items"][-1]["spec"]["containers"] = [LIVENESS | {"readinessProbe": {}}]
+    found = json.loads(run(cluster, "explain", "api", "-o", "json").stdout)
+    assert cause in found["cause"]
+    assert found["next"] == step
+
+
+def test_the_logs_of_an_init_container_are_its_own(run: Any) -> None:
+    ended = {"exitCode": 2, "reason": "Error"}
+    prepare = {"name": "prepare", "restartCount": 0, "state": {"terminated": ended}}
+    new = waiting("PodInitializing") | {"initContainerStatuses": [prepare]}
+    shown = run(around(None, new), "explain", "api")
+    assert "container prepare: ended with exit code 2" in shown.stdout
+    assert shown.stderr == f"Next: hardenctl logs api -n shop --revision {NEW} -c prepare --tail 50 --previous\n"
+
+
+def test_until_its_preflight_has_passed_no_verb_is_asked_for_a_revision(run: Any) -> None:
+    ready = condition("Ready", "False", "ApplyRefused", "apply Deployment api-blue: denied")
+    status = state("Degraded", ready) | {"release": {"revision": NEW, "step": "Preflight", "color": "blue"}}
+    assert run(around(status), "explain", "api").stderr == "Next: hardenctl events api -n shop\n"
+
+
+def test_a_limit_range_is_shown_where_it_refuses_pods(run: Any) -> None:
+    message = 'pods "x" is forbidden: maximum cpu usage per Container is 100m, but limit is 1; change what it names'
+    cluster = around(state("Degraded", condition("Ready", "False", "PodsRefused", message)))
+    assert run(cluster, "explain", "api").stderr == "Next: kubectl describe limitranges -n shop\n"
+
+
+def test_a_command_in_a_message_names_its_pod(run: Any) -> None:
+    said = f"pod {NEW_POD}, container app: back-off; see kubectl logs --previous"
+    for verb in ("status", "explain"):
+        shown = run(around(state("Degraded", condition("Ready", "False", "CrashLooping", said)), RUNNING), verb, "api")
+        assert f"back-off; see kubectl logs -n shop {NEW_POD} -c app --previous\n" in shown.stdout
 
 
 def test_what_serves_beside_it_is_not_blamed(run: Any) -> None:

@@ -1,0 +1,151 @@
+"""Of the commonest failures of a workload each verb names the cause in one sentence, and a next command that works as it is pasted."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shlex
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from e2e.cluster import tools
+from e2e.failures import FAILURES, Failure
+from e2e.figures import figures
+from e2e.releases import ready_reason
+from e2e.rig import MERCY, Run, side_by_side
+from e2e.samples import sampled
+
+pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("rights")]
+
+#: How many are made at the same time, in namespaces of their own.
+AT_ONCE = 3
+#: Seconds until the operator has found out; it believes that a pod does not become ready after a minute.
+FOUND_S = 90.0
+#: How long what follows is let follow, and anything else may take, in seconds.
+FOLLOWED_S, PASTED_S = 5, 60.0
+#: Of a verb that judges, or waits, these are answers and no faults of its own.
+_JUDGES = re.compile(r"hardenctl (status|check)\b")
+_FOLLOWS = re.compile(r"hardenctl status .* -w\b")
+#: A command in a sentence, which ends with it, or with its part.
+_QUOTED = re.compile(r"\b(?:kubectl|hardenctl) [a-z][^;,()]*")
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command has said: its exit code, stdout and stderr."""
+
+    line: str
+    code: int
+    out: str
+    err: str
+
+    def next(self) -> str:
+        """The command to type next."""
+        found = re.findall(r"^Next: (.+)$", self.err, re.MULTILINE)
+        assert len(found) == 1, f"not one next command: {self}"
+        return str(found[0])
+
+
+class Prompt:
+    """A shell with hardenctl and kubectl, for one cluster."""
+
+    def __init__(self, kubeconfig: Path, folder: Path) -> None:
+        folder.mkdir()
+        shim = folder / "hardenctl"
+        shim.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m hardenctl "$@"\n')
+        shim.chmod(0o755)
+        path = os.pathsep.join([str(folder), str(Path(tools.kubectl()).parent), os.environ["PATH"]])
+        self._environment = {
+            **os.environ, "PATH": path, "KUBECONFIG": str(kubeconfig), "PYTHONPATH": os.pathsep.join(sys.path), "EDITOR": "true"
+        }  # fmt: skip
+
+    async def paste(self, line: str) -> Said:
+        """Runs a line, whatever comes of it."""
+        shell = await asyncio.create_subprocess_shell(
+            line,
+            env=self._environment,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        async with asyncio.timeout(PASTED_S):
+            out, err = await shell.communicate()
+        said = Said(line, int(shell.returncode or 0), out.decode(), err.decode())
+        print(f"$ {line}   -> {said.code}\n{said.out}{said.err}")
+        return said
+
+    async def works(self, line: str) -> None:
+        """Fails unless a command that was named does what it is for. What follows is followed for a while."""
+        if _FOLLOWS.match(line):
+            said = await self.paste(f"{line} --timeout {FOLLOWED_S}s")
+            assert said.code in (0, 1, 3, 124), said
+            assert said.out, said
+            return
+        said = await self.paste(line)
+        assert said.code == 0 or (_JUDGES.match(line) and said.code in (1, 3)), said
+        assert said.out, said
+
+
+def one_line(text: str, words: tuple[str, ...]) -> bool:
+    """Whether a line has all of these words."""
+    return any(all(word in line for word in words) for line in text.splitlines())
+
+
+async def is_told(run: Run, name: str, prompt: Prompt, folder: Path) -> None:
+    """Deploys the failing version as a person does, and asks of it in three ways."""
+    failure = FAILURES[name]
+    async with failure.around(run):
+        file = folder / f"{run.namespace}.yaml"
+        await asyncio.to_thread(file.write_text, yaml.safe_dump(failure.manifest(run.namespace)))
+        assert (await prompt.paste(f"hardenctl deploy -f {file} --wait=none")).code == 0
+        begun = time.monotonic()
+        await run.kube.until("HardenedService", "web", run.namespace, ready_reason(failure.reason), within=MERCY * FOUND_S)
+        figures("a failure is told", failure=name, seconds=time.monotonic() - begun)
+        wrong = await found_wrong(run, failure, prompt, file)
+        assert not wrong, "\n".join(wrong)
+
+
+async def found_wrong(run: Run, failure: Failure, prompt: Prompt, file: Path) -> list[str]:
+    """What the verbs say that they should not."""
+    namespace = run.namespace
+    says, explains = (tuple(w.format(namespace=namespace) for w in words) for words in (failure.says, failure.says + failure.explains))
+    waited = await prompt.paste(f"hardenctl deploy web -f {file} --wait=healthy --timeout {FOLLOWED_S}s")
+    status = await prompt.paste(f"hardenctl status web -n {namespace}")
+    explained = await prompt.paste(f"hardenctl explain web -n {namespace}")
+    cause = "\n".join(line for line in explained.out.splitlines() if line.startswith("Cause"))
+    wrong = [
+        f"{said.line} does not say {words}: {said}"
+        for said, text, words in ((waited, waited.err, says), (status, status.out, says), (explained, cause, explains))
+        if not one_line(text, words)
+    ]
+    if not explained.next().startswith(failure.next.format(namespace=namespace)):
+        wrong.append(f"the next command is {explained.next()}, and not {failure.next}")
+    quoted = [each.strip() for each in _QUOTED.findall(cause)]
+    for line in dict.fromkeys([waited.next(), status.next(), explained.next(), *quoted]):
+        try:
+            await prompt.works(line)
+        except AssertionError as error:
+            wrong.append(f"{line}: {error}")
+    return wrong
+
+
+def groups() -> list[tuple[str, ...]]:
+    """The failures, so many together as are made at the same time."""
+    names = list(FAILURES)
+    return [tuple(names[at : at + AT_ONCE]) for at in range(0, len(names), AT_ONCE)]
+
+
+@pytest.mark.parametrize("names", sampled([(" + ".join(group),) for group in groups()], 1))
+def test_of_a_failure_each_verb_names_the_cause_and_a_next_command_that_works(kubeconfig: Path, tmp_path: Path, names: str) -> None:
+    prompt = Prompt(kubeconfig, tmp_path / "bin")
+
+    async def act(run: Run, name: str) -> None:
+        await is_told(run, name, prompt, tmp_path)
+
+    asyncio.run(side_by_side(kubeconfig, tmp_path, names.split(" + "), act))
