@@ -21,6 +21,7 @@ VERBS = {
     "explain": "Explain why a service is not Ready, or what a reason means.",
     "events": "Show what happened to a service and its pods, in order.",
     "logs": "Print or follow the logs of all pods of a service.",
+    "report": "Pack what is known of a service for support, without secrets.",
     "tree": "Show a service as a tree: revisions, colours, pods.",
     "diff": "Show what a file, or another revision, would change.",
     "history": "List the revisions of a service and the state of each.",

@@ -60,6 +60,7 @@ WHOLE: list[tuple[list[str], FakeCluster | None, str]] = [
     (["events", "api"], looked_at(), "Events"),
     (["logs", "api"], looked_at(), "Logs"),
     (["tree", "api"], looked_at(), "Tree"),
+    (["report", "api"], looked_at(), "Report"),
     (["diff", "-f", FILE], FakeCluster(), "FileDiff"),
     (["diff", "api", "1", "2"], looked_at(), "RevisionDiff"),
     (["history", "api"], looked_at(), "History"),
@@ -84,7 +85,10 @@ WHOLE: list[tuple[list[str], FakeCluster | None, str]] = [
 
 
 @pytest.mark.parametrize(("words", "cluster", "shape"), WHOLE, ids=[" ".join(words[:3]) for words, _, _ in WHOLE])
-def test_each_verb_prints_what_its_schema_says(run: Any, words: Sequence[str], cluster: FakeCluster | None, shape: str) -> None:
+def test_each_verb_prints_what_its_schema_says(
+    run: Any, words: Sequence[str], cluster: FakeCluster | None, shape: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # `report` writes a file
     shown = run(cluster, *words, "-o", "json")
     assert assert_fits(verb_of(words), shown.stdout) == shape, shown.stdout + shown.stderr
 

@@ -188,6 +188,7 @@ async def tour(run: Run, whole: dict[str, Path], less: dict[str, Path], folder: 
     for verb in ("get", "status", "tree", "history", "events", "explain", "logs"):
         found = await call(verb, *(["web"] if verb != "get" else []))
         assert found["result"] in ("ok", "healthy")
+    assert (await call("report", "web", "-f", str(folder / "web.tar.gz")))["files"]
     await call("backup list", "web")
     await call("suspend", "web", "--until", "1h")
     await call("unsuspend", "web")

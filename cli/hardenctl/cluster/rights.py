@@ -67,6 +67,8 @@ _EJECT = (
     *_list(*CHILD_COLLECTIONS.values()),
     *(Right(*_resource(CHILD_COLLECTIONS[kind]), ("patch",)) for kind in ("HorizontalPodAutoscaler", "CronJob")),
 )
+#: Of the operator's log it has none: a right to it is one to all logs of a namespace.
+_REPORT = (*_list(*CHILD_COLLECTIONS.values()), _PODS, _REPLICA_SETS, _EVENTS, _ACTIONS, Right("", "pods/log", ("get",)))
 _PREFLIGHT = (
     *(
         Right(*_resource(CHILD_COLLECTIONS[kind]), ("get",))
@@ -101,6 +103,7 @@ VERB_RIGHTS: Mapping[str, tuple[Right, ...]] = {
     "events": (_ours("get"), _REVISIONS, *_TIMELINE),
     "logs": (_ours("get"), _REVISIONS, _PODS, Right("", "pods/log", ("get",))),
     "tree": (_ours("get"), _DEPLOYMENTS, _PODS),
+    "report": (_ours("get"), *_REPORT, *_INSTALLATION),
     "diff": (_ours("get", "create", "patch"), *_DRY_RUN),
     "history": (_ours("get"), _REVISIONS),
     "rollback": _asks("rollback", _REVISIONS),

@@ -1,16 +1,12 @@
 """Two objects side by side as a unified diff of their YAML, without secrets."""
 
-import re
 from collections.abc import Iterator
 from difflib import unified_diff
 from typing import Any
 
 from hardenctl.output.formats import as_yaml
+from hardenctl.output.secret_text import SECRET_NAME, URL_PASSWORD
 
-#: Names of variables whose value is not for screens and logs.
-_SECRET_NAME = re.compile(r"passw|secret|token|credential|private|api_?key|access_?key|(^|_)(pw|pwd|auth|key)(_|$)", re.IGNORECASE)
-#: The password of a URL.
-_URL_PASSWORD = re.compile(r"(\w://[^/\s:@]*:)[^@/\s]+@")
 _HIDDEN = "***"
 #: What of a Secret is not shown.
 _SECRET_DATA = ("data", "stringData")
@@ -49,7 +45,7 @@ class _Mask:
     def of(self, node: Any) -> Any:
         """The same without secrets."""
         match node:
-            case {"name": str(name), "value": str(value), **rest} if _SECRET_NAME.search(name):
+            case {"name": str(name), "value": str(value), **rest} if SECRET_NAME.search(name):
                 return {"name": name, "value": self._mark(value), **{k: self.of(v) for k, v in rest.items()}}
             case {"kind": "Secret"}:
                 return {
@@ -60,8 +56,8 @@ class _Mask:
                 return {k: self.of(v) for k, v in node.items()}
             case list():
                 return [self.of(item) for item in node]
-            case str() if found := _URL_PASSWORD.search(node):
-                return _URL_PASSWORD.sub(rf"\g<1>{self._mark(found[0])}@", node)
+            case str() if found := URL_PASSWORD.search(node):
+                return URL_PASSWORD.sub(rf"\g<1>{self._mark(found[0])}@", node)
         return node
 
     def _mark(self, value: str) -> str:
@@ -70,7 +66,7 @@ class _Mask:
 
 def _secrets(node: Any) -> Iterator[str]:
     match node:
-        case {"name": str(name), "value": str(value)} if _SECRET_NAME.search(name):
+        case {"name": str(name), "value": str(value)} if SECRET_NAME.search(name):
             yield value
         case {"kind": "Secret"}:
             yield from (str(value) for key in _SECRET_DATA for value in (node.get(key) or {}).values())
@@ -80,5 +76,5 @@ def _secrets(node: Any) -> Iterator[str]:
         case list():
             for each in node:
                 yield from _secrets(each)
-        case str() if found := _URL_PASSWORD.search(node):
+        case str() if found := URL_PASSWORD.search(node):
             yield found[0]

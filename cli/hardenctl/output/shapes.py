@@ -547,6 +547,37 @@ class Preflight(TypedDict):
     skipped: list[Skipped]
 
 
+class ReportedFile(TypedDict):
+    """A file of a support bundle."""
+
+    path: str
+    """In the archive, below its folder."""
+    bytes: int
+    redactions: int
+    """How many values were hidden in it."""
+
+
+class NotReported(TypedDict):
+    """What is not in a support bundle."""
+
+    what: str
+    why: str
+
+
+class Report(TypedDict):
+    """A support bundle that was written; `result` is warnings where something is missing."""
+
+    result: ResultWord
+    namespace: str
+    name: str
+    path: str
+    bytes: int
+    """Of the archive."""
+    files: list[ReportedFile]
+    """Beside manifest.json, which also names the places where something was hidden."""
+    missing: list[NotReported]
+
+
 class ClusterCheck(TypedDict):
     """A line of `check`."""
 
@@ -587,6 +618,7 @@ SHAPES: Mapping[str, tuple[Any, ...]] = {
     "events": (Events,),
     "logs": (Logs,),
     "tree": (Tree,),
+    "report": (Report,),
     "diff": (FileDiff, RevisionDiff),
     "history": (History,),
     "rollback": (RolledBack,),

@@ -83,6 +83,14 @@ def timeline_of(session: Session, live: Mapping[str, Any], kept: Iterable[Stored
     return sorted(whole, key=lambda each: (each.at, _RANK.get(each.kind, len(_RANK))))
 
 
+def events_about(
+    live: Mapping[str, Any], children: Mapping[str, list[Manifest]], asked: Iterable[Manifest], events: Iterable[Manifest]
+) -> list[Manifest]:
+    """Those of the Events of a namespace that are about the service. children: by kind; asked: its actions."""
+    known = _Known(live, children, asked)
+    return [each for each in events if known.has(each)]
+
+
 @dataclass(frozen=True)
 class _Reader:
     session: Session
