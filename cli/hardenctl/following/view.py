@@ -3,6 +3,9 @@
 Two threads work beside the one that follows the services: one reads their pods, one draws.
 """
 
+import io
+import os
+import signal
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -70,9 +73,16 @@ class LiveView:
     _looked: threading.Event = field(default_factory=threading.Event, init=False)
     """The pods have been looked at since."""
     _over: threading.Event = field(default_factory=threading.Event, init=False)
+    _drawing: threading.Lock = field(default_factory=threading.Lock, init=False)
+    """Held while a frame is on its way to the terminal."""
+    _canvas: "_Canvas | None" = field(default=None, init=False)
+    """Where it draws; None where nothing of it is on the terminal."""
     _painter: threading.Thread | None = field(default=None, init=False)
+    _handler: Any = field(default=None, init=False)
+    """Who was told of Ctrl-Z before."""
 
     def __enter__(self) -> "LiveView":
+        self._handler = signal.signal(signal.SIGTSTP, self._stop)
         self._painter = threading.Thread(target=self._paint_on, daemon=True)
         self._painter.start()
         threading.Thread(target=self._look_on, daemon=True).start()
@@ -86,6 +96,15 @@ class LiveView:
         self._moved.set()
         if self._painter:
             self._painter.join()
+        signal.signal(signal.SIGTSTP, self._handler)
+
+    def _stop(self, *_: Any) -> None:
+        """Stops as Ctrl-Z has it, with nothing left on the terminal. It returns when the shell takes the program up again."""
+        with self._drawing:
+            self._clear()
+            signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGTSTP)
+            signal.signal(signal.SIGTSTP, self._stop)
 
     def tell(self, at: int, verdict: ServiceVerdict, live: Mapping[str, Any]) -> None:
         """A service is like this now. at: its place in the facts."""
@@ -124,15 +143,22 @@ class LiveView:
             self._moved.wait(LOOK_SECONDS)
 
     def _paint_on(self) -> None:
-        canvas = _Canvas(self.terminal)
         try:
             while not self._over.is_set():
                 self._changed.clear()
-                canvas.draw(self._frame_that_fits())
+                with self._drawing:
+                    if _is_in_front(self.terminal):
+                        self._canvas = self._canvas or _Canvas(self.terminal)
+                        self._canvas.draw(self._frame_that_fits())
                 self._changed.wait(FRAME_SECONDS)
         finally:
-            canvas.close()
+            self._clear()
             self.terminal.print(self._frame(0, ""))
+
+    def _clear(self) -> None:
+        if self._canvas:
+            self._canvas.close()
+        self._canvas = None
 
     def _frame_that_fits(self) -> RenderableType:
         for detail in range(DETAILS):
@@ -145,6 +171,14 @@ class LiveView:
         with self._lock:
             facts = list(self.facts)
         return frame(facts, self.terminal.width, self.now(), is_plain=self.is_plain, detail=detail, footer=footer)
+
+
+def _is_in_front(terminal: Console) -> bool:
+    """Whether the shell has given the terminal to this program: nothing is drawn over what somebody types after `bg`."""
+    try:
+        return os.tcgetpgrp(terminal.file.fileno()) == os.getpgrp()
+    except (OSError, io.UnsupportedOperation):  # it is no terminal of a shell
+        return True
 
 
 class _Canvas:

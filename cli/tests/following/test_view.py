@@ -11,7 +11,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -139,6 +139,11 @@ class Seen:
         while wanted not in self.text:
             assert self._read(), f"{wanted} was not shown: {self.text}"
 
+    def until_after(self, at: int, wanted: str) -> None:
+        """The same of what came after so many characters."""
+        while wanted not in self.text[at:]:
+            assert self._read(), f"{wanted} was not shown: {self.text[at:]}"
+
     def to_its_end(self) -> int:
         """The exit code."""
         while self._read():
@@ -155,14 +160,14 @@ class Seen:
 
 
 @contextlib.contextmanager
-def on_a_terminal(width: int = 80, **environment: str) -> Iterator[Seen]:
-    """hardenctl status api -w, as it is typed into a terminal."""
+def on_a_terminal(width: int = 80, argv: Sequence[str] = (sys.executable, "-c", PROGRAM), **environment: str) -> Iterator[Seen]:
+    """hardenctl status api -w, as it is typed into a terminal, or another program."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
     known = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "COLUMNS", "LINES", "FORCE_COLOR")}
     paths = os.pathsep.join([str(Path(__file__).parent.parent), *sys.path])
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM],
+        argv,
         stdin=slave, stdout=slave, stderr=slave,
         env={**known, "PYTHONPATH": paths, "TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8", **environment},
         start_new_session=True,
@@ -188,6 +193,22 @@ def test_ctrl_c_leaves_the_last_frame_and_the_cursor_below_it() -> None:
     assert lines[-2:] == ["error: stopped waiting; the release continues", "Next: hardenctl status api -n shop -w"]
     assert all(len(line) <= 80 for line in lines)
     assert seen.text.rindex(VISIBLE) > seen.text.rindex(HIDDEN)
+
+
+def test_put_aside_and_taken_up_again_it_leaves_what_the_shell_has_written() -> None:
+    shell = ["bash", "--norc", "--noprofile", "-i"]
+    with on_a_terminal(argv=shell, PS1="$ ", PROGRAM=PROGRAM, PYTHON=sys.executable, HISTFILE="") as seen:
+        os.write(seen.master, b'"$PYTHON" -c "$PROGRAM"\n')
+        seen.until(FOOTER)
+        os.write(seen.master, b"\x1a")
+        seen.until("Stopped")
+        os.write(seen.master, b"bg; sleep 1.5; echo aside-$((6 * 7))\n")
+        seen.until("aside-42")
+        assert FOOTER not in seen.text[seen.text.index("Stopped") :]
+        os.write(seen.master, b"fg\n")
+        at = len(seen.text)
+        seen.until_after(at, FOOTER)
+    assert not re.search(r"\x1b\[(2K|\d*A)", seen.text[at : seen.text.index(FOOTER, at)])
 
 
 def test_no_color_means_none() -> None:
