@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -89,7 +90,7 @@ def started(words: Sequence[str], log: Path, env: Mapping[str, str]) -> Iterator
             yield process, lines
         finally:
             if process.poll() is None:
-                process.terminate()
+                process.send_signal(signal.SIGINT)  # tests take down what they made
                 process.wait()
 
 
@@ -213,6 +214,7 @@ def command(
     cluster: Annotated[str, typer.Option("--name", envvar="CLUSTER", help="The cluster; it is kept.")] = "e2e",
 ) -> None:
     """Run every test that needs a cluster, the small ones first. Exits with 0 only when all of them have passed."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # pytest ends with this process
     known = results()
     nodes = shard(collect(expression), part)
     skipped = frozenset() if again else passed_on(commit(), known)

@@ -49,10 +49,10 @@ class Journal:
         """The calls that were not over so many seconds ago, watches left out: when each began, what it was, its answer and its time."""
         now = time.monotonic()
         recent = [call for call in self._calls if call.verb != "watch" and (call.finished is None or call.finished > now - seconds)]
-        lines = [
-            f"{call.started - now:+8.3f} s {call.verb} {call.kind} {call.name}: {call.code} after {(call.finished or now) - call.started:.3f} s"
-            for call in recent
-        ]
+        lines = []
+        for call in recent:
+            seconds_taken = (call.finished or now) - call.started
+            lines.append(f"{call.started - now:+8.3f} s {call.verb} {call.kind} {call.name}: {call.code} after {seconds_taken:.3f} s")
         return "\n".join([f"its calls of the last {seconds:g} s:", *lines])
 
     async def until(self, happened: Callable[[Call], bool], *, count: int = 1, within: float = 30.0) -> tuple[Call, ...]:

@@ -16,7 +16,7 @@ from hardened.errors import Refused
 from hardened.shell.kinds import HARDENED_SERVICE
 from hardened.shell.undeclared import undeclared, without
 
-pytestmark = pytest.mark.one_of(3)
+pytestmark = pytest.mark.one_of(6)
 
 Step = Callable[[OperatorWorld], Any]
 STATUS = {

@@ -13,7 +13,7 @@ from tests.shell.operator_world import RELEASED, Operator, OperatorWorld, asks, 
 from hardened.core.model.written import state_of
 from hardened.shell.kinds import HARDENED_SERVICE, Kind
 
-pytestmark = pytest.mark.one_of(3)
+pytestmark = pytest.mark.one_of(6)
 
 Body = dict[str, Any]
 IN_PLACE: Body = {"release": {"strategy": "RollingUpdate", "progressDeadline": "10s"}}

@@ -17,7 +17,7 @@ from tests.shell.test_release_flows import Watchman
 from hardened.errors import Refused, TryAgain
 from hardened.shell.kinds import DEPLOYMENT, EVENT, HARDENED_SERVICE, SERVICE, Kind
 
-pytestmark = pytest.mark.one_of(3)
+pytestmark = pytest.mark.one_of(6)
 
 Body = dict[str, Any]
 

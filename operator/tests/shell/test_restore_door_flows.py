@@ -35,7 +35,7 @@ from tests.shell.test_restore_hardened_flows import restoring, until, wipe
 from hardened.errors import TryAgain
 from hardened.shell.kinds import JOB, POD
 
-pytestmark = pytest.mark.one_of(3)
+pytestmark = pytest.mark.one_of(6)
 
 gives_up = asks("Abort", "a", backup="nightly")
 

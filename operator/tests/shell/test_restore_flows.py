@@ -26,7 +26,7 @@ from hardened.shell.kinds import (
     POD,
 )
 
-pytestmark = pytest.mark.one_of(3)
+pytestmark = pytest.mark.one_of(6)
 
 Step = Callable[[OperatorWorld], Any]
 SNAPSHOT = "ab" * 32

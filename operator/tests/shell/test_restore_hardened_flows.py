@@ -37,7 +37,7 @@ from tests.shell.test_restore_flows import (
 
 from hardened.shell.kinds import CRON_JOB, HARDENED_SERVICE, HARDENED_SERVICE_ACTION, JOB, PERSISTENT_VOLUME_CLAIM, POD
 
-pytestmark = pytest.mark.one_of(3)
+pytestmark = pytest.mark.one_of(6)
 
 
 def lacks_it(world: OperatorWorld) -> None:

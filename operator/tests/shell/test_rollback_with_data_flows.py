@@ -21,7 +21,7 @@ from hardened.core.hold import machine
 from hardened.core.model.hold import Hold, HoldPhase
 from hardened.shell.kinds import DEPLOYMENT, HARDENED_SERVICE, HARDENED_SERVICE_ACTION
 
-pytestmark = pytest.mark.one_of(3)
+pytestmark = pytest.mark.one_of(6)
 
 Body = dict[str, Any]
 Step = Callable[[Any], Any]

@@ -14,7 +14,7 @@ from hardened.api.names import REVISION_LABEL
 from hardened.core.desired.service import NOBODY
 from hardened.shell.kinds import DEPLOYMENT, HARDENED_SERVICE, SERVICE, Kind
 
-pytestmark = pytest.mark.one_of(3)
+pytestmark = pytest.mark.one_of(6)
 
 Body = dict[str, Any]
 CHECKS = {"beforeCutover": [{"name": "smoke", "http": {"count": 1}}]}
