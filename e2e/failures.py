@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +20,10 @@ ABSENT = "absent"
 
 #: What is made around a service before its failing version is deployed, and taken away at the end.
 Around = Callable[[Run], AbstractAsyncContextManager[None]]
+
+
+#: What proves that it fails, where the service itself is healthy.
+Proof = Callable[[Run], Awaitable[None]]
 
 
 @contextlib.asynccontextmanager
@@ -46,6 +50,8 @@ class Failure:
     """A good version serves before: the failing one is released beside it."""
     explains: tuple[str, ...] = ()
     """More words of the line with the cause of `explain`, which also reads Events."""
+    proof: Proof | None = None
+    """None unless the service itself is healthy: what fails then is what others do with it."""
 
     def manifest(self, namespace: str) -> Body:
         """The failing version."""
@@ -127,6 +133,20 @@ def policy(group: str, resource: str) -> Around:
                 await run.kube.delete(kind, name)
 
     return around
+
+
+async def is_not_drained(run: Run) -> None:
+    """The API server evicts none of its pods, which is what a drain asks for."""
+    for pod in await run.kube.list("Pod", run.namespace, "hardened.dev/service=web"):
+        name = pod["metadata"]["name"]
+        eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name, "namespace": run.namespace}}
+        try:
+            await run.kube.call("POST", f"{path_of('Pod', run.namespace, name)}/eviction", eviction, dryRun="All")
+        except KubeError as error:
+            if "disruption budget" not in str(error) and "PodDisruptionBudget" not in str(error):
+                raise
+        else:
+            raise AssertionError(f"{name} can be evicted")
 
 
 async def _until_in_force(run: Run, name: str) -> None:
@@ -227,6 +247,18 @@ FAILURES: dict[str, Failure] = {
     "somebody else's object has its name": Failure(
         "NotOwned", ("Service web",), "kubectl get", around=beside("Service", "v1", {"ports": [{"port": 80}]}, "web"),
     ),
+    "its own budget lets no pod go": Failure(
+        "Healthy", (), "kubectl describe poddisruptionbudget web-blue -n {namespace}",
+        {"availability": {"disruptionBudget": {"minAvailable": 1}}},
+        explains=("web-blue", "it lets no pod go, though all 1 are well", "drain"), proof=is_not_drained,
+    ),
+    "somebody else's budget stops each drain": Failure(
+        "Healthy", (), "kubectl describe poddisruptionbudget foreign -n {namespace}",
+        around=beside(
+            "PodDisruptionBudget", "policy/v1", {"maxUnavailable": 1, "selector": {"matchLabels": {"hardened.dev/service": "web"}}}
+        ),
+        explains=("foreign", "evicts no pod with two", "drain"), proof=is_not_drained,
+    ),
     "its migration fails": Failure(
         "Rejected", ("migration", "exit code 2"), _EVENTS,
         {"release": {**TERMS["release"], "migrate": {"command": ["/web", "--no-such-flag"], "deadline": "30s"}}}, serving, True,
@@ -239,6 +271,7 @@ FAILURES: dict[str, Failure] = {
         {"verify": {"afterCutover": {"window": "5s", "checks": [{"name": "smoke", **_FINDS_NOTHING}]}}}, serving, True,
     ),
     "it starts too slowly": Failure(
-        "Rejected", ("within 10s",), _LOGS, {**env(START_DELAY="600"), "release": _SOON}, serving, True,
+        "Rejected", ("Preview did not end within its deadline", "readiness probe fails"), _EVENTS,
+        {**env(START_DELAY="600"), "release": _SOON}, serving, True,
     ),
 }  # fmt: skip

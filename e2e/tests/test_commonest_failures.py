@@ -8,6 +8,7 @@ import re
 import shlex
 import sys
 import time
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import yaml
 from e2e.cluster import tools
 from e2e.failures import FAILURES, Failure
 from e2e.figures import figures
+from e2e.kube import Kube
 from e2e.releases import ready_reason
 from e2e.rig import MERCY, Run, side_by_side
 from e2e.samples import sampled
@@ -46,10 +48,10 @@ class Said:
     err: str
 
     def next(self) -> str:
-        """The command to type next."""
+        """The command to type next, "" for none."""
         found = re.findall(r"^Next: (.+)$", self.err, re.MULTILINE)
-        assert len(found) == 1, f"not one next command: {self}"
-        return str(found[0])
+        assert len(found) <= 1, f"more than one next command: {self}"
+        return str(found[0]) if found else ""
 
 
 class Prompt:
@@ -103,10 +105,12 @@ async def is_told(run: Run, name: str, prompt: Prompt, folder: Path) -> None:
     async with failure.around(run):
         file = folder / f"{run.namespace}.yaml"
         await asyncio.to_thread(file.write_text, yaml.safe_dump(failure.manifest(run.namespace)))
-        assert (await prompt.paste(f"hardenctl deploy -f {file} --wait=none")).code == 0
+        assert (await prompt.paste(f"hardenctl deploy -f {file} --wait=none --force-conflicts")).code == 0
         begun = time.monotonic()
         await run.kube.until("HardenedService", "web", run.namespace, ready_reason(failure.reason), within=MERCY * FOUND_S)
         figures("a failure is told", failure=name, seconds=time.monotonic() - begun)
+        if failure.proof:
+            await failure.proof(run)
         wrong = await found_wrong(run, failure, prompt, file)
         assert not wrong, "\n".join(wrong)
 
@@ -118,21 +122,40 @@ async def found_wrong(run: Run, failure: Failure, prompt: Prompt, file: Path) ->
     waited = await prompt.paste(f"hardenctl deploy web -f {file} --wait=healthy --timeout {FOLLOWED_S}s")
     status = await prompt.paste(f"hardenctl status web -n {namespace}")
     explained = await prompt.paste(f"hardenctl explain web -n {namespace}")
-    cause = "\n".join(line for line in explained.out.splitlines() if line.startswith("Cause"))
-    wrong = [
-        f"{said.line} does not say {words}: {said}"
-        for said, text, words in ((waited, waited.err, says), (status, status.out, says), (explained, cause, explains))
-        if not one_line(text, words)
-    ]
+    # What is healthy has no cause to be so, and waiting for it ends well.
+    cause = explained.out if failure.proof else "\n".join(line for line in explained.out.splitlines() if line.startswith("Cause"))
+    told = [(status, status.out, says), (explained, cause, explains), *([] if failure.proof else [(waited, waited.err, says)])]
+    wrong = [f"{said.line} does not say {words}: {said}" for said, text, words in told if not one_line(text, words)]
+    wrong += [f"{said.line} names no next command" for said in (waited, status, explained) if not (failure.proof or said.next())]
     if not explained.next().startswith(failure.next.format(namespace=namespace)):
         wrong.append(f"the next command is {explained.next()}, and not {failure.next}")
     quoted = [each.strip() for each in _QUOTED.findall(cause)]
-    for line in dict.fromkeys([waited.next(), status.next(), explained.next(), *quoted]):
+    for line in filter(None, dict.fromkeys([waited.next(), status.next(), explained.next(), *quoted])):
         try:
             await prompt.works(line)
         except AssertionError as error:
             wrong.append(f"{line}: {error}")
     return wrong
+
+
+def test_that_a_namespace_is_missing_is_told_with_what_makes_it(kubeconfig: Path, tmp_path: Path) -> None:
+    prompt, namespace = Prompt(kubeconfig, tmp_path / "bin"), f"absent-{uuid.uuid4().hex[:8]}"
+
+    async def all_of_it() -> None:
+        lines = ["deploy web --image docker.io/hardened/web-static:v1", "status web", "status web -w", "explain web"]
+        found = [await prompt.paste(f"hardenctl {line} -n {namespace}") for line in lines]
+        for said in found:
+            assert said.code in (1, 4), said
+            assert f"error: there is no namespace {namespace}\n" in said.err, said
+            assert said.next() == f"kubectl create namespace {namespace}", said
+        async with Kube(kubeconfig) as kube:
+            try:
+                await prompt.works(found[0].next())
+                assert await kube.get("Namespace", namespace)
+            finally:
+                await kube.delete("Namespace", namespace)
+
+    asyncio.run(all_of_it())
 
 
 def groups() -> list[tuple[str, ...]]:

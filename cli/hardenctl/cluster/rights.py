@@ -99,7 +99,7 @@ VERB_RIGHTS: Mapping[str, tuple[Right, ...]] = {
     "deploy": (_ours("get", "list", "watch", "create", "patch"), _DEPLOYMENTS, _PODS),
     "get": (_ours("get", "list"),),
     "status": (_ours("get", "list", "watch"), _DEPLOYMENTS, _AUTOSCALERS, _PODS),
-    "explain": (_ours("get"), *_TIMELINE),
+    "explain": (_ours("get"), *_TIMELINE, *_list(CHILD_COLLECTIONS["PodDisruptionBudget"])),
     "events": (_ours("get"), _REVISIONS, *_TIMELINE),
     "logs": (_ours("get"), _REVISIONS, _PODS, Right("", "pods/log", ("get",))),
     "tree": (_ours("get"), _DEPLOYMENTS, _PODS),

@@ -13,6 +13,7 @@ from hardenctl.output.formats import printable
 from hardenctl.output.outcome import Exit, ResultWord
 from hardenctl.output.program import PROG
 from hardenctl.release import next_step, report
+from hardenctl.release.budgets import blocking_budgets
 from hardenctl.release.cause import Cause, Link, World, cause_of, chain_of
 from hardenctl.release.children import children_of
 from hardenctl.release.lookup import find
@@ -38,7 +39,7 @@ MORE = (
     "Shows the cause in one sentence, the chain from the spec to the revision, its pods and their newest warnings, and the next command. "
     "Exits 0 whatever it finds (`status` judges), 1 when the service does not exist, 2 for a reason that there is none of. "
     "-o json of a service: `result` as of `status`, `namespace`, `name`, `reason`, `cause`, `meaning`, `fix`, `next`, and `chain`: a list "
-    "of `kind` (spec, condition, needs, release, check, revision, colour, pod, event), `name`, `state` and `message`. "
+    "of `kind` (spec, condition, budget, needs, release, check, revision, colour, pod, event), `name`, `state` and `message`. "
     "Of a reason: `result`, `reason`, `meaning`, `cause`, `fix`, `command`. Rights: the cluster role view."
 )
 
@@ -58,7 +59,7 @@ def run(
     live = find(session, name)
     verdict, world = verdict_of(live), _world(session, live)
     cause = cause_of(world, verdict)
-    chain, step = chain_of(world, moments.now()), _next(session, live, verdict, cause)
+    chain, step = chain_of(world, moments.now()), _next(session, world, verdict, cause)
     meaning, fix = _general(cause.reason)
     if session.console.output:
         links = [{"kind": link.kind, "name": link.name, "state": link.state, "message": link.message} for link in chain]
@@ -92,10 +93,14 @@ def _world(session: Session, live: Manifest) -> World:
     except ApiFailure as error:
         session.console.warn(f"pods are left out: {error}")
         pods, deployments = [], []
-    return World(live, deployments, stacks_of(session, live), pods, timeline_of(session, live, (), session.console.trace))
+    timeline, budgets = timeline_of(session, live, (), session.console.trace), blocking_budgets(session, live, pods)
+    return World(live, deployments, stacks_of(session, live), pods, timeline, budgets)
 
 
-def _next(session: Session, live: Manifest, verdict: ServiceVerdict, cause: Cause) -> str:
+def _next(session: Session, world: World, verdict: ServiceVerdict, cause: Cause) -> str:
+    live = world.live
+    if verdict.result is ResultWord.HEALTHY and world.budgets:
+        return f"kubectl describe poddisruptionbudget {world.budgets[0].name} -n {live['metadata']['namespace']}{session.cluster_flags}"
     if verdict.result in (ResultWord.HEALTHY, ResultWord.DELETED):
         return ""
     given = next_step.after(verdict, live, session.cluster_flags)

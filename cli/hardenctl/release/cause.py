@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from hardenctl.output.moments import age
+from hardenctl.release.budgets import Blocking
 from hardenctl.release.pods import APP_CONTAINER, container_named, reading_of
 from hardenctl.release.stacks import RunningStack
 from hardenctl.release.state import image_of, pin_of, release_of, serving_of
@@ -42,6 +43,8 @@ class World:
     pods: Sequence[Manifest]
     """Of the application."""
     timeline: Sequence[Happening]
+    budgets: Sequence[Blocking] = ()
+    """That stop each drain of a node with one of its pods."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ class Link:
     """One step of the chain from the spec to an Event."""
 
     kind: str
-    """spec, condition, needs, release, check, revision, colour, pod or event."""
+    """spec, condition, budget, needs, release, check, revision, colour, pod or event."""
     name: str
     """Of it, "" where there is only one."""
     state: str
@@ -140,7 +143,8 @@ def diagnosis_of(world: World, revision: str) -> Diagnosis | None:
 def chain_of(world: World, now: datetime) -> list[Link]:
     """From what the spec asks for to what its pods, and their newest warnings, say."""
     live, revision = world.live, coming_revision(world.live)
-    return [*_spec(live), *_release(live, now), *_revision(world, revision), *_pods(world, revision), *_events(world, revision, now)]
+    around = (*_spec(live), *_budgets(world), *_release(live, now))
+    return [*around, *_revision(world, revision), *_pods(world, revision), *_events(world, revision, now)]
 
 
 def _spec(live: Mapping[str, Any]) -> Iterator[Link]:
@@ -154,6 +158,10 @@ def _spec(live: Mapping[str, Any]) -> Iterator[Link]:
     for entry in status(live).get("dependencies") or ():
         if isinstance(entry, Mapping) and entry.get("state") != "Available":
             yield Link("needs", str(entry.get("service") or entry.get("tcp") or ""), str(entry.get("state", "")), "")
+
+
+def _budgets(world: World) -> Iterator[Link]:
+    yield from (Link("budget", each.name, "", each.why) for each in world.budgets)
 
 
 def _release(live: Mapping[str, Any], now: datetime) -> Iterator[Link]:

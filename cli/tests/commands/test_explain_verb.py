@@ -213,6 +213,61 @@ def test_a_limit_range_is_shown_where_it_refuses_pods(run: Any) -> None:
     assert run(cluster, "explain", "api").stderr == "Next: kubectl describe limitranges -n shop\n"
 
 
+def budget(name: str, selector: dict[str, Any] | None, service: str = "") -> dict[str, Any]:
+    labels = {"hardened.dev/service": service} if service else {}
+    return {"metadata": {"name": name, "labels": labels}, "spec": {} if selector is None else {"selector": selector}}
+
+
+BY_LABEL, OF_BLUE = {"matchLabels": {"hardened.dev/service": "api"}}, {"key": "hardened.dev/color", "operator": "In", "values": ["blue"]}
+
+
+@pytest.mark.parametrize(
+    ("made", "is_told"),
+    [
+        pytest.param(budget("theirs", BY_LABEL), True, id="by a label"),
+        pytest.param(budget("theirs", {}), True, id="of all pods"),
+        pytest.param(budget("theirs", {"matchExpressions": [OF_BLUE]}), True, id="by an expression"),
+        pytest.param(budget("theirs", {"matchExpressions": [OF_BLUE | {"operator": "NotIn"}]}), False, id="of all but its pods"),
+        pytest.param(budget("theirs", {"matchExpressions": [{"key": "x", "operator": "Exists"}]}), False, id="of pods with a label"),
+        pytest.param(budget("theirs", {"matchExpressions": [{"key": "x", "operator": "DoesNotExist"}]}), True, id="of pods without it"),
+        pytest.param(budget("theirs", {"matchLabels": {"app": "other"}}), False, id="of other pods"),
+        pytest.param(budget("theirs", None), False, id="of no pod"),
+        pytest.param(budget("api-blue", BY_LABEL, "api"), False, id="its own"),
+    ],
+)
+def test_a_budget_of_others_that_stops_each_drain_is_told(run: Any, made: dict[str, Any], is_told: bool) -> None:
+    cluster = around(healthy())
+    cluster.objects["/apis/policy/v1/namespaces/shop/poddisruptionbudgets"] = {"items": [made]}
+    shown = run(cluster, "explain", "api")
+    assert ("budget    theirs: it selects pods that have a budget" in shown.stdout) == is_told
+    assert shown.stderr == ("Next: kubectl describe poddisruptionbudget theirs -n shop\n" if is_told else "")
+
+
+@pytest.mark.parametrize(
+    ("counts", "is_told"),
+    [
+        pytest.param({"expectedPods": 2, "currentHealthy": 2, "disruptionsAllowed": 0}, True, id="it lets none go"),
+        pytest.param({"expectedPods": 2, "currentHealthy": 2, "disruptionsAllowed": 1}, False, id="it lets one go"),
+        pytest.param({"expectedPods": 2, "currentHealthy": 1, "disruptionsAllowed": 0}, False, id="a pod is late"),
+        pytest.param({"expectedPods": 0, "currentHealthy": 0, "disruptionsAllowed": 0}, False, id="it has no pod"),
+        pytest.param({}, False, id="nobody has counted"),
+    ],
+)
+def test_its_own_budget_that_lets_none_go_is_told(run: Any, counts: dict[str, int], is_told: bool) -> None:
+    cluster = around(healthy())
+    own = budget("api-blue", BY_LABEL, "api") | {"status": counts}
+    cluster.objects["/apis/policy/v1/namespaces/shop/poddisruptionbudgets"] = {"items": [own]}
+    shown = run(cluster, "explain", "api")
+    assert ("budget    api-blue: it lets no pod go, though all 2 are well" in shown.stdout) == is_told
+    assert shown.stderr == ("Next: kubectl describe poddisruptionbudget api-blue -n shop\n" if is_told else "")
+
+
+def test_who_may_not_list_budgets_learns_the_rest(run: Any) -> None:
+    cluster = around(healthy())
+    cluster.objects["/apis/policy/v1/namespaces/shop/poddisruptionbudgets"] = Refused("forbidden", status=403)
+    assert run(cluster, "explain", "api").exit_code == 0
+
+
 def test_a_command_in_a_message_names_its_pod(run: Any) -> None:
     said = f"pod {NEW_POD}, container app: back-off; see kubectl logs --previous"
     for verb in ("status", "explain"):
