@@ -36,6 +36,7 @@ VERBS = {
     "backup": "Make or verify a backup now, or list the backups of a service.",
     "restore": "Restore the data of a service from a snapshot.",
     "eject": "Leave a service running, without the operator.",
+    "state": "Carry what Git does not have of services to another cluster.",
     "init": "Make a HardenedService of a Deployment, Rollout or compose file.",
     "render": "Print what the operator would create from a file.",
     "preflight": "Check a file or a running service for risks, offline or live.",
@@ -50,7 +51,7 @@ _VALUED = frozenset({"-n", "--namespace", "--context", "--kubeconfig", "--as", "
 
 
 #: The verbs that have verbs of their own.
-GROUPS = frozenset({"backup", "generate"})
+GROUPS = frozenset({"backup", "generate", "state"})
 
 
 class LazyGroup(TyperGroup):

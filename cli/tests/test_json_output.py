@@ -19,6 +19,7 @@ from manifests.schemas import schemas
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = str(Path(__file__).parent / "commands/golden/worker.yaml")
+SAVED = str(Path(__file__).parent / "commands/golden/state.yaml")
 DEPLOYMENT = str(Path(__file__).parent / "converting/examples/deployment-guestbook.yaml")
 FROM_GIT = ["--name", "shop", "-n", "shop", "--repo-url", "https://git.example/shop.git"]
 NIGHTLY = {
@@ -73,6 +74,8 @@ WHOLE: list[tuple[list[str], FakeCluster | None, str]] = [
     (["backup", "list", "api"], backed_up(), "Backups"),
     (["restore", "api", "--backup", "nightly", "--snapshot", "latest", "--yes"], backed_up(), "Restored"),
     (["eject", "api", "--dry-run"], FakeCluster(service(status=healthy())), "Ejected"),
+    (["state", "export"], two(), "Manifests"),
+    (["state", "import", "-f", SAVED], FakeCluster(), "Import"),
     (["init", "--from", DEPLOYMENT], None, "Conversion"),
     (["render", "-f", FILE], None, "Manifests"),
     (["generate", "rbac"], None, "Manifests"),

@@ -190,6 +190,10 @@ async def tour(run: Run, whole: dict[str, Path], less: dict[str, Path], folder: 
         assert found["result"] in ("ok", "healthy")
     assert (await call("report", "web", "-f", str(folder / "web.tar.gz")))["files"]
     await call("backup list", "web")
+    saved = folder / "state.yaml"
+    exported = await call("state export")
+    await asyncio.to_thread(saved.write_text, yaml.safe_dump(exported))
+    assert (await call("state import", "-f", str(saved)))["left"]
     await call("suspend", "web", "--until", "1h")
     await call("unsuspend", "web")
     await call("diff", "-f", str(files["v2"]), expect=(1,))

@@ -119,6 +119,8 @@ VERB_RIGHTS: Mapping[str, tuple[Right, ...]] = {
     "backup list": (_ours("get"),),
     "restore": _asks("restore", _ours("list")),
     "eject": (_ours("get", "patch", "delete"), *_EJECT),
+    "state export": (_ours("list"), _REVISIONS),
+    "state import": (_ours("get", "create", "patch"), Right("apps", "controllerrevisions", ("get", "create", "patch"))),
     "preflight": (_ours("get", "list"), *_PREFLIGHT, *_INSTALLATION),
     "check": (_ours("get", "list", "watch"), *_INSTALLATION),
     "version": _INSTALLATION,

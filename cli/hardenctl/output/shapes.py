@@ -484,6 +484,30 @@ class Ejected(TypedDict):
     left: list[LeftBehind]
 
 
+class ImportedObject(TypedDict):
+    """An object that was made; with --dry-run, one that would be."""
+
+    kind: str
+    namespace: str
+    name: str
+
+
+class NotImported(ImportedObject):
+    """An object of the file that was not."""
+
+    why: str
+
+
+class Import(TypedDict):
+    """What came of a file of `state export`."""
+
+    result: Literal[ResultWord.OK, ResultWord.UNCHANGED, ResultWord.FAILED]
+    made: list[ImportedObject]
+    left: list[NotImported]
+    """It is there already, or is nothing to import."""
+    failed: list[NotImported]
+
+
 class ConversionNote(TypedDict):
     """What became of a field."""
 
@@ -634,6 +658,8 @@ SHAPES: Mapping[str, tuple[Any, ...]] = {
     "backup list": (Backups,),
     "restore": (Restored,),
     "eject": (Ejected,),
+    "state export": (Manifests,),
+    "state import": (Import,),
     "init": (Conversion,),
     "render": (Manifests,),
     "generate rbac": (Manifests,),
