@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from e2e.kube import Body
+from e2e.kube import Body, is_ready
 from e2e.releases import released, until_no_release
 from e2e.rig import Run, running, serve
 
@@ -68,6 +68,12 @@ def is_back(live: Body | None) -> bool:
     return is_serving and conditions.get("Available") == "True" and conditions.get("Stalled") == "True"
 
 
+def is_released(live: Body | None) -> bool:
+    """The version that was rolled back serves, and nothing of that is left."""
+    status = (live or {}).get("status") or {}
+    return (status.get("serving") or {}).get("image") == NEW and "pin" not in status and is_ready(live)
+
+
 def test_in_a_new_cluster_what_served_serves_and_what_was_rolled_back_is_not_released(kubeconfig: Path, tmp_path: Path) -> None:
     async def act() -> None:
         async with running(kubeconfig, tmp_path, name="state") as run:
@@ -91,10 +97,7 @@ def test_in_a_new_cluster_what_served_serves_and_what_was_rolled_back_is_not_rel
             assert live["status"]["pin"]["rejectedKey"] == before["status"]["pin"]["rejectedKey"]
             assert images == {OLD}
             await hardenctl(kubeconfig, "retry", "web", *here)
-            retried = await run.kube.get("HardenedService", "web", run.namespace)
-            assert retried
-            assert retried["status"]["serving"]["image"] == NEW
-            assert "pin" not in retried["status"]
+            await run.kube.until("HardenedService", "web", run.namespace, is_released, within=60)
             again = yaml.safe_load(await hardenctl(kubeconfig, "state", "import", *here, "-f", str(saved), "-o", "yaml"))
             assert (again["result"], again["made"]) == ("unchanged", [])
 
