@@ -31,9 +31,13 @@ AT_ONCE = 3
 FOUND_S = 90.0
 #: How long what follows is let follow, and anything else may take, in seconds.
 FOLLOWED_S, PASTED_S = 5, 60.0
+#: Seconds between two tries.
+LOOK_S = 1.0
 #: Of a verb that judges, or waits, these are answers and no faults of its own.
 _JUDGES = re.compile(r"hardenctl (status|check)\b")
 _FOLLOWS = re.compile(r"hardenctl status .* -w\b")
+#: What kubectl and hardenctl say while a node replaces a container.
+_REPLACED = ("unable to retrieve container logs for", "the node has removed that container")
 #: A command in a sentence, which ends with it, or with its part.
 _QUOTED = re.compile(r"\b(?:kubectl|hardenctl) [a-z][^;,()]*")
 
@@ -90,6 +94,10 @@ class Prompt:
             assert said.out, said
             return
         said = await self.paste(line)
+        async with asyncio.timeout(PASTED_S):
+            while any(words in said.out + said.err for words in _REPLACED):
+                await asyncio.sleep(LOOK_S)  # as it says: until the next container has ended
+                said = await self.paste(line)
         assert said.code == 0 or (_JUDGES.match(line) and said.code in (1, 3)), said
         assert said.out, said
 
