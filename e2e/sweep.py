@@ -66,7 +66,8 @@ def certain(calls: tuple[Call, ...], *, status_writes: int, reads: int) -> list[
     """The calls that every run makes: how many there are of the others depends on timing, and a fault in one of them might never strike.
 
     A write that came to nothing since its object had changed was made again, and is not made twice where nothing changes meanwhile. Of
-    pods with names of one sort only the first is certain: where the cluster was slow, a probe that began too early is made anew.
+    pods with names of one sort only the first is certain: where the cluster was slow, a probe that began too early is made anew. Pods are
+    listed, and after them their ReplicaSets, only where a look finds that they are not ready yet.
 
     status_writes, reads: how often a status is written, and an object or a list read, at least.
     """
@@ -79,6 +80,8 @@ def _is_certain(call: Call, earlier: Iterable[Call], status_writes: int, reads: 
         return sum(_target(c) == _target(call) for c in earlier) < status_writes
     if call.resource == "pods" and call.verb not in ("get", "list"):
         return not any(_target(c) == _target(call) for c in earlier)
+    if call.verb == "list" and call.resource in ("pods", "replicasets"):
+        return False
     if call.verb in ("get", "list"):
         return sum(_target(c) == _target(call) for c in earlier) < reads
     return True

@@ -30,7 +30,7 @@ def calls(*texts: str) -> tuple[Call, ...]:
 def test_a_status_of_another_kind_and_a_read_of_another_object_have_a_number_of_their_own() -> None:
     made = calls(
         "apply services web", "apply things/status a", "get pods a-123456", "apply services web", "apply others/status a",
-        "get pods a-654321", "apply things/status a", "list pods -", "get pods b", "apply things/status a", "list pods -",
+        "get pods a-654321", "apply things/status a", "list nodes -", "get pods b", "apply things/status a", "list nodes -",
     )  # fmt: skip
     left_out = {5: "the same pod under another generated name", 9: "a third status", 10: "a second list"}
     assert [c.index for c in certain(made, status_writes=2, reads=1)] == [c.index for c in made if c.index not in left_out]
@@ -39,6 +39,11 @@ def test_a_status_of_another_kind_and_a_read_of_another_object_have_a_number_of_
 def test_a_write_whose_object_had_changed_is_none_that_every_run_makes() -> None:
     made = (call("delete pods a-123456", 0, code=409), call("get pods a-123456", 1, code=200), call("delete pods a-123456", 2, code=200))
     assert [c.index for c in certain(made, status_writes=2, reads=1)] == [1, 2]
+
+
+def test_pods_that_are_not_ready_are_listed_where_a_look_finds_them_so() -> None:
+    made = calls("list pods -", "get pods a", "list replicasets -", "list services -")
+    assert [c.index for c in certain(made, status_writes=2, reads=1)] == [1, 3]
 
 
 def test_a_probe_that_is_made_anew_is_none_of_every_run() -> None:
