@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from hardenctl.cluster.paths import CHILD_COLLECTIONS, CRD_NAME
+from hardenctl.cluster.paths import CHILD_COLLECTIONS, CRD_NAME, OPTIONAL_COLLECTIONS
 from hardened.api import names
 
 
@@ -68,7 +68,14 @@ _EJECT = (
     *(Right(*_resource(CHILD_COLLECTIONS[kind]), ("patch",)) for kind in ("HorizontalPodAutoscaler", "CronJob")),
 )
 #: Of the operator's log it has none: a right to it is one to all logs of a namespace.
-_REPORT = (*_list(*CHILD_COLLECTIONS.values()), _PODS, _REPLICA_SETS, _EVENTS, _ACTIONS, Right("", "pods/log", ("get",)))
+_REPORT = (
+    *_list(*CHILD_COLLECTIONS.values(), *OPTIONAL_COLLECTIONS.values()),
+    _PODS,
+    _REPLICA_SETS,
+    _EVENTS,
+    _ACTIONS,
+    Right("", "pods/log", ("get",)),
+)
 _PREFLIGHT = (
     *(
         Right(*_resource(CHILD_COLLECTIONS[kind]), ("get",))

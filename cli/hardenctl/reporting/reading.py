@@ -12,7 +12,7 @@ from hardenctl.reporting.bundle import Findings, Missing
 from hardened import __version__
 from hardened.api import names
 from hardened.core.model.manifest import Manifest
-from hardened.errors import ApiFailure, Vanished
+from hardened.errors import ApiFailure, Refused, Vanished
 
 #: Objects of one page, and pages of one kind: of what there is more, the rest is not read.
 PAGE, PAGES = 500, 8
@@ -144,9 +144,15 @@ class Reader:
         try:
             return read()
         except ApiFailure as error:
-            if not (is_optional and isinstance(error, Vanished)):
+            if not (is_optional and self._is_none(error)):
                 self._miss(what, str(error))
             return otherwise
+
+    def _is_none(self, error: ApiFailure) -> bool:
+        """Of a kind that a cluster may lack: it has none. Who has no right to a kind is not told whether there is one, but what has no use
+        for it has none of it."""
+        scaled_by = (self.live.get("spec") or {}).get("autoscale") or {}
+        return isinstance(error, Vanished) or (isinstance(error, Refused) and not scaled_by.get("prometheus"))
 
     def _miss(self, what: str, why: str) -> None:
         if Missing(what, why) not in self.found.missing:

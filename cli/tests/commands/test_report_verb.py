@@ -188,6 +188,17 @@ def test_a_kind_that_the_cluster_lacks_is_not_missing(run: Any) -> None:
     assert json.loads(files["manifest.json"])["missing"] == []
 
 
+def test_so_is_one_that_nobody_says_whether_it_lacks_unless_the_service_has_a_use_for_it(run: Any) -> None:
+    cluster = world()
+    cluster.objects["/apis/keda.sh/v1alpha1/namespaces/shop/scaledobjects"] = Refused("it is forbidden", status=403, reason="Forbidden")
+    _, files = report(run, cluster)
+    assert json.loads(files["manifest.json"])["missing"] == []
+    Path("api.tar.gz").unlink()
+    cluster.objects[f"{SERVICES}/api"]["spec"]["autoscale"] = {"prometheus": [{"query": "up", "target": 1}]}
+    _, files = report(run, cluster)
+    assert [each["what"] for each in json.loads(files["manifest.json"])["missing"]] == ["ScaledObjects"]
+
+
 def test_it_is_bounded_in_requests_and_says_so(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     class Endless(FakeCluster):
         asked_for = 0
