@@ -245,7 +245,8 @@ FAILURES: dict[str, Failure] = {
         _volume(claim={"size": "10Mi", "storageClassName": ABSENT}), explains=('storageclass.storage.k8s.io "absent" not found',),
     ),
     "somebody else's object has its name": Failure(
-        "NotOwned", ("Service web",), "kubectl get", around=beside("Service", "v1", {"ports": [{"port": 80}]}, "web"),
+        "NotOwned", ("Service web already exists",), "kubectl describe service web -n {namespace}",
+        around=beside("Service", "v1", {"ports": [{"port": 80}]}, "web"),
     ),
     "its own budget lets no pod go": Failure(
         "Healthy", (), "kubectl describe poddisruptionbudget web-blue -n {namespace}",

@@ -108,7 +108,7 @@ def _next(session: Session, world: World, verdict: ServiceVerdict, cause: Cause)
     if waits_for_approval(live) or not cause.reason or cause.reason in (Reason.RESTORE_FAILED, Reason.ROLLBACK_FAILED):
         return given
     meta, release = live["metadata"], release_of(live)
-    if cause.reason == Reason.CONFIG_MISSING and not cause.pod:
+    if (cause.reason == Reason.CONFIG_MISSING and not cause.pod) or cause.reason == Reason.NOT_OWNED:
         return given
     if cause.reason == Reason.PODS_REFUSED and _LIMIT_RANGE.search(cause.sentence):
         return f"kubectl describe limitranges -n {meta['namespace']}{session.cluster_flags}"

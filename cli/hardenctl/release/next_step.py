@@ -1,5 +1,6 @@
 """The next command to type, for each way that something can be."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -42,6 +43,16 @@ _WAITS_FOR: Mapping[str, str] = {
     Reason.UNSCHEDULABLE: _DESCRIBED,
     Reason.WAITING_FOR_DEPENDENCIES: "kubectl get {plural} -n {namespace}",
 }
+
+
+#: The words of the operator for an object of somebody else that has the name of a child.
+_STRANGER = re.compile(r"\b([A-Z][A-Za-z]+) (\S+) already exists and does not belong to this service")
+
+
+def of_stranger(message: str, namespace: str) -> str:
+    """What shows the object that is in the way, "" where the message names none. Example: "kubectl describe service web -n shop"."""
+    found = _STRANGER.search(message)
+    return f"kubectl describe {found[1].lower()} {found[2]} -n {namespace}" if found else ""
 
 
 def after(verdict: ServiceVerdict, live: Mapping[str, Any], cluster_flags: str = "") -> str:
@@ -101,6 +112,8 @@ def _template(verdict: ServiceVerdict, live: Mapping[str, Any]) -> str:
             return "{prog} unsuspend {name} -n {namespace}"
     if verdict.reason == Reason.CONFIG_MISSING and (status(live).get("release") or {}).get("step") == Step.PREFLIGHT:
         return "kubectl get configmaps -n {namespace}"  # there is no pod yet
+    if verdict.reason == Reason.NOT_OWNED and (stranger := of_stranger(verdict.message, "{namespace}")):
+        return stranger
     try:
         return _BY_REASON.get(Reason(verdict.reason), _WHY)
     except ValueError:

@@ -213,6 +213,23 @@ def test_a_limit_range_is_shown_where_it_refuses_pods(run: Any) -> None:
     assert run(cluster, "explain", "api").stderr == "Next: kubectl describe limitranges -n shop\n"
 
 
+@pytest.mark.parametrize(
+    ("message", "step"),
+    [
+        pytest.param(
+            "Service api already exists and does not belong to this service; delete or rename it, or rename the service",
+            "kubectl describe service api -n shop",
+            id="it is named",
+        ),
+        pytest.param("an object is in the way", "kubectl get all -n shop -l hardened.dev/service!=api", id="it is not"),
+    ],
+)
+def test_what_is_in_the_way_is_shown(run: Any, message: str, step: str) -> None:
+    status = state("Failed", condition("Ready", "False", "NotOwned", message), condition("Stalled", "True", "NotOwned", message))
+    for verb in ("status", "explain"):
+        assert run(around(status), verb, "api").stderr == f"Next: {step}\n"
+
+
 def budget(name: str, selector: dict[str, Any] | None, service: str = "") -> dict[str, Any]:
     labels = {"hardened.dev/service": service} if service else {}
     return {"metadata": {"name": name, "labels": labels}, "spec": {} if selector is None else {"selector": selector}}
