@@ -194,7 +194,7 @@ FAILURES: dict[str, Failure] = {
         "PodsNotReady", ("readiness probe fails: GET /health/ready on port 8080",), _LOGS, env(READY="false"), explains=("503",),
     ),
     "its liveness probe fails": Failure(
-        "CrashLooping", ("ended with exit code 0",), _LOGS,
+        "CrashLooping", ("ended with exit code 0", "by its liveness probe: GET /health/live on port 8080"), _LOGS,
         {
             **env(LIVE="false"),
             "probes": {
@@ -202,7 +202,7 @@ FAILURES: dict[str, Failure] = {
                 "readiness": _asks("/health/ready", initialDelaySeconds=3600),
             },
         },
-        explains=("by its liveness probe: GET /health/live on port 8080", "503"),
+        explains=("503",),
     ),
     "nothing listens on its port": Failure(
         "PodsNotReady", ("nothing accepts connections on its port 8080",), _LOGS, {**env(PORT="9090"), "probes": {}},

@@ -28,8 +28,8 @@ _OF_METADATA: Final = (
 )  # fmt: skip
 #: Of the metadata of actions: the rest is anybody's, as large as they like.
 _OF_ACTIONS: Final = ("namespace", "name", "uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "ownerReferences")
-#: The probes that a pod waits for before it is ready.
-_PROBES: Final = ("startupProbe", "readinessProbe")
+#: The probes that a pod waits for before it is ready, and the one that ends its containers.
+_PROBES: Final = ("startupProbe", "readinessProbe", "livenessProbe")
 #: The volumes that are files of another object, and where its name is.
 _FILES: Final = (("secret", "secretName"), ("configMap", "name"))
 
@@ -110,7 +110,7 @@ def _gates(spec: Mapping[str, Any]) -> Body:
 
 
 def _probes(spec: Mapping[str, Any]) -> Body:
-    """What containers are asked before they are ready: where, and not with which words."""
+    """What containers are asked: where, and not with which words."""
     found = []
     for container in spec.get("containers") or ():
         probes = {name: _asked(container[name]) for name in _PROBES if container.get(name)}

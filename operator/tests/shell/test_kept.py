@@ -46,6 +46,7 @@ OWNERS = {"ownerReferences": [{"uid": "d", "kind": "Deployment", "controller": T
                         "ports": [{"name": "http", "containerPort": 8080}],
                         "startupProbe": {"exec": {}},
                         "readinessProbe": {"httpGet": {"path": "/ready", "port": "http"}},
+                        "livenessProbe": {"tcpSocket": {"port": 1}},
                     }
                 ],
                 "volumes": [{"secret": {"secretName": "db"}}, {"configMap": {"name": "flags"}}],

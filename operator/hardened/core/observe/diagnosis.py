@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from hardened.api import names
 from hardened.core.model.finding import Diagnosis
 from hardened.core.model.manifest import Manifest
 from hardened.core.model.reasons import Reason
@@ -280,9 +281,12 @@ def _mounts(pod: Manifest, status: Manifest, made_at: datetime | None) -> list[D
 
 
 def _mounted(pod: Manifest) -> list[str]:
-    """What of other objects a pod mounts. Example: ["Secret db", "ConfigMap flags"]."""
-    volumes = (pod.get("spec") or {}).get("volumes") or ()
-    return [f"{kind} {each[field][name]}" for each in volumes for field, kind, name in _MOUNTED if (each.get(field) or {}).get(name)]
+    """What of others' objects a pod mounts. Example: ["Secret db", "ConfigMap flags"]."""
+    volumes, labels = (pod.get("spec") or {}).get("volumes") or (), pod["metadata"].get("labels") or {}
+    # The files of its revision: the operator makes them before the pod.
+    own = f"ConfigMap {names.child_name(labels.get(names.SERVICE_LABEL, ''), labels.get(names.REVISION_LABEL, ''))}"
+    found = [f"{kind} {each[field][name]}" for each in volumes for field, kind, name in _MOUNTED if (each.get(field) or {}).get(name)]
+    return [each for each in found if each != own]
 
 
 def _unready(pod: Manifest, status: Manifest, made_at: datetime | None) -> list[Diagnosis]:

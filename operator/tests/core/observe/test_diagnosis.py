@@ -357,8 +357,15 @@ def test_a_pod_that_runs_says_which_probe_fails(probes: dict[str, Any], state: d
 
 
 def test_a_pod_that_does_not_start_names_what_it_mounts() -> None:
-    volumes = [{"secret": {"secretName": "db"}}, {"configMap": {"name": "flags"}}, {"name": "tmp", "emptyDir": {}}]
-    found = diagnosis.of_pods([{**PODS["unmounted"], "spec": {"volumes": volumes}}])
+    volumes = [
+        {"configMap": {"name": "web-a1b2c3d4e5f6"}},
+        {"secret": {"secretName": "db"}},
+        {"configMap": {"name": "flags"}},
+        {"emptyDir": {}},
+    ]
+    labels = {"hardened.dev/service": "web", "hardened.dev/revision": "a1b2c3d4e5f6"}
+    pod = {**PODS["unmounted"], "spec": {"volumes": volumes}}
+    found = diagnosis.of_pods([{**pod, "metadata": {**pod["metadata"], "labels": labels}}])
     assert found
     assert "one of them is slow, or Secret db or ConfigMap flags is missing; see" in found.message
 
