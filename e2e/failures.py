@@ -50,6 +50,8 @@ class Failure:
     """A good version serves before: the failing one is released beside it."""
     explains: tuple[str, ...] = ()
     """More words of the line with the cause of `explain`, which also reads Events."""
+    meanwhile: str = ""
+    """What `next` is while the rejected pods are still there, "" where it is the same then."""
     proof: Proof | None = None
     """None unless the service itself is healthy: what fails then is what others do with it."""
 
@@ -273,6 +275,6 @@ FAILURES: dict[str, Failure] = {
     ),
     "it starts too slowly": Failure(
         "Rejected", ("Preview did not end within its deadline", "readiness probe fails"), _EVENTS,
-        {**env(START_DELAY="600"), "release": _SOON}, serving, True,
+        {**env(START_DELAY="600"), "release": _SOON}, serving, True, meanwhile=_LOGS,
     ),
 }  # fmt: skip

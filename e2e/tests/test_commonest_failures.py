@@ -135,8 +135,9 @@ async def found_wrong(run: Run, failure: Failure, prompt: Prompt, file: Path) ->
     told = [(status, status.out, says), (explained, cause, explains), *([] if failure.proof else [(waited, waited.err, says)])]
     wrong = [f"{said.line} does not say {words}: {said}" for said, text, words in told if not one_line(text, words)]
     wrong += [f"{said.line} names no next command" for said in (waited, status, explained) if not (failure.proof or said.next())]
-    if not explained.next().startswith(failure.next.format(namespace=namespace)):
-        wrong.append(f"the next command is {explained.next()}, and not {failure.next}")
+    expected = tuple(each.format(namespace=namespace) for each in (failure.next, failure.meanwhile) if each)
+    if not explained.next().startswith(expected):
+        wrong.append(f"the next command is {explained.next()}, and not one of {expected}")
     quoted = [each.strip() for each in _QUOTED.findall(cause)]
     for line in filter(None, dict.fromkeys([waited.next(), status.next(), explained.next(), *quoted])):
         try:
@@ -148,9 +149,10 @@ async def found_wrong(run: Run, failure: Failure, prompt: Prompt, file: Path) ->
 
 def test_that_a_namespace_is_missing_is_told_with_what_makes_it(kubeconfig: Path, tmp_path: Path) -> None:
     prompt, namespace = Prompt(kubeconfig, tmp_path / "bin"), f"absent-{uuid.uuid4().hex[:8]}"
+    name = f"of-{namespace}"  # a service of this name in another namespace would be the better hint
 
     async def all_of_it() -> None:
-        lines = ["deploy web --image docker.io/hardened/web-static:v1", "status web", "status web -w", "explain web"]
+        lines = [f"deploy {name} --image docker.io/hardened/web-static:v1", f"status {name}", f"status {name} -w", f"explain {name}"]
         found = [await prompt.paste(f"hardenctl {line} -n {namespace}") for line in lines]
         for said in found:
             assert said.code in (1, 4), said
