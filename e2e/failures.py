@@ -274,7 +274,7 @@ FAILURES: dict[str, Failure] = {
         {"verify": {"afterCutover": {"window": "5s", "checks": [{"name": "smoke", **_FINDS_NOTHING}]}}}, serving, True,
     ),
     "it starts too slowly": Failure(
-        "Rejected", ("Preview did not end within its deadline", "readiness probe fails"), _EVENTS,
+        "Rejected", ("Preview made no progress for", "readiness probe fails"), _EVENTS,
         {**env(START_DELAY="600"), "release": _SOON}, serving, True, meanwhile=_LOGS,
     ),
 }  # fmt: skip

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -33,8 +34,12 @@ CRD_NAME = f"{PLURAL}.{GROUP}"
 TIMEOUT_S = 180
 
 
+@cache
 def image_name() -> str:
-    """The name of the image that this checkout makes: its tag is the version and a digest of all that goes into it and into backup pods."""
+    """The name of the image that this checkout makes: its tag is the version and a digest of all that goes into it and into backup pods.
+
+    Read once: what a process has put on the nodes is what it asks them for later, whatever becomes of the checkout meanwhile.
+    """
     sources = [path for path in sorted((ROOT / "operator/hardened").rglob("*")) if path.is_file() and not _is_cache(path)]
     digest = hashlib.sha256()
     for path in [DOCKERFILE, BACKUP_DOCKERFILE, ROOT / ".dockerignore", ROOT / "requirements-operator.lock", *sources]:

@@ -119,6 +119,27 @@ class Run:
 Act = Callable[[Run], Awaitable[None]]
 
 
+async def _pods_and_warnings(kube: Kube, namespace: str) -> str:
+    """What a failing test leaves to be read of its namespace: a line for each pod, and one for each of the last ten Warnings."""
+    try:
+        pods, events = await kube.list("Pod", namespace), await kube.list("Event", namespace)
+    except Exception as error:  # noqa: BLE001 - it is asked after a failure, which must not be hidden by another one
+        return f"the pods of {namespace} could not be read: {error!r}"
+    lines = [f"the pods of {namespace}:"]
+    for pod in pods:
+        states = [
+            f"{state['name']} {json.dumps(state.get('state', {}))}"
+            for state in pod["status"].get("containerStatuses", [])
+            if not state.get("ready")
+        ]
+        where = pod["spec"].get("nodeName", "no node")
+        lines.append(f"  {pod['metadata']['name']} on {where}: {pod['status'].get('phase')} {' '.join(states)}")
+    warnings = [event for event in events if event.get("type") == "Warning"]
+    lines.append("the last Warnings:")
+    lines += [f"  {event['involvedObject']['name']} {event.get('reason')}: {event.get('message')}"[:400] for event in warnings[-10:]]
+    return "\n".join(lines)
+
+
 @contextlib.asynccontextmanager
 async def operator_behind(
     kube: Kube,
@@ -160,6 +181,7 @@ async def operator_behind(
             try:
                 yield Run(kube, namespace, proxy, operator)
             except Exception as error:
+                error.add_note(await _pods_and_warnings(kube, namespace))
                 error.add_note(f"the operator of {namespace} ended {len(operator.exits)} times; {operator.log_tail()}")
                 error.add_note(proxy.journal.tail())
                 raise
@@ -186,13 +208,14 @@ async def side_by_side(kubeconfig: Path, folder: Path, cases: Collection[str], a
         run = await stack.enter_async_context(operator_behind(kube, kubeconfig, folder, namespace=namespaces[0], settings=settings))
         runs = [Run(kube, namespace, run.proxy, run.operator) for namespace in namespaces]
         found = await asyncio.gather(*(act(each, case) for each, case in zip(runs, cases, strict=True)), return_exceptions=True)
-    failed = []
-    for case, error in zip(cases, found, strict=True):
-        if isinstance(error, Exception):
-            error.add_note(f"in the case {case}")
-            failed.append(error)
-    if failed:
-        raise ExceptionGroup(f"{len(failed)} of {len(cases)} cases failed", failed)
+        failed = []
+        for case, namespace, error in zip(cases, namespaces, found, strict=True):
+            if isinstance(error, Exception):
+                error.add_note(f"in the case {case}")
+                error.add_note(await _pods_and_warnings(kube, namespace))
+                failed.append(error)
+        if failed:
+            raise ExceptionGroup(f"{len(failed)} of {len(cases)} cases failed", failed)
 
 
 async def serve(run: Run, manifest: Body | None = None, *, within: float = 60.0) -> Body:

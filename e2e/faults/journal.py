@@ -47,12 +47,14 @@ class Journal:
 
     def tail(self, seconds: float = 15.0) -> str:
         """The calls that were not over so many seconds ago, watches left out: when each began, what it was, its answer and its time."""
+        if not self._calls:
+            return "there was no call at all: does the client use the proxy's kubeconfig?"
         now = time.monotonic()
         recent = [call for call in self._calls if call.verb != "watch" and (call.finished is None or call.finished > now - seconds)]
         lines = []
         for call in recent:
-            seconds_taken = (call.finished or now) - call.started
-            lines.append(f"{call.started - now:+8.3f} s {call.verb} {call.kind} {call.name}: {call.code} after {seconds_taken:.3f} s")
+            what, took = f"{call.verb} {call.kind} {call.namespace}/{call.name}", (call.finished or now) - call.started
+            lines.append(f"{call.started - now:+8.3f} s {what}: {call.code} after {took:.3f} s")
         return "\n".join([f"its calls of the last {seconds:g} s:", *lines])
 
     async def until(self, happened: Callable[[Call], bool], *, count: int = 1, within: float = 30.0) -> tuple[Call, ...]:
@@ -80,7 +82,7 @@ class Journal:
             if not is_open and now >= max(last, opened) + seconds:
                 return
             if now >= opened + within:
-                raise NeverHappened(f"no {seconds:g} s without a write within {within:g} s; {self._tail()}")
+                raise NeverHappened(f"no {seconds:g} s without a write within {within:g} s; {self.tail()}")
             pause = opened + within - now if is_open else min(opened + within, max(last, opened) + seconds) - now
             try:
                 await asyncio.wait_for(changed.wait(), pause)
@@ -91,10 +93,4 @@ class Journal:
         try:
             await asyncio.wait_for(changed.wait(), max(0.0, end - time.monotonic()))
         except TimeoutError as error:
-            raise NeverHappened(f"waited for {wanted}; {self._tail()}") from error
-
-    def _tail(self) -> str:
-        if not self._calls:
-            return "there was no call at all: does the client use the proxy's kubeconfig?"
-        last = [f"  #{call.index} {call.verb} {call.kind} {call.namespace}/{call.name} -> {call.code}" for call in self._calls[-12:]]
-        return "\n".join(["the last calls were:", *last])
+            raise NeverHappened(f"waited for {wanted}; {self.tail()}") from error

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
-import shlex
-import sys
 import time
 import uuid
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import yaml
 
-from e2e.cluster import tools
 from e2e.failures import FAILURES, Failure
 from e2e.figures import figures
 from e2e.kube import Kube
+from e2e.prompt import PASTED_S, Prompt, Said
 from e2e.releases import ready_reason
 from e2e.rig import MERCY, Run, side_by_side
 from e2e.samples import sampled
@@ -29,8 +25,8 @@ pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("rights")]
 AT_ONCE = 3
 #: Seconds until the operator has found out; it believes that a pod does not become ready after a minute.
 FOUND_S = 90.0
-#: How long what follows is let follow, and anything else may take, in seconds.
-FOLLOWED_S, PASTED_S = 5, 60.0
+#: How long what follows is let follow, in seconds.
+FOLLOWED_S = 5
 #: Seconds between two tries.
 LOOK_S = 1.0
 #: Of a verb that judges, or waits, these are answers and no faults of its own.
@@ -42,64 +38,27 @@ _REPLACED = ("unable to retrieve container logs for", "the node has removed that
 _QUOTED = re.compile(r"\b(?:kubectl|hardenctl) [a-z][^;,()]*")
 
 
-@dataclass(frozen=True)
-class Said:
-    """What a command has said: its exit code, stdout and stderr."""
-
-    line: str
-    code: int
-    out: str
-    err: str
-
-    def next(self) -> str:
-        """The command to type next, "" for none."""
-        found = re.findall(r"^Next: (.+)$", self.err, re.MULTILINE)
-        assert len(found) <= 1, f"more than one next command: {self}"
-        return str(found[0]) if found else ""
+def next_of(said: Said) -> str:
+    """The command to type next, "" for none."""
+    found = re.findall(r"^Next: (.+)$", said.err, re.MULTILINE)
+    assert len(found) <= 1, f"more than one next command: {said}"
+    return str(found[0]) if found else ""
 
 
-class Prompt:
-    """A shell with hardenctl and kubectl, for one cluster."""
-
-    def __init__(self, kubeconfig: Path, folder: Path) -> None:
-        folder.mkdir()
-        shim = folder / "hardenctl"
-        shim.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m hardenctl "$@"\n')
-        shim.chmod(0o755)
-        path = os.pathsep.join([str(folder), str(Path(tools.kubectl()).parent), os.environ["PATH"]])
-        self._environment = {
-            **os.environ, "PATH": path, "KUBECONFIG": str(kubeconfig), "PYTHONPATH": os.pathsep.join(sys.path), "EDITOR": "true"
-        }  # fmt: skip
-
-    async def paste(self, line: str) -> Said:
-        """Runs a line, whatever comes of it."""
-        shell = await asyncio.create_subprocess_shell(
-            line,
-            env=self._environment,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        async with asyncio.timeout(PASTED_S):
-            out, err = await shell.communicate()
-        said = Said(line, int(shell.returncode or 0), out.decode(), err.decode())
-        print(f"$ {line}   -> {said.code}\n{said.out}{said.err}")
-        return said
-
-    async def works(self, line: str) -> None:
-        """Fails unless a command that was named does what it is for. What follows is followed for a while."""
-        if _FOLLOWS.match(line):
-            said = await self.paste(f"{line} --timeout {FOLLOWED_S}s")
-            assert said.code in (0, 1, 3, 124), said
-            assert said.out, said
-            return
-        said = await self.paste(line)
-        async with asyncio.timeout(PASTED_S):
-            while any(words in said.out + said.err for words in _REPLACED):
-                await asyncio.sleep(LOOK_S)  # as it says: until the next container has ended
-                said = await self.paste(line)
-        assert said.code == 0 or (_JUDGES.match(line) and said.code in (1, 3)), said
+async def works(prompt: Prompt, line: str) -> None:
+    """Fails unless a command that was named does what it is for. What follows is followed for a while."""
+    if _FOLLOWS.match(line):
+        said = await prompt.paste(f"{line} --timeout {FOLLOWED_S}s")
+        assert said.code in (0, 1, 3, 124), said
         assert said.out, said
+        return
+    said = await prompt.paste(line)
+    async with asyncio.timeout(PASTED_S):
+        while any(words in said.out + said.err for words in _REPLACED):
+            await asyncio.sleep(LOOK_S)  # as it says: until the next container has ended
+            said = await prompt.paste(line)
+    assert said.code == 0 or (_JUDGES.match(line) and said.code in (1, 3)), said
+    assert said.out, said
 
 
 def one_line(text: str, words: tuple[str, ...]) -> bool:
@@ -134,14 +93,14 @@ async def found_wrong(run: Run, failure: Failure, prompt: Prompt, file: Path) ->
     cause = explained.out if failure.proof else "\n".join(line for line in explained.out.splitlines() if line.startswith("Cause"))
     told = [(status, status.out, says), (explained, cause, explains), *([] if failure.proof else [(waited, waited.err, says)])]
     wrong = [f"{said.line} does not say {words}: {said}" for said, text, words in told if not one_line(text, words)]
-    wrong += [f"{said.line} names no next command" for said in (waited, status, explained) if not (failure.proof or said.next())]
+    wrong += [f"{said.line} names no next command" for said in (waited, status, explained) if not (failure.proof or next_of(said))]
     expected = tuple(each.format(namespace=namespace) for each in (failure.next, failure.meanwhile) if each)
-    if not explained.next().startswith(expected):
-        wrong.append(f"the next command is {explained.next()}, and not one of {expected}")
+    if not next_of(explained).startswith(expected):
+        wrong.append(f"the next command is {next_of(explained)}, and not one of {expected}")
     quoted = [each.strip() for each in _QUOTED.findall(cause)]
-    for line in filter(None, dict.fromkeys([waited.next(), status.next(), explained.next(), *quoted])):
+    for line in filter(None, dict.fromkeys([next_of(waited), next_of(status), next_of(explained), *quoted])):
         try:
-            await prompt.works(line)
+            await works(prompt, line)
         except AssertionError as error:
             wrong.append(f"{line}: {error}")
     return wrong
@@ -157,10 +116,10 @@ def test_that_a_namespace_is_missing_is_told_with_what_makes_it(kubeconfig: Path
         for said in found:
             assert said.code in (1, 4), said
             assert f"error: there is no namespace {namespace}\n" in said.err, said
-            assert said.next() == f"kubectl create namespace {namespace}", said
+            assert next_of(said) == f"kubectl create namespace {namespace}", said
         async with Kube(kubeconfig) as kube:
             try:
-                await prompt.works(found[0].next())
+                await works(prompt, next_of(found[0]))
                 assert await kube.get("Namespace", namespace)
             finally:
                 await kube.delete("Namespace", namespace)

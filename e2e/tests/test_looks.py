@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import shlex
 import signal
 import sys
@@ -14,9 +13,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from e2e.cluster import tools
 from e2e.figures import figures
 from e2e.kube import Body, condition, is_ready
+from e2e.prompt import Prompt, Said
 from e2e.releases import ready_reason, released
 from e2e.rig import Run, running, web
 
@@ -36,40 +35,22 @@ class Program:
     """hardenctl at a prompt: called with words, or with a line to paste."""
 
     def __init__(self, namespace: str, kubeconfig: Path, folder: Path) -> None:
-        self.namespace = namespace
-        shim = folder / "hardenctl"
-        shim.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m hardenctl "$@"\n')
-        shim.chmod(0o755)
-        path = os.pathsep.join([str(folder), str(Path(tools.kubectl()).parent), os.environ["PATH"]])
-        self._environment = {
-            **os.environ, "PATH": path, "KUBECONFIG": str(kubeconfig), "PYTHONPATH": os.pathsep.join(sys.path), "COLUMNS": "80"
-        }  # fmt: skip
-
-    async def paste(self, line: str) -> tuple[int, str, str]:
-        """The exit code of a line in a shell, and what it prints."""
-        shell = await asyncio.create_subprocess_shell(
-            line, env=self._environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-        )
-        async with asyncio.timeout(60):
-            out, err = await shell.communicate()
-        print(f"$ {line}\n{out.decode()}{err.decode()}")
-        assert shell.returncode is not None
-        return shell.returncode, out.decode(), err.decode()
+        self.namespace, self.prompt = namespace, Prompt(kubeconfig, folder, COLUMNS="80")
 
     async def start(self, *words: str) -> asyncio.subprocess.Process:
         """The program at work, as the administrator."""
         return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "hardenctl", *words, "-n", self.namespace), env=self._environment, stdout=asyncio.subprocess.PIPE
+            *(sys.executable, "-m", "hardenctl", *words, "-n", self.namespace), env=self.prompt.environment, stdout=asyncio.subprocess.PIPE
         )
 
-    async def __call__(self, *words: str, by: str = READER) -> tuple[int, str, str]:
-        return await self.paste(shlex.join(["hardenctl", *words, "-n", self.namespace, "--as", by]))
+    async def __call__(self, *words: str, by: str = READER) -> Said:
+        return await self.prompt.paste(shlex.join(["hardenctl", *words, "-n", self.namespace, "--as", by]))
 
     async def data(self, *words: str, by: str = READER, code: int = 0) -> Body:
         """What it prints with -o json, once it has ended with this code."""
-        found, out, err = await self(*words, "-o", "json", by=by)
-        assert found == code, err
-        body: Body = json.loads(out)
+        said = await self(*words, "-o", "json", by=by)
+        assert said.code == code, said.err
+        body: Body = json.loads(said.out)
         return body
 
 
@@ -91,8 +72,7 @@ async def until_said(program: Program, text: str, *words: str) -> None:
     """Calls it until it says this: rights are learnt after a moment, and a node removes a container while it starts the next one."""
     async with asyncio.timeout(WITHIN_S):
         while True:
-            _, out, _ = await program(*words)
-            if text in out:
+            if text in (await program(*words)).out:
                 return
             await asyncio.sleep(LOOK_S)
 
@@ -124,10 +104,10 @@ async def explained(program: Program, run: Run) -> None:
         assert found["reason"] == reason == condition(live, "Ready")["reason"]
         assert word in found["cause"]
         assert {"spec", "revision", "colour", "pod", "event"} <= kinds(found)
-        assert (await program.paste(found["next"]))[0] == 0
+        assert (await program.prompt.paste(found["next"])).code == 0
         await program("explain", name)
-    assert (await program("explain", "CrashLooping"))[0] == 0
-    assert (await program("explain", "nobody"))[0] == 1
+    assert (await program("explain", "CrashLooping")).code == 0
+    assert (await program("explain", "nobody")).code == 1
 
 
 async def told(program: Program) -> None:
@@ -148,9 +128,9 @@ async def heard(program: Program) -> None:
     logs = (await program.data("logs", "web"))["logs"]
     assert len(logs) == 2
     assert all(each["lines"] for each in logs)
-    code, out, _ = await program("logs", "web", "--color", "blue", "--tail", "1")
-    assert (code, len(out.splitlines())) == (0, 2)
-    assert (await program("logs", "pull"))[0] == 1
+    said = await program("logs", "web", "--color", "blue", "--tail", "1")
+    assert (said.code, len(said.out.splitlines())) == (0, 2)
+    assert (await program("logs", "pull")).code == 1
     await until_said(program, "START_DELAY", "logs", "crash", "--previous")
 
 
@@ -158,7 +138,7 @@ async def drawn(program: Program) -> None:
     revisions = (await program.data("tree", "web"))["revisions"]
     assert [[len(color["pods"]) for color in each["colors"]] for each in revisions] == [[2]]
     await program("tree", "web")
-    _, out, _ = await program("tree", "pull")
+    out = (await program("tree", "pull")).out
     assert "ImagePullBackOff" in out or "ErrImagePull" in out
 
 
@@ -173,13 +153,13 @@ async def compared(program: Program, run: Run, folder: Path) -> None:
     found = await program.data("diff", "-f", str(file), "--force-conflicts", by=EDITOR, code=1)
     changed = {(each["action"], each["kind"]) for each in found["services"][0]["objects"]}
     assert {("update", "HardenedService"), ("create", "ControllerRevision"), ("create", "Deployment")} <= changed
-    assert (await program("diff", "-f", str(file)))[0] == 4, "a reader may not try to write"
+    assert (await program("diff", "-f", str(file))).code == 4, "a reader may not try to write"
     await run.kube.apply(wanted)
     await run.kube.until("HardenedService", "web", run.namespace, lambda live: is_ready(live) and _serves(live, "v2"), within=60)
     between = await program.data("diff", "web", "1", code=1)
     assert "-image: docker.io/hardened/web-static:v1" in between["diff"]
     assert "+image: docker.io/hardened/web-static:v2" in between["diff"]
-    assert (await program("diff", "web", "2", "2"))[0] == 0
+    assert (await program("diff", "web", "2", "2")).code == 0
     await program("tree", "web")
     await program("explain", "web")
 
@@ -201,7 +181,7 @@ async def followed(program: Program) -> None:
 
 
 async def all_of_them(run: Run, kubeconfig: Path, folder: Path) -> None:
-    program = Program(run.namespace, kubeconfig, folder)
+    program = Program(run.namespace, kubeconfig, folder / "bin")
     await asyncio.gather(grant(run), make(run))
     await until_said(program, "serves", "history", "web")
     began = time.monotonic()

@@ -50,7 +50,7 @@ MOST_PODS, MOST_CHECKS = 5, 8
 #: How many levels of detail there are; from which on ready pods are left out, and from which on trees are.
 DETAILS, _LATE_PODS, _HEADS = 3, 1, 2
 #: Lines that a sentence may take.
-_MOST_LINES = 3
+_MOST_LINES = 4
 #: The least columns that a sentence is given.
 _LEAST = 20
 #: What of the checks is shown first where not all are: what has failed, then what is asked.

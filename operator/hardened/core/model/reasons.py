@@ -104,7 +104,7 @@ MEANING: dict[Reason, str] = {
     Reason.REJECTED: "The revision in the spec did not pass its checks; what served before still serves.",
     Reason.ROLLED_BACK: "The revision in the spec was rolled back under live traffic, by its checks or by hand.",
     Reason.CHECK_FAILED: "A check of the new revision failed; the message names it.",
-    Reason.NO_DATA: "The checks gave no result for the new revision within its deadline.",
+    Reason.NO_DATA: "The checks gave no result for the new revision within spec.release.progressDeadline.",
     Reason.ABORTED: "Somebody aborted the release; the message says who, and why.",
     Reason.PAUSED: "Somebody paused the release; it continues once it is resumed.",
     Reason.WAITING_FOR_DEPENDENCIES: "Something that the revision depends on is not available; the release waits, however long that takes.",

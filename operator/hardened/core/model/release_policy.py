@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
 
+from hardened.api.duration import duration_text
 from hardened.api.release import Release
 from hardened.api.verify import Verify
 from hardened.core.model.target import Target
@@ -37,6 +38,11 @@ class ReleasePolicy:
     def progress_deadline(self) -> timedelta:
         """Within which time a step must get further."""
         return self.release.progress_deadline
+
+    @property
+    def for_so_long(self) -> str:
+        """What a message ends with that says the deadline has passed. Example: " for 10m (spec.release.progressDeadline)"."""
+        return f" for {duration_text(self.progress_deadline)} (spec.release.progressDeadline)"
 
     @property
     def keep_previous(self) -> timedelta:

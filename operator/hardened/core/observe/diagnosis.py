@@ -21,7 +21,7 @@ _OF_DEPLOYMENT = re.compile(r"apply Deployment (\S+)")
 
 def of_failure(doing: str, failure: ApiFailure, namespace: str = "") -> Diagnosis:
     """What a refused write means for the team. `doing` reads like `apply Deployment shop-blue`; namespace: of the service."""
-    text = failure.message
+    text = _CALL.sub("", failure.message)  # `doing` names the object already
     if failure.reason == "NamespaceTerminating" or "is being terminated" in text:
         return Diagnosis(Reason.NAMESPACE_TERMINATING, "the namespace is being deleted; nothing new can be created in it")
     if failure.reason == "ExceededQuota" or "exceeded quota" in text:
@@ -50,17 +50,13 @@ def of_refused_check(pod: str, failure: ApiFailure) -> Diagnosis:
 
 def of_refused_pod(who: str, failure: ApiFailure) -> Diagnosis:
     """The same of any pod that the operator has made, or has the Job controller make."""
-    text = f"{who} cannot be created: {_CALL.sub('', failure.message)}"
     known = of_failure("", failure)
     if known.reason is Reason.NAMESPACE_TERMINATING:
         return known
-    if known.reason is Reason.QUOTA_EXCEEDED:
-        return Diagnosis(Reason.QUOTA_EXCEEDED, f"{text}; raise the ResourceQuota or free some of it")
+    text = f"{who} cannot be created: {_CALL.sub('', failure.message)}"
     if "violates PodSecurity" in failure.message:
         return Diagnosis(Reason.POD_SECURITY, f"{text}; let the namespace's pod security level allow such pods")
-    if _LIMIT_RANGE.search(failure.message):
-        return Diagnosis(Reason.PODS_REFUSED, f"{text}; this is a LimitRange of the namespace: let it allow what the pod declares")
-    return Diagnosis(Reason.PODS_REFUSED, f"{text}; change what it names, such as a policy or an admission webhook")
+    return _refused(text)
 
 
 def forged_revision(namespace: str, name: str, why: str) -> Diagnosis:
@@ -113,11 +109,18 @@ def _unscheduled(status: Manifest) -> list[Manifest]:
 
 
 def _refused_pods(text: str) -> Diagnosis:
-    if "exceeded quota" in text:
-        return Diagnosis(Reason.QUOTA_EXCEEDED, f"{text}; raise the ResourceQuota or free some of it")
     if "violates PodSecurity" in text:
         return Diagnosis(Reason.POD_SECURITY, f"{text}; use security.profile restricted, or another namespace", is_final=True)
-    return Diagnosis(Reason.PODS_REFUSED, f"{text}; change what it names")
+    return _refused(text)
+
+
+def _refused(text: str) -> Diagnosis:
+    """Of pods of any kind. text: what the API server said, and of which pod."""
+    if "exceeded quota" in text:
+        return Diagnosis(Reason.QUOTA_EXCEEDED, f"{text}; raise the ResourceQuota or free some of it")
+    if _LIMIT_RANGE.search(text):
+        return Diagnosis(Reason.PODS_REFUSED, f"{text}; this is a LimitRange of the namespace: let it allow what the pod declares")
+    return Diagnosis(Reason.PODS_REFUSED, f"{text}; change what it names, such as a policy or an admission webhook")
 
 
 def of_pods(pods: Iterable[Manifest]) -> Diagnosis | None:
@@ -160,10 +163,10 @@ _WAITING: dict[str, tuple[Reason, str, bool]] = {
     "CreateContainerConfigError": (Reason.CONFIG_MISSING, "create what it names in this namespace", False),
     "CreateContainerError": (Reason.CRASH_LOOPING, "check command and volumes", False),
     "RunContainerError": (Reason.CRASH_LOOPING, "check command and volumes", False),
-    "CrashLoopBackOff": (Reason.CRASH_LOOPING, "see kubectl logs --previous", False),
+    "CrashLoopBackOff": (Reason.CRASH_LOOPING, "see {logs} --previous", False),
 }
 #: Which call it was, before what the server said.
-_CALL = re.compile(r"^\w+ pods \S+: ")
+_CALL = re.compile(r"^(?:apply|create|delete|patch|scale|update) [a-z]+ \S+: ")
 #: The words of the API server for a policy that is an object of the cluster, and for a webhook, whatever status they answer with.
 _POLICY = re.compile(r"ValidatingAdmissionPolicy .* denied request|admission webhook .* denied the request")
 #: The words of the LimitRanger (plugin/pkg/admission/limitranger): it does not name its object.
@@ -232,7 +235,7 @@ def _waiting(pod: Manifest, container: Manifest, waiting: Manifest, reason: Reas
     ended = (container.get("lastState") or {}).get("terminated")
     if waiting.get("reason") == "CrashLoopBackOff" and ended:
         return _crashed(pod, container, ended)
-    return Diagnosis(reason, f"{where}: {text}; {remedy}", is_final)
+    return Diagnosis(reason, f"{where}: {text}; {remedy.format(logs=_logs_of(pod, container))}", is_final)
 
 
 def _crashed(pod: Manifest, container: Manifest, ended: Manifest) -> Diagnosis:
@@ -242,13 +245,17 @@ def _crashed(pod: Manifest, container: Manifest, ended: Manifest) -> Diagnosis:
     if restarts and cause != "OOMKilled":
         text += by_liveness(pod, container["name"], ended.get("exitCode"))
     # Between a first end and its restart there is no previous container.
-    remedy = f"see {logs_command(pod)} -c {container['name']}{' --previous' if restarts else ''}"
+    remedy = f"see {_logs_of(pod, container)}{' --previous' if restarts else ''}"
     if cause == "OOMKilled":
         remedy = "raise its memory limit (resources.limits.memory), or let it use less"
     if cause in NEVER_RAN:
         # The message is the runtime's. Any other message is the application's own, and may hold what is secret.
         text, remedy = str(ended.get("message", text)), "check command and volumes"
     return Diagnosis(Reason.CRASH_LOOPING, f"pod {name}, container {container['name']}: {text}; {remedy}")
+
+
+def _logs_of(pod: Manifest, container: Manifest) -> str:
+    return f"{logs_command(pod)} -c {container['name']}"
 
 
 def logs_command(pod: Mapping[str, Any]) -> str:

@@ -104,7 +104,7 @@ def recalled(state: ReleaseState | None, seen: Input) -> Advance | None:
         return Transition(to_undo(state, seen))  # marked, and the process ended before it wrote this
     gives_up_at = state.recalled_at + seen.policy.progress_deadline
     if seen.now >= gives_up_at:
-        return abandoned(state, seen, Reason.PROGRESS_DEADLINE_EXCEEDED, "the cutover did not begin within its deadline")
+        return abandoned(state, seen, Reason.PROGRESS_DEADLINE_EXCEEDED, f"the cutover did not begin{seen.policy.for_so_long}")
     return Stay(state, gives_up_at)
 
 

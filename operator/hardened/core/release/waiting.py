@@ -23,5 +23,5 @@ def waiting(state: ReleaseState, seen: Input, said: str = "") -> Advance:
     if row.is_growing and (further := renewed(state, seen)):
         return Stay(further)
     if row.is_timed and has_passed(state.deadline, seen.now):
-        return late(state, seen, f"{state.step} did not end within its deadline", said)
+        return late(state, seen, f"{state.step} made no progress{seen.policy.for_so_long}", said)
     return Stay(state, look_at(state, seen))

@@ -7,7 +7,7 @@ from typing import Final, Self
 from hardened.core.model.manifest import ChildKey, Manifest, key_of
 
 #: What pods, and the Services that lead to them, need; and itself nothing.
-GROUND: Final = ("ControllerRevision", "ConfigMap", "ServiceAccount", "NetworkPolicy", "PodDisruptionBudget", "PersistentVolumeClaim")
+_GROUND: Final = ("ControllerRevision", "ConfigMap", "ServiceAccount", "NetworkPolicy", "PodDisruptionBudget", "PersistentVolumeClaim")
 #: What a process that was paused must not bring back to what it was, once others have gone on: which stack serves, what runs in it, and
 #: which revision is stable or rejected.
 _DECISIVE: Final = ("Service", "Deployment", "ControllerRevision")
@@ -39,7 +39,7 @@ class Apply:
     @property
     def may_be_made_at_once(self) -> bool:
         """Whether it is made new, and needs no other child of which the same is so."""
-        return self.is_new and self.manifest["kind"] in GROUND
+        return self.is_new and self.manifest["kind"] in _GROUND
 
     @property
     def wish(self) -> Manifest:

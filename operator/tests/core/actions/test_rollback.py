@@ -21,6 +21,7 @@ TERMS = policy()
 LEFT = Rejection("last", "key of last", Reason.ROLLED_BACK, "jane", after_cutover=True)
 SECOND = timedelta(seconds=1)
 LATE = NOW + TERMS.progress_deadline
+SO_LONG = TERMS.for_so_long
 
 
 def view(
@@ -125,10 +126,10 @@ LATER = [
                  id="but where more serve by then"),
     pytest.param(back(Step.CUTOVER), view("old", green=Stack("old", 2, 1), traffic=Traffic(OLD, ready=1, has_followed=True)),
                  Transition(DONE, promotes="old", rejects=LEFT), id="traffic followed to all that are there"),
-    pytest.param(back(Step.SCALE_UP, deadline=NOW), view("old"), Transition(None, failed="ScaleUp did not end within its deadline"),
+    pytest.param(back(Step.SCALE_UP, deadline=NOW), view("old"), Transition(None, failed=f"ScaleUp made no progress{SO_LONG}"),
                  id="they never come: nothing is rejected"),
     pytest.param(back(Step.SCALE_UP, deadline=NOW), view("old", green=Stack("old", 2, 0)),
-                 Transition(RETURNED, failed="ScaleUp did not end within its deadline"), id="nor is what has come taken down"),
+                 Transition(RETURNED, failed=f"ScaleUp made no progress{SO_LONG}"), id="nor is what has come taken down"),
     pytest.param(back(Step.SCALE_UP), view("old", green=Stack("old", 2, 1), abort="joe"), Transition(RETURNED, failed="joe"),
                  id="nor where it is aborted"),
     pytest.param(back(Step.SCALE_UP), view("old", green=Stack("other", 2, 2), abort="joe"), Transition(None, failed="joe"),
@@ -146,7 +147,7 @@ LATER = [
     pytest.param(back(Step.CUTOVER), MARKED, Transition(DONE), id="it is marked already"),
     pytest.param(back(Step.CUTOVER, deadline=NOW), view("old", green=UP, active_target=OLD, has_followed=False),
                  Transition(back(Step.SWITCH_BACK, deadline=None, left=None),
-                      failed="the endpoints did not follow the cutover within its deadline", leaves=True),
+                      failed=f"the endpoints did not follow the cutover{SO_LONG}", leaves=True),
                  id="traffic never follows: back, and what served serves on"),
 ]  # fmt: skip
 

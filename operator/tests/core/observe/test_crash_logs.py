@@ -13,7 +13,7 @@ from hardened.core.model.question import ReadLog
 from hardened.core.observe.crash_logs import log_of_crash, with_log
 
 SAMPLES: dict[str, Any] = live_sample("pods")
-CAUSE = "Preview did not end within its deadline: pod a, container app: ended with exit code 3 (Error), restarted 2 times"
+CAUSE = "Preview made no progress for 10m: pod a, container app: ended with exit code 3 (Error), restarted 2 times"
 ENDED = {"exitCode": 3, "reason": "Error"}
 
 

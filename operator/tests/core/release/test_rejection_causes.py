@@ -80,11 +80,11 @@ def test_in_preview(status: Manifest, reason: str, says: str) -> None:
     settle(cr, world, now + HOUR)
     pin = cr["status"]["pin"]
     assert (pin["reason"], condition(cr["status"], "Ready")) == (reason, ("False", "Rejected"))
-    assert pin["message"].startswith("Preview did not end within its deadline: pod ")
+    assert pin["message"].startswith("Preview made no progress for 10m (spec.release.progressDeadline): pod ")
     assert says in pin["message"]
     assert "; see " not in pin["message"], "its pods are gone within seconds, and no command shows more of them"
     ready = next(c["message"] for c in cr["status"]["conditions"] if c["type"] == "Ready")
-    assert f"was rejected: {reason}: Preview did not end" in ready, "which the Event says, too"
+    assert f"was rejected: {reason}: Preview made no progress" in ready, "which the Event says, too"
     assert reason in marked(world, cr), "which history says, too"
 
 
@@ -101,7 +101,7 @@ def test_in_place(strategy: str, status: Manifest, reason: str, says: str) -> No
     settle(cr, world, now + HOUR)
     pin = cr["status"]["pin"]
     assert pin["reason"] == reason
-    assert pin["message"].startswith("the cutover did not end within its deadline: pod ")
+    assert pin["message"].startswith("the cutover made no progress for 10m (spec.release.progressDeadline): pod ")
     assert says in pin["message"]
 
 
@@ -148,7 +148,7 @@ def test_while_checks_wait_for_pods_that_died() -> None:
     show(cr, world, now, "green", BETWEEN)
     settle(cr, world, now + HOUR)
     assert cr["status"]["pin"]["reason"] == "CrashLooping"
-    assert "VerifyBefore did not end within its deadline: pod " in cr["status"]["pin"]["message"]
+    assert "VerifyBefore made no progress for 10m (spec.release.progressDeadline): pod " in cr["status"]["pin"]["message"]
 
 
 def test_with_no_cause_to_see_by_then_the_last_one_that_was_told_of_it() -> None:
@@ -221,7 +221,10 @@ def test_what_kept_the_operator_from_writing_its_pods_is_the_cause_too() -> None
     assert condition(cr["status"], "Ready") == ("False", "Forbidden")
     settle(cr, world, now + HOUR)
     assert cr["status"]["pin"]["reason"] == "Forbidden"
-    assert "Preview did not end within its deadline: apply Deployment shop-green: admission webhook" in cr["status"]["pin"]["message"]
+    assert (
+        "Preview made no progress for 10m (spec.release.progressDeadline): apply Deployment shop-green: admission webhook"
+        in cr["status"]["pin"]["message"]
+    )
 
 
 @pytest.mark.parametrize(("step", "check"), [("VerifyBefore", "smoke"), ("VerifyAfter", "live")])

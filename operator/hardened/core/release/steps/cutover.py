@@ -87,7 +87,7 @@ def _followed(state: ReleaseState, seen: Input) -> Advance:
     if traffic.has_followed and traffic.ready >= needed(state, seen):
         return _done(replace(state, cutover_at=seen.now), seen)
     if has_passed(state.deadline, seen.now):
-        return lost(late(state, seen, "the endpoints did not follow the cutover within its deadline"), seen)
+        return lost(late(state, seen, f"the endpoints did not follow the cutover{seen.policy.for_so_long}"), seen)
     # No endpoint alone says little: they may not have followed yet. The first one has until its deadline: there is nothing to go back to.
     if seen.stable and traffic.ready == 0 and stack.is_settled and stack.available == 0:
         message = none_ready(seen, "no pod of the new revision was ready after the cutover")

@@ -36,7 +36,7 @@ def advance(state: ReleaseState, seen: Input) -> Advance:
     if further := renewed(state, seen):
         return Stay(further)
     if has_passed(state.deadline, seen.now):
-        return _late(state, seen, "the cutover did not end within its deadline")
+        return _late(state, seen, f"the cutover made no progress{seen.policy.for_so_long}")
     return Stay(state, gone_at(look_at(state, seen), seen))
 
 
