@@ -25,6 +25,7 @@ _REFERENCE = re.compile(r"(?<!\$)\$\(([A-Za-z_.-][A-Za-z0-9_.-]*)\)")
     "away by force.",
     fix="set availability.disruptionBudget to maxUnavailable: 1, or leave it out",
     example="availability: {disruptionBudget: {maxUnavailable: 1}}",
+    in_condition=True,
 )
 def drains_are_possible(subject: Subject) -> Iterator[Gap]:
     size, allowed = least_pods(subject.svc), _evictable(subject.svc)

@@ -86,9 +86,11 @@ class Finding:
         return f"{self.gap.message} ({self.fix})"
 
 
-def check(identity: str, severity: Severity, title: str, *, cause: str, fix: str, example: str) -> Callable[[Look], HardeningCheck]:
-    """Makes a check of a function that looks at the fields of services alone."""
-    return lambda look: HardeningCheck(identity, severity, title, cause, fix, example, look, in_condition=False, needs=())
+def check(
+    identity: str, severity: Severity, title: str, *, cause: str, fix: str, example: str, in_condition: bool = False
+) -> Callable[[Look], HardeningCheck]:
+    """Makes a check of a function that looks at the fields of services alone. in_condition: see HardeningCheck."""
+    return lambda look: HardeningCheck(identity, severity, title, cause, fix, example, look, in_condition=in_condition, needs=())
 
 
 def gap_check(identity: str, title: str, *, cause: str, fix: str, example: str) -> Callable[[Look], HardeningCheck]:

@@ -62,6 +62,9 @@ EXEC = {"exec": {"command": ["true"]}}
             id="CPU and memory that nobody measured",
         ),
         pytest.param({"resources": {"limits": {"cpu": "1"}}}, "default resources", id="memory that nobody measured"),
+        pytest.param(
+            {"availability": {"disruptionBudget": {"minAvailable": 2}}}, "of 2 pods a drain may evict none (set", id="no node is drained"
+        ),
     ],
 )  # fmt: skip
 def test_one_gap_is_named(change: dict[str, Any], gap: str) -> None:
