@@ -74,9 +74,16 @@ def held(facts: Facts, entries: Sequence[LogEntry], replicas: int, now: datetime
     if begun.job and not (run and run.is_closed):
         return _working(facts, before, begun, run, now)
     if facts.svc.spec.suspend:
-        return Held(before)
+        return _suspended(facts, before)
     found = _stopping(facts, before, now, _then(facts, begun), has_image=has_image)
     return replace(found, lets_go=let_go(facts, run)) if found.may_begin and begun.job else found
+
+
+def _suspended(facts: Facts, before: Hold) -> Held:
+    """Nothing of a suspended service is written, its pods are not stopped, and what is restored waits for that."""
+    name = facts.svc.name
+    text = f"the restore waits: service {name} is suspended; to go on: hardenctl resume {name} -n {facts.svc.namespace}"
+    return Held(replace(before, message=text))
 
 
 def _is_given_up(before: Hold, entries: Sequence[LogEntry]) -> bool:
@@ -142,7 +149,11 @@ def _with_leader(facts: Facts, before: Hold | None, replicas: int, now: datetime
         mine = replace(theirs, phase=HoldPhase.STOPPING, since=now, replicas=size, service=name, may_have_changed=False)
         return Held(replace(mine, message=f"{whose} is restored: the pods are about to be stopped"))
     if before.phase is HoldPhase.STOPPING:
-        return Held(before) if facts.svc.spec.suspend else _stopping(facts, before, now, f"{whose} is restored once they have ended")
+        return (
+            _suspended(facts, before)
+            if facts.svc.spec.suspend
+            else _stopping(facts, before, now, f"{whose} is restored once they have ended")
+        )
     ended = "has failed: repeat it, or abort it there" if theirs.has_failed else "is under way"
     return Held(replace(before, message=f"the restore of {whose} {ended}"))
 
