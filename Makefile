@@ -21,7 +21,7 @@ help: ## list the targets
 demo: $(READY) ## the tour: a cluster, the operator, and a service that is released and rolled back
 	$(PY) -m e2e.demo
 
-check: $(READY) ## run everything that needs no cluster: style, types, layers, generated files, unit tests; a minute and a half
+check: $(READY) ## run everything that needs no cluster: style, types, layers, generated files, unit tests; four to six minutes on two cores
 	$(MAKE) --no-print-directory --jobs=2 lint unit
 
 lint: $(READY)
@@ -36,7 +36,7 @@ unit: $(READY)
 
 # loadgroup hands out one test at a time to whoever is free, in the order of conftest.py: the longest first, as e2e/long_tests.toml knows
 # them from the report of an earlier run.
-test: check ## run check, and one case of every promise on a real cluster and real servers; 20 minutes
+test: check ## run check, and one case of every promise on a real cluster and real servers; about 40 minutes on two cores
 	$(BIN)/pytest -n auto --dist loadgroup --no-loadscope-reorder -m "(cluster or servers) and not full" $(REPORT) $(REAL)
 
 e2e: $(READY) ## run the whole of what check samples, then the promises at full size, on a cluster of their own

@@ -66,7 +66,7 @@ class Reason(StrEnum):
 MEANING: dict[Reason, str] = {
     Reason.HEALTHY: "The revision in the spec runs, and all of its pods are available.",
     Reason.ROLLING_OUT: "The wanted revision is being rolled out.",
-    Reason.PROGRESS_DEADLINE_EXCEEDED: "The rollout has made no progress for ten minutes.",
+    Reason.PROGRESS_DEADLINE_EXCEEDED: "A release made no progress for spec.release.progressDeadline, or pods none for ten minutes.",
     Reason.SCALED_TO_ZERO: "The spec asks for 0 replicas.",
     Reason.NO_PODS_AVAILABLE: "No pod can take requests.",
     Reason.PODS_AVAILABLE: "At least one pod can take requests.",
