@@ -12,7 +12,7 @@ from hardenctl.verbs import schema_file
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
-for _shape in vars(shapes).values():
+for _shape in (each for room in shapes.ROOMS for each in vars(room).values()):
     if hasattr(_shape, "__required_keys__"):
         _shape.__pydantic_config__ = {"use_attribute_docstrings": True}
 
@@ -20,13 +20,13 @@ for _shape in vars(shapes).values():
 @cache
 def adapter(verb: str) -> TypeAdapter[Any]:
     """Reads what a verb prints, an error included. Example: "backup list"."""
-    return TypeAdapter(Union[(*shapes.SHAPES[verb], shapes.Failure)])
+    return TypeAdapter(Union[(*shapes.SHAPES[verb], shapes.common.Failure)])
 
 
 def named_shape(verb: str, printed: str) -> str:
     """Which of its shapes the output of a verb has, by its name; "" for none."""
     wanted = json.loads(printed)
-    for each in (*shapes.SHAPES[verb], shapes.Failure):
+    for each in (*shapes.SHAPES[verb], shapes.common.Failure):
         try:
             if TypeAdapter(each).validate_json(printed, strict=True) == wanted:
                 return str(each.__name__)

@@ -485,7 +485,7 @@ def test_a_spec_that_is_suspended_or_cannot_be_used_starts_nothing_in_a_hold(cha
     changed, back = release("web:1", **OF_VOLUME, **change), release("web:1", **OF_VOLUME, suspend=False)
     world, _ = played(creates(**OF_VOLUME), mounts_it, restores(), changed)
     assert status(world)["hold"]["phase"] == "Stopping"
-    assert ("to go on: hardenctl resume web -n shop" in status(world)["hold"]["message"]) == ("suspend" in change)
+    assert ("to go on: hardenctl unsuspend web -n shop" in status(world)["hold"]["message"]) == ("suspend" in change)
     assert application_pods(world) == []
     ended, watch = played(creates(**OF_VOLUME), mounts_it, restores(), changed, ends_it, back)
     assert phases_of(ended) == {"r": "Succeeded"}

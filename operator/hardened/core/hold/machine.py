@@ -82,7 +82,7 @@ def held(facts: Facts, entries: Sequence[LogEntry], replicas: int, now: datetime
 def _suspended(facts: Facts, before: Hold) -> Held:
     """Nothing of a suspended service is written, its pods are not stopped, and what is restored waits for that."""
     name = facts.svc.name
-    text = f"the restore waits: service {name} is suspended; to go on: hardenctl resume {name} -n {facts.svc.namespace}"
+    text = f"the restore waits: service {name} is suspended; to go on: hardenctl unsuspend {name} -n {facts.svc.namespace}"
     return Held(replace(before, message=text))
 
 
