@@ -54,13 +54,19 @@ class PrometheusMetric(Model):
             message="$(color) and $(revision) change with each release: ask for the service as a whole, by $(service) and $(namespace)",
             field=".query",
         ),
+        Rule(
+            cel="self.target >= 0.001",
+            holds=lambda m: m.target >= 0.001,
+            message="target must be at least 0.001: KEDA counts in thousandths",
+            field=".target",
+        ),
     )
 
     query: Annotated[Text, StringConstraints(min_length=1)] = Field(
         description="PromQL that returns one number. $(service) and $(namespace) are replaced. No number is no reason to remove pods."
     )
-    # KEDA counts in thousandths.
-    target: Annotated[float, Field(ge=0.001, le=10**12, allow_inf_nan=False)] = Field(
+    # A least that is no whole number is a rule: the API server compares a whole number with what is left of it without its fraction.
+    target: Annotated[float, Field(ge=0, le=10**12, allow_inf_nan=False)] = Field(
         description="How much of the number one pod should take: the size is the number divided by it, rounded up."
     )
 

@@ -131,6 +131,10 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "a size by what is of one revision alone": (
         spec(autoscale={"maxReplicas": 3, "prometheus": [{"query": 'sum(up{revision="$(revision)"})', "target": 1}]}),
         "spec.autoscale.prometheus[0].query"),
+    "a target of nothing": (
+        spec(autoscale={"maxReplicas": 3, "prometheus": [{"query": "up", "target": 0}]}), "spec.autoscale.prometheus[0].target"),
+    "a target that KEDA cannot count": (
+        spec(autoscale={"maxReplicas": 3, "prometheus": [{"query": "up", "target": 0.0005}]}), "spec.autoscale.prometheus[0].target"),
     "a capability of the baseline": (spec(security={"addCapabilities": ["CHOWN"]}), "spec.security.addCapabilities"),
     "a capability of the baseline, restricted by name": (
         spec(security={"profile": "restricted", "addCapabilities": ["NET_BIND_SERVICE", "KILL"]}), "spec.security.addCapabilities"),
