@@ -143,11 +143,17 @@ class Asleep:
 
 
 async def fall_asleep(a: Run, color: str, size: int) -> Asleep:
-    """The leader writes the Deployment that serves, with pods, and is stopped before that arrives."""
+    """The leader writes the Deployment that serves, with pods, and is stopped before that arrives.
+
+    It is scaled again and again until then: an autoscaler may take that back before the leader has seen it.
+    """
     late = Hold(limit=1800)
     a.proxy.inject(Fault(Where(verb="apply", resource="deployments", name=f"web-{color}"), late))
-    await scale(a, size)
-    await asyncio.wait_for(late.reached.wait(), 30)
+    async with asyncio.timeout(30):
+        while not late.reached.is_set():
+            await scale(a, size)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(late.reached.wait(), SCALED_EVERY)
     await a.operator.pause()
     await until_leads(a.kube, a.namespace, "b")
     return Asleep(a, late)
