@@ -140,6 +140,17 @@ async def _pods_and_warnings(kube: Kube, namespace: str) -> str:
     return "\n".join(lines)
 
 
+def _errors_of_nodes(kubeconfig: Path) -> str:
+    """The last errors of what routes between pods, where the cluster is one of the local provider's, whose logs are beside its access."""
+    lines = ["the last errors of the nodes' firewalls and proxies:"]
+    for log in sorted((kubeconfig.parent / "log").glob("*.log")):
+        if not log.name.startswith(("firewall-", "proxy-")):
+            continue
+        found = [line for line in log.read_text(errors="replace").splitlines() if line.startswith(("E", "F"))]
+        lines += [f"  {log.stem}: {line[:300]}" for line in found[-4:]]
+    return "\n".join(lines)
+
+
 @contextlib.asynccontextmanager
 async def operator_behind(
     kube: Kube,
@@ -182,6 +193,7 @@ async def operator_behind(
                 yield Run(kube, namespace, proxy, operator)
             except Exception as error:
                 error.add_note(await _pods_and_warnings(kube, namespace))
+                error.add_note(_errors_of_nodes(kubeconfig))
                 error.add_note(f"the operator of {namespace} ended {len(operator.exits)} times; {operator.log_tail()}")
                 error.add_note(proxy.journal.tail())
                 raise
