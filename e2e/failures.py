@@ -171,11 +171,12 @@ _SOON = {**TERMS["release"], "progressDeadline": "10s"}
 _FINDS_NOTHING = {"http": {"path": "/no-such-path", "count": 1}}
 
 FAILURES: dict[str, Failure] = {
-    "the image does not exist": Failure(
-        "ImagePullFailed", ("docker.io/hardened/no-such:v1", "check the image's name"), _POD, {"image": "docker.io/hardened/no-such:v1"},
+    "the registry of the image cannot be reached": Failure(
+        "ImagePullFailed", ("docker.io/hardened/no-such:v1", "the node cannot reach the registry"), _POD,
+        {"image": "docker.io/hardened/no-such:v1"},
     ),
     "its pull secret is missing": Failure(
-        "ImagePullFailed", ("docker.io/hardened/no-such:v1", "imagePullSecrets"), _POD,
+        "ImagePullFailed", ("docker.io/hardened/no-such:v1",), _POD,
         {"image": "docker.io/hardened/no-such:v1", "imagePullSecrets": [{"name": ABSENT}]}, explains=("image pull secrets (absent)",),
     ),
     "it needs more memory": Failure(

@@ -24,7 +24,7 @@ BROKEN: dict[str, tuple[Body, str, bool, str]] = {
     "baseline": (
         {"security": {"profile": "baseline", "addCapabilities": ["CHOWN"]}}, "PodSecurityRefused", True, "security.profile restricted",
     ),
-    "no-image": ({"image": "docker.io/hardened/no-such:v1"}, "ImagePullFailed", False, "imagePullSecrets"),
+    "no-image": ({"image": "docker.io/hardened/no-such:v1"}, "ImagePullFailed", False, "cannot reach the registry"),
     "no-secret": (
         {"env": [{"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "absent", "key": "key"}}}]}, "ConfigMissing", False, "absent",
     ),

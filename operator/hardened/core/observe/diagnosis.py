@@ -157,14 +157,22 @@ _RANK = (
 OF_PODS = frozenset({*_RANK, Reason.PODS_REFUSED, Reason.POD_SECURITY})
 _WAITING: dict[str, tuple[Reason, str, bool]] = {
     "InvalidImageName": (Reason.INVALID_IMAGE, "write the image as registry/name:tag", True),
-    "ErrImagePull": (Reason.IMAGE_PULL_FAILED, "check the image's name and imagePullSecrets", False),
-    "ImagePullBackOff": (Reason.IMAGE_PULL_FAILED, "check the image's name and imagePullSecrets", False),
+    "ErrImagePull": (Reason.IMAGE_PULL_FAILED, "{pulls}", False),
+    "ImagePullBackOff": (Reason.IMAGE_PULL_FAILED, "{pulls}", False),
     "ErrImageNeverPull": (Reason.IMAGE_PULL_FAILED, "load the image onto the nodes", False),
     "CreateContainerConfigError": (Reason.CONFIG_MISSING, "create what it names in this namespace", False),
     "CreateContainerError": (Reason.CRASH_LOOPING, "check command and volumes", False),
     "RunContainerError": (Reason.CRASH_LOOPING, "check command and volumes", False),
     "CrashLoopBackOff": (Reason.CRASH_LOOPING, "see {logs} --previous", False),
 }
+#: The words of Go's crypto/x509 and net for a registry that could not be asked, and what to do then. The first that is found counts.
+_PULLS = (
+    (re.compile(r"x509: "), "let the nodes trust the certificate of the registry"),
+    (
+        re.compile(r"dial tcp|no such host|i/o timeout|connection refused|network is unreachable|TLS handshake timeout"),
+        "the node cannot reach the registry: check the registry's name in the image, and the way there from the node",
+    ),
+)
 #: Which call it was, before what the server said.
 _CALL = re.compile(r"^(?:apply|create|delete|patch|scale|update) [a-z]+ \S+: ")
 #: The words of the API server for a policy that is an object of the cluster, and for a webhook, whatever status they answer with.
@@ -235,7 +243,7 @@ def _waiting(pod: Manifest, container: Manifest, waiting: Manifest, reason: Reas
     ended = (container.get("lastState") or {}).get("terminated")
     if waiting.get("reason") == "CrashLoopBackOff" and ended:
         return _crashed(pod, container, ended)
-    return Diagnosis(reason, f"{where}: {text}; {remedy.format(logs=_logs_of(pod, container))}", is_final)
+    return Diagnosis(reason, f"{where}: {text}; {remedy.format(logs=_logs_of(pod, container), pulls=_pulls(text))}", is_final)
 
 
 def _crashed(pod: Manifest, container: Manifest, ended: Manifest) -> Diagnosis:
@@ -252,6 +260,11 @@ def _crashed(pod: Manifest, container: Manifest, ended: Manifest) -> Diagnosis:
         # The message is the runtime's. Any other message is the application's own, and may hold what is secret.
         text, remedy = str(ended.get("message", text)), "check command and volumes"
     return Diagnosis(Reason.CRASH_LOOPING, f"pod {name}, container {container['name']}: {text}; {remedy}")
+
+
+def _pulls(text: str) -> str:
+    """What to do about an image that was not pulled, by what containerd says."""
+    return next((remedy for words, remedy in _PULLS if words.search(text)), "check the image's name and imagePullSecrets")
 
 
 def _logs_of(pod: Manifest, container: Manifest) -> str:

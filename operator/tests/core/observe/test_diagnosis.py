@@ -166,6 +166,22 @@ def test_an_init_container_that_ended_well_is_no_cause() -> None:
     assert diagnosis.of_pods([pod]) is None
 
 
+@pytest.mark.parametrize(
+    ("said", "remedy"),
+    [
+        ("shop:9: not found", "check the image's name and imagePullSecrets"),
+        ("pull access denied, repository does not exist or may require authorization", "check the image's name and imagePullSecrets"),
+        ("dial tcp: lookup registry.example on 10.96.0.10:53: no such host", "the node cannot reach the registry"),
+        ("dial tcp 10.0.0.1:443: connect: connection refused", "the node cannot reach the registry"),
+        ("tls: failed to verify certificate: x509: certificate signed by unknown authority", "trust the certificate of the registry"),
+    ],
+)
+def test_of_an_image_that_was_not_pulled_the_remedy_is_for_what_the_registry_said(said: str, remedy: str) -> None:
+    found = diagnosis.of_pods([container("pull", state={"waiting": {"reason": "ErrImagePull", "message": said}})])
+    assert found
+    assert remedy in found.message
+
+
 def test_the_same_cause_reads_the_same_while_the_kubelet_backs_off() -> None:
     cause = 'failed to resolve image: lookup "registry.invalid"'
     failing = {"waiting": {"reason": "ErrImagePull", "message": cause}}
