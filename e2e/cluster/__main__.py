@@ -132,8 +132,8 @@ def audit(name: Name = "demo") -> None:
 
 @app.command("bin", epilog="Example: export PATH=$(python -m e2e.cluster bin):$PATH")
 def bin_folder() -> None:
-    """Print a folder that has kubectl in it."""
-    print(tools.bin_dir())
+    """Print the folders of kubectl and of helm, for PATH."""
+    print(f"{tools.bin_dir()}:{tools.helm().parent}")
 
 
 @app.command(epilog="Example: $(python -m e2e.cluster helm) version")

@@ -105,7 +105,7 @@ def retry(live: Live, revision: str) -> Assessment:
         if revision not in ("", pin.revision):
             return Nothing(f"the spec asks for {shown}, which is rejected, not for {revision}", "history {name}")
         return ToAsk(pin.revision, f"{shown}, which failed: {_cause(pin.cause)}")
-    if release and revision in ("", release.revision) and not release.is_rollback:
+    if release and release.step != Step.KEEP and revision in ("", release.revision) and not release.is_rollback:
         return Already(release.revision, f"{_released(live, release)}, is being released", _FOLLOW)
     if revision and revision not in (serving, stable_of(live)):
         return Nothing(f"the spec does not ask for revision {revision}", "history {name}")

@@ -10,6 +10,7 @@ from hardenctl.output.console import Console
 from hardenctl.output.difference import difference
 from hardenctl.output.outcome import CommandEnd, Exit, ResultWord, usage
 from hardenctl.output.program import PROG
+from hardenctl.release import next_step
 from hardenctl.release.lookup import find
 from hardenctl.release.revisions import Stored, named, stored_of
 from hardenctl.release.state import serving_of
@@ -76,7 +77,7 @@ def _of_files(session: Session, files: Sequence[str], name: str, *, force: bool)
         if each.obstacle:
             console.warn(f"{each.namespace}/{each.name}: {each.obstacle}")
     if differs:
-        console.advise(" ".join([f"{PROG} deploy", *(f"-f {file}" for file in files), name]).rstrip() + session.cluster_flags)
+        console.advise(next_step.deploying(files, name, session.flags.namespace, session.cluster_flags))
     return _code(differs)
 
 

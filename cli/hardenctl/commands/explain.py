@@ -60,7 +60,7 @@ def run(
     verdict, world = verdict_of(live), _world(session, live)
     cause = cause_of(world, verdict)
     chain, step = chain_of(world, moments.now()), _next(session, world, verdict, cause)
-    meaning, fix = _general(cause.reason)
+    meaning, fix = _general(cause.reason, live)
     if session.console.output:
         links = [{"kind": link.kind, "name": link.name, "state": link.state, "message": link.message} for link in chain]
         found = {"reason": cause.reason, "cause": cause.sentence, "meaning": meaning, "fix": fix, "chain": links, "next": step}
@@ -128,18 +128,18 @@ def _next(session: Session, world: World, verdict: ServiceVerdict, cause: Cause)
     return (found or f"{PROG} events {meta['name']} -n {meta['namespace']}") + session.cluster_flags
 
 
-def _general(reason: str) -> tuple[str, str]:
+def _general(reason: str, live: Mapping[str, Any]) -> tuple[str, str]:
     """What a reason means, and what to do about it; nothing of one that a newer operator may know."""
     if reason not in set(Reason):
         return "", ""
-    return MEANING[Reason(reason)], REMEDY[Reason(reason)].fix
+    return MEANING[Reason(reason)], "Promote it, or abort it." if waits_for_approval(live) else REMEDY[Reason(reason)].fix
 
 
 def _show(console: Console, live: Mapping[str, Any], verdict: ServiceVerdict, cause: Cause, chain: Sequence[Link]) -> None:
     meta, is_healthy = live["metadata"], verdict.result is ResultWord.HEALTHY
     reason = f": {cause.reason}" if cause.reason and not is_healthy else ""
     console.print(f"{console.mark(report.mark_of(verdict))} {meta['namespace']}/{meta['name']} is {verdict.result}{printable(reason)}")
-    _, fix = _general(cause.reason)
+    _, fix = _general(cause.reason, live)
     _titled(console, "State" if is_healthy else "Cause", cause.sentence or "the operator does not say why", "\n")
     if fix and not is_healthy:
         _titled(console, "Fix", fix)

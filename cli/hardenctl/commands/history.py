@@ -13,7 +13,7 @@ from hardenctl.output.outcome import Exit, ResultWord
 from hardenctl.output.program import PROG
 from hardenctl.release.lookup import find
 from hardenctl.release.revisions import Stored, before, stored_of
-from hardenctl.release.state import release_of, serving_of, stable_of
+from hardenctl.release.state import pin_of, release_of, serving_of, stable_of
 from hardened.api.steps import Step
 
 OUTPUTS = ("wide", "json", "yaml", "name")
@@ -39,6 +39,8 @@ def run(session: Session, name: NameArgument) -> Exit:
     target = before(kept, live, moments.now())
     flag = session.cluster_flags
     step = f"{PROG} rollback {name} -n {session.namespace} --to-revision {target.revision}{flag}" if target else ""
+    if pin_of(live):  # what serves was gone back to already: why is asked first
+        step = f"{PROG} explain {name} -n {session.namespace}{flag}"
     match console.output:
         case "json" | "yaml":
             meta = live["metadata"]

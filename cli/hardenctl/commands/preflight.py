@@ -1,6 +1,5 @@
 """`preflight`: what of a service is left open, or cannot work on this cluster, before somebody has to find out."""
 
-import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -10,6 +9,7 @@ from hardenctl.cluster.session import Session
 from hardenctl.output.console import Console, Mark
 from hardenctl.output.outcome import Exit, ResultWord, usage
 from hardenctl.output.program import PROG
+from hardenctl.release import next_step
 
 if TYPE_CHECKING:
     from hardenctl.checking.judged import Judged, Target
@@ -48,14 +48,8 @@ def run(
     if session.console.output in ("", "table"):
         _summarize(session.console, judged, offline)
     if files and not is_bad and not session.console.output:
-        session.console.advise(_deployed(session, files))
+        session.console.advise(next_step.deploying(files, "", session.flags.namespace, session.cluster_flags))
     return Exit.FAILED if is_bad else Exit.OK
-
-
-def _deployed(session: Session, files: Sequence[str]) -> str:
-    """The command that deploys the files, to where they were checked for."""
-    where = f" -n {shlex.quote(session.flags.namespace)}" if session.flags.namespace else ""
-    return f"{PROG} deploy {' '.join(f'-f {shlex.quote(each)}' for each in files)}{where}{session.cluster_flags}"
 
 
 def _bound(fail_on: str) -> Literal["error", "warn"]:

@@ -1,7 +1,8 @@
 """The next command to type, for each way that something can be."""
 
 import re
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hardenctl.output.outcome import ResultWord
@@ -53,6 +54,12 @@ def of_stranger(message: str, namespace: str) -> str:
     """What shows the object that is in the way, "" where the message names none. Example: "kubectl describe service web -n shop"."""
     found = _STRANGER.search(message)
     return f"kubectl describe {found[1].lower()} {found[2]} -n {namespace}" if found else ""
+
+
+def deploying(files: Sequence[str], name: str, namespace: str, cluster_flags: str = "") -> str:
+    """What deploys these files, or the service of that name in them. namespace: as it was given, "" where it was not."""
+    words = [PROG, "deploy", *(f"-f {shlex.quote(file)}" for file in files), *filter(None, [name])]
+    return " ".join([*words, *([f"-n {shlex.quote(namespace)}"] if namespace else [])]) + cluster_flags
 
 
 def after(verdict: ServiceVerdict, live: Mapping[str, Any], cluster_flags: str = "") -> str:

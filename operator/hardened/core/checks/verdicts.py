@@ -23,6 +23,8 @@ from hardened.core.observe.task_pods import ended_in_time, interruption, is_over
 _MESSAGE_LIMIT = 400
 #: Characters of a path that a message shows: the cause has to fit as well.
 _PATH_LIMIT = 100
+#: What is said of a command of which nothing has run.
+NEVER_STARTED = "its command could not be started"
 _MOST_RESULTS = 64
 #: A registry may be away for a moment.
 IMAGE_PATIENCE = timedelta(minutes=1)
@@ -167,7 +169,7 @@ def job_result(svc: HardenedService, pod: Mapping[str, Any], name: str) -> Resul
     code, cause = ended.get("exitCode"), ended.get("reason", "Completed")
     said = _printable(f"ended with exit code {code} ({cause}): {diagnosis.logs_command(pod)}")
     if cause in diagnosis.NEVER_RAN:
-        said = _printable(f"its command could not be started: {ended.get('message', cause)}")
+        said = _printable(f"{NEVER_STARTED}: {ended.get('message', cause)}")
     return Reported((CheckResult(name, code == 0, said, 1, int(code != 0)),))
 
 

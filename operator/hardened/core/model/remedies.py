@@ -170,7 +170,7 @@ REMEDY: dict[Reason, Remedy] = {
     ),
     Reason.MIGRATION_FAILED: Remedy(
         "The command of spec.release.migrate ended with an error, or passed its deadline.",
-        "Read the message, correct the migration, and deploy it; what served still serves.",
+        "Read the message, correct the migration, and deploy it.",
     ),
     Reason.MIGRATION_NOT_UNDONE: Remedy(
         "The command of spec.release.migrate.undo failed.",

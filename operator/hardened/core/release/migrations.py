@@ -1,5 +1,6 @@
 """What is known of a migration that did not come to a good end, and what becomes of the data."""
 
+from hardened.core.checks.verdicts import NEVER_STARTED
 from hardened.core.model.input import Input, Verdict
 from hardened.core.model.state import Migration
 
@@ -12,6 +13,8 @@ def half_done(seen: Input) -> Migration | None:
 
 def left_to_do(seen: Input) -> str:
     """What becomes of the data. Nothing undoes a migration that gave up by itself."""
+    if seen.migration.migrated[1].startswith(NEVER_STARTED):
+        return "it never ran: there is nothing to repair; correct spec.release.migrate"
     has_undo = seen.migration.undo_within is not None
     if half_done(seen):
         return "its undo runs next" if has_undo else "nothing undoes it: repair the data by hand first"

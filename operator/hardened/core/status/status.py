@@ -185,7 +185,9 @@ def _ready(s: Situation) -> Condition:
     if s.state and s.state.step is not Step.KEEP and not s.is_back:
         return Condition("Ready", False, Reason.ROLLING_OUT, _released(s.state, s))
     if s.is_gated and s.replicas == 0 and (not s.rollout or s.rollout.total == 0):
-        return Condition("Ready", True, Reason.SCALED_TO_ZERO, f"the spec asks for 0 replicas; scale up to release revision {s.revision}")
+        was_released = s.stable is not None and s.stable.target.revision == s.revision
+        text = f"the spec asks for 0 replicas; scale up to {'start' if was_released else 'release'} revision {s.revision}"
+        return Condition("Ready", True, Reason.SCALED_TO_ZERO, text)
     if not s.rollout or s.rollout.revision != s.revision or s.rollout.wanted != s.replicas or not s.rollout.is_complete:
         return Condition("Ready", False, Reason.ROLLING_OUT, _progress(s))
     if s.replicas == 0:
@@ -211,7 +213,9 @@ def _released(state: ReleaseState, s: Situation) -> str:
 def _progress(s: Situation) -> str:
     if not s.rollout or not s.rollout.is_current or s.rollout.revision != s.revision:
         is_next = s.state is not None and s.state.step is Step.KEEP and s.state.target.revision != s.revision
-        doing = "waits: the previous pods must stay up first" if is_next else "is about to be rolled out"
+        is_same = s.rollout is not None and s.rollout.revision == s.revision
+        doing = "is changed: the Deployment controller has yet to see it" if is_same else "is about to be rolled out"
+        doing = "waits: the previous pods must stay up first" if is_next else doing
         return f"revision {s.revision} ({s.image}) {doing}"
     done = min(s.rollout.updated, s.rollout.available)
     old = max(0, s.rollout.total - s.rollout.updated)
