@@ -94,7 +94,8 @@ def coming_revision(live: Mapping[str, Any]) -> str:
 def cause_of(world: World, verdict: ServiceVerdict) -> Cause:
     """The operator's own reason; where that only says that pods are awaited, what the operator's diagnosis makes of them by now."""
     pin, release, revision = pin_of(world.live), release_of(world.live), coming_revision(world.live)
-    if pin and (release is None or release.revision == pin.revision):
+    is_pinned = verdict.reason in (Reason.REJECTED, Reason.ROLLED_BACK)  # something else may be in the way by now
+    if pin and is_pinned and (release is None or release.revision == pin.revision):
         word = "was rolled back" if pin.after_cutover else "was rejected"
         why = f": {pin.cause}" if pin.cause else ""
         sentence = f"revision {pin.revision} {word}{why}"

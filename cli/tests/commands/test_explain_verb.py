@@ -54,6 +54,11 @@ LOST = {
 }
 
 
+def beside_a_pin(reason: str, message: str) -> dict[str, Any]:
+    """A version was taken back, and then something happened to the one that serves."""
+    return taken_back() | {"phase": "Degraded", "conditions": [condition("Ready", "False", reason, message)]}
+
+
 def crash_pinned() -> dict[str, Any]:
     found = taken_back(after_cutover=False)
     return found | {"pin": found["pin"] | {"reason": "CrashLooping", "message": "exit code 2"}}
@@ -98,6 +103,14 @@ def crash_pinned() -> dict[str, Any]:
             f"revision {NEW} was rolled back",
             f"hardenctl events api -n shop --for={NEW}",
             id="taken back",
+        ),
+        pytest.param(
+            beside_a_pin("QuotaExceeded", "exceeded quota: small"),
+            None,
+            "QuotaExceeded",
+            "exceeded quota: small",
+            "kubectl describe quota -n shop",
+            id="something else is in the way of the version that serves by now",
         ),
         pytest.param(healthy(), None, "Healthy", "serves with 2 of 2 pods", "", id="nothing is wrong"),
         pytest.param(

@@ -224,7 +224,7 @@ def test_waiting_for_a_call_that_never_comes_says_what_came(tmp_path: Path) -> N
         with pytest.raises(NeverHappened, match="does the client use"):
             await w.proxy.until(lambda call: True, within=0.05)
         await w.apply("a")
-        with pytest.raises(NeverHappened, match="apply configmaps test/a -> 200"):
+        with pytest.raises(NeverHappened, match="apply configmaps test/a: 200 after"):
             await w.proxy.until(lambda call: call.verb == "delete", within=0.05)
 
     check(tmp_path, test)

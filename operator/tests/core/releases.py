@@ -1,11 +1,12 @@
 """Releases in a world of their own, let go on to one of their steps, and what is led to and how large everything is by then."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from functools import cache
 from typing import Any
 
-from tests.core.worlds import NOW, WEB, World, revision, settle
+from tests.core.worlds import NOW, WEB, World, decide, revision, settle
 from tests.memory import fields
 
 from hardened.core.model.manifest import ChildKey, Manifest
@@ -96,3 +97,13 @@ def released_until(cr: Manifest, world: World, now: Any, step: str) -> Any:
         return released(cr, world, now, until=step)
     finally:
         world.mute = False
+
+
+def refused_service(cr: Manifest, world: World, now: Any) -> None:
+    """Plans and writes, but for Services: something refuses them."""
+    for _ in range(12):
+        decided = decide(cr, world, now)
+        kept = tuple(step for step in decided.apply if step.manifest["kind"] != "Service")
+        if not decided.has_writes or (not kept and not decided.delete and not decided.end):
+            cr["status"] = decided.status or cr["status"]
+        world.write(replace(decided, apply=kept))

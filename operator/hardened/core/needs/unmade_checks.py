@@ -9,6 +9,7 @@ from datetime import datetime
 
 from hardened.api.steps import Step
 from hardened.core.checks.pods import CheckPod, check_pods
+from hardened.core.desired.service import preview_name
 from hardened.core.model.finding import Diagnosis
 from hardened.core.model.input import Input
 from hardened.core.model.kit import Kit
@@ -28,8 +29,20 @@ def hindrance(facts: Facts, state: ReleaseState | None, pods: Iterable[CheckPod]
     """Why one of the pods that the state's step waits for is not at work. None where all are, or may come yet."""
     if state is None or not state.step.row.is_judged:
         return None
+    if state.step is Step.VERIFY_BEFORE and (unreachable := _without_preview(facts)):
+        return unreachable
     is_late = not state.step.row.is_growing and _is_late(state, policy, now)
     return next((found for each in pods if not each.is_optional and (found := _hindrance(facts, each, is_late=is_late))), None)
+
+
+def _without_preview(facts: Facts) -> Diagnosis | None:
+    """That no check can ask the new revision: its Service is not there. What keeps it from being made is told beside this.
+
+    The words are always the same: whether it was refused is known only right after it was tried.
+    """
+    if facts.preview is not None:
+        return None
+    return Diagnosis(Reason.NOT_READY, f"Service {preview_name(facts.svc)}, through which it is checked, cannot be made yet")
 
 
 def unable(facts: Facts, state: ReleaseState | None, kit: Kit) -> Diagnosis | None:

@@ -120,6 +120,8 @@ def _refused(text: str) -> Diagnosis:
         return Diagnosis(Reason.QUOTA_EXCEEDED, f"{text}; raise the ResourceQuota or free some of it")
     if _LIMIT_RANGE.search(text):
         return Diagnosis(Reason.PODS_REFUSED, f"{text}; this is a LimitRange of the namespace: let it allow what the pod declares")
+    if _CLASS.search(text):
+        return Diagnosis(Reason.PODS_REFUSED, f"{text}; create that class, or correct its name in the spec")
     return Diagnosis(Reason.PODS_REFUSED, f"{text}; change what it names, such as a policy or an admission webhook")
 
 
@@ -179,6 +181,8 @@ _CALL = re.compile(r"^(?:apply|create|delete|patch|scale|update) [a-z]+ \S+: ")
 _POLICY = re.compile(r"ValidatingAdmissionPolicy .* denied request|admission webhook .* denied the request")
 #: The words of the LimitRanger (plugin/pkg/admission/limitranger): it does not name its object.
 _LIMIT_RANGE = re.compile(r"(maximum|minimum) \S+ usage per |max limit to request ratio per ")
+#: The words of the admission plugins Priority and RuntimeClass for a name that there is none of.
+_CLASS = re.compile(r"no PriorityClass with name|RuntimeClass \S+ not found")
 #: The words of the scheduler for a claim that is not there, or that has no volume (pkg/scheduler/framework/plugins/volumebinding).
 _CLAIM = re.compile(
     r"unbound immediate PersistentVolumeClaims|persistentvolumeclaim \S+ (not found|is being deleted)"

@@ -13,6 +13,7 @@ from hardened.core.checks.pods import CheckPod, check_pods, grace_of, removal_po
 from hardened.core.checks.proof import look_at, proven, removal
 from hardened.core.checks.queries import next_due, sampled
 from hardened.core.checks.reports import CheckResults, check_results, removal_results, watched
+from hardened.core.desired.metadata import stack_selector
 from hardened.core.desired.service import is_previewed
 from hardened.core.hold.dependents import leader
 from hardened.core.hold.door import left_over
@@ -297,8 +298,17 @@ def _serving(facts: Facts, seen: Input, wanted: DesiredState) -> Target | None:
     led, here = wanted.active_target, seen.in_place
     rollout = facts.rollout(led.color) if led else None
     if here is None or led is None or rollout is None or (here.has_clients and facts.active_service):
-        return seen.traffic.active_target
+        return seen.traffic.active_target or _led_in_place(facts, seen)
     return Target(led.color, rollout.revision)
+
+
+def _led_in_place(facts: Facts, seen: Input) -> Target | None:
+    """What served in place before this blue-green release: a selector of a colour alone leads to all of its pods."""
+    found, stable = (facts.active_service or {}).get("spec", {}).get("selector"), seen.stable
+    if stable is None or found != stack_selector(facts.svc, stable.color):
+        return None
+    rollout = facts.rollout(stable.color)
+    return stable if rollout and rollout.revision == stable.revision else None
 
 
 def _waits(state: ReleaseState) -> bool:

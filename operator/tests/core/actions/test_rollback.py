@@ -174,7 +174,7 @@ def test_an_abort_is_a_failed_check() -> None:
     assert step(state(Step.PREVIEW), view(abort="joe"), TERMS, NOW) == Transition(None, rejects=rejection)
     watched = step(state(Step.VERIFY_AFTER), view(abort="joe", active_target=GREEN), TERMS, NOW).state
     assert watched == state(Step.SWITCH_BACK, is_rejected=True, left=replace(rejection, after_cutover=True))
-    assert step(KEPT, view(abort="joe"), TERMS, NOW).state == KEPT
+    assert step(KEPT, view(abort="joe", green=UP), TERMS, NOW).state == KEPT
 
 
 def test_a_paused_release_writes_nothing_while_what_serves_follows_its_replicas() -> None:

@@ -182,6 +182,16 @@ def test_of_an_image_that_was_not_pulled_the_remedy_is_for_what_the_registry_sai
     assert remedy in found.message
 
 
+@pytest.mark.parametrize(
+    "said", ['pods "web-x" is forbidden: no PriorityClass with name gold was found', 'pod rejected: RuntimeClass "sandbox" not found']
+)
+def test_of_a_class_that_there_is_none_of_the_remedy_is_to_create_it(said: str) -> None:
+    failing = {"status": {"conditions": [{"type": "ReplicaFailure", "status": "True", "message": said}]}}
+    found = diagnosis.of_deployment(failing)
+    assert found
+    assert found.message.endswith("; create that class, or correct its name in the spec")
+
+
 def test_the_same_cause_reads_the_same_while_the_kubelet_backs_off() -> None:
     cause = 'failed to resolve image: lookup "registry.invalid"'
     failing = {"waiting": {"reason": "ErrImagePull", "message": cause}}

@@ -1,11 +1,10 @@
 """A blue-green release as it is planned: what is written, in which order, and what status says meanwhile."""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.core.releases import SECOND, SPEC, lead, released, sizes, target
+from tests.core.releases import SECOND, SPEC, lead, refused_service, released, sizes, target
 from tests.core.worlds import ANY_KEY, WEB, World, body, condition, decide, revision, settle, with_spec
 
 from hardened.api import names
@@ -330,13 +329,3 @@ def recorded(cr: Manifest, world: World, now: Any, step: str) -> Any:
                 return now
             world.follow(now)
     raise AssertionError(f"never there: {cr['status']}")
-
-
-def refused_service(cr: Manifest, world: World, now: Any) -> None:
-    """Plans and writes, but for Services: something refuses them."""
-    for _ in range(12):
-        decided = decide(cr, world, now)
-        kept = tuple(step for step in decided.apply if step.manifest["kind"] != "Service")
-        if not decided.has_writes or (not kept and not decided.delete and not decided.end):
-            cr["status"] = decided.status or cr["status"]
-        world.write(replace(decided, apply=kept))

@@ -24,7 +24,8 @@ def advance(state: ReleaseState, seen: Input) -> Advance:
     free_at = state.cutover_at + LEAST_KEEP if state.cutover_at else seen.now
     if is_wanted and seen.now >= free_at:
         return Begin(fresh(seen))
-    if state.keep_until is not None and seen.now >= state.keep_until:
+    is_gone = other(state.target.color) not in seen.stacks  # somebody deleted what was kept
+    if is_gone or (state.keep_until is not None and seen.now >= state.keep_until):
         return Transition(None)
     return Stay(state, free_at if is_wanted else state.keep_until)
 
