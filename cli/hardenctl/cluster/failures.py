@@ -72,8 +72,15 @@ def _conflict(conflicts: Iterable[FieldConflict]) -> CommandEnd:
     if any(owner.lower().startswith(_GITOPS) for owner in owners):
         hint = "change it at its source (Git or the chart): a forced value would be reverted"
     else:
-        hint = f"change it with {' and '.join(owners)}, or take it over with --force-conflicts"
+        programs = dict.fromkeys(map(_program, owners))
+        hint = f"change it with {' and '.join(programs)}, or take it over with --force-conflicts"
     return CommandEnd("\n".join(lines), result=ResultWord.REFUSED, code=Exit.REFUSED, hint=hint)
+
+
+def _program(manager: str) -> str:
+    """Who writes as this field manager. Examples: "kubectl-edit" -> "kubectl edit"; "kubectl-client-side-apply" -> "kubectl apply"."""
+    program, _, verb = manager.partition("-")
+    return f"{program} {verb.removeprefix('client-side-')}" if program == "kubectl" and verb else manager
 
 
 def _hint(message: str, flags: str) -> str:

@@ -16,6 +16,7 @@ from hardenctl.release.log_reader import LogFollower, LogRequest, PodLog, read
 from hardenctl.release.lookup import find
 from hardenctl.release.pods import APP_CONTAINER, PodReading, live_pods_of, reading_of
 from hardenctl.release.revisions import named, stored_of
+from hardenctl.release.state import pin_of
 
 OUTPUTS = ("json", "yaml")
 EXAMPLES = (
@@ -94,7 +95,8 @@ def _once(
     step = f"{PROG} explain {meta['name']} -n {meta['namespace']}{session.cluster_flags}"
     if not has_some:
         why = "\n".join(f"pod {each.pod.name}: {each.problem}" for each in logs)
-        raise CommandEnd(why or "there is no such pod", result=ResultWord.NOT_FOUND, hint=_hint(request), next_step=step)
+        hint = _hint(request) if logs else _gone(live, session.cluster_flags)
+        raise CommandEnd(why or "there is no such pod", result=ResultWord.NOT_FOUND, hint=hint, next_step=step)
     if console.output:
         rows = [_data(each, request.container) for each in logs]
         console.data({"result": str(ResultWord.OK), "namespace": meta["namespace"], "name": meta["name"], "logs": rows})
@@ -109,6 +111,13 @@ def _once(
 
 def _hint(request: LogRequest) -> str:
     return "without --previous, the logs of the containers that run are printed" if request.previous else ""
+
+
+def _gone(live: Mapping[str, Any], flags: str) -> str:
+    """How the pods of a version come back that was rejected, and so has none any more."""
+    pin, meta = pin_of(live), live["metadata"]
+    again = f"{PROG} retry {meta['name']} -n {meta['namespace']}{flags}"
+    return f"the pods of revision {pin.revision} were removed when it was rejected; to start them again: {again}" if pin else ""
 
 
 def _data(each: PodLog, container: str) -> dict[str, Any]:

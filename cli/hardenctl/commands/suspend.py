@@ -66,7 +66,8 @@ def moment_of(text: str, now: datetime) -> datetime:
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        return (now + timedelta(seconds=duration.seconds(text, "--until"))).replace(microsecond=0)
+        span = duration.seconds(text, "--until", "30s, 10m or 1h30m, or as a moment: 2030-01-31T18:00:00Z")
+        return (now + timedelta(seconds=span)).replace(microsecond=0)
     if found.tzinfo is None:
         raise usage(f"--until {text!r} has no time zone", "write it as 2030-01-31T18:00:00Z, or as a time from now on, such as 2h")
     if found <= now:

@@ -10,6 +10,8 @@ from hardenctl.output import moments
 from hardenctl.output.console import Console
 from hardenctl.output.duration import shown
 from hardenctl.output.formats import printable
+from hardenctl.output.outcome import ResultWord
+from hardenctl.release import next_step
 from hardenctl.release.state import ReleaseReading, image_of, release_of
 from hardenctl.release.verdict import ServiceVerdict
 
@@ -18,10 +20,10 @@ WIDTH = 120
 
 
 class Lines:
-    """Tells of several services, each line by its prefix."""
+    """Tells of several services, each line by its prefix. flags: those of the cluster, for commands that are told."""
 
-    def __init__(self, console: Console, began: float, prefixes: Sequence[str]) -> None:
-        self._console, self._began = console, began
+    def __init__(self, console: Console, began: float, prefixes: Sequence[str], flags: str = "") -> None:
+        self._console, self._began, self._flags = console, began, flags
         self._tellers = [_Teller(prefix) for prefix in prefixes]
 
     def __enter__(self) -> "Lines":
@@ -35,6 +37,9 @@ class Lines:
         """What there is to say of this state of a service that was not said before. at: its place in the prefixes."""
         for line in self._tellers[at].lines(verdict, live, shown(time.monotonic() - self._began)):
             self._console.progress(line)
+        if verdict.result is ResultWord.PAUSED:  # nothing goes on by itself
+            for line in self._tellers[at].advice(f"to go on: {next_step.after(verdict, live, self._flags)}"):
+                self._console.progress(line)
 
     def notice(self, at: int) -> Callable[[str], None]:
         """What is told when the cluster does not answer."""
@@ -63,6 +68,12 @@ class _Teller:
                 head, told = f"{span:>6}  {self._prefix}", brief(" ".join(line.split()), live, self._known.__contains__)
                 self._learn(line, live)
                 yield f"{head}{_short(printable(told), WIDTH - len(head) - len(timing))}{timing}"
+
+    def advice(self, line: str) -> Iterator[str]:
+        """Once for each time that it is needed anew. It is not shortened: it is there to be pasted."""
+        if line not in self._said:
+            self._said.add(line)
+            yield f"{'':>6}  {self._prefix}{line}"
 
     def _learn(self, line: str, live: Mapping[str, Any]) -> None:
         revisions = revisions_in(line)

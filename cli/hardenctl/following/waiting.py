@@ -69,7 +69,7 @@ def _audience(session: Session, first: Sequence[Manifest], began: float) -> Audi
         from hardenctl.following.view import live_view  # loads rich
 
         return live_view(session, first)
-    return Lines(session.console, began, prefixes(first))
+    return Lines(session.console, began, prefixes(first), session.cluster_flags)
 
 
 def _follow(

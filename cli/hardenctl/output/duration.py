@@ -11,14 +11,14 @@ _PARTS = re.compile(r"^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s?)?$")
 _LONGEST = 7 * 24 * 3600.0
 
 
-def seconds(text: str, flag: str) -> float:
+def seconds(text: str, flag: str, form: str = "30s, 10m or 1h30m") -> float:
     """A duration as kubectl takes it, in seconds. Examples: "10m" -> 600; "1h30m" -> 5400; "45" -> 45; "0" -> 0.
 
-    Raises CommandEnd (usage) for anything else, and for more than a week.
+    form: how the flag may be written. Raises CommandEnd (usage) for anything else, and for more than a week.
     """
     match = _PARTS.match(text)
     if not match or not text:
-        raise usage(f"{flag} {text!r} is not a duration", "write it as 30s, 10m or 1h30m")
+        raise usage(f"{flag} {text!r} is not a duration", f"write it as {form}")
     hours, minutes, rest = (float(part or 0) for part in match.groups())
     found = hours * 3600 + minutes * 60 + rest
     if found > _LONGEST:

@@ -15,6 +15,7 @@ from hardenctl.output.moments import age, moment
 from hardenctl.output.outcome import Exit, ResultWord, worst
 from hardenctl.output.program import PROG
 from hardenctl.release import report
+from hardenctl.release.lookup import is_there
 from hardenctl.release.verdict import ServiceVerdict, status, verdict_of
 from hardened.core.model.manifest import Manifest
 
@@ -47,11 +48,18 @@ def show_these(session: Session, found: Sequence[Manifest], *, is_everywhere: bo
         case form if rows:
             console.print(_table(console, rows, now, is_everywhere=is_everywhere, is_wide=form == "wide"))
         case _:
-            where = "in the cluster" if is_everywhere else f"in namespace {session.namespace}"
-            console.print(f"there are no hardened services {where}")
-            step = "deploy NAME --image IMAGE" if is_everywhere else "get -A"
-            console.advise(f"{PROG} {step}{session.cluster_flags}")
+            _tell_of_none(session, is_everywhere=is_everywhere)
     return code
+
+
+def _tell_of_none(session: Session, *, is_everywhere: bool) -> None:
+    console, here = session.console, session.namespace
+    if not is_everywhere and not is_there(session, here):
+        console.print(f"there is no namespace {here}")
+    else:
+        console.print(f"there are no hardened services in {'the cluster' if is_everywhere else f'namespace {here}'}")
+    step = "deploy NAME --image IMAGE" if is_everywhere else "get -A"
+    console.advise(f"{PROG} {step}{session.cluster_flags}")
 
 
 def _table(console: Console, rows: Sequence[Row], now: datetime, *, is_everywhere: bool, is_wide: bool) -> str:

@@ -36,7 +36,7 @@ def _not_found(session: Session, name: str) -> CommandEnd:
     elif elsewhere:
         hint = f"there is one in namespace {', '.join(elsewhere[:5])}"
         step = f"{PROG} status {name} -n {elsewhere[0]}{session.cluster_flags}"
-    elif not _is_there(session, here):
+    elif not is_there(session, here):
         step = f"kubectl create namespace {here}{session.cluster_flags}"
         return CommandEnd(f"there is no namespace {here}", result=ResultWord.NOT_FOUND, code=Exit.FAILED, next_step=step)
     elif not any(namespace == here for namespace, _ in known):
@@ -45,7 +45,7 @@ def _not_found(session: Session, name: str) -> CommandEnd:
     return CommandEnd(message, result=ResultWord.NOT_FOUND, code=Exit.FAILED, hint=hint, next_step=step)
 
 
-def _is_there(session: Session, namespace: str) -> bool:
+def is_there(session: Session, namespace: str) -> bool:
     """False for a namespace that the server does not have. Who may not ask is not told so."""
     try:
         session.cluster.get(f"/api/v1/namespaces/{quote(namespace, safe='')}")

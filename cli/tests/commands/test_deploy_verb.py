@@ -194,7 +194,7 @@ def test_a_service_that_was_healthy_already_needs_no_wait(run: Any, file: str) -
         pytest.param(
             Conflict("conflict", (FieldConflict("spec.image", "kubectl-edit"),)),
             "spec.image is managed by kubectl-edit, which set another value\n"
-            "hint: change it with kubectl-edit, or take it over with --force-conflicts",
+            "hint: change it with kubectl edit, or take it over with --force-conflicts",
             id="another manager",
         ),
         pytest.param(Conflict("conflict", (FieldConflict("spec.image", "argocd-controller"),)), "change it at its source", id="GitOps"),

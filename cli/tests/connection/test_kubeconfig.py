@@ -96,13 +96,19 @@ def test_keys_are_gone_once_the_process_is_told_to_end(kubeconfig_file: Any, tmp
             "PYTHONPATH": os.pathsep.join(sys.path),
         }
         argv = [sys.executable, "-m", "hardenctl", "status", "web", "-w"]
-        with subprocess.Popen(argv, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        with subprocess.Popen(argv, env=environment, preexec_fn=_as_at_a_terminal, **silent) as process:
             server.settimeout(60)
             with server.accept()[0]:
                 assert [path.read_text() for path in folder.glob("hardenctl-*/*")] == ["KEY"]
                 process.send_signal(number)
                 assert process.wait(60) == 128 + number
     assert list(folder.iterdir()) == []
+
+
+def _as_at_a_terminal() -> None:
+    """A run of the tests that was started by nohup passes on that SIGHUP is ignored."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def test_keys_go_into_private_files_only(files: Any, tmp_path: Path) -> None:

@@ -44,7 +44,8 @@ def test_no_line_is_longer_than_a_wide_terminal(prefix: str, remaining: str) -> 
     status = releasing("Preview", pausedAt="2026-01-02T03:04:05Z", remaining=remaining, checks=[check])
     status["conditions"][0]["message"] = LONG
     found = told(status, prefix=prefix)
-    assert len(found) == 2
+    assert len(found) == 3
+    assert found.pop().endswith("to go on: hardenctl resume api -n shop"), "what is to be pasted is whole"
     assert all(len(line) <= WIDTH for line in found)
     assert any(len(line) == WIDTH and "…" in line for line in found)
     assert found[0].endswith(f"(paused, with {remaining} left)" if remaining else "(paused)")
