@@ -50,8 +50,6 @@ class Failure:
     """A good version serves before: the failing one is released beside it."""
     explains: tuple[str, ...] = ()
     """More words of the line with the cause of `explain`, which also reads Events."""
-    meanwhile: str = ""
-    """What `next` is while the rejected pods are still there, "" where it is the same then."""
     proof: Proof | None = None
     """None unless the service itself is healthy: what fails then is what others do with it."""
 
@@ -276,6 +274,6 @@ FAILURES: dict[str, Failure] = {
     ),
     "it starts too slowly": Failure(
         "Rejected", ("Preview made no progress for", "readiness probe fails"), _EVENTS,
-        {**env(START_DELAY="600"), "release": _SOON}, serving, True, meanwhile=_LOGS,
+        {**env(START_DELAY="600"), "release": _SOON}, serving, True,
     ),
 }  # fmt: skip

@@ -94,9 +94,9 @@ async def found_wrong(run: Run, failure: Failure, prompt: Prompt, file: Path) ->
     told = [(status, status.out, says), (explained, cause, explains), *([] if failure.proof else [(waited, waited.err, says)])]
     wrong = [f"{said.line} does not say {words}: {said}" for said, text, words in told if not one_line(text, words)]
     wrong += [f"{said.line} names no next command" for said in (waited, status, explained) if not (failure.proof or next_of(said))]
-    expected = tuple(each.format(namespace=namespace) for each in (failure.next, failure.meanwhile) if each)
+    expected = failure.next.format(namespace=namespace)
     if not next_of(explained).startswith(expected):
-        wrong.append(f"the next command is {next_of(explained)}, and not one of {expected}")
+        wrong.append(f"the next command is {next_of(explained)}, and not {expected}")
     quoted = [each.strip() for each in _QUOTED.findall(cause)]
     for line in filter(None, dict.fromkeys([next_of(waited), next_of(status), next_of(explained), *quoted])):
         try:

@@ -99,7 +99,8 @@ def cause_of(world: World, verdict: ServiceVerdict) -> Cause:
         word = "was rolled back" if pin.after_cutover else "was rejected"
         why = f": {pin.cause}" if pin.cause else ""
         sentence = f"revision {pin.revision} {word}{why}"
-        return Cause(_known(pin.reason) or verdict.reason, sentence, pin.revision, has_pods=_has_pods(world, pin.revision))
+        # Its pods are gone, or will be before anybody has typed the next command.
+        return Cause(_known(pin.reason) or verdict.reason, sentence, pin.revision)
     reason, message = verdict.reason, verdict.message
     if reason in _VAGUE:
         found = diagnosis_of(world, revision)

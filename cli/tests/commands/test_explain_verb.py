@@ -97,6 +97,14 @@ def crash_pinned() -> dict[str, Any]:
             id="it was rejected since it crashed, and its pods with their logs are gone",
         ),
         pytest.param(
+            crash_pinned(),
+            OLD_SLOW,
+            "CrashLooping",
+            f"revision {NEW} was rejected: CrashLooping: exit code 2",
+            f"hardenctl events api -n shop --for={NEW}",
+            id="it was rejected, and its pods are on their way out",
+        ),
+        pytest.param(
             taken_back(),
             None,
             "CheckFailed",
