@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from e2e.evidence import errors_of_nodes, pods_and_warnings
 from e2e.faults import Fault, FaultProxy, Operator, Upstream
 from e2e.install import image_name
 from e2e.kube import Body, Kube, is_ready
@@ -119,38 +120,6 @@ class Run:
 Act = Callable[[Run], Awaitable[None]]
 
 
-async def _pods_and_warnings(kube: Kube, namespace: str) -> str:
-    """What a failing test leaves to be read of its namespace: a line for each pod, and one for each of the last ten Warnings."""
-    try:
-        pods, events = await kube.list("Pod", namespace), await kube.list("Event", namespace)
-    except Exception as error:  # noqa: BLE001 - it is asked after a failure, which must not be hidden by another one
-        return f"the pods of {namespace} could not be read: {error!r}"
-    lines = [f"the pods of {namespace}:"]
-    for pod in pods:
-        states = [
-            f"{state['name']} {json.dumps(state.get('state', {}))}"
-            for state in pod["status"].get("containerStatuses", [])
-            if not state.get("ready")
-        ]
-        where = pod["spec"].get("nodeName", "no node")
-        lines.append(f"  {pod['metadata']['name']} on {where}: {pod['status'].get('phase')} {' '.join(states)}")
-    warnings = [event for event in events if event.get("type") == "Warning"]
-    lines.append("the last Warnings:")
-    lines += [f"  {event['involvedObject']['name']} {event.get('reason')}: {event.get('message')}"[:400] for event in warnings[-10:]]
-    return "\n".join(lines)
-
-
-def _errors_of_nodes(kubeconfig: Path) -> str:
-    """The last errors of what routes between pods, where the cluster is one of the local provider's, whose logs are beside its access."""
-    lines = ["the last errors of the nodes' firewalls and proxies:"]
-    for log in sorted((kubeconfig.parent / "log").glob("*.log")):
-        if not log.name.startswith(("firewall-", "proxy-")):
-            continue
-        found = [line for line in log.read_text(errors="replace").splitlines() if line.startswith(("E", "F"))]
-        lines += [f"  {log.stem}: {line[:300]}" for line in found[-4:]]
-    return "\n".join(lines)
-
-
 @contextlib.asynccontextmanager
 async def operator_behind(
     kube: Kube,
@@ -192,8 +161,8 @@ async def operator_behind(
             try:
                 yield Run(kube, namespace, proxy, operator)
             except Exception as error:
-                error.add_note(await _pods_and_warnings(kube, namespace))
-                error.add_note(_errors_of_nodes(kubeconfig))
+                error.add_note(await pods_and_warnings(kube, namespace))
+                error.add_note(errors_of_nodes(kubeconfig))
                 error.add_note(f"the operator of {namespace} ended {len(operator.exits)} times; {operator.log_tail()}")
                 error.add_note(proxy.journal.tail())
                 raise
@@ -224,7 +193,7 @@ async def side_by_side(kubeconfig: Path, folder: Path, cases: Collection[str], a
         for case, namespace, error in zip(cases, namespaces, found, strict=True):
             if isinstance(error, Exception):
                 error.add_note(f"in the case {case}")
-                error.add_note(await _pods_and_warnings(kube, namespace))
+                error.add_note(await pods_and_warnings(kube, namespace))
                 failed.append(error)
         if failed:
             raise ExceptionGroup(f"{len(failed)} of {len(cases)} cases failed", failed)

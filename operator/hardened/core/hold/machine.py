@@ -149,11 +149,9 @@ def _with_leader(facts: Facts, before: Hold | None, replicas: int, now: datetime
         mine = replace(theirs, phase=HoldPhase.STOPPING, since=now, replicas=size, service=name, may_have_changed=False)
         return Held(replace(mine, message=f"{whose} is restored: the pods are about to be stopped"))
     if before.phase is HoldPhase.STOPPING:
-        return (
-            _suspended(facts, before)
-            if facts.svc.spec.suspend
-            else _stopping(facts, before, now, f"{whose} is restored once they have ended")
-        )
+        if facts.svc.spec.suspend:
+            return _suspended(facts, before)
+        return _stopping(facts, before, now, f"{whose} is restored once they have ended")
     ended = "has failed: repeat it, or abort it there" if theirs.has_failed else "is under way"
     return Held(replace(before, message=f"the restore of {whose} {ended}"))
 
