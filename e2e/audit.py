@@ -14,6 +14,12 @@ OPERATOR = f"system:serviceaccount:{SYSTEM}:{ACCOUNT}"
 WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 
 
+def taken(event: Body) -> bool:
+    """Whether the server did what it was asked."""
+    code: int = event.get("responseStatus", {}).get("code", 0)
+    return code < 300
+
+
 class Since:
     """The requests from a moment on. The server begins a new file when one has become large, and renames the old one."""
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from e2e.audit import WRITES, Since
+from e2e.audit import WRITES, Since, taken
 from e2e.cluster.local.cluster import LocalCluster
 from e2e.figures import figures
 from e2e.kube import Body, condition, is_ready
@@ -36,11 +36,13 @@ def bad(namespace: str) -> Body:
 
 
 def written_children(since: Since, namespace: str) -> Counter[str]:
-    """How often the operator wrote which child in a namespace, as `resource/name`."""
+    """How often the operator wrote which child in a namespace, as `resource/name`. A write that was refused (a conflict) wrote nothing."""
     found: Counter[str] = Counter()
     for event in since.of_the_operator():
         of = event.get("objectRef") or {}
-        if event["verb"] in WRITES and of.get("namespace") == namespace and of["resource"] not in NO_CHILDREN:
+        if not taken(event) or of.get("namespace") != namespace:
+            continue
+        if event["verb"] in WRITES and of["resource"] not in NO_CHILDREN:
             found[f"{of['resource']}/{of.get('name', '')}"] += 1
     return found
 

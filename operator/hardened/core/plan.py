@@ -36,7 +36,7 @@ from hardened.core.release.suspension import is_suspended
 from hardened.core.requeue import MADE_AGAIN, requeue_after
 from hardened.core.revisions import history
 from hardened.core.runs.backups import backups_of
-from hardened.core.status.blockers import PATIENCE, Blockers
+from hardened.core.status.blockers import PATIENCE, Blockers, beside
 from hardened.core.status.scaling import told_of_scaling
 from hardened.core.status.situation import situation_of
 from hardened.core.status.status import status_of, unparsed_status
@@ -207,7 +207,8 @@ class _Planner:
             return None
         # With why the revision is pinned: told as if it were over, and anew after the next look, it would be told twice.
         found = self.blockers
-        finding = found.held() or found.forged() or found.standing() or found.pinned() or self.decision.config
+        standing = found.standing()
+        finding = found.held() or found.forged() or beside(found.pinned(), standing) or standing or self.decision.config
         return Plan(status=self._status(finding), is_status_first=True)
 
     def _read_scalers(self) -> Plan | None:
@@ -309,8 +310,10 @@ class _Planner:
     def finding(self) -> Diagnosis | None:
         """What status tells of."""
         found = self.blockers
-        before = found.held() or found.forged() or found.standing() or self.not_ours
-        return before or found.not_undone() or found.pinned() or found.fixed() or self.decision.config or found.pods()
+        standing = found.standing() or self.not_ours
+        left = found.not_undone() or found.pinned()
+        before = found.held() or found.forged() or beside(left, standing) or standing
+        return before or found.fixed() or self.decision.config or found.pods()
 
     @cached_property
     def scaling(self) -> Scaling | None:

@@ -14,7 +14,7 @@ from tests.shell.operator_world import RELEASED, Killed, Operator, OperatorWorld
 from tests.shell.test_release_flows import Watchman
 
 from hardened.errors import Refused, TryAgain
-from hardened.shell.kinds import CONTROLLER_REVISION, DEPLOYMENT, HARDENED_SERVICE, HARDENED_SERVICE_ACTION, SERVICE
+from hardened.shell.kinds import CONTROLLER_REVISION, DEPLOYMENT, HARDENED_SERVICE, HARDENED_SERVICE_ACTION, NETWORK_POLICY, SERVICE
 
 pytestmark = pytest.mark.one_of(3)
 
@@ -163,3 +163,36 @@ def test_what_a_rollback_left_stays_rejected_where_that_could_not_be_written_at_
     annotated = [number for number, write in enumerate(writes, start=1) if write.kind == CONTROLLER_REVISION]
     assert len(annotated) == 2, "the one that was left, and the one that serves again"
     end_the_same(steps, lambda _: annotated, error)
+
+
+def test_what_fails_besides_stands_beside_the_rollback_and_does_not_tell_of_it_again() -> None:
+    moment, _, _ = clean(UP)
+
+    def refuse(call: Call) -> None:
+        if call.verb == "apply" and call.kind == NETWORK_POLICY:
+            raise Refused("exceeded quota: few", status=403)
+
+    def allow(_: Call) -> None:
+        """All is well again."""
+
+    async def without_policy(world: OperatorWorld, before: Callable[[Call], None]) -> Body:
+        async def delete(world: OperatorWorld) -> None:
+            world.server.before = before
+            for policy in world.server.all(NETWORK_POLICY):
+                meta = policy["metadata"]
+                await world.people.delete(NETWORK_POLICY, meta["namespace"], meta["name"], uid=meta["uid"])
+
+        await world.play(delete)
+        (live,) = world.server.all(HARDENED_SERVICE)
+        return next(each for each in live["status"]["conditions"] if each["type"] == "Ready")
+
+    async def play(kept: tuple[OperatorWorld, Watchman]) -> tuple[Body, Body, int]:
+        world, _ = kept
+        await world.play(UP[-1])
+        return await without_policy(world, refuse), await without_policy(world, allow), world.told()["RolledBack"]
+
+    during, after, told = moment.run(play)
+    assert during["reason"] == after["reason"] == "RolledBack"
+    assert "run: hardenctl retry web -n shop; but apply NetworkPolicy web-blue: exceeded quota" in during["message"]
+    assert "but" not in after["message"]
+    assert told == 1

@@ -1,6 +1,7 @@
 """What stands in the way of a service, or is not as it should be, in words for its status."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from hardened.api.steps import Step
@@ -23,6 +24,12 @@ from hardened.core.status.holds import failed_hold
 PATIENCE = timedelta(seconds=5)
 #: Of what is foreign, in one message.
 _MOST_NAMED = 3
+
+
+def beside(finding: Diagnosis | None, trouble: Diagnosis | None) -> Diagnosis | None:
+    """What stays until a person acts, with what else is the matter for now. Told in its place, that would be news twice: as it comes, and
+    as it goes."""
+    return replace(finding, message=f"{finding.message}; but {trouble.message}") if finding and trouble else finding
 
 
 class Blockers:
