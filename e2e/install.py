@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -51,6 +52,13 @@ def image_name() -> str:
 def backup_image_name() -> str:
     """The name of the image of backup pods, under the tag of the operator's."""
     return f"{BACKUP_REPOSITORY}:{image_name().rpartition(':')[2]}"
+
+
+def to_export(kubeconfig: Path) -> str:
+    """For a shell: the cluster's kubeconfig, and a PATH with whatever of kubectl, hardenctl and helm it lacks."""
+    folders = {"kubectl": tools.bin_dir(), "hardenctl": Path(sys.executable).parent, "helm": tools.helm().parent}
+    path = "".join(f"{folder}:" for program, folder in folders.items() if not shutil.which(program))
+    return f"export KUBECONFIG={kubeconfig}" + (f" PATH={path}$PATH" if path else "")
 
 
 def _is_cache(path: Path) -> bool:

@@ -6,8 +6,6 @@ Again at any time: what is there already is not made again.
 from __future__ import annotations
 
 import secrets
-import shutil
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,7 +19,7 @@ from .cluster.existing import ExistingCluster
 from .cluster.program import run_program
 from .cluster.progress import say, span, step
 from .install import NAMESPACE as OPERATOR_NAMESPACE
-from .install import ROOT, cluster_of, install, release_status
+from .install import ROOT, cluster_of, install, release_status, to_export
 from .workloads.build import Part, build_part
 
 CHARTS = ROOT / "charts/stacks"
@@ -92,9 +90,7 @@ def command(
     began, cluster = time.monotonic(), cluster_of(name, kubeconfig)
     bring_up(cluster, stack, namespace or stack, helm_args or ())
     say(f"{stack} is ready after {span(time.monotonic() - began)}")
-    folders = {"kubectl": tools.bin_dir(), "hardenctl": Path(sys.executable).parent}
-    path = "".join(f"{folder}:" for program, folder in folders.items() if not shutil.which(program))
-    typer.echo(f"export KUBECONFIG={cluster.kubeconfig}" + (f" PATH={path}$PATH" if path else ""))
+    typer.echo(to_export(cluster.kubeconfig))
     typer.echo(notes(cluster.kubeconfig, stack, namespace or stack))
 
 

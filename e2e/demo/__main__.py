@@ -7,16 +7,15 @@ What is there already is not made again. The cluster is left running.
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import time
-from pathlib import Path
 
-from e2e.cluster import ClusterError, choose, tools
+from e2e.cluster import ClusterError, choose
 from e2e.cluster.progress import span
 from e2e.demo.releases import end_load, release_bad, release_good, release_worse, start_load
 from e2e.demo.service import apply_service, ask, bring_up, install_operator, load_images, repair, show_status
 from e2e.demo.tour import NAMESPACE, SERVICE, Tour, TourStep
+from e2e.install import to_export
 from e2e.kube import KubeError, TooLate
 
 STEPS: tuple[tuple[str, TourStep], ...] = (
@@ -54,11 +53,9 @@ def take(tour: Tour) -> None:
 
 def next_commands(tour: Tour) -> str:
     """What to try next, to be pasted as it is."""
-    folders = {"kubectl": tools.bin_dir(), "hardenctl": Path(sys.executable).parent}
-    path = "".join(f"{folder}:" for program, folder in folders.items() if not shutil.which(program))
     name = "" if tour.cluster.name == "demo" else f" CLUSTER={tour.cluster.name}"
     lines = (
-        f"export KUBECONFIG={tour.cluster.kubeconfig}" + (f" PATH={path}$PATH" if path else ""),
+        to_export(tour.cluster.kubeconfig),
         "kubectl get hs -A",
         f"hardenctl status {SERVICE} -n {NAMESPACE}",
         f"make down{name}",
