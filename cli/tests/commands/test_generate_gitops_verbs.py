@@ -6,8 +6,11 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+import lupa
 import pytest
 import yaml
+
+from hardenctl.commands.generate import argocd
 
 ROOT = Path(__file__).resolve().parents[3]
 URL = "https://git.example/shop/deploy.git"
@@ -40,6 +43,45 @@ def test_the_application_of_argo_cd_is_the_one_that_the_repository_shows(run: An
 def test_what_argo_cd_has_to_know_of_health_is_what_the_repository_shows(run: Any) -> None:
     _, found = printed(run, "argocd", "--health")
     assert found in snippets("argocd")
+
+
+READY, STALLED = {"type": "Ready", "message": "as it is"}, {"type": "Stalled", "message": "a person has to act"}
+
+
+def health(status: dict[str, Any] | None, *, generation: int = 2) -> tuple[str, str]:
+    """What Argo CD would say of a service, by a real Lua: the status and the message."""
+    runtime = lupa.LuaRuntime(register_eval=False)
+    live = {"metadata": {"generation": generation}, **({"status": status} if status is not None else {})}
+    runtime.globals().obj = runtime.table_from(live, recursive=True)
+    found = runtime.execute(argocd.HEALTH)
+    return found["status"], found["message"]
+
+
+def of(ready: str, *, stalled: str = "False", observed: int = 2, **status: Any) -> dict[str, Any]:
+    conditions = [{**READY, "status": ready}, {**STALLED, "status": stalled}]
+    return {"observedGeneration": observed, "conditions": conditions, **status}
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        pytest.param(None, "Progressing", id="nothing is known yet"),
+        pytest.param({}, "Progressing", id="an empty status"),
+        pytest.param(of("True", observed=1), "Progressing", id="an older generation was healthy"),
+        pytest.param(of("True", phase="Healthy"), "Healthy", id="ready"),
+        pytest.param(of("False", phase="Progressing", release={"step": "ScaleUp"}), "Progressing", id="a release at work"),
+        pytest.param(of("False", phase="Degraded"), "Progressing", id="a trouble that may pass"),
+        pytest.param(of("False", stalled="True", phase="Rejected"), "Degraded", id="rejected"),
+        pytest.param(of("False", phase="Progressing", release={"step": "Approval"}), "Suspended", id="waits for an approval"),
+        pytest.param(of("False", phase="Paused", release={"step": "Preview"}), "Suspended", id="paused"),
+        pytest.param(of("False", phase="Suspended"), "Suspended", id="suspended"),
+        pytest.param(of("False", stalled="True", phase="Suspended"), "Degraded", id="suspended, and nothing can be done"),
+    ],
+)
+def test_argo_cd_sees_a_service_as_it_is(status: dict[str, Any] | None, expected: str) -> None:
+    said, message = health(status)
+    assert said == expected
+    assert message in ("the operator has not seen this generation yet", "as it is", "a person has to act")
 
 
 def test_by_default_argo_cd_follows_the_default_branch_and_the_root(run: Any) -> None:

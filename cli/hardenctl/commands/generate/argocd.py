@@ -36,20 +36,27 @@ _NAMESPACE = "argocd"
 _CLUSTER = "https://kubernetes.default.svc"
 #: As its documentation has it: a namespace, or a CRD, may be there a moment later.
 _RETRY = {"limit": 5, "backoff": {"duration": "5s", "factor": 2, "maxDuration": "3m"}}
-#: What the health of a HardenedService is. manifests/gitops has the same.
+#: What the health of a HardenedService is: Suspended where it waits for a person. manifests/gitops has the same.
 HEALTH = """\
-local health = {status = "Progressing", message = "the operator has not seen this generation yet"}
-if obj.status == nil or obj.status.observedGeneration ~= obj.metadata.generation then
-  return health
+local status = obj.status or {}
+if status.observedGeneration ~= obj.metadata.generation then
+  return {status = "Progressing", message = "the operator has not seen this generation yet"}
 end
-for _, condition in ipairs(obj.status.conditions or {}) do
-  if condition.type == "Stalled" and condition.status == "True" then
-    return {status = "Degraded", message = condition.message}
-  end
-  if condition.type == "Ready" then
-    health.message = condition.message
-    if condition.status == "True" then health.status = "Healthy" end
-  end
+local found = {}
+for _, condition in ipairs(status.conditions or {}) do
+  found[condition.type] = condition
+end
+local ready, stalled = found.Ready or {}, found.Stalled or {}
+if stalled.status == "True" then
+  return {status = "Degraded", message = stalled.message}
+end
+local step = (status.release or {}).step
+local is_left_to_a_person = status.phase == "Suspended" or status.phase == "Paused" or step == "Approval"
+local health = {status = "Progressing", message = ready.message}
+if ready.status == "True" then
+  health.status = "Healthy"
+elseif is_left_to_a_person then
+  health.status = "Suspended"
 end
 return health
 """
