@@ -6,6 +6,7 @@ import asyncio
 import bisect
 import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,11 @@ pytestmark = [pytest.mark.cluster, pytest.mark.sampled(3), pytest.mark.usefixtur
 async def suspend(run: Run, is_suspended: bool) -> None:
     """Somebody suspends the service, or lets it go on."""
     await run.kube.patch("HardenedService", "web", run.namespace, {"spec": {"suspend": is_suspended}})
+
+
+async def suspend_until(run: Run, moment: datetime) -> None:
+    """Somebody suspends the service for a while."""
+    await run.kube.patch("HardenedService", "web", run.namespace, {"spec": {"suspendUntil": moment.strftime("%Y-%m-%dT%H:%M:%SZ")}})
 
 
 def is_suspended(live: Body | None) -> bool:
@@ -80,18 +86,22 @@ def test_of_a_service_that_is_deleted_in_its_release_nothing_is_left(local: Loca
     asyncio.run(all_of_it())
 
 
-def test_a_service_that_is_suspended_before_its_cutover_serves_as_it_did_and_goes_on_later(local: LocalCluster, tmp_path: Path) -> None:
+@pytest.mark.parametrize("seconds", [pytest.param(None, id="until somebody says so"), pytest.param(25.0, id="until a moment")])
+def test_a_service_that_is_suspended_before_its_cutover_serves_as_it_did_and_goes_on_later(
+    local: LocalCluster, tmp_path: Path, seconds: float | None
+) -> None:
     async def all_of_it() -> None:
         async with running(local.kubeconfig, tmp_path, name="suspended") as run:
             await serve(run, released(run.namespace, "v1"))
             async with sending(local, run.kube, run.namespace, rate=RATE) as under_way, watching(run) as monitor:
                 await run.kube.apply(slow(run.namespace, "v2"))
                 await until_step(run, "VerifyBefore")
-                await suspend(run, True)
+                await (suspend(run, True) if seconds is None else suspend_until(run, datetime.now(UTC) + timedelta(seconds=seconds)))
                 await run.kube.until("HardenedService", "web", run.namespace, is_suspended, within=10)
                 await run.proxy.until_quiet(8, within=30)  # longer than what was left of the checks and of the approval
                 resting = monitor.selected
-                await suspend(run, False)
+                if seconds is None:
+                    await suspend(run, False)
                 live, _ = await run.kube.until("HardenedService", "web", run.namespace, is_ready, within=60)
             assert resting == ("blue",)
             assert serving_color(live) == "green"
