@@ -12,12 +12,8 @@ from e2e.rig import ACCOUNT, SYSTEM
 
 OPERATOR = f"system:serviceaccount:{SYSTEM}:{ACCOUNT}"
 WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
-
-
-def taken(event: Body) -> bool:
-    """Whether the server did what it was asked."""
-    code: int = event.get("responseStatus", {}).get("code", 0)
-    return code < 300
+#: What is written of a service that nothing happens to, and is no child of it.
+NO_CHILDREN = frozenset({"hardenedservices", "events", "leases"})
 
 
 class Since:
@@ -48,6 +44,16 @@ class Since:
         for event in self.of_the_operator():
             of = event.get("objectRef") or {}
             found[event["verb"], "/".join(filter(None, (of.get("resource", ""), of.get("subresource"))))] += 1
+        return found
+
+    def children_written(self, namespace: str) -> Counter[str]:
+        """How often the operator wrote which child in a namespace, as `resource/name`. A refused write wrote nothing."""
+        found: Counter[str] = Counter()
+        for event in self.of_the_operator():
+            of = event.get("objectRef") or {}
+            is_write = event["verb"] in WRITES and event.get("responseStatus", {}).get("code", 0) < 300
+            if is_write and of.get("namespace") == namespace and of["resource"] not in NO_CHILDREN:
+                found[f"{of['resource']}/{of.get('name', '')}"] += 1
         return found
 
     def writes(self) -> int:

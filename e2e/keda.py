@@ -8,15 +8,13 @@ import http.server
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import yaml
-
+from e2e import controllers
 from e2e.cluster import tools
-from e2e.cluster.command import run
 from e2e.cluster.images import addons
 from e2e.cluster.local.cluster import LocalCluster
 from e2e.kube import Body, Kube
@@ -26,52 +24,17 @@ NAMESPACE = "keda"
 PORT = 19090
 #: Of KEDA's manifests what scales by a ScaledObject needs, in the order in which it is made.
 _FOLDERS = ("crd/bases", "general", "service_account", "rbac", "manager", "metrics-server", "webhooks")
-_DEPLOYMENTS = ("keda-operator", "keda-metrics-apiserver", "keda-admission")
-#: Seconds for three pods to start one after the other: the second and the third wait for certificates that the first makes.
-_READY_WITHIN = 240.0
 
 
 @contextlib.asynccontextmanager
 async def installed(local: LocalCluster, kube: Kube) -> AsyncIterator[None]:
     """KEDA at work; gone, with its kinds, at the end."""
     await asyncio.to_thread(local.load, [str(addons.ensure_keda())])
-    manifests = list(_manifests(tools.keda_dir()))
-    await _kubectl(local, manifests, "apply", "--server-side", "--force-conflicts")
-    try:
-        for name in _DEPLOYMENTS:
-            await kube.until("Deployment", name, NAMESPACE, _is_available, within=_READY_WITHIN)
-        await kube.until("APIService", "v1beta1.external.metrics.k8s.io", None, _is_served, within=_READY_WITHIN)
+    found = controllers.manifests_in(tools.keda_dir() / "config", _FOLDERS)
+    manifests = [controllers.fitted(each, addons.KEDA_IMAGE) if each["kind"] == "Deployment" else each for each in found]
+    async with controllers.installed(local, kube, NAMESPACE, manifests):
+        await kube.until("APIService", "v1beta1.external.metrics.k8s.io", None, _is_served, within=controllers.READY_WITHIN)
         yield
-    finally:
-        await _kubectl(local, manifests, "delete", "--ignore-not-found", "--wait=false")
-        await kube.until("Namespace", NAMESPACE, None, lambda live: live is None, within=_READY_WITHIN)
-
-
-def _manifests(folder: Path) -> Iterator[Body]:
-    files = (file for part in _FOLDERS for file in sorted((folder / "config" / part).glob("*.yaml")))
-    found = (each for file in files if file.stem != "kustomization" for each in yaml.safe_load_all(file.read_text()))
-    return (_fitted(each) for each in found if each)
-
-
-def _fitted(manifest: Body) -> Body:
-    """Of the image that is on the nodes, and asked at once whether it is ready; the requests are those of a small machine."""
-    if manifest["kind"] != "Deployment":
-        return manifest
-    (container,) = manifest["spec"]["template"]["spec"]["containers"]
-    probe = {**container["readinessProbe"], "initialDelaySeconds": 0, "periodSeconds": 2}
-    container |= {"image": addons.KEDA_IMAGE, "imagePullPolicy": "Never", "readinessProbe": probe}
-    container["resources"] = {"requests": {"cpu": "10m"}}
-    return manifest
-
-
-async def _kubectl(local: LocalCluster, manifests: list[Body], *words: str) -> None:
-    text = json.dumps({"apiVersion": "v1", "kind": "List", "items": manifests})
-    command: list[str | Path] = [tools.kubectl(), "--kubeconfig", local.kubeconfig, *words, "-f", "-"]
-    await asyncio.to_thread(run, command, stdin=text)
-
-
-def _is_available(live: Body | None) -> bool:
-    return live is not None and (live.get("status") or {}).get("availableReplicas", 0) > 0
 
 
 def _is_served(live: Body | None) -> bool:

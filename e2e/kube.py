@@ -52,6 +52,8 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "ClusterRoleBinding": ("apis/rbac.authorization.k8s.io/v1", "clusterrolebindings"),
     "HorizontalPodAutoscaler": ("apis/autoscaling/v2", "horizontalpodautoscalers"),
     "ScaledObject": ("apis/keda.sh/v1alpha1", "scaledobjects"),
+    "GitRepository": ("apis/source.toolkit.fluxcd.io/v1", "gitrepositories"),
+    "Kustomization": ("apis/kustomize.toolkit.fluxcd.io/v1", "kustomizations"),
     "APIService": ("apis/apiregistration.k8s.io/v1", "apiservices"),
     "RoleBinding": ("apis/rbac.authorization.k8s.io/v1", "rolebindings"),
 }

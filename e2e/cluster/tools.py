@@ -52,6 +52,18 @@ KEDA = Program(
     files=("config",),
     is_at_home=True,
 )
+_FLUX = "v1.9.6"
+FLUX_SOURCE, FLUX_KUSTOMIZE = (
+    Program(
+        name=name,
+        version=_FLUX,
+        source=_HERE / "local/flux",
+        packages=(f"github.com/fluxcd/{name}",),
+        module=f"github.com/fluxcd/{name}",
+        files=("config",),
+    )
+    for name in ("source-controller", "kustomize-controller")
+)
 HELM = Program(name="helm", version="v4.3.1", packages=("helm.sh/helm/v4/cmd/helm",))
 
 
@@ -83,6 +95,11 @@ def kwok_dir() -> Path:
 def keda_dir() -> Path:
     """The folder of KEDA: its three programs, and the manifests that install it. About 12 minutes the first time on two cores."""
     return golang.ensure(KEDA)
+
+
+def flux_dirs() -> tuple[Path, Path]:
+    """Folders with Flux's controllers of sources and of kustomizations, and the manifests that install each."""
+    return golang.ensure(FLUX_SOURCE), golang.ensure(FLUX_KUSTOMIZE)
 
 
 def firewall() -> Path:

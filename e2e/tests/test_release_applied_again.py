@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from e2e.audit import WRITES, Since, taken
+from e2e.audit import Since
 from e2e.cluster.local.cluster import LocalCluster
 from e2e.figures import figures
 from e2e.kube import Body, condition, is_ready
@@ -23,8 +22,6 @@ AGAIN_S = 5.0
 SIZES = (3, 2)
 #: Seconds until a spec that is what serves counts as healthy.
 AT_ONCE_S = 2.0
-#: What is written of a service that nothing happens to, and is no child of it.
-NO_CHILDREN = frozenset({"hardenedservices", "events", "leases"})
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("rights")]
 
@@ -33,18 +30,6 @@ def bad(namespace: str) -> Body:
     """A version that fails its check."""
     smoke = {"name": "smoke", "http": {"path": "/", "expectBody": "v1", "count": 3, "interval": "200ms"}}
     return unsized(released(namespace, "v2", verify={"beforeCutover": [smoke], "afterCutover": {"window": "2s"}}))
-
-
-def written_children(since: Since, namespace: str) -> Counter[str]:
-    """How often the operator wrote which child in a namespace, as `resource/name`. A write that was refused (a conflict) wrote nothing."""
-    found: Counter[str] = Counter()
-    for event in since.of_the_operator():
-        of = event.get("objectRef") or {}
-        if not taken(event) or of.get("namespace") != namespace:
-            continue
-        if event["verb"] in WRITES and of["resource"] not in NO_CHILDREN:
-            found[f"{of['resource']}/{of.get('name', '')}"] += 1
-    return found
 
 
 async def apply_again(run: Run, sizes: Any, *, seconds: float) -> int:
@@ -82,7 +67,7 @@ def test_a_rejected_spec_that_is_applied_again_stays_rejected_and_changes_nothin
             since, before = Since(local.audit_log), await without_size(run)
             times = await apply_again(run, sizes, seconds=then_s)
             await run.proxy.until_quiet(1, within=30)
-            written = written_children(since, run.namespace)
+            written = since.children_written(run.namespace)
             pinned = await run.kube.get("HardenedService", "web", run.namespace)
 
             healthy = asyncio.create_task(run.kube.until("HardenedService", "web", run.namespace, is_ready, within=60))

@@ -55,6 +55,10 @@ ADDONS = (
     AddonImage("docker.io/hardened/metrics-server:v0.9.0", tools.METRICS_SERVER),
 )
 
+FLUX = tuple(
+    AddonImage(f"docker.io/hardened/{program.name}:{program.version}", program) for program in (tools.FLUX_SOURCE, tools.FLUX_KUSTOMIZE)
+)
+
 
 def ensure(image: AddonImage) -> Path:
     """The archive of that image, built now where it is not there yet."""
