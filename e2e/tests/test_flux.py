@@ -93,6 +93,7 @@ def test_flux_installs_releases_waits_and_heals_and_fights_nobody(local: LocalCl
                 failed, failed_s = await kube.until(
                     "Kustomization", namespace, flux.NAMESPACE, flux.has_failed_at(wrong), within=RELEASED_WITHIN
                 )
+                await found.run.proxy.until_quiet(5, within=60)  # what is left of the good release has ended
                 since, before = Since(local.audit_log), await kube.get("HardenedService", "web", namespace)
                 await asyncio.sleep(PINNED_S)  # that nothing happens takes as long as it is said to
                 after = await kube.get("HardenedService", "web", namespace)
