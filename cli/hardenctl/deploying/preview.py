@@ -140,6 +140,9 @@ class _Rehearsal:
     async def list_mounts(self, observed: Observed) -> Observed:
         return replace(observed, sees_pods=False)  # what a restore waits for is nothing that a preview shows
 
+    async def list_former(self, observed: Observed, selector: Mapping[str, str]) -> Observed:
+        return replace(observed, sees_former=False)  # how many they are is known to the operator at the cutover
+
     async def read_log(self, observed: Observed, wanted: ReadLog) -> Observed:
         return replace(observed, crash_log="")  # nothing is rejected in a preview that is not rejected already
 

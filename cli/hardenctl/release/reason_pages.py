@@ -49,6 +49,7 @@ COMMANDS: Mapping[Reason, str] = {
     Reason.REVISION_FORGED: "{prog} history {name} -n {namespace}",
     Reason.FOREIGN_ENDPOINTS: "kubectl get endpointslices -n {namespace} -l kubernetes.io/service-name={name}",
     Reason.FOREIGN_PODS: "kubectl get pods -n {namespace} -l hardened.dev/service={name} --show-labels",
+    Reason.FORMER_PODS: _STATUS,
     Reason.DATA_IN_USE: _STATUS,
     Reason.CONTESTED: "kubectl get mutatingwebhookconfigurations",
     Reason.NO_GAPS: _STATUS,

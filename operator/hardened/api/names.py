@@ -33,6 +33,8 @@ NAME_LABEL = "app.kubernetes.io/name"
 COMPONENT_LABEL = "app.kubernetes.io/component"
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 VERSION_LABEL = "app.kubernetes.io/version"
+#: Kubernetes' own, on a ReplicaSet and its pods.
+TEMPLATE_HASH_LABEL = "pod-template-hash"
 
 #: Digest of the manifest as it was last applied: tells that a field which is no longer wanted must be given up.
 APPLIED_ANNOTATION = f"{GROUP}/applied"
@@ -73,6 +75,11 @@ ONCE_LABEL = ONCE_ANNOTATION
 #: On a Deployment: the release that last led traffic to it; on a Service and a stored revision: the one that last led traffic back from it,
 #: or gave it up. Whoever still means to write them, by what was so before, is told that they have changed.
 EPOCH_ANNOTATION = f"{GROUP}/serving-epoch"
+
+#: On a Service that was there before, by a person: the HardenedService of this name may take it over. And by the operator, once it has:
+#: what the Service was like, so that clients can be led back.
+ADOPT_ANNOTATION = f"{GROUP}/adopt"
+ADOPTED_ANNOTATION = f"{GROUP}/adopted-from"
 
 #: On a CronJob: a digest of what its containers ask for, where a LimitRange lets them ask for no more, or no less.
 FITTED_ANNOTATION = f"{GROUP}/fitted"

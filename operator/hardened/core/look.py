@@ -18,6 +18,7 @@ from hardened.core.model.measurement import Query
 from hardened.core.model.question import (
     AskPrometheus,
     ListConstraints,
+    ListFormer,
     ListMounts,
     ListPods,
     Question,
@@ -54,6 +55,8 @@ class Reader(Protocol):
     async def list_pods(self, observed: Observed) -> Observed: ...
 
     async def list_mounts(self, observed: Observed) -> Observed: ...
+
+    async def list_former(self, observed: Observed, selector: Mapping[str, str]) -> Observed: ...
 
     async def read_log(self, observed: Observed, wanted: ReadLog) -> Observed: ...
 
@@ -108,14 +111,22 @@ async def _answered(reader: Reader, observed: Observed, question: Question) -> O
         case TryRuns(pods):
             found = await reader.try_pods(observed, pods)
             return replace(found, tried=observed.tried, tried_runs=found.tried)
-        case ListPods():
-            return await reader.list_pods(observed)
-        case ListMounts():
-            return await reader.list_mounts(observed)
+        case ListPods() | ListMounts() | ListFormer():
+            return await _listed(reader, observed, question)
         case ReadLog():
             return await reader.read_log(observed, question)
         case _:
             assert_never(question)
+
+
+async def _listed(reader: Reader, observed: Observed, question: ListPods | ListMounts | ListFormer) -> Observed:
+    match question:
+        case ListPods():
+            return await reader.list_pods(observed)
+        case ListMounts():
+            return await reader.list_mounts(observed)
+        case ListFormer(selector):
+            return await reader.list_former(observed, dict(selector))
 
 
 def at_once(looking: Coroutine[Any, Any, T]) -> T:

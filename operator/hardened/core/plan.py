@@ -17,7 +17,7 @@ from hardened.core.hold.door import LetGo
 from hardened.core.model.finding import Diagnosis
 from hardened.core.model.manifest import ChildKey, Manifest, key_of
 from hardened.core.model.policy import Policy
-from hardened.core.model.question import ListConstraints, ListPods, Question, ReadChildren, ReadNamespace, TryRuns
+from hardened.core.model.question import ListConstraints, ListFormer, ListPods, Question, ReadChildren, ReadNamespace, TryRuns
 from hardened.core.model.reasons import Reason
 from hardened.core.model.target import COLORS
 from hardened.core.needs import headroom
@@ -33,7 +33,7 @@ from hardened.core.observe.scalers import scalers_of
 from hardened.core.release.decide import decide
 from hardened.core.release.first_backup import taken
 from hardened.core.release.suspension import is_suspended
-from hardened.core.requeue import MADE_AGAIN, requeue_after
+from hardened.core.requeue import FORMER_WAIT, MADE_AGAIN, requeue_after
 from hardened.core.revisions import history
 from hardened.core.runs.backups import backups_of
 from hardened.core.status.blockers import PATIENCE, Blockers, beside
@@ -195,7 +195,10 @@ class _Planner:
         if self.writes.doubts_active_service():
             return _reading(frozenset({ChildKey("Service", self.svc.name)}))
         unseen = self.writes.unseen()
-        return _reading(unseen | self.writes.unread(self.writes.wanted())) if unseen else None
+        if unseen:
+            return _reading(unseen | self.writes.unread(self.writes.wanted()))
+        former = self.writes.unlisted()
+        return Plan(question=ListFormer(tuple(sorted(former.items())))) if former else None
 
     def _ask(self) -> Plan | None:
         """What the release has to know."""
@@ -328,7 +331,8 @@ class _Planner:
     def _wait(self) -> timedelta | None:
         invalid = self.invalid.wait if self.invalid else None
         scaling = self.scaling.look_at - self.now if self.scaling and self.scaling.look_at else None
-        waits = (self._answer_wait(), invalid, self._backup_wait(), scaling)
+        former = FORMER_WAIT if self.facts.adoption.former else None
+        waits = (self._answer_wait(), invalid, self._backup_wait(), scaling, former)
         return requeue_after(self.blockers, self.finding, self.unheard.values(), waits)
 
     def _answer_wait(self) -> timedelta | None:

@@ -15,6 +15,8 @@ MADE_AGAIN = timedelta(seconds=30)
 GARBAGE_WAIT = timedelta(seconds=2)
 #: Nobody tells when a foreign object goes that has the name of a child.
 OBSTACLE_WAIT = timedelta(seconds=20)
+#: Nor when the last pod goes that a Service led to before it was taken over.
+FORMER_WAIT = timedelta(minutes=1)
 
 
 def requeue_after(

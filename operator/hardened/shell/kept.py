@@ -28,6 +28,8 @@ _OF_METADATA: Final = (
 )  # fmt: skip
 #: Of the metadata of actions: the rest is anybody's, as large as they like.
 _OF_ACTIONS: Final = ("namespace", "name", "uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "ownerReferences")
+#: Beside our own. The second tells a Deployment's name from that of its ReplicaSet.
+_LABELS: Final = (names.COMPONENT_LABEL, names.TEMPLATE_HASH_LABEL)
 #: The probes that a pod waits for before it is ready, and the one that ends its containers.
 _PROBES: Final = ("startupProbe", "readinessProbe", "livenessProbe")
 #: The volumes that are files of another object, and where its name is.
@@ -147,7 +149,7 @@ def _mounts(spec: Mapping[str, Any]) -> Body:
 
 def _metadata(meta: Mapping[str, Any]) -> Body:
     given = (meta.get("labels") or {}).items()
-    labels = {key: value for key, value in given if key.startswith(f"{names.GROUP}/") or key == names.COMPONENT_LABEL}
+    labels = {key: value for key, value in given if key.startswith(f"{names.GROUP}/") or key in _LABELS}
     owners = [owner for owner in meta.get("ownerReferences") or () if owner.get("controller")]
     return _some(meta, _OF_METADATA) | {"labels": labels, "ownerReferences": owners}
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -78,6 +79,15 @@ class ServiceReader:
             return observed.with_mounts((await self._api.list(POD, self._key.namespace, "")).items, owners)
         except (Refused, TryAgain) as failure:
             return self._refusals.pods(observed, failure)
+
+    async def list_former(self, observed: Observed, selector: Mapping[str, str]) -> Observed:
+        wanted = ",".join(f"{name}={value}" for name, value in sorted(selector.items()))
+        try:
+            return replace(observed, former=tuple((await self._api.list(POD, self._key.namespace, wanted)).items))
+        except (Refused, TryAgain) as failure:
+            # Nothing waits for it: who served before goes on, and is told of later.
+            logger.info("%s: the pods that its Service led to before cannot be listed: %s", self._key, failure)
+            return replace(observed, sees_former=False)
 
     async def read_log(self, observed: Observed, wanted: ReadLog) -> Observed:
         try:

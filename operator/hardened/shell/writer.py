@@ -3,16 +3,16 @@
 import contextlib
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from hardened.api import names
 from hardened.core.actions.replies import ActionReply
 from hardened.core.hold.door import LetGo
 from hardened.core.model.manifest import ChildKey, key_of
-from hardened.core.observe.ownership import taken_over
+from hardened.core.observe.ownership import ports_taken_over, taken_over
 from hardened.core.writes.differences import ENDED_SECONDS
-from hardened.core.writes.write import Apply, Delete
+from hardened.core.writes.write import Apply, Delete, pinned_to
 from hardened.errors import ApiFailure, LookAgain, Refused, Vanished
 from hardened.shell.api_server import ApiServer, Body
 from hardened.shell.cache import Cache
@@ -89,6 +89,8 @@ class Writer:
 
     async def _apply(self, kind: Kind, step: Apply) -> Body:
         self._assert_leading()
+        if step.takes_over:
+            step = await self._with_its_ports(kind, step)
         try:
             return await self._api.apply(kind, _unseen(step.manifest) if step.is_new else step.manifest, force=not step.is_new)
         except Refused as refusal:
@@ -96,6 +98,18 @@ class Writer:
                 raise
             self._assert_leading()
             return await self._api.apply(kind, step.manifest, force=True)
+
+    async def _with_its_ports(self, kind: Kind, step: Apply) -> Apply:
+        """The same write of a Service whose ports are held by nobody else any more; nothing of it has changed but that."""
+        assert step.seen is not None, "what is taken over was seen"
+        fields = ports_taken_over(step.seen, names.MANAGER)
+        if fields is None:
+            return step
+        meta = step.seen["metadata"]
+        patch = {"metadata": {"uid": meta["uid"], "resourceVersion": meta["resourceVersion"], "managedFields": fields}}
+        live = kind.named(await self._api.merge_patch(kind, meta["namespace"], meta["name"], patch))
+        self._assert_leading()
+        return replace(step, manifest=pinned_to(step.wish, live), seen=live)
 
     async def _see(self, kind: Kind, manifest: Body) -> Body | None:
         """The child as it is now, None where it is gone. The watch may be late, or silent: the next look sees the same."""

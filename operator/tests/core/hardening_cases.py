@@ -222,7 +222,12 @@ QUERY = {"name": "errors", "prometheus": {"query": "up", "max": 1}}
 QUERIED = {"verify": {**CLEAN["verify"], "afterCutover": {"checks": [QUERY]}}}
 PROM_SCALE = {"replicas": None, "autoscale": {"maxReplicas": 6, "prometheus": [{"query": "up", "target": 1}]}}
 CONFIG = {"env": [{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "known", "key": "missing"}}}]}
-FOREIGN = {"kind": "Service", **named("shop")}
+FOREIGN = {"kind": "Service", **named("shop"), "spec": {}}
+ADOPTABLE = {
+    "kind": "Service",
+    "metadata": {"name": "shop", "annotations": {"hardened.dev/adopt": "shop"}},
+    "spec": {"selector": {"app": "shop"}, "ports": [{"port": 80}]},
+}
 
 LIVE: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {
     "HS066": [({}, {"namespace": {}}), ({}, {"namespace": named("market", metadata={"deletionTimestamp": "2026-01-01T00:00:00Z"})})],
@@ -244,7 +249,7 @@ LIVE: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {
     "HS074": [({"dependsOn": [{"service": "cache"}]}, {})],
     "HS075": [({"dependsOn": [{"tcp": "cache:6379"}]}, {})],
     "HS076": [(backed_up(repository={"secretName": "restic", "claim": {"name": "missing"}}), {})],
-    "HS077": [({}, {"namesakes": (FOREIGN,)})],
+    "HS077": [({}, {"namesakes": (FOREIGN,)}), ({}, {"namesakes": (ADOPTABLE,)})],
     "HS078": [({}, {"quotas": (quota(pods="1"),)}), ({}, {"quotas": (quota(**{"requests.memory": "100Mi"}),)})],
     "HS079": [({"replicas": None, "autoscale": SCALE}, {"quotas": (quota(pods="4"),)})],
     "HS080": [

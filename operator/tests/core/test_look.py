@@ -1,5 +1,6 @@
 """The driver of a look: what it asks, when it ends, and that it needs no event loop where nobody waits."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,6 +12,7 @@ from hardened.core.model.measurement import Query
 from hardened.core.model.question import (
     AskPrometheus,
     ListConstraints,
+    ListFormer,
     ListMounts,
     ListPods,
     Question,
@@ -31,6 +33,7 @@ QUESTIONS: tuple[Question, ...] = (
     ListConstraints(),
     TryPods((POD,)),
     ListPods(),
+    ListFormer((("app", "shop"),)),
 )
 WRITES, REST, FIRST = Plan(end=(SERVICE,)), Plan(status={}), Plan(status={}, is_status_first=True)
 
@@ -70,6 +73,9 @@ class Script:
 
     async def list_mounts(self, observed: Observed) -> Observed:
         return self.does(observed, ListMounts())
+
+    async def list_former(self, observed: Observed, selector: Mapping[str, str]) -> Observed:
+        return self.does(observed, ListFormer(tuple(selector.items())))
 
     async def read_log(self, observed: Observed, wanted: ReadLog) -> Observed:
         return self.does(observed, wanted)

@@ -168,6 +168,10 @@ class World:
     async def list_mounts(self, observed: Observed) -> Observed:
         return observed.with_mounts(self.pods, self.replica_sets)
 
+    async def list_former(self, observed: Observed, selector: Mapping[str, str]) -> Observed:
+        found = [pod for pod in self.strangers if selector.items() <= (pod["metadata"].get("labels") or {}).items()]
+        return replace(observed, former=tuple(found))
+
     async def read_log(self, observed: Observed, wanted: ReadLog) -> Observed:
         self.read_logs.append(wanted)
         return replace(observed, crash_log=self.log)

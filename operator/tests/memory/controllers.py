@@ -305,8 +305,11 @@ def _bring(store: Store, kind: Kind, wanted: dict[tuple[str, str], Body], compar
             write(store, kind, adopted)
             known = store.existing(kind, *target)
             changed += 1
-        if known.body.get(compared) != body.get(compared):
-            told = {name: value for name, value in body["metadata"].items() if name == "annotations"}
+        # An EndpointSlice has the labels of its Service, also where those change.
+        mirrored = ("annotations", "labels") if kind == ENDPOINT_SLICE and wanted else ("annotations",)
+        is_mirrored = kind != ENDPOINT_SLICE or known.body["metadata"]["labels"] == body["metadata"]["labels"]
+        if known.body.get(compared) != body.get(compared) or not is_mirrored:
+            told = {name: value for name, value in body["metadata"].items() if name in mirrored}
             write(store, kind, fields.copy(known.body | {compared: body[compared], "metadata": known.body["metadata"] | told}))
             changed += 1
     return changed

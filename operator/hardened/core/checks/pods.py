@@ -103,9 +103,9 @@ def check_pods(facts: Facts, state: ReleaseState | None, policy: ReleasePolicy, 
         found += maker.checks(_concerning(facts, revision, spec.after_cutover.checks), Purpose.AFTER, wait)
     is_next = row.checks == "before" and row.is_growing and not policy.has_checks_before and not policy.is_manual
     # Before the first release there is nothing to lose. In place, pods come and go until the cutover is over, and what is lost by then may
-    # be the old revision's: it is asked after that.
-    is_away = state.strategy != "BlueGreen" and row.checks != "after"
-    if facts.stable and not is_away and (row.is_probed or is_next):
+    # be the old revision's: it is asked after that. So it is of a Service that is taken over: who served before may know no such path.
+    is_away = (state.strategy != "BlueGreen" or facts.stable is None) and row.checks != "after"
+    if (facts.stable or facts.adoption.origin or facts.adoption.may_begin) and not is_away and (row.is_probed or is_next):
         purpose = Purpose.WINDOW if state.is_probed_anew else Purpose.CUTOVER
         # Made after the window it ends by itself: nobody else knows when it has begun to ask, on a node that is slow to run it.
         is_late = state.window_ends_at is not None and now >= state.window_ends_at

@@ -5,13 +5,15 @@ from collections.abc import Iterable, Iterator
 from hardened.api import names
 from hardened.api.parse import HardenedService
 from hardened.api.service import HardenedServiceSpec
+from hardened.core.desired.service import active_service_of, selector
 from hardened.core.desired.template import claim_name, files_name, pod_template
 from hardened.core.hardening.check import Gap, HardeningCheck, live_check
 from hardened.core.hardening.fields import parts
 from hardened.core.hardening.surroundings import Surroundings
 from hardened.core.model.manifest import Manifest
 from hardened.core.needs.config_maps import Reference, missing, references
-from hardened.core.revisions.revision import revision_name
+from hardened.core.observe.adoptable import refusal
+from hardened.core.revisions.revision import render, revision_name
 
 _DEFAULT_CLASS = ("storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class")
 _LEVELS = ("privileged", "baseline", "restricted")
@@ -205,8 +207,9 @@ def repositories_are_there(svc: HardenedService, around: Surroundings) -> Iterat
     "error",
     "The names of its children are free.",
     needs=("namesakes",),
-    cause="An object of the same name that belongs to somebody else is never touched: the release stops with reason NotOwned.",
-    fix="delete or rename it, or give the service another name",
+    cause="An object of the same name that belongs to somebody else is never touched: the release stops with reason NotOwned. A Service "
+    "may be taken over, once a person has annotated it: then the check says what stands in the way of that.",
+    fix="delete or rename it, give the service another name, or have a Service taken over",
     example="metadata: {name: shop-api}",
 )
 def names_are_free(svc: HardenedService, around: Surroundings) -> Iterator[Gap]:
@@ -215,8 +218,12 @@ def names_are_free(svc: HardenedService, around: Surroundings) -> Iterator[Gap]:
         labels = live["metadata"].get("labels") or {}
         is_ours = labels.get(names.MANAGED_BY_LABEL) == names.MANAGED_BY and labels.get(names.SERVICE_LABEL) == svc.name
         is_own = controller.get("kind") == names.KIND and controller.get("name") == svc.name
-        if not (is_ours or is_own):
-            yield Gap("metadata.name", f"{live['kind']} {live['metadata']['name']} exists, and is not of this service")
+        if is_ours or is_own:
+            continue
+        is_clients = (live["kind"], live["metadata"]["name"]) == ("Service", svc.name)
+        why = refusal(svc, active_service_of(svc, render(svc), selector(svc, None)), live) if is_clients else None
+        if why != "":
+            yield Gap("metadata.name", why or f"{live['kind']} {live['metadata']['name']} exists, and is not of this service")
 
 
 def secret_references(spec: HardenedServiceSpec) -> Iterator[tuple[str, str]]:

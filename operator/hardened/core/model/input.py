@@ -171,6 +171,10 @@ class Input:
     """What everything says that is looked at in VerifyAfter."""
     has_slot: bool = True
     """Fewer other releases are at work than may be."""
+    is_adopted: bool = False
+    """Clients were served by somebody else's pods before the first release, and can be led back to them."""
+    is_kept_out: bool = False
+    """The Service of the service's name is somebody else's, and may not be taken over."""
     counts: bool = True
     """Status can hold how many pods came up, which an older CRD has no field for."""
     rollback: RollbackRequest | None = None
@@ -194,6 +198,11 @@ class Input:
     def stable_revision(self) -> str:
         """The revision that is stable; "" before the first promotion."""
         return self.stable.revision if self.stable else ""
+
+    @property
+    def has_way_back(self) -> bool:
+        """Whether clients can be led back from a revision that fails."""
+        return self.stable is not None or self.is_adopted
 
     def stack(self, target: Target) -> Stack:
         """The colour of a target, as it is."""

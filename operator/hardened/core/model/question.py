@@ -62,6 +62,14 @@ class ListMounts:
 
 
 @dataclass(frozen=True)
+class ListFormer:
+    """List the pods that a Service led to before it was taken over, or leads to until then."""
+
+    selector: tuple[tuple[str, str], ...]
+    """Of that Service, at least one label."""
+
+
+@dataclass(frozen=True)
 class ReadLog:
     """Read the end of a container's log. Whoever may not, or cannot in time, answers with nothing."""
 
@@ -73,4 +81,4 @@ class ReadLog:
     """How many of them, 1 or more."""
 
 
-Question = ReadChildren | AskPrometheus | ReadNamespace | ListConstraints | TryPods | TryRuns | ListPods | ListMounts | ReadLog
+Question = ReadChildren | AskPrometheus | ReadNamespace | ListConstraints | TryPods | TryRuns | ListPods | ListMounts | ListFormer | ReadLog

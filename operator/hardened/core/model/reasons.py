@@ -36,6 +36,7 @@ class Reason(StrEnum):
     REVISION_FORGED = "RevisionForged"
     FOREIGN_ENDPOINTS = "ForeignEndpoints"
     FOREIGN_PODS = "ForeignPods"
+    FORMER_PODS = "FormerPods"
     DATA_IN_USE = "DataInUse"
     CONTESTED = "Contested"
     NO_GAPS = "NoGaps"
@@ -72,7 +73,8 @@ MEANING: dict[Reason, str] = {
     Reason.PODS_AVAILABLE: "At least one pod can take requests.",
     Reason.SUSPENDED: "spec.suspend is true, or spec.suspendUntil has not passed: the operator changes nothing.",
     Reason.INVALID_SPEC: "A field is invalid; the message names it. What ran before keeps running.",
-    Reason.NOT_OWNED: "An object with the name of a child belongs to somebody else; the operator does not touch it.",
+    Reason.NOT_OWNED: "An object with the name of a child belongs to somebody else; the operator does not touch it. A Service can be taken "
+    "over; the message says how, or what stands in the way.",
     Reason.NAME_TAKEN: "Another HardenedService needs a Service of the same name; the message names it. What serves keeps serving.",
     Reason.SERVICE_FIXED: "The spec changes the Service to or from headless, which the API server refuses; the message says what to do.",
     Reason.WAITING_FOR_GARBAGE_COLLECTION: "Children of a deleted service of the same name still exist.",
@@ -96,6 +98,8 @@ MEANING: dict[Reason, str] = {
     "The operator sees only EndpointSlices with the label app.kubernetes.io/managed-by: hardened, such as copies of the Service's labels.",
     Reason.FOREIGN_PODS: "A pod has the labels of the service's pods but is not one of them; it does not count in any release. "
     "The operator lists pods during a release, and while some of the service's own are late.",
+    Reason.FORMER_PODS: "The service has taken a Service over, and pods that it led to before still run; the message has the command that "
+    "ends them.",
     Reason.DATA_IN_USE: "A pod came to use the data while a restore replaces it, and may read or write half of it; the message names it.",
     Reason.CONTESTED: "A field does not stay as the operator writes it: something in the cluster changes it at once.",
     Reason.NO_GAPS: "Every hardening check passes.",

@@ -7,7 +7,6 @@ from functools import cached_property
 from hardened.api.duration import duration_text
 from hardened.api.release import Release
 from hardened.api.verify import Verify
-from hardened.core.model.target import Target
 
 #: What a promoted stack is kept for at least, once traffic has left it: proxies and ingress controllers follow at their own pace.
 LEAST_KEEP = timedelta(seconds=30)
@@ -68,9 +67,9 @@ class ReleasePolicy:
         """How many of `replicas` run while checks do; all at once where nothing is looked at before the cutover: one wait, not two."""
         return min(self.release.preview_replicas, replicas) if self.has_checks_before or self.is_manual else replicas
 
-    def is_watched_after(self, stable: Target | None) -> bool:
-        """Whether a revision has a window to pass in VerifyAfter. The first one has nothing to be led back to: only what is asked for."""
-        return self._is_declared or stable is not None
+    def is_watched_after(self, *, has_way_back: bool) -> bool:
+        """Whether a revision has a window to pass in VerifyAfter. Where there is nothing to be led back to: only what is asked for."""
+        return self._is_declared or has_way_back
 
     @cached_property
     def _is_declared(self) -> bool:

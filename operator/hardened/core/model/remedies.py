@@ -43,7 +43,7 @@ REMEDY: dict[Reason, Remedy] = {
     ),
     Reason.NOT_OWNED: Remedy(
         "An object of the same name was there before the service.",
-        "Rename or delete that object, or give the service another name.",
+        "Have a Service taken over, with the command of the message. Rename or delete any other object, or give the service another name.",
     ),
     Reason.NAME_TAKEN: Remedy(
         "The name of a service with -preview at its end is also the name of the preview Service of another.",
@@ -125,6 +125,10 @@ REMEDY: dict[Reason, Remedy] = {
     Reason.FOREIGN_PODS: Remedy(
         "A pod was made by hand, or by another controller, with the labels of the service's pods.",
         "Delete the pod that the message names, or remove its labels.",
+    ),
+    Reason.FORMER_PODS: Remedy(
+        "The workload that served before the takeover is not the operator's, which leaves it as it is.",
+        "Scale it down with the command of the message, once nothing else uses its pods; then delete it.",
     ),
     Reason.DATA_IN_USE: Remedy(
         "A pod that the operator does not stop mounts the claim, or somebody removed the scheduling gate of a pod that is held back.",

@@ -16,6 +16,7 @@ from hardened.core.model.run import Run
 from hardened.core.model.state import Rejection, ReleaseState
 from hardened.core.model.target import COLORS, Target
 from hardened.core.model.written import Stable, rejection_of, stable_of, state_of
+from hardened.core.observe.adoption import Adoption, adoption_of
 from hardened.core.observe.fixed import as_it_can_be
 from hardened.core.observe.lost_hold import held_by, lost_hold
 from hardened.core.observe.observed import Observed, Ownership, is_deleting, owner_of
@@ -57,6 +58,12 @@ class Facts:
     def hold(self) -> Hold | None:
         """What keeps the service without pods: as status has it, or, where somebody wiped that, as the Job tells that restores."""
         return hold_of(self.before) or lost_hold(self.before, self.ours, self.runs, self._stopped)
+
+    @cached_property
+    def adoption(self) -> Adoption:
+        """How far a Service that was there before is taken over."""
+        replicas, has_stable = self.replicas(COLORS[0]), self.stable is not None
+        return adoption_of(self.svc, self.wanted, self.active_service, self.observed, replicas=replicas, has_stable=has_stable)
 
     @property
     def _stopped(self) -> set[str]:

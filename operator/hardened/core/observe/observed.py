@@ -82,6 +82,10 @@ class Observed:
     """Those of the service, or None if nobody has listed them, or may."""
     namespace_pods: tuple[Manifest, ...] | None = None
     """All of the namespace, listed after `replica_sets`; None if nobody has listed them."""
+    former: tuple[Manifest, ...] | None = None
+    """The pods that a Service led to before it was taken over; None if nobody has listed them."""
+    sees_former: bool = True
+    """False once they could not be listed in this pass."""
     write_errors: tuple[WriteError, ...] = ()
     """What is refused again and again."""
     refused: Mapping[ChildKey, ApiFailure] = field(default_factory=lambda: MappingProxyType({}))

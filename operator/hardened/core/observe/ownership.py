@@ -6,6 +6,9 @@ from typing import Any
 
 from hardened.core.model.manifest import Manifest
 
+#: What the operator writes of each port of a Service.
+_PORT_FIELDS = (".", "f:name", "f:port", "f:protocol", "f:targetPort")
+
 
 def applied_fields(live: Mapping[str, Any], manager: str) -> Manifest | None:
     """The part of a live object that `manager` applied, with its present values, or None if it applied nothing.
@@ -57,6 +60,36 @@ def taken_over(live: Mapping[str, Any], manager: str) -> list[Manifest] | None:
         if left:
             kept.append({**entry, "fieldsV1": left})
     return [{**mine, "fieldsV1": fields}, *kept] if fields != mine.get("fieldsV1") else None
+
+
+def ports_taken_over(live: Mapping[str, Any], manager: str) -> list[Manifest] | None:
+    """managedFields of a Service in which `manager` alone has applied its ports; None where nobody else has set one.
+
+    A port that others hold as well would stay for ever once it is wanted no more. What of it the operator does not write stays whose it is.
+    """
+    entries = list(live["metadata"].get("managedFields") or ())
+    mine = next((e for e in entries if e.get("manager") == manager and e.get("operation") == "Apply" and not e.get("subresource")), None)
+    split = [(each, *_without_ports({} if each.get("subresource") else each)) for each in entries if each is not mine]
+    found = next((entry for entry, taken, _ in split if taken), None)
+    if found is None:
+        return None
+    fields = (mine or {}).get("fieldsV1") or {}
+    for _, taken, _ in split:
+        fields = _merged(fields, {"f:spec": {"f:ports": taken}})
+    own = mine or {**found, "manager": manager, "operation": "Apply"}
+    kept = [{**entry, "fieldsV1": left} if taken else entry for entry, taken, left in split if left or not taken]
+    return [{**own, "fieldsV1": fields}, *kept]
+
+
+def _without_ports(entry: Mapping[str, Any]) -> tuple[Manifest, Manifest]:
+    """What an entry holds of the ports as the operator writes them, and all else that it holds."""
+    fields = entry.get("fieldsV1") or {}
+    spec = fields.get("f:spec") or {}
+    items = {key: value for key, value in (spec.get("f:ports") or {}).items() if key.startswith("k:")}
+    taken = {key: mine for key, value in items.items() if (mine := {name: value[name] for name in value if name in _PORT_FIELDS})}
+    left = {key: rest for key, value in items.items() if (rest := {name: value[name] for name in value if name not in _PORT_FIELDS})}
+    others = {name: value for name, value in spec.items() if name != "f:ports"} | ({"f:ports": left} if left else {})
+    return taken, {name: value for name, value in fields.items() if name != "f:spec"} | ({"f:spec": others} if others else {})
 
 
 def _without_template_metadata(spec: Mapping[str, Any]) -> Manifest:

@@ -30,8 +30,10 @@ def traffic(facts: Facts) -> Traffic:
     if facts.active_service is None:
         return Traffic()
     target = active_target(facts.active_service, facts.svc)
-    ready, has_followed = followed(facts, target)
-    is_other = is_strange(facts.active_service, facts.svc)
+    origin = facts.adoption.origin
+    is_led_back = origin is not None and facts.active_service["spec"].get("selector") == origin.selector
+    ready, has_followed = _left(facts) if is_led_back else followed(facts, target)
+    is_other = is_strange(facts.active_service, facts.svc) and not is_led_back
     return Traffic(
         target,
         is_other,
@@ -56,6 +58,15 @@ def followed(facts: Facts, target: Target | None) -> tuple[int, bool]:
     # Who only carries the labels is led to as well, whichever revision serves: nobody waits for him.
     strangers = {pod["metadata"]["uid"] for pod in facts.foreign_pods}
     return len(ready), bool(slices) and all(uid in mine for uid, _ in endpoints if uid not in strangers)
+
+
+def _left(facts: Facts) -> tuple[int, bool]:
+    """How many ready endpoints clients have where they are led to what served before us, and whether none of them is a pod of ours."""
+    slices, pods = _slices(facts), facts.pods
+    endpoints = list(_endpoints(slices))
+    mine = {pod["metadata"]["uid"] for pod in pods or ()}
+    has_left = bool(slices) and pods is not None and facts.observed.sees_pods and all(uid not in mine for uid, _ in endpoints)
+    return len({uid for uid, is_ready in endpoints if is_ready}), has_left
 
 
 def _has_ready_endpoints(facts: Facts) -> bool:

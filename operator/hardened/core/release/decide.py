@@ -65,9 +65,11 @@ def _proven(facts: Facts, state: ReleaseState | None, decision: Decision, kit: K
     probe = removal_pods(facts, removal(state, before, now), kit)
     grace = grace_of(facts, other(state.target.color)) if state else timedelta()
     times = [moment for moment in (decision.look_at, look_at(state, before, now)) if moment]
+    # One that keeps no previous colour is over as soon as its window is: nothing is written of it any more but this.
+    told = replace(state, outcomes=decision.outcomes) if state and state.step is Step.VERIFY_AFTER and decision.state is None else state
     return replace(
         decision,
-        proof=proven(before, state, decision.state, removal_results(facts, probe), grace, now),
+        proof=proven(before, told, decision.state, removal_results(facts, probe), grace, now),
         check_pods=(*decision.check_pods, *probe),
         look_at=min(times, default=None),
     )
@@ -175,6 +177,7 @@ def _decide(facts: Facts, state: ReleaseState | None, kit: Kit, now: datetime) -
         or is_news(facts, look.dependencies),
         marked=marked,
         check_pods=(*look.pods, *look.others),
+        outcomes=look.results.outcomes,
         actions=entries,
         rejection=_pin(facts, seen),
         is_back=_is_back(after, seen),

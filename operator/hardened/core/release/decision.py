@@ -12,7 +12,7 @@ from hardened.core.model.hold import Hold
 from hardened.core.model.manifest import ChildKey, Manifest
 from hardened.core.model.proof import Proof
 from hardened.core.model.question import Question
-from hardened.core.model.state import Rejection, ReleaseState
+from hardened.core.model.state import CheckOutcome, Rejection, ReleaseState
 from hardened.core.model.target import Target
 from hardened.core.runs.backups import HandRun
 
@@ -41,6 +41,8 @@ class Decision:
     """Revisions whose annotations are to be written before all."""
     check_pods: tuple[CheckPod, ...] = ()
     """The pods that work for the release."""
+    outcomes: tuple[CheckOutcome, ...] = ()
+    """What its checks have said, also where it has come to its end by that."""
     proof: Proof | None = None
     """What is known of lost requests."""
     actions: tuple[LogEntry, ...] = ()

@@ -56,6 +56,8 @@ def _input(facts: Facts, results: CheckResults, policy: ReleasePolicy, now: date
         before=results.before,
         after=results.after,
         has_slot=facts.observed.has_slot,
+        is_adopted=facts.adoption.origin is not None,
+        is_kept_out=bool(facts.adoption.refusal),
         counts=not is_older(facts.observed.crd_schema, _COUNTS_SINCE),
     )
 

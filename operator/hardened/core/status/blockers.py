@@ -13,6 +13,7 @@ from hardened.core.model.revision import object_name
 from hardened.core.model.state import Migration
 from hardened.core.needs import services
 from hardened.core.observe import diagnosis
+from hardened.core.observe.adoption import workloads
 from hardened.core.observe.endpoints import SLICE_OF, endpoint_slices
 from hardened.core.observe.facts import Facts
 from hardened.core.observe.observed import is_deleting
@@ -24,6 +25,8 @@ from hardened.core.status.holds import failed_hold
 PATIENCE = timedelta(seconds=5)
 #: Of what is foreign, in one message.
 _MOST_NAMED = 3
+#: Workloads that have a size.
+_SCALED = ("Deployment", "ReplicaSet", "ReplicationController", "StatefulSet")
 
 
 def beside(finding: Diagnosis | None, trouble: Diagnosis | None) -> Diagnosis | None:
@@ -97,9 +100,10 @@ class Blockers:
         what = "was rolled back" if rejection.after_cutover else "was rejected"
         # By hand the message says who did it, and why; no cause stands before it.
         why = f" by {rejection.message}" if rejection.reason == Reason.ROLLED_BACK else f": {rejection.reason}: {rejection.message}"
-        svc = self.facts.svc
+        svc, adoption = self.facts.svc, self.facts.adoption
         text = f"revision {rejection.revision} {what}{why}; change the spec, or run: hardenctl retry {svc.name} -n {svc.namespace}"
-        return Diagnosis(reason, text, is_final=True)
+        is_spared = adoption.origin is not None or adoption.may_begin
+        return Diagnosis(reason, f"{text}{f'; Service {svc.name} leads to what served before' if is_spared else ''}", is_final=True)
 
     def pods(self) -> Diagnosis | None:
         """Why pods do not come up, as far as the Deployment and the pods that were listed tell."""
@@ -145,7 +149,20 @@ class Blockers:
             return Diagnosis(
                 Reason.REVISION_MISSING, f"stored revisions were deleted: {', '.join(lost)}; a rollback to them is no longer possible"
             )
-        return self._foreign_endpoints() or self._foreign_pods()
+        return self._foreign_endpoints() or self._foreign_pods() or self._former_pods()
+
+    def _former_pods(self) -> Diagnosis | None:
+        """Those that the Service led to before it was taken over. They are somebody else's: nobody but a person takes them down."""
+        if self.facts.adoption.former is None or not self.facts.adoption.pods:
+            return None
+        name, namespace, found = self.facts.svc.name, self.facts.svc.namespace, workloads(self.facts.adoption.pods)
+        said = ", ".join(f"{count} of {kind} {each}" for (kind, each), count in sorted(found.items())[:_MOST_NAMED])
+        scaled = [f"{kind.lower()}/{each}" for kind, each in sorted(found) if kind in _SCALED][:_MOST_NAMED]
+        selector = ",".join(f"{key}={value}" for key, value in sorted(self.facts.adoption.former.selector.items()))
+        seen = f"kubectl get pods -n {namespace} -l {selector}"
+        command = f"kubectl scale {' '.join(scaled)} -n {namespace} --replicas=0" if scaled else seen
+        text = f"Service {name} was taken over, and pods that it led to before still run: {said}"
+        return Diagnosis(Reason.FORMER_PODS, f"{text}; once nothing else uses them: {command}")
 
     def _foreign_pods(self) -> Diagnosis | None:
         """As far as pods were listed in this look."""

@@ -56,6 +56,7 @@ def situation_of(
         backups=backups,
         scaling=scaling,
         hold=decision.hold,
+        is_taking_over=facts.adoption.may_begin,
     )
 
 

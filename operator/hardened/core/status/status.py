@@ -83,6 +83,8 @@ class Situation:
     """How the autoscaler does, None without one."""
     hold: Hold | None = None
     """What keeps the service without pods."""
+    is_taking_over: bool = False
+    """Somebody else's Service is taken over once the revision has passed its gate."""
 
 
 def status_of(svc: HardenedService, situation: Situation, before: Mapping[str, Any], now: datetime) -> Manifest:
@@ -207,7 +209,8 @@ def _released(state: ReleaseState, s: Situation) -> str:
     step = Step.QUEUED if is_in_line or is_promoted else state.step
     where = "" if step is Step.QUEUED else f" in {state.target.color}"
     image = f" ({s.released_image})" if s.released_image else ""
-    return f"{state.step}: revision {state.target.revision}{image} {step.row.doing}{where}"
+    beside = "; the Service leads to what served before until then" if s.is_taking_over and state.is_before_cutover else ""
+    return f"{state.step}: revision {state.target.revision}{image} {step.row.doing}{where}{beside}"
 
 
 def _progress(s: Situation) -> str:

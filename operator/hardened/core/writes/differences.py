@@ -17,6 +17,7 @@ from hardened.core.model.reasons import Reason
 from hardened.core.model.revision import object_name
 from hardened.core.model.state import ReleaseState
 from hardened.core.model.target import COLORS
+from hardened.core.observe.adoptable import consents
 from hardened.core.observe.compare import difference
 from hardened.core.observe.diagnosis import forged_revision
 from hardened.core.observe.facts import Facts
@@ -30,6 +31,7 @@ from hardened.core.release.migration_pods import is_at_work, unseen_pods
 from hardened.core.revisions import history
 from hardened.core.revisions.revision import stored
 from hardened.core.runs.backups import Backups
+from hardened.core.writes.adopted import as_adopted
 from hardened.core.writes.fitted_work import fitted_work, lack_constraints
 from hardened.core.writes.task_pods import TaskPods
 from hardened.core.writes.write import Apply, Delete, pinned_to
@@ -70,9 +72,22 @@ class Writes:
         state, stable = self.state, self.facts.stable
         if state is None or not state.step.row.has_pods or self._is_new():
             return unseen_pods(self.facts, state)
+        # Somebody else's has none of our labels: whether the first release may take it over says nobody else.
+        first = {self._active_service} if stable is None and state.strategy == "BlueGreen" else set()
         colors = {state.target.color, *((stable.target.color,) if stable else ()), *(COLORS if state.step is Step.KEEP else ())}
-        keys = frozenset(self.facts.deployment_key(color) for color in colors)
+        keys = frozenset({*(self.facts.deployment_key(color) for color in colors), *first})
         return keys - self.observed.children.keys() - self.observed.absent - self.observed.hidden
+
+    def unlisted(self) -> Mapping[str, str] | None:
+        """What selects the pods that the Service led to, or leads to, before it is taken over, where somebody has to know them.
+
+        While a first release is on its way to its cutover: how many they are. Once ours serve, and nothing is at work: whether any is left.
+        """
+        adoption, state = self.facts.adoption, self.state
+        if self.observed.former is not None or not self.observed.sees_former:
+            return None
+        is_coming = self.facts.stable is None and state is not None and state.is_before_cutover and state.step.row.has_pods
+        return adoption.selector if is_coming or (state is None and adoption.former) else None
 
     def unread(self, wanted: Iterable[Manifest]) -> frozenset[ChildKey]:
         """What has to be read by name before anything is written: wanted children that the caches lack, and what is to be rebuilt.
@@ -102,7 +117,8 @@ class Writes:
     def wanted(self) -> list[Manifest]:
         """All that should be there, in the order in which it is written."""
         decision = self.decision
-        children = desired_children(self.svc, decision.stacks, decision.active_route, decision.preview_route)
+        made = desired_children(self.svc, decision.stacks, decision.active_route, decision.preview_route)
+        children = [each for child in made if (each := as_adopted(self.facts, self.state, child))]
         scaler = [signed(self.scalers.wanted)] if self.scalers.wanted else []
         children = as_held(self.svc, [*children, *scaler], self.facts.hold)
         guard = [signed(migration_budget(self.svc))] if self._has_migration() else []
@@ -167,7 +183,7 @@ class Writes:
         if self._is_remade(manifest, live):
             return  # once it is gone
         # What is being deleted is made anew once it is gone.
-        change = difference(manifest, live) if key.kind not in _MADE_ONCE and not is_deleting(live) else None
+        change = _difference(manifest, live) if key.kind not in _MADE_ONCE and not is_deleting(live) else None
         if change and key not in self.observed.contested:
             yield Apply(pinned_to(manifest, live), live, repairs=change if _digest(live) == _digest(manifest) else "", needs=needs)
 
@@ -290,7 +306,11 @@ class Writes:
                         f"{key} belongs to HardenedService {owners[0].get('name')}; delete one of the two and create it under another name"
                     )
                     return Diagnosis(Reason.NAME_TAKEN, text, is_final=True)
-                text = f"{key} already exists and does not belong to this service; delete or rename it, or rename the service"
+                if key == self._active_service:
+                    why = self.facts.adoption.refusal
+                    return Diagnosis(Reason.NOT_OWNED, why, is_final=True) if why else None
+                only = f"; only a Service is taken over by {names.ADOPT_ANNOTATION}" if consents(live, self.svc.name) else ""
+                text = f"{key} already exists and does not belong to this service; delete or rename it, or rename the service{only}"
                 return Diagnosis(Reason.NOT_OWNED, text, is_final=True)
 
     def _in_use(self) -> frozenset[str]:
@@ -301,6 +321,12 @@ class Writes:
         named |= {entry.revision for entry in self.decision.actions if entry.phase == "Running"}
         named |= {self.decision.hold.revision} if self.decision.hold else set()
         return frozenset({self.facts.wanted.name, *running, *named, *(s.revision.name for s in self.decision.stacks)})
+
+
+def _difference(manifest: Mapping[str, Any], live: Mapping[str, Any]) -> str | None:
+    """What is not as it should be. What is given back is without our signature, and differs as long as it has one."""
+    signature = f"metadata.annotations.{names.APPLIED_ANNOTATION}"
+    return difference(manifest, live) or (signature if _digest(live) and not _digest(manifest) else None)
 
 
 def _digest(manifest: Mapping[str, Any]) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Self
 
+from hardened.api import names
 from hardened.core.model.manifest import ChildKey, Manifest, key_of
 
 #: What pods, and the Services that lead to them, need; and itself nothing.
@@ -40,6 +41,11 @@ class Apply:
     def may_be_made_at_once(self) -> bool:
         """Whether it is made new, and needs no other child of which the same is so."""
         return self.is_new and self.manifest["kind"] in _GROUND
+
+    @property
+    def takes_over(self) -> bool:
+        """Whether it makes somebody else's Service ours."""
+        return self.seen is not None and _is_adopted(self.manifest) and not _is_adopted(self.seen)
 
     @property
     def wish(self) -> Manifest:
@@ -83,6 +89,10 @@ def pinned_to(manifest: Manifest, live: Manifest) -> Manifest:
     if manifest["kind"] in _DECISIVE:
         seen["resourceVersion"] = live["metadata"]["resourceVersion"]
     return {**manifest, "metadata": {**manifest["metadata"], **seen}}
+
+
+def _is_adopted(manifest: Manifest) -> bool:
+    return names.ADOPTED_ANNOTATION in (manifest["metadata"].get("annotations") or {})
 
 
 def _wanted_of(live: Manifest) -> Manifest:

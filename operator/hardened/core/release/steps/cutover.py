@@ -89,10 +89,10 @@ def _followed(state: ReleaseState, seen: Input) -> Advance:
     if has_passed(state.deadline, seen.now):
         found = late(state, seen, f"the endpoints did not follow the cutover{seen.policy.for_so_long}")
         # Its pods are there, and no endpoint is one: nobody keeps the Service's endpoints. That is not the revision's fault.
-        is_ignored = seen.stable and stack.is_settled and stack.available >= needed(state, seen) and traffic.ready == 0
+        is_ignored = seen.has_way_back and stack.is_settled and stack.available >= needed(state, seen) and traffic.ready == 0
         return replace(found, reason=None) if is_ignored else lost(found, seen)
     # No endpoint alone says little: they may not have followed yet. The first one has until its deadline: there is nothing to go back to.
-    if seen.stable and traffic.ready == 0 and stack.is_settled and stack.available == 0:
+    if seen.has_way_back and traffic.ready == 0 and stack.is_settled and stack.available == 0:
         message = none_ready(seen, "no pod of the new revision was ready after the cutover")
         return lost(Failed(state, Reason.NO_PODS_AVAILABLE, message), seen)
     return Stay(state, state.deadline)

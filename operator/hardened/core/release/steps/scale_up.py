@@ -31,5 +31,7 @@ def advance(state: ReleaseState, seen: Input) -> Advance:
         return Stay(replace(state, deadline=None, has_released_slot=state.has_released_slot or seen.needs.waits_for_services))
     if not are_there(state, seen, needed(state, seen)):
         return waiting(state, seen)
+    if seen.is_kept_out and not state.is_rollback:
+        return Stay(replace(state, deadline=None))  # as long as somebody's Service is in the way
     is_held = seen.needs.is_unwatched and not state.is_rollback
     return Stay(unwatched(state, seen)) if is_held else Passed(state)

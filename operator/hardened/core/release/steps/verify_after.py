@@ -17,7 +17,7 @@ STEP = Step.VERIFY_AFTER
 
 
 def applies(seen: Input) -> bool:
-    return seen.policy.is_watched_after(seen.stable)
+    return seen.policy.is_watched_after(has_way_back=seen.has_way_back)
 
 
 def enter(state: ReleaseState, seen: Input) -> ReleaseState:

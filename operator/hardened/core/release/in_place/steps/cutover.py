@@ -44,7 +44,7 @@ def _done(state: ReleaseState, seen: Input) -> Advance:
     if state.is_rollback:
         return Transition(state, promotes=state.target.revision, rejects=state.left)
     # With RollingUpdate clients are led to the first revision with VerifyAfter, and not before.
-    if state.strategy == "Recreate" and not seen.policy.is_watched_after(seen.stable):
+    if state.strategy == "Recreate" and not seen.policy.is_watched_after(has_way_back=seen.has_way_back):
         return Transition(state, promotes=state.target.revision)
     return Passed(state)
 

@@ -23,7 +23,7 @@ def applies(_: Input) -> bool:
 
 
 def enter(state: ReleaseState, seen: Input) -> ReleaseState:
-    window = seen.policy.window if seen.policy.is_watched_after(seen.stable) else timedelta()
+    window = seen.policy.window if seen.policy.is_watched_after(has_way_back=seen.has_way_back) else timedelta()
     return replace(state, step=STEP, deadline=None, available=0, cutover_at=seen.now, window_ends_at=seen.now + window)
 
 
@@ -32,7 +32,7 @@ def advance(state: ReleaseState, seen: Input) -> Advance:
         if seen.is_taken_away:
             return Stay(_up_again(state, seen))
         return Failed(state, Reason.NO_PODS_AVAILABLE, none_ready(seen, "no pod of the new revision is ready"))
-    has_come = here(seen).has_followed or seen.policy.is_watched_after(seen.stable)
+    has_come = here(seen).has_followed or seen.policy.is_watched_after(has_way_back=seen.has_way_back)
     return judged(state, seen, Transition(state, promotes=state.target.revision) if has_come else None)
 
 
