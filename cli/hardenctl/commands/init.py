@@ -9,6 +9,7 @@ import typer
 from hardenctl.cluster.session import Session
 from hardenctl.output.outcome import CommandEnd, Exit, ResultWord, usage
 from hardenctl.output.program import PROG
+from hardened.api import names
 
 if TYPE_CHECKING:
     from hardenctl.converting.notes import Converted, Kind
@@ -131,6 +132,11 @@ def _tell(session: Session, found: "Sequence[Converted]") -> None:
         for kind, title in _TITLES.items():
             for note in each.notes.of(kind):
                 console.progress(f"  {title}: {note}")
+        if each.service:
+            namespace = each.body["metadata"].get("namespace")
+            where = f" -n {namespace}" if namespace else ""
+            console.progress(f"  Service {each.service} is taken over without losing a request, once it is annotated:")
+            console.progress(f"    kubectl annotate service {each.service}{where} {names.ADOPT_ANNOTATION}={each.name}")
 
 
 def _data(kind: str, found: "Sequence[Converted]") -> dict[str, Any]:

@@ -68,6 +68,8 @@ class Converted:
     """The HardenedService, which the parser takes."""
     notes: Notes
     """What became of the rest."""
+    service: str = ""
+    """The Service that clients use today, which the HardenedService can take over; "" where there is none."""
 
     @property
     def name(self) -> str:

@@ -1,7 +1,7 @@
 """A workload and what stands around it, as one HardenedService: what Deployment, Rollout and Ingress have in common."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hardenctl.converting.finish import finished
@@ -10,6 +10,7 @@ from hardenctl.converting.objects import Objects, called, name_of, own_labels
 from hardenctl.converting.pod import application, pod_fields
 from hardenctl.converting.ports import ports_of, service_settings
 from hardenctl.converting.scaling import autoscale_of, budget_of
+from hardened.api.parse import parse
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,9 @@ def converted(workload: Workload, objects: Objects, images: Mapping[str, str], n
     if called_by != name:
         notes.changed(f"{where} metadata.name", f"{called_by}, as the Service is called that clients use")
     meta = {"name": called_by, "namespace": mapping(manifest.get("metadata")).get("namespace"), "labels": own_labels(manifest)}
-    return finished(where, without_empty(meta), body, images, notes)
+    found = finished(where, without_empty(meta), body, images, notes)
+    is_switched = parse(found.body).spec.effective_strategy == "BlueGreen"
+    return replace(found, service=called_by if service and is_switched else "")
 
 
 def _service(workload: Workload, objects: Objects, notes: Notes) -> Mapping[str, Any] | None:

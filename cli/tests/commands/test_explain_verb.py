@@ -242,13 +242,21 @@ def test_a_limit_range_is_shown_where_it_refuses_pods(run: Any) -> None:
             "kubectl describe service api -n shop",
             id="it is named",
         ),
+        pytest.param(
+            "Service api already exists and does not belong to this service; to have it taken over once the new pods have passed their "
+            "checks: kubectl annotate service api -n shop hardened.dev/adopt=api; or delete or rename it, or rename the service",
+            "kubectl describe service api -n shop",
+            id="it may be taken over",
+        ),
         pytest.param("an object is in the way", "kubectl get all -n shop -l hardened.dev/service!=api", id="it is not"),
     ],
 )
 def test_what_is_in_the_way_is_shown(run: Any, message: str, step: str) -> None:
     status = state("Failed", condition("Ready", "False", "NotOwned", message), condition("Stalled", "True", "NotOwned", message))
     for verb in ("status", "explain"):
-        assert run(around(status), verb, "api").stderr == f"Next: {step}\n"
+        shown = run(around(status), verb, "api")
+        assert shown.stderr == f"Next: {step}\n"
+        assert " ".join(shown.stdout.split()).count(message) == 1
 
 
 def budget(name: str, selector: dict[str, Any] | None, service: str = "") -> dict[str, Any]:
