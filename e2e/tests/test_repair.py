@@ -42,6 +42,7 @@ def damages() -> list[tuple[str, str, Body | None]]:
     found: list[tuple[str, str, Body | None]] = [("edited", kind, EDITS[kind]) for kind in CHILDREN]
     found += [("given an entry of an atomic map", kind, patch) for kind, patch in ATOMIC.items()]
     found += [("given a rival of a field", kind, patch) for kind, patch in RIVALS.items()]
+    found.append(("paused", "Deployment", {"spec": {"paused": True}}))
     found += [("stripped of its labels", kind, STRIPPED_LABELS) for kind in CHILDREN]
     found += [("stripped of its owner", kind, STRIPPED_OWNER) for kind in CHILDREN if kind != "PersistentVolumeClaim"]
     # A claim in use cannot be made anew while its pods run: see the test of Drifted.

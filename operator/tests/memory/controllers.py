@@ -1,5 +1,6 @@
 """What the cluster's own controllers do: Deployments get their pods, Services their endpoints, and quotas are counted."""
 
+import contextlib
 import json
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,6 +10,7 @@ from tests.memory.fields import Body
 from tests.memory.ownership import Manager
 from tests.memory.store import Store
 
+from hardened.errors import Refused
 from hardened.shell.kinds import DEPLOYMENT, ENDPOINT_SLICE, JOB, POD, REPLICA_SET, RESOURCE_QUOTA, SERVICE, Kind
 
 CONTROLLER = Manager("kube-controller-manager", "Update", "status")
@@ -39,9 +41,13 @@ def _deployments(store: Store) -> int:
         if kind != DEPLOYMENT.name or "deletionTimestamp" in stored.body["metadata"]:
             continue
         before = stored.body.get("status") or {}
+        if not stored.body["spec"].get("paused"):
+            store.rolled_out[namespace, name] = stored.body["spec"]["template"]
         is_stuck = (namespace, name) in store.stuck
         pace = 0 if is_stuck else store.pace
         status = _available(stored.body, before, store.now(), pace=pace, is_dead=_is_dead(store, stored.body))
+        if store.rolled_out.get((namespace, name)) != stored.body["spec"]["template"]:
+            status.pop("updatedReplicas", None)
         if status != before:
             new = fields.copy(stored.body) | {"status": status}
             new["metadata"].setdefault("annotations", {}).setdefault("deployment.kubernetes.io/revision", "1")
@@ -78,9 +84,9 @@ def _available(body: Body, before: Body, now: str, *, pace: int, is_dead: bool) 
 
 
 def _replica_sets(store: Store) -> int:
-    """One for the last template of each Deployment."""
+    """One for the last template of each Deployment that was rolled out."""
     wanted: dict[tuple[str, str], Body] = {}
-    for deployment in store.bodies(DEPLOYMENT, None):
+    for deployment in _rolled_out(store):
         meta, template = deployment["metadata"], deployment["spec"]["template"]
         owner = {"apiVersion": "apps/v1", "kind": "Deployment", "name": meta["name"], "uid": meta["uid"], "controller": True}
         name, labels = _replica_set_name(deployment), template["metadata"]["labels"]
@@ -96,6 +102,13 @@ def _replica_sets(store: Store) -> int:
     return _bring(store, REPLICA_SET, wanted, "spec")
 
 
+def _rolled_out(store: Store) -> list[Body]:
+    """The Deployments with the templates that their pods have: of one that is paused, that from before."""
+    known = {(live["metadata"]["namespace"], live["metadata"]["name"]): live for live in store.bodies(DEPLOYMENT, None)}
+    rolled_out = {key: live for key, live in known.items() if key in store.rolled_out}
+    return [live | {"spec": live["spec"] | {"template": store.rolled_out[key]}} for key, live in rolled_out.items()]
+
+
 def _replica_set_name(deployment: Body) -> str:
     """Another one where a gate holds its pods back: that is in the template."""
     template = deployment["spec"]["template"]
@@ -104,9 +117,9 @@ def _replica_set_name(deployment: Body) -> str:
 
 
 def _pods(store: Store) -> int:
-    """The pods of each Deployment's last template, at once: none of another one is left."""
+    """The pods of each Deployment's last template that was rolled out, at once: none of another one is left."""
     wanted: dict[tuple[str, str], Body] = {}
-    for deployment in store.bodies(DEPLOYMENT, None):
+    for deployment in _rolled_out(store):
         meta, template = deployment["metadata"], deployment["spec"]["template"]
         ready = (deployment.get("status") or {}).get("readyReplicas", 0)
         made_by = store.existing(REPLICA_SET, meta["namespace"], _replica_set_name(deployment)).body["metadata"]
@@ -194,8 +207,10 @@ def _jobs(store: Store) -> int:
             owner = {"apiVersion": "batch/v1", "kind": "Job", "name": meta["name"], "uid": meta["uid"], "controller": True}
             template = job["spec"]["template"]
             pod_meta = {"name": name, "namespace": meta["namespace"], "labels": template["metadata"]["labels"], "ownerReferences": [owner]}
-            store.create(POD, {"apiVersion": "v1", "kind": "Pod", "metadata": pod_meta, "spec": fields.copy(template["spec"])}, CONTROLLER)
-            write(store, JOB, fields.copy(job) | {"status": {"startTime": store.now(), "active": 1}})
+            with contextlib.suppress(Refused):  # what an admission plugin refuses is tried again
+                made = {"apiVersion": "v1", "kind": "Pod", "metadata": pod_meta, "spec": fields.copy(template["spec"])}
+                store.create(POD, made, CONTROLLER)
+                write(store, JOB, fields.copy(job) | {"status": {"startTime": store.now(), "active": 1}})
         elif not _has_ended(pod.body):
             verb = pod.body["spec"]["containers"][0]["command"][-1]
             backup = meta["labels"].get("hardened.dev/backup")

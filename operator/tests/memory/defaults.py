@@ -34,6 +34,8 @@ def quantity(value: Any) -> Any:
 def deployment(body: Body) -> None:
     spec = body.setdefault("spec", {})
     _fill(spec, replicas=1, revisionHistoryLimit=10, progressDeadlineSeconds=600)
+    if not spec.get("paused"):
+        spec.pop("paused", None)
     strategy = spec.setdefault("strategy", {})
     _fill(strategy, type="RollingUpdate")
     if strategy["type"] == "RollingUpdate":

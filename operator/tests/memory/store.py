@@ -50,6 +50,7 @@ class Store:
     Prometheus gives it no number.
     barred: a part of the names of pods that an admission plugin refuses -> its words. rests: with what the controllers had nothing to do,
     see moved_by; None while they may have.
+    rolled_out: (namespace, name) of a Deployment -> the template that its pods have.
     defaults: kind -> what fills in its defaults, such as those of the CRD's schema.
     """
 
@@ -69,6 +70,7 @@ class Store:
     keda: str = ""
     unanswered: bool = False
     barred: dict[str, str] = field(default_factory=dict)
+    rolled_out: dict[tuple[str, str], Body] = field(default_factory=dict)
     rests: tuple[object, ...] | None = None
     version: int = 1000
     born: int = 0

@@ -32,6 +32,8 @@ def deployment(svc: HardenedService, revision: Revision, color: str, replicas: i
         "metadata": marked,
         "spec": {
             "replicas": replicas,
+            # Whoever pauses it by hand stops its pods from being replaced, and nothing else: no release would come to its end, nor a hold.
+            "paused": False,
             "revisionHistoryLimit": 2,
             "progressDeadlineSeconds": PROGRESS_SECONDS,
             "selector": {"matchLabels": stack_selector(svc, color)},

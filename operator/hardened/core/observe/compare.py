@@ -31,7 +31,7 @@ _GROWN_BY_DEFAULTS = frozenset({"fieldRef", "resourceFieldRef"})
 _QUANTITIES = frozenset({"requests", "limits"})
 _QUANTITY = frozenset({"sizeLimit", "divisor"})
 #: Fields that the API server drops when they are zero or false: there is no pointer behind them.
-_DROPPED_WHEN_ZERO = frozenset({"initialDelaySeconds", "readOnly"})
+_DROPPED_WHEN_ZERO = frozenset({"initialDelaySeconds", "paused", "readOnly"})
 #: The one map within atomic lists that is dropped when it is empty; an empty selector is kept, since it means everything.
 _DROPPED_WHEN_EMPTY = frozenset({"matchLabels"})
 
