@@ -15,7 +15,8 @@ backup   {"kind": "backup", "source": "postgres|redis|volume|command", "path": "
           "tag": "NS/SERVICE/BACKUP", "min_bytes": 1, "init": true, "extra_tags": ["revision-3"], "keep_tags": ["revision-3"],
           "retention": {"last": 3, "hourly": 0, "daily": 7, "weekly": 4, "monthly": 6, "yearly": 0}}
          and RESTIC_REPOSITORY, RESTIC_PASSWORD, AWS_… in the environment. `retention` may be null: nothing is ever forgotten.
-         Stores what is in `path`; then, where that succeeded, forgets snapshots of this tag by the retention, and prunes.
+         Stores what is in `path`; then, where that succeeded, forgets snapshots of this tag by the retention, and prunes. postgres, with
+         PG* variables: drops what restores have replaced a day ago or earlier, by its name and its comment.
 
 verify   {"kind": "verify", "source": …, "path": "/scratch/restored", "tag": …, "snapshot": "latest", "deadline_seconds": 600,
           "sql": "select count(*) > 0 from orders", "assert_command": ["sh", "-c", "test -s important"]}
@@ -30,7 +31,7 @@ restore  {"kind": "restore", "source": …, "path": "/scratch/restored", "host":
          task does the rest, and when it is done it does nothing more; `run` makes names its own: [a-z0-9_]{1,24}. `pending` allows a
          snapshot that lacks files; without `safety` nothing is stored first.
          postgres: PG* variables; into a new database that takes the name of PGDATABASE in one transaction; what was there is then
-         PGDATABASE_before_RUN. With `into`, into a new database of that name and nothing else.
+         PGDATABASE_before_RUN, with a comment that says so. With `into`, into a new database of that name and nothing else.
          redis: REDIS_* variables; the server must be able to reach the pod: it replicates from a server there. That is one of ours, which
          loads dumps of Redis 7.0 and older; or, with "scratch_port": 6380, another container's of the pod, in the user's image:
          `redis-server --dir /scratch/restored --dbfilename dump.rdb --port 6380 --save "" --appendonly no --protected-mode no`, begun after
@@ -47,12 +48,13 @@ The report:
 
     {"kind": "backup", "result": "Succeeded", "reason": "", "message": "", "snapshot": "<64 hex digits>", "bytes": 860, "files": 1,
      "seconds": 1.5, "dumped_at": "2026-01-02T03:04:05.678Z",
-     "forget": {"result": "Succeeded", "reason": "", "message": "2 removed"}, "prune": {"result": "Succeeded", "reason": "", "message": ""}}
+     "forget": {"result": "Succeeded", "reason": "", "message": "2 removed"}, "prune": {"result": "Succeeded", "reason": "", "message": ""},
+     "drop": {"result": "Skipped", "reason": "", "message": ""}}
 
-`result` is Succeeded or Failed, of `forget` and `prune` also Skipped. `reason` is one of `failures.Reason`, "" unless Failed. `snapshot` is
-null where none was stored; it is there for a run that Failed with UnreadableFiles, too, and then has the tag `pending`. `dumped_at` is when
-the dump began, null where the runner cannot know (source `command`): then the Job's start counts. The report of `dump` has no more than
-kind, result, reason, message, seconds and dumped_at. `forget` and `prune` never change the result of the backup; others have none. In a
-report of verify and restore, `snapshot` is the one that was restored, `dumped_at` when it was made, and `before`, of a restore, what was
-there, null where nothing was stored; `written` tells whether a restore got so far that it may have changed any data.
+`result` is Succeeded or Failed, of `forget`, `prune` and `drop` also Skipped. `reason` is one of `failures.Reason`, "" unless Failed.
+`snapshot` is null where none was stored; it is there for a run that Failed with UnreadableFiles, too, and then has the tag `pending`.
+`dumped_at` is when the dump began, null where the runner cannot know (source `command`): then the Job's start counts. The report of `dump`
+has no more than kind, result, reason, message, seconds and dumped_at. `forget`, `prune` and `drop` never change the result of the backup;
+others have none. In a report of verify and restore, `snapshot` is the one that was restored, `dumped_at` when it was made, and `before`, of
+a restore, what was there, null where nothing was stored; `written` tells whether a restore got so far that it may have changed any data.
 """

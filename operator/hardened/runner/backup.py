@@ -1,11 +1,13 @@
-"""A backup: what is there is stored, and only then what is old is forgotten."""
+"""A backup: what is there is stored, and only then what is old is forgotten, and what a restore has replaced is dropped."""
 
 import os
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from hardened.runner import swap
 from hardened.runner.failures import Failed, Reason
+from hardened.runner.postgres import Database
 from hardened.runner.programs import Programs
 from hardened.runner.report import SKIPPED, Outcome, Report
 from hardened.runner.repository import Repository, Stored
@@ -13,6 +15,8 @@ from hardened.runner.task import BackupTask
 
 #: The file beside the dump that says when it began.
 DUMPED_AT = "dumped_at"
+#: How long a database that a restore has replaced stays at least.
+KEPT = timedelta(days=1)
 
 
 def back_up(task: BackupTask, repository: Repository, programs: Programs) -> Report:
@@ -20,7 +24,7 @@ def back_up(task: BackupTask, repository: Repository, programs: Programs) -> Rep
     began = time.monotonic()
     dumped_at = _dumped_at(task, programs.scratch)
     stored: Stored | None = None
-    forget = prune = SKIPPED
+    forget = prune = drop = SKIPPED
     try:
         _check_size(task)
         repository.open(first_run=task.tag if task.init else None)
@@ -33,6 +37,7 @@ def back_up(task: BackupTask, repository: Repository, programs: Programs) -> Rep
         outcome = Outcome("Succeeded")
         programs.say(f"stored as {stored.snapshot}")
         forget, prune = _thin_out(task, repository)
+        drop = _drop_replaced(task, programs)
     return Report(
         kind="backup",
         outcome=outcome,
@@ -43,6 +48,7 @@ def back_up(task: BackupTask, repository: Repository, programs: Programs) -> Rep
         dumped_at=dumped_at,
         forget=forget,
         prune=prune,
+        drop=drop,
     )
 
 
@@ -87,6 +93,17 @@ def _thin_out(task: BackupTask, repository: Repository) -> tuple[Outcome, Outcom
     except Failed as failed:
         return forget, Outcome.of(failed)
     return forget, Outcome("Succeeded")
+
+
+def _drop_replaced(task: BackupTask, programs: Programs) -> Outcome:
+    """How it went to drop the databases that restores have replaced: they are stored, too, and are kept for a while to go back at once."""
+    if task.source != "postgres" or "PGHOST" not in programs.env:
+        return SKIPPED
+    try:
+        dropped = swap.drop_kept(Database(programs), datetime.now(UTC) - KEPT)
+    except Failed as failed:
+        return Outcome.of(failed)
+    return Outcome("Succeeded", message=f"{', '.join(dropped)} dropped" if dropped else "")
 
 
 def _dumped_at(task: BackupTask, scratch: Path) -> datetime | None:

@@ -35,7 +35,7 @@ class Report:
     """What came of a run.
 
     snapshot: the one that was stored or read; bytes, files: what it holds; seconds: how long all took; dumped_at: when the dump began;
-    forget, prune: of a backup; before: of a restore, the snapshot of what was there; written: of one, whether it may have
+    forget, prune, drop: of a backup; before: of a restore, the snapshot of what was there; written: of one, whether it may have
     changed data.
     """
 
@@ -48,6 +48,7 @@ class Report:
     dumped_at: datetime | None = None
     forget: Outcome | None = None
     prune: Outcome | None = None
+    drop: Outcome | None = None
     before: str | None = None
     written: bool = False
 
@@ -73,7 +74,7 @@ def _document(report: Report, limit: int) -> dict[str, Any]:
     document |= {"seconds": round(report.seconds, 1), "dumped_at": stamp(report.dumped_at) if report.dumped_at else None}
     if report.kind == "restore":
         document |= {"before": report.before, "written": report.written}
-    steps = {"forget": report.forget, "prune": report.prune}
+    steps = {"forget": report.forget, "prune": report.prune, "drop": report.drop}
     return document | {name: _outcome(step, limit) for name, step in steps.items() if step}
 
 

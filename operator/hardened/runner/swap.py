@@ -7,6 +7,7 @@ names of databases, so a restore that was killed anywhere is simply done again.
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from hardened.runner.failures import Failed, Reason
@@ -52,8 +53,13 @@ SELECT pg_terminate_backend(pid) FROM pg_stat_activity
  WHERE datname IN (:'live', :'new') AND backend_type = 'client backend' AND pg_has_role(usesysid, 'MEMBER');
 SELECT format('ALTER DATABASE %I RENAME TO %I', :'live', :'old') FROM pg_database WHERE datname = :'live' \\gexec
 ALTER DATABASE :"new" RENAME TO :"live";
+SELECT format('COMMENT ON DATABASE %I IS %L', :'old', :'mark') FROM pg_database WHERE datname = :'old' \\gexec
 COMMIT;
 """
+
+
+#: The comment of a database that a restore has replaced: whoever changes it, or the name, keeps the database.
+_REPLACED = "hardened: replaced by "
 
 
 def kept_name(database: str, run: str) -> str:
@@ -71,7 +77,7 @@ def replace(database: Database, dump: Path, run: str) -> str:
         return f"{live} was restored before; what it was is {old}"
     with _gone_unless_done(server, new):
         note = _fill(server, new, dump, like=live)
-        _swap(server, live=live, new=new, old=old)
+        _swap(server, live=live, new=new, old=old, mark=f"{_REPLACED}{run}")
     before = f"what it was is {old}" if live in names else "there was none before"
     return f"{live} is restored; {before}{note}"
 
@@ -90,6 +96,28 @@ def beside(database: Database, into: str, dump: Path, run: str) -> str:
         note = _fill(server, new, dump, like=database.name)
         server.ask(named, new=new, into=into, mark=mark)
     return f"{into} is restored{note}"
+
+
+def drop_kept(database: Database, until: datetime) -> list[str]:
+    """Drops what restores have replaced of this database up to that moment, and nobody has renamed or marked otherwise. The names.
+
+    Raises Failed where one cannot be dropped, as while somebody is connected to it.
+    """
+    server = _maintenance(database)
+    found = server.ask("SELECT datname, shobj_description(oid, 'pg_database') FROM pg_database")
+    runs = {name: comment.removeprefix(_REPLACED) for name, comment in found if comment.startswith(_REPLACED)}
+    old = [name for name, run in sorted(runs.items()) if name == kept_name(database.name, run) and _is_old(run, until)]
+    for name in old:
+        server.ask('DROP DATABASE :"name"', name=name)
+    return old
+
+
+def _is_old(run: str, until: datetime) -> bool:
+    """Whether a run was named by a moment, in UTC, that has passed by then. Example: "20260102_030405"."""
+    try:
+        return datetime.strptime(run, "%Y%m%d_%H%M%S").replace(tzinfo=UTC) <= until
+    except ValueError:
+        return False
 
 
 def exists(database: Database) -> bool:
@@ -139,10 +167,10 @@ def _fill(server: Database, new: str, dump: Path, *, like: str) -> str:
     return ""
 
 
-def _swap(server: Database, *, live: str, new: str, old: str) -> None:
+def _swap(server: Database, *, live: str, new: str, old: str, mark: str) -> None:
     for left in reversed(range(_TRIES)):
         try:
-            server.ask(_SWAP, live=live, new=new, old=old)
+            server.ask(_SWAP, live=live, new=new, old=old, mark=mark)
         except Failed as failed:
             if "is being accessed by other users" not in failed.message or not left:
                 raise

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -189,6 +191,39 @@ def test_every_row_of_a_database_comes_back_and_what_was_there_is_kept_twice(dat
     undone = of(database, "postgres", snapshot=str(report.before), tag=before_restore(TAG), run="again", safety=False)
     assert undone.outcome.result == "Succeeded"
     assert server.run(COUNT, database="shop") == "10 newer"
+
+
+def test_what_was_replaced_is_dropped_by_the_first_backup_that_succeeds_a_day_later(database: Service, server: Postgres) -> None:
+    dumped(database, "postgres")
+    now = datetime.now(UTC).strftime("%Y%m%d_%H%M%S")
+    for run in (RUN, "20260103_030405", "of_nobody_knows_when", now):
+        assert of(database, "postgres", run=run).outcome.result == "Succeeded"
+    kept = {"shop", "shop_before_of_nobody_knows_when", f"shop_before_{now}"}
+    all_of_them = kept | {f"shop_before_{RUN}", "shop_before_20260103_030405"}
+    server.run("create database shop_before_20260104_030405", database="postgres")  # somebody's own
+    assert database.back_up(source="postgres", min_bytes=2**40).outcome.result == "Failed"
+    assert names(server) == all_of_them | {"shop_before_20260104_030405"}
+    server.run("comment on database shop_before_20260103_030405 is 'ours'", database="postgres")
+    report = dumped(database, "postgres")
+    assert report.drop
+    assert (report.drop.result, report.drop.message) == ("Succeeded", f"shop_before_{RUN} dropped")
+    assert names(server) == kept | {"shop_before_20260103_030405", "shop_before_20260104_030405"}
+
+
+def test_what_cannot_be_dropped_is_told_and_the_backup_counts(database: Service, server: Postgres) -> None:
+    dumped(database, "postgres")
+    of(database, "postgres")
+    env = {"PATH": "/usr/bin", **server.environment, "PGDATABASE": f"shop_before_{RUN}"}
+    is_there = "select count(*) from pg_stat_activity where query ~ 'pg_sleep' and pid <> pg_backend_pid()"
+    with subprocess.Popen(["psql", "-Xqc", "select pg_sleep(600)"], env=env, stdout=subprocess.DEVNULL) as client:
+        while server.run(is_there, database="postgres") == "0":
+            pass
+        report = dumped(database, "postgres")
+        client.kill()
+    assert report.drop
+    assert report.drop.result == "Failed"
+    assert "is being accessed by other users" in report.drop.message
+    assert f"shop_before_{RUN}" in names(server)
 
 
 def test_it_comes_back_by_the_programs_of_the_image_that_made_the_dump(database: Service, server: Postgres, tmp_path: Path) -> None:

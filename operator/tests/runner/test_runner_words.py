@@ -67,13 +67,13 @@ TEXT = st.builds(str.__mul__, st.text(st.characters(codec=None), max_size=9), st
 OUTCOMES = st.builds(Outcome, st.sampled_from(["Succeeded", "Failed", "Skipped"]), st.sampled_from(["", *Reason]), TEXT)
 
 
-@given(OUTCOMES, OUTCOMES, OUTCOMES)
-def test_a_report_fits_and_says_every_result(outcome: Outcome, forget: Outcome, prune: Outcome) -> None:
+@given(OUTCOMES, OUTCOMES, OUTCOMES, OUTCOMES)
+def test_a_report_fits_and_says_every_result(outcome: Outcome, forget: Outcome, prune: Outcome, drop: Outcome) -> None:
     moment = datetime(2026, 1, 2, 3, 4, 5, 678_900, tzinfo=UTC)
-    text = rendered(Report("backup", outcome, 12.345, "f" * 64, 2**63, 2**63, moment, forget, prune))
+    text = rendered(Report("backup", outcome, 12.345, "f" * 64, 2**63, 2**63, moment, forget, prune, drop))
     assert len(text) <= LIMIT
     report = json.loads(text)
-    for found, step in ((report, outcome), (report["forget"], forget), (report["prune"], prune)):
+    for found, step in ((report, outcome), (report["forget"], forget), (report["prune"], prune), (report["drop"], drop)):
         assert (found["result"], found["reason"]) == (step.result, step.reason)
         assert step.message.startswith(found["message"])
     assert (report["snapshot"], report["seconds"], report["dumped_at"]) == ("f" * 64, 12.3, "2026-01-02T03:04:05.678Z")

@@ -118,7 +118,10 @@ def _runner(svc: HardenedService, run: BackupRun) -> Manifest:
     mounted = _scratch_mounts(run.backup)
     if run.backup.source.volume:
         mounted.append({"name": "writable-data", "mountPath": DATA_DIR, "readOnly": True})
-    return restic_container(svc, run, "backup", _told(svc, run), mounted, _scratch(run.backup))
+    found = restic_container(svc, run, "backup", _told(svc, run), mounted, _scratch(run.backup))
+    if postgres := run.backup.source.postgres:
+        found["env"] = [*found["env"], *database_variables(postgres)]  # to drop what a restore has replaced
+    return found
 
 
 def _told(svc: HardenedService, run: BackupRun) -> Manifest:

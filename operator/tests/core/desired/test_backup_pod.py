@@ -105,6 +105,13 @@ def test_a_database_is_dumped_with_what_its_secret_says(source: Manifest, variab
     assert (dump["image"], dump["command"][-1]) == ("backup:1", "dump")
 
 
+@pytest.mark.parametrize("source", [{"postgres": {"secretName": "db", "image": "postgres:17"}}, {"redis": {"secretName": "db"}}])
+def test_what_a_restore_has_replaced_is_dropped_by_who_knows_that_the_backup_has_succeeded(source: Manifest) -> None:
+    (runner,) = pod(source)["containers"]
+    assert ({"PGHOST", "PGUSER", "PGPASSWORD"} <= env(runner).keys()) == ("postgres" in source)
+    assert "REDIS_HOST" not in env(runner)
+
+
 def test_another_image_dumps_by_pg_dump_alone() -> None:
     (dump,) = pod({"postgres": {"secretName": "db", "image": "postgres:17"}})["initContainers"]
     assert dump["image"] == "postgres:17"
