@@ -79,13 +79,11 @@ def abort(live: Live, revision: str) -> Assessment:
     if revision and revision == sought(live):
         return ToAsk("", f"the restore of backup {revision}")
     if hold and revision == hold.backup:
-        if hold.can_be_aborted:
-            return ToAsk("", hold.called)
         if hold.has_data:
             then = "repeat it, or restore what was there, as the status says" if hold.has_failed else "wait for its end"
             text = f"{hold.called} has brought the data back, and cannot be aborted: {then}"
             return Nothing(text, "status {name}" if hold.has_failed else _FOLLOW)
-        return Nothing(f"{hold.called} is replacing data, and cannot be aborted: wait for its end", _FOLLOW)
+        return ToAsk("", hold.called)  # whether its Job is at work, the operator knows
     if release is None:
         if pin and revision in ("", pin.revision):
             return Already(pin.revision, f"revision {_shown(live, pin.revision)} is already rejected: {_cause(pin.cause)}")

@@ -19,8 +19,8 @@ EXAMPLES = (
 )
 MORE = (
     "The revision is rejected: the same spec is not released again until `retry`. A promoted revision needs `rollback` instead. "
-    "While a restore stops pods, or after it has failed, `abort` gives it up: the pods come back, on the data that is there. "
-    + arguments.MORE
+    "While a restore stops pods, or its Job cannot begin or goes no further, or after it has failed, `abort` gives it up: the pods come "
+    "back, on the data that is there. " + arguments.MORE
 )
 
 

@@ -84,7 +84,8 @@ def run(
 
 def _check_into(into: str, kind: str) -> None:
     if into and kind not in ("", "postgres"):
-        raise usage(f"--into is not for a backup of {kind}", "leave it out: such a backup is restored over what is there")
+        then = "leave it out to restore over what is there; to look at it beside that, see Restore by hand in docs/operations.md"
+        raise usage(f"--into is not for a backup of {kind}", then)
     if into and not _INTO.fullmatch(into):
         raise usage(f"--into {into!r} is not the name of a database", "it has letters, digits, _ and -, at most 63, a letter or _ first")
 

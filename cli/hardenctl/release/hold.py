@@ -38,11 +38,6 @@ class HoldReading:
         return self.phase in (_FAILED, _NOT_STARTED)
 
     @property
-    def can_be_aborted(self) -> bool:
-        """Nothing is being replaced yet, or nothing is any more."""
-        return self.phase in ("Stopping", _FAILED)
-
-    @property
     def has_data(self) -> bool:
         """The data is back, and its target alone may run on it."""
         return self.phase in ("Starting", _NOT_STARTED)

@@ -284,7 +284,7 @@ def test_a_restore_whose_snapshot_is_looked_up_is_given_up_like_any_other(run: A
     assert run(later, "abort", "api").exit_code != 0, "beside what serves there is nothing to give up"
 
 
-@pytest.mark.parametrize("phase", ["Stopping", "Failed"])
+@pytest.mark.parametrize("phase", ["Stopping", "Restoring", "Failed"])
 def test_a_restore_that_replaces_nothing_is_given_up_by_its_backup(run: Any, phase: str) -> None:
     cluster = backed_up(said("Succeeded", "the restore is given up"), **held(phase, "why"))
     shown = run(cluster, "abort", "api")
@@ -295,10 +295,11 @@ def test_a_restore_that_replaces_nothing_is_given_up_by_its_backup(run: Any, pha
 
 
 def test_a_restore_that_replaces_data_is_not_given_up(run: Any) -> None:
-    cluster = backed_up(**held("Restoring", ""))
+    cluster = backed_up(said("Refused", "the data is being replaced: wait for the end of it"), **held("Restoring", ""))
     shown = run(cluster, "abort", "api")
-    assert (shown.exit_code, cluster.asked) == (4, [])
-    assert "is replacing data, and cannot be aborted: wait for its end" in shown.stderr
+    assert shown.exit_code == 4
+    assert len(cluster.asked) == 1, "whether its Job is at work, the operator knows"
+    assert "the data is being replaced: wait for the end of it" in shown.stderr
 
 
 def with_history(*answers: dict[str, Any], backups: Any = (VOLUME,), serves: str = NEW, **status: Any) -> FakeCluster:

@@ -9,6 +9,7 @@ from hardened.core.model.manifest import ChildKey
 from hardened.core.observe.observed import Made
 from hardened.errors import ApiFailure
 from hardened.shell.api_server import Body
+from hardened.shell.undeclared import Path
 
 #: Pods of checks of one service of which it is remembered that they were made, or refused: more than a release has.
 MOST_PODS: Final = 64
@@ -26,6 +27,8 @@ class WrittenStatus:
     """When it was written."""
     meant: Body | None = None
     """With what it lacks of fields that it knows, None where it lacks nothing."""
+    lacks: frozenset[Path] = frozenset()
+    """See Told.lacks."""
 
 
 @dataclass
@@ -50,6 +53,11 @@ class Remembered:
         written = self.status
         is_known = written is not None and written.meant is not None and body.get("status") == written.stored
         return body | {"status": written.meant} if written and is_known else body
+
+    @property
+    def unkept(self) -> frozenset[str]:
+        """The fields of the last status of which the CRD keeps nothing."""
+        return frozenset(path[0] for path in self.status.lacks if len(path) == 1) if self.status else frozenset()
 
     def made_pod(self, child: ChildKey, live: Body) -> None:
         """A pod was made by this process: another one in its place is none that anybody asked for."""

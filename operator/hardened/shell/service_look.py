@@ -60,7 +60,8 @@ class ServiceLook:
 
     def plan(self, observed: Observed) -> Plan:
         # Asked for right before each plan: the slots are all services'.
-        observed = replace(observed, has_slot=self._shared.slots.has_slot(self._key), made=dict(self._known.made))
+        has_slot, made = self._shared.slots.has_slot(self._key), dict(self._known.made)
+        observed = replace(observed, has_slot=has_slot, made=made, unkept=self._known.unkept)
         self._last = plan(self._body, observed, self._shared.policy, self._shared.now())
         return self._last
 

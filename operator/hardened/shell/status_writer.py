@@ -42,7 +42,7 @@ class StatusWriter:
             self._shared.queue.add_after(key, wait.total_seconds())
             return False
         told = await self._shared.writer.apply_status(key, body, status)
-        self._known.status = WrittenStatus(wanted, told.live.get("status"), self._shared.now(), told.meant)
+        self._known.status = WrittenStatus(wanted, told.live.get("status"), self._shared.now(), told.meant, told.lacks)
         metrics.releases.saw(key, told.live.get("status") or {}, self._shared.now())
         metrics.backups.saw(key, told.live.get("status") or {})
         for event in status_events(before or {}, status):

@@ -17,7 +17,7 @@ from hardened.errors import ApiFailure, LookAgain, Refused, Vanished
 from hardened.shell.api_server import ApiServer, Body
 from hardened.shell.cache import Cache
 from hardened.shell.kinds import HARDENED_SERVICE, HARDENED_SERVICE_ACTION, JOB, KINDS, PERSISTENT_VOLUME_CLAIM, POD, Kind
-from hardened.shell.undeclared import undeclared, without
+from hardened.shell.undeclared import Path, undeclared, without
 from hardened.shell.workqueue import Key
 
 logger = logging.getLogger(__name__)
@@ -39,6 +39,8 @@ class Told:
     meant: Body | None
     """The status with such parts of its fields as the CRD lacks, or None where it lacks none. A field that the CRD does not know at all is
     in neither."""
+    lacks: frozenset[Path] = frozenset()
+    """The fields of this status that the CRD has not got."""
 
 
 class LostLeadership(Exception):
@@ -207,7 +209,7 @@ class Writer:
 
     async def _apply_status(self, key: Key, body: Body, status: Body) -> Told:
         meta = {"name": key.name, "namespace": key.namespace, "resourceVersion": body["metadata"]["resourceVersion"]}
-        sent, whole = status, status
+        sent, whole, lacks = status, status, frozenset[Path]()
         while True:
             self._assert_leading()
             try:
@@ -220,13 +222,14 @@ class Writer:
                 if less == sent or any(name not in less for name in _NEEDED):
                     raise
                 sent, whole = less, without(whole, frozenset(path for path in lacking if len(path) == 1))
+                lacks |= lacking
             except LookAgain:
                 # The watch may be late, or silent: the next look is to see what this one did not.
                 await self._read(key)
                 raise
             else:
                 self._cache.wrote(HARDENED_SERVICE, live)
-                return Told(live, whole if whole != sent else None)
+                return Told(live, whole if whole != sent else None, lacks)
 
     async def _see_whether_it_is_gone(self, key: Key, body: Body) -> None:
         """A service that nobody told us is gone would get its children anew as often as the garbage collector removes them."""

@@ -169,3 +169,20 @@ def test_a_suspended_service_suspends_its_schedule_and_makes_no_backup() -> None
     assert schedule["spec"]["suspend"] is False
     assert schedule["spec"]["startingDeadlineSeconds"] == 10, "what was missed is not made up for"
     assert world.server.all(JOB) == []
+
+
+def test_a_backup_whose_pod_a_quota_refuses_says_so_once_and_waits_for_room() -> None:
+    async def play() -> tuple[OperatorWorld, str]:
+        world = OperatorWorld()
+        await world.play(create_backed_up)
+        world.server.store.barred["web-nightly"] = "exceeded quota: tight"
+        await world.play(asks("Backup", "b", backup="nightly"))  # and all is quiet
+        said = str(status(world)["actions"][0]["message"])
+        world.server.store.barred.clear()
+        await world.play(asks("Resume", "x"))
+        return world, said
+
+    world, said = virtual_time.run(play())
+    assert "its pod cannot be created" in said
+    assert "raise the ResourceQuota" in said
+    assert phases_of(world)["b"] == "Succeeded"

@@ -1,7 +1,7 @@
 """An operator whose CRD on the cluster is older than itself, over the in-memory cluster in virtual time."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -10,10 +10,11 @@ from tests.enumerations import Turn, turns
 from tests.memory.api_server import Call
 from tests.shell import virtual_time
 from tests.shell.moments import Moment, step_of_write
-from tests.shell.operator_world import RELEASED, Killed, OperatorWorld, Strike, asks, create_released, release
+from tests.shell.operator_world import POLICY, RELEASED, Killed, OperatorWorld, Strike, asks, create_released, release
+from tests.shell.test_backup_flows import NIGHTLY
 
 from hardened.errors import Refused
-from hardened.shell.kinds import HARDENED_SERVICE
+from hardened.shell.kinds import DEPLOYMENT, HARDENED_SERVICE, POD, Kind
 from hardened.shell.undeclared import undeclared, without
 
 pytestmark = pytest.mark.one_of(6)
@@ -192,3 +193,39 @@ def test_a_crd_that_does_not_know_releases_at_all_is_not_flooded() -> None:
         return len(world.server.calls) - before
 
     assert virtual_time.run(play()) < 20
+
+
+@pytest.mark.parametrize("schema", ["", "11", "13", "14"])
+@pytest.mark.parametrize("action", ["Restore", "Rollback"])
+def test_a_restore_that_the_crd_could_not_hold_stops_nobody_and_says_what_to_upgrade(schema: str, action: str) -> None:
+    """Where its schema is not known, or is said to be another one, that is seen by the hold itself."""
+    backed_up = {"backups": [NIGHTLY], "release": {**RELEASED["release"], "backupFirst": "nightly"}}
+    asked = {"backup": "nightly", "snapshot": "ab" * 32} if action == "Restore" else {"withData": True}
+
+    async def play() -> tuple[OperatorWorld, list[str]]:
+        world = OperatorWorld()
+        world.crd_schema = schema
+        world.policy = replace(POLICY, backup=replace(POLICY.backup, may_restore=True))
+        world.server.before = older(("hold",))
+        await world.play(create_released, release("web:2", **backed_up), release("web:3", **backed_up))
+        ended: list[str] = []
+
+        def see(event: str, kind: Kind, obj: dict[str, Any]) -> None:
+            if kind == POD and event == "DELETED" and obj["metadata"]["labels"].get("app.kubernetes.io/component") == "app":
+                ended.append(obj["metadata"]["name"])
+
+        world.server.on_event.append(see)
+        await world.play(asks(action, "r", **asked), asks("Abort", "a", backup="nightly"), asks("Backup", "b", backup="nightly"))
+        return world, ended
+
+    world, ended = virtual_time.run(play())
+    assert ended == []
+    status = world.server.all(HARDENED_SERVICE)[0]["status"]
+    entries = {entry["name"]: entry for entry in status["actions"]}
+    assert entries["r"]["phase"] == ("Refused" if schema in ("11", "13") else "Failed")
+    assert "older than the operator" in entries["r"]["message"]
+    assert "upgrade it by the operator's chart" in entries["r"]["message"]
+    assert entries["a"]["phase"] == "Refused", "there is nothing to be given up"
+    assert entries["b"]["phase"] == "Succeeded", "and nothing else is held up by it"
+    assert {c["type"]: c["status"] for c in status["conditions"]}["Ready"] == "True"
+    assert not [live for live in world.server.all(DEPLOYMENT) if "hardened.dev/hold" in live["metadata"]["annotations"]]

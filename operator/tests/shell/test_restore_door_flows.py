@@ -1,5 +1,6 @@
 """The door of a restore, over the in-memory cluster in virtual time: what was not let go can be given up, and is taken back."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -30,14 +31,130 @@ from tests.shell.test_restore_flows import (
     restore_jobs,
     restores,
 )
-from tests.shell.test_restore_hardened_flows import restoring, until, wipe
+from tests.shell.test_restore_hardened_flows import restoring, until, wipe, working
 
 from hardened.errors import TryAgain
-from hardened.shell.kinds import JOB, POD
+from hardened.shell.kinds import JOB, PERSISTENT_VOLUME_CLAIM, POD
 
 pytestmark = pytest.mark.one_of(6)
 
 gives_up = asks("Abort", "a", backup="nightly")
+
+
+async def has_room(world: OperatorWorld) -> None:
+    """Somebody raises the quota."""
+    world.server.store.quota.clear()
+    world.server.store.barred.clear()
+    await asyncio.sleep(60)
+
+
+async def leaves_no_room_for_its_job(world: OperatorWorld) -> None:
+    """A quota of Jobs, which has room for the one that looks the snapshot up."""
+    world.server.store.quota["shop", "Job"] = 1
+    await restores()(world)
+    await until(world, lambda: "quota" in str((status(world).get("hold") or {}).get("message")))
+
+
+async def leaves_no_room_for_its_pod(world: OperatorWorld) -> None:
+    world.server.store.barred["-restore-"] = "exceeded quota: tight"
+    await restores()(world)
+    await until(world, lambda: "quota" in str((status(world).get("hold") or {}).get("message")))
+
+
+@pytest.mark.parametrize("fills", [leaves_no_room_for_its_job, leaves_no_room_for_its_pod])
+def test_a_restore_that_has_no_room_says_so_and_waits_for_it(fills: Step) -> None:
+    waits, _ = played(creates(**OF_VOLUME), fills)
+    said = status(waits)["hold"]["message"]
+    assert "raise the ResourceQuota" in said
+    assert (phases_of(waits), application_pods(waits)) == ({"r": "Running"}, [])
+    ended, watch = played(creates(**OF_VOLUME), fills, has_room)
+    assert phases_of(ended) == {"r": "Succeeded"}
+    assert (len(restore_jobs(ended)), watch.seen) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("fills", "left"),
+    [
+        pytest.param(leaves_no_room_for_its_job, "nothing was changed", id="its Job was not made"),
+        pytest.param(leaves_no_room_for_its_pod, "the data is as what was begun of it has left it", id="its Job was let go"),
+    ],
+)
+def test_and_can_be_given_up(fills: Step, left: str) -> None:
+    world, watch = played(creates(**OF_VOLUME), fills, gives_up)
+    assert phases_of(world) == {"r": "Failed", "a": "Succeeded"}
+    assert left in message(world, "a")
+    assert (restore_jobs(world), watch.seen) == ([], [])
+    assert (len(application_pods(world)), conditions(world)["Ready"][0]) == (2, "True")
+
+
+def test_while_its_pod_is_at_work_it_cannot_be_given_up() -> None:
+    async def give_up(world: OperatorWorld) -> None:
+        await gives_up(world)
+        await until(world, lambda: any(entry["name"] == "a" for entry in status(world)["actions"]))
+
+    world, watch = played(creates(**OF_VOLUME), working(give_up))
+    assert phases_of(world) == {"r": "Succeeded", "a": "Refused"}
+    assert "the data is being replaced" in message(world, "a")
+    assert watch.seen == []
+
+
+class Protected:
+    """Somebody deletes the claim while the Job restores; Kubernetes lets it go once the pod has ended that mounts it.
+
+    seen: the operator looks between the two.
+    """
+
+    def __init__(self, *, seen: bool) -> None:
+        self.seen = seen
+
+    async def __call__(self, world: OperatorWorld) -> None:
+        kept = {"metadata": {"finalizers": ["kubernetes.io/pvc-protection"]}}
+        live = await world.people.merge_patch(PERSISTENT_VOLUME_CLAIM, "shop", "web-data", kept)
+        await world.people.delete(PERSISTENT_VOLUME_CLAIM, "shop", "web-data", uid=live["metadata"]["uid"])
+
+        def ends(event: str, kind: Any, obj: dict[str, Any]) -> None:
+            has_ended = kind == POD and obj["metadata"]["labels"].get("hardened.dev/run") == "restore"
+            if has_ended and (obj.get("status") or {}).get("phase") == "Succeeded":
+                world.server.on_event.remove(ends)
+                lets_it_go(world)
+
+        if not self.seen:
+            world.server.on_event.insert(0, ends)
+
+
+def lets_it_go(world: OperatorWorld) -> None:
+    world.server.store.remove(PERSISTENT_VOLUME_CLAIM, "shop", "web-data")
+
+
+async def lets_go_late(world: OperatorWorld) -> None:
+    lets_it_go(world)
+    await asyncio.sleep(1)
+
+
+@pytest.mark.parametrize("seen", [True, False])
+def test_a_claim_that_is_deleted_while_it_is_restored_starts_no_pod_without_its_data(seen: bool) -> None:
+    steps = (creates(**OF_VOLUME), working(Protected(seen=seen)), *((lets_go_late,) if seen else ()))
+    world, watch = played(*steps)
+    assert phases_of(world) == {"r": "Failed"}
+    assert "claim web-data was deleted meanwhile" in message(world, "r")
+    assert (status(world)["hold"]["phase"], application_pods(world)) == ("Failed", [])
+    (claim,) = world.server.all(PERSISTENT_VOLUME_CLAIM)
+    assert "deletionTimestamp" not in claim["metadata"], "the new one waits for the data"
+    again, watch = played(*steps, restores("s"))
+    assert phases_of(again) == {"r": "Failed", "s": "Succeeded"}
+    assert (len(application_pods(again)), watch.seen) == (2, [])
+
+
+def test_a_claim_that_is_deleted_before_its_job_begins_is_made_anew_and_restored_into() -> None:
+    async def ends_it_and_lets_go(world: OperatorWorld) -> None:
+        await ends_it(world)
+        lets_it_go(world)
+
+    world, watch = played(creates(**OF_VOLUME), mounts_it, restores(), Protected(seen=True), ends_it_and_lets_go)
+    assert phases_of(world) == {"r": "Succeeded"}
+    (claim,) = world.server.all(PERSISTENT_VOLUME_CLAIM)
+    assert "deletionTimestamp" not in claim["metadata"]
+    assert (len(application_pods(world)), watch.seen) == (2, [])
 
 
 class WebhookDown:

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Final
 
 from hardened.api import names
+from hardened.core.actions.at_work import said_of
 from hardened.core.actions.log import LogEntry
 from hardened.core.model.kit import BackupKit
 from hardened.core.model.run import Active, Failure, Restoration, Run, Snapshot, Verification
@@ -86,8 +87,8 @@ def _settled(entry: LogEntry, facts: Facts, run: Run | None, now: datetime) -> L
             return _verified(replace(entry, job=run.uid, snapshot=found.snapshot), found, now)
         case Restoration():
             return entry
-        case Active(message=message):
-            return replace(entry, job=run.uid, message=f"Job {run.job} is at work{f': {message}' if message else ''}"[:1024])
+        case Active() as active:
+            return replace(entry, job=run.uid, message=said_of(entry, run, active, "is at work"))
 
 
 def _verified(entry: LogEntry, found: Verification, now: datetime) -> LogEntry:

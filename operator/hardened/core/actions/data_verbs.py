@@ -50,13 +50,13 @@ def restore(asked: HardenedServiceActionSpec, s: AdmissionContext, under_way: st
 
 
 def give_up(backup: str, s: AdmissionContext) -> Ruled:
-    why = restores.stops_abort(s.hold, s.sought, backup, is_let_go=s.is_let_go)
+    why = restores.stops_abort(s.hold, s.sought, backup, is_at_work=s.is_at_work)
     if why:
         return Refused(why)
     text = f"the restore of backup {backup} is given up"
     if s.hold is None or s.hold.has_data:
         return GivenUp(f"{text}: nothing was stopped, nor changed", s.sought.uid if s.sought else "")
     by = "the failed restore" if s.hold.has_failed else "what was begun of it"
-    left = f"the data is as {by} has left it" if s.hold.may_have_changed else "nothing was changed"
+    left = f"the data is as {by} has left it" if s.hold.may_have_changed or s.is_let_go else "nothing was changed"
     beside = f"; nothing is rolled back: revision {s.serving} starts again" if s.hold.revision else ""
     return GivenUp(f"{text}, and the pods start: {left}{beside}", (s.sought or s.hold).uid)

@@ -13,21 +13,29 @@ from typing import Final
 from hardened.api import names
 from hardened.api.backup import Backup
 from hardened.core.actions import backups
+from hardened.core.actions.at_work import said_of
 from hardened.core.actions.log import MESSAGE_LIMIT, LogEntry
 from hardened.core.actions.seeking import RESTORE as RESTORE
 from hardened.core.actions.seeking import is_found, is_restore, sought
 from hardened.core.desired.restore_pod import Restoring
+from hardened.core.desired.template import claim_name
 from hardened.core.model.conditions import timestamp
 from hardened.core.model.hold import Hold, HoldPhase, hold_written
 from hardened.core.model.kit import BackupKit
-from hardened.core.model.manifest import canonical
+from hardened.core.model.manifest import ChildKey, canonical
 from hardened.core.model.run import Active, Restoration, Run
 from hardened.core.observe.facts import Facts
 from hardened.core.observe.presence import is_deleting
+from hardened.core.observe.rollout import instant
 from hardened.core.runs.backups import HandRun, hand_job_key
 from hardened.core.runs.judgement import SHORT_ID
 from hardened.errors import TryAgain
+from hardened.failures import EXCEEDED_QUOTA
 
+OLD_CRD: Final = (
+    "the CRD on the cluster is older than the operator, and cannot hold that a restore is under way: upgrade it by the operator's chart, "
+    "and ask again five minutes later"
+)
 NO_IMAGE: Final = "the operator's settings name no image for backups: set backup.image of its chart"
 
 
@@ -48,8 +56,8 @@ def held(hold: Hold) -> str:
     return f"{what}, requested as {hold.action}, {'has failed' if hold.has_failed else 'is under way'}: {remedy}"
 
 
-def stops_abort(hold: Hold | None, sought: LogEntry | None, backup: str, *, is_let_go: bool = True) -> str:
-    """Why a restore of this backup cannot be given up; "" where it can. sought: see `seeking`; is_let_go: see core.hold.door."""
+def stops_abort(hold: Hold | None, sought: LogEntry | None, backup: str, *, is_at_work: bool = True) -> str:
+    """Why a restore of this backup cannot be given up; "" where it can. sought: see `seeking`; is_at_work: see core.hold.door."""
     if sought and sought.backup == backup:
         return ""
     if hold is None:
@@ -63,7 +71,7 @@ def stops_abort(hold: Hold | None, sought: LogEntry | None, backup: str, *, is_l
             f"the data is back, and the revision that was left must not run on it: wait until revision {hold.revision} serves, repeat the "
             "rollback, or restore the snapshot of what was there"
         )
-    if hold.phase is HoldPhase.RESTORING and is_let_go:
+    if hold.phase is HoldPhase.RESTORING and is_at_work:
         return f"the data is being replaced: wait for the end of it, see status.hold; {hold.message}"
     return ""
 
@@ -93,15 +101,17 @@ def _would_lose(facts: Facts, backup: Backup, into: str) -> str:
         return ""
     going = sorted(live["metadata"]["name"] for live in facts.ours if live["kind"] == "PersistentVolumeClaim" and is_deleting(live))
     text = f"claim {', '.join(going)} is being deleted, and its data would be lost with the end of the pods, which a restore stops"
-    return f"{text}: copy it now, and let the claim be made anew, before you restore" if going else ""
+    return f"{text}: copy it now, and let the claim be made anew, before you restore; {_lets_go(facts)}" if going else ""
 
 
 def _unsupported(backup: Backup, into: str) -> str:
     source = backup.source
     if source.command:
-        return f"backup {backup.name} is made by a command of the application: restore its files by restic, and have it read them"
+        text = f"backup {backup.name} is made by a command of the application, which alone knows how to read it"
+        return f"{text}: fetch its files by restic, and hand them to the application, see Restore by hand in docs/operations.md"
     if into and not source.postgres:
-        return f"into is for the source postgres, and backup {backup.name} has another one: leave it out"
+        text = f"into is for the source postgres, and backup {backup.name} has another one: leave it out to restore over what is there"
+        return f"{text}, or fetch the snapshot by restic to look at it, see Restore by hand in docs/operations.md"
     return ""
 
 
@@ -130,7 +140,7 @@ def settled(entries: Sequence[LogEntry], facts: Facts, kit: BackupKit, now: date
         if not is_restore(entry):
             found.append(entry)
         elif entry.uid in given_up:
-            found.append(_ended_by(entry, given_up[entry.uid], now))
+            found.append(_ended_by(entry, given_up[entry.uid], runs.get(hand_job_key(facts, hand_run(entry)).name), now))
         elif (run := runs.get(hand_job_key(facts, hand_run(entry)).name)) is None and not entry.into and not is_found(entry):
             run = runs.get(hand_job_key(facts, hand_run(entry, finds=True)).name)
             found.append(sought(entry, run, _stopped_before(entry, facts, kit, finds=True), now))
@@ -154,7 +164,10 @@ def is_given_up(entry: LogEntry) -> bool:
     return entry.action == "Abort" and entry.phase == "Succeeded" and entry.backup != ""
 
 
-def _ended_by(entry: LogEntry, abort: LogEntry, now: datetime) -> LogEntry:
+def _ended_by(entry: LogEntry, abort: LogEntry, run: Run | None, now: datetime) -> LogEntry:
+    """run: that of its Job; None where that is not there."""
+    if run and not run.is_closed:
+        return entry.ended("Failed", f"it was given up, by {abort.by}: the data is as what was begun of it has left it", now)
     return entry.ended("Failed", f"it was given up before it began, by {abort.by}: it has changed nothing", now)
 
 
@@ -162,22 +175,57 @@ def _settled(entry: LogEntry, facts: Facts, kit: BackupKit, run: Run | None, now
     if run is None:
         return _without_job(entry, facts, kit, now)
     match run.outcome:
+        case Restoration() as found if not found.has_failed and (claim := _claim(facts, entry)) and not _is_known(facts, claim):
+            return replace(entry, job=run.uid)
         case Restoration() as found:
-            return _restored(replace(entry, job=run.uid, before=found.before), found, now)
+            return _restored(replace(entry, job=run.uid, before=found.before), found, _lost(facts, entry, found), now)
         case Active() if run.is_closed:
             return replace(entry, job=run.uid)
-        case Active(message=message):
-            return replace(entry, job=run.uid, message=f"Job {run.job} restores{f': {message}' if message else ''}"[:1024])
+        case Active() as active:
+            return replace(entry, job=run.uid, message=said_of(entry, run, active, "restores"))
         case _:
             return entry
 
 
-def _restored(entry: LogEntry, found: Restoration, now: datetime) -> LogEntry:
+def _claim(facts: Facts, entry: LogEntry) -> ChildKey | None:
+    """The claim whose files it replaces; None where it is a server's data, or another database."""
+    source = next((each.source for each in facts.svc.spec.backups or () if each.name == entry.backup), None)
+    return ChildKey("PersistentVolumeClaim", claim_name(facts.svc, source.volume.name)) if source and source.volume else None
+
+
+def _is_known(facts: Facts, key: ChildKey) -> bool:
+    """Whether a child is there, or not: what somebody took the labels of is read by name before anything counts."""
+    return key in facts.observed.children or key in facts.observed.absent or key in facts.observed.hidden
+
+
+def _lost(facts: Facts, entry: LogEntry, found: Restoration) -> str:
+    """That a claim was deleted since the restore began, and what was restored with it, in words; "" for none. Pods would start on an empty
+    one."""
+    key = _claim(facts, entry)
+    live = facts.observed.children.get(key) if key else None
+    if key is None or found.has_failed or key in facts.observed.hidden:
+        return ""
+    made_at = instant(live["metadata"].get("creationTimestamp")) if live else None
+    is_it = live is not None and not is_deleting(live) and (made_at is None or made_at < found.at)
+    return "" if is_it else f"claim {key.name} was deleted meanwhile, and goes with all that is in it; {_lets_go(facts)}"
+
+
+def _lets_go(facts: Facts) -> str:
+    """What a claim waits for that is being deleted: Kubernetes counts the pods of Jobs that have ended, too."""
+    selector = f"{names.SERVICE_LABEL}={facts.svc.name},{names.BACKUP_LABEL}"
+    return f"it is gone once no pod names it, nor one that has ended: kubectl delete jobs -n {facts.svc.namespace} -l {selector}"
+
+
+def _restored(entry: LogEntry, found: Restoration, lost: str, now: datetime) -> LogEntry:
+    """lost: see _lost."""
     which = f"snapshot {(found.snapshot or entry.snapshot)[:SHORT_ID]}"
     before = f"; what was there is snapshot {found.before[:SHORT_ID]}" if found.before else ""
     if found.has_failed:
         unchanged = "; nothing was changed" if found.is_unchanged else ""
         return entry.ended("Failed", f"{which} was not restored: {found.reason}: {found.message}{unchanged}{before}", now)
+    if lost:
+        text = f"{which} was restored, but {lost}; then repeat the restore"
+        return entry.ended("Failed", f"{text}{before}", now)
     # A pod that found all done names none.
     made = timestamp(found.made_at) if found.made_at else entry.recovery_point
     of_then = f" of {made}" if made else ""
@@ -206,10 +254,15 @@ def _stopped_before(entry: LogEntry, facts: Facts, kit: BackupKit, *, finds: boo
         return ""  # what it was is not known until the spec is fixed
     if entry.backup not in {each.name for each in facts.svc.spec.backups or ()}:
         return f"the service has no backup {entry.backup} any more"
+    if "hold" in facts.observed.unkept and facts.hold is None and not entry.into:
+        # Nobody knew its schema before: what status does not keep stops no pod, and could not be given up, either.
+        return f"{OLD_CRD}; nothing was stopped"
     if finds and facts.svc.spec.suspend:
         return "the service was suspended before it began"
     if not kit.image and (finds or entry.into):
         return NO_IMAGE
     key = hand_job_key(facts, hand_run(entry, finds=finds))
     refusal = facts.observed.refused.get(key)
-    return f"{key} cannot be created: {refusal.message}" if refusal and not isinstance(refusal, TryAgain) else ""
+    # Nobody is stopped for what is looked up, so that it need not wait for room.
+    waits = isinstance(refusal, TryAgain) or (refusal is not None and refusal.reason == EXCEEDED_QUOTA and not (finds or entry.into))
+    return f"{key} cannot be created: {refusal.message}" if refusal and not waits else ""

@@ -48,7 +48,9 @@ class AdmissionContext:
     sought: LogEntry | None = None
     """The restore whose snapshot is looked up."""
     is_let_go: bool = True
-    """The Job of the hold may be at work, see core.hold.door."""
+    """The Job of the hold may have begun, see core.hold.door."""
+    is_at_work: bool = True
+    """It is at work."""
 
     @property
     def is_before_cutover(self) -> bool:

@@ -10,7 +10,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from hardened.core.actions.log import MESSAGE_LIMIT, LogEntry
+from hardened.core.actions.at_work import said_of
+from hardened.core.actions.log import LogEntry
 from hardened.core.model.conditions import timestamp
 from hardened.core.model.run import Active, Restoration, Run
 from hardened.core.runs.judgement import SHORT_ID
@@ -63,7 +64,7 @@ def sought(entry: LogEntry, run: Run | None, obstacle: str, now: datetime) -> Lo
             said, remedy = f"{reason}: {message}" if reason else "its Job names none", _REMEDIES.get(reason)
             beside = f"; {remedy}" if remedy else ""
             return entry.ended("Failed", f"{which} was not found: {said}; nothing was stopped{beside}", now)
-        case Active(message=message):
-            return replace(entry, message=f"Job {run.job} looks for {which}{f': {message}' if message else ''}"[:MESSAGE_LIMIT])
+        case Active() as active:
+            return replace(entry, message=said_of(entry, run, active, f"looks for {which}"))
         case _:
             return entry

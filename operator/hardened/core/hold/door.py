@@ -36,12 +36,18 @@ def run_of(facts: Facts, hold: Hold) -> Run | None:
 
 
 def is_let_go(facts: Facts, hold: Hold | None, entries: Iterable[LogEntry]) -> bool:
-    """Whether the Job of a hold may be at work. entries: as status has them: what it does not know was not let go."""
+    """Whether the Job of a hold may have begun. entries: as status has them: what it does not know was not let go."""
     if hold is None or hold.phase is not HoldPhase.RESTORING:
         return False
     run = run_of(facts, hold)
     known = next((entry for entry in entries if entry.uid == hold.uid), None)
     return not run.is_closed if run else known is None or known.job != "" or known.phase != "Running"
+
+
+def is_at_work(facts: Facts, hold: Hold | None, entries: Iterable[LogEntry]) -> bool:
+    """Whether the Job of a hold was let go, and is at work: not as long as its pod cannot be made, or waits, or was taken from its node."""
+    run = run_of(facts, hold) if hold else None
+    return is_let_go(facts, hold, entries) and (run is None or run.is_running or not isinstance(run.outcome, Active))
 
 
 def let_go(facts: Facts, run: Run | None) -> LetGo | None:

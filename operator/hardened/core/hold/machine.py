@@ -21,6 +21,7 @@ from hardened.core.model.question import ListMounts, Question
 from hardened.core.model.run import Active, Restoration, Run
 from hardened.core.observe.facts import Facts
 from hardened.core.runs.backups import hand_job_key
+from hardened.failures import EXCEEDED_QUOTA
 
 #: Nobody tells when a pod of somebody else ends.
 _LOOK_AGAIN: Final = timedelta(seconds=2)
@@ -75,7 +76,7 @@ def held(facts: Facts, entries: Sequence[LogEntry], replicas: int, now: datetime
         return _working(facts, before, begun, run, now)
     if facts.svc.spec.suspend:
         return _suspended(facts, before)
-    found = _stopping(facts, before, now, _then(facts, begun), has_image=has_image)
+    found = _stopping(facts, before, now, _then(facts, before, begun), has_image=has_image)
     return replace(found, lets_go=let_go(facts, run)) if found.may_begin and begun.job else found
 
 
@@ -126,14 +127,17 @@ def _working(facts: Facts, before: Hold, begun: LogEntry, run: Run | None, now: 
     return Held(hold, look_at=found.look_at, takes_back=ChildKey("Job", run.job) if was_called_back else None)
 
 
-def _then(facts: Facts, begun: LogEntry) -> str:
-    """What follows once nobody is left, or what stops it."""
+def _then(facts: Facts, before: Hold, begun: LogEntry) -> str:
+    """What follows once nobody is left, or what stops it. What stopped it stands until it is known that it does not any more: told of as if
+    it were over, and anew as soon as it is tried again, it would be written twice with each look."""
     key = hand_job_key(facts, hand_run(begun))
-    refusal = facts.observed.refused.get(key)
+    refusal, stopped = facts.observed.refused.get(key), f"its Job cannot {'begin' if begun.job else 'be made'}: "
+    if refusal is None and before.message.startswith(stopped):
+        return before.message
     if refusal is None:
         return f"{key} is about to begin" if begun.job else "its Job is about to be made"
-    what = "begin" if begun.job else "be made"
-    text = f"its Job cannot {what}: {refusal.message}; it is tried again; to give the restore up: "
+    room = "; raise the ResourceQuota or free some of it" if refusal.reason == EXCEEDED_QUOTA else ""
+    text = f"{stopped}{refusal.message}{room}; it is tried again; to give the restore up: "
     return f"{text}hardenctl abort {facts.svc.name} -n {facts.svc.namespace}"[:1024]
 
 

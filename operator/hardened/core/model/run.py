@@ -118,6 +118,8 @@ class Run:
     """Its Job is suspended: it has no pod before somebody says so."""
     has_begun: bool = True
     """A container of it has begun, as far as is known."""
+    is_running: bool = True
+    """A container of it is at work, as far as is known."""
 
     @property
     def makes(self) -> bool:

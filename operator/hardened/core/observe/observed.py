@@ -122,6 +122,8 @@ class Observed:
     """None if nobody has looked at them."""
     keeps_status: bool = True
     """False once the server has not kept the status of this pass as it was written."""
+    unkept: frozenset[str] = frozenset()
+    """The fields of the last status that was written of which the CRD on the cluster, being older, keeps nothing."""
     sees_pods: bool = True
     """False once the pods could not be listed in this pass."""
     made: Mapping[ChildKey, Made] = field(default_factory=lambda: MappingProxyType({}))

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -14,6 +15,7 @@ from hardened.core.desired.restic_pod import FETCH, RUNNER
 from hardened.core.model.manifest import ChildKey, Manifest, without_none
 from hardened.core.model.run import Active, Failure, Outcome, Restoration, Run, Snapshot, Verification
 from hardened.core.observe import diagnosis
+from hardened.core.observe.presence import may_run
 from hardened.core.observe.rollout import instant
 from hardened.errors import ApiFailure
 
@@ -34,6 +36,11 @@ _NEWER: Final = "server version mismatch"
 UNMADE: Final = timedelta(seconds=15)
 #: The first pod of a Job is made so soon; before another one is, that one has begun, and has ended.
 _AT_ONCE: Final = timedelta(seconds=2)
+#: How programs say that nobody answers, or that there is no such name: of PostgreSQL, Redis, restic, and Go.
+_UNREACHED: Final = re.compile(
+    r"timed out|timeout|refused|unreachable|no route to host|no such host|could not translate host name|name resolution|service not known",
+    re.IGNORECASE,
+)
 #: As the Job controller calls it.
 LATE: Final = "DeadlineExceeded"
 
@@ -55,8 +62,9 @@ def runs_of(ours: Collection[Manifest], children: Collection[Manifest], refused:
         if backup and work in _READ_BY and (is_by_hand or _controller(job) in schedules):
             own = [pod for pod in pods if _controller(pod) == meta["uid"]]
             outcome = _told(_READ_BY[work](job, own), own, refused)
-            is_closed, has_begun = job["spec"].get("suspend") is True, any(map(_has_begun, own))
-            run = Run(str(backup), meta["name"], meta["uid"], is_by_hand, outcome, work, bool(own), is_closed, has_begun)
+            is_closed, begun = job["spec"].get("suspend") is True, [pod for pod in own if _has_begun(pod)]
+            is_running = any(map(may_run, begun))
+            run = Run(str(backup), meta["name"], meta["uid"], is_by_hand, outcome, work, bool(own), is_closed, bool(begun), is_running)
             found.append((_began(job), run))
     return tuple(run for _, run in sorted(found, key=lambda each: (each[0], each[1].job)))
 
@@ -128,9 +136,22 @@ def _outcome(job: Manifest, pods: Iterable[Manifest]) -> Snapshot | Failure | Ac
     return Active(job["metadata"]["name"], _began(job), _waits_for(last))
 
 
+def _made(job: Manifest, pods: Sequence[Manifest]) -> Snapshot | Failure | Active:
+    """What came of a backup. Of a restore, who asked for it is told what to look at."""
+    return _with_cause(_outcome(job, pods))
+
+
+def _with_cause(found: Snapshot | Failure | Active) -> Snapshot | Failure | Active:
+    """With what usually lies behind it where a pod reaches nobody: the operator makes no NetworkPolicy for such pods."""
+    if isinstance(found, Failure) and found.reason in ("DumpFailed", "RepositoryUnreachable") and _UNREACHED.search(found.message):
+        why = "if it answers others there, a NetworkPolicy keeps these pods from it, or from DNS: kubectl get networkpolicies"
+        return replace(found, message=f"{found.message}; {why}")
+    return found
+
+
 def _verified(job: Manifest, pods: Sequence[Manifest]) -> Verification | Active:
     """What came of a verification. Its pod is read as that of a backup, whose snapshot is the one that was restored."""
-    found, name = _outcome(job, pods), str(job["metadata"]["name"])
+    found, name = _with_cause(_outcome(job, pods)), str(job["metadata"]["name"])
     report, seconds, finished_at = _told_by(pods)
     snapshot = _snapshot_in(report, "snapshot")
     match found:
@@ -195,7 +216,7 @@ def _moment(text: Any) -> datetime | None:
 
 #: By the label RUN_LABEL: who makes something of the Job, and its pods. A Job for something else is none of these runs.
 _READ_BY: Final[Mapping[str, Callable[[Manifest, Sequence[Manifest]], Outcome]]] = {
-    "": _outcome,
+    "": _made,
     names.VERIFY: _verified,
     names.RESTORE: _restored,
     names.FIND: _restored,
@@ -305,7 +326,11 @@ def _reported(report: Mapping[str, Any], at: datetime) -> Failure:
 
 def _beside(report: Mapping[str, Any]) -> str:
     """What went wrong after the snapshot was stored."""
-    steps = {"old snapshots are not forgotten": report.get("forget"), "the repository is not pruned": report.get("prune")}
+    steps = {
+        "old snapshots are not forgotten": report.get("forget"),
+        "the repository is not pruned": report.get("prune"),
+        "the database of before a restore is not dropped": report.get("drop"),
+    }
     failed = {words: step for words, step in steps.items() if isinstance(step, Mapping) and step.get("result") == "Failed"}
     return _plain("; ".join(f"{words}: {step.get('reason')}: {step.get('message')}" for words, step in failed.items()))
 

@@ -14,7 +14,7 @@ from hardened.core.actions.seeking import seeking
 from hardened.core.actions.with_data import DataOf, data_of
 from hardened.core.desired.metadata import action_owner
 from hardened.core.hold.dependents import busy_dependents
-from hardened.core.hold.door import is_let_go
+from hardened.core.hold.door import is_at_work, is_let_go
 from hardened.core.model.annotations import RevisionAnnotations, annotations_of
 from hardened.core.model.hold import Hold
 from hardened.core.model.input import Input
@@ -28,10 +28,8 @@ from hardened.core.revisions.revision import key_of, revision_of, stored
 #: The first schema revision of the CRD that keeps all that is decided on actions: 3 brought their entries and what a release by hand
 #: records, 5 its strategy, without which a rollback in place would be read as one of BlueGreen. An older one forgets what it was told.
 ACTIONS_SCHEMA = 5
-#: The first that keeps a hold, and the first that keeps that of a rollback with data.
-HOLD_SCHEMA = 12
-TARGET_SCHEMA = 13
-_OLD_CRD = "the CRD on the cluster is older than the operator, and cannot hold that a restore is under way: upgrade it first"
+#: The first that keeps all of a hold: 12 brought it, 13 that of a rollback with data, 14 that the data may have changed.
+HOLD_SCHEMA = 14
 
 
 def admitted(facts: Facts, state: ReleaseState | None, seen: Input, kit: BackupKit) -> Admission:
@@ -81,7 +79,7 @@ def _context(facts: Facts, state: ReleaseState | None, seen: Input, kit: BackupK
 
     def stops_restore(asked: HardenedServiceActionSpec) -> str:
         if is_older(facts.observed.crd_schema, HOLD_SCHEMA):
-            return _OLD_CRD
+            return restores.OLD_CRD
         busy = [] if asked.into or not _stops_dependents(facts, asked.backup) else busy_dependents(facts)
         text = f"{', '.join(busy)} would be stopped, and is being released: wait for the end of that, or abort it" if busy else ""
         return restores.obstacle(facts, kit, entries_of(facts.before), asked.backup or "", asked.into or "") or text
@@ -103,13 +101,14 @@ def _context(facts: Facts, state: ReleaseState | None, seen: Input, kit: BackupK
         facts.hold,
         seeking(entries_of(facts.before)),
         is_let_go(facts, facts.hold, entries_of(facts.before)),
+        is_at_work(facts, facts.hold, entries_of(facts.before)),
     )
 
 
 def _data_of(facts: Facts, kit: BackupKit, revision: str) -> DataOf:
     found = backup_of(facts.before, revision)
-    if is_older(facts.observed.crd_schema, TARGET_SCHEMA):
-        return DataOf(lacks=_OLD_CRD)
+    if is_older(facts.observed.crd_schema, HOLD_SCHEMA):
+        return DataOf(lacks=restores.OLD_CRD)
     backup = next((each for each in facts.svc.spec.backups or () if found and each.name == found.name), None)
     why = restores.obstacle(facts, kit, entries_of(facts.before), found.name) if found else ""
     return data_of(revision, found, backup, why)

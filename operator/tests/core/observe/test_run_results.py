@@ -58,10 +58,11 @@ def test_a_good_one_is_a_snapshot_from_the_begin_of_its_dump() -> None:
 
 
 def test_what_fails_after_the_snapshot_is_told_beside_it() -> None:
-    found = outcome(pod_status(NOW, report(**failed("forget"), **failed("prune"))))
+    found = outcome(pod_status(NOW, report(**failed("forget"), **failed("prune"), **failed("drop", message="it is in use"))))
     assert isinstance(found, Snapshot)
     why = "RepositoryLocked: locked by another"
-    assert found.message == f"old snapshots are not forgotten: {why}; the repository is not pruned: {why}"
+    beside = "the database of before a restore is not dropped: RepositoryLocked: it is in use"
+    assert found.message == f"old snapshots are not forgotten: {why}; the repository is not pruned: {why}; {beside}"
 
 
 @pytest.mark.parametrize("reason", sorted(RUNNER_REASONS))
@@ -175,3 +176,24 @@ def test_the_last_pod_counts_where_one_took_the_place_of_another() -> None:
 
 def test_the_end_of_a_pod_that_seems_to_run_is_waited_for_though_its_job_is_complete() -> None:
     assert isinstance(outcome({"phase": "Running"}, ("Complete", "")), Active)
+
+
+@pytest.mark.parametrize(
+    ("reason", "message", "is_hinted"),
+    [
+        pytest.param(
+            "DumpFailed", 'connection to server at "db" (10.0.0.1), port 5432 failed: Connection timed out', True, id="a database"
+        ),
+        pytest.param("DumpFailed", 'could not translate host name "db" to address: Name or service not known', True, id="DNS"),
+        pytest.param("RepositoryUnreachable", "dial tcp 203.0.113.7:443: connect: connection refused", True, id="a repository"),
+        pytest.param("RepositoryUnreachable", "Access Denied", False, id="keys"),
+        pytest.param("DumpFailed", "permission denied for table orders", False, id="rights"),
+        pytest.param("WrongPassword", "timed out", False, id="another reason"),
+    ],
+)
+def test_who_reaches_nobody_is_told_what_may_keep_it_from_that(reason: str, message: str, is_hinted: bool) -> None:
+    found = outcome(pod_status(NOW, report("Failed", reason=reason, message=message, snapshot=None), code=1))
+    assert isinstance(found, Failure)
+    assert found.message.startswith(message)
+    assert ("a NetworkPolicy keeps these pods from it, or from DNS" in found.message) == is_hinted
+    assert len(found.message) <= 512
