@@ -20,6 +20,11 @@ LEVEL = {"name": "LEVEL", "valueFrom": {"configMapKeyRef": {"name": "settings", 
 pytestmark = [pytest.mark.cluster, pytest.mark.sampled(1), pytest.mark.usefixtures("rights")]
 
 
+def is_stalled(live: Body | None) -> bool:
+    """Only a person can help."""
+    return live is not None and condition(live, "Stalled")["status"] == "True"
+
+
 async def until_reason(run: Run, reason: str, *words: str) -> Body:
     """Waits until Ready=False has this reason, and says these words."""
 
@@ -89,8 +94,9 @@ def test_a_release_stalls_until_the_config_map_and_the_key_that_it_names_are_the
             manifest = released(run.namespace, "v1", env=[{"name": "LINGER", "value": "0"}, LEVEL])
             await run.kube.apply(manifest)
             live = await until_reason(run, "ConfigMissing", "ConfigMap settings does not exist")
-            assert condition(live, "Stalled")["status"] == "True"
+            assert condition(live, "Stalled")["status"] == "False", "it may be made a moment later"
             assert step_of(live) == "Preflight"
+            await run.kube.until("HardenedService", "web", run.namespace, is_stalled, within=90)
             assert await run.kube.get("Deployment", "web-blue", run.namespace) is None
             meta = {"name": "settings", "namespace": run.namespace}
             settings = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {"other": "x"}}

@@ -42,6 +42,7 @@ _BY_REASON = {
 _WAITS_FOR: Mapping[str, str] = {
     Reason.QUOTA_EXCEEDED: _BY_REASON[Reason.QUOTA_EXCEEDED],
     Reason.UNSCHEDULABLE: _DESCRIBED,
+    Reason.CONFIG_MISSING: "kubectl get configmaps -n {namespace}",
     Reason.WAITING_FOR_DEPENDENCIES: "kubectl get {plural} -n {namespace}",
 }
 

@@ -60,7 +60,7 @@ def lacks_of(facts: Facts, state: ReleaseState | None, pods: Sequence[CheckPod],
     refusal, unable = unmade_checks.refusal(facts), unmade_checks.unable(facts, state, kit)
     hampered = unable or unmade_checks.hindrance(facts, state, pods, seen.policy, seen.now) or refusal
     return Lacks(
-        short=preflight.shortfall(facts, seen, kit, pods),
+        short=preflight.with_grace(preflight.shortfall(facts, seen, kit, pods), state, seen.now),
         crowded=lack_of_room(facts, state),
         refusal=refusal or (unable if seen.in_place else None),
         hampered=hampered,

@@ -8,7 +8,7 @@ read nodes. Pods that no node takes are waited for once they are there: see `roo
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from hardened.api.steps import Step
 from hardened.core.checks.pods import CheckPod, check_pods
@@ -30,6 +30,8 @@ from hardened.core.observe.observed import may_run
 
 #: Nobody tells when a quota is raised, or a ConfigMap made: they are not watched.
 WAIT = timedelta(seconds=5)
+#: What somebody has to make may be on its way: External Secrets, Reloader and a chart's own later objects need a moment.
+GRACE = timedelta(seconds=60)
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Shortfall:
     """Why no pod may be made yet."""
 
     room: Diagnosis | None = None
-    """What quotas lack, which is waited for."""
+    """What is waited for: what quotas lack, or what is about to be made."""
     config: Diagnosis | None = None
     """What somebody has to make."""
 
@@ -90,6 +92,14 @@ def shortfall(facts: Facts, seen: Input, kit: Kit, leaving: Iterable[CheckPod]) 
         Diagnosis(Reason.QUOTA_EXCEEDED, f"{'; '.join(short)}; {remedy}") if short else None,
         Diagnosis(Reason.CONFIG_MISSING, "; ".join(absent), is_final=True) if absent else None,
     )
+
+
+def with_grace(short: Shortfall, state: ReleaseState | None, now: datetime) -> Shortfall:
+    """The same while what somebody has to make may still come by itself: then it is waited for. state: of the release that lacks it."""
+    if short.config is None:
+        return short
+    held_since = (state.entered_at or state.started_at) if state is not None and state.step is Step.PREFLIGHT else now
+    return short if now - held_since >= GRACE else Shortfall(replace(short.config, is_final=False))
 
 
 def _growth(facts: Facts, seen: Input) -> Growth:

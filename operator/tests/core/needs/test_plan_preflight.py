@@ -206,13 +206,16 @@ VARIABLE = {"name": "LEVEL", "valueFrom": {"configMapKeyRef": {"name": "settings
 
 
 @pytest.mark.parametrize("spec", [SPEC, in_place("RollingUpdate"), in_place("Recreate")], ids=["BlueGreen", "RollingUpdate", "Recreate"])
-def test_a_config_map_that_is_missing_stalls_the_release_until_it_is_there(spec: Manifest) -> None:
+def test_a_config_map_that_is_missing_stalls_the_release_after_a_minute_until_it_is_there(spec: Manifest) -> None:
     cr, world = body({**spec, "env": [VARIABLE]}), World()
-    decided = settle(cr, world)
-    assert condition(cr["status"], "Ready") == ("False", "ConfigMissing")
-    assert condition(cr["status"], "Stalled") == ("True", "ConfigMissing")
-    assert "ConfigMap settings does not exist: create it" in ready(cr)
-    assert (sizes(world), decided.requeue_after) == ({}, timedelta(seconds=5))
+    for seconds, stalled in ((0, ("False", "InStep")), (59, ("False", "InStep")), (60, ("True", "ConfigMissing"))):
+        decided = settle(cr, world, NOW + timedelta(seconds=seconds))
+        assert condition(cr["status"], "Ready") == ("False", "ConfigMissing")
+        assert condition(cr["status"], "Stalled") == stalled, f"after {seconds} s"
+        assert condition(cr["status"], "Reconciling")[0] == ("True" if stalled[0] == "False" else "False"), "else kstatus takes it for done"
+        assert cr["status"]["phase"] == ("Pending" if stalled[0] == "False" else "Degraded")
+        assert "ConfigMap settings does not exist: create it" in ready(cr)
+        assert (sizes(world), decided.requeue_after) == ({}, timedelta(seconds=5))
     world.config_maps = {"settings": {"data": {}}}
     settle(cr, world, NOW + HOUR)
     assert "ConfigMap settings has no key level: add it" in ready(cr)
