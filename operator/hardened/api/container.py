@@ -26,6 +26,7 @@ from hardened.api.fields import (
     keyed,
     one_of,
 )
+from hardened.api.places import HIDES_NO_SYSTEM
 from hardened.api.quantity import amount
 
 _HOST = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*(:[0-9]{1,5})?/"
@@ -185,6 +186,8 @@ def _devices_are_whole(requests: dict[str, str], limits: dict[str, str]) -> bool
 
 class VolumeMount(Model):
     """Mounts one of `spec.volumes` into an init container or a sidecar."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (HIDES_NO_SYSTEM,)
 
     name: Name = Field(description="One of `volumes`.")
     mount_path: AbsolutePath = Field(description="Where it is mounted.")

@@ -16,7 +16,7 @@ ACTION_SINGULAR = "hardenedserviceaction"
 DEFAULT_REPLICAS = 2
 
 #: Written on the CRD and read at start: tells an operator, or a CLI, that the CRD on the cluster is older or newer than itself.
-SCHEMA_REVISION = "14"
+SCHEMA_REVISION = "15"
 SCHEMA_ANNOTATION = f"{GROUP}/schema-revision"
 
 #: The server-side-apply field manager of the operator. The CLI uses `hardenctl`.

@@ -29,6 +29,7 @@ from hardened.api.moment import Moment, moment_text
 from hardened.api.names import DEFAULT_REPLICAS, GROUP
 from hardened.api.network import Dependency, Network, ServiceSettings
 from hardened.api.placement import Scheduling
+from hardened.api.places import WRITES_NO_SYSTEM
 from hardened.api.release import STRATEGY_RULES, Release, effective_strategy, has_ports, is_headless
 from hardened.api.strategy import Strategy
 from hardened.api.verify import CHECK_RULES, Verify
@@ -73,6 +74,7 @@ class Security(Model):
             message="profile restricted allows only NET_BIND_SERVICE; profile baseline allows the others",
             field=".addCapabilities",
         ),
+        WRITES_NO_SYSTEM,
     )
 
     profile: Literal["restricted", "baseline"] = Field(
@@ -140,6 +142,11 @@ def _paths(spec: Any) -> list[str]:
     ]
 
 
+def _files_free(spec: Any) -> bool:
+    taken = {*(v.mount_path for v in spec.volumes or ()), *spec.security.writable_paths}
+    return not any(f"{folder.mount_path}/{name}" in taken for folder in spec.files or () for name in folder.data)
+
+
 def _mounts_known(spec: Any) -> bool:
     known = {v.name for v in spec.volumes or ()}
     helpers = [*(spec.init_containers or ()), *(spec.sidecars or ())]
@@ -191,6 +198,20 @@ _PATHS_CEL = (
 )
 
 
+def _no_file_at(path: str) -> str:
+    """That no file is there, which is looked up by its name: all names of all folders would be too many for the API server's budget."""
+    parts, folder = f"{path}.split('/')", "f.mountPath.split('/').size()"
+    is_file = f"{path}.startsWith(f.mountPath + '/') && {parts}.size() == {folder} + 1 && {parts}[{folder}] in f.data"
+    return f"self.files.all(f, !({is_file}))"
+
+
+# Without writablePaths there is /tmp alone, which no file of a folder can be.
+_FILE_PATHS_CEL = (
+    f"!has(self.files) || ((!has(self.volumes) || self.volumes.all(v, {_no_file_at('v.mountPath')})) && "
+    f"(!has(self.security) || !has(self.security.writablePaths) || self.security.writablePaths.all(p, {_no_file_at('p')})))"
+)
+
+
 def _same_port(*numbers: str) -> str:
     same = " && ".join(f"({number.replace('x', 'p')}) == ({number.replace('x', 'q')})" for number in numbers)
     return f"!has(self.ports) || self.ports.all(p, self.ports.exists_one(q, {same}))"
@@ -229,6 +250,7 @@ class HardenedServiceSpec(Model):
             "two entries of files, volumes and security.writablePaths have the same path",
             ".volumes",
         ),
+        Rule(_FILE_PATHS_CEL, _files_free, "a file has the path of a volume, or of one of security.writablePaths", ".files"),
         Rule(
             _same_port("x.containerPort", _PROTOCOL),
             lambda m: _are_different(m, lambda port: port.container_port),

@@ -19,6 +19,7 @@ from hardened.api.fields import (
     one_of,
     unique,
 )
+from hardened.api.places import HIDES_NO_SYSTEM, IS_NO_SYSTEM
 
 # The operator puts two characters before it, and a ConfigMap's key has 253.
 FileName = Annotated[DataKey, StringConstraints(max_length=251)]
@@ -27,7 +28,9 @@ FileName = Annotated[DataKey, StringConstraints(max_length=251)]
 class Files(Model):
     """A folder of small text files that belongs to the revision and rolls back with it."""
 
-    mount_path: AbsolutePath = Field(description="The folder. Other files that the image has there are hidden.")
+    rules: ClassVar[tuple[Rule, ...]] = (IS_NO_SYSTEM,)
+
+    mount_path: AbsolutePath = Field(description="The folder. Each file is mounted by itself: what else the image has there stays.")
     data: Annotated[dict[FileName, Annotated[str, StringConstraints(max_length=65536)]], at_most(32, least=1)] = Field(
         description="The text of each file, by its name."
     )
@@ -134,6 +137,7 @@ class Volume(Model):
             message="names that start with writable- or files- are reserved for the operator",
             field=".name",
         ),
+        HIDES_NO_SYSTEM,
     )
 
     name: Name = Field(description="Its name.")

@@ -163,6 +163,25 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "a volume at the path of files": (spec(volumes=[_volume(**EMPTY)], files=[{"mountPath": "/a", "data": {"a": ""}}]), "spec.volumes"),
     "files at a writable path": (spec(files=[{"mountPath": "/a", "data": {"a": ""}}], security={"writablePaths": ["/a"]}), "spec.volumes"),
     "files at the writable path by default": (spec(files=[{"mountPath": "/tmp", "data": {"a": ""}}]), "spec.volumes"),
+    "a file at the path of a volume": (
+        spec(volumes=[_volume(**EMPTY) | {"mountPath": "/a/b"}], files=[{"mountPath": "/a", "data": {"a": "", "b": ""}}]), "spec.files"),
+    "a file at a writable path": (
+        spec(files=[{"mountPath": "/a", "data": {"b": ""}}], security={"writablePaths": ["/a/b"]}), "spec.files"),
+    **{
+        f"a volume at {path}": (spec(volumes=[_volume(**EMPTY) | {"mountPath": path}]), "spec.volumes[0].mountPath")
+        for path in ("/etc", "/usr", "/usr/bin", "/lib64", "/proc", "/proc/sys", "/sys/fs", "/dev/null")
+    },
+    **{
+        f"a writable {path}": (spec(security={"writablePaths": ["/tmp", path]}), "spec.security.writablePaths")
+        for path in ("/etc", "/bin", "/usr/lib", "/dev", "/sys")
+    },
+    **{
+        f"files in {path}": (spec(files=[{"mountPath": path, "data": {"a": ""}}]), "spec.files[0].mountPath")
+        for path in ("/bin", "/usr", "/usr/sbin", "/lib", "/proc/1", "/sys", "/dev")
+    },
+    "a sidecar's mount at /etc": (
+        spec(volumes=[_volume(**EMPTY)], sidecars=[{"name": "a", "image": IMAGE, "volumeMounts": [{"name": "a", "mountPath": "/etc"}]}]),
+        "spec.sidecars[0].volumeMounts[0].mountPath"),
     "a mount of no volume": (
         spec(initContainers=[{"name": "a", "image": IMAGE, "volumeMounts": [{"name": "a", "mountPath": "/a"}]}]), "spec.volumes"),
     "a sidecar's mount of another volume": (

@@ -162,7 +162,18 @@ TABLES: list[tuple[Callable[[Any], Any], list[Any], list[Any]]] = [
     ),
     (
         _mount,
-        ["/a", "/a/b.c", "/home/app/.cache", "/var/lib/x_y-z", "/opt/a@1", "/opt/c++"],
+        [
+            "/a",
+            "/a/b.c",
+            "/etc/shop",
+            "/usr/share/nginx/html",
+            "/dev/shm",
+            "/devices",
+            "/home/app/.cache",
+            "/var/lib/x_y-z",
+            "/opt/a@1",
+            "/opt/c++",
+        ],
         [
             "",
             "/",

@@ -110,9 +110,8 @@ FIELDS: dict[str, list[dict[str, Any]]] = {
     ],
     "HS029": [{"security": {"addCapabilities": ["NET_BIND_SERVICE"]}}],
     "HS030": [
-        {"security": {"writablePaths": ["/tmp", "/etc"]}},
-        {"files": [{"mountPath": "/etc", "data": {"a": "b"}}]},
-        {"volumes": [{"name": "cache", "mountPath": "/usr", "emptyDir": {}}]},
+        {"security": {"writablePaths": ["/tmp", "/etc/ssl"]}},
+        {"volumes": [{"name": "cache", "mountPath": "/usr/local", "emptyDir": {}}]},
     ],
     "HS031": [{"network": {"egressTo": []}}],
     "HS032": [{"network": {"ingressFrom": CLEAN["network"]["ingressFrom"]}}],

@@ -135,9 +135,14 @@ def mounts(svc: HardenedService) -> list[Manifest]:
     spec = svc.spec
     return [
         *({"name": f"writable-{i}", "mountPath": path} for i, path in enumerate(spec.security.writable_paths)),
-        *({"name": f"files-{i}", "mountPath": f.mount_path, "readOnly": True} for i, f in enumerate(spec.files or ())),
+        *(_file(i, f.mount_path, name) for i, f in enumerate(spec.files or ()) for name in sorted(f.data)),
         *(_mount(volume) for volume in spec.volumes or ()),
     ]
+
+
+def _file(index: int, folder: str, name: str) -> Manifest:
+    # One by one: a folder as a whole would hide what else the image has there. The ConfigMap never changes, so that nothing is missed.
+    return {"name": f"files-{index}", "mountPath": f"{folder}/{name}", "subPath": name, "readOnly": True}
 
 
 def _mount(volume: Volume) -> Manifest:

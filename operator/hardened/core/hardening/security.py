@@ -114,8 +114,8 @@ def capabilities_are_needed(subject: Subject) -> Iterator[Gap]:
     "HS030",
     "error",
     "Nothing is mounted over what the image has there.",
-    cause="A mount hides what is below it: an empty folder over /etc or /usr takes away the files that programs need to start. An "
-    "existing folder of the image seems to have lost its files.",
+    cause="A mount hides what is below it: an empty folder over /app or /var/lib takes away the files that programs need to start. An "
+    "existing folder of the image seems to have lost its files. Only `files` are mounted one by one.",
     fix="mount it at a folder of its own",
     example="files: [{mountPath: /etc/shop, data: {app.toml: …}}]\nsecurity: {writablePaths: [/tmp]}",
 )
@@ -123,7 +123,6 @@ def image_is_not_hidden(subject: Subject) -> Iterator[Gap]:
     spec = subject.svc.spec
     places = [
         *((f"spec.security.writablePaths[{index}]", path) for index, path in enumerate(spec.security.writable_paths)),
-        *((f"spec.files[{index}].mountPath", each.mount_path) for index, each in enumerate(spec.files or ())),
         *((f"spec.volumes[{index}].mountPath", each.mount_path) for index, each in enumerate(spec.volumes or ())),
     ]
     for path, place in places:

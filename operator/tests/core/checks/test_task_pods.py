@@ -132,9 +132,9 @@ VOLUMES = {
 def test_a_command_has_the_files_of_the_application_and_the_claims_that_two_may_mount(kind: str) -> None:
     spec = made(VOLUMES)[kind]["spec"]
     mounts = {mount["mountPath"]: mount for mount in spec["containers"][0]["volumeMounts"]}
-    assert set(mounts) == {"/tmp", "/etc/shop", "/keys", "/settings", "/cache", "/many", "/read", "/either"}
+    assert set(mounts) == {"/tmp", "/etc/shop/app.toml", "/keys", "/settings", "/cache", "/many", "/read", "/either"}
     assert {mount["name"] for mount in mounts.values()} == {volume["name"] for volume in spec["volumes"]}
-    assert all(mounts[path].get("readOnly") for path in ("/etc/shop", "/keys", "/settings", "/either"))
+    assert all(mounts[path].get("readOnly") for path in ("/etc/shop/app.toml", "/keys", "/settings", "/either"))
     of_application = render(service(VOLUMES)).template["spec"]["volumes"]
     assert all(volume in of_application for volume in spec["volumes"]), "the same as the application's"
 

@@ -134,7 +134,7 @@ def test_a_command_has_what_the_application_has() -> None:
     assert {name: each["value"] for name, each in env(dump).items()} == {"A": "1", "HARDENED_BACKUP_DIR": "/scratch/dump"}
     assert dump["envFrom"] == [{"secretRef": {"name": "keys"}}]
     paths = {mount["mountPath"] for mount in dump["volumeMounts"]}
-    assert {"/etc/shop", "/data", "/scratch/dump", "/tmp"} <= paths
+    assert {"/etc/shop/a", "/data", "/scratch/dump", "/tmp"} <= paths
     assert "/alone" not in paths, "nobody else can mount it"
     assert dump["securityContext"]["runAsUser"] == found["containers"][0]["securityContext"]["runAsUser"] == 1234
     assert found["securityContext"]["fsGroup"] == 55
