@@ -14,6 +14,8 @@ from e2e.cluster import tools  # noqa: E402
 from e2e.cluster.command import run  # noqa: E402
 from e2e.cluster.errors import ClusterError  # noqa: E402
 from hardened.api.crd import action_definition, custom_resource_definition  # noqa: E402
+from manifests.chart import rules  # noqa: E402
+from manifests.chart.schema import values_schema  # noqa: E402
 from manifests.checks import checks_page  # noqa: E402
 from manifests.reference import reference  # noqa: E402
 from manifests.schemas import schemas  # noqa: E402
@@ -55,6 +57,9 @@ FILES: Mapping[str, Callable[[], str]] = {
     "manifests/crds.yaml": crds,
     "docs/reference.md": reference,
     "docs/checks.md": checks_page,
+    f"{rules.FOLDER}/values.schema.json": values_schema,
+    f"{rules.FOLDER}/templates/_rules.tpl": rules.templates,
+    f"{rules.FOLDER}/files/rules.json": rules.tree,
     **schemas(),
 }
 HELM_FILES: Mapping[str, Callable[[], str]] = {"manifests/install.yaml": install, "manifests/stacks/bookmark-api.yaml": bookmark_api}

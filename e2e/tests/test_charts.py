@@ -153,7 +153,7 @@ def test_an_image_as_the_chart_takes_it(image: str, expected: dict[str, str]) ->
         pytest.param(STACK, "backup.enabled=true", "backup.repositorySecret", id="a backup to nowhere"),
         pytest.param(STACK, "secret.create=true", "secret.postgresPassword", id="a Secret without passwords"),
         pytest.param(SERVICE, "image=", "/image", id="no image"),
-        pytest.param(SERVICE, "image=web:latest", "image:", id="an image without a version"),
+        pytest.param(SERVICE, "image=web:latest", "/image", id="an image without a version"),
         pytest.param(SERVICE, "port=99999", "/port", id="a port out of range"),
         pytest.param(SERVICE, "prot=8080", "'prot'", id="a misspelt field of the service"),
         pytest.param(SERVICE, "env.1A=x", "/env", id="no variable's name"),
