@@ -20,7 +20,7 @@ from e2e.traffic import Sending, load
 from hardenctl.converting.sources import converted
 from hardened.api import names
 
-pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("rights")]
+pytestmark = [pytest.mark.cluster, pytest.mark.sampled(3), pytest.mark.usefixtures("rights")]
 
 RATE = 100
 SELECTOR = {"app": "web"}
