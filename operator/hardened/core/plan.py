@@ -182,7 +182,7 @@ class _Planner:
         if suspends or deletes:
             return Plan(apply=suspends, delete=deletes)
         text, trouble = self.svc.spec.suspension_text, self.blockers.trouble()
-        finding = Diagnosis(Reason.SUSPENDED, f"{text}; but {trouble.message}" if trouble else text)
+        finding = beside(Diagnosis(Reason.SUSPENDED, text), trouble)
         is_told = self.decision.actions == entries_of(self.before)
         is_first = not is_told and self.observed.keeps_status
         until = self.svc.spec.suspend_until

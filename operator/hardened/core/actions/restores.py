@@ -175,7 +175,8 @@ def _settled(entry: LogEntry, facts: Facts, kit: BackupKit, run: Run | None, now
     if run is None:
         return _without_job(entry, facts, kit, now)
     match run.outcome:
-        case Restoration() as found if not found.has_failed and (claim := _claim(facts, entry)) and not _is_known(facts, claim):
+        case Restoration() as found if not found.has_failed and (claim := _claim(facts, entry)) and facts.observed.unknown({claim}):
+            # What somebody took the labels of is read by name before anything counts.
             return replace(entry, job=run.uid)
         case Restoration() as found:
             return _restored(replace(entry, job=run.uid, before=found.before), found, _lost(facts, entry, found), now)
@@ -191,11 +192,6 @@ def _claim(facts: Facts, entry: LogEntry) -> ChildKey | None:
     """The claim whose files it replaces; None where it is a server's data, or another database."""
     source = next((each.source for each in facts.svc.spec.backups or () if each.name == entry.backup), None)
     return ChildKey("PersistentVolumeClaim", claim_name(facts.svc, source.volume.name)) if source and source.volume else None
-
-
-def _is_known(facts: Facts, key: ChildKey) -> bool:
-    """Whether a child is there, or not: what somebody took the labels of is read by name before anything counts."""
-    return key in facts.observed.children or key in facts.observed.absent or key in facts.observed.hidden
 
 
 def _lost(facts: Facts, entry: LogEntry, found: Restoration) -> str:

@@ -13,6 +13,7 @@ from hardened.core.model.revision import Revision
 from hardened.core.observe.adoptable import consents, refusal
 from hardened.core.observe.observed import Observed, Ownership, is_deleting, may_run, owner_of
 from hardened.core.observe.origin import Origin, is_adopted, origin_of
+from hardened.core.observe.presence import is_ready
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def adoption_of(
     if live is None or owner_of(live, svc.name, svc.uid) is not Ownership.FOREIGN:
         return Adoption()
     wanted = active_service_of(svc, revision, selector(svc, None))
-    ready = sum(map(_is_ready, pods or ()))
+    ready = sum(map(is_ready, pods or ()))
     return Adoption(live, refusal(svc, wanted, live, ready, replicas), pods=pods)
 
 
@@ -87,8 +88,3 @@ def _workload(pod: Manifest) -> tuple[str, str]:
 def _is_of_others(svc: HardenedService, pod: Mapping[str, Any]) -> bool:
     is_ours = (pod["metadata"].get("labels") or {}).get(names.SERVICE_LABEL) == svc.name
     return not is_ours and may_run(pod) and not is_deleting(pod)
-
-
-def _is_ready(pod: Mapping[str, Any]) -> bool:
-    conditions = (pod.get("status") or {}).get("conditions") or ()
-    return any(each.get("type") == "Ready" and each.get("status") == "True" for each in conditions)

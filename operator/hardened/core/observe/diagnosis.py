@@ -10,7 +10,7 @@ from hardened.core.model.finding import Diagnosis
 from hardened.core.model.manifest import Manifest
 from hardened.core.model.reasons import Reason
 from hardened.core.observe.failing_probes import by_liveness, describing, failing_probe, in_namespace
-from hardened.core.observe.presence import is_deleting, may_run
+from hardened.core.observe.presence import is_deleting, is_ready, may_run
 from hardened.core.observe.rollout import instant
 from hardened.errors import ApiFailure, TryAgain
 
@@ -315,9 +315,7 @@ def _mounted(pod: Manifest) -> list[str]:
 
 def _unready(pod: Manifest, status: Manifest, made_at: datetime | None) -> list[Diagnosis]:
     name = pod["metadata"]["name"]
-    if status.get("phase") == "Running" and not any(
-        c.get("type") == "Ready" and c.get("status") == "True" for c in status.get("conditions") or ()
-    ):
+    if status.get("phase") == "Running" and not is_ready(pod):
         return [
             Diagnosis(
                 Reason.NOT_READY,

@@ -171,6 +171,10 @@ class Observed:
         """The same world, in which pods were tried, and these could not be made."""
         return replace(self, tried=MappingProxyType(dict(refused)))
 
+    def unknown(self, keys: Iterable[ChildKey]) -> frozenset[ChildKey]:
+        """Those of which nobody has said that they are there, or are not, or may not be read."""
+        return frozenset(keys) - self.children.keys() - self.absent - self.hidden
+
     def with_hidden(self, key: ChildKey) -> "Observed":
         """The same world, in which nobody can say how this child is."""
         return replace(self, hidden=self.hidden | {key})

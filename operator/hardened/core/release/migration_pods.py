@@ -78,8 +78,7 @@ def unseen_pods(facts: Facts, state: ReleaseState | None) -> frozenset[ChildKey]
     if state is None or state.migration not in (Migration.MADE, Migration.UNDOING):
         return frozenset()
     purpose = Purpose.MIGRATE if state.migration is Migration.MADE else Purpose.UNDO
-    seen = facts.observed.children.keys() | facts.observed.absent | facts.observed.hidden
-    return frozenset({ChildKey("Pod", _name(facts, state, purpose))}) - seen
+    return facts.observed.unknown({ChildKey("Pod", _name(facts, state, purpose))})
 
 
 def is_at_work(live: Manifest) -> bool:

@@ -75,8 +75,7 @@ class Writes:
         # Somebody else's has none of our labels: whether the first release may take it over says nobody else.
         first = {self._active_service} if stable is None and state.strategy == "BlueGreen" else set()
         colors = {state.target.color, *((stable.target.color,) if stable else ()), *(COLORS if state.step is Step.KEEP else ())}
-        keys = frozenset({*(self.facts.deployment_key(color) for color in colors), *first})
-        return keys - self.observed.children.keys() - self.observed.absent - self.observed.hidden
+        return self.observed.unknown({*(self.facts.deployment_key(color) for color in colors), *first})
 
     def unlisted(self) -> Mapping[str, str] | None:
         """What selects the pods that the Service led to, or leads to, before it is taken over, where somebody has to know them.

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Self
 
-from hardened.api import names
 from hardened.core.model.manifest import ChildKey, Manifest, key_of
+from hardened.core.observe.origin import is_adopted
 
 #: What pods, and the Services that lead to them, need; and itself nothing.
 _GROUND: Final = ("ControllerRevision", "ConfigMap", "ServiceAccount", "NetworkPolicy", "PodDisruptionBudget", "PersistentVolumeClaim")
@@ -45,7 +45,7 @@ class Apply:
     @property
     def takes_over(self) -> bool:
         """Whether it makes somebody else's Service ours."""
-        return self.seen is not None and _is_adopted(self.manifest) and not _is_adopted(self.seen)
+        return self.seen is not None and is_adopted(self.manifest) and not is_adopted(self.seen)
 
     @property
     def wish(self) -> Manifest:
@@ -89,10 +89,6 @@ def pinned_to(manifest: Manifest, live: Manifest) -> Manifest:
     if manifest["kind"] in _DECISIVE:
         seen["resourceVersion"] = live["metadata"]["resourceVersion"]
     return {**manifest, "metadata": {**manifest["metadata"], **seen}}
-
-
-def _is_adopted(manifest: Manifest) -> bool:
-    return names.ADOPTED_ANNOTATION in (manifest["metadata"].get("annotations") or {})
 
 
 def _wanted_of(live: Manifest) -> Manifest:
